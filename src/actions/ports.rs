@@ -1,0 +1,76 @@
+//! What the actions need from the world: a wallet, a relay, a session store.
+//!
+//! The browser's implementations live in [`crate::client`]; tests and natively running
+//! programs bring their own. Futures need not be `Send`: a wallet lives in one page.
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    signers::local::PrivateKeySigner,
+};
+use async_trait::async_trait;
+use futures::stream::LocalBoxStream;
+
+use crate::{
+    error::AppError,
+    protocol::{
+        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
+        session::SessionBook,
+        user_operation::UserOperation,
+    },
+};
+
+/// The owner's wallet.
+#[async_trait(?Send)]
+pub trait Wallet {
+    /// Address of the owner (an externally owned account).
+    fn address(&self) -> Address;
+    /// Chain the wallet is on now.
+    async fn chain_id(&self) -> Result<u64, AppError>;
+    /// `personal_sign` (EIP-191) over the raw bytes; 65 bytes `r‖s‖v`, v 27 or 28.
+    async fn sign_message(&self, message: &[u8]) -> Result<Bytes, AppError>;
+}
+
+/// The way to chain, bundler and paymaster: our server.
+#[async_trait(?Send)]
+pub trait Relay {
+    /// Chain and services, as the server is configured. Implementations cache it.
+    async fn chain_info(&self) -> Result<ChainInfo, AppError>;
+    /// State of an account; `nonce_key` is the 192-bit lane of the nonce that is asked for.
+    async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError>;
+    /// A read-only JSON-RPC call that the server's allow-list passes on.
+    async fn read(&self, method: &str, params: serde_json::Value) -> Result<serde_json::Value, AppError>;
+    /// Fees to offer now.
+    async fn gas_fees(&self) -> Result<GasFees, AppError>;
+    /// Gas limits from the bundler, for an operation with a dummy signature.
+    async fn estimate(
+        &self,
+        user_operation: &UserOperation,
+        state_override: Option<serde_json::Value>,
+    ) -> Result<GasEstimate, AppError>;
+    /// Asks the paymaster to pay.
+    async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError>;
+    /// Hands the signed operation to the bundler; the result is its hash.
+    async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError>;
+    /// Follows an operation to its end. Reconnects by itself; ends after a final update or an error
+    /// that waiting cannot mend.
+    fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>;
+}
+
+/// A change to a [`SessionBook`], applied under the store's lock.
+pub type SessionBookChange<'a> = Box<dyn FnOnce(&mut SessionBook) -> Result<(), AppError> + 'a>;
+
+/// Where the sessions of an account are kept.
+#[async_trait(?Send)]
+pub trait SessionStore {
+    /// All leaves of the account, in insertion order (this order is the tree).
+    async fn load(&self, account: Address) -> Result<SessionBook, AppError>;
+    /// Reads, changes and writes as one step: two tabs do not lose each other's writes.
+    /// When `change` fails nothing is written. Returns the book as written.
+    async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError>;
+    /// Keeps the private key of a session; encrypted where the store outlives the process.
+    async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError>;
+    /// The session key with this address, or [`AppError::SessionNotFound`].
+    async fn signer(&self, account: Address, session_key_address: Address) -> Result<PrivateKeySigner, AppError>;
+    /// Forgets a session key; an unknown one is no error.
+    async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError>;
+}

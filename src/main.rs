@@ -1,0 +1,2 @@
+//! The command line: `serve` (default), `lab`.
+fn main() {}

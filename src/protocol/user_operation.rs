@@ -1,0 +1,4 @@
+//! User operations, v0.6.
+/// A user operation.
+#[derive(Clone, Debug, Default)]
+pub struct UserOperation {}
