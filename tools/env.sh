@@ -1,0 +1,13 @@
+# Sourced by the other tools: versions and paths.
+CARGO_LEPTOS_VERSION=0.3.10
+export PATH="$PWD/target/tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PWD/end2end/node_modules/.bin:$PATH"
+
+chromium_path() { # the browser: CHROMIUM_PATH, else the one on PATH
+  if [ -n "${CHROMIUM_PATH:-}" ]; then printf '%s\n' "$CHROMIUM_PATH"; return; fi
+  command -v chromium || command -v chromium-browser || command -v google-chrome-stable || command -v google-chrome
+}
+
+chromedriver_path() {
+  if [ -n "${CHROMEDRIVER:-}" ]; then printf '%s\n' "$CHROMEDRIVER"; return; fi
+  command -v chromedriver || true
+}

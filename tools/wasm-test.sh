@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# wasm-test.sh: the tests marked #[wasm_bindgen_test], in a headless Chromium.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. tools/env.sh
+export CHROMEDRIVER=${CHROMEDRIVER:-$(chromedriver_path)}
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
+exec cargo test --target wasm32-unknown-unknown --features hydrate --tests "$@"
