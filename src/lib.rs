@@ -6,10 +6,19 @@
 //! |---|---|
 //! | [`protocol`] | user operations, session leaves, Merkle trees, signatures: pure, the same bytes on both sides |
 //! | [`actions`] | one verb per file, free of Leptos, over the traits of [`actions::ports`] |
+//! | `components`, `demos`, `pages`, `app` | what a person sees; rendered by the server, interactive as islands |
 #![warn(missing_docs)]
 
 pub mod actions;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod app;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod components;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod demos;
 pub mod error;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod pages;
 pub mod protocol;
 
 /// Entry point of the page: hydrates its islands.

@@ -1,0 +1,43 @@
+//! The frame of every page: skip link, header, footer.
+
+use leptos::prelude::*;
+
+/// Header, main part and footer around a page.
+#[component]
+pub fn Frame(
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <a class="skip-link" href="#main">"Skip to the content"</a>
+        <header class="site-header">
+            <div class="site-header-row">
+                <a class="brand" href="/">
+                    <Mark />
+                    <span>"use-aa"</span>
+                </a>
+                <nav aria-label="Main">
+                    <a href="/" aria-current="page">"Session manager"</a>
+                </nav>
+            </div>
+        </header>
+        <main id="main" tabindex="-1">
+            {children()}
+        </main>
+        <footer class="site-footer">
+            <p>"Session keys are made in this browser and kept there, encrypted. Neither they nor your wallet's key reach the server."</p>
+            <p>"Grants and uses are ERC-4337 user operations on Biconomy Smart Account V2 modules."</p>
+        </footer>
+    }
+}
+
+/// The mark: a ring that ends, and the key inside it.
+#[component]
+fn Mark() -> impl IntoView {
+    view! {
+        <svg class="mark" viewBox="0 0 32 32" width="28" height="28" aria-hidden="true" focusable="false">
+            <path d="M16 4a12 12 0 1012 12" />
+            <circle cx="16" cy="16" r="4" />
+        </svg>
+    }
+}

@@ -1,0 +1,4 @@
+//! One module per route, and the frame around all of them.
+pub mod frame;
+pub mod home;
+pub mod not_found;
