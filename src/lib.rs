@@ -7,6 +7,8 @@
 //! | [`protocol`] | user operations, session leaves, Merkle trees, signatures: pure, the same bytes on both sides |
 //! | [`actions`] | one verb per file, free of Leptos, over the traits of [`actions::ports`] |
 //! | `components`, `demos`, `pages`, `app` | what a person sees; rendered by the server, interactive as islands |
+//! | [`server`] | server functions and what they relay to |
+//! | `lab` | a local network of real programs (server side only) |
 #![warn(missing_docs)]
 
 pub mod actions;
@@ -17,9 +19,12 @@ pub mod components;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod demos;
 pub mod error;
+#[cfg(feature = "ssr")]
+pub mod lab;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod pages;
 pub mod protocol;
+pub mod server;
 
 /// Entry point of the page: hydrates its islands.
 #[cfg(feature = "hydrate")]

@@ -1,0 +1,1 @@
+//! The lab: a whole network on loopback (chain node, contracts, bundler, paymaster) from real programs.

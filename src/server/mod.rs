@@ -1,0 +1,3 @@
+//! The server: what must stay secret, relayed.
+#[cfg(feature = "ssr")]
+pub mod config;
