@@ -6,6 +6,8 @@
 //! |---|---|
 //! | [`protocol`] | user operations, session leaves, Merkle trees, signatures: pure, the same bytes on both sides |
 //! | [`actions`] | one verb per file, free of Leptos, over the traits of [`actions::ports`] |
+//! | `client` | the ports in a browser: wallets, session store, relay |
+//! | `hooks` | what components call: the useAA hooks |
 //! | `components`, `demos`, `pages`, `app` | what a person sees; rendered by the server, interactive as islands |
 //! | [`server`] | server functions and what they relay to |
 //! | `lab` | a local network of real programs (server side only) |
@@ -15,10 +17,14 @@ pub mod actions;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod app;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod client;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod components;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod demos;
 pub mod error;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod hooks;
 #[cfg(feature = "ssr")]
 pub mod lab;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]

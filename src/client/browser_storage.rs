@@ -1,0 +1,48 @@
+//! `localStorage`, probed first: a browser may block it, and then reading throws.
+
+use gloo_storage::{LocalStorage, Storage, errors::StorageError};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::AppError;
+
+/// The raw storage, or why there is none.
+pub fn raw() -> Result<web_sys::Storage, AppError> {
+    let storage = web_sys::window().and_then(|window| window.local_storage().ok().flatten());
+    storage.ok_or_else(|| blocked("localStorage is blocked in this browser"))
+}
+
+/// A value kept as JSON; `None` when absent or unreadable.
+pub fn get<T: DeserializeOwned>(key: &str) -> Option<T> {
+    raw().ok()?;
+    LocalStorage::get(key).ok()
+}
+
+/// Keeps a value as JSON.
+pub fn set<T: Serialize>(key: &str, value: &T) -> Result<(), AppError> {
+    raw()?;
+    LocalStorage::set(key, value).map_err(|error| match error {
+        StorageError::JsError(error) if error.name == "QuotaExceededError" => full(),
+        other => blocked(&other.to_string()),
+    })
+}
+
+/// Keeps a text as it is.
+pub fn set_text(key: &str, text: &str) -> Result<(), AppError> {
+    raw()?.set_item(key, text).map_err(|_| full())
+}
+
+/// Forgets a value.
+pub fn remove(key: &str) {
+    if raw().is_ok() {
+        LocalStorage::delete(key);
+    }
+}
+
+/// The error of a full storage.
+pub fn full() -> AppError {
+    blocked("the browser's storage for this site is full or blocked; nothing was changed")
+}
+
+fn blocked(reason: &str) -> AppError {
+    AppError::Storage { reason: reason.to_owned() }
+}

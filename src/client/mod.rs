@@ -1,0 +1,15 @@
+//! The ports of [`crate::actions::ports`] in a browser: wallets, session store, relay.
+//!
+//! What needs a browser compiles with the feature `hydrate` only; the rest is plain logic, tested natively.
+
+#[cfg(feature = "hydrate")]
+pub mod browser_storage;
+pub mod relay;
+pub mod relay_lines;
+pub mod relay_watch;
+pub mod remembered;
+pub mod session_store;
+pub mod time;
+pub mod wallet;
+#[cfg(feature = "hydrate")]
+pub mod web_locks;

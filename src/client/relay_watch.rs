@@ -1,0 +1,209 @@
+//! Follows an operation over a stream that may be cut: reconnects by itself until the final update.
+
+use std::{future::Future, pin::Pin};
+
+use futures::{
+    Stream, StreamExt,
+    stream::{self, LocalBoxStream},
+};
+
+use super::{relay_lines::Lines, time::sleep};
+use crate::{error::AppError, protocol::rpc::UserOpUpdate};
+
+/// Text of one connection.
+pub type TextStream = Pin<Box<dyn Stream<Item = Result<String, AppError>>>>;
+
+/// First wait before reconnecting, milliseconds; doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: u64 = 250;
+/// Longest wait between two attempts, milliseconds.
+const LONGEST_WAIT: u64 = 10_000;
+/// After this many attempts in a row that brought no update the last error is told and watching ends
+/// (about five minutes).
+const MOST_FAILURES: u32 = 36;
+
+/// Updates of one operation. `connect` opens the stream; `jitter` gives a number in 0..1 for each wait, so that
+/// many pages do not come back in the same moment after a restart of the server.
+pub fn watch<C, F>(
+    connect: C,
+    jitter: impl Fn() -> f64 + 'static,
+) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>
+where
+    C: Fn() -> F + 'static,
+    F: Future<Output = Result<TextStream, AppError>> + 'static,
+{
+    let watcher = Watcher { connect, jitter, open: None, failures: 0, queue: Vec::new(), last: None, ended: false };
+    stream::unfold(watcher, |mut watcher| async move { watcher.next().await.map(|item| (item, watcher)) }).boxed_local()
+}
+
+struct Watcher<C, J> {
+    connect: C,
+    jitter: J,
+    open: Option<(TextStream, Lines)>,
+    failures: u32,
+    /// Lines read and not handed on yet, last first.
+    queue: Vec<String>,
+    last: Option<UserOpUpdate>,
+    ended: bool,
+}
+
+impl<C, F, J> Watcher<C, J>
+where
+    C: Fn() -> F,
+    F: Future<Output = Result<TextStream, AppError>>,
+    J: Fn() -> f64,
+{
+    async fn next(&mut self) -> Option<Result<UserOpUpdate, AppError>> {
+        while !self.ended {
+            if let Some(line) = self.queue.pop() {
+                match read_line(&line) {
+                    // Each connection repeats the latest state first.
+                    Ok(update) if self.last.as_ref() == Some(&update) => self.failures = 0,
+                    Ok(update) => {
+                        self.failures = 0;
+                        self.ended = update.is_final();
+                        self.last = Some(update.clone());
+                        return Some(Ok(update));
+                    }
+                    Err(error) => {
+                        self.queue.clear();
+                        self.open = None;
+                        if let Some(fatal) = self.failed(error).await {
+                            return Some(Err(fatal));
+                        }
+                    }
+                }
+                continue;
+            }
+            if let Err(error) = self.read_on().await {
+                self.open = None;
+                if let Some(fatal) = self.failed(error).await {
+                    return Some(Err(fatal));
+                }
+            }
+        }
+        None
+    }
+
+    /// Connects if need be and reads one piece.
+    async fn read_on(&mut self) -> Result<(), AppError> {
+        let Some((stream, lines)) = &mut self.open else {
+            self.open = Some(((self.connect)().await?, Lines::default()));
+            return Ok(());
+        };
+        match stream.next().await {
+            Some(piece) => {
+                self.queue = lines.push(&piece?)?;
+                self.queue.reverse();
+                Ok(())
+            }
+            None => {
+                let rest = self.open.take().and_then(|(_, lines)| lines.finish());
+                self.queue.extend(rest);
+                if self.queue.is_empty() { Err(cut()) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Waits before the next attempt, or says that there will be none.
+    async fn failed(&mut self, error: AppError) -> Option<AppError> {
+        self.failures += 1;
+        if !worth_another_try(&error) || self.failures > MOST_FAILURES {
+            self.ended = true;
+            return Some(error);
+        }
+        let wait = (FIRST_WAIT << self.failures.min(7)).min(LONGEST_WAIT) / 2;
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let spread = (wait as f64 * (self.jitter)().clamp(0.0, 1.0)) as u64;
+        sleep(wait / 2 + spread).await;
+        None
+    }
+}
+
+fn read_line(line: &str) -> Result<UserOpUpdate, AppError> {
+    serde_json::from_str::<UserOpUpdate>(line).map_err(|unreadable| {
+        // The server may end its stream with an error in the same form as any server function's.
+        serde_json::from_str::<AppError>(line)
+            .unwrap_or_else(|_| AppError::Network { reason: format!("unreadable status line: {unreadable}") })
+    })
+}
+
+fn cut() -> AppError {
+    AppError::Network { reason: "the status stream ended early".into() }
+}
+
+/// What waiting can mend: a lost connection, a restarting server, an upstream that is down for a moment.
+fn worth_another_try(error: &AppError) -> bool {
+    matches!(error, AppError::Network { .. } | AppError::UpstreamUnavailable { .. })
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::{cell::RefCell, rc::Rc};
+
+    use alloy::primitives::B256;
+
+    use super::*;
+
+    const SUBMITTED: &str = "{\"status\":\"submitted\"}\n";
+    const DROPPED: &str = "{\"status\":\"dropped\",\"reason\":\"too cheap\"}";
+
+    fn bundled() -> String {
+        format!("{{\"status\":\"bundled\",\"transactionHash\":\"{}\"}}\n", B256::repeat_byte(1))
+    }
+
+    /// Connections that answer with these pieces, one after the other.
+    async fn run(
+        connections: Vec<Result<Vec<Result<String, AppError>>, AppError>>,
+    ) -> Vec<Result<UserOpUpdate, AppError>> {
+        let connections = Rc::new(RefCell::new(connections.into_iter()));
+        let open = move || {
+            let next = connections.borrow_mut().next().expect("no connection after the end");
+            async move { next.map(|pieces| Box::pin(stream::iter(pieces)) as TextStream) }
+        };
+        watch(open, || 0.5).collect().await
+    }
+
+    fn ok(pieces: &[&str]) -> Result<Vec<Result<String, AppError>>, AppError> {
+        Ok(pieces.iter().map(|piece| Ok((*piece).to_owned())).collect())
+    }
+
+    fn lost() -> AppError {
+        AppError::Network { reason: "cut".into() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn goes_on_after_cuts_and_tells_nothing_twice() {
+        let bundled = bundled();
+        let updates = run(vec![
+            Err(lost()),
+            ok(&[SUBMITTED, &bundled[..20]]),
+            Ok(vec![Ok(SUBMITTED.into()), Err(lost())]),
+            ok(&[&bundled, "not json\n"]),
+            ok(&[&bundled[..5], &bundled[5..], "\n", DROPPED]),
+        ])
+        .await;
+        assert_eq!(
+            updates,
+            [
+                Ok(UserOpUpdate::Submitted),
+                Ok(UserOpUpdate::Bundled { transaction_hash: B256::repeat_byte(1) }),
+                Ok(UserOpUpdate::Dropped { reason: "too cheap".into() }),
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_with_what_waiting_cannot_mend() {
+        let refused = AppError::invalid("user_op_hash", "32 bytes", "0x");
+        assert_eq!(run(vec![Err(refused.clone())]).await, [Err(refused.clone())]);
+        let line = serde_json::to_string(&refused).unwrap();
+        assert_eq!(run(vec![ok(&[SUBMITTED, &line])]).await, [Ok(UserOpUpdate::Submitted), Err(refused)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_after_minutes_without_a_server() {
+        let attempts = usize::try_from(MOST_FAILURES).unwrap() + 1;
+        assert_eq!(run(vec![Err(lost()); attempts]).await, [Err(lost())]);
+    }
+}

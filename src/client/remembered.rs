@@ -1,0 +1,46 @@
+//! What the page remembers between visits: the wallet last connected and the account last used.
+
+use alloy::primitives::Address;
+use serde::{Deserialize, Serialize};
+
+/// Key of the wallet's rdns in `localStorage`.
+pub const WALLET_KEY: &str = "use_aa_wallet";
+/// Key of the last account in `localStorage`.
+pub const ACCOUNT_KEY: &str = "use_aa_account";
+
+/// A smart account and what it was computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RememberedAccount {
+    /// Address of the owner.
+    pub owner_address: Address,
+    /// Address of the smart account.
+    pub smart_account_address: Address,
+}
+
+/// The wallet last connected, unless it was disconnected since.
+#[cfg(feature = "hydrate")]
+pub fn wallet() -> Option<String> {
+    super::browser_storage::get(WALLET_KEY)
+}
+
+/// Remembers the connected wallet; `None` forgets it. A blocked storage only costs the comfort.
+#[cfg(feature = "hydrate")]
+pub fn set_wallet(rdns: Option<&str>) {
+    match rdns {
+        Some(rdns) => drop(super::browser_storage::set(WALLET_KEY, &rdns)),
+        None => super::browser_storage::remove(WALLET_KEY),
+    }
+}
+
+/// The account last used; it outlives the wallet's connection, because sessions work without it.
+#[cfg(feature = "hydrate")]
+pub fn account() -> Option<RememberedAccount> {
+    super::browser_storage::get(ACCOUNT_KEY)
+}
+
+/// Remembers the account.
+#[cfg(feature = "hydrate")]
+pub fn set_account(account: &RememberedAccount) {
+    super::browser_storage::set(ACCOUNT_KEY, account).ok();
+}

@@ -1,0 +1,158 @@
+//! Encrypts session keys with a WebCrypto key that cannot be exported and lives in IndexedDB.
+//!
+//! Whoever reads `localStorage` (a backup, an extension, a stolen profile dump) gets ciphertext. A script running in
+//! the page can still ask the browser to decrypt: that is what time windows and policies are for.
+
+use std::cell::RefCell;
+
+use futures::future::{Either, select};
+use idb::{DatabaseEvent, Factory, ObjectStoreParams, TransactionMode};
+use js_sys::{Array, ArrayBuffer, Object, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AesGcmParams, AesKeyGenParams, CryptoKey, SubtleCrypto};
+use zeroize::Zeroizing;
+
+use super::signers::Sealed;
+use crate::{client::time::sleep, error::AppError};
+
+const DATABASE: &str = "use_aa";
+const STORE: &str = "keys";
+const RECORD: &str = "session_key_encryption";
+/// IndexedDB that does not answer within this is blocked. Milliseconds.
+const PATIENCE: u64 = 5_000;
+
+thread_local! {
+    static KEY: RefCell<Option<CryptoKey>> = const { RefCell::new(None) };
+}
+
+/// Encrypts `plain`, bound to `associated_data`, under a fresh nonce.
+pub async fn seal(plain: &[u8], associated_data: &[u8]) -> Result<Sealed, AppError> {
+    let key = key(true).await?;
+    let mut iv = [0; 12];
+    crypto()?.get_random_values_with_u8_array(&mut iv).map_err(|_| failed("the browser gives no randomness"))?;
+    let buffer = Uint8Array::from(plain);
+    let operation = subtle()?.encrypt_with_object_and_js_u8_array(&parameters(&iv, associated_data), &key, &buffer);
+    let ciphertext = finish(operation).await;
+    buffer.fill(0, 0, buffer.length());
+    Ok(Sealed { iv, ciphertext: ciphertext.map_err(|_| failed("it cannot be encrypted"))?.to_vec() })
+}
+
+/// Decrypts what [`seal`] made with the same `associated_data`.
+pub async fn open(sealed: &Sealed, associated_data: &[u8]) -> Result<Zeroizing<Vec<u8>>, AppError> {
+    let key = key(false).await?;
+    let buffer = Uint8Array::from(sealed.ciphertext.as_slice());
+    let parameters = parameters(&sealed.iv, associated_data);
+    let operation = subtle()?.decrypt_with_object_and_js_u8_array(&parameters, &key, &buffer);
+    let plain = finish(operation).await.map_err(|_| failed("the stored key cannot be decrypted in this browser"))?;
+    let copy = Zeroizing::new(plain.to_vec());
+    plain.fill(0, 0, plain.length());
+    Ok(copy)
+}
+
+/// Gets the encryption key ready, so that the first [`seal`] is fast.
+pub async fn warm_up() -> Result<(), AppError> {
+    key(true).await.map(drop)
+}
+
+async fn key(create: bool) -> Result<CryptoKey, AppError> {
+    if let Some(key) = KEY.with_borrow(Clone::clone) {
+        return Ok(key);
+    }
+    let key = match select(Box::pin(stored_key(create)), Box::pin(sleep(PATIENCE))).await {
+        Either::Left((key, _)) => key?,
+        Either::Right(_) => return Err(blocked("it does not answer")),
+    };
+    KEY.with_borrow_mut(|slot| *slot = Some(key.clone()));
+    Ok(key)
+}
+
+/// The key in IndexedDB, made there when it is missing. Two tabs may both make one: the first to write wins.
+async fn stored_key(create: bool) -> Result<CryptoKey, AppError> {
+    let database = open_database().await.map_err(|error| blocked(&error.to_string()))?;
+    let found = read_or_add(&database, None).await;
+    let key = match found {
+        Ok(None) if create => {
+            let fresh = generate().await?;
+            read_or_add(&database, Some(&fresh)).await
+        }
+        found => found,
+    };
+    database.close();
+    key.map_err(|error| blocked(&error.to_string()))?
+        .ok_or_else(|| failed("the key that protects the stored session keys is gone from this browser"))
+}
+
+async fn open_database() -> Result<idb::Database, idb::Error> {
+    let mut request = Factory::new()?.open(DATABASE, Some(1))?;
+    request.on_upgrade_needed(|event| {
+        // A failure here fails the opening, which is reported there.
+        if let Ok(database) = event.database() {
+            database.create_object_store(STORE, ObjectStoreParams::new()).ok();
+        }
+    });
+    request.await
+}
+
+/// Reads the record; in the same transaction writes `fresh` when there is none.
+async fn read_or_add(database: &idb::Database, fresh: Option<&CryptoKey>) -> Result<Option<CryptoKey>, idb::Error> {
+    let mode = if fresh.is_some() { TransactionMode::ReadWrite } else { TransactionMode::ReadOnly };
+    let transaction = database.transaction(&[STORE], mode)?;
+    let store = transaction.object_store(STORE)?;
+    let record = JsValue::from_str(RECORD);
+    let found = store.get(record.clone())?.await?.and_then(|value| value.dyn_into::<CryptoKey>().ok());
+    let key = match (found, fresh) {
+        (None, Some(fresh)) => {
+            store.put(fresh.as_ref(), Some(&record))?.await?;
+            Some(fresh.clone())
+        }
+        (found, _) => found,
+    };
+    transaction.await?;
+    Ok(key)
+}
+
+async fn generate() -> Result<CryptoKey, AppError> {
+    let parameters = AesKeyGenParams::new("AES-GCM", 256);
+    let usages = Array::of2(&"encrypt".into(), &"decrypt".into());
+    let not_extractable = false;
+    let promise = subtle()?
+        .generate_key_with_object(&parameters, not_extractable, &usages)
+        .map_err(|_| failed("the browser makes no encryption key"))?;
+    JsFuture::from(promise)
+        .await
+        .and_then(|key| key.dyn_into())
+        .map_err(|_| failed("the browser makes no encryption key"))
+}
+
+fn parameters(iv: &[u8; 12], associated_data: &[u8]) -> Object {
+    let parameters = AesGcmParams::new("AES-GCM", &Uint8Array::from(iv.as_slice()));
+    parameters.set_additional_data(&Uint8Array::from(associated_data));
+    parameters.into()
+}
+
+async fn finish(operation: Result<js_sys::Promise, JsValue>) -> Result<Uint8Array, JsValue> {
+    let buffer: ArrayBuffer = JsFuture::from(operation?).await?.dyn_into()?;
+    Ok(Uint8Array::new(&buffer))
+}
+
+fn crypto() -> Result<web_sys::Crypto, AppError> {
+    web_sys::window().and_then(|window| window.crypto().ok()).ok_or_else(|| failed("this browser has no WebCrypto"))
+}
+
+fn subtle() -> Result<SubtleCrypto, AppError> {
+    let subtle = crypto()?.subtle();
+    // Outside a secure context the property is undefined, whatever the binding says.
+    if subtle.is_undefined() {
+        return Err(failed("WebCrypto needs https or localhost"));
+    }
+    Ok(subtle)
+}
+
+fn failed(reason: &str) -> AppError {
+    AppError::Key { reason: reason.to_owned() }
+}
+
+fn blocked(reason: &str) -> AppError {
+    AppError::Storage { reason: format!("IndexedDB, which guards the session keys, is blocked: {reason}") }
+}

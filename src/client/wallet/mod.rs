@@ -1,0 +1,63 @@
+//! Owner wallets: EIP-6963 discovery, EIP-1193 requests, the lab's own wallet.
+
+pub mod answers;
+#[cfg(feature = "hydrate")]
+pub mod eip1193;
+pub mod info;
+pub mod lab;
+#[cfg(feature = "hydrate")]
+pub mod registry;
+
+#[cfg(feature = "hydrate")]
+pub use connect::{Connected, port};
+
+#[cfg(feature = "hydrate")]
+mod connect {
+    use std::rc::Rc;
+
+    use alloy::primitives::Address;
+
+    use super::{eip1193, info::LAB_WALLET, lab, registry};
+    use crate::{actions::ports::Wallet, error::AppError};
+
+    /// What a wallet shared when it was connected.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Connected {
+        /// Which wallet.
+        pub rdns: String,
+        /// The owner.
+        pub address: Address,
+        /// Its chain; `None` when it did not say.
+        pub chain_id: Option<u64>,
+    }
+
+    impl Connected {
+        /// Connects a wallet; `silent` asks nobody and answers `None` when the wallet shares no account.
+        /// `lab_chain` is the chain that the lab wallet is on.
+        pub async fn open(rdns: &str, silent: bool, lab_chain: Option<u64>) -> Result<Option<Self>, AppError> {
+            if rdns == LAB_WALLET {
+                return Ok(Some(Self { rdns: rdns.to_owned(), address: lab::OWNER, chain_id: lab_chain }));
+            }
+            let provider = provider(rdns)?;
+            let Some(address) = eip1193::accounts(&provider, silent).await? else {
+                let reason = "the wallet shares no account with this page".to_owned();
+                return if silent { Ok(None) } else { Err(AppError::NoWallet { reason }) };
+            };
+            let chain_id = eip1193::chain_id(&provider).await.ok();
+            Ok(Some(Self { rdns: rdns.to_owned(), address, chain_id }))
+        }
+    }
+
+    /// The port to a connected wallet. Brings in the signer of the lab wallet: for code that is loaded on demand.
+    pub fn port(rdns: &str, owner: Address, chain_id: u64) -> Result<Rc<dyn Wallet>, AppError> {
+        if rdns == LAB_WALLET {
+            return lab::wallet(chain_id);
+        }
+        Ok(Rc::new(eip1193::Eip1193Wallet::new(provider(rdns)?, owner)))
+    }
+
+    fn provider(rdns: &str) -> Result<js_sys::Object, AppError> {
+        registry::provider(rdns)
+            .ok_or_else(|| AppError::NoWallet { reason: format!("{rdns} is not installed in this browser") })
+    }
+}

@@ -1,0 +1,68 @@
+//! The state that all hooks below one [`SmartAccountProvider`](super::SmartAccountProvider) share.
+
+use alloy::primitives::Address;
+use leptos::prelude::*;
+
+use super::QueryStatus;
+use crate::{client::wallet::info::WalletInfo, error::AppError, protocol::rpc::ChainInfo};
+
+/// What the provider is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmartAccountConfig {
+    /// Connect the wallet of the last visit again without asking (default true).
+    pub reconnect: bool,
+}
+
+impl Default for SmartAccountConfig {
+    fn default() -> Self {
+        Self { reconnect: true }
+    }
+}
+
+/// Signals of the provider; `Copy`.
+#[derive(Clone, Copy)]
+pub(crate) struct SmartAccountContext {
+    pub config: StoredValue<SmartAccountConfig>,
+    pub chain_info: RwSignal<Option<ChainInfo>>,
+    pub wallets: RwSignal<Vec<WalletInfo>>,
+    pub connected: RwSignal<Option<WalletInfo>>,
+    pub owner: RwSignal<Option<Address>>,
+    pub wallet_chain: RwSignal<Option<u64>>,
+    pub is_connecting: RwSignal<bool>,
+    pub wallet_error: RwSignal<Option<AppError>>,
+    pub account: RwSignal<Option<Address>>,
+    pub account_status: RwSignal<QueryStatus>,
+    pub account_error: RwSignal<Option<AppError>>,
+    pub is_deployed: RwSignal<Option<bool>>,
+    /// Moves when something stored for the account changed, here or in another tab.
+    pub stored: RwSignal<u64>,
+    /// Moves when the chain's part of the account should be read again.
+    pub refetch: RwSignal<u64>,
+}
+
+impl SmartAccountContext {
+    pub fn new(config: SmartAccountConfig) -> Self {
+        Self {
+            config: StoredValue::new(config),
+            chain_info: RwSignal::new(None),
+            wallets: RwSignal::new(Vec::new()),
+            connected: RwSignal::new(None),
+            owner: RwSignal::new(None),
+            wallet_chain: RwSignal::new(None),
+            is_connecting: RwSignal::new(false),
+            wallet_error: RwSignal::new(None),
+            account: RwSignal::new(None),
+            account_status: RwSignal::new(QueryStatus::Pending),
+            account_error: RwSignal::new(None),
+            is_deployed: RwSignal::new(None),
+            stored: RwSignal::new(0),
+            refetch: RwSignal::new(0),
+        }
+    }
+}
+
+/// The context of the nearest provider. Without one the hooks work on a state of their own that no wallet ever joins,
+/// so they answer "no smart account" instead of panicking.
+pub(crate) fn use_context_or_detached() -> SmartAccountContext {
+    use_context().unwrap_or_else(|| SmartAccountContext::new(SmartAccountConfig::default()))
+}

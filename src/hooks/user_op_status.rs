@@ -1,0 +1,82 @@
+//! [`UserOpStatus`]: where a user operation stands, from the click to the receipt.
+
+use std::fmt;
+
+use crate::protocol::rpc::UserOpUpdate;
+
+/// Where a user operation stands, as a person sees it. Displays in kebab-case (the page's `data-status`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UserOpStatus {
+    /// Being built, estimated and sponsored.
+    #[default]
+    Preparing,
+    /// Waiting for the signature of owner or session key.
+    AwaitingSignature,
+    /// The bundler has it.
+    Submitted,
+    /// In a transaction that is not mined yet.
+    Bundled,
+    /// Mined.
+    Included,
+    /// Mined, successful and deep enough. Final.
+    Confirmed,
+    /// Mined, but its call reverted. Final.
+    Reverted,
+    /// The bundler gave it up. Final.
+    Dropped,
+    /// It never got to the bundler, or following it failed. Final.
+    Failed,
+}
+
+impl UserOpStatus {
+    /// The name in kebab-case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::AwaitingSignature => "awaiting-signature",
+            Self::Submitted => "submitted",
+            Self::Bundled => "bundled",
+            Self::Included => "included",
+            Self::Confirmed => "confirmed",
+            Self::Reverted => "reverted",
+            Self::Dropped => "dropped",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// No other status follows.
+    pub fn is_final(self) -> bool {
+        self >= Self::Confirmed
+    }
+}
+
+impl fmt::Display for UserOpStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<&UserOpUpdate> for UserOpStatus {
+    fn from(update: &UserOpUpdate) -> Self {
+        match update {
+            UserOpUpdate::Submitted => Self::Submitted,
+            UserOpUpdate::Bundled { .. } => Self::Bundled,
+            UserOpUpdate::Included { .. } => Self::Included,
+            UserOpUpdate::Confirmed { .. } => Self::Confirmed,
+            UserOpUpdate::Reverted { .. } => Self::Reverted,
+            UserOpUpdate::Dropped { .. } => Self::Dropped,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_landmarks() {
+        assert_eq!(UserOpStatus::AwaitingSignature.to_string(), "awaiting-signature");
+        assert_eq!(UserOpStatus::from(&UserOpUpdate::Submitted).to_string(), "submitted");
+        assert!(UserOpStatus::Failed.is_final() && !UserOpStatus::Included.is_final());
+    }
+}
