@@ -21,6 +21,7 @@ impl Default for SmartAccountConfig {
 
 /// Signals of the provider; `Copy`.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 pub(crate) struct SmartAccountContext {
     pub config: StoredValue<SmartAccountConfig>,
     pub chain_info: RwSignal<Option<ChainInfo>>,

@@ -44,7 +44,10 @@ pub fn chain_id(answer: &Value) -> Result<u64, AppError> {
 /// A 65-byte signature `r‖s‖v` with v brought to 27 or 28 (some wallets and hardware answer 0 or 1).
 pub fn signature(answer: &Value) -> Result<Bytes, AppError> {
     let malformed = || AppError::invalid("wallet: personal_sign", "65 bytes in hex, v 0, 1, 27 or 28", answer);
-    let mut bytes = answer.as_str().and_then(|text| hex::decode(text).ok()).ok_or_else(malformed)?;
+    let mut bytes = answer
+        .as_str()
+        .and_then(|text| hex::decode(text.strip_prefix("0x").unwrap_or(text)).ok())
+        .ok_or_else(malformed)?;
     match bytes.as_mut_slice() {
         [rs @ .., v] if rs.len() == 64 => {
             *v = match *v {
