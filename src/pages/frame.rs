@@ -25,8 +25,7 @@ pub fn Frame(
             {children()}
         </main>
         <footer class="site-footer">
-            <p>"Session keys are made in this browser and kept there, encrypted. Neither they nor your wallet's key reach the server."</p>
-            <p>"Grants and uses are ERC-4337 user operations on Biconomy Smart Account V2 modules."</p>
+            <p>"Grants and uses are ERC-4337 user operations, checked by the session modules of Biconomy Smart Account V2."</p>
         </footer>
     }
 }
