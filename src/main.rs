@@ -1,2 +1,132 @@
-//! The command line: `serve` (default), `lab`.
-fn main() {}
+//! The command line: `serve` (default) and `lab`; nothing else.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use use_aa::{
+    lab::{Lab, LabOptions},
+    server::config::{Config, LabArgs, LabConfig, ServeArgs},
+};
+
+/// Sessions for smart accounts: the page, the server that relays for it, and a local network to try it on.
+#[derive(Debug, Parser)]
+#[command(name = "use-aa", version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "A .env file in the current folder is read. RUST_LOG sets the log level (default: info).")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the page and relay for it (the default); starts the lab when no networks are given
+    Serve(ServeArgs),
+    /// Start only the local networks and print their addresses
+    Lab {
+        /// How they run.
+        #[command(flatten)]
+        options: LabArgs,
+        /// Print the addresses as one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    // Before anything else: it changes the environment, which only a single thread may do.
+    let env_file = dotenvy::dotenv();
+    let cli = Cli::parse();
+    match run(cli, env_file) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("use-aa: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result<(), Failure> {
+    match env_file {
+        Err(error) if !error.not_found() => return Err(format!(".env: {error}").into()),
+        _ => {}
+    }
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.trim().is_empty() => {
+            EnvFilter::try_new(&text).map_err(|error| format!("RUST_LOG: expected a filter such as info, {error}"))?
+        }
+        _ => EnvFilter::new("info"),
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Runtime::new()?;
+    match cli.command {
+        Some(Command::Lab { options, json }) => runtime.block_on(lab(LabConfig::from_args(&options)?, json)),
+        Some(Command::Serve(args)) => runtime.block_on(serve(Config::from_args(&args)?)),
+        None => runtime.block_on(serve(Config::from_args(&cli.serve)?)),
+    }
+}
+
+/// Keeps the local networks until told to end.
+async fn lab(config: LabConfig, json: bool) -> Result<(), Failure> {
+    let mut stop = Box::pin(stop_signal()?);
+    let lab = tokio::select! {
+        lab = Lab::start(LabOptions::from(config)) => lab?,
+        () = &mut stop => return Ok(()),
+    };
+    match json {
+        true => println!("{}", lab.info().to_json()),
+        false => println!("{}\nready; Ctrl-C ends it", lab.info()),
+    }
+    tokio::select! {
+        error = lab.failed() => return Err(error.into()),
+        () = &mut stop => {}
+    }
+    lab.stop().await;
+    Ok(())
+}
+
+/// Serves until told to end, on the lab when no networks are given.
+async fn serve(mut config: Config) -> Result<(), Failure> {
+    let mut stop = Box::pin(stop_signal()?);
+    if !config.lab {
+        return Ok(serve_until(config, stop).await?);
+    }
+    let lab = tokio::select! {
+        lab = Lab::start(LabOptions::from(config.lab_options.clone())) => lab?,
+        () = &mut stop => return Ok(()),
+    };
+    lab.fill(&mut config);
+    let info = lab.info();
+    tracing::info!(rpc = %info.rpc_url, bundler = %info.bundler_url, "the lab is ready");
+    tokio::select! {
+        served = serve_until(config, stop) => served?,
+        error = lab.failed() => return Err(error.into()),
+    }
+    lab.stop().await;
+    Ok(())
+}
+
+/// Ctrl-C (SIGINT), SIGTERM or SIGHUP, listened for from now on.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+async fn serve_until(_config: Config, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    tracing::warn!("the page is not served yet");
+    stop.await;
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The bundler: the real alto for EntryPoint v0.6, tuned for a chain that mines at once.
+
+use std::{path::Path, time::Duration};
+
+use alloy::primitives::Address;
+use serde_json::{Value, json};
+use tokio::{process::Command, sync::mpsc};
+
+use super::{ACCOUNTS, LabError, Role, accounts::first, paths::Tools, process::Process, rpc::Rpc};
+
+/// Longest wait for the first answer (2 s are usual; a loaded machine takes longer).
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How often alto looks for operations to bundle, ms.
+const BUNDLE_INTERVAL: &str = "5";
+/// What the preload script says once a server listens.
+const LISTENING: &str = "use-aa-lab listening 127.0.0.1:";
+
+/// What alto needs to know.
+pub struct AltoOptions<'a> {
+    /// Folder of the lab.
+    pub state: &'a Path,
+    /// The chain node.
+    pub rpc_url: &'a str,
+    /// The EntryPoint.
+    pub entry_point: Address,
+    /// Alto's own simulations contract, placed already.
+    pub simulations: Address,
+    /// Seconds between blocks.
+    pub block_time: u64,
+    /// Port; `None` = a free one.
+    pub port: Option<u16>,
+}
+
+/// A running alto.
+pub struct Alto {
+    /// The process.
+    pub process: Process,
+    /// Its port.
+    pub port: u16,
+}
+
+impl Alto {
+    /// Starts it; it does not answer yet (see [`Starting::ready`]).
+    pub fn start(tools: &Tools, options: &AltoOptions<'_>) -> Result<Starting, LabError> {
+        let preload = options.state.join("loopback.mjs");
+        let written = std::fs::write(&preload, include_str!("loopback.mjs"));
+        written.map_err(|error| LabError::Io {
+            what: format!("write {}", preload.display()),
+            reason: error.to_string(),
+        })?;
+        let mut command = Command::new("node");
+        command.arg("--import").arg(&preload).arg(&tools.alto).args(arguments(options));
+        // Alto reads the `.env` of its folder: give it one without.
+        command.current_dir(options.state).env("HOME", options.state);
+        let (sender, ports) = mpsc::unbounded_channel();
+        let process = Process::start("alto", command, move |line| {
+            if let Some(port) = line.strip_prefix(LISTENING).and_then(|port| port.parse::<u16>().ok()) {
+                let _ = sender.send(port);
+            }
+        })
+        .map_err(|error| match error {
+            LabError::Spawn { program, reason } => {
+                LabError::Spawn { program, reason: format!("{reason} (is Node.js 20 or newer on the PATH?)") }
+            }
+            other => other,
+        })?;
+        Ok(Starting { process, ports, entry_point: options.entry_point })
+    }
+}
+
+/// An alto that was started and does not answer yet.
+pub struct Starting {
+    process: Process,
+    ports: mpsc::UnboundedReceiver<u16>,
+    entry_point: Address,
+}
+
+impl Starting {
+    /// Waits until it says over JSON-RPC that it serves our EntryPoint.
+    pub async fn ready(mut self) -> Result<Alto, LabError> {
+        let expected = self.entry_point.to_string().to_lowercase();
+        let serves = move |answer: &Value| answer.to_string().to_lowercase().contains(&expected);
+        let ports = &mut self.ports;
+        let answers = async {
+            match ports.recv().await {
+                Some(port) => {
+                    let rpc = Rpc::local(port)?;
+                    rpc.until("eth_supportedEntryPoints", json!([]), serves).await;
+                    Ok(port)
+                }
+                // Its output is closed: `ended` below says why.
+                None => std::future::pending().await,
+            }
+        };
+        let answer: Result<u16, LabError> = tokio::select! {
+            biased;
+            answer = answers => answer,
+            error = self.process.ended() => Err(error),
+            () = tokio::time::sleep(READY_WITHIN) => {
+                let (seconds, tail) = (READY_WITHIN.as_secs(), self.process.tail());
+                Err(LabError::NotReady { program: "alto", seconds, tail })
+            }
+        };
+        Ok(Alto { process: self.process, port: answer? })
+    }
+}
+
+fn arguments(options: &AltoOptions<'_>) -> Vec<String> {
+    let executors: Vec<String> =
+        ACCOUNTS.iter().filter(|account| account.role == Role::Executor).map(|a| a.private_key.to_string()).collect();
+    let block_time_ms = if options.block_time == 0 { 100 } else { options.block_time * 1000 };
+    let mut arguments = Vec::new();
+    let mut set = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
+    set("entrypoints", options.entry_point.to_string());
+    set("rpc-url", options.rpc_url.into());
+    set("port", options.port.unwrap_or(0).to_string());
+    set("executor-private-keys", executors.join(","));
+    set("utility-private-key", first(Role::BundlerUtility).private_key.to_string());
+    set("safe-mode", "false".into());
+    // The lab placed the one simulations contract that v0.6 needs: alto would send five transactions one by one.
+    set("deploy-simulations-contract", "false".into());
+    set("pimlico-simulation-contract", options.simulations.to_string());
+    set("min-bundle-interval", BUNDLE_INTERVAL.into());
+    set("max-bundle-interval", BUNDLE_INTERVAL.into());
+    set("block-time", block_time_ms.to_string());
+    // Looks for receipts that often (ms), but only while a bundle is under way; watching blocks never pauses.
+    set("flashblocks-preconfirmation-time", if options.block_time == 0 { "5" } else { "50" }.into());
+    // A bundle is not stuck only because blocks are slow.
+    set("resubmit-stuck-timeout", (10_000 + 2 * block_time_ms).to_string());
+    set("mempool-max-queued-ops", "10".into());
+    set("refilling-wallets", "false".into());
+    set("utility-wallet-monitor", "false".into());
+    set("json", "true".into());
+    set("log-level", "warn".into());
+    arguments
+}

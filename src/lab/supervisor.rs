@@ -1,0 +1,133 @@
+//! The lab's own thread: builds the lab, keeps its children, ends them.
+
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use super::{
+    LabError, LabInfo, LabOptions, Role,
+    accounts::first,
+    alto::{Alto, AltoOptions},
+    anvil::{Anvil, check_free},
+    bootstrap,
+    paths::{StateDir, Tools, project_root},
+};
+use crate::server::config::{LAB_CHAIN_ID, SignerKey, UpstreamUrl};
+
+/// How long anvil may take to save its chain when the lab has a folder of its own; else nobody needs to wait.
+const SAVING: Duration = Duration::from_secs(5);
+
+/// Runs until told to stop or a child dies.
+pub fn keep(
+    options: LabOptions,
+    ready: oneshot::Sender<Result<LabInfo, LabError>>,
+    failure: watch::Sender<Option<LabError>>,
+    stop: oneshot::Receiver<()>,
+) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = ready.send(Err(LabError::Io { what: "make a runtime".into(), reason: error.to_string() }));
+            return;
+        }
+    };
+    runtime.block_on(async move {
+        let mut lab = match Running::build(&options).await {
+            Ok(lab) => lab,
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
+        if ready.send(Ok(lab.info.clone())).is_err() {
+            lab.end().await;
+            return;
+        }
+        let died = tokio::select! {
+            _ = stop => None,
+            error = lab.anvil.process.ended() => Some(error),
+            error = lab.alto.process.ended() => Some(error),
+        };
+        lab.end().await;
+        if let Some(error) = died {
+            tracing::error!(target: "use_aa::lab", "{error}");
+            failure.send_replace(Some(error));
+        }
+    });
+}
+
+struct Running {
+    anvil: Anvil,
+    alto: Alto,
+    info: LabInfo,
+    keep: bool,
+    // Last: the folder goes after the processes.
+    _state: StateDir,
+}
+
+impl Running {
+    async fn build(options: &LabOptions) -> Result<Self, LabError> {
+        let started = std::time::Instant::now();
+        let root = project_root(options.root.clone());
+        let tools = Tools::find(&root)?;
+        let state = StateDir::open(options.config.dir.as_deref())?;
+        let alto_port = options.config.port_base.map(|base| base.saturating_add(1));
+        if let Some(port) = alto_port {
+            check_free(port)?;
+        }
+        let keep = options.config.dir.is_some();
+        let mut anvil = Anvil::start(&tools, state.path(), keep, options.config.port_base).await?;
+        let bootstrapped = tokio::select! {
+            biased;
+            placed = bootstrap::place(&anvil.rpc, &tools) => placed?,
+            error = anvil.process.ended() => return Err(error),
+        };
+        tracing::debug!(target: "use_aa::lab", elapsed = ?started.elapsed(), "the EntryPoint is placed");
+        let alto = Alto::start(
+            &tools,
+            &AltoOptions {
+                state: state.path(),
+                rpc_url: anvil.rpc.url(),
+                entry_point: bootstrap::ENTRY_POINT,
+                simulations: bootstrapped.simulations,
+                block_time: options.config.block_time,
+                port: alto_port,
+            },
+        )?;
+        let alto = tokio::select! {
+            biased;
+            alto = alto.ready() => alto?,
+            error = anvil.process.ended() => return Err(error),
+        };
+        anvil.set_block_time(options.config.block_time).await?;
+        tracing::debug!(target: "use_aa::lab", elapsed = ?started.elapsed(), "the bundler answers");
+        let info = LabInfo {
+            chain_id: LAB_CHAIN_ID,
+            rpc_url: local_url(anvil.port)?,
+            bundler_url: local_url(alto.port)?,
+            entry_point: bootstrap::ENTRY_POINT,
+            paymaster: None,
+            paymaster_id: first(Role::PaymasterId).address,
+            paymaster_signer: paymaster_signer()?,
+            contracts: Vec::new(),
+            processes: [anvil.process.id(), alto.process.id()],
+        };
+        Ok(Self { anvil, alto, info, keep, _state: state })
+    }
+
+    async fn end(&mut self) {
+        let saving = if self.keep { SAVING } else { Duration::ZERO };
+        tokio::join!(self.alto.process.stop(Duration::ZERO), self.anvil.process.stop(saving));
+    }
+}
+
+fn local_url(port: u16) -> Result<UpstreamUrl, LabError> {
+    let url = format!("http://127.0.0.1:{port}");
+    url.parse().map_err(|reason| LabError::Io { what: format!("use {url}"), reason })
+}
+
+fn paymaster_signer() -> Result<SignerKey, LabError> {
+    let key = &first(Role::PaymasterSigner).private_key;
+    SignerKey::from_bytes(key)
+        .ok_or_else(|| LabError::Io { what: "use the paymaster's key".into(), reason: "not a key".into() })
+}
