@@ -10,6 +10,8 @@ use leptos::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::{ProtocolError, simulate::Violation};
+
 /// Which service behind the server failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -294,5 +296,23 @@ impl FromServerFnError for AppError {
             }
             other => Self::Internal { reason: other.to_string() },
         }
+    }
+}
+
+impl From<ProtocolError> for AppError {
+    fn from(error: ProtocolError) -> Self {
+        match error {
+            ProtocolError::Invalid { field, expected, got } => Self::InvalidInput { field, expected, got },
+            ProtocolError::PolicyRefused { field, reason } => {
+                Self::PolicyRefused { reason: format!("{field}: {reason}") }
+            }
+            ProtocolError::SessionNotFound { wanted } => Self::SessionNotFound { wanted },
+        }
+    }
+}
+
+impl From<Violation> for AppError {
+    fn from(Violation { rule, reason, .. }: Violation) -> Self {
+        Self::PolicyViolation { rule, reason }
     }
 }

@@ -1,0 +1,175 @@
+//! Paymasters: layouts of `paymasterAndData`, what the paymaster's signer signs, and the token
+//! approval in front of the calls (SPEC 5.6, 5.7).
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, aliases::U48, keccak256},
+    sol_types::SolValue,
+};
+
+use super::{
+    ProtocolError,
+    abi::{TokenPaymasterTail, VerifyingPaymasterTail},
+    session::uint48,
+    user_operation::UserOperation,
+};
+
+mod approval;
+mod fee_quote;
+
+pub use approval::{approval, approval_amount, patch_call_data};
+pub use fee_quote::{DecimalText, FeeQuote};
+
+/// `paymasterAndData` of the verifying paymaster v1.1.0: the dapp pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyingPaymasterData {
+    /// The paymaster contract.
+    pub paymaster: Address,
+    /// Whose deposit pays.
+    pub paymaster_id: Address,
+    /// End of the offer, unix seconds; 0 = none.
+    pub valid_until: u64,
+    /// Begin of the offer, unix seconds.
+    pub valid_after: u64,
+    /// The signer's `personal_sign` over [`Self::hash`], 65 bytes.
+    pub signature: Bytes,
+}
+
+impl VerifyingPaymasterData {
+    /// address ‖ abi(paymasterId, validUntil, validAfter, signature).
+    pub fn encode(&self) -> Bytes {
+        let tail = VerifyingPaymasterTail {
+            paymasterId: self.paymaster_id,
+            validUntil: U48::saturating_from(self.valid_until),
+            validAfter: U48::saturating_from(self.valid_after),
+            signature: self.signature.clone(),
+        };
+        [self.paymaster.as_slice(), &tail.abi_encode_params()].concat().into()
+    }
+
+    /// Reads the layout; anything else is an error.
+    pub fn decode(paymaster_and_data: &[u8]) -> Result<Self, ProtocolError> {
+        let expected = "address and abi(address, uint48, uint48, bytes)";
+        let (paymaster, tail) = split_address(paymaster_and_data, expected)?;
+        let tail = VerifyingPaymasterTail::abi_decode_params(tail)
+            .map_err(|error| ProtocolError::invalid("paymasterAndData", expected, error))?;
+        Ok(Self {
+            paymaster,
+            paymaster_id: tail.paymasterId,
+            valid_until: tail.validUntil.to(),
+            valid_after: tail.validAfter.to(),
+            signature: tail.signature,
+        })
+    }
+
+    /// What the signer signs with `personal_sign`: everything but the two signatures.
+    pub fn hash(&self, user_operation: &UserOperation, chain_id: u64) -> Result<B256, ProtocolError> {
+        let mut data = signed_head(user_operation, chain_id, self.paymaster);
+        let valid_until = uint48("validUntil", self.valid_until)?;
+        let valid_after = uint48("validAfter", self.valid_after)?;
+        data.extend((self.paymaster_id, U256::from(valid_until), U256::from(valid_after)).abi_encode());
+        Ok(keccak256(data))
+    }
+}
+
+/// `paymasterAndData` of the token paymaster: the person pays in a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPaymasterData {
+    /// The paymaster contract.
+    pub paymaster: Address,
+    /// 0 = external rate, 1 = oracle.
+    pub price_source: u8,
+    /// End of the offer, unix seconds; 0 = none.
+    pub valid_until: u64,
+    /// Begin of the offer, unix seconds.
+    pub valid_after: u64,
+    /// Token that is charged.
+    pub fee_token: Address,
+    /// Oracle, for price source 1.
+    pub oracle_aggregator: Address,
+    /// Token units per whole native token.
+    pub exchange_rate: U256,
+    /// 1,000,000 = no markup; at most 2,000,000.
+    pub price_markup: u32,
+    /// The signer's `personal_sign` over [`Self::hash`], exactly 65 bytes.
+    pub signature: Bytes,
+}
+
+/// Length of a token paymaster's `paymasterAndData`, bytes.
+pub const TOKEN_PAYMASTER_AND_DATA: usize = 278;
+
+impl TokenPaymasterData {
+    fn tail(&self) -> TokenPaymasterTail {
+        TokenPaymasterTail {
+            validUntil: U48::saturating_from(self.valid_until),
+            validAfter: U48::saturating_from(self.valid_after),
+            feeToken: self.fee_token,
+            oracleAggregator: self.oracle_aggregator,
+            exchangeRate: self.exchange_rate,
+            priceMarkup: self.price_markup,
+        }
+    }
+
+    /// address ‖ price source ‖ six words ‖ signature.
+    pub fn encode(&self) -> Bytes {
+        let tail = self.tail().abi_encode_params();
+        [self.paymaster.as_slice(), &[self.price_source], &tail, &self.signature].concat().into()
+    }
+
+    /// Reads the layout, which has exactly 278 bytes.
+    pub fn decode(paymaster_and_data: &[u8]) -> Result<Self, ProtocolError> {
+        let expected = "278 bytes of token paymaster data";
+        let invalid = |got: &dyn std::fmt::Display| ProtocolError::invalid("paymasterAndData", expected, got);
+        if paymaster_and_data.len() != TOKEN_PAYMASTER_AND_DATA {
+            return Err(invalid(&format!("{} bytes", paymaster_and_data.len())));
+        }
+        let (paymaster, rest) = split_address(paymaster_and_data, expected)?;
+        let (price_source, rest) = rest.split_first().ok_or_else(|| invalid(&"too little"))?;
+        let (tail, signature) = rest.split_at_checked(192).ok_or_else(|| invalid(&"too little"))?;
+        let tail = TokenPaymasterTail::abi_decode_params(tail).map_err(|error| invalid(&error))?;
+        Ok(Self {
+            paymaster,
+            price_source: *price_source,
+            valid_until: tail.validUntil.to(),
+            valid_after: tail.validAfter.to(),
+            fee_token: tail.feeToken,
+            oracle_aggregator: tail.oracleAggregator,
+            exchange_rate: tail.exchangeRate,
+            price_markup: tail.priceMarkup,
+            signature: signature.to_vec().into(),
+        })
+    }
+
+    /// What the signer signs with `personal_sign`: everything but the two signatures.
+    pub fn hash(&self, user_operation: &UserOperation, chain_id: u64) -> Result<B256, ProtocolError> {
+        uint48("validUntil", self.valid_until)?;
+        uint48("validAfter", self.valid_after)?;
+        let mut data = signed_head(user_operation, chain_id, self.paymaster);
+        data.extend(U256::from(self.price_source).abi_encode());
+        data.extend(self.tail().abi_encode_params());
+        Ok(keccak256(data))
+    }
+}
+
+fn split_address<'a>(data: &'a [u8], expected: &str) -> Result<(Address, &'a [u8]), ProtocolError> {
+    data.split_first_chunk::<20>()
+        .map(|(address, rest)| (Address::from(address), rest))
+        .ok_or_else(|| ProtocolError::invalid("paymasterAndData", expected, format!("{} bytes", data.len())))
+}
+
+/// The words that both paymasters sign first: the operation without its signature, chain, paymaster.
+fn signed_head(user_operation: &UserOperation, chain_id: u64, paymaster: Address) -> Vec<u8> {
+    (
+        user_operation.sender,
+        user_operation.nonce,
+        keccak256(&user_operation.init_code),
+        keccak256(&user_operation.call_data),
+        user_operation.call_gas_limit,
+        user_operation.verification_gas_limit,
+        user_operation.pre_verification_gas,
+        user_operation.max_fee_per_gas,
+        user_operation.max_priority_fee_per_gas,
+        U256::from(chain_id),
+        paymaster,
+    )
+        .abi_encode()
+}

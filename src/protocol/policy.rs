@@ -1,0 +1,229 @@
+//! Policies: what a session may do, as a person or an app states it (SPEC 3.3).
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+
+use super::{
+    ProtocolError,
+    addresses::{
+        ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
+    },
+    session_data::AbiSessionData,
+};
+
+mod reference_value;
+mod seed_json;
+mod selector;
+
+pub use reference_value::ReferenceValue;
+pub use selector::FunctionSelector;
+
+/// First value beyond uint48, the type of time on chain.
+pub const UINT48_END: u64 = 1 << 48;
+
+/// How an argument word is compared with the reference word: as unsigned 256-bit numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Condition {
+    /// Argument = reference (wire 0).
+    Equal,
+    /// Argument ≤ reference (wire 1).
+    LessThanOrEqual,
+    /// Argument < reference (wire 2).
+    LessThan,
+    /// Argument ≥ reference (wire 3).
+    GreaterThanOrEqual,
+    /// Argument > reference (wire 4).
+    GreaterThan,
+    /// Argument ≠ reference (wire 5).
+    NotEqual,
+}
+
+impl Condition {
+    const ALL: [Self; 6] = [
+        Self::Equal,
+        Self::LessThanOrEqual,
+        Self::LessThan,
+        Self::GreaterThanOrEqual,
+        Self::GreaterThan,
+        Self::NotEqual,
+    ];
+
+    /// The byte on the wire.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The condition with this byte; 6–255 are never true on chain and are `None`.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// The condition with the seed's name, `LASS_THAN_OR_EQUAL` (its typo) and the right spelling alike.
+    pub fn from_name(name: &str) -> Result<Self, ProtocolError> {
+        match name {
+            "EQUAL" => Ok(Self::Equal),
+            "LESS_THAN_OR_EQUAL" | "LASS_THAN_OR_EQUAL" => Ok(Self::LessThanOrEqual),
+            "LESS_THAN" => Ok(Self::LessThan),
+            "GREATER_THAN_OR_EQUAL" => Ok(Self::GreaterThanOrEqual),
+            "GREATER_THAN" => Ok(Self::GreaterThan),
+            "NOT_EQUAL" => Ok(Self::NotEqual),
+            other => Err(ProtocolError::invalid("condition", "EQUAL, LESS_THAN, …, NOT_EQUAL", other)),
+        }
+    }
+
+    /// Does `argument` satisfy the condition?
+    pub fn holds(self, argument: B256, reference: B256) -> bool {
+        match self {
+            Self::Equal => argument == reference,
+            Self::LessThanOrEqual => argument <= reference,
+            Self::LessThan => argument < reference,
+            Self::GreaterThanOrEqual => argument >= reference,
+            Self::GreaterThan => argument > reference,
+            Self::NotEqual => argument != reference,
+        }
+    }
+
+    /// Mathematical sign, for people.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::LessThanOrEqual => "≤",
+            Self::LessThan => "<",
+            Self::GreaterThanOrEqual => "≥",
+            Self::GreaterThan => ">",
+            Self::NotEqual => "≠",
+        }
+    }
+}
+
+/// One condition on one 32-byte word of the arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Where the word begins: bytes after the 4-byte selector, at most 65,535. Argument `i` of a
+    /// function with static arguments is at `32·i`.
+    pub offset: u32,
+    /// The comparison.
+    pub condition: Condition,
+    /// What the word is compared with.
+    pub reference_value: ReferenceValue,
+}
+
+impl Rule {
+    /// Offset of argument `index` (the seed's `RuleHelpers.OffsetByIndex`).
+    pub fn offset_by_index(index: u32) -> u32 {
+        index.saturating_mul(32)
+    }
+}
+
+/// Time window of a session, unix seconds. Both 0: valid without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SessionEpoch {
+    /// Last second at which the session works; 0 = no end.
+    pub valid_until: u64,
+    /// First second at which the session works.
+    pub valid_after: u64,
+}
+
+impl SessionEpoch {
+    /// No limit in time (the seed's `PolicyHelpers.Indefinitely`).
+    pub const INDEFINITELY: Self = Self { valid_until: 0, valid_after: 0 };
+}
+
+/// What one session may do: one function of one contract, with conditions on its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Address of the session key; `None` = the key made for this grant.
+    pub session_key_address: Option<Address>,
+    /// The contract.
+    pub contract_address: Address,
+    /// The function.
+    pub function_selector: FunctionSelector,
+    /// Conditions; all must hold.
+    pub rules: Vec<Rule>,
+    /// When the session works.
+    pub interval: SessionEpoch,
+    /// Native value allowed **per call**, wei, below 2^128. 0 allows none: it does not mean "no limit".
+    pub value_limit: U256,
+}
+
+/// Contracts that obey the account: a session that may call them could give itself everything.
+const FORBIDDEN_DESTINATIONS: [(Address, &str); 6] = [
+    (SESSION_KEY_MANAGER, "the session key manager: the session could grant itself anything"),
+    (SESSION_KEY_MANAGER_V1_0_0, "the session key manager: the session could grant itself anything"),
+    (ECDSA_MODULE, "the ownership module: the session could take the account over"),
+    (MULTICHAIN_MODULE, "the ownership module: the session could take the account over"),
+    (PASSKEY_MODULE, "the ownership module: the session could take the account over"),
+    (ENTRY_POINT, "the entry point: the session could withdraw the account's deposit"),
+];
+
+impl Policy {
+    /// Refuses what must not or cannot be granted; names the field. `now` is in unix seconds.
+    pub fn check(&self, account: Address, now: u64) -> Result<(), ProtocolError> {
+        let destination = self.contract_address;
+        if destination.is_zero() {
+            return Err(ProtocolError::refused("contractAddress", "the zero address is no contract"));
+        }
+        if destination == account {
+            let reason = "the account itself: the session could change its modules";
+            return Err(ProtocolError::refused("contractAddress", reason));
+        }
+        if let Some((_, reason)) = FORBIDDEN_DESTINATIONS.iter().find(|(address, _)| *address == destination) {
+            return Err(ProtocolError::refused("contractAddress", *reason));
+        }
+        if self.session_key_address.is_some_and(|address| address.is_zero()) {
+            return Err(ProtocolError::refused("sessionKeyAddress", "nobody holds the key of the zero address"));
+        }
+        self.interval.check(now)?;
+        self.session_key_data(Address::ZERO).map(drop)
+    }
+
+    /// The data that the ABI session validation module judges by.
+    pub fn session_key_data(&self, session_key_address: Address) -> Result<Bytes, ProtocolError> {
+        self.abi_session_data(session_key_address)?.encode()
+    }
+
+    /// [`Self::session_key_data`] before it is packed.
+    pub fn abi_session_data(&self, session_key_address: Address) -> Result<AbiSessionData, ProtocolError> {
+        let rule = |(index, rule): (usize, &Rule)| {
+            let offset = u16::try_from(rule.offset).map_err(|_| {
+                ProtocolError::invalid(
+                    format!("rules[{index}].offset"),
+                    "bytes after the selector, at most 65535",
+                    rule.offset,
+                )
+            })?;
+            let word = rule.reference_value.word(&format!("rules[{index}].referenceValue"))?;
+            Ok((offset, rule.condition.code(), word))
+        };
+        Ok(AbiSessionData {
+            session_key_address,
+            contract_address: self.contract_address,
+            selector: self.function_selector.selector()?,
+            value_limit: u128::try_from(self.value_limit)
+                .map_err(|_| ProtocolError::invalid("valueLimit", "wei below 2^128", self.value_limit))?,
+            rules: self.rules.iter().enumerate().map(rule).collect::<Result<_, ProtocolError>>()?,
+        })
+    }
+}
+
+impl SessionEpoch {
+    /// Refuses windows that are over, empty, or beyond uint48.
+    pub fn check(&self, now: u64) -> Result<(), ProtocolError> {
+        for (field, time) in [("interval.validUntil", self.valid_until), ("interval.validAfter", self.valid_after)] {
+            if time >= UINT48_END {
+                return Err(ProtocolError::invalid(field, "unix seconds below 2^48", time));
+            }
+        }
+        if self.valid_until == 0 {
+            return Ok(());
+        }
+        if self.valid_until <= now {
+            let reason = format!("the session would be over already ({} is not after {now})", self.valid_until);
+            return Err(ProtocolError::refused("interval.validUntil", reason));
+        }
+        if self.valid_after > self.valid_until {
+            let reason = format!("the session would end ({}) before it begins", self.valid_until);
+            return Err(ProtocolError::refused("interval.validAfter", reason));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Signatures of user operations: the wrapper that names the module, the module signatures of the
+//! session modules, and the dummies for gas estimation (SPEC 2.6, 2.7, 3.5, 3.6).
+
+use alloy::{
+    primitives::{Address, B256, Bytes, aliases::U48, eip191_hash_message, hex},
+    sol_types::SolValue,
+};
+
+use super::{
+    ProtocolError,
+    abi::{
+        BatchedRouterSignature, CounterfactualSignature, RouterSession, SessionKeyManagerSignature, WrappedSignature,
+    },
+    session::SessionLeaf,
+};
+
+/// A well-formed ECDSA signature of nobody: the module answers "signature failed" without reverting.
+pub const DUMMY_ECDSA: [u8; 65] = hex!(
+    "81d4b4981670cb18f99f0b4a66446df1bf5b204d24cfcb659bf38ba27a4359b5711649ec2423c5e1247245eba2964679b6a1dbb85c992ae40b9b00c6935b02ff1b"
+);
+
+/// The session signature inside a dummy of the session modules; leaf and proof around it are real.
+pub const DUMMY_SESSION: [u8; 65] = hex!(
+    "73c3ac716c487ca34bb858247b5ccf1dc354fbaabdd089af3b2ac8e78ba85a4959a2d76250325bd67c11771c31fccda87c33ceec17cc0de912690521bb95ffcb1b"
+);
+
+/// What ends a signature of an account that has no code yet (ERC-6492).
+const ERC_6492_MAGIC: [u8; 32] = hex!("6492649264926492649264926492649264926492649264926492649264926492");
+
+/// `userOp.signature`: the module signature and the module that is to judge it. Canonical, so that
+/// modules which read at fixed position 96 accept it, too.
+pub fn wrap(module: Address, module_signature: &[u8]) -> Bytes {
+    let wrapped = WrappedSignature { moduleSignature: module_signature.to_vec().into(), validationModule: module };
+    wrapped.abi_encode_params().into()
+}
+
+/// Module and module signature inside `userOp.signature`.
+pub fn unwrap(signature: &[u8]) -> Result<(Address, Bytes), ProtocolError> {
+    WrappedSignature::abi_decode_params(signature)
+        .map(|wrapped| (wrapped.validationModule, wrapped.moduleSignature))
+        .map_err(|error| ProtocolError::invalid("signature", "abi(bytes moduleSignature, address module)", error))
+}
+
+/// What `personal_sign` over the 32 bytes of a user operation hash signs (EIP-191).
+pub fn personal_digest(user_op_hash: B256) -> B256 {
+    eip191_hash_message(user_op_hash)
+}
+
+/// Module signature of the session key manager for one session, not wrapped.
+pub fn session_key_manager(leaf: &SessionLeaf, proof: &[B256], session_signature: &[u8]) -> Bytes {
+    SessionKeyManagerSignature {
+        validUntil: U48::saturating_from(leaf.valid_until),
+        validAfter: U48::saturating_from(leaf.valid_after),
+        sessionValidationModule: leaf.session_validation_module,
+        sessionKeyData: leaf.session_key_data.clone(),
+        merkleProof: proof.to_vec(),
+        sessionKeySignature: session_signature.to_vec().into(),
+    }
+    .abi_encode_params()
+    .into()
+}
+
+/// Module signature of the batched session router, not wrapped: session `i` is judged against call
+/// `i`. All sessions must name the same session key.
+pub fn batched_router(
+    session_key_manager: Address,
+    sessions: &[(&SessionLeaf, Vec<B256>)],
+    session_signature: &[u8],
+) -> Bytes {
+    let call_specific_data = vec![Bytes::new(); sessions.len()];
+    batched_router_with(session_key_manager, sessions, &call_specific_data, session_signature)
+}
+
+/// [`batched_router`] with data for each validation module; both known modules ignore it. Sessions
+/// without an entry get none.
+pub fn batched_router_with(
+    session_key_manager: Address,
+    sessions: &[(&SessionLeaf, Vec<B256>)],
+    call_specific_data: &[Bytes],
+    session_signature: &[u8],
+) -> Bytes {
+    let session_data = sessions.iter().enumerate().map(|(index, (leaf, proof))| RouterSession {
+        validUntil: U48::saturating_from(leaf.valid_until),
+        validAfter: U48::saturating_from(leaf.valid_after),
+        sessionValidationModule: leaf.session_validation_module,
+        sessionKeyData: leaf.session_key_data.clone(),
+        merkleProof: proof.clone(),
+        callSpecificData: call_specific_data.get(index).cloned().unwrap_or_default(),
+    });
+    BatchedRouterSignature {
+        sessionKeyManager: session_key_manager,
+        sessionData: session_data.collect(),
+        sessionKeySignature: session_signature.to_vec().into(),
+    }
+    .abi_encode_params()
+    .into()
+}
+
+/// A wrapped signature of an account that is not deployed yet (ERC-6492): factory, its call data and
+/// the signature, ended by the magic bytes.
+pub fn counterfactual(factory: Address, factory_call_data: Bytes, wrapped: Bytes) -> Bytes {
+    let signature = CounterfactualSignature { factory, factoryCallData: factory_call_data, signature: wrapped };
+    [signature.abi_encode_params().as_slice(), &ERC_6492_MAGIC].concat().into()
+}

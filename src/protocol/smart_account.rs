@@ -1,0 +1,193 @@
+//! The smart account: its address before deployment, init code and call data (SPEC 2.2–2.5, 2.10).
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, keccak256},
+    sol_types::{SolCall, SolValue},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ProtocolError,
+    abi::{IEcdsaModule, ISessionKeyManager, ISmartAccount, ISmartAccountFactory},
+    addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, FALLBACK_HANDLER, PROXY_INIT_CODE_HASH, SESSION_KEY_MANAGER},
+    quantity,
+};
+
+/// One call that the account makes (the seed's `Tx`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Call {
+    /// Destination.
+    pub to: Address,
+    /// Native value, wei. Hex, decimal text or number when read; 0 when absent.
+    #[serde(default, with = "quantity")]
+    pub value: U256,
+    /// Call data; empty when absent.
+    #[serde(default)]
+    pub data: Bytes,
+}
+
+/// What decides the address of an account beside owner and index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountTemplate {
+    /// The factory.
+    pub factory: Address,
+    /// Fallback handler that the factory gives to `init`.
+    pub fallback_handler: Address,
+    /// `keccak(proxyCreationCode ‖ uint256(implementation))`.
+    pub proxy_init_code_hash: B256,
+    /// Default validation module (not the active one).
+    pub module: Address,
+    /// What the module is set up with.
+    pub setup_data: Bytes,
+}
+
+impl AccountTemplate {
+    /// The public factory with the ECDSA module, owned by `owner`.
+    pub fn ecdsa(owner: Address) -> Self {
+        Self::with_module(ECDSA_MODULE, owner)
+    }
+
+    /// The public factory with another module whose set-up is `initForSmartAccount(owner)`,
+    /// such as the multichain module.
+    pub fn with_module(module: Address, owner: Address) -> Self {
+        Self {
+            factory: ACCOUNT_FACTORY,
+            fallback_handler: FALLBACK_HANDLER,
+            proxy_init_code_hash: PROXY_INIT_CODE_HASH,
+            module,
+            setup_data: IEcdsaModule::initForSmartAccountCall { eoaOwner: owner }.abi_encode().into(),
+        }
+    }
+
+    /// Call data of the proxy's `init`, whose hash goes into the salt.
+    pub fn init_call(&self) -> Vec<u8> {
+        ISmartAccount::initCall {
+            handler: self.fallback_handler,
+            moduleSetupContract: self.module,
+            moduleSetupData: self.setup_data.clone(),
+        }
+        .abi_encode()
+    }
+
+    /// CREATE2 salt of the account with this index.
+    pub fn salt(&self, index: U256) -> B256 {
+        keccak256((keccak256(self.init_call()), index).abi_encode())
+    }
+
+    /// Address of the account with this index, deployed or not.
+    pub fn address(&self, index: U256) -> Address {
+        self.factory.create2(self.salt(index), self.proxy_init_code_hash)
+    }
+
+    /// Call data for the factory that deploys the account with this index.
+    pub fn factory_data(&self, index: U256) -> Bytes {
+        ISmartAccountFactory::deployCounterFactualAccountCall {
+            module: self.module,
+            setupData: self.setup_data.clone(),
+            index,
+        }
+        .abi_encode()
+        .into()
+    }
+
+    /// `initCode` of the first user operation.
+    pub fn init_code(&self, index: U256) -> Bytes {
+        [self.factory.as_slice(), &self.factory_data(index)].concat().into()
+    }
+}
+
+/// Address of the owner's account with the default ECDSA module.
+pub fn counterfactual_address(owner: Address, index: U256) -> Address {
+    AccountTemplate::ecdsa(owner).address(index)
+}
+
+/// `initCode` that deploys the owner's account with the default ECDSA module.
+pub fn init_code(owner: Address, index: U256) -> Bytes {
+    AccountTemplate::ecdsa(owner).init_code(index)
+}
+
+/// Call data for one or several calls: `execute_ncC` for one, `executeBatch_y6U` for more, or for
+/// one when `force_batch` is set (the batched router accepts batches only). No call is an error.
+pub fn encode_calls(calls: &[Call], force_batch: bool) -> Result<Bytes, ProtocolError> {
+    match calls {
+        [] => Err(ProtocolError::invalid("transactions", "at least one transaction", "none")),
+        [call] if !force_batch => {
+            Ok(ISmartAccount::execute_ncCCall { dest: call.to, value: call.value, func: call.data.clone() }
+                .abi_encode()
+                .into())
+        }
+        calls => Ok(ISmartAccount::executeBatch_y6UCall {
+            dest: calls.iter().map(|call| call.to).collect(),
+            value: calls.iter().map(|call| call.value).collect(),
+            func: calls.iter().map(|call| call.data.clone()).collect(),
+        }
+        .abi_encode()
+        .into()),
+    }
+}
+
+/// The calls inside the account's call data; knows `execute`, `executeBatch` and their short twins.
+pub fn decode_calls(call_data: &[u8]) -> Result<Vec<Call>, ProtocolError> {
+    let unreadable =
+        |_| ProtocolError::invalid("callData", "well-formed arguments of execute or executeBatch", excerpt(call_data));
+    let selector = call_data.get(..4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+    let batch = |to: Vec<Address>, value: Vec<U256>, data: Vec<Bytes>| {
+        if to.len() != value.len() || to.len() != data.len() {
+            let got = format!("{}, {} and {}", to.len(), value.len(), data.len());
+            return Err(ProtocolError::invalid("callData", "as many destinations as values and data", got));
+        }
+        Ok(to.into_iter().zip(value).zip(data).map(|((to, value), data)| Call { to, value, data }).collect())
+    };
+    match selector {
+        Some(ISmartAccount::execute_ncCCall::SELECTOR) => {
+            let call = ISmartAccount::execute_ncCCall::abi_decode(call_data).map_err(unreadable)?;
+            Ok(vec![Call { to: call.dest, value: call.value, data: call.func }])
+        }
+        Some(ISmartAccount::executeCall::SELECTOR) => {
+            let call = ISmartAccount::executeCall::abi_decode(call_data).map_err(unreadable)?;
+            Ok(vec![Call { to: call.dest, value: call.value, data: call.func }])
+        }
+        Some(ISmartAccount::executeBatch_y6UCall::SELECTOR) => {
+            let call = ISmartAccount::executeBatch_y6UCall::abi_decode(call_data).map_err(unreadable)?;
+            batch(call.dest, call.value, call.func)
+        }
+        Some(ISmartAccount::executeBatchCall::SELECTOR) => {
+            let call = ISmartAccount::executeBatchCall::abi_decode(call_data).map_err(unreadable)?;
+            batch(call.dest, call.value, call.func)
+        }
+        _ => Err(ProtocolError::invalid("callData", "a call of execute or executeBatch", excerpt(call_data))),
+    }
+}
+
+/// First bytes as hex, for messages.
+fn excerpt(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes.get(..40).unwrap_or(bytes)))
+}
+
+/// The account enables a module on itself. Reverts on chain when it is enabled already.
+pub fn enable_module(account: Address, module: Address) -> Call {
+    Call::to_self(account, ISmartAccount::enableModuleCall { module }.abi_encode())
+}
+
+/// The account sets a module up and enables it.
+pub fn setup_and_enable_module(account: Address, setup_contract: Address, setup_data: Bytes) -> Call {
+    let call = ISmartAccount::setupAndEnableModuleCall { setupContract: setup_contract, setupData: setup_data };
+    Call::to_self(account, call.abi_encode())
+}
+
+/// The account disables a module; `previous` comes before it in the linked list of modules.
+pub fn disable_module(account: Address, previous: Address, module: Address) -> Call {
+    Call::to_self(account, ISmartAccount::disableModuleCall { prevModule: previous, module }.abi_encode())
+}
+
+/// The account stores a Merkle root of sessions; the zero root takes all of them back.
+pub fn set_merkle_root(root: B256) -> Call {
+    let data = ISessionKeyManager::setMerkleRootCall { merkleRoot: root }.abi_encode().into();
+    Call { to: SESSION_KEY_MANAGER, value: U256::ZERO, data }
+}
+
+impl Call {
+    fn to_self(account: Address, data: Vec<u8>) -> Self {
+        Self { to: account, value: U256::ZERO, data: data.into() }
+    }
+}
