@@ -8,6 +8,7 @@ mod accounts;
 mod alto;
 mod anvil;
 mod bootstrap;
+pub mod contracts;
 mod error;
 mod info;
 mod paths;

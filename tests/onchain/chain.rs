@@ -1,0 +1,137 @@
+//! A real anvil with the contracts placed on it, and calls and transactions in any account's name.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use alloy::{
+    primitives::{Address, Bytes, U256, keccak256},
+    sol_types::{Panic, Revert, SolCall, SolError},
+};
+use serde_json::{Value, json};
+use use_aa::lab::contracts::{Placed, place};
+
+/// The chain that the vectors were made for.
+pub const CHAIN_ID: u64 = 80_002;
+
+/// Why a call did not succeed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// `Error(string)`.
+    Text(String),
+    /// Anything else: the revert data as it came, empty for a revert without text.
+    Data(Bytes),
+}
+
+/// A node of our own; the process ends with the value.
+pub struct Chain {
+    anvil: Child,
+    http: reqwest::Client,
+    pub url: String,
+    pub placed: Placed,
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        let _ = self.anvil.kill();
+        let _ = self.anvil.wait();
+    }
+}
+
+impl Chain {
+    /// Starts anvil on a free loopback port and places the contracts.
+    pub async fn start() -> Self {
+        let mut anvil = Command::new(anvil_binary())
+            .args(["--host", "127.0.0.1", "--port", "0", "--chain-id", &CHAIN_ID.to_string()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("anvil starts");
+        let mut lines = BufReader::new(anvil.stdout.take().expect("piped")).lines();
+        let url = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("Listening on ").map(|address| format!("http://{}", address.trim())))
+            .expect("anvil says where it listens");
+        // keep its pipe empty, or it stops when the pipe is full
+        std::thread::spawn(move || lines.for_each(drop));
+        let placed = place(&url, root()).await.expect("contracts are placed");
+        Self { anvil, http: reqwest::Client::builder().no_proxy().build().expect("client"), url, placed }
+    }
+
+    /// One JSON-RPC call: the result, or the error object.
+    pub async fn rpc(&self, method: &str, params: Value) -> Result<Value, Value> {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let response = self.http.post(&self.url).json(&body).send().await.expect("anvil answers");
+        let mut answer: Value = response.json().await.expect("JSON");
+        match answer.get_mut("error") {
+            Some(error) => Err(error.take()),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    /// `eth_call` in the name of `from`, decoded.
+    pub async fn call<C: SolCall>(&self, from: Address, to: Address, call: &C) -> Result<C::Return, Failure> {
+        let request = json!([{ "from": from, "to": to, "input": Bytes::from(call.abi_encode()) }, "latest"]);
+        let answer = self.rpc("eth_call", request).await.map_err(|error| failure(&error))?;
+        let data: Bytes = serde_json::from_value(answer).expect("hex");
+        Ok(C::abi_decode_returns(&data).expect("the declared return type"))
+    }
+
+    /// A mined transaction in the name of `from` (impersonated, so contracts, too); panics when it fails.
+    pub async fn send<C: SolCall>(&self, from: Address, to: Address, call: &C) -> Value {
+        self.rpc("anvil_impersonateAccount", json!([from])).await.expect("impersonation");
+        self.rpc("anvil_setBalance", json!([from, U256::from(10).pow(U256::from(21))])).await.expect("balance");
+        let request = json!({ "from": from, "to": to, "input": Bytes::from(call.abi_encode()), "gas": "0x989680" });
+        let hash = self.rpc("eth_sendTransaction", json!([request])).await.expect("sent");
+        loop {
+            let receipt = self.rpc("eth_getTransactionReceipt", json!([hash])).await.expect("receipt");
+            if receipt.is_object() {
+                assert_eq!(receipt["status"], "0x1", "{} to {to} failed: {receipt}", C::SIGNATURE);
+                return receipt;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Whether there is code at `address`, and its hash.
+    pub async fn code(&self, address: Address) -> Bytes {
+        let code = self.rpc("eth_getCode", json!([address, "latest"])).await.expect("code");
+        serde_json::from_value(code).expect("hex")
+    }
+}
+
+/// Selector of a custom error or function from its signature.
+pub fn selector(signature: &str) -> [u8; 4] {
+    keccak256(signature)[..4].try_into().expect("4 bytes")
+}
+
+/// A custom error with arguments as revert data.
+pub fn custom_error(signature: &str, arguments: Vec<u8>) -> Failure {
+    Failure::Data([selector(signature).to_vec(), arguments].concat().into())
+}
+
+fn failure(error: &Value) -> Failure {
+    let data = error["data"].as_str().unwrap_or("0x");
+    let data: Bytes = data.parse().unwrap_or_else(|_| panic!("revert data in {error}"));
+    assert!(!data.starts_with(&Panic::SELECTOR), "a contract panicked: {error}");
+    match Revert::abi_decode(&data) {
+        Ok(revert) => Failure::Text(revert.reason),
+        Err(_) => Failure::Data(data),
+    }
+}
+
+/// The project's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The binary itself, not npm's wrapper: killing the wrapper would leave the node running.
+fn anvil_binary() -> PathBuf {
+    let packages = root().join("end2end/node_modules/@foundry-rs");
+    let entries = std::fs::read_dir(&packages).expect("npm packages are installed (make tools)");
+    let binaries = entries.flatten().map(|entry| entry.path().join("bin/anvil"));
+    binaries.into_iter().find(|path| path.is_file()).expect("anvil for this platform")
+}
