@@ -1,2 +1,27 @@
 //! One verb per file, free of Leptos, over the traits of [`ports`].
+//!
+//! | Verb | Does |
+//! |---|---|
+//! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
+//! | [`send_with_session`] | makes the account do what a session allows, without the owner |
+//! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
+//! | [`deploy`] | deploys the account |
+//! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
+//! | [`settle_session`], [`sync_sessions`] | bring stored sessions in line with what became of their grants |
+pub mod account;
+mod clock;
+pub mod create_session;
+pub mod deploy;
+mod gas;
+pub mod options;
 pub mod ports;
+pub mod prepare_user_operation;
+mod random;
+pub mod send_sponsored_transaction;
+pub mod send_transaction;
+pub mod send_user_operation;
+pub mod send_with_session;
+pub mod session_tree;
+pub mod settle_session;
+pub mod sync_sessions;
+pub mod wait_for_user_operation_receipt;

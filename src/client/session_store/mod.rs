@@ -2,4 +2,5 @@
 
 #[cfg(feature = "hydrate")]
 pub mod key_vault;
+pub mod memory;
 pub mod signers;

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod eip1193;
 pub mod info;
 pub mod lab;
+pub mod local;
 #[cfg(feature = "hydrate")]
 pub mod registry;
 

@@ -1,0 +1,202 @@
+//! Builds a user operation up to the point where only the signature is missing.
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use futures::future::try_join3;
+
+use super::{
+    clock::unix_seconds,
+    gas::{offset_fees, offset_limits, set_limits},
+    options::{BuildUserOpOptions, GasOffset, PaymasterServiceData},
+    ports::Relay,
+};
+use crate::{
+    error::AppError,
+    protocol::{
+        paymaster::VerifyingPaymasterData,
+        rpc::{AccountState, ChainInfo, GasFees, PaymasterMode, SponsorContext},
+        user_operation::UserOperation,
+    },
+};
+
+/// A prepared operation older than this (seconds) is prepared again: fees move, and a paymaster's
+/// signature lives 300 s by default.
+pub const PREPARED_LIFETIME: u64 = 120;
+
+/// What was read from the chain before building, all in one round of parallel requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChainSnapshot {
+    /// Chain and services.
+    pub chain: ChainInfo,
+    /// The account at the latest block, with the nonce of the asked lane.
+    pub account: AccountState,
+    /// Fees to offer.
+    pub fees: GasFees,
+    /// When it was read, unix seconds.
+    pub read_at: u64,
+}
+
+impl ChainSnapshot {
+    /// The time that sessions are judged by: the later of this device's clock and the latest block,
+    /// unix seconds. A chain without recent blocks is behind, a slow device clock as well.
+    pub fn now(&self) -> u64 {
+        unix_seconds().max(self.account.block_timestamp)
+    }
+}
+
+/// Reads chain, account and fees at the same time.
+///
+/// # Errors
+/// Those of the [`Relay`]; `InvalidInput` when the nonce key does not fit in 192 bits.
+pub async fn read_chain_snapshot(
+    relay: &dyn Relay,
+    account: Address,
+    options: &BuildUserOpOptions,
+) -> Result<ChainSnapshot, AppError> {
+    let nonce_key = options.nonce_options.and_then(|nonce| nonce.nonce_key).unwrap_or(U256::ZERO);
+    if nonce_key >> 192 != U256::ZERO {
+        return Err(AppError::invalid("nonceOptions.nonceKey", "a number below 2^192", nonce_key));
+    }
+    let (chain, account, fees) =
+        try_join3(relay.chain_info(), relay.account_state(account, nonce_key), relay.gas_fees()).await?;
+    Ok(ChainSnapshot { chain, account, fees, read_at: unix_seconds() })
+}
+
+/// What the operation does and how it is proved, before gas is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserOperationDraft {
+    /// The account.
+    pub sender: Address,
+    /// Deploys the account; empty when it has code.
+    pub init_code: Bytes,
+    /// What the account does.
+    pub call_data: Bytes,
+    /// Whole signature (SPEC 2.7) of the right length, for the estimate.
+    pub dummy_signature: Bytes,
+}
+
+/// An operation that needs nothing but its signature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreparedUserOperation {
+    /// All fields final but the signature, which is the dummy.
+    pub user_operation: UserOperation,
+    /// Hash that is to be signed; it does not depend on the signature.
+    pub user_op_hash: B256,
+    /// Chain the hash is for.
+    pub chain: ChainInfo,
+    /// When its chain state was read, unix seconds.
+    pub prepared_at: u64,
+}
+
+impl PreparedUserOperation {
+    /// Young enough to be sent as it is.
+    pub fn is_fresh(&self) -> bool {
+        let age = unix_seconds().abs_diff(self.prepared_at);
+        age <= PREPARED_LIFETIME
+    }
+
+    /// A paymaster pays.
+    pub fn is_sponsored(&self) -> bool {
+        !self.user_operation.paymaster_and_data.is_empty()
+    }
+
+    /// End of the verifying paymaster's signature, unix seconds; `None` when there is no end or none is known.
+    pub fn sponsored_until(&self) -> Option<u64> {
+        let paymaster = VerifyingPaymasterData::decode(&self.user_operation.paymaster_and_data).ok()?;
+        Some(paymaster.valid_until).filter(|until| *until != 0)
+    }
+
+    /// The most that the operation can cost, wei (SPEC 6.6).
+    pub fn required_prefund(&self) -> U256 {
+        self.user_operation.required_prefund()
+    }
+}
+
+/// Fills in nonce, fees, gas limits and paymaster (decision table of SPEC 6.1).
+///
+/// | Options | Requests |
+/// |---|---|
+/// | sponsored | sponsor (the paymaster reckons the limits) |
+/// | sponsored, `calculate_gas_limits: false` | estimate, sponsor |
+/// | sponsored with `gas_offset` | estimate, offsets, sponsor: the paymaster signs the raised limits (S4) |
+/// | no paymaster | estimate, offsets |
+///
+/// # Errors
+/// `SponsorshipRefused` when a sponsor is asked for and there is none, or it does not pay (an
+/// operation is never sent unsponsored instead); `InvalidInput` for options out of range; those of
+/// the [`Relay`].
+pub async fn prepare_user_operation(
+    relay: &dyn Relay,
+    snapshot: &ChainSnapshot,
+    draft: UserOperationDraft,
+    options: &BuildUserOpOptions,
+) -> Result<PreparedUserOperation, AppError> {
+    let offset = options.gas_offset.filter(|offset| *offset != GasOffset::default());
+    let fees = match &offset {
+        Some(offset) => offset_fees(&snapshot.fees, offset)?,
+        None => snapshot.fees.clone(),
+    };
+    let nonce_override = options.nonce_options.and_then(|nonce| nonce.nonce_override);
+    let mut user_operation = UserOperation {
+        sender: draft.sender,
+        nonce: nonce_override.unwrap_or(snapshot.account.nonce),
+        init_code: draft.init_code,
+        call_data: draft.call_data,
+        max_fee_per_gas: fees.max_fee_per_gas,
+        max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
+        signature: draft.dummy_signature,
+        ..Default::default()
+    };
+    let sponsor = sponsor_context(&snapshot.chain, options)?;
+    let paymaster_reckons = sponsor.as_ref().is_some_and(|context| context.calculate_gas_limits && offset.is_none());
+    if !paymaster_reckons {
+        user_operation.paymaster_and_data = options.dummy_pnd_override.clone().unwrap_or_default();
+        let estimate = relay.estimate(&user_operation, options.state_override_set.clone()).await?;
+        let limits = match &offset {
+            Some(offset) => offset_limits(&estimate, offset)?,
+            None => estimate,
+        };
+        set_limits(&mut user_operation, &limits);
+        user_operation.paymaster_and_data = Bytes::new();
+    }
+    if let Some(context) = sponsor {
+        let context = SponsorContext { calculate_gas_limits: paymaster_reckons, ..context };
+        let sponsorship = relay.sponsor(&user_operation, &context).await?;
+        if sponsorship.paymaster_and_data.len() < 20 {
+            return Err(AppError::SponsorshipRefused { reason: "the paymaster gave no signature".into() });
+        }
+        set_limits(&mut user_operation, &sponsorship.gas);
+        user_operation.paymaster_and_data = sponsorship.paymaster_and_data;
+    }
+    let user_op_hash = user_operation.hash(snapshot.chain.entry_point, snapshot.chain.chain_id);
+    Ok(PreparedUserOperation {
+        user_operation,
+        user_op_hash,
+        chain: snapshot.chain.clone(),
+        prepared_at: snapshot.read_at,
+    })
+}
+
+/// Who pays, or `None` for the account itself.
+fn sponsor_context(chain: &ChainInfo, options: &BuildUserOpOptions) -> Result<Option<SponsorContext>, AppError> {
+    let Some(PaymasterServiceData { mode: Some(mode), calculate_gas_limits, expiry_duration, webhook_data, .. }) =
+        &options.paymaster_service_data
+    else {
+        return Ok(None);
+    };
+    match mode {
+        PaymasterMode::Erc20 => Err(AppError::invalid(
+            "paymasterServiceData.mode",
+            "SPONSORED, or none: paying gas in a token is not relayed yet",
+            "ERC20",
+        )),
+        PaymasterMode::Sponsored if !chain.sponsored => {
+            Err(AppError::SponsorshipRefused { reason: "this server has no paymaster".into() })
+        }
+        PaymasterMode::Sponsored => Ok(Some(SponsorContext {
+            mode: *mode,
+            calculate_gas_limits: calculate_gas_limits.unwrap_or(true),
+            expiry_duration: *expiry_duration,
+            webhook_data: webhook_data.clone(),
+        })),
+    }
+}

@@ -1,0 +1,22 @@
+//! Calls that the owner signs and the dapp pays for.
+
+use super::{
+    account::SmartAccountClient,
+    options::{BuildUserOpOptions, Options, merge_options},
+    send_transaction::send_transaction,
+    send_user_operation::UserOpResponse,
+};
+use crate::{error::AppError, protocol::smart_account::Call};
+
+/// [`send_transaction`] with [`Options::sponsored`] below the caller's options.
+///
+/// # Errors
+/// As [`send_transaction`]; `SponsorshipRefused` when nobody pays.
+pub async fn send_sponsored_transaction(
+    client: &SmartAccountClient,
+    calls: &[Call],
+    options: &BuildUserOpOptions,
+) -> Result<UserOpResponse, AppError> {
+    let options = merge_options([Options::sponsored(), options.clone()]);
+    send_transaction(client, calls, &options).await
+}

@@ -1,0 +1,69 @@
+//! Calls that the owner signs.
+
+use super::{
+    account::SmartAccountClient,
+    options::BuildUserOpOptions,
+    prepare_user_operation::{
+        ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
+    },
+    send_user_operation::{UserOpResponse, owner_dummy_signature, send_user_operation, sign_user_operation},
+};
+use crate::{
+    error::AppError,
+    protocol::smart_account::{Call, encode_calls},
+};
+
+/// Makes the account do `calls` in one operation, deploying it first when it has no code.
+///
+/// Without `paymaster_service_data` the account pays its gas.
+///
+/// # Errors
+/// `InvalidInput` when `calls` is empty; those of preparing, of the wallet and of the bundler.
+pub async fn send_transaction(
+    client: &SmartAccountClient,
+    calls: &[Call],
+    options: &BuildUserOpOptions,
+) -> Result<UserOpResponse, AppError> {
+    let prepared = prepare_transaction(client, calls, options).await?;
+    complete_transaction(client, &prepared).await
+}
+
+/// The part of [`send_transaction`] that can be done while a person still reads: all but sign and send.
+pub async fn prepare_transaction(
+    client: &SmartAccountClient,
+    calls: &[Call],
+    options: &BuildUserOpOptions,
+) -> Result<PreparedUserOperation, AppError> {
+    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, options).await?;
+    prepare_owner_operation(client, &snapshot, calls, options).await
+}
+
+/// Signs and sends what [`prepare_transaction`] made.
+pub async fn complete_transaction(
+    client: &SmartAccountClient,
+    prepared: &PreparedUserOperation,
+) -> Result<UserOpResponse, AppError> {
+    let signed = sign_user_operation(client, prepared).await?;
+    send_user_operation(client.relay.as_ref(), &signed, prepared.user_op_hash).await
+}
+
+/// Prepares calls for the owner's signature over a snapshot that was read already.
+pub(super) async fn prepare_owner_operation(
+    client: &SmartAccountClient,
+    snapshot: &ChainSnapshot,
+    calls: &[Call],
+    options: &BuildUserOpOptions,
+) -> Result<PreparedUserOperation, AppError> {
+    let call_data = if options.use_empty_deploy_call_data.unwrap_or(false) {
+        Default::default()
+    } else {
+        encode_calls(calls, options.force_encode_for_batch.unwrap_or(false))?
+    };
+    let draft = UserOperationDraft {
+        sender: client.account,
+        init_code: client.init_code(snapshot.account.deployed),
+        call_data,
+        dummy_signature: owner_dummy_signature(),
+    };
+    prepare_user_operation(client.relay.as_ref(), snapshot, draft, options).await
+}
