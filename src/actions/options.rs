@@ -309,12 +309,11 @@ mod tests {
             serde_json::to_value(Options::increased_verification(15)).unwrap(),
             json!({"gasOffset": {"verificationGasLimitOffsetPct": 15}})
         );
-        let quote = FeeQuote {
-            symbol: "USDC".into(),
-            token_address: Address::repeat_byte(1),
-            decimal: 6,
-            max_gas_fee: "0.2527".into(),
-        };
+        let quote = serde_json::from_value(json!({
+            "symbol": "USDC", "tokenAddress": Address::repeat_byte(1), "decimal": 6, "maxGasFee": "0.2527",
+            "premiumPercentage": "7"
+        }));
+        let quote: FeeQuote = quote.unwrap();
         let data = Options::gas_token_fee_quote(quote, None, false).paymaster_service_data.unwrap();
         assert_eq!(data.spender, Some(crate::protocol::addresses::TOKEN_PAYMASTER));
         assert_eq!(data.max_approval, Some(false));
