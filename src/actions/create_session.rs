@@ -224,8 +224,7 @@ pub(super) fn default_paymaster(snapshot: &ChainSnapshot, options: &BuildUserOpO
 }
 
 fn granting_calls(account: Address, snapshot: &ChainSnapshot, root: B256) -> Vec<Call> {
-    let enable =
-        (!snapshot.account.session_key_manager_enabled).then(|| enable_module(account, SESSION_KEY_MANAGER));
+    let enable = (!snapshot.account.session_key_manager_enabled).then(|| enable_module(account, SESSION_KEY_MANAGER));
     enable.into_iter().chain([set_merkle_root(root)]).collect()
 }
 

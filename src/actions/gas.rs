@@ -30,11 +30,7 @@ pub fn offset_fees(fees: &GasFees, offset: &GasOffset) -> Result<GasFees, AppErr
 /// Raises the limits by their percentages.
 pub fn offset_limits(gas: &GasEstimate, offset: &GasOffset) -> Result<GasEstimate, AppError> {
     Ok(GasEstimate {
-        call_gas_limit: raise(
-            gas.call_gas_limit,
-            offset.call_gas_limit_offset_pct,
-            "gasOffset.callGasLimitOffsetPct",
-        )?,
+        call_gas_limit: raise(gas.call_gas_limit, offset.call_gas_limit_offset_pct, "gasOffset.callGasLimitOffsetPct")?,
         verification_gas_limit: raise(
             gas.verification_gas_limit,
             offset.verification_gas_limit_offset_pct,

@@ -10,9 +10,7 @@ use super::{
     create_session::default_paymaster,
     options::{BuildUserOpOptions, Options, merge_options},
     ports::{Relay, SessionStore},
-    prepare_user_operation::{
-        PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
-    },
+    prepare_user_operation::{PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot},
     send_user_operation::{UserOpResponse, send_user_operation},
     session_tree::{reconcile, tree_in_sync},
 };
@@ -133,8 +131,7 @@ pub async fn complete_send_with_session(
     let signature = key.sign_message_sync(operation.user_op_hash.as_slice());
     let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
     let mut user_operation = operation.user_operation.clone();
-    user_operation.signature =
-        wrap(SESSION_KEY_MANAGER, &session_key_manager(leaf, proof, &signature.as_bytes()));
+    user_operation.signature = wrap(SESSION_KEY_MANAGER, &session_key_manager(leaf, proof, &signature.as_bytes()));
     send_user_operation(relay, &user_operation, operation.user_op_hash).await
 }
 

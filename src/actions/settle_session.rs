@@ -77,11 +77,7 @@ pub(super) async fn doubt(store: &dyn SessionStore, account: Address, user_op_ha
 pub(super) const SEND_IN_DOUBT: &str = "sendInDoubt";
 
 /// Takes the operation's `PENDING` leaves out of the book, and keys that no other leaf names.
-pub(super) async fn take_out(
-    store: &dyn SessionStore,
-    account: Address,
-    user_op_hash: B256,
-) -> Result<(), AppError> {
+pub(super) async fn take_out(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let mut keys = Vec::new();
     let change = |book: &mut SessionBook| {
         keys = book.leaf_nodes.iter().filter(|leaf| is_pending_of(leaf, user_op_hash)).map(key_of).collect();
