@@ -9,7 +9,10 @@ use leptos_router::{
     path,
 };
 
-use crate::pages::{frame::Frame, home::HomePage, not_found::NotFoundPage};
+use crate::{
+    hooks::{SmartAccountConfig, provide_smart_account},
+    pages::{frame::Frame, home::HomePage, not_found::NotFoundPage},
+};
 
 /// The HTML document around [`App`]: head, styles, and the scripts that hydrate the islands.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -48,11 +51,23 @@ pub fn App() -> impl IntoView {
             if page.is_empty() { "use-aa".to_owned() } else { format!("{page} · use-aa") }
         } />
         <Router>
-            <Frame>
-                <Routes fallback=NotFoundPage>
-                    <Route path=path!("/") view=HomePage />
-                </Routes>
-            </Frame>
+            <Provider>
+                <Frame>
+                    <Routes fallback=NotFoundPage>
+                        <Route path=path!("/") view=HomePage />
+                    </Routes>
+                </Frame>
+            </Provider>
         </Router>
     }
+}
+
+/// The outermost island: wallet and account, shared by all islands inside.
+#[island]
+fn Provider(
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    provide_smart_account(SmartAccountConfig::default());
+    children()
 }

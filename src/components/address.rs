@@ -30,6 +30,7 @@ pub fn Address(
         </span>
         <CopyButton value what />
     }
+    .into_any()
 }
 
 #[cfg(test)]

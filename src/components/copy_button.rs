@@ -40,6 +40,7 @@ pub fn CopyButton(
             {move || view! { <Icon glyph=if copied.get() { Glyph::Check } else { Glyph::Copy } /> }}
         </button>
     }
+    .into_any()
 }
 
 /// Does nothing where there is no clipboard: on the server, or on a page that is not secure.

@@ -23,7 +23,9 @@ fn advice(error: &AppError) -> &'static str {
         AppError::UpstreamUnavailable { .. } => {
             "This is a fault of the service, not of yours. Your sessions are kept; try again in a moment."
         }
-        AppError::SponsorshipRefused { .. } => "Pay the gas from the account itself, or ask the app to sponsor this call.",
+        AppError::SponsorshipRefused { .. } => {
+            "Pay the gas from the account itself, or ask the app to sponsor this call."
+        }
         AppError::MethodNotAllowed { .. } => "This server does not offer what was asked for.",
         AppError::Network { .. } => "Check your connection and try again. Your sessions are kept.",
         AppError::SessionNotFound { .. } => "Grant a session first, or use the browser in which it was granted.",
@@ -34,13 +36,17 @@ fn advice(error: &AppError) -> &'static str {
         AppError::SessionsOutOfSync { .. } => {
             "Another device or app changed the sessions of this account. Nothing was sent; use that device, or grant anew here, which replaces them."
         }
-        AppError::PolicyViolation { .. } => "The session does not cover this. Nothing was sent. Stay within its limits, or grant a session that allows it.",
+        AppError::PolicyViolation { .. } => {
+            "The session does not cover this. Nothing was sent. Stay within its limits, or grant a session that allows it."
+        }
         AppError::PolicyRefused { .. } => "Change the limits of the session, then review it again.",
         AppError::AccountNotDeployed { .. } => "Grant a session: the account is created with the first operation.",
         AppError::UserOpReverted { .. } => "The chain undid the call. The gas was spent all the same.",
         AppError::UserOpDropped { .. } => "It never got onto the chain. You can send it again.",
         AppError::WaitTimedOut { .. } => "Reload the page later: the wait goes on from there. Don't send it twice.",
-        AppError::Storage { .. } => "Allow this site to store data, or make room, and try again. What is stored is kept.",
+        AppError::Storage { .. } => {
+            "Allow this site to store data, or make room, and try again. What is stored is kept."
+        }
         AppError::Key { .. } => "Grant a new session: this browser cannot use the old key.",
         AppError::TooLarge { .. } => "Split it into smaller parts. Nothing was sent.",
         AppError::Internal { .. } => "This is a fault of ours. Reload the page and try again.",
@@ -107,6 +113,7 @@ pub fn ErrorNotice(
             }}
         </div>
     }
+    .into_any()
 }
 
 /// The text with a capital letter at its begin.

@@ -39,4 +39,5 @@ pub fn HashLine(
                 })
         }}
     }
+    .into_any()
 }

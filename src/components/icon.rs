@@ -48,4 +48,5 @@ pub fn Icon(
             <path d=glyph.path() />
         </svg>
     }
+    .into_any()
 }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::components::wallet_menu::WalletMenu;
+
 /// Header, main part and footer around a page.
 #[component]
 pub fn Frame(
@@ -19,6 +21,7 @@ pub fn Frame(
                 <nav aria-label="Main">
                     <a href="/" aria-current="page">"Session manager"</a>
                 </nav>
+                <WalletMenu />
             </div>
         </header>
         <main id="main" tabindex="-1">
@@ -28,6 +31,7 @@ pub fn Frame(
             <p>"Grants and uses are ERC-4337 user operations, checked by the session modules of Biconomy Smart Account V2."</p>
         </footer>
     }
+    .into_any()
 }
 
 /// The mark: a ring that ends, and the key inside it.
@@ -39,4 +43,5 @@ fn Mark() -> impl IntoView {
             <circle cx="16" cy="16" r="4" />
         </svg>
     }
+    .into_any()
 }

@@ -1,0 +1,69 @@
+//! Whose account this is: smart account, owner, network.
+
+use leptos::prelude::*;
+
+use super::address::Address;
+use crate::hooks::use_smart_account;
+
+/// The account in the header; nothing while none is known.
+#[component]
+pub fn AccountBar() -> impl IntoView {
+    let account = use_smart_account();
+    let smart_account = Memo::new(move |_| account.smart_account_address.get().map(|address| address.to_string()));
+    let owner = Memo::new(move |_| account.owner_address.get().map(|address| address.to_string()));
+    let chain = Memo::new(move |_| account.chain_info.get().map(|chain| (chain.name, chain.chain_id.to_string())));
+    let known = Memo::new(move |_| smart_account.get().is_some());
+    view! {
+        {move || {
+            known
+                .get()
+                .then(|| {
+                    view! {
+                        <dl>
+                            <div>
+                                <dt>"Smart account"</dt>
+                                <dd>
+                                    <Address
+                                        value=Signal::derive(move || smart_account.get().unwrap_or_default())
+                                        what="smart account address"
+                                        testid="smart-account-address"
+                                    />
+                                </dd>
+                            </div>
+                            <div>
+                                <dt>"Owner"</dt>
+                                <dd>
+                                    {move || {
+                                        owner
+                                            .get()
+                                            .map_or_else(
+                                                || view! { <span class="reason">"not connected"</span> }.into_any(),
+                                                |owner| {
+                                                    view! { <Address value=owner what="owner's address" testid="owner-address" /> }
+                                                        .into_any()
+                                                },
+                                            )
+                                    }}
+                                </dd>
+                            </div>
+                            {move || {
+                                chain
+                                    .get()
+                                    .map(|(name, id)| {
+                                        view! {
+                                            <div>
+                                                <dt>"Network"</dt>
+                                                <dd data-testid="chain-id" data-value=id.clone()>
+                                                    {[&name, " (", &id, ")"].concat()}
+                                                </dd>
+                                            </div>
+                                        }
+                                    })
+                            }}
+                        </dl>
+                    }
+                })
+        }}
+    }
+    .into_any()
+}
