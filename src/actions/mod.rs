@@ -25,3 +25,8 @@ pub mod session_tree;
 pub mod settle_session;
 pub mod sync_sessions;
 pub mod wait_for_user_operation_receipt;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod faults;
