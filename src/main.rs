@@ -6,7 +6,10 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use use_aa::{
     lab::{Lab, LabOptions},
-    server::config::{Config, LabArgs, LabConfig, ServeArgs},
+    server::{
+        config::{Config, LabArgs, LabConfig, ServeArgs},
+        http,
+    },
 };
 
 /// Sessions for smart accounts: the page, the server that relays for it, and a local network to try it on.
@@ -93,7 +96,7 @@ async fn lab(config: LabConfig, json: bool) -> Result<(), Failure> {
 async fn serve(mut config: Config) -> Result<(), Failure> {
     let mut stop = Box::pin(stop_signal()?);
     if !config.lab {
-        return Ok(serve_until(config, stop).await?);
+        return Ok(http::serve(config, stop).await?);
     }
     let lab = tokio::select! {
         lab = Lab::start(LabOptions::from(config.lab_options.clone())) => lab?,
@@ -103,7 +106,7 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     let info = lab.info();
     tracing::info!(rpc = %info.rpc_url, bundler = %info.bundler_url, "the lab is ready");
     tokio::select! {
-        served = serve_until(config, stop) => served?,
+        served = http::serve(config, stop) => served?,
         error = lab.failed() => return Err(error.into()),
     }
     lab.stop().await;
@@ -123,10 +126,4 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
             _ = hang_up.recv() => {}
         }
     })
-}
-
-async fn serve_until(_config: Config, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    tracing::warn!("the page is not served yet");
-    stop.await;
-    Ok(())
 }

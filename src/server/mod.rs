@@ -1,3 +1,45 @@
 //! The server: what must stay secret, relayed.
+//!
+//! One file per upstream, each with its server functions and, in `mod ssr`, their bodies. In the page the
+//! same functions are stubs that call the server.
+
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[allow(missing_docs)] // of the argument structs that `#[server]` makes
+pub mod bundler;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+mod call;
 #[cfg(feature = "ssr")]
 pub mod config;
+#[cfg(feature = "ssr")]
+mod events;
+#[cfg(feature = "ssr")]
+pub mod http;
+#[cfg(feature = "ssr")]
+mod http_status;
+#[cfg(feature = "ssr")]
+mod json_rpc;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[allow(missing_docs)] // of the argument structs that `#[server]` makes
+pub mod node;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[allow(missing_docs)] // of the argument structs that `#[server]` makes
+pub mod paymaster;
+#[cfg(feature = "ssr")]
+mod quantity;
+#[cfg(feature = "ssr")]
+mod read_policy;
+#[cfg(feature = "ssr")]
+mod receipt;
+#[cfg(feature = "ssr")]
+pub mod state;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[allow(missing_docs)] // of the argument structs that `#[server]` makes
+pub mod status;
+
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub use {
+    bundler::{estimate_user_operation_gas, gas_fees, send_user_operation},
+    node::{account_state, chain_info, read_chain},
+    paymaster::sponsor_user_operation,
+    status::{read_line, user_operation_status},
+};

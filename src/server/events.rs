@@ -1,0 +1,260 @@
+//! Watching operations: once per operation, however many wait for it.
+//!
+//! Two sources are asked. The bundler says that it has an operation and in which transaction it put it
+//! (one poller per operation); the chain's logs say that it was mined (one poller for all operations).
+//! Waiters share what is found through a `watch` channel; the poller ends with the operation.
+
+mod logs;
+mod poller;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use alloy::primitives::B256;
+use futures::{Stream, stream};
+use tokio::sync::{Notify, watch};
+
+use super::{bundler::ssr::Bundler, config::Config, node::ssr::Node};
+use crate::{
+    error::AppError,
+    protocol::rpc::{UserOpReceipt, UserOpUpdate},
+};
+
+/// Most operations that are followed only because somebody asked for their hash.
+const MAX_UNKNOWN: usize = 1_000;
+/// Most operations that are followed in all.
+const MAX_FOLLOWED: usize = 20_000;
+
+/// How often is asked, and how long is waited.
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    /// Pauses between questions by age of the operation: up to this age, this pause.
+    steps: Vec<(Duration, Duration)>,
+    /// The pause for still older operations.
+    slowest: Duration,
+    /// The bundler is asked no more often than this once the operation is in a transaction.
+    bundled: Duration,
+    /// Blocks that must hold the operation, its own included, before it counts as confirmed.
+    confirmations: u64,
+    /// A hash that nobody knows is given up after this time.
+    unknown: Duration,
+    /// An accepted operation is given up after this time.
+    accepted: Duration,
+    /// An operation that nobody waits for is forgotten after this time.
+    abandoned: Duration,
+    /// A finished operation is remembered for this time, for waiters that come late.
+    remembered: Duration,
+    /// An empty line is sent this often, so that a cut connection is noticed.
+    heartbeat: Duration,
+}
+
+impl Pace {
+    /// Own programs on this machine are asked every few milliseconds; services on the network less often.
+    pub(super) fn of(config: &Config) -> Self {
+        let ms = Duration::from_millis;
+        let steps = match config.lab {
+            true => vec![(ms(2_000), ms(12)), (ms(20_000), ms(50)), (ms(60_000), ms(250))],
+            false => vec![(ms(2_000), ms(20)), (ms(20_000), ms(90)), (ms(120_000), ms(500))],
+        };
+        Self {
+            steps,
+            slowest: ms(2_000),
+            bundled: ms(1_000),
+            confirmations: if config.lab { 1 } else { 2 },
+            unknown: ms(60_000),
+            accepted: ms(600_000),
+            abandoned: ms(120_000),
+            remembered: ms(300_000),
+            heartbeat: ms(3_000),
+        }
+    }
+
+    /// The pause between two questions about an operation of this age.
+    fn pause(&self, age: Duration) -> Duration {
+        self.steps.iter().find(|(until, _)| age < *until).map_or(self.slowest, |(_, pause)| *pause)
+    }
+}
+
+/// What is known of an operation so far.
+#[derive(Debug, Default)]
+struct Progress {
+    updates: Vec<UserOpUpdate>,
+    failure: Option<AppError>,
+}
+
+impl Progress {
+    fn is_over(&self) -> bool {
+        self.failure.is_some() || self.updates.last().is_some_and(UserOpUpdate::is_final)
+    }
+}
+
+/// One operation that is followed.
+struct Operation {
+    user_op_hash: B256,
+    /// This server handed it to the bundler, or the bundler said that it has it.
+    since: Instant,
+    sent: bool,
+    progress: watch::Sender<Progress>,
+    /// Set by the log watcher.
+    sighting: watch::Sender<Option<UserOpReceipt>>,
+}
+
+#[derive(Default)]
+struct Registry {
+    operations: HashMap<B256, Arc<Operation>>,
+    log_watcher_runs: bool,
+}
+
+struct Inner {
+    node: Node,
+    bundler: Bundler,
+    pace: Pace,
+    registry: Mutex<Registry>,
+    /// A new operation is there: the log watcher shall not sleep on.
+    arrived: Notify,
+    closing: watch::Sender<bool>,
+}
+
+impl Inner {
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        // Nothing panics while it is locked; a poisoned map would still be whole.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a waiter is told.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Event {
+    /// Something happened.
+    Update(UserOpUpdate),
+    /// Waiting is over without a result.
+    Failed(AppError),
+    /// Nothing happened; the connection lives.
+    Heartbeat,
+}
+
+/// Follows operations; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Watcher {
+    inner: Arc<Inner>,
+}
+
+impl Watcher {
+    pub(super) fn new(node: Node, bundler: Bundler, pace: Pace) -> Self {
+        let inner = Inner {
+            node,
+            bundler,
+            pace,
+            registry: Mutex::default(),
+            arrived: Notify::new(),
+            closing: watch::Sender::new(false),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Follows an operation that the bundler has just accepted.
+    pub(super) fn follow_sent(&self, user_op_hash: B256) {
+        if self.follow(user_op_hash, true).is_err() {
+            tracing::warn!(%user_op_hash, "too many operations are followed; this one is not");
+        }
+    }
+
+    /// What happens to an operation: the latest known state first, then each change, ending after the
+    /// final one or an error.
+    pub(super) fn subscribe(&self, user_op_hash: B256) -> Result<impl Stream<Item = Event> + Send + use<>, AppError> {
+        let operation = self.follow(user_op_hash, false)?;
+        let receiver = operation.progress.subscribe();
+        let next = receiver.borrow().updates.len().saturating_sub(1);
+        let waiter = Waiter {
+            receiver,
+            next,
+            over: false,
+            heartbeat: self.inner.pace.heartbeat,
+            closing: self.inner.closing.subscribe(),
+        };
+        Ok(stream::unfold(waiter, |mut waiter| async move { waiter.event().await.map(|event| (event, waiter)) }))
+    }
+
+    /// Ends all streams: the server is shutting down.
+    pub(super) fn close(&self) {
+        self.inner.closing.send_replace(true);
+    }
+
+    fn follow(&self, user_op_hash: B256, sent: bool) -> Result<Arc<Operation>, AppError> {
+        let mut registry = self.inner.registry();
+        if let Some(operation) = registry.operations.get(&user_op_hash) {
+            return Ok(operation.clone());
+        }
+        let unknown = || registry.operations.values().filter(|operation| !operation.sent).count();
+        if registry.operations.len() >= MAX_FOLLOWED || (!sent && unknown() >= MAX_UNKNOWN) {
+            return Err(AppError::TooLarge {
+                what: "the number of operations that are waited for".into(),
+                limit: format!("{MAX_UNKNOWN} that this server did not send"),
+            });
+        }
+        let operation = Arc::new(Operation {
+            user_op_hash,
+            since: Instant::now(),
+            sent,
+            progress: watch::Sender::new(Progress::default()),
+            sighting: watch::Sender::new(None),
+        });
+        registry.operations.insert(user_op_hash, operation.clone());
+        tokio::spawn(poller::run(self.inner.clone(), operation.clone()));
+        start_log_watcher(&self.inner, &mut registry);
+        Ok(operation)
+    }
+}
+
+/// One log watcher runs while any operation is open.
+fn start_log_watcher(inner: &Arc<Inner>, registry: &mut Registry) {
+    if registry.log_watcher_runs {
+        inner.arrived.notify_one();
+    } else {
+        registry.log_watcher_runs = true;
+        tokio::spawn(logs::run(inner.clone()));
+    }
+}
+
+/// One waiter's view of an operation.
+struct Waiter {
+    receiver: watch::Receiver<Progress>,
+    next: usize,
+    over: bool,
+    heartbeat: Duration,
+    closing: watch::Receiver<bool>,
+}
+
+impl Waiter {
+    /// The next thing to tell; `None` when all is told.
+    async fn event(&mut self) -> Option<Event> {
+        if self.over {
+            return None;
+        }
+        loop {
+            if let Some(event) = self.news() {
+                return Some(event);
+            }
+            tokio::select! {
+                changed = self.receiver.changed() => changed.ok()?,
+                _ = self.closing.wait_for(|closing| *closing) => return None,
+                () = tokio::time::sleep(self.heartbeat) => return Some(Event::Heartbeat),
+            }
+        }
+    }
+
+    fn news(&mut self) -> Option<Event> {
+        let progress = self.receiver.borrow_and_update();
+        if let Some(update) = progress.updates.get(self.next) {
+            self.next += 1;
+            self.over = update.is_final();
+            return Some(Event::Update(update.clone()));
+        }
+        let failure = progress.failure.clone()?;
+        self.over = true;
+        Some(Event::Failed(failure))
+    }
+}

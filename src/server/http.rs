@@ -1,0 +1,170 @@
+//! The HTTP server: pages, their files, server functions, health; with limits and headers around them.
+
+mod files;
+mod guard;
+mod headers;
+mod health;
+mod trace;
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+    serve::ListenerExt,
+};
+use leptos::{prelude::provide_context, server_fn::axum as server_fns};
+use leptos_axum::{
+    LeptosRoutes, file_and_error_handler_with_context, generate_route_list, handle_server_fns_with_context,
+};
+use tokio::{net::TcpListener, sync::watch};
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{DefaultPredicate, NotForContentType, Predicate},
+};
+
+use super::{bundler, config::Config, http_status, node, paymaster, state::ServerState, status};
+use crate::{
+    app::{App, shell},
+    error::AppError,
+};
+
+/// How long requests that are under way may take to end after the signal to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("USE_AA_ADDR: cannot listen on {addr}: {source}")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] AppError),
+    /// Accepting connections failed.
+    #[error("serving: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Serves until `shutdown` is ready, then lets open requests end.
+pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+    let listener = bind(config.addr).await?;
+    serve_on(listener, ServerState::new(config)?, shutdown).await
+}
+
+/// Listens on `addr`; port 0 takes a free one.
+pub async fn bind(addr: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(addr).await.map_err(|source| ServeError::Bind { addr, source })
+}
+
+/// As [`serve`], on a listener that is there already.
+pub async fn serve_on(
+    listener: TcpListener,
+    state: ServerState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    // Without it every small answer waits 40 ms for an acknowledgement (Nagle's algorithm).
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let (stopping, mut stopped) = watch::channel(false);
+    let watcher = state.watcher().clone();
+    let server = axum::serve(listener, router(state)).with_graceful_shutdown(async move {
+        shutdown.await;
+        // Status streams would keep their connections open for minutes.
+        watcher.close();
+        stopping.send_replace(true);
+    });
+    let too_slow = async move {
+        if stopped.wait_for(|stopping| *stopping).await.is_err() {
+            return std::future::pending().await;
+        }
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = server => Ok(served?),
+        () = too_slow => {
+            tracing::warn!("connections still open after {} s are closed", GRACE.as_secs());
+            Ok(())
+        }
+    }
+}
+
+/// All routes, over `state`.
+pub fn router(state: ServerState) -> Router {
+    register_server_functions();
+    let context = {
+        let state = state.clone();
+        move || {
+            provide_context(state.clone());
+            headers::content_security_policy(&state.config().site);
+        }
+    };
+    let options = state.config().site.clone();
+    let page = {
+        let options = options.clone();
+        move || shell(options.clone())
+    };
+    let functions = Router::new()
+        .route("/api/fn/{*name}", post(server_function))
+        .layer(middleware::from_fn(guard::limits))
+        .layer(middleware::from_fn(guard::same_origin));
+    let compression = CompressionLayer::new()
+        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream")));
+    Router::new()
+        .leptos_routes_with_context(&state, generate_route_list(App), context.clone(), page)
+        .fallback(file_and_error_handler_with_context::<ServerState, _>(context, shell))
+        .route_service(&files::route(&options), files::service(&options))
+        .merge(functions)
+        .layer(compression)
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(health::readyz))
+        .layer(middleware::from_fn(headers::security))
+        .layer(middleware::from_fn(guard::well_formed))
+        .layer(middleware::from_fn(trace::request))
+        .with_state(state)
+}
+
+/// Registered by name, because the linker may drop what nobody calls by name.
+fn register_server_functions() {
+    server_fns::register_explicit::<node::GetChainInfo>();
+    server_fns::register_explicit::<node::GetAccountState>();
+    server_fns::register_explicit::<node::ReadChain>();
+    server_fns::register_explicit::<bundler::GetGasFees>();
+    server_fns::register_explicit::<bundler::EstimateUserOperationGas>();
+    server_fns::register_explicit::<bundler::SendUserOperation>();
+    server_fns::register_explicit::<paymaster::SponsorUserOperation>();
+    server_fns::register_explicit::<status::UserOperationStatus>();
+}
+
+async fn server_function(State(state): State<ServerState>, mut request: Request) -> Response {
+    let path = request.uri().path();
+    if !server_fns::server_fn_paths().any(|(known, _)| known == path) {
+        let error = AppError::invalid("path", "the name of a server function", path);
+        return (StatusCode::NOT_FOUND, Json(error)).into_response();
+    }
+    // A caller that accepts HTML would be redirected as if it had sent a form.
+    request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+    let context = move || provide_context(state.clone());
+    let mut response = handle_server_fns_with_context(context, request).await.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    // Reverse proxies shall pass the status stream on as it comes.
+    headers.insert("x-accel-buffering", header::HeaderValue::from_static("no"));
+    response
+}
+
+/// An error as a server function would send it.
+fn refuse(status: Option<StatusCode>, error: AppError) -> Response {
+    (status.unwrap_or_else(|| http_status::of(&error)), Json(error)).into_response()
+}

@@ -1,0 +1,122 @@
+//! What is turned away before it costs anything: malformed, foreign, oversized and slow requests.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::Request,
+    http::{HeaderMap, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::refuse;
+use crate::error::AppError;
+
+/// Largest body of a server function, bytes.
+const MAX_BODY: usize = 512 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a server function may take to begin its answer. The status stream begins at once; how long
+/// it then lasts is not limited here.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Refuses methods that nothing here answers, and request targets without a path.
+pub(super) async fn well_formed(request: Request, next: Next) -> Response {
+    if ![Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(request.method()) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    if request.uri().path_and_query().is_none_or(|target| !target.path().starts_with('/')) {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    next.run(request).await
+}
+
+/// Refuses calls that a page of another site makes. Programs that are no browsers send neither header.
+pub(super) async fn same_origin(request: Request, next: Next) -> Response {
+    match foreign(request.headers()) {
+        Some(got) => {
+            let error = AppError::invalid("Origin", "a call from a page of this site", got);
+            refuse(Some(StatusCode::FORBIDDEN), error)
+        }
+        None => next.run(request).await,
+    }
+}
+
+/// The site that a call comes from, when it is not this one.
+fn foreign(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    if let Some(site) = text("sec-fetch-site")
+        && !matches!(site.as_str(), "same-origin" | "none")
+    {
+        return Some(format!("Sec-Fetch-Site: {site}"));
+    }
+    let origin = text("origin")?;
+    let Some((_, authority)) = origin.split_once("://") else { return Some(origin) };
+    // A page cannot set either header; a reverse proxy may rewrite Host and tell the true one.
+    let ours = ["host", "x-forwarded-host"].into_iter().filter_map(text);
+    let same = ours.into_iter().any(|host| host.eq_ignore_ascii_case(authority));
+    (!same).then_some(origin)
+}
+
+/// Reads the body within limits of size and time, then limits the time until the answer begins.
+pub(super) async fn limits(request: Request, next: Next) -> Response {
+    let too_large = || AppError::TooLarge { what: "the request".into(), limit: "512 KiB".into() };
+    let (parts, body) = request.into_parts();
+    let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > MAX_BODY as u64) {
+        return refuse(None, too_large());
+    }
+    let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        // The length limit, or a body that was cut; in the second case nobody reads this.
+        Ok(Err(_)) => return refuse(None, too_large()),
+        Err(_) => {
+            let reason = format!("the request did not arrive within {} s", BODY_TIMEOUT.as_secs());
+            return refuse(Some(StatusCode::REQUEST_TIMEOUT), AppError::Network { reason });
+        }
+    };
+    let request = Request::from_parts(parts, Body::from(body));
+    match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let reason = format!("no answer within {} s", ANSWER_TIMEOUT.as_secs());
+            refuse(Some(StatusCode::GATEWAY_TIMEOUT), AppError::Network { reason })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn from(list: &[(&'static str, &'static str)]) -> Option<String> {
+        let headers = list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        foreign(&headers.collect())
+    }
+
+    #[test]
+    fn calls_of_this_site_and_of_programs_pass() {
+        assert_eq!(from(&[("host", "127.0.0.1:3000")]), None);
+        assert_eq!(from(&[("host", "127.0.0.1:3000"), ("origin", "http://127.0.0.1:3000")]), None);
+        assert_eq!(
+            from(&[("host", "10.0.0.7:80"), ("x-forwarded-host", "aa.example"), ("origin", "https://aa.example")]),
+            None
+        );
+        assert_eq!(from(&[("sec-fetch-site", "same-origin")]), None);
+        assert_eq!(from(&[("sec-fetch-site", "none")]), None);
+    }
+
+    #[test]
+    fn calls_of_other_sites_do_not() {
+        assert!(from(&[("host", "127.0.0.1:3000"), ("origin", "http://127.0.0.1:3001")]).is_some());
+        assert!(from(&[("host", "127.0.0.1:3000"), ("origin", "http://evil.example")]).is_some());
+        assert!(from(&[("host", "127.0.0.1:3000"), ("origin", "null")]).is_some());
+        assert!(from(&[("origin", "http://evil.example")]).is_some());
+        assert!(from(&[("sec-fetch-site", "cross-site")]).is_some());
+        assert!(from(&[("sec-fetch-site", "same-site")]).is_some());
+    }
+}

@@ -1,0 +1,270 @@
+//! The chain node: chain facts, account state, reads that the allow-list passes on.
+
+use alloy::primitives::{Address, U256};
+use leptos::server;
+use serde_json::Value;
+
+use super::call::Call;
+use crate::{
+    error::AppError,
+    protocol::rpc::{AccountState, ChainInfo},
+};
+
+/// What the page must know of the chain and the services behind this server.
+#[server(name = GetChainInfo, protocol = Call, prefix = "/api/fn", endpoint = "chain_info")]
+pub async fn chain_info() -> Result<ChainInfo, AppError> {
+    Ok(ssr::chain_info_of(super::state::server_state()?.config()))
+}
+
+/// The state of a smart account at the latest block, in one round trip to the node.
+/// `nonce_key` is the 192-bit lane of the nonce that is asked for.
+#[server(name = GetAccountState, protocol = Call, prefix = "/api/fn", endpoint = "account_state")]
+pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
+    super::state::server_state()?.node().account_state(account, nonce_key).await
+}
+
+/// A read-only JSON-RPC call; only the methods and shapes of the allow-list are passed on.
+#[server(protocol = Call, prefix = "/api/fn", endpoint = "read_chain")]
+pub async fn read_chain(method: String, params: Value) -> Result<Value, AppError> {
+    super::state::server_state()?.node().read(&method, params).await
+}
+
+#[cfg(feature = "ssr")]
+pub(super) mod ssr {
+    use std::time::Duration;
+
+    use alloy::{
+        primitives::{Address, B256, Bytes, U256, aliases::U192},
+        sol,
+        sol_types::SolCall,
+    };
+    use serde_json::{Value, json};
+
+    use super::super::{
+        config::{Config, UpstreamUrl},
+        json_rpc::JsonRpcClient,
+        quantity::{quantity, small},
+        read_policy::{self, LogRange},
+    };
+    use crate::{
+        error::{AppError, Upstream},
+        protocol::{
+            addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
+            rpc::{AccountState, ChainInfo, GasFees},
+        },
+    };
+
+    /// How long one request to the node may take.
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    sol! {
+        function getNonce(address sender, uint192 key) external view returns (uint256 nonce);
+        /// Selector fde5354d; returns the Merkle root.
+        function getSessionKeys(address smartAccount) external view returns (bytes32 merkleRoot);
+        function isModuleEnabled(address module) external view returns (bool);
+    }
+
+    /// The chain node.
+    #[derive(Clone)]
+    pub(crate) struct Node {
+        rpc: JsonRpcClient,
+    }
+
+    impl Node {
+        pub(crate) fn new(urls: &[UpstreamUrl]) -> Result<Self, AppError> {
+            Ok(Self { rpc: JsonRpcClient::new(Upstream::Node, urls, TIMEOUT)? })
+        }
+
+        /// The chain id that the node reports.
+        pub(crate) async fn chain_id(&self) -> Result<u64, AppError> {
+            let value = self.rpc.call_value("eth_chainId", json!([])).await?;
+            small(&value).ok_or_else(|| self.rpc.malformed(format!("eth_chainId: {}", excerpt(&value))))
+        }
+
+        /// Height of the chain.
+        pub(crate) async fn block_number(&self) -> Result<u64, AppError> {
+            let value = self.rpc.call_value("eth_blockNumber", json!([])).await?;
+            small(&value).ok_or_else(|| self.rpc.malformed(format!("eth_blockNumber: {}", excerpt(&value))))
+        }
+
+        /// Timestamp of the latest block, unix seconds.
+        pub(crate) async fn block_timestamp(&self) -> Result<u64, AppError> {
+            let block = self.rpc.call_value("eth_getBlockByNumber", json!(["latest", false])).await?;
+            self.timestamp_of(&block)
+        }
+
+        fn timestamp_of(&self, block: &Value) -> Result<u64, AppError> {
+            let timestamp = block.get("timestamp").and_then(small);
+            timestamp.ok_or_else(|| self.rpc.malformed("eth_getBlockByNumber: no timestamp"))
+        }
+
+        /// Receipt of a transaction; `None` while it is not mined.
+        pub(crate) async fn transaction_receipt(&self, transaction_hash: B256) -> Result<Option<Value>, AppError> {
+            let value = self.rpc.call_value("eth_getTransactionReceipt", json!([transaction_hash])).await?;
+            Ok((!value.is_null()).then_some(value))
+        }
+
+        /// The height and the logs since `from_block`, in one request: `filters` are topic lists.
+        pub(crate) async fn head_and_logs(
+            &self,
+            from_block: u64,
+            address: Address,
+            filters: &[Value],
+        ) -> Result<(u64, Vec<Value>), AppError> {
+            let mut calls = vec![("eth_blockNumber", json!([]))];
+            for topics in filters {
+                let filter =
+                    json!({"fromBlock": hex(from_block), "toBlock": "latest", "address": address, "topics": topics});
+                calls.push(("eth_getLogs", json!([filter])));
+            }
+            let mut answers = self.rpc.batch(&calls).await?.into_iter();
+            let head = answers.next().ok_or_else(|| self.rpc.malformed("an empty batch"))??;
+            let head = small(&head).ok_or_else(|| self.rpc.malformed("eth_blockNumber"))?;
+            let mut logs = Vec::new();
+            for answer in answers {
+                match answer? {
+                    Value::Array(found) => logs.extend(found),
+                    other => return Err(self.rpc.malformed(format!("eth_getLogs: {}", excerpt(&other)))),
+                }
+            }
+            Ok((head, logs))
+        }
+
+        /// Everything about an account, in one batch.
+        pub(crate) async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
+            if account.is_zero() {
+                return Err(AppError::invalid("account", "the address of a smart account, not zero", account));
+            }
+            let key = U192::checked_from_limbs_slice(nonce_key.as_limbs())
+                .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", nonce_key))?;
+            let contract = |to: Address, data: Vec<u8>| json!([{"to": to, "data": Bytes::from(data)}, "latest"]);
+            let enabled = |module: Address| contract(account, isModuleEnabledCall { module }.abi_encode());
+            let calls = [
+                ("eth_getCode", json!([account, "latest"])),
+                ("eth_call", contract(ENTRY_POINT, getNonceCall { sender: account, key }.abi_encode())),
+                ("eth_call", contract(SESSION_KEY_MANAGER, getSessionKeysCall { smartAccount: account }.abi_encode())),
+                ("eth_getBalance", json!([account, "latest"])),
+                ("eth_getBlockByNumber", json!(["latest", false])),
+                ("eth_call", enabled(SESSION_KEY_MANAGER)),
+                ("eth_call", enabled(BATCHED_SESSION_ROUTER)),
+            ];
+            let answers = self.rpc.batch(&calls).await?;
+            let [code, nonce, root, balance, block, manager, router] =
+                <[_; 7]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+
+            let code = self.bytes("eth_getCode", &code?)?;
+            let deployed = !code.is_empty();
+            let nonce = self.word("EntryPoint.getNonce", &nonce?)?;
+            let merkle_root = self.word("SessionKeyManager.getSessionKeys", &root?)?;
+            let module = |answer: Result<Value, AppError>| -> Result<bool, AppError> {
+                Ok(deployed && !self.word("isModuleEnabled", &answer?)?.is_zero())
+            };
+            let balance = balance?;
+            Ok(AccountState {
+                deployed,
+                nonce: nonce.into(),
+                merkle_root,
+                session_key_manager_enabled: module(manager)?,
+                batched_session_router_enabled: module(router)?,
+                balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
+                block_timestamp: self.timestamp_of(&block?)?,
+            })
+        }
+
+        /// A read that the allow-list passes on.
+        pub(crate) async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {
+            if let Some(LogRange { from_block, to_block }) = read_policy::check(method, &params)? {
+                let to_block = match to_block {
+                    Some(block) => block,
+                    None => self.block_number().await?,
+                };
+                read_policy::check_range(from_block, to_block)?;
+            }
+            self.rpc.call_value(method, params).await
+        }
+
+        /// EIP-1559 fees as the node sees them: twice the base fee plus the tip; gas price on older chains.
+        pub(crate) async fn fees(&self) -> Result<GasFees, AppError> {
+            let calls = [
+                ("eth_getBlockByNumber", json!(["latest", false])),
+                ("eth_maxPriorityFeePerGas", json!([])),
+                ("eth_gasPrice", json!([])),
+            ];
+            let [block, tip, price] = <[_; 3]>::try_from(self.rpc.batch(&calls).await?)
+                .map_err(|_| self.rpc.malformed("a batch of another length"))?;
+            let base_fee = block?.get("baseFeePerGas").and_then(quantity);
+            match (base_fee, tip.as_ref().ok().and_then(quantity)) {
+                (Some(base_fee), Some(tip)) => Ok(GasFees {
+                    max_fee_per_gas: base_fee.saturating_mul(U256::from(2)).saturating_add(tip),
+                    max_priority_fee_per_gas: tip,
+                }),
+                _ => {
+                    let price = price?;
+                    let price = quantity(&price).ok_or_else(|| self.rpc.malformed("eth_gasPrice"))?;
+                    Ok(GasFees { max_fee_per_gas: price, max_priority_fee_per_gas: price })
+                }
+            }
+        }
+
+        fn bytes(&self, what: &str, value: &Value) -> Result<Bytes, AppError> {
+            serde_json::from_value(value.clone())
+                .map_err(|_| self.rpc.malformed(format!("{what}: not hex data: {}", excerpt(value))))
+        }
+
+        /// One 32-byte word of return data.
+        fn word(&self, what: &str, value: &Value) -> Result<B256, AppError> {
+            let data = self.bytes(what, value)?;
+            match data.len() {
+                32 => Ok(B256::from_slice(&data)),
+                0 => Err(self.rpc.malformed(format!("{what}: no such contract on this chain"))),
+                length => Err(self.rpc.malformed(format!("{what}: {length} bytes instead of 32"))),
+            }
+        }
+    }
+
+    /// A number as JSON-RPC wants it.
+    pub(crate) fn hex(number: u64) -> String {
+        format!("{number:#x}")
+    }
+
+    /// The beginning of a value, for an error message.
+    fn excerpt(value: &Value) -> String {
+        value.to_string().chars().take(60).collect()
+    }
+
+    /// Names and explorers of the chains that people know; every other chain works, without an explorer.
+    const CHAINS: &[(u64, &str, Option<&str>)] = &[
+        (1, "Ethereum", Some("https://etherscan.io")),
+        (10, "OP Mainnet", Some("https://optimistic.etherscan.io")),
+        (56, "BNB Smart Chain", Some("https://bscscan.com")),
+        (97, "BNB Smart Chain Testnet", Some("https://testnet.bscscan.com")),
+        (137, "Polygon", Some("https://polygonscan.com")),
+        (8453, "Base", Some("https://basescan.org")),
+        (42161, "Arbitrum One", Some("https://arbiscan.io")),
+        (59144, "Linea", Some("https://lineascan.build")),
+        (80002, "Polygon Amoy", Some("https://amoy.polygonscan.com")),
+        (84532, "Base Sepolia", Some("https://sepolia.basescan.org")),
+        (421614, "Arbitrum Sepolia", Some("https://sepolia.arbiscan.io")),
+        (11155111, "Sepolia", Some("https://sepolia.etherscan.io")),
+    ];
+
+    /// Facts of the configuration that the page may know.
+    pub(crate) fn chain_info_of(config: &Config) -> ChainInfo {
+        let known = CHAINS.iter().find(|(id, ..)| *id == config.chain_id);
+        let name = match known {
+            _ if config.lab => "Local lab".to_owned(),
+            Some((_, name, _)) => (*name).to_owned(),
+            None => format!("Chain {}", config.chain_id),
+        };
+        ChainInfo {
+            chain_id: config.chain_id,
+            name,
+            entry_point: ENTRY_POINT,
+            lab: config.lab,
+            sponsored: config.paymaster.is_some(),
+            // A public node URL may hold a key; the lab's does not.
+            public_rpc_url: config.rpc_urls.first().filter(|_| config.lab).map(|url| url.expose().to_string()),
+            explorer_url: known.and_then(|(_, _, explorer)| *explorer).filter(|_| !config.lab).map(str::to_owned),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The paymaster: who pays for an operation. Either built in (this server signs for a verifying
+//! paymaster) or remote, in the dialect `biconomy` or `erc7677`.
+
+use leptos::server;
+
+use super::call::Call;
+use crate::{
+    error::AppError,
+    protocol::{
+        rpc::{SponsorContext, Sponsorship},
+        user_operation::UserOperation,
+    },
+};
+
+#[cfg(feature = "ssr")]
+mod built_in;
+#[cfg(feature = "ssr")]
+mod remote;
+
+/// Asks the paymaster to pay (`pm_sponsorUserOperation`). All fields of the result replace the
+/// operation's: they are what the paymaster signed.
+#[server(protocol = Call, prefix = "/api/fn", endpoint = "sponsor_user_operation")]
+pub async fn sponsor_user_operation(
+    user_operation: UserOperation,
+    context: SponsorContext,
+) -> Result<Sponsorship, AppError> {
+    let state = super::state::server_state()?;
+    match state.paymaster() {
+        Some(paymaster) => paymaster.sponsor(&state, &user_operation, &context).await,
+        None => Err(AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() }),
+    }
+}
+
+#[cfg(feature = "ssr")]
+pub(super) mod ssr {
+    use super::{
+        super::{
+            config::{PaymasterConfig, PaymasterDialect},
+            state::ServerState,
+        },
+        built_in::BuiltIn,
+        remote::Remote,
+    };
+    use crate::{
+        error::AppError,
+        protocol::{
+            rpc::{PaymasterMode, SponsorContext, Sponsorship},
+            user_operation::UserOperation,
+        },
+    };
+
+    /// Shortest and longest life of a signature, seconds.
+    const EXPIRY: std::ops::RangeInclusive<u64> = 30..=3_600;
+
+    /// The configured paymaster.
+    pub(crate) enum Paymaster {
+        BuiltIn(Box<BuiltIn>),
+        Biconomy(Remote),
+        Erc7677(Remote),
+    }
+
+    impl Paymaster {
+        pub(crate) fn new(config: &PaymasterConfig, chain_id: u64) -> Result<Self, AppError> {
+            Ok(match config {
+                PaymasterConfig::BuiltIn { signer_key, address, paymaster_id } => {
+                    Self::BuiltIn(Box::new(BuiltIn::new(signer_key.clone(), *address, *paymaster_id, chain_id)))
+                }
+                PaymasterConfig::Remote { url, dialect: PaymasterDialect::Biconomy, api_key } => {
+                    Self::Biconomy(Remote::biconomy(url, api_key.as_ref(), chain_id)?)
+                }
+                PaymasterConfig::Remote { url, dialect: PaymasterDialect::Erc7677, api_key } => {
+                    Self::Erc7677(Remote::erc7677(url, api_key.as_ref(), chain_id)?)
+                }
+            })
+        }
+
+        /// The remote service, for the readiness check; the built-in paymaster is always ready.
+        pub(crate) fn remote(&self) -> Option<&Remote> {
+            match self {
+                Self::BuiltIn(_) => None,
+                Self::Biconomy(remote) | Self::Erc7677(remote) => Some(remote),
+            }
+        }
+
+        /// Pays, or says why not.
+        pub(crate) async fn sponsor(
+            &self,
+            state: &ServerState,
+            user_operation: &UserOperation,
+            context: &SponsorContext,
+        ) -> Result<Sponsorship, AppError> {
+            if context.mode != PaymasterMode::Sponsored {
+                return Err(AppError::invalid("context.mode", "SPONSORED", "ERC20"));
+            }
+            if let Some(expiry) = context.expiry_duration.filter(|expiry| !EXPIRY.contains(expiry)) {
+                return Err(AppError::invalid("context.expiryDuration", "30 to 3600 seconds", expiry));
+            }
+            if user_operation.sender.is_zero() {
+                return Err(AppError::invalid("user_operation.sender", "a smart account", user_operation.sender));
+            }
+            match self {
+                Self::BuiltIn(paymaster) => paymaster.sponsor(state, user_operation, context).await,
+                Self::Biconomy(paymaster) => paymaster.sponsor_biconomy(user_operation, context).await,
+                Self::Erc7677(paymaster) => paymaster.sponsor_erc7677(state.bundler(), user_operation, context).await,
+            }
+        }
+    }
+}

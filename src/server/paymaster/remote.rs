@@ -1,0 +1,286 @@
+//! A paymaster service: Biconomy's `pm_sponsorUserOperation` (SPEC 5.1–5.3), or ERC-7677.
+//!
+//! The API key is added here and never leaves this server otherwise. A `{key}` in the URL is replaced by
+//! it; else Biconomy's dialect puts it behind the path (`/api/v1/{chainId}/{key}`), and ERC-7677 services
+//! get it as the header `x-api-key`.
+
+use std::time::Duration;
+
+use alloy::primitives::{Bytes, U256};
+use serde_json::{Map, Value, json};
+
+use super::{
+    super::{
+        bundler::ssr::Bundler,
+        config::{Secret, UpstreamUrl},
+        json_rpc::JsonRpcClient,
+        quantity::quantity,
+    },
+    built_in::set_gas,
+};
+use crate::{
+    error::{AppError, Upstream},
+    protocol::{
+        addresses::ENTRY_POINT,
+        rpc::{GasEstimate, SponsorContext, Sponsorship},
+        user_operation::UserOperation,
+    },
+};
+
+/// How long one request may take: the service simulates, and may call the dapp's webhook.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// What stands for the key in a URL, as written and as `Url` escapes it.
+const PLACEHOLDERS: [&str; 2] = ["{key}", "%7Bkey%7D"];
+
+/// A paymaster service.
+pub(crate) struct Remote {
+    rpc: JsonRpcClient,
+    chain_id: u64,
+}
+
+impl Remote {
+    pub(super) fn biconomy(url: &UpstreamUrl, api_key: Option<&Secret>, chain_id: u64) -> Result<Self, AppError> {
+        let url = match (with_key(url, api_key)?, api_key) {
+            (Some(url), _) => url,
+            (None, Some(key)) => append_key(url, key)?,
+            (None, None) => url.clone(),
+        };
+        Ok(Self { rpc: JsonRpcClient::new(Upstream::Paymaster, &[url], TIMEOUT)?, chain_id })
+    }
+
+    pub(super) fn erc7677(url: &UpstreamUrl, api_key: Option<&Secret>, chain_id: u64) -> Result<Self, AppError> {
+        let rpc = match with_key(url, api_key)? {
+            Some(url) => JsonRpcClient::new(Upstream::Paymaster, &[url], TIMEOUT)?,
+            None => JsonRpcClient::with_api_key(Upstream::Paymaster, std::slice::from_ref(url), TIMEOUT, api_key)?,
+        };
+        Ok(Self { rpc, chain_id })
+    }
+
+    /// Does it answer at all? Any JSON-RPC answer, an error too, is a yes.
+    pub(crate) async fn ping(&self) -> Result<(), AppError> {
+        match self.rpc.call_value("eth_chainId", json!([])).await {
+            Ok(_) | Err(AppError::UpstreamRejected { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn sponsor_biconomy(
+        &self,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+    ) -> Result<Sponsorship, AppError> {
+        let params = json!([biconomy_operation(user_operation)?, biconomy_context(context)]);
+        let answer = self.rpc.call_value("pm_sponsorUserOperation", params).await?;
+        self.sponsorship("pm_sponsorUserOperation", &answer, user_operation)
+    }
+
+    pub(super) async fn sponsor_erc7677(
+        &self,
+        bundler: &Bundler,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+    ) -> Result<Sponsorship, AppError> {
+        let mut operation = user_operation.clone();
+        let params = |operation: &UserOperation| {
+            json!([operation, ENTRY_POINT, format!("{:#x}", self.chain_id), biconomy_context(context)])
+        };
+        let stub = self.rpc.call_value("pm_getPaymasterStubData", params(&operation)).await?;
+        let sponsorship = self.sponsorship("pm_getPaymasterStubData", &stub, &operation)?;
+        operation.paymaster_and_data = sponsorship.paymaster_and_data.clone();
+        if context.calculate_gas_limits {
+            let estimate = bundler.estimate(&operation, None).await?;
+            set_gas(&mut operation, estimate);
+        }
+        let is_final = stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false);
+        if is_final && !context.calculate_gas_limits {
+            return Ok(sponsorship);
+        }
+        let answer = self.rpc.call_value("pm_getPaymasterData", params(&operation)).await?;
+        self.sponsorship("pm_getPaymasterData", &answer, &operation)
+    }
+
+    /// Reads the four fields; limits that are absent stay the operation's.
+    fn sponsorship(&self, method: &str, answer: &Value, operation: &UserOperation) -> Result<Sponsorship, AppError> {
+        // The documentation writes MODE where the SDK reads mode (SPEC 5.4).
+        let mode = answer.get("mode").or_else(|| answer.get("MODE")).and_then(Value::as_str);
+        if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case("SPONSORED")) {
+            return Err(self.rpc.malformed(format!("{method}: a mode that was not asked for")));
+        }
+        let data = answer.get("paymasterAndData").filter(|data| !data.is_null());
+        let data: Bytes = data
+            .and_then(|data| serde_json::from_value(data.clone()).ok())
+            .ok_or_else(|| self.rpc.malformed(format!("{method}: no paymasterAndData")))?;
+        if data.is_empty() {
+            // Taken as it is, the account itself would pay.
+            return Err(AppError::SponsorshipRefused {
+                reason: "the paymaster answered without data: no policy of it covers this operation".into(),
+            });
+        }
+        if data.len() < 20 {
+            return Err(self.rpc.malformed(format!("{method}: {} bytes of paymasterAndData", data.len())));
+        }
+        let limit = |name: &str, own: U256| match answer.get(name) {
+            None | Some(Value::Null) => Ok(own),
+            Some(value) => quantity(value).ok_or_else(|| self.rpc.malformed(format!("{method}: {name}: {value}"))),
+        };
+        Ok(Sponsorship {
+            paymaster_and_data: data,
+            gas: GasEstimate {
+                call_gas_limit: limit("callGasLimit", operation.call_gas_limit)?,
+                verification_gas_limit: limit("verificationGasLimit", operation.verification_gas_limit)?,
+                pre_verification_gas: limit("preVerificationGas", operation.pre_verification_gas)?,
+            },
+        })
+    }
+}
+
+/// The URL with the key in place of the placeholder; `None` when there is no placeholder.
+fn with_key(url: &UpstreamUrl, api_key: Option<&Secret>) -> Result<Option<UpstreamUrl>, AppError> {
+    let text = url.expose().as_str();
+    let Some(placeholder) = PLACEHOLDERS.iter().find(|placeholder| text.contains(**placeholder)) else {
+        return Ok(None);
+    };
+    let key = api_key.ok_or_else(|| AppError::Internal {
+        reason: "USE_AA_PAYMASTER_URL wants a key, but USE_AA_PAYMASTER_API_KEY is not set".into(),
+    })?;
+    text.replace(placeholder, key.expose().trim()).parse().map(Some).map_err(|_| key_does_not_fit())
+}
+
+fn append_key(url: &UpstreamUrl, key: &Secret) -> Result<UpstreamUrl, AppError> {
+    let mut url = url.expose().clone();
+    url.path_segments_mut().map_err(|()| key_does_not_fit())?.pop_if_empty().push(key.expose().trim());
+    url.as_str().parse().map_err(|_| key_does_not_fit())
+}
+
+fn key_does_not_fit() -> AppError {
+    AppError::Internal { reason: "USE_AA_PAYMASTER_API_KEY does not fit into USE_AA_PAYMASTER_URL".into() }
+}
+
+/// SPEC 5.1: nonce and fees as hex, gas limits as decimal text; zero limits are left out.
+fn biconomy_operation(user_operation: &UserOperation) -> Result<Value, AppError> {
+    let mut value =
+        serde_json::to_value(user_operation).map_err(|error| AppError::Internal { reason: error.to_string() })?;
+    if let Some(fields) = value.as_object_mut() {
+        for (name, limit) in [
+            ("callGasLimit", user_operation.call_gas_limit),
+            ("verificationGasLimit", user_operation.verification_gas_limit),
+            ("preVerificationGas", user_operation.pre_verification_gas),
+        ] {
+            if limit.is_zero() {
+                fields.remove(name);
+            } else {
+                fields.insert(name.into(), Value::String(limit.to_string()));
+            }
+        }
+    }
+    Ok(value)
+}
+
+/// SPEC 5.3.
+fn biconomy_context(context: &SponsorContext) -> Value {
+    let mut sponsorship_info = Map::new();
+    if let Some(data) = &context.webhook_data {
+        sponsorship_info.insert("webhookData".into(), data.clone());
+    }
+    sponsorship_info.insert("smartAccountInfo".into(), json!({"name": "BICONOMY", "version": "2.0.0"}));
+    let mut value = Map::new();
+    value.insert("mode".into(), json!(context.mode));
+    value.insert("calculateGasLimits".into(), json!(context.calculate_gas_limits));
+    if let Some(expiry) = context.expiry_duration {
+        value.insert("expiryDuration".into(), json!(expiry));
+    }
+    value.insert("sponsorshipInfo".into(), Value::Object(sponsorship_info));
+    Value::Object(value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::protocol::rpc::PaymasterMode;
+
+    fn remote() -> Remote {
+        Remote::biconomy(&"http://127.0.0.1:1".parse().unwrap(), None, 80002).unwrap()
+    }
+
+    fn operation() -> UserOperation {
+        UserOperation {
+            sender: ENTRY_POINT,
+            nonce: U256::from(5),
+            max_fee_per_gas: U256::from(35),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_operation_is_spelled_as_biconomy_does() {
+        let value = biconomy_operation(&operation()).unwrap();
+        assert_eq!((&value["nonce"], &value["maxFeePerGas"]), (&json!("0x5"), &json!("0x23")));
+        assert!(value.get("callGasLimit").is_none(), "no limits when they are to be calculated");
+        let value = biconomy_operation(&UserOperation { call_gas_limit: U256::from(86_895), ..operation() }).unwrap();
+        assert_eq!(value["callGasLimit"], json!("86895"));
+    }
+
+    /// vectors/14, scenario "sponsored, mode only"
+    #[test]
+    fn the_context_is_spelled_as_biconomy_does() {
+        let context = SponsorContext {
+            mode: PaymasterMode::Sponsored,
+            calculate_gas_limits: true,
+            expiry_duration: None,
+            webhook_data: None,
+        };
+        let expected = json!({"mode": "SPONSORED", "calculateGasLimits": true,
+            "sponsorshipInfo": {"smartAccountInfo": {"name": "BICONOMY", "version": "2.0.0"}}});
+        assert_eq!(biconomy_context(&context), expected);
+        let context = SponsorContext { expiry_duration: Some(600), webhook_data: Some(json!({"a": 1})), ..context };
+        assert_eq!(biconomy_context(&context)["expiryDuration"], json!(600));
+        assert_eq!(biconomy_context(&context)["sponsorshipInfo"]["webhookData"], json!({"a": 1}));
+    }
+
+    #[test]
+    fn limits_come_as_text_or_number_or_not_at_all() {
+        let data = Bytes::from(vec![7; 200]);
+        let read = |answer: Value| remote().sponsorship("m", &answer, &operation());
+        let answer = json!({"mode": "SPONSORED", "paymasterAndData": data, "preVerificationGas": "75388",
+            "verificationGasLimit": 57121, "callGasLimit": "0x1a930"});
+        let gas = read(answer).unwrap().gas;
+        assert_eq!(gas.pre_verification_gas, U256::from(75_388));
+        assert_eq!(gas.verification_gas_limit, U256::from(57_121));
+        assert_eq!(gas.call_gas_limit, U256::from(108_848));
+        assert_eq!(
+            read(json!({"MODE": "SPONSORED", "paymasterAndData": data})).unwrap().gas.call_gas_limit,
+            U256::ZERO
+        );
+    }
+
+    #[test]
+    fn refusals_and_rubbish_are_told_apart() {
+        let read = |answer: Value| remote().sponsorship("m", &answer, &operation()).unwrap_err();
+        assert!(matches!(read(json!({"paymasterAndData": "0x"})), AppError::SponsorshipRefused { .. }));
+        for rubbish in [
+            json!(null),
+            json!({}),
+            json!({"paymasterAndData": 5}),
+            json!({"paymasterAndData": "0x1234"}),
+            json!({"paymasterAndData": Bytes::from(vec![7; 200]), "callGasLimit": "much"}),
+            json!({"paymasterAndData": Bytes::from(vec![7; 200]), "mode": "ERC20"}),
+        ] {
+            assert!(matches!(read(rubbish.clone()), AppError::UpstreamMalformed { .. }), "{rubbish}");
+        }
+    }
+
+    #[test]
+    fn the_key_goes_where_it_belongs() {
+        let key = Secret::new("abc.123");
+        let url = |text: &str| text.parse::<UpstreamUrl>().unwrap();
+        let appended = append_key(&url("https://paymaster.biconomy.io/api/v1/80002/"), &key).unwrap();
+        assert_eq!(appended.expose().as_str(), "https://paymaster.biconomy.io/api/v1/80002/abc.123");
+        let placed = with_key(&url("https://api.example/v2/x/rpc?apikey={key}"), Some(&key)).unwrap().unwrap();
+        assert_eq!(placed.expose().query(), Some("apikey=abc.123"));
+        let placed = with_key(&url("https://api.example/{key}/rpc"), Some(&key)).unwrap().unwrap();
+        assert_eq!(placed.expose().path(), "/abc.123/rpc");
+        assert!(with_key(&url("https://api.example/{key}/rpc"), None).is_err());
+        assert!(with_key(&url("https://api.example/rpc"), None).unwrap().is_none());
+    }
+}
