@@ -6,6 +6,8 @@
 pub mod browser_storage;
 pub mod relay;
 pub mod relay_lines;
+#[cfg(feature = "ssr")]
+pub mod relay_native;
 pub mod relay_watch;
 pub mod remembered;
 pub mod session_store;
