@@ -1,7 +1,99 @@
-//! Placeholder.
-use crate::{error::AppError, protocol::rpc::ChainInfo};
+//! [`ServerRelay`]: chain, bundler and paymaster through the functions of our server.
 
-/// The server's chain.
+use std::{cell::RefCell, future::Future, pin::Pin};
+
+use alloy::primitives::{Address, B256, U256};
+use async_trait::async_trait;
+use futures::{
+    future::{Either, select},
+    stream::LocalBoxStream,
+};
+use serde_json::Value;
+
+use super::{relay_watch, time::sleep};
+use crate::{
+    actions::ports::Relay,
+    error::AppError,
+    protocol::{
+        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
+        user_operation::UserOperation,
+    },
+    server,
+};
+
+/// The server gives each upstream its own, shorter time. Milliseconds.
+const PATIENCE: u64 = 30_000;
+
+thread_local! {
+    static CHAIN_INFO: RefCell<Option<ChainInfo>> = const { RefCell::new(None) };
+}
+
+/// The relay of the page; all instances are the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerRelay;
+
+/// The server's chain and services; asked once in the life of the page.
 pub async fn chain_info() -> Result<ChainInfo, AppError> {
-    Err(AppError::Internal { reason: "not landed".into() })
+    if let Some(known) = CHAIN_INFO.with_borrow(Clone::clone) {
+        return Ok(known);
+    }
+    let info = in_time(server::chain_info()).await?;
+    CHAIN_INFO.set(Some(info.clone()));
+    Ok(info)
+}
+
+/// The state of an account, without the rest of the relay: for code of the first load.
+pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
+    in_time(server::account_state(account, nonce_key)).await
+}
+
+#[async_trait(?Send)]
+impl Relay for ServerRelay {
+    async fn chain_info(&self) -> Result<ChainInfo, AppError> {
+        chain_info().await
+    }
+
+    async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
+        account_state(account, nonce_key).await
+    }
+
+    async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {
+        in_time(server::read_chain(method.to_owned(), params)).await
+    }
+
+    async fn gas_fees(&self) -> Result<GasFees, AppError> {
+        in_time(server::gas_fees()).await
+    }
+
+    async fn estimate(
+        &self,
+        user_operation: &UserOperation,
+        state_override: Option<Value>,
+    ) -> Result<GasEstimate, AppError> {
+        in_time(server::estimate_user_operation_gas(user_operation.clone(), state_override)).await
+    }
+
+    async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError> {
+        in_time(server::sponsor_user_operation(user_operation.clone(), context.clone())).await
+    }
+
+    async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {
+        in_time(server::send_user_operation(user_operation.clone())).await
+    }
+
+    fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {
+        let connect = move || async move {
+            let stream = in_time(server::user_operation_status(user_op_hash)).await?;
+            Ok(Box::pin(stream.into_inner()) as Pin<Box<_>>)
+        };
+        relay_watch::watch(connect, js_sys::Math::random)
+    }
+}
+
+/// The answer, or an error when the server takes too long: a page must not hang on a dead connection.
+async fn in_time<T>(call: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
+    match select(Box::pin(call), Box::pin(sleep(PATIENCE))).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(AppError::Network { reason: format!("no answer within {} s", PATIENCE / 1_000) }),
+    }
 }

@@ -1,4 +1,136 @@
-//! The account's side of the provider.
-use super::context::SmartAccountContext;
+//! The account's side of the provider: finds the account, reads its state, keeps its sessions current.
 
-pub(super) fn follow(_context: SmartAccountContext) {}
+use alloy::primitives::{Address, U256};
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{QueryStatus, context::SmartAccountContext, lazy};
+use crate::client::{
+    relay,
+    remembered::{self, RememberedAccount},
+    session_store::changes,
+};
+
+/// Starts following; runs once, in the browser.
+pub(super) fn follow(context: SmartAccountContext) {
+    if let Some(last) = remembered::account() {
+        found(context, last.smart_account_address);
+    }
+    Effect::new(move |_| {
+        if let Some(owner) = context.owner.get() {
+            find_account(context, owner);
+        }
+    });
+    Effect::new(move |_| {
+        context.refetch.track();
+        if let Some(account) = context.account.get() {
+            read_state(context, account);
+        }
+    });
+    Effect::new(move |_| {
+        let account = context.account.get()?;
+        settle(context, account);
+        // Kept by the effect until the account changes.
+        Some(StoredValue::new_local(changes::subscribe(account, move || {
+            context.stored.try_update(|version| *version += 1);
+        })))
+    });
+    Effect::new(move |_| {
+        context.stored.track();
+        if let Some(account) = context.account.get() {
+            read_sessions(context, account);
+        }
+    });
+}
+
+fn found(context: SmartAccountContext, account: Address) {
+    if context.account.try_get_untracked() != Some(Some(account)) {
+        context.is_deployed.try_set(None);
+        context.sessions.try_set(Vec::new());
+        context.in_sync.try_set(None);
+        context.account.try_set(Some(account));
+    }
+    context.account_error.try_set(None);
+    context.account_status.try_set(QueryStatus::Success);
+}
+
+/// Nothing is computed, and no chunk loaded, when the owner is the one of the last visit.
+fn find_account(context: SmartAccountContext, owner: Address) {
+    if let Some(last) = remembered::account().filter(|last| last.owner_address == owner) {
+        return found(context, last.smart_account_address);
+    }
+    spawn_local(async move {
+        let computed = lazy::smart_account_address(owner).await;
+        if context.owner.try_get_untracked() != Some(Some(owner)) {
+            return;
+        }
+        match computed {
+            Ok(account) => {
+                let last = RememberedAccount { owner_address: owner, smart_account_address: account };
+                remembered::set_account(&last);
+                found(context, account);
+            }
+            Err(error) => {
+                context.account_error.try_set(Some(error));
+                context.account_status.try_set(QueryStatus::Error);
+            }
+        }
+    });
+}
+
+fn read_state(context: SmartAccountContext, account: Address) {
+    spawn_local(async move {
+        let state = relay::account_state(account, U256::ZERO).await;
+        if context.account.try_get_untracked() != Some(Some(account)) {
+            return;
+        }
+        match state {
+            Ok(state) => {
+                context.is_deployed.try_set(Some(state.deployed));
+                context.account_error.try_set(None);
+            }
+            Err(error) => drop(context.account_error.try_set(Some(error))),
+        }
+    });
+}
+
+/// Compares the store with the chain, and follows grants that were under way when the page was left.
+fn settle(context: SmartAccountContext, account: Address) {
+    spawn_local(async move {
+        let synced = lazy::sync_sessions(account).await;
+        if context.account.try_get_untracked() != Some(Some(account)) {
+            return;
+        }
+        match synced {
+            Ok(synced) => {
+                context.in_sync.try_set(Some(synced.in_sync));
+                context.sessions.try_set(synced.leaves);
+                for user_op_hash in synced.pending {
+                    spawn_local(async move { drop(lazy::settle_session(account, user_op_hash).await) });
+                }
+            }
+            Err(error) => drop(context.sessions_error.try_set(Some(error))),
+        }
+    });
+}
+
+fn read_sessions(context: SmartAccountContext, account: Address) {
+    spawn_local(async move {
+        let loaded = lazy::load_sessions(account).await;
+        if context.account.try_get_untracked() != Some(Some(account)) {
+            return;
+        }
+        match loaded {
+            Ok(leaves) => {
+                if context.sessions.try_with_untracked(|shown| *shown != leaves) == Some(true) {
+                    context.sessions.try_set(leaves);
+                }
+                context.sessions_error.try_set(None);
+                context.sessions_status.try_set(QueryStatus::Success);
+            }
+            Err(error) => {
+                context.sessions_error.try_set(Some(error));
+                context.sessions_status.try_set(QueryStatus::Error);
+            }
+        }
+    });
+}

@@ -3,8 +3,12 @@
 use alloy::primitives::Address;
 use leptos::prelude::*;
 
-use super::QueryStatus;
-use crate::{client::wallet::info::WalletInfo, error::AppError, protocol::rpc::ChainInfo};
+use super::{QueryStatus, lazy::Owner};
+use crate::{
+    client::wallet::info::WalletInfo,
+    error::AppError,
+    protocol::{rpc::ChainInfo, session::SessionLeaf},
+};
 
 /// What the provider is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,11 @@ pub(crate) struct SmartAccountContext {
     pub account_status: RwSignal<QueryStatus>,
     pub account_error: RwSignal<Option<AppError>>,
     pub is_deployed: RwSignal<Option<bool>>,
+    pub sessions: RwSignal<Vec<SessionLeaf>>,
+    pub sessions_status: RwSignal<QueryStatus>,
+    pub sessions_error: RwSignal<Option<AppError>>,
+    /// Are the stored sessions those on chain?
+    pub in_sync: RwSignal<Option<bool>>,
     /// Moves when something stored for the account changed, here or in another tab.
     pub stored: RwSignal<u64>,
     /// Moves when the chain's part of the account should be read again.
@@ -56,9 +65,28 @@ impl SmartAccountContext {
             account_status: RwSignal::new(QueryStatus::Pending),
             account_error: RwSignal::new(None),
             is_deployed: RwSignal::new(None),
+            sessions: RwSignal::new(Vec::new()),
+            sessions_status: RwSignal::new(QueryStatus::Pending),
+            sessions_error: RwSignal::new(None),
+            in_sync: RwSignal::new(None),
             stored: RwSignal::new(0),
             refetch: RwSignal::new(0),
         }
+    }
+}
+
+impl SmartAccountContext {
+    /// The connected owner, or why there is none.
+    pub fn connected_owner(self) -> Result<Owner, AppError> {
+        let connected = self.connected.try_get_untracked().flatten();
+        let owner = self.owner.try_get_untracked().flatten();
+        let (Some(wallet), Some(address)) = (connected, owner) else { return Err(AppError::NoSmartAccount) };
+        Ok(Owner { rdns: wallet.rdns, address })
+    }
+
+    /// The account that sessions act for when the caller names none.
+    pub fn account_or(self, named: Option<Address>) -> Result<Address, AppError> {
+        named.or_else(|| self.account.try_get_untracked().flatten()).ok_or(AppError::NoSmartAccount)
     }
 }
 

@@ -7,12 +7,23 @@
 mod account;
 mod connection;
 mod context;
+#[cfg(feature = "hydrate")]
+mod heavy;
+mod lazy;
 mod mutation;
 mod provider;
 mod query;
+mod use_create_session;
+mod use_resumed_operation;
+mod use_send_sponsored_transaction;
+mod use_send_transaction;
+mod use_session;
+mod use_session_list;
 mod use_smart_account;
+mod use_user_op_wait;
 mod use_wallets;
 mod user_op_status;
+mod variables;
 
 pub use context::SmartAccountConfig;
 pub use mutation::{MutationOptions, MutationStatus, Progress, UseMutationReturn, use_mutation};
@@ -20,8 +31,26 @@ pub use provider::{
     BiconomyProvider, BiconomyProviderProps, SmartAccountProvider, SmartAccountProviderProps, provide_smart_account,
 };
 pub use query::QueryStatus;
+pub use use_create_session::use_create_session;
+pub use use_resumed_operation::use_resumed_operation;
+pub use use_send_sponsored_transaction::use_send_sponsored_transaction;
+pub use use_send_transaction::use_send_transaction;
+pub use use_session::use_session;
+pub use use_session_list::{UseSessionListReturn, use_session_list};
 pub use use_smart_account::{UseSmartAccountReturn, use_smart_account};
+pub use use_user_op_wait::{UseUserOpWaitReturn, UserOpWaitOptions, use_user_op_wait};
 pub use use_wallets::{UseWalletsReturn, use_wallets};
 pub use user_op_status::UserOpStatus;
 
-pub use crate::client::wallet::info::{LAB_WALLET, WalletInfo};
+pub use variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables};
+
+pub use crate::{
+    actions::{
+        options::{BuildUserOpOptions, Options, merge_options},
+        send_user_operation::{CreatedSession, UserOpResponse},
+    },
+    client::{
+        operation_log::OperationKind,
+        wallet::info::{LAB_WALLET, WalletInfo},
+    },
+};

@@ -4,11 +4,11 @@
 use std::rc::Rc;
 
 use alloy::{
-    primitives::{Address, Bytes, address},
-    signers::{Signer, local::PrivateKeySigner},
+    primitives::{Address, address},
+    signers::local::PrivateKeySigner,
 };
-use async_trait::async_trait;
 
+use super::local::LocalWallet;
 use crate::{actions::ports::Wallet, error::AppError};
 
 /// Address of the lab's owner.
@@ -17,32 +17,10 @@ pub const OWNER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 /// Its key, printed by every anvil and hardhat at start.
 const KEY: [u8; 32] = alloy::primitives::hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
 
-struct LabWallet {
-    signer: PrivateKeySigner,
-    chain_id: u64,
-}
-
 /// The lab wallet, on the server's chain by nature.
 pub fn wallet(chain_id: u64) -> Result<Rc<dyn Wallet>, AppError> {
     let signer = PrivateKeySigner::from_slice(&KEY).map_err(|error| AppError::Key { reason: error.to_string() })?;
-    Ok(Rc::new(LabWallet { signer, chain_id }))
-}
-
-#[async_trait(?Send)]
-impl Wallet for LabWallet {
-    fn address(&self) -> Address {
-        self.signer.address()
-    }
-
-    async fn chain_id(&self) -> Result<u64, AppError> {
-        Ok(self.chain_id)
-    }
-
-    async fn sign_message(&self, message: &[u8]) -> Result<Bytes, AppError> {
-        let signature =
-            self.signer.sign_message(message).await.map_err(|error| AppError::Key { reason: error.to_string() })?;
-        Ok(signature.as_bytes().into())
-    }
+    Ok(Rc::new(LocalWallet::new(signer, chain_id)))
 }
 
 #[cfg(test)]

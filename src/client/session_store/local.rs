@@ -1,0 +1,226 @@
+//! [`LocalSessionStore`]: sessions in `localStorage`, in the seed SDK's schema (SPEC 3.16).
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+use async_trait::async_trait;
+use gloo_storage::{LocalStorage, Storage};
+use js_sys::{Function, JsString, Object, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use zeroize::Zeroizing;
+
+use super::{
+    book_text::{BookParser, BookText},
+    changes, key_vault,
+    signers::{Signers, StoredKey, associated_data, entry, entry_name, read_entry, signer_of},
+};
+use crate::{
+    actions::ports::{SessionBookChange, SessionStore},
+    client::{
+        browser_storage,
+        time::{now_millis, sleep},
+        web_locks::with_lock,
+    },
+    error::AppError,
+    protocol::session::SessionBook,
+};
+
+/// So many leaves are parsed before the clock is looked at.
+const LEAVES_PER_STEP: usize = 100;
+/// Parsing goes on for this long, milliseconds, before the page gets its turn.
+const LONGEST_STEP: u64 = 12;
+
+thread_local! {
+    static BOOKS: RefCell<HashMap<Address, Cached>> = RefCell::default();
+}
+
+/// A parsed book and the very string it stands for. Comparing the strings costs far less than parsing again.
+#[derive(Clone)]
+struct Cached {
+    stored: JsValue,
+    book: Rc<BookText>,
+}
+
+/// Sessions in the browser's local storage; all instances are the same store. Writes happen under a Web Lock, keys
+/// are encrypted (see [`key_vault`]).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalSessionStore;
+
+/// `<account>_sessions`.
+pub fn sessions_key(account: Address) -> String {
+    format!("{account:#x}_sessions")
+}
+
+/// `<account>_signers`.
+pub fn signers_key(account: Address) -> String {
+    format!("{account:#x}_signers")
+}
+
+#[async_trait(?Send)]
+impl SessionStore for LocalSessionStore {
+    async fn load(&self, account: Address) -> Result<SessionBook, AppError> {
+        Ok(read_book(account).await?.book.clone())
+    }
+
+    async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError> {
+        let key = sessions_key(account);
+        let written = with_lock(&key, async {
+            let before = read_book(account).await?;
+            let mut book = before.book.clone();
+            change(&mut book)?;
+            if book == before.book {
+                return Ok::<_, AppError>((before, false));
+            }
+            let after = before.with(book).map_err(|error| internal(&error))?;
+            let stored = JsString::from(after.text.as_str()).into();
+            write_raw(&key, &stored)?;
+            let after = Rc::new(after);
+            BOOKS.with_borrow_mut(|books| books.insert(account, Cached { stored, book: Rc::clone(&after) }));
+            Ok((after, true))
+        });
+        let (book, changed) = written.await??;
+        if changed {
+            changes::notify(account);
+        }
+        Ok(book.book.clone())
+    }
+
+    async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError> {
+        let key = Zeroizing::new(signer.to_bytes().0);
+        let sealed = key_vault::seal(key.as_slice(), &associated_data(account, signer.address())).await?;
+        change_signers(account, |signers| {
+            let name = entry_name(signer.address());
+            let written = entry(signer.address(), &sealed, signers.get(&name));
+            signers.insert(name, written);
+        })
+        .await
+    }
+
+    async fn signer(&self, account: Address, session_key_address: Address) -> Result<PrivateKeySigner, AppError> {
+        let signers = read_signers(account)?;
+        let Some(stored) = signers.get(&entry_name(session_key_address)) else {
+            return Err(AppError::SessionNotFound { wanted: format!("the key of {session_key_address}") });
+        };
+        match read_entry(session_key_address, stored)? {
+            StoredKey::Sealed(sealed) => {
+                let key = key_vault::open(&sealed, &associated_data(account, session_key_address)).await?;
+                signer_of(session_key_address, &key)
+            }
+            StoredKey::ClearText(key) => {
+                let signer = signer_of(session_key_address, key.as_slice())?;
+                self.put_signer(account, &signer).await?;
+                Ok(signer)
+            }
+        }
+    }
+
+    async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError> {
+        change_signers(account, |signers| {
+            signers.remove(&entry_name(session_key_address));
+        })
+        .await
+    }
+}
+
+impl LocalSessionStore {
+    /// Encrypts the keys that the JavaScript SDK left in clear text. Damaged entries stay as they are.
+    pub async fn take_over_clear_text(&self, account: Address) -> Result<(), AppError> {
+        for (name, stored) in read_signers(account)? {
+            let Ok(address) = name.parse::<Address>() else { continue };
+            let Ok(StoredKey::ClearText(key)) = read_entry(address, &stored) else { continue };
+            if let Ok(signer) = signer_of(address, key.as_slice()) {
+                self.put_signer(account, &signer).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The stored book; parsed only when the stored text is another than last time.
+async fn read_book(account: Address) -> Result<Rc<BookText>, AppError> {
+    let key = sessions_key(account);
+    let stored = read_raw(&key)?;
+    if stored.is_null() {
+        return Ok(Rc::default());
+    }
+    let cached = BOOKS.with_borrow(|books| books.get(&account).cloned());
+    if let Some(cached) = cached.filter(|cached| Object::is(&cached.stored, &stored)) {
+        return Ok(cached.book);
+    }
+    let text = stored.as_string().unwrap_or_default();
+    let mut parser = BookParser::new(text);
+    let mut began = now_millis();
+    let book = loop {
+        match parser.step(LEAVES_PER_STEP) {
+            Ok(Some(book)) => break Rc::new(book),
+            Ok(None) if now_millis().saturating_sub(began) < LONGEST_STEP => {}
+            Ok(None) => {
+                sleep(0).await;
+                began = now_millis();
+            }
+            Err(_) => return Err(set_aside(&key, &stored)),
+        }
+    };
+    BOOKS.with_borrow_mut(|books| books.insert(account, Cached { stored, book: Rc::clone(&book) }));
+    Ok(book)
+}
+
+fn read_signers(account: Address) -> Result<Signers, AppError> {
+    let key = signers_key(account);
+    let stored = read_raw(&key)?;
+    if stored.is_null() {
+        return Ok(Signers::new());
+    }
+    let text = Zeroizing::new(stored.as_string().unwrap_or_default());
+    serde_json::from_str(&text).map_err(|_| set_aside(&key, &stored))
+}
+
+async fn change_signers(account: Address, change: impl FnOnce(&mut Signers)) -> Result<(), AppError> {
+    let key = signers_key(account);
+    with_lock(&key, async {
+        let mut signers = read_signers(account)?;
+        change(&mut signers);
+        let text = serde_json::to_string(&signers).map_err(|error| internal(&error))?;
+        browser_storage::set_text(&key, &text)
+    })
+    .await?
+}
+
+/// Moves unreadable content to a name of its own, where it stays, and says so. The next read finds an empty store.
+/// When there is no room for the copy, nothing is moved.
+fn set_aside(key: &str, stored: &JsValue) -> AppError {
+    let kept = format!("{key}_unreadable_{}", now_millis());
+    // Another tab may have written something readable since.
+    let unchanged = read_raw(key).is_ok_and(|now| Object::is(&now, stored));
+    let moved = unchanged && write_raw(&kept, stored).is_ok();
+    if moved {
+        browser_storage::remove(key);
+    }
+    let place = if moved { kept.as_str() } else { key };
+    AppError::Storage { reason: format!("what is stored under {key} is unreadable; it is kept under {place}") }
+}
+
+/// The stored string as a JavaScript value: it stays outside wasm until it is needed.
+fn read_raw(key: &str) -> Result<JsValue, AppError> {
+    call_storage("getItem", |function, storage| function.call1(storage, &key.into()))
+}
+
+fn write_raw(key: &str, value: &JsValue) -> Result<(), AppError> {
+    call_storage("setItem", |function, storage| function.call2(storage, &key.into(), value)).map(drop)
+}
+
+fn call_storage(
+    method: &str,
+    call: impl FnOnce(&Function, &JsValue) -> Result<JsValue, JsValue>,
+) -> Result<JsValue, AppError> {
+    browser_storage::raw()?;
+    let storage: JsValue = LocalStorage::raw().into();
+    let function: Function = Reflect::get(&storage, &method.into())
+        .and_then(|found| found.dyn_into())
+        .map_err(|_| browser_storage::full())?;
+    call(&function, &storage).map_err(|_| browser_storage::full())
+}
+
+fn internal(error: &serde_json::Error) -> AppError {
+    AppError::Internal { reason: format!("sessions cannot be encoded: {error}") }
+}

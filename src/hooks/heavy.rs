@@ -1,0 +1,325 @@
+//! What the gateways of [`super::lazy`] lead to: actions over the browser's wallet, store and relay.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use alloy::primitives::{Address, B256, Bytes};
+use async_trait::async_trait;
+use futures::{
+    FutureExt,
+    future::{LocalBoxFuture, Shared},
+};
+use leptos::task::spawn_local;
+
+use super::{
+    UserOpStatus,
+    lazy::{OnProgress, OnUpdate, Owner, StoredSessions},
+    variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables},
+};
+use crate::{
+    actions::{
+        self,
+        account::SmartAccountClient,
+        create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session},
+        ports::{SessionStore, Wallet},
+        send_user_operation::UserOpResponse,
+        send_with_session::{
+            PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
+        },
+        wait_for_user_operation_receipt::wait_for_user_operation_receipt,
+    },
+    client::{
+        operation_log::{self, OperationKind},
+        relay::{ServerRelay, chain_info},
+        session_store::{key_vault, local::LocalSessionStore},
+        time::now_seconds,
+        wallet,
+    },
+    error::AppError,
+    protocol::{
+        rpc::{UserOpReceipt, UserOpUpdate},
+        session::{SessionLeaf, SessionStatus},
+        smart_account::counterfactual_address,
+    },
+};
+
+type Outcome<T> = Result<T, AppError>;
+/// A result that is being worked on and may be asked for by several.
+type Eventually<T> = Shared<LocalBoxFuture<'static, Outcome<T>>>;
+
+thread_local! {
+    /// The grant and the use that were built ahead, with what they were built from. Used once.
+    static GRANT: RefCell<Option<(Owner, CreateSessionVariables, Eventually<PreparedCreateSession>)>> =
+        const { RefCell::new(None) };
+    static USE: RefCell<Option<(Address, UseSessionVariables, Eventually<PreparedSessionUse>)>> =
+        const { RefCell::new(None) };
+    /// Operations that are followed, and how they ended.
+    static FOLLOWED: RefCell<HashMap<B256, Followed>> = RefCell::default();
+}
+
+pub async fn smart_account_address(owner: Address) -> Outcome<Address> {
+    Ok(counterfactual_address(owner, Default::default()))
+}
+
+// --- grants ---
+
+pub async fn prepare_create_session(owner: Owner, variables: CreateSessionVariables) -> Outcome<()> {
+    let known = GRANT.with_borrow(|grant| {
+        grant.as_ref().is_some_and(|(known, from, grant)| {
+            *known == owner && *from == variables && !matches!(grant.peek(), Some(Err(_)))
+        })
+    });
+    if !known {
+        let work = build_grant(owner.clone(), variables.clone()).boxed_local().shared();
+        GRANT.set(Some((owner, variables, work.clone())));
+        key_vault::warm_up().await?;
+        work.await?;
+    }
+    Ok(())
+}
+
+async fn build_grant(owner: Owner, variables: CreateSessionVariables) -> Outcome<PreparedCreateSession> {
+    let client = client_of(&owner, None).await?;
+    actions::create_session::prepare_create_session(&client, &LocalSessionStore, grant_request(variables)).await
+}
+
+pub async fn create_session(
+    owner: Owner,
+    variables: CreateSessionVariables,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let ahead = GRANT.take().filter(|(known, from, _)| *known == owner && *from == variables);
+    let ahead = match ahead {
+        // What could not be built ahead is built again: the reason may be gone.
+        Some((.., work)) => work.await.ok(),
+        None => None,
+    };
+    let client = client_of(&owner, Some(&on_progress)).await?;
+    let prepared = match ahead {
+        Some(prepared) => prepared,
+        None => {
+            let request = grant_request(variables);
+            actions::create_session::prepare_create_session(&client, &LocalSessionStore, request).await?
+        }
+    };
+    let response = complete_create_session(&client, &LocalSessionStore, prepared).await?;
+    on_progress(UserOpStatus::Submitted);
+    sent(client.account, OperationKind::CreateSession, &response);
+    Ok(response)
+}
+
+fn grant_request(variables: CreateSessionVariables) -> CreateSessionRequest {
+    let CreateSessionVariables { policy, label, options } = variables;
+    CreateSessionRequest { policy, label, options }
+}
+
+// --- uses ---
+
+pub async fn prepare_use_session(account: Address, variables: UseSessionVariables) -> Outcome<()> {
+    let known = USE.with_borrow(|ahead| {
+        ahead.as_ref().is_some_and(|(known, from, ahead)| {
+            *known == account
+                && *from == variables
+                && ahead.peek().is_none_or(|built| built.as_ref().is_ok_and(is_usable_now))
+        })
+    });
+    if !known {
+        let work = build_use(account, variables.clone()).boxed_local().shared();
+        USE.set(Some((account, variables, work.clone())));
+        work.await?;
+    }
+    Ok(())
+}
+
+async fn build_use(account: Address, variables: UseSessionVariables) -> Outcome<PreparedSessionUse> {
+    let UseSessionVariables { calls, corresponding_index, session_id, options, .. } = variables;
+    let request = SendWithSessionRequest { account, calls, session_id, corresponding_index, options };
+    prepare_send_with_session(&ServerRelay, &LocalSessionStore, request).await
+}
+
+fn is_usable_now(prepared: &PreparedSessionUse) -> bool {
+    prepared.operation().is_fresh() && prepared.leaf().status_at(now_seconds()) == SessionStatus::Active
+}
+
+pub async fn use_session(
+    account: Address,
+    variables: UseSessionVariables,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let ahead = USE.take().filter(|(known, from, _)| *known == account && *from == variables);
+    let ahead = match ahead {
+        Some((.., work)) => work.await.ok().filter(is_usable_now),
+        None => None,
+    };
+    let prepared = match ahead {
+        Some(prepared) => prepared,
+        None => build_use(account, variables).await?,
+    };
+    on_progress(UserOpStatus::AwaitingSignature);
+    let response = complete_send_with_session(&ServerRelay, &prepared).await?;
+    on_progress(UserOpStatus::Submitted);
+    sent(account, OperationKind::UseSession, &response);
+    Ok(response)
+}
+
+// --- calls signed by the owner ---
+
+pub async fn send_transaction(
+    owner: Owner,
+    variables: SendTransactionVariables,
+    sponsored: bool,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let client = client_of(&owner, Some(&on_progress)).await?;
+    let SendTransactionVariables { calls, options } = variables;
+    let response = if sponsored {
+        actions::send_sponsored_transaction::send_sponsored_transaction(&client, &calls, &options).await?
+    } else {
+        actions::send_transaction::send_transaction(&client, &calls, &options).await?
+    };
+    on_progress(UserOpStatus::Submitted);
+    sent(client.account, OperationKind::SendTransaction, &response);
+    Ok(response)
+}
+
+async fn client_of(owner: &Owner, on_progress: Option<&OnProgress>) -> Outcome<SmartAccountClient> {
+    let chain = chain_info().await?;
+    let wallet = wallet::port(&owner.rdns, owner.address, chain.chain_id)?;
+    let wallet = match on_progress {
+        Some(on_progress) => Rc::new(ReportingWallet { wallet, on_progress: Rc::clone(on_progress) }),
+        None => wallet,
+    };
+    Ok(SmartAccountClient::new(wallet, Rc::new(ServerRelay)))
+}
+
+/// Tells when the person is asked to sign.
+struct ReportingWallet {
+    wallet: Rc<dyn Wallet>,
+    on_progress: OnProgress,
+}
+
+#[async_trait(?Send)]
+impl Wallet for ReportingWallet {
+    fn address(&self) -> Address {
+        self.wallet.address()
+    }
+
+    async fn chain_id(&self) -> Outcome<u64> {
+        self.wallet.chain_id().await
+    }
+
+    async fn sign_message(&self, message: &[u8]) -> Outcome<Bytes> {
+        (self.on_progress)(UserOpStatus::AwaitingSignature);
+        self.wallet.sign_message(message).await
+    }
+}
+
+// --- following operations ---
+
+/// An operation that is followed once in this tab, however many ask.
+#[derive(Clone)]
+struct Followed {
+    last: Rc<RefCell<Option<UserOpUpdate>>>,
+    listeners: Rc<RefCell<Vec<OnUpdate>>>,
+    end: Eventually<UserOpReceipt>,
+}
+
+/// Notes an operation that the bundler took, and follows it whether or not anybody waits for it.
+fn sent(account: Address, kind: OperationKind, response: &UserOpResponse) {
+    let response = response.clone();
+    spawn_local(async move {
+        // Without the note only a reload in mid-wait forgets the operation.
+        operation_log::record(account, kind, response.clone()).await.ok();
+        wait_for_user_operation(Some(account), response, Rc::new(|_| ())).await.ok();
+    });
+}
+
+pub async fn wait_for_user_operation(
+    account: Option<Address>,
+    response: UserOpResponse,
+    on_update: OnUpdate,
+) -> Outcome<UserOpReceipt> {
+    let grant = response.session.map(|session| session.account);
+    follow(account.or(grant), grant, response.user_op_hash, on_update).await
+}
+
+pub async fn settle_session(account: Address, user_op_hash: B256) -> Outcome<()> {
+    follow(Some(account), Some(account), user_op_hash, Rc::new(|_| ())).await.map(drop)
+}
+
+async fn follow(
+    account: Option<Address>,
+    grant: Option<Address>,
+    user_op_hash: B256,
+    on_update: OnUpdate,
+) -> Outcome<UserOpReceipt> {
+    let known = FOLLOWED.with_borrow(|followed| followed.get(&user_op_hash).cloned());
+    let followed = known.unwrap_or_else(|| begin(account, grant, user_op_hash));
+    if let Some(last) = followed.last.borrow().as_ref() {
+        on_update(last);
+    }
+    followed.listeners.borrow_mut().push(on_update);
+    followed.end.await
+}
+
+fn begin(account: Option<Address>, grant: Option<Address>, user_op_hash: B256) -> Followed {
+    let last = Rc::<RefCell<Option<UserOpUpdate>>>::default();
+    let listeners = Rc::<RefCell<Vec<OnUpdate>>>::default();
+    let tell = {
+        let (last, listeners) = (Rc::clone(&last), Rc::clone(&listeners));
+        move |update: &UserOpUpdate| {
+            last.replace(Some(update.clone()));
+            let hearing = listeners.borrow().clone();
+            hearing.iter().for_each(|listener| listener(update));
+        }
+    };
+    let end = run_to_end(account, grant, user_op_hash, tell).boxed_local().shared();
+    let followed = Followed { last, listeners, end: end.clone() };
+    FOLLOWED.with_borrow_mut(|all| all.insert(user_op_hash, followed.clone()));
+    let listeners = Rc::clone(&followed.listeners);
+    spawn_local(async move {
+        let outcome = end.await;
+        listeners.borrow_mut().clear();
+        if !is_final(&outcome) {
+            // Whoever asks again starts anew.
+            FOLLOWED.with_borrow_mut(|all| all.remove(&user_op_hash));
+        }
+    });
+    followed
+}
+
+async fn run_to_end(
+    account: Option<Address>,
+    grant: Option<Address>,
+    user_op_hash: B256,
+    tell: impl FnMut(&UserOpUpdate),
+) -> Outcome<UserOpReceipt> {
+    let outcome = match grant {
+        Some(grant) => {
+            actions::settle_session::settle_session(&ServerRelay, &LocalSessionStore, grant, user_op_hash, tell).await
+        }
+        None => wait_for_user_operation_receipt(&ServerRelay, user_op_hash, tell).await,
+    };
+    if let (Some(account), true) = (account, is_final(&outcome)) {
+        operation_log::settle(account, user_op_hash).await.ok();
+    }
+    outcome
+}
+
+fn is_final(outcome: &Outcome<UserOpReceipt>) -> bool {
+    matches!(outcome, Ok(_) | Err(AppError::UserOpReverted { .. } | AppError::UserOpDropped { .. }))
+}
+
+// --- the store ---
+
+pub async fn load_sessions(account: Address) -> Outcome<Vec<SessionLeaf>> {
+    Ok(LocalSessionStore.load(account).await?.leaf_nodes)
+}
+
+pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
+    LocalSessionStore.take_over_clear_text(account).await?;
+    let synced = actions::sync_sessions::sync_sessions(&ServerRelay, &LocalSessionStore, account).await?;
+    Ok(StoredSessions { leaves: synced.book.leaf_nodes, pending: synced.pending, in_sync: synced.in_sync })
+}

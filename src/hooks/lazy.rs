@@ -1,0 +1,142 @@
+//! The heavy half of the hooks: everything that signs, encrypts, hashes or encodes.
+//!
+//! Each function here is a gateway: with the feature `lazy` its body and all that only it reaches live in a chunk of
+//! their own, loaded at the first call. So nothing outside this file may call into [`crate::actions`] or the session
+//! store. On the server the gateways answer with an error; nobody calls them there.
+
+#![cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+#![allow(unsafe_code)] // inside `wasm_split`'s expansion: the import of the chunk's entry points
+
+use std::rc::Rc;
+
+use alloy::primitives::{Address, B256};
+
+use super::{
+    UserOpStatus,
+    variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables},
+};
+use crate::{
+    actions::send_user_operation::UserOpResponse,
+    error::AppError,
+    protocol::{
+        rpc::{UserOpReceipt, UserOpUpdate},
+        session::SessionLeaf,
+    },
+};
+
+/// Hears how far an operation is.
+pub(super) type OnProgress = Rc<dyn Fn(UserOpStatus)>;
+/// Hears each update of an operation that is waited for.
+pub(super) type OnUpdate = Rc<dyn Fn(&UserOpUpdate)>;
+
+/// The connected wallet, by name: ports are made inside the chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// The wallet.
+    pub rdns: String,
+    /// Its account.
+    pub address: Address,
+}
+
+/// What is stored for an account, compared with the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct StoredSessions {
+    /// All leaves, oldest first.
+    pub leaves: Vec<SessionLeaf>,
+    /// Operations of unconfirmed leaves.
+    pub pending: Vec<B256>,
+    /// The stored root is the one on chain.
+    pub in_sync: bool,
+}
+
+macro_rules! gateways {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $output:ty = $body:expr;)*) => { $(
+        $(#[$doc])*
+        #[cfg(all(feature = "hydrate", not(feature = "lazy")))]
+        pub(super) async fn $name($($argument: $type),*) -> Result<$output, AppError> {
+            $body.await
+        }
+
+        $(#[$doc])*
+        #[cfg(all(feature = "hydrate", feature = "lazy"))]
+        #[leptos::wasm_split::wasm_split(
+            smart_account,
+            wasm_split_path = ::leptos::wasm_split,
+            fallible,
+            return_wrapper(let future = _; { future.await } -> Result<$output, AppError>)
+        )]
+        pub(super) fn $name(
+            $($argument: $type),*
+        ) -> futures::future::LocalBoxFuture<'static, Result<$output, AppError>> {
+            Box::pin($body)
+        }
+
+        $(#[$doc])*
+        #[cfg(not(feature = "hydrate"))]
+        pub(super) async fn $name($($argument: $type),*) -> Result<$output, AppError> {
+            let _ = ($($argument,)*);
+            Err(AppError::Internal { reason: "smart accounts work in the browser only".into() })
+        }
+    )* };
+}
+
+#[cfg(feature = "hydrate")]
+use super::heavy;
+
+gateways! {
+    /// The address of the owner's smart account.
+    fn smart_account_address(owner: Address) -> Address = heavy::smart_account_address(owner);
+
+    /// Builds a grant ahead of the confirmation.
+    fn prepare_create_session(owner: Owner, variables: CreateSessionVariables) -> () =
+        heavy::prepare_create_session(owner, variables);
+
+    /// Grants sessions.
+    fn create_session(
+        owner: Owner,
+        variables: CreateSessionVariables,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::create_session(owner, variables, on_progress);
+
+    /// Builds a use of a session ahead of the click.
+    fn prepare_use_session(account: Address, variables: UseSessionVariables) -> () =
+        heavy::prepare_use_session(account, variables);
+
+    /// Uses a session.
+    fn use_session(
+        account: Address,
+        variables: UseSessionVariables,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::use_session(account, variables, on_progress);
+
+    /// Sends calls that the owner signs.
+    fn send_transaction(
+        owner: Owner,
+        variables: SendTransactionVariables,
+        sponsored: bool,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::send_transaction(owner, variables, sponsored, on_progress);
+
+    /// Follows an operation to its end and writes the outcome into store and log.
+    fn wait_for_user_operation(
+        account: Option<Address>,
+        response: UserOpResponse,
+        on_update: OnUpdate,
+    ) -> UserOpReceipt = heavy::wait_for_user_operation(account, response, on_update);
+
+    /// The stored sessions as they are.
+    fn load_sessions(account: Address) -> Vec<SessionLeaf> = heavy::load_sessions(account);
+
+    /// The stored sessions after comparing them with the chain.
+    fn sync_sessions(account: Address) -> StoredSessions = heavy::sync_sessions(account);
+
+    /// Follows the grant of one operation to its end.
+    fn settle_session(account: Address, user_op_hash: B256) -> () = heavy::settle_session(account, user_op_hash);
+}
+
+#[cfg(all(feature = "hydrate", feature = "lazy"))]
+impl From<leptos::wasm_split::SplitLoaderError> for AppError {
+    fn from(_: leptos::wasm_split::SplitLoaderError) -> Self {
+        Self::Network { reason: "a part of this page could not be loaded; try again".into() }
+    }
+}

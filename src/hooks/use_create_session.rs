@@ -1,0 +1,81 @@
+//! [`use_create_session`].
+
+use std::rc::Rc;
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{
+    CreateSessionVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// Grants sessions: one key is made in this browser, and the owner signs one operation that allows it what the
+/// policies say. Resolves when the bundler has the operation; follow it with
+/// [`use_user_op_wait`](super::use_user_op_wait). The sessions are stored before it is sent, as pending, and become
+/// active when it succeeds, also when nobody waits and across reloads.
+///
+/// `prepare` builds the operation while the person still reads the review: `mutate` with the same variables then
+/// only signs and sends.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{CreateSessionVariables, MutationOptions, use_create_session, use_smart_account},
+///     protocol::{
+///         addresses::DEMO_NFT,
+///         policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
+///     },
+/// };
+///
+/// #[component]
+/// fn Grant() -> impl IntoView {
+///     let account = use_smart_account();
+///     let grant = use_create_session(MutationOptions::default());
+///     let confirm = move |_| {
+///         let Some(owner) = account.smart_account_address.get() else { return };
+///         grant.mutate.run(CreateSessionVariables {
+///             policy: vec![Policy {
+///                 session_key_address: None,
+///                 contract_address: DEMO_NFT,
+///                 function_selector: FunctionSelector::Signature("safeMint(address)".into()),
+///                 rules: vec![Rule {
+///                     offset: 0,
+///                     condition: Condition::Equal,
+///                     reference_value: ReferenceValue::from(owner),
+///                 }],
+///                 interval: SessionEpoch { valid_until: 0, valid_after: 0 },
+///                 value_limit: Default::default(),
+///             }],
+///             label: Some("Mint for me".into()),
+///             ..Default::default()
+///         });
+///     };
+///     view! {
+///         <button on:click=confirm disabled=grant.is_pending>"Allow"</button>
+///         <p>{move || grant.progress.get().map(|status| status.to_string())}</p>
+///         <code>{move || grant.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || grant.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
+///
+/// In React: `useCreateSession`.
+pub fn use_create_session(
+    options: MutationOptions<CreateSessionVariables, UserOpResponse>,
+) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    let mutation = use_mutation(options, move |variables, progress: Progress| async move {
+        let owner = context.connected_owner()?;
+        lazy::create_session(owner, variables, Rc::new(move |status| progress.set(status))).await
+    });
+    let prepare = Callback::new(move |variables| {
+        if let Ok(owner) = context.connected_owner() {
+            // What fails here fails again, and is shown, when it is confirmed.
+            spawn_local(async move { drop(lazy::prepare_create_session(owner, variables).await) });
+        }
+    });
+    UseMutationReturn { prepare, ..mutation }
+}

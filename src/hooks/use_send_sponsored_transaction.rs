@@ -1,0 +1,46 @@
+//! [`use_send_sponsored_transaction`].
+
+use std::rc::Rc;
+
+use super::{
+    MutationOptions, Progress, SendTransactionVariables, UseMutationReturn, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// [`use_send_transaction`](super::use_send_transaction) with the gas paid by the app.
+/// Resolves when the bundler has the operation.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{MutationOptions, SendTransactionVariables, use_send_sponsored_transaction},
+///     protocol::smart_account::Call,
+/// };
+///
+/// #[component]
+/// fn SendSponsored(calls: Vec<Call>) -> impl IntoView {
+///     let send = use_send_sponsored_transaction(MutationOptions::default());
+///     let click = move |_| {
+///         send.mutate.run(SendTransactionVariables { calls: calls.clone(), ..Default::default() });
+///     };
+///     view! {
+///         <button on:click=click disabled=send.is_pending>"Send"</button>
+///         <code>{move || send.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || send.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` is for event handlers, which only run in the browser.
+///
+/// In React: `useSendSponsoredTransaction`.
+pub fn use_send_sponsored_transaction(
+    options: MutationOptions<SendTransactionVariables, UserOpResponse>,
+) -> UseMutationReturn<SendTransactionVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    use_mutation(options, move |variables, progress: Progress| async move {
+        let owner = context.connected_owner()?;
+        lazy::send_transaction(owner, variables, true, Rc::new(move |status| progress.set(status))).await
+    })
+}

@@ -1,0 +1,57 @@
+//! [`use_session`].
+
+use std::rc::Rc;
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{
+    MutationOptions, Progress, UseMutationReturn, UseSessionVariables, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// Does what a session allows, without the owner: no wallet need be connected. A call that breaks the session's
+/// policy is refused here and names the rule; nothing is sent then.
+///
+/// Without `session_id` and `corresponding_index` the newest usable session is taken; index 0 is the first.
+/// `prepare` builds the operation ahead of the click.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{MutationOptions, UseSessionVariables, use_session},
+///     protocol::smart_account::Call,
+/// };
+///
+/// #[component]
+/// fn Mint(call: Call) -> impl IntoView {
+///     let mint = use_session(MutationOptions::default());
+///     let click = move |_| {
+///         mint.mutate.run(UseSessionVariables { calls: vec![call.clone()], ..Default::default() });
+///     };
+///     view! {
+///         <button on:click=click disabled=mint.is_pending>"Mint"</button>
+///         <code>{move || mint.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || mint.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
+///
+/// In React: `useSession`.
+pub fn use_session(
+    options: MutationOptions<UseSessionVariables, UserOpResponse>,
+) -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    let mutation = use_mutation(options, move |variables: UseSessionVariables, progress: Progress| async move {
+        let account = context.account_or(variables.smart_account_address)?;
+        lazy::use_session(account, variables, Rc::new(move |status| progress.set(status))).await
+    });
+    let prepare = Callback::new(move |variables: UseSessionVariables| {
+        if let Ok(account) = context.account_or(variables.smart_account_address) {
+            spawn_local(async move { drop(lazy::prepare_use_session(account, variables).await) });
+        }
+    });
+    UseMutationReturn { prepare, ..mutation }
+}

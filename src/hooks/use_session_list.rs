@@ -1,0 +1,77 @@
+//! [`use_session_list`].
+
+use leptos::prelude::*;
+
+use super::{QueryStatus, context::use_context_or_detached};
+use crate::{client::time::now_seconds, error::AppError, protocol::session::SessionLeaf};
+
+/// What [`use_session_list`] returns.
+#[derive(Clone, Copy)]
+pub struct UseSessionListReturn {
+    /// The sessions of the account that are stored in this browser, oldest first. Their `status` is the stored one;
+    /// [`SessionLeaf::status_at`] with [`now`](Self::now) is the one by the clock.
+    pub sessions: Signal<Vec<SessionLeaf>>,
+    /// The time, unix seconds; moves every second while somebody looks.
+    pub now: Signal<u64>,
+    /// Where reading stands.
+    pub status: Signal<QueryStatus>,
+    /// Why the sessions could not be read or compared with the chain.
+    pub error: Signal<Option<AppError>>,
+    /// `Some(false)`: the chain holds other sessions than this browser, those here cannot be used.
+    pub is_in_sync: Signal<Option<bool>>,
+    /// Reads the store again.
+    pub refetch: Callback<()>,
+}
+
+/// The sessions of the account, current across hooks and tabs.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::hooks::use_session_list;
+///
+/// #[component]
+/// fn Sessions() -> impl IntoView {
+///     let list = use_session_list();
+///     view! {
+///         <ul>
+///             <For each=move || list.sessions.get() key=|leaf| (leaf.session_id.clone(), leaf.status) let:leaf>
+///                 <li>{leaf.label.clone()} {move || leaf.status_at(list.now.get()).wire_name()}</li>
+///             </For>
+///         </ul>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// The list is empty and `status` is pending: sessions are known to the browser only.
+///
+/// In React: nothing; ours.
+pub fn use_session_list() -> UseSessionListReturn {
+    let context = use_context_or_detached();
+    UseSessionListReturn {
+        sessions: context.sessions.into(),
+        now: use_clock(),
+        status: context.sessions_status.into(),
+        error: context.sessions_error.into(),
+        is_in_sync: context.in_sync.into(),
+        refetch: Callback::new(move |()| {
+            context.stored.try_update(|version| *version += 1);
+        }),
+    }
+}
+
+fn use_clock() -> Signal<u64> {
+    let now = RwSignal::new(now_seconds());
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| {
+        now.try_set(now_seconds());
+        let second = std::time::Duration::from_secs(1);
+        let tick = move || {
+            now.try_set(now_seconds());
+        };
+        if let Ok(interval) = set_interval_with_handle(tick, second) {
+            on_cleanup(move || interval.clear());
+        }
+    });
+    now.into()
+}

@@ -1,0 +1,134 @@
+//! [`use_user_op_wait`].
+
+use std::rc::Rc;
+
+use alloy::primitives::B256;
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{UserOpResponse, UserOpStatus, context::use_context_or_detached, lazy};
+use crate::{
+    error::AppError,
+    protocol::rpc::{UserOpReceipt, UserOpUpdate},
+};
+
+/// What a caller may add to [`use_user_op_wait`].
+#[derive(Clone, Copy, Default)]
+pub struct UserOpWaitOptions {
+    /// After the operation succeeded.
+    pub on_success: Option<Callback<UserOpReceipt>>,
+    /// After it failed, or could not be followed to its end.
+    pub on_error: Option<Callback<AppError>>,
+}
+
+/// What [`use_user_op_wait`] returns.
+#[derive(Clone, Copy)]
+pub struct UseUserOpWaitReturn {
+    /// The receipt of the operation that succeeded.
+    pub data: Signal<Option<UserOpReceipt>>,
+    /// The latest news of it.
+    pub update: Signal<Option<UserOpUpdate>>,
+    /// The same in one word; `Preparing` while there is no operation, `Failed` when it could not be followed.
+    pub status: Signal<UserOpStatus>,
+    /// Why it failed.
+    pub error: Signal<Option<AppError>>,
+    /// It is being waited for.
+    pub is_loading: Signal<bool>,
+    /// It succeeded.
+    pub is_success: Signal<bool>,
+    /// It reverted, was dropped, or could not be followed.
+    pub is_error: Signal<bool>,
+}
+
+/// Follows an operation to its end: the server pushes each step, the page reconnects by itself. Needs neither wallet
+/// nor account. Follows another one as soon as `response` holds another; `None` waits for nothing.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::hooks::{UserOpResponse, UserOpWaitOptions, use_user_op_wait};
+///
+/// #[component]
+/// fn Followed(response: Signal<Option<UserOpResponse>>) -> impl IntoView {
+///     let wait = use_user_op_wait(response, UserOpWaitOptions::default());
+///     view! {
+///         <p data-status=move || wait.status.get().as_str()>{move || wait.status.get().to_string()}</p>
+///         <code>{move || wait.data.get().map(|receipt| receipt.transaction_hash.to_string())}</code>
+///         <p role="alert">{move || wait.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Waits for nothing.
+///
+/// In React: `useUserOpWait`.
+pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>, options: UserOpWaitOptions) -> UseUserOpWaitReturn {
+    let context = use_context_or_detached();
+    let followed = StoredValue::new(None::<B256>);
+    let data = RwSignal::new(None::<UserOpReceipt>);
+    let update = RwSignal::new(None::<UserOpUpdate>);
+    let error = RwSignal::new(None::<AppError>);
+    let is_loading = RwSignal::new(false);
+
+    Effect::new(move |_| {
+        let next = response.get();
+        let hash = next.as_ref().map(|response| response.user_op_hash);
+        if followed.try_get_value().flatten() == hash {
+            return;
+        }
+        followed.try_set_value(hash);
+        data.try_set(None);
+        update.try_set(None);
+        error.try_set(None);
+        is_loading.try_set(next.is_some());
+        let Some(response) = next else { return };
+        let account = context.account.get_untracked();
+        spawn_local(async move {
+            let is_current = move || followed.try_get_value().flatten() == hash;
+            let on_update = move |news: &UserOpUpdate| {
+                if is_current() {
+                    update.try_set(Some(news.clone()));
+                }
+            };
+            let outcome = lazy::wait_for_user_operation(account, response, Rc::new(on_update)).await;
+            if !is_current() {
+                return;
+            }
+            is_loading.try_set(false);
+            match outcome {
+                Ok(receipt) => {
+                    data.try_set(Some(receipt.clone()));
+                    // A first operation deploys the account.
+                    if context.is_deployed.try_get_untracked() != Some(Some(true)) {
+                        context.refetch.try_update(|version| *version += 1);
+                    }
+                    if let Some(on_success) = options.on_success {
+                        on_success.try_run(receipt);
+                    }
+                }
+                Err(failure) => {
+                    error.try_set(Some(failure.clone()));
+                    if let Some(on_error) = options.on_error {
+                        on_error.try_run(failure);
+                    }
+                }
+            }
+        });
+    });
+
+    let status = move || match (error.get(), update.get(), response.get()) {
+        (_, Some(news), _) if news.is_final() => UserOpStatus::from(&news),
+        (Some(_), ..) => UserOpStatus::Failed,
+        (None, Some(news), _) => UserOpStatus::from(&news),
+        (None, None, Some(_)) => UserOpStatus::Submitted,
+        (None, None, None) => UserOpStatus::Preparing,
+    };
+    UseUserOpWaitReturn {
+        data: data.into(),
+        update: update.into(),
+        status: Signal::derive(status),
+        error: error.into(),
+        is_loading: is_loading.into(),
+        is_success: Signal::derive(move || data.with(Option::is_some)),
+        is_error: Signal::derive(move || error.with(Option::is_some)),
+    }
+}

@@ -1,0 +1,44 @@
+//! What the mutations take.
+
+use alloy::primitives::Address;
+
+use crate::{
+    actions::options::BuildUserOpOptions,
+    protocol::{policy::Policy, smart_account::Call},
+};
+
+/// Variables of [`use_create_session`](super::use_create_session).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSessionVariables {
+    /// What is to be allowed; one session each, one key for all that bring none.
+    pub policy: Vec<Policy>,
+    /// A name for people, kept in this browser.
+    pub label: Option<String>,
+    /// How the granting operation is built; sponsored where the server can, unless said otherwise.
+    pub options: BuildUserOpOptions,
+}
+
+/// Variables of [`use_session`](super::use_session).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UseSessionVariables {
+    /// What to do: exactly one call in a single session.
+    pub calls: Vec<Call>,
+    /// Which of the usable sessions, oldest first: 0 is the first. `None`: the newest.
+    pub corresponding_index: Option<usize>,
+    /// Which session by id; comes before the index.
+    pub session_id: Option<String>,
+    /// Whose session; `None`: the account of [`use_smart_account`](super::use_smart_account).
+    pub smart_account_address: Option<Address>,
+    /// How the operation is built; each gets a nonce lane of its own, unless said otherwise.
+    pub options: BuildUserOpOptions,
+}
+
+/// Variables of [`use_send_transaction`](super::use_send_transaction) and
+/// [`use_send_sponsored_transaction`](super::use_send_sponsored_transaction).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendTransactionVariables {
+    /// What to do, in one operation.
+    pub calls: Vec<Call>,
+    /// How the operation is built.
+    pub options: BuildUserOpOptions,
+}
