@@ -1,4 +1,5 @@
-//! The contracts against the oracle: every vector that names an on-chain answer, on a real anvil.
+//! The contracts against the oracle: every vector that names an on-chain answer, on a real anvil. Beside it (in
+//! `onchain/`) the rules of account and paymasters, and whole operations through the EntryPoint.
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 // the contracts' own names
@@ -6,63 +7,32 @@
 
 #[path = "onchain/abi.rs"]
 mod abi;
+#[path = "onchain/account.rs"]
+mod account;
 #[path = "onchain/chain.rs"]
 mod chain;
+#[path = "onchain/fixtures.rs"]
+mod fixtures;
+#[path = "onchain/operations.rs"]
+mod operations;
+#[path = "onchain/paymasters.rs"]
+mod paymasters;
 
 use abi::*;
 use alloy::{
-    primitives::{Address, B256, Bytes, FixedBytes, U256, address, b256, eip191_hash_message, keccak256},
-    signers::{SignerSync, local::PrivateKeySigner},
-    sol_types::{SolCall, SolEvent, SolValue},
+    primitives::{Address, B256, Bytes, FixedBytes, U256, b256, eip191_hash_message, keccak256},
+    sol_types::{SolCall, SolValue},
 };
-use chain::{CHAIN_ID, Chain, Failure, custom_error};
+use chain::{CHAIN_ID, Chain, Failure};
+use fixtures::*;
 use serde_json::{Value, json};
 use use_aa::{
-    lab::contracts::{DEPLOYER, PAYMASTER_ID, VERIFYING_SIGNER, place},
+    lab::contracts::place,
     protocol::addresses::{
-        ABI_SESSION_VALIDATION_MODULE, ACCOUNT_FACTORY, ACCOUNT_IMPLEMENTATION, BATCHED_SESSION_ROUTER, DEMO_NFT,
-        DEMO_TOKEN, ECDSA_MODULE, ENTRY_POINT, FALLBACK_HANDLER, MULTICHAIN_MODULE, SESSION_KEY_MANAGER,
-        TOKEN_PAYMASTER, VERIFYING_PAYMASTER,
+        ACCOUNT_FACTORY, BATCHED_SESSION_ROUTER, ECDSA_MODULE, ENTRY_POINT, FALLBACK_HANDLER, MULTICHAIN_MODULE,
+        SESSION_KEY_MANAGER,
     },
 };
-
-/// Account 0 of the test mnemonic, the owner in the vectors.
-const OWNER: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
-/// Its account with index 0, the account in the vectors.
-const ACCOUNT: Address = address!("0788816536DEFa6A14779711c0B08b7f0edFe68b");
-const SENTINEL: Address = address!("0000000000000000000000000000000000000001");
-/// Somebody without any role.
-const STRANGER: Address = address!("976EA74026E726554dB657fA54763abd0C3a0aa9");
-/// Private keys of accounts 0, 1 and 10 of the test mnemonic; nothing but test money hangs on them.
-const OWNER_KEY: B256 = b256!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
-const SESSION_KEY: B256 = b256!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d");
-const SPONSOR_KEY: B256 = b256!("f214f2b2cd398c806f84e317254e0f0b801d0643303237d97a22a48e01628897");
-
-fn owner_setup(owner: Address) -> Bytes {
-    initForSmartAccountCall { owner }.abi_encode().into()
-}
-
-/// Deploys the account of the vectors and enables `modules` on it.
-async fn deploy_account(chain: &Chain, modules: &[Address]) {
-    let deploy =
-        deployCounterFactualAccountCall { module: ECDSA_MODULE, setupData: owner_setup(OWNER), index: U256::ZERO };
-    chain.send(STRANGER, ACCOUNT_FACTORY, &deploy).await;
-    for &module in modules {
-        chain.send(ACCOUNT, ACCOUNT, &enableModuleCall { module }).await;
-    }
-}
-
-/// What the EntryPoint would hear from the account.
-async fn validate(chain: &Chain, operation: &UserOperation, hash: B256) -> Result<Verdict, Failure> {
-    let call = validateUserOpCall { userOp: operation.clone(), userOpHash: hash, missingAccountFunds: U256::ZERO };
-    chain.call(ENTRY_POINT, operation.sender, &call).await.map(Verdict::from)
-}
-
-async fn set_root(chain: &Chain, root: B256) {
-    chain.send(ACCOUNT, SESSION_KEY_MANAGER, &setMerkleRootCall { root }).await;
-    let stored = chain.call(STRANGER, SESSION_KEY_MANAGER, &getSessionKeysCall { account: ACCOUNT }).await;
-    assert_eq!(stored, Ok(root));
-}
 
 #[tokio::test]
 async fn placing_twice_changes_nothing_and_leaves_code_everywhere() {
@@ -208,9 +178,4 @@ async fn owner_signatures_of_vectors_06_and_12_are_accepted() {
             assert_eq!(foreign, Err(Failure::Text("Invalid UserOp".to_owned())));
         }
     }
-}
-
-fn empty_operation() -> UserOperation {
-    let nothing = vectors("04_userop_hashes.json");
-    user_operation(&nothing["cases"][0]["userOp"], Some(Bytes::new()))
 }

@@ -8,6 +8,8 @@ pub mod operation_log;
 #[cfg(feature = "hydrate")]
 pub mod relay;
 pub mod relay_lines;
+#[cfg(feature = "ssr")]
+pub mod relay_native;
 pub mod relay_watch;
 pub mod remembered;
 pub mod session_store;

@@ -173,3 +173,28 @@ fn signed_head(user_operation: &UserOperation, chain_id: u64, paymaster: Address
     )
         .abi_encode()
 }
+
+/// The operation as paymasters of the seed's dialect want it (SPEC 5.1): nonce and fees as minimal
+/// hex, gas limits as decimal strings, or left out when the paymaster computes them.
+pub fn request_user_operation(user_operation: &UserOperation, with_limits: bool) -> serde_json::Value {
+    let hex = |number: U256| format!("{number:#x}");
+    let mut request = serde_json::json!({
+        "sender": user_operation.sender,
+        "nonce": hex(user_operation.nonce),
+        "initCode": user_operation.init_code,
+        "callData": user_operation.call_data,
+        "signature": user_operation.signature,
+        "paymasterAndData": user_operation.paymaster_and_data,
+        "maxFeePerGas": hex(user_operation.max_fee_per_gas),
+        "maxPriorityFeePerGas": hex(user_operation.max_priority_fee_per_gas),
+    });
+    if let (true, Some(fields)) = (with_limits, request.as_object_mut()) {
+        let limits = [
+            ("verificationGasLimit", user_operation.verification_gas_limit),
+            ("callGasLimit", user_operation.call_gas_limit),
+            ("preVerificationGas", user_operation.pre_verification_gas),
+        ];
+        fields.extend(limits.map(|(name, limit)| (name.to_owned(), limit.to_string().into())));
+    }
+    request
+}

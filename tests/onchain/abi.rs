@@ -25,7 +25,6 @@ sol! {
     // EntryPoint
     function handleOps(UserOperation[] ops, address beneficiary) external;
     function getUserOpHash(UserOperation userOp) external view returns (bytes32);
-    function getNonce(address sender, uint192 key) external view returns (uint256);
     function getDepositInfo(address account) external view
         returns (uint112 deposit, bool staked, uint112 stake, uint32 unstakeDelaySec, uint48 withdrawTime);
     event UserOperationEvent(bytes32 indexed userOpHash, address indexed sender, address indexed paymaster,
@@ -68,13 +67,12 @@ sol! {
     function getBalance(address paymasterId) external view returns (uint256);
     event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
         address oracleAggregator, uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate, uint8 priceSource);
+    event TokenPaymentDue(address indexed token, address indexed account, uint256 indexed charge);
 
     // demo contracts
     function safeMint(address to) external returns (uint256);
     function mint(address to, uint256 value) external;
     function balanceOf(address owner) external view returns (uint256);
-    function approve(address spender, uint256 value) external returns (bool);
-    function decimals() external view returns (uint8);
 }
 
 /// A vector file, parsed.
@@ -145,5 +143,22 @@ impl Verdict {
     pub fn from_vector(value: &Value) -> Self {
         let seconds = |field: &str| value[field].as_u64().unwrap_or_else(|| panic!("{field} in {value}"));
         Self::new(parse::<U256>(&value["agg"]).to(), seconds("validUntil"), seconds("validAfter"))
+    }
+}
+
+/// The crate's user operation as the contracts take it.
+pub fn from_protocol(operation: &use_aa::protocol::user_operation::UserOperation) -> UserOperation {
+    UserOperation {
+        sender: operation.sender,
+        nonce: operation.nonce,
+        initCode: operation.init_code.clone(),
+        callData: operation.call_data.clone(),
+        callGasLimit: operation.call_gas_limit,
+        verificationGasLimit: operation.verification_gas_limit,
+        preVerificationGas: operation.pre_verification_gas,
+        maxFeePerGas: operation.max_fee_per_gas,
+        maxPriorityFeePerGas: operation.max_priority_fee_per_gas,
+        paymasterAndData: operation.paymaster_and_data.clone(),
+        signature: operation.signature.clone(),
     }
 }

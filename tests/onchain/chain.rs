@@ -80,20 +80,38 @@ impl Chain {
         Ok(C::abi_decode_returns(&data).expect("the declared return type"))
     }
 
+    /// How a call that must fail fails.
+    pub async fn refusal<C: SolCall>(&self, from: Address, to: Address, call: &C) -> Failure {
+        match self.call(from, to, call).await {
+            Err(failure) => failure,
+            Ok(_) => panic!("{} to {to} should fail", C::SIGNATURE),
+        }
+    }
+
     /// A mined transaction in the name of `from` (impersonated, so contracts, too); panics when it fails.
     pub async fn send<C: SolCall>(&self, from: Address, to: Address, call: &C) -> Value {
         self.rpc("anvil_impersonateAccount", json!([from])).await.expect("impersonation");
         self.rpc("anvil_setBalance", json!([from, U256::from(10).pow(U256::from(21))])).await.expect("balance");
         let request = json!({ "from": from, "to": to, "input": Bytes::from(call.abi_encode()), "gas": "0x989680" });
-        let hash = self.rpc("eth_sendTransaction", json!([request])).await.expect("sent");
+        self.mined(self.rpc("eth_sendTransaction", json!([request])).await.expect("sent")).await
+    }
+
+    /// The receipt of a transaction, which must be successful.
+    pub async fn mined(&self, hash: Value) -> Value {
         loop {
             let receipt = self.rpc("eth_getTransactionReceipt", json!([hash])).await.expect("receipt");
             if receipt.is_object() {
-                assert_eq!(receipt["status"], "0x1", "{} to {to} failed: {receipt}", C::SIGNATURE);
+                assert_eq!(receipt["status"], "0x1", "failed: {receipt}");
                 return receipt;
             }
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
+    }
+
+    /// Wei at `address`.
+    pub async fn balance(&self, address: Address) -> U256 {
+        let balance = self.rpc("eth_getBalance", json!([address, "latest"])).await.expect("balance");
+        serde_json::from_value(balance).expect("quantity")
     }
 
     /// Whether there is code at `address`, and its hash.
