@@ -104,6 +104,10 @@ fn every_sent_signature_is_ours_or_verifies_as_ours() {
         for params in requests(scenario, "eth_sendUserOperation") {
             let op = user_operation(&params[0]);
             let hash = op.hash(ENTRY_POINT, CHAIN);
+            if op.signature.is_empty() {
+                assert!(name.starts_with("wait"), "{name}: the waiting scenarios send a stub");
+                continue;
+            }
             let (module, module_signature) = signature::unwrap(&op.signature).unwrap();
             if module == ECDSA_MODULE {
                 let parsed = alloy::primitives::Signature::try_from(&module_signature[..]).unwrap();
