@@ -26,7 +26,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the page and relay for it (the default); starts the lab when no networks are given
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Start only the local networks and print their addresses
     Lab {
         /// How they run.

@@ -7,15 +7,15 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::{process::Command, sync::mpsc};
 
 use super::{LabError, paths::Tools, process::Process, rpc::Rpc};
 use crate::server::config::LAB_CHAIN_ID;
 
 /// Longest wait for the first answer.
 const READY_WITHIN: Duration = Duration::from_secs(20);
-/// A free port may be taken by somebody else before anvil binds it: try again that often.
-const ATTEMPTS: usize = 5;
+/// What it says once it listens.
+const LISTENING: &str = "Listening on 127.0.0.1:";
 
 /// The mnemonic behind [`super::ACCOUNTS`].
 const MNEMONIC: &str = "test test test test test test test test test test test junk";
@@ -35,42 +35,47 @@ impl Anvil {
     pub async fn start(tools: &Tools, state: &Path, keep: bool, port: Option<u16>) -> Result<Self, LabError> {
         if let Some(port) = port {
             check_free(port)?;
-            return Self::start_on(tools, state, keep, port).await;
         }
-        let mut attempt = 1;
-        loop {
-            match Self::start_on(tools, state, keep, free_port()?).await {
-                Err(LabError::ChildExited { tail, .. }) if attempt < ATTEMPTS && tail.contains("in use") => {
-                    attempt += 1
-                }
-                other => return other,
-            }
-        }
-    }
-
-    async fn start_on(tools: &Tools, state: &Path, keep: bool, port: u16) -> Result<Self, LabError> {
         let mut command = Command::new(&tools.anvil);
         command
-            .args(["--host", "127.0.0.1", "--accounts", "20", "--silent", "--mnemonic", MNEMONIC])
-            .args(["--chain-id", &LAB_CHAIN_ID.to_string(), "--port", &port.to_string()])
+            .args(["--host", "127.0.0.1", "--accounts", "20", "--mnemonic", MNEMONIC])
+            .args(["--chain-id", &LAB_CHAIN_ID.to_string(), "--port", &port.unwrap_or(0).to_string()])
+            // A line per request would only slow it down.
+            .env("RUST_LOG", "error")
             // It swaps old states to ~/.foundry: keep those in the lab's folder, too.
             .env("HOME", state)
             .current_dir(state);
         if keep {
             command.arg("--state").arg(state.join("chain.json")).args(["--state-interval", "30"]);
         }
-        let mut process = Process::start("anvil", command, |_| {})?;
-        let rpc = Rpc::local(port)?;
+        let (sender, mut ports) = mpsc::unbounded_channel();
+        let mut process = Process::start("anvil", command, move |line| {
+            if let Some(port) = line.strip_prefix(LISTENING).and_then(|port| port.parse::<u16>().ok()) {
+                let _ = sender.send(port);
+            }
+        })?;
         let expected = Value::String(format!("{LAB_CHAIN_ID:#x}"));
-        tokio::select! {
+        let answers = async {
+            match ports.recv().await {
+                Some(port) => {
+                    let rpc = Rpc::local(port)?;
+                    rpc.until("eth_chainId", json!([]), |id| *id == expected).await;
+                    Ok((rpc, port))
+                }
+                // Its output is closed: `ended` below says why.
+                None => std::future::pending().await,
+            }
+        };
+        let answer: Result<(Rpc, u16), LabError> = tokio::select! {
             biased;
-            _ = rpc.until("eth_chainId", json!([]), |id| *id == expected) => {}
-            error = process.ended() => return Err(error),
+            answer = answers => answer,
+            error = process.ended() => Err(error),
             () = tokio::time::sleep(READY_WITHIN) => {
                 let (seconds, tail) = (READY_WITHIN.as_secs(), process.tail());
-                return Err(LabError::NotReady { program: "anvil", seconds, tail });
+                Err(LabError::NotReady { program: "anvil", seconds, tail })
             }
-        }
+        };
+        let (rpc, port) = answer?;
         Ok(Self { process, rpc, port })
     }
 
@@ -82,14 +87,6 @@ impl Anvil {
         }
         Ok(())
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16, LabError> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    bound
-        .map(|address| address.port())
-        .map_err(|error| LabError::Io { what: "find a free port".into(), reason: error.to_string() })
 }
 
 /// Refuses a port that somebody listens on.

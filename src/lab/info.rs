@@ -51,6 +51,7 @@ impl LabInfo {
             // Public like every key of the test mnemonic.
             "paymasterSignerKey": first(Role::PaymasterSigner).private_key,
             "contracts": contracts,
+            "processes": { "anvil": self.processes[0], "alto": self.processes[1] },
             "accounts": ACCOUNTS,
         })
     }

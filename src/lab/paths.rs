@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use tempfile::TempDir;
 
 use super::LabError;
 
 /// What `make run` installs.
 const INSTALL: &str = "make run` or `npm --prefix end2end ci";
+
+/// Temporary folders are called this, then the process id of their owner, then something random.
+const TEMPORARY: &str = "use-aa-lab-";
 
 /// The folder that holds `contracts/` and `end2end/`.
 pub fn project_root(given: Option<PathBuf>) -> PathBuf {
@@ -75,7 +79,8 @@ impl StateDir {
                 Ok(Self { path, _temporary: None })
             }
             None => {
-                let made = tempfile::Builder::new().prefix("use-aa-lab-").tempdir();
+                sweep(&std::env::temp_dir());
+                let made = tempfile::Builder::new().prefix(&format!("{TEMPORARY}{}-", std::process::id())).tempdir();
                 let temporary = made.map_err(|error| LabError::Io {
                     what: "make a temporary folder".into(),
                     reason: error.to_string(),
@@ -88,6 +93,17 @@ impl StateDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Removes the folders of labs whose process was killed and could not do it.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY)?.split('-').next()?.parse().ok());
+        if owner.is_some_and(|id: i32| id > 0 && kill(Pid::from_raw(id), None) == Err(Errno::ESRCH)) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -116,5 +132,20 @@ mod tests {
         let path = given.path().to_path_buf();
         drop(given);
         assert!(path.is_dir());
+    }
+
+    #[test]
+    fn folders_of_dead_owners_are_swept() {
+        let base = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = base.path().join(format!("{TEMPORARY}{}-x", child.id()));
+        child.wait().unwrap();
+        let living = base.path().join(format!("{TEMPORARY}{}-x", std::process::id()));
+        let other = base.path().join("use-aa-lab-of-mine");
+        for folder in [&dead, &living, &other] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        sweep(base.path());
+        assert!(!dead.exists() && living.exists() && other.exists());
     }
 }

@@ -1,0 +1,210 @@
+//! The lab, for real: processes, sockets, signals.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use common::{lab, rpc};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::{Value, json};
+use use_aa::{
+    lab::{ACCOUNTS, Lab, LabError, LabOptions},
+    server::config::{Config, LabConfig, ServeArgs},
+};
+
+/// True while the process exists and is not just a zombie that nobody collected yet.
+fn alive(id: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{id}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z')))
+}
+
+async fn gone(ids: &[i32]) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while ids.iter().any(|id| alive(*id)) {
+        assert!(Instant::now() < deadline, "still there: {ids:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Local addresses (hexadecimal, as the kernel lists them) that the process listens on.
+#[cfg(target_os = "linux")]
+fn listeners(id: i32) -> Vec<String> {
+    let sockets: Vec<String> = std::fs::read_dir(format!("/proc/{id}/fd"))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{id}/net/{table}")).unwrap());
+    let rows = tables.iter().flat_map(|table| table.lines().skip(1));
+    rows.map(|row| row.split_whitespace().collect::<Vec<_>>())
+        .filter(|row| row[3] == "0A" && sockets.iter().any(|socket| socket == row[9]))
+        .map(|row| row[1].to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_chain_and_the_bundler_answer() {
+    let info = lab().await.info();
+    let (node, bundler) = (info.rpc_url.expose().as_str(), info.bundler_url.expose().as_str());
+    assert_eq!(rpc(node, "eth_chainId", json!([])).await, "0x7a69");
+    let accounts = rpc(node, "eth_accounts", json!([])).await;
+    let expected: Vec<_> = ACCOUNTS.iter().map(|account| account.address.to_string().to_lowercase()).collect();
+    assert_eq!(json!(expected), accounts.to_string().to_lowercase().parse::<Value>().unwrap());
+    assert_eq!(rpc(bundler, "eth_chainId", json!([])).await, "0x7a69");
+    let supported = rpc(bundler, "eth_supportedEntryPoints", json!([])).await;
+    assert_eq!(supported.to_string().to_lowercase(), r#"["0x5ff137d4b0fdcd49dca30c7cf57e578a026d2789"]"#);
+    assert!(rpc(node, "eth_getCode", json!([info.entry_point, "latest"])).await.as_str().unwrap().len() > 40_000);
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn nothing_listens_but_on_loopback() {
+    let info = lab().await.info();
+    for (id, url) in info.processes.iter().zip([&info.rpc_url, &info.bundler_url]) {
+        let port = url.expose().port().unwrap();
+        // 127.0.0.1 as the kernel writes it.
+        assert_eq!(listeners(*id), [format!("0100007F:{port:04X}")], "{url}");
+    }
+}
+
+#[tokio::test]
+async fn the_server_gets_what_it_needs() {
+    let lab = lab().await;
+    let mut config = Config::from_args(&ServeArgs::default()).unwrap();
+    assert!(config.lab && config.rpc_urls.is_empty());
+    lab.fill(&mut config);
+    assert_eq!((config.rpc_urls.len(), config.bundler_urls.len(), config.chain_id), (1, 1, 31337));
+    let printed = lab.info().to_string();
+    for part in [lab.info().rpc_url.to_string(), ACCOUNTS[0].address.to_string(), ACCOUNTS[0].private_key.to_string()] {
+        assert!(printed.contains(&part), "{part} is missing in\n{printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_block_comes_with_each_transaction_or_every_so_often() {
+    let send = json!([{ "from": ACCOUNTS[1].address, "to": ACCOUNTS[2].address, "value": "0x1" }]);
+    let info = lab().await.info();
+    let node = info.rpc_url.expose().as_str();
+    let hash = rpc(node, "eth_sendTransaction", send.clone()).await;
+    assert_eq!(rpc(node, "eth_getTransactionReceipt", json!([hash])).await["status"], "0x1");
+
+    let slow = Lab::start(LabConfig { block_time: 1, ..LabConfig::default() }.into()).await.unwrap();
+    let node = slow.info().rpc_url.expose().as_str();
+    let hash = rpc(node, "eth_sendTransaction", send).await;
+    assert_eq!(rpc(node, "eth_getTransactionReceipt", json!([hash])).await, Value::Null);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while rpc(node, "eth_getTransactionReceipt", json!([hash])).await.is_null() {
+        assert!(Instant::now() < deadline, "no block in 5 s");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    slow.stop().await;
+}
+
+#[tokio::test]
+async fn a_child_that_dies_is_reported_and_ends_the_lab() {
+    for (index, program) in ["anvil", "alto"].into_iter().enumerate() {
+        let lab = Lab::start(LabOptions::default()).await.unwrap();
+        let ids = lab.info().processes;
+        kill(Pid::from_raw(ids[index]), Signal::SIGKILL).unwrap();
+        let failure = tokio::time::timeout(Duration::from_secs(5), lab.failed()).await.unwrap();
+        let LabError::ChildExited { program: named, status, .. } = failure else { panic!("{failure}") };
+        assert_eq!((named, status.as_str()), (program, "signal SIGKILL"));
+        gone(&ids).await;
+    }
+}
+
+#[tokio::test]
+async fn stopping_and_dropping_leave_nothing() {
+    let (stopped, dropped) = tokio::join!(Lab::start(LabOptions::default()), Lab::start(LabOptions::default()));
+    let (stopped, dropped) = (stopped.unwrap(), dropped.unwrap());
+    let ids = [stopped.info().processes, dropped.info().processes].concat();
+    assert!(ids.iter().all(|id| alive(*id)));
+    stopped.stop().await;
+    drop(dropped);
+    assert!(!ids.iter().any(|id| alive(*id)), "gone when stop and drop return");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    // It is the bundler's port here, so that the node's would have been free.
+    let config = LabConfig { port_base: Some(port - 1), ..LabConfig::default() };
+    assert_eq!(Lab::start(config.into()).await.err(), Some(LabError::PortTaken { port }));
+}
+
+#[tokio::test]
+async fn a_folder_of_its_own_keeps_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = LabConfig { dir: Some(folder.path().into()), ..LabConfig::default() };
+    let lab = Lab::start(config.clone().into()).await.unwrap();
+    let address = "0x00000000000000000000000000000000000a11ce";
+    let send = json!([{ "from": ACCOUNTS[1].address, "to": address, "value": "0x2a" }]);
+    rpc(lab.info().rpc_url.expose().as_str(), "eth_sendTransaction", send).await;
+    lab.stop().await;
+
+    let again = Lab::start(config.into()).await.unwrap();
+    let balance = rpc(again.info().rpc_url.expose().as_str(), "eth_getBalance", json!([address, "latest"])).await;
+    assert_eq!(balance, "0x2a");
+    again.stop().await;
+}
+
+/// Starts `use-aa lab --json` and waits for its line.
+fn lab_command() -> (Child, Vec<i32>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_use-aa"))
+        .args(["lab", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let info: Value = serde_json::from_str(&line).unwrap();
+    let id = |name: &str| i32::try_from(info["processes"][name].as_i64().unwrap()).unwrap();
+    assert!(info["rpcUrl"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    (child, vec![id("anvil"), id("alto")])
+}
+
+#[tokio::test]
+async fn signals_to_the_command_leave_nothing() {
+    for (signal, code) in [(Signal::SIGTERM, Some(0)), (Signal::SIGINT, Some(0)), (Signal::SIGKILL, None)] {
+        let (mut child, ids) = tokio::task::spawn_blocking(lab_command).await.unwrap();
+        assert!(ids.iter().all(|id| alive(*id)));
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+        let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+        assert_eq!(status.code(), code, "after {signal}");
+        gone(&ids).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dead_child_makes_the_command_fail_with_one_reason() {
+    let (mut child, ids) = tokio::task::spawn_blocking(lab_command).await.unwrap();
+    kill(Pid::from_raw(ids[1]), Signal::SIGKILL).unwrap();
+    let status = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(1));
+    gone(&ids).await;
+}
+
+#[test]
+fn a_wrong_value_names_its_variable() {
+    let run = |name: &str, value: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_use-aa")).arg("lab").env(name, value).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (name, value) in [("USE_AA_LAB_PORT_BASE", "80"), ("USE_AA_LAB_BLOCK_TIME", "soon"), ("RUST_LOG", "a=b=c")] {
+        let (code, message) = run(name, value);
+        assert_eq!(code, Some(1), "{name}");
+        assert!(message.starts_with("use-aa: ") && message.contains(name) && message.contains("expected"), "{message}");
+    }
+}
