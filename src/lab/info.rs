@@ -19,14 +19,14 @@ pub struct LabInfo {
     pub bundler_url: UpstreamUrl,
     /// EntryPoint v0.6.
     pub entry_point: Address,
-    /// Verifying paymaster, once the contracts are placed.
-    pub paymaster: Option<Address>,
+    /// Verifying paymaster.
+    pub paymaster: Address,
     /// Whose deposit inside the verifying paymaster pays.
     pub paymaster_id: Address,
     /// Key of the verifying signer.
     pub paymaster_signer: SignerKey,
     /// Every placed contract by name.
-    pub contracts: Vec<(String, Address)>,
+    pub contracts: Vec<(&'static str, Address)>,
     /// Process ids: node, bundler.
     pub processes: [i32; 2],
 }
@@ -40,7 +40,7 @@ impl LabInfo {
     /// The same as JSON, for scripts.
     pub fn to_json(&self) -> serde_json::Value {
         let contracts: serde_json::Map<_, _> =
-            self.contracts.iter().map(|(name, address)| (name.clone(), json!(address))).collect();
+            self.contracts.iter().map(|(name, address)| ((*name).to_owned(), json!(address))).collect();
         json!({
             "chainId": self.chain_id,
             "rpcUrl": self.rpc_url.expose().as_str(),
@@ -62,15 +62,11 @@ impl fmt::Display for LabInfo {
         writeln!(f, "chain        {}  (id {})", self.rpc_url, self.chain_id)?;
         writeln!(f, "bundler      {}", self.bundler_url)?;
         writeln!(f, "entry point  {}", self.entry_point)?;
-        if let Some(paymaster) = self.paymaster {
-            writeln!(f, "paymaster    {paymaster}  (signer {})", self.paymaster_signer.address())?;
-        }
-        if !self.contracts.is_empty() {
-            writeln!(f, "contracts")?;
-            let width = self.contracts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-            for (name, address) in &self.contracts {
-                writeln!(f, "  {name:width$}  {address}")?;
-            }
+        writeln!(f, "paymaster    {}  (signer {})", self.paymaster, self.paymaster_signer.address())?;
+        writeln!(f, "contracts")?;
+        let width = self.contracts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        for (name, address) in &self.contracts {
+            writeln!(f, "  {name:width$}  {address}")?;
         }
         writeln!(f, "accounts of the public test mnemonic (10,000 ether each; never use these keys elsewhere)")?;
         for LabAccount { index, role, address, private_key } in &ACCOUNTS {

@@ -93,13 +93,11 @@ impl Lab {
         config.chain_id = self.info.chain_id;
         config.rpc_urls = vec![self.info.rpc_url.clone()];
         config.bundler_urls = vec![self.info.bundler_url.clone()];
-        if let Some(paymaster) = self.info.paymaster {
-            config.paymaster = Some(PaymasterConfig::BuiltIn {
-                signer_key: self.info.paymaster_signer.clone(),
-                address: paymaster,
-                paymaster_id: self.info.paymaster_id,
-            });
-        }
+        config.paymaster = Some(PaymasterConfig::BuiltIn {
+            signer_key: self.info.paymaster_signer.clone(),
+            address: self.info.paymaster,
+            paymaster_id: self.info.paymaster_id,
+        });
     }
 
     /// Ends the lab and returns when its processes are gone.

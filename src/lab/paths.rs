@@ -33,6 +33,9 @@ pub struct Tools {
     pub entry_point: PathBuf,
 }
 
+/// What `make run` compiles.
+const COMPILE: &str = "make run` or `make contracts";
+
 impl Tools {
     /// Looks for each in `end2end/node_modules`.
     pub fn find(root: &Path) -> Result<Self, LabError> {
@@ -41,6 +44,10 @@ impl Tools {
             let path = modules.join(path);
             if path.is_file() { Ok(path) } else { Err(LabError::Missing { what, path, fix: INSTALL }) }
         };
+        let compiled = root.join("contracts/out/artifacts.json");
+        if !compiled.is_file() {
+            return Err(LabError::Missing { what: "the compiled contracts", path: compiled, fix: COMPILE });
+        }
         let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
         Ok(Self {
@@ -115,6 +122,10 @@ mod tests {
     #[test]
     fn missing_tools_name_the_command() {
         let empty = tempfile::tempdir().unwrap();
+        let error = Tools::find(empty.path()).unwrap_err().to_string();
+        assert!(error.contains("contracts/out") && error.contains("`make contracts`"), "{error}");
+        std::fs::create_dir_all(empty.path().join("contracts/out")).unwrap();
+        std::fs::write(empty.path().join("contracts/out/artifacts.json"), "{}").unwrap();
         let error = Tools::find(empty.path()).unwrap_err().to_string();
         assert!(error.contains("anvil") && error.contains("npm --prefix end2end ci"), "{error}");
     }

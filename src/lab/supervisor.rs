@@ -9,9 +9,10 @@ use super::{
     accounts::first,
     alto::{Alto, AltoOptions},
     anvil::{Anvil, check_free},
-    bootstrap,
+    bootstrap, contracts,
     paths::{StateDir, Tools, project_root},
 };
+use crate::protocol::addresses::{ENTRY_POINT, VERIFYING_PAYMASTER};
 use crate::server::config::{LAB_CHAIN_ID, SignerKey, UpstreamUrl};
 
 /// How long anvil may take to save its chain when the lab has a folder of its own; else nobody needs to wait.
@@ -77,7 +78,7 @@ impl Running {
         }
         let keep = options.config.dir.is_some();
         let mut anvil = Anvil::start(&tools, state.path(), keep, options.config.port_base).await?;
-        let bootstrapped = tokio::select! {
+        let simulations = tokio::select! {
             biased;
             placed = bootstrap::place(&anvil.rpc, &tools) => placed?,
             error = anvil.process.ended() => return Err(error),
@@ -88,15 +89,22 @@ impl Running {
             &AltoOptions {
                 state: state.path(),
                 rpc_url: anvil.rpc.url(),
-                entry_point: bootstrap::ENTRY_POINT,
-                simulations: bootstrapped.simulations,
+                entry_point: ENTRY_POINT,
+                simulations,
                 block_time: options.config.block_time,
                 port: alto_port,
             },
         )?;
-        let alto = tokio::select! {
+        let contracts = async {
+            let placed = contracts::place(anvil.rpc.url(), &root).await;
+            let placed = placed.map_err(|error| LabError::Contracts { reason: error.to_string() })?;
+            bootstrap::deposit_for_signer(&anvil.rpc).await?;
+            tracing::debug!(target: "use_aa::lab", elapsed = ?started.elapsed(), "the contracts are placed");
+            Ok(placed)
+        };
+        let (placed, alto) = tokio::select! {
             biased;
-            alto = alto.ready() => alto?,
+            both = async { tokio::try_join!(contracts, alto.ready()) } => both?,
             error = anvil.process.ended() => return Err(error),
         };
         anvil.set_block_time(options.config.block_time).await?;
@@ -105,11 +113,11 @@ impl Running {
             chain_id: LAB_CHAIN_ID,
             rpc_url: local_url(anvil.port)?,
             bundler_url: local_url(alto.port)?,
-            entry_point: bootstrap::ENTRY_POINT,
-            paymaster: None,
-            paymaster_id: first(Role::PaymasterId).address,
+            entry_point: ENTRY_POINT,
+            paymaster: VERIFYING_PAYMASTER,
+            paymaster_id: contracts::PAYMASTER_ID,
             paymaster_signer: paymaster_signer()?,
-            contracts: Vec::new(),
+            contracts: placed.contracts,
             processes: [anvil.process.id(), alto.process.id()],
         };
         Ok(Self { anvil, alto, info, keep, _state: state })
