@@ -98,13 +98,14 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     if !config.lab {
         return Ok(http::serve(config, stop).await?);
     }
+    let started = std::time::Instant::now();
     let lab = tokio::select! {
         lab = Lab::start(LabOptions::from(config.lab_options.clone())) => lab?,
         () = &mut stop => return Ok(()),
     };
     lab.fill(&mut config);
     let info = lab.info();
-    tracing::info!(rpc = %info.rpc_url, bundler = %info.bundler_url, "the lab is ready");
+    tracing::info!(rpc = %info.rpc_url, bundler = %info.bundler_url, took = ?started.elapsed(), "the lab is ready");
     tokio::select! {
         served = http::serve(config, stop) => served?,
         error = lab.failed() => return Err(error.into()),

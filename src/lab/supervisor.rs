@@ -23,7 +23,7 @@ pub fn keep(
     options: LabOptions,
     ready: oneshot::Sender<Result<LabInfo, LabError>>,
     failure: watch::Sender<Option<LabError>>,
-    stop: oneshot::Receiver<()>,
+    mut stop: oneshot::Receiver<()>,
 ) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -33,7 +33,12 @@ pub fn keep(
         }
     };
     runtime.block_on(async move {
-        let mut lab = match Running::build(&options).await {
+        let built = tokio::select! {
+            built = Running::build(&options) => built,
+            // Whoever asked does not wait any more: dropping the half-built lab ends what was started.
+            _ = &mut stop => return,
+        };
+        let mut lab = match built {
             Ok(lab) => lab,
             Err(error) => {
                 let _ = ready.send(Err(error));
@@ -51,7 +56,6 @@ pub fn keep(
         };
         lab.end().await;
         if let Some(error) = died {
-            tracing::error!(target: "use_aa::lab", "{error}");
             failure.send_replace(Some(error));
         }
     });

@@ -2,6 +2,8 @@
 //!
 //! The table of variables is the project's interface; each option's help names its variable.
 
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -53,6 +55,9 @@ pub struct ServeArgs {
     /// Data folder [default: ./data]
     #[arg(long, env = "USE_AA_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<String>,
+    /// File of the sponsorship policy; not supported yet, so it must be unset
+    #[arg(long, env = "USE_AA_SPONSOR_POLICY", value_name = "FILE", hide = true)]
+    pub sponsor_policy: Option<String>,
     /// Options of the lab, used when it is started.
     #[command(flatten)]
     pub lab: LabArgs,
@@ -158,6 +163,14 @@ impl Config {
                 "USE_AA_CHAIN_ID",
                 "31337 while the lab is the chain (or set USE_AA_RPC_URL and USE_AA_BUNDLER_URL)",
                 chain_id,
+            ));
+        }
+        if let Some(file) = args.sponsor_policy.as_deref().filter(|file| !file.trim().is_empty()) {
+            // To start without the limits that somebody wrote down would be worse than not to start.
+            return Err(ConfigError::new(
+                "USE_AA_SPONSOR_POLICY",
+                "nothing (this version does not support it yet)",
+                file,
             ));
         }
         Ok(Self {
