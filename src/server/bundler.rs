@@ -70,8 +70,6 @@ pub(super) mod ssr {
         },
     };
 
-    /// How long one request to the bundler may take: it simulates before it answers.
-    const TIMEOUT: Duration = Duration::from_secs(15);
     /// Methods that advise fees, and methods that tell an operation's state: the same order of dialects.
     const FEE_METHODS: [&str; 2] = ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues"];
     const STATUS_METHODS: [&str; 3] =
@@ -109,9 +107,9 @@ pub(super) mod ssr {
     }
 
     impl Bundler {
-        pub(crate) fn new(urls: &[UpstreamUrl]) -> Result<Self, AppError> {
+        pub(crate) fn new(urls: &[UpstreamUrl], timeout: Duration) -> Result<Self, AppError> {
             Ok(Self {
-                rpc: JsonRpcClient::new(Upstream::Bundler, urls, TIMEOUT)?,
+                rpc: JsonRpcClient::new(Upstream::Bundler, urls, timeout)?,
                 fee_method: Arc::default(),
                 status_method: Arc::default(),
             })

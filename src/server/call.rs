@@ -58,7 +58,9 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, AppError> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let field = if path == "." { "request".to_owned() } else { path };
+        // Before the first argument is reached the path is `.` or `?`.
+        let field =
+            if path.len() == 1 && !path.starts_with(char::is_alphanumeric) { "request".to_owned() } else { path };
         AppError::invalid(field, "the arguments of this function as one JSON object", error.into_inner())
     })?;
     deserializer.end().map_err(|error| AppError::invalid("request", "one JSON object and nothing after it", error))?;

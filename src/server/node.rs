@@ -54,9 +54,6 @@ pub(super) mod ssr {
         },
     };
 
-    /// How long one request to the node may take.
-    const TIMEOUT: Duration = Duration::from_secs(10);
-
     sol! {
         function getNonce(address sender, uint192 key) external view returns (uint256 nonce);
         /// Selector fde5354d; returns the Merkle root.
@@ -71,8 +68,8 @@ pub(super) mod ssr {
     }
 
     impl Node {
-        pub(crate) fn new(urls: &[UpstreamUrl]) -> Result<Self, AppError> {
-            Ok(Self { rpc: JsonRpcClient::new(Upstream::Node, urls, TIMEOUT)? })
+        pub(crate) fn new(urls: &[UpstreamUrl], timeout: Duration) -> Result<Self, AppError> {
+            Ok(Self { rpc: JsonRpcClient::new(Upstream::Node, urls, timeout)? })
         }
 
         /// The chain id that the node reports.

@@ -33,6 +33,8 @@ pub async fn sponsor_user_operation(
 
 #[cfg(feature = "ssr")]
 pub(super) mod ssr {
+    use std::time::Duration;
+
     use super::{
         super::{
             config::{PaymasterConfig, PaymasterDialect},
@@ -60,16 +62,16 @@ pub(super) mod ssr {
     }
 
     impl Paymaster {
-        pub(crate) fn new(config: &PaymasterConfig, chain_id: u64) -> Result<Self, AppError> {
+        pub(crate) fn new(config: &PaymasterConfig, chain_id: u64, timeout: Duration) -> Result<Self, AppError> {
             Ok(match config {
                 PaymasterConfig::BuiltIn { signer_key, address, paymaster_id } => {
                     Self::BuiltIn(Box::new(BuiltIn::new(signer_key.clone(), *address, *paymaster_id, chain_id)))
                 }
                 PaymasterConfig::Remote { url, dialect: PaymasterDialect::Biconomy, api_key } => {
-                    Self::Biconomy(Remote::biconomy(url, api_key.as_ref(), chain_id)?)
+                    Self::Biconomy(Remote::biconomy(url, api_key.as_ref(), chain_id, timeout)?)
                 }
                 PaymasterConfig::Remote { url, dialect: PaymasterDialect::Erc7677, api_key } => {
-                    Self::Erc7677(Remote::erc7677(url, api_key.as_ref(), chain_id)?)
+                    Self::Erc7677(Remote::erc7677(url, api_key.as_ref(), chain_id, timeout)?)
                 }
             })
         }

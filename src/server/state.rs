@@ -1,12 +1,15 @@
 //! [`ServerState`]: what every request shares, reached by server functions through Leptos' context.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::extract::FromRef;
 use leptos::{config::LeptosOptions, prelude::use_context};
 
 use super::{bundler::ssr::Bundler, config::Config, events::Watcher, node::ssr::Node, paymaster::ssr::Paymaster};
 use crate::error::AppError;
+
+/// How long one request to one upstream may take: bundlers and paymasters simulate before they answer.
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]
@@ -25,9 +28,14 @@ struct Inner {
 impl ServerState {
     /// Clients for the upstreams of `config`; nothing is connected yet.
     pub fn new(config: Config) -> Result<Self, AppError> {
-        let node = Node::new(&config.rpc_urls)?;
-        let bundler = Bundler::new(&config.bundler_urls)?;
-        let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id));
+        Self::with_upstream_timeout(config, UPSTREAM_TIMEOUT)
+    }
+
+    /// As [`Self::new`], with another limit for one request to one upstream.
+    pub fn with_upstream_timeout(config: Config, timeout: Duration) -> Result<Self, AppError> {
+        let node = Node::new(&config.rpc_urls, timeout)?;
+        let bundler = Bundler::new(&config.bundler_urls, timeout)?;
+        let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
         let watcher = Watcher::new(node.clone(), bundler.clone(), super::events::Pace::of(&config));
         Ok(Self { inner: Arc::new(Inner { paymaster: paymaster.transpose()?, config, node, bundler, watcher }) })
     }

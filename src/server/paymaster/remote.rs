@@ -27,8 +27,6 @@ use crate::{
     },
 };
 
-/// How long one request may take: the service simulates, and may call the dapp's webhook.
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// What stands for the key in a URL, as written and as `Url` escapes it.
 const PLACEHOLDERS: [&str; 2] = ["{key}", "%7Bkey%7D"];
 
@@ -39,19 +37,29 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    pub(super) fn biconomy(url: &UpstreamUrl, api_key: Option<&Secret>, chain_id: u64) -> Result<Self, AppError> {
+    pub(super) fn biconomy(
+        url: &UpstreamUrl,
+        api_key: Option<&Secret>,
+        chain_id: u64,
+        timeout: Duration,
+    ) -> Result<Self, AppError> {
         let url = match (with_key(url, api_key)?, api_key) {
             (Some(url), _) => url,
             (None, Some(key)) => append_key(url, key)?,
             (None, None) => url.clone(),
         };
-        Ok(Self { rpc: JsonRpcClient::new(Upstream::Paymaster, &[url], TIMEOUT)?, chain_id })
+        Ok(Self { rpc: JsonRpcClient::new(Upstream::Paymaster, &[url], timeout)?, chain_id })
     }
 
-    pub(super) fn erc7677(url: &UpstreamUrl, api_key: Option<&Secret>, chain_id: u64) -> Result<Self, AppError> {
+    pub(super) fn erc7677(
+        url: &UpstreamUrl,
+        api_key: Option<&Secret>,
+        chain_id: u64,
+        timeout: Duration,
+    ) -> Result<Self, AppError> {
         let rpc = match with_key(url, api_key)? {
-            Some(url) => JsonRpcClient::new(Upstream::Paymaster, &[url], TIMEOUT)?,
-            None => JsonRpcClient::with_api_key(Upstream::Paymaster, std::slice::from_ref(url), TIMEOUT, api_key)?,
+            Some(url) => JsonRpcClient::new(Upstream::Paymaster, &[url], timeout)?,
+            None => JsonRpcClient::with_api_key(Upstream::Paymaster, std::slice::from_ref(url), timeout, api_key)?,
         };
         Ok(Self { rpc, chain_id })
     }
@@ -200,7 +208,7 @@ mod tests {
     use crate::protocol::rpc::PaymasterMode;
 
     fn remote() -> Remote {
-        Remote::biconomy(&"http://127.0.0.1:1".parse().unwrap(), None, 80002).unwrap()
+        Remote::biconomy(&"http://127.0.0.1:1".parse().unwrap(), None, 80002, Duration::from_secs(1)).unwrap()
     }
 
     fn operation() -> UserOperation {
