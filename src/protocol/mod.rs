@@ -5,6 +5,7 @@
 
 pub mod abi;
 pub mod addresses;
+pub mod distributed_key;
 mod error;
 pub mod merkle;
 pub mod multichain;
