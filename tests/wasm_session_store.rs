@@ -1,0 +1,305 @@
+//! The browser's session store in a real browser: local storage, Web Locks, WebCrypto, IndexedDB.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{cell::Cell, rc::Rc};
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    signers::local::PrivateKeySigner,
+};
+use futures::future::join;
+use serde_json::Value;
+use use_aa::{
+    actions::{ports::SessionStore, send_user_operation::UserOpResponse},
+    client::{
+        operation_log::{self, OperationKind},
+        session_store::{
+            changes,
+            local::{LocalSessionStore, sessions_key, signers_key},
+        },
+        time::{now_millis, sleep},
+        web_locks::with_lock,
+    },
+    error::AppError,
+    protocol::session::{SessionBook, SessionLeaf, SessionStatus},
+};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+const STORE: LocalSessionStore = LocalSessionStore;
+
+fn storage() -> web_sys::Storage {
+    web_sys::window().unwrap().local_storage().unwrap().unwrap()
+}
+
+/// An account of its own for each test.
+fn account() -> Address {
+    thread_local!(static NEXT: Cell<u64> = const { Cell::new(1) });
+    let number = NEXT.replace(NEXT.get() + 1);
+    Address::from_word(B256::from(U256::from(now_millis()) << 32 | U256::from(number)))
+}
+
+fn leaf(id: &str) -> SessionLeaf {
+    SessionLeaf { session_id: id.into(), session_key_address: Address::repeat_byte(7), ..Default::default() }
+}
+
+async fn add(account: Address, id: String) -> Result<SessionBook, AppError> {
+    let change = |book: &mut SessionBook| {
+        book.leaf_nodes.push(leaf(&id));
+        Ok(())
+    };
+    STORE.update(account, Box::new(change)).await
+}
+
+fn ids(book: &SessionBook) -> Vec<&str> {
+    book.leaf_nodes.iter().map(|leaf| leaf.session_id.as_str()).collect()
+}
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("vectors/11_session_storage.json")).unwrap()
+}
+
+#[wasm_bindgen_test]
+async fn an_empty_store_is_an_empty_book() {
+    let account = account();
+    assert_eq!(STORE.load(account).await.unwrap(), SessionBook::default());
+    assert_eq!(storage().get_item(&sessions_key(account)).unwrap(), None);
+}
+
+#[wasm_bindgen_test]
+async fn what_is_written_is_read_and_in_the_seeds_schema() {
+    let account = account();
+    add(account, "a".into()).await.unwrap();
+    add(account, "b".into()).await.unwrap();
+    let confirm = |book: &mut SessionBook| {
+        book.find_mut("a").unwrap().status = SessionStatus::Active;
+        Ok(())
+    };
+    let written = STORE.update(account, Box::new(confirm)).await.unwrap();
+    assert_eq!(STORE.load(account).await.unwrap(), written);
+    let raw: Value = serde_json::from_str(&storage().get_item(&sessions_key(account)).unwrap().unwrap()).unwrap();
+    assert_eq!(raw["leafNodes"][0]["sessionID"], "a");
+    assert_eq!(raw["leafNodes"][0]["status"], "ACTIVE");
+    assert_eq!(raw["leafNodes"][1]["status"], "PENDING");
+}
+
+#[wasm_bindgen_test]
+async fn a_refused_change_writes_nothing() {
+    let account = account();
+    let before = add(account, "a".into()).await.unwrap();
+    let refused = STORE
+        .update(
+            account,
+            Box::new(|book| {
+                book.leaf_nodes.clear();
+                Err(AppError::NoSmartAccount)
+            }),
+        )
+        .await;
+    assert_eq!(refused, Err(AppError::NoSmartAccount));
+    assert_eq!(STORE.load(account).await.unwrap(), before);
+}
+
+#[wasm_bindgen_test]
+async fn the_seeds_sessions_are_read_and_rewritten_byte_for_byte() {
+    let account = account();
+    let vectors = vectors();
+    let text = vectors["steps"][2]["raw"]["0x0788816536defa6a14779711c0b08b7f0edfe68b_sessions"].as_str().unwrap();
+    storage().set_item(&sessions_key(account), text).unwrap();
+    assert_eq!(STORE.load(account).await.unwrap().leaf_nodes.len(), 3);
+    add(account, "new".into()).await.unwrap();
+    let written = storage().get_item(&sessions_key(account)).unwrap().unwrap();
+    assert!(written.starts_with(text.strip_suffix("]}").unwrap()), "{written}");
+}
+
+#[wasm_bindgen_test]
+async fn concurrent_updates_lose_nothing() {
+    let account = account();
+    let many = |from: usize| async move {
+        for number in 0..20 {
+            add(account, format!("{from}-{number}")).await.unwrap();
+            // Another tab writes behind our back, too: the cache must notice.
+            sleep(0).await;
+        }
+    };
+    join(many(1), many(2)).await;
+    let book = STORE.load(account).await.unwrap();
+    assert_eq!(book.leaf_nodes.len(), 40);
+    for from in [1, 2] {
+        let order: Vec<_> = ids(&book).into_iter().filter(|id| id.starts_with(&format!("{from}-"))).collect();
+        assert_eq!(order, (0..20).map(|number| format!("{from}-{number}")).collect::<Vec<_>>());
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_writer_waits_for_the_lock_of_another_tab() {
+    let account = account();
+    let done = Rc::new(Cell::new(false));
+    let (held, waiting) = (Rc::clone(&done), Rc::clone(&done));
+    // Stands for the other tab: it holds the lock, writes directly, and only then lets go.
+    let key = sessions_key(account);
+    let other_tab = with_lock(&key, async {
+        sleep(100).await;
+        let text = serde_json::to_string(&SessionBook { leaf_nodes: vec![leaf("other")], ..Default::default() });
+        storage().set_item(&sessions_key(account), &text.unwrap()).unwrap();
+        held.set(true);
+    });
+    let ours = async {
+        sleep(20).await;
+        let book = add(account, "ours".into()).await.unwrap();
+        assert!(waiting.get(), "written before the lock was free");
+        book
+    };
+    let (other_tab, book) = join(other_tab, ours).await;
+    other_tab.unwrap();
+    assert_eq!(ids(&book), ["other", "ours"]);
+}
+
+#[wasm_bindgen_test]
+async fn keys_are_encrypted_and_come_back() {
+    let account = account();
+    let signer = PrivateKeySigner::random();
+    STORE.put_signer(account, &signer).await.unwrap();
+    let raw = storage().get_item(&signers_key(account)).unwrap().unwrap();
+    let entries: Value = serde_json::from_str(&raw).unwrap();
+    let entry = &entries[format!("{:#x}", signer.address())];
+    assert_eq!(entry["version"], 1);
+    assert_eq!(entry["pbKey"], signer.address().to_string());
+    assert!(!raw.contains(&hex::encode(signer.to_bytes())), "the key in clear text");
+    assert_eq!(STORE.signer(account, signer.address()).await.unwrap().to_bytes(), signer.to_bytes());
+
+    STORE.put_signer(account, &signer).await.unwrap();
+    let again: Value = serde_json::from_str(&storage().get_item(&signers_key(account)).unwrap().unwrap()).unwrap();
+    assert_ne!(again[format!("{:#x}", signer.address())]["iv"], entry["iv"], "a nonce used twice");
+}
+
+#[wasm_bindgen_test]
+async fn ciphertext_opens_for_its_account_and_key_only() {
+    let (mine, other) = (account(), account());
+    let signer = PrivateKeySigner::random();
+    STORE.put_signer(mine, &signer).await.unwrap();
+    let raw = storage().get_item(&signers_key(mine)).unwrap().unwrap();
+    storage().set_item(&signers_key(other), &raw).unwrap();
+    assert!(matches!(STORE.signer(other, signer.address()).await, Err(AppError::Key { .. })));
+    let unknown = STORE.signer(mine, Address::ZERO).await;
+    assert!(matches!(unknown, Err(AppError::SessionNotFound { .. })));
+    STORE.remove_signer(mine, signer.address()).await.unwrap();
+    STORE.remove_signer(mine, signer.address()).await.unwrap();
+    assert!(matches!(STORE.signer(mine, signer.address()).await, Err(AppError::SessionNotFound { .. })));
+}
+
+#[wasm_bindgen_test]
+async fn clear_text_keys_are_taken_over() {
+    let vectors = vectors();
+    let text = vectors["steps"][0]["raw"]["0x0788816536defa6a14779711c0b08b7f0edfe68b_signers"].as_str().unwrap();
+    let clear: Value = serde_json::from_str(text).unwrap();
+    let (by_use, at_once) = (account(), account());
+    storage().set_item(&signers_key(by_use), text).unwrap();
+    storage().set_item(&signers_key(at_once), text).unwrap();
+
+    for name in clear.as_object().unwrap().keys() {
+        let address: Address = name.parse().unwrap();
+        assert_eq!(STORE.signer(by_use, address).await.unwrap().address(), address);
+    }
+    STORE.take_over_clear_text(at_once).await.unwrap();
+    for account in [by_use, at_once] {
+        let raw = storage().get_item(&signers_key(account)).unwrap().unwrap();
+        for (name, entry) in clear.as_object().unwrap() {
+            let secret = entry["pvKey"].as_str().unwrap();
+            assert!(!raw.contains(secret.trim_start_matches("0x")), "{name} is still in clear text");
+            let address: Address = name.parse().unwrap();
+            assert_eq!(STORE.signer(account, address).await.unwrap().address(), address);
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+async fn unreadable_content_is_kept_and_said() {
+    let account = account();
+    for key in [sessions_key(account), signers_key(account)] {
+        storage().set_item(&key, "{\"merkleRoot\":\"\",\"leafNodes\":[{\"not\":").unwrap();
+    }
+    let error = add(account, "a".into()).await.unwrap_err();
+    let key_error = STORE.signer(account, Address::ZERO).await.unwrap_err();
+    for (key, error) in [(sessions_key(account), error), (signers_key(account), key_error)] {
+        let AppError::Storage { reason } = error else { panic!("{error}") };
+        let kept = reason.rsplit(' ').next().unwrap();
+        assert!(kept.starts_with(&format!("{key}_unreadable_")), "{reason}");
+        assert!(storage().get_item(kept).unwrap().unwrap().contains("not"));
+        assert_eq!(storage().get_item(&key).unwrap(), None);
+    }
+    assert_eq!(ids(&add(account, "a".into()).await.unwrap()), ["a"]);
+}
+
+#[wasm_bindgen_test]
+async fn a_full_storage_is_an_error_and_nothing_is_lost() {
+    let account = account();
+    let before = add(account, "a".into()).await.unwrap();
+    let huge = |book: &mut SessionBook| {
+        book.find_mut("a").unwrap().label = Some("x".repeat(11_000_000));
+        Ok(())
+    };
+    assert!(matches!(STORE.update(account, Box::new(huge)).await, Err(AppError::Storage { .. })));
+    assert_eq!(STORE.load(account).await.unwrap(), before);
+}
+
+#[wasm_bindgen_test]
+async fn changes_are_told_to_those_concerned() {
+    let (mine, other) = (account(), account());
+    let heard = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&heard);
+    let subscription = changes::subscribe(mine, move || counter.set(counter.get() + 1));
+    add(other, "a".into()).await.unwrap();
+    assert_eq!(heard.get(), 0);
+    add(mine, "a".into()).await.unwrap();
+    assert_eq!(heard.get(), 1);
+    // What another tab writes arrives as an event.
+    let event = web_sys::StorageEvent::new("storage").unwrap();
+    event.init_storage_event_with_can_bubble_and_cancelable_and_key("storage", false, false, Some(&sessions_key(mine)));
+    web_sys::window().unwrap().dispatch_event(&event).unwrap();
+    assert_eq!(heard.get(), 2);
+    drop(subscription);
+    add(mine, "b".into()).await.unwrap();
+    assert_eq!(heard.get(), 2);
+}
+
+#[wasm_bindgen_test]
+async fn operations_are_remembered_until_they_end() {
+    let account = account();
+    let response = UserOpResponse { user_op_hash: B256::repeat_byte(1), session: None };
+    operation_log::record(account, OperationKind::UseSession, response.clone()).await.unwrap();
+    assert_eq!(operation_log::unsettled(account, OperationKind::UseSession), Some(response));
+    assert_eq!(operation_log::unsettled(account, OperationKind::CreateSession), None);
+    operation_log::settle(account, B256::repeat_byte(1)).await.unwrap();
+    assert_eq!(operation_log::unsettled(account, OperationKind::UseSession), None);
+}
+
+/// 10,000 leaves: reading again costs no parsing, and one more leaf no encoding of the others.
+#[wasm_bindgen_test]
+async fn ten_thousand_leaves_are_quick() {
+    let account = account();
+    let leaves = (0..10_000).map(|number| format!("{number:032x}")).map(|id| leaf(&id)).collect();
+    let text = serde_json::to_string(&SessionBook { leaf_nodes: leaves, ..Default::default() }).unwrap();
+    storage().set_item(&sessions_key(account), &text).unwrap();
+    let clock = || web_sys::window().unwrap().performance().unwrap().now();
+    let began = clock();
+    assert_eq!(STORE.load(account).await.unwrap().leaf_nodes.len(), 10_000);
+    let parsed = clock();
+    STORE.load(account).await.unwrap();
+    let again = clock();
+    assert_eq!(add(account, "one more".into()).await.unwrap().leaf_nodes.len(), 10_001);
+    let written = clock();
+    web_sys::console::log_1(
+        &format!(
+            "{} kB: first load {:.0} ms, again {:.0} ms, update {:.0} ms (debug build)",
+            text.len() / 1_000,
+            parsed - began,
+            again - parsed,
+            written - again
+        )
+        .into(),
+    );
+    storage().remove_item(&sessions_key(account)).unwrap();
+}
