@@ -1,0 +1,168 @@
+//! Wallets in a real browser: announcement, connection, signature, chain switch, events, refusals.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{cell::RefCell, rc::Rc};
+
+use alloy::primitives::{Address, address};
+use js_sys::{Function, Object, Reflect};
+use use_aa::{
+    client::{
+        time::sleep,
+        wallet::{
+            Connected,
+            eip1193::{self, WalletEvent},
+            info::{INJECTED_WALLET, LAB_WALLET, WalletInfo},
+            lab, port, registry,
+        },
+    },
+    error::AppError,
+    protocol::rpc::ChainInfo,
+};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+const OWNER: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
+
+/// A wallet whose `request` runs this JavaScript body over `(method, params, wallet)`; it has `on`,
+/// `removeListener`, `emit` and a log of its requests.
+fn wallet(body: &str) -> Object {
+    let make = Function::new_no_args(&format!(
+        "const wallet = {{ log: [], listeners: {{}}, chain: '0x1',
+            on(event, listener) {{ (this.listeners[event] ??= []).push(listener); }},
+            removeListener(event, listener) {{
+                this.listeners[event] = (this.listeners[event] ?? []).filter((known) => known !== listener); }},
+            emit(event, payload) {{ for (const listener of this.listeners[event] ?? []) listener(payload); }},
+            async request({{ method, params }}) {{ wallet.log.push(method); {body} }} }};
+         return wallet;"
+    ));
+    make.call0(&JsValue::UNDEFINED).unwrap().unchecked_into()
+}
+
+const FRIENDLY: &str = r"
+    if (method === 'eth_requestAccounts' || method === 'eth_accounts') return ['0x70997970C51812dc3A010C7d01b50e0d17dc79C8'];
+    if (method === 'eth_chainId') return wallet.chain;
+    if (method === 'personal_sign') return params[0] + '11'.repeat(65 - (params[0].length - 2) / 2 - 1) + '01';
+    if (method === 'wallet_switchEthereumChain') {
+        if (wallet.added !== params[0].chainId) throw { code: 4902, message: 'Unrecognized chain' };
+        wallet.chain = params[0].chainId; return null; }
+    if (method === 'wallet_addEthereumChain') { wallet.added = params[0].chainId; return null; }
+    throw { code: -32601, message: 'not here: ' + method };";
+
+fn announce(rdns: &str, provider: &Object) {
+    let announce = Function::new_with_args(
+        "rdns, provider",
+        "window.dispatchEvent(new CustomEvent('eip6963:announceProvider', { detail: {
+            info: { uuid: rdns, rdns, name: 'Wallet ' + rdns, icon: 'data:image/svg+xml,x' }, provider } }))",
+    );
+    announce.call2(&JsValue::UNDEFINED, &rdns.into(), provider).unwrap();
+}
+
+fn log(wallet: &Object) -> Vec<String> {
+    let log: js_sys::Array = Reflect::get(wallet, &"log".into()).unwrap().unchecked_into();
+    log.iter().map(|entry| entry.as_string().unwrap()).collect()
+}
+
+fn emit(wallet: &Object, event: &str, payload: &JsValue) {
+    let emit: Function = Reflect::get(wallet, &"emit".into()).unwrap().unchecked_into();
+    emit.call2(wallet, &event.into(), payload).unwrap();
+}
+
+fn chain() -> ChainInfo {
+    ChainInfo {
+        chain_id: 31337,
+        name: "Lab".into(),
+        entry_point: Address::ZERO,
+        lab: true,
+        sponsored: true,
+        public_rpc_url: Some("http://127.0.0.1:8545".into()),
+        explorer_url: None,
+    }
+}
+
+#[wasm_bindgen_test]
+async fn wallets_announce_themselves_and_connect() {
+    let seen = Rc::new(RefCell::new(Vec::<WalletInfo>::new()));
+    let list = Rc::clone(&seen);
+    registry::discover(move |wallets| *list.borrow_mut() = wallets);
+    let provider = wallet(FRIENDLY);
+    announce("test.friendly", &provider);
+    announce("test.friendly", &provider);
+    announce("lab", &provider);
+    announce("test.no.provider", &Object::new());
+    let names: Vec<_> = seen.borrow().iter().map(|wallet| wallet.rdns.clone()).collect();
+    assert_eq!(names.iter().filter(|rdns| *rdns == "test.friendly").count(), 1);
+    assert!(!names.iter().any(|rdns| rdns == "lab" || rdns == "test.no.provider" || rdns == INJECTED_WALLET));
+
+    let connected = Connected::open("test.friendly", false, None).await.unwrap().unwrap();
+    assert_eq!((connected.address, connected.chain_id), (OWNER, Some(1)));
+    Connected::open("test.friendly", true, None).await.unwrap().unwrap();
+    assert_eq!(log(&provider), ["eth_requestAccounts", "eth_chainId", "eth_accounts", "eth_chainId"]);
+
+    let signature = port("test.friendly", OWNER, 31337).unwrap().sign_message(b"hi").await.unwrap();
+    assert_eq!((signature.len(), &signature[..2], signature[64]), (65, b"hi".as_slice(), 28));
+
+    eip1193::switch_chain(&provider, &chain()).await.unwrap();
+    assert_eq!(eip1193::chain_id(&provider).await.unwrap(), 31337);
+    assert!(log(&provider).contains(&"wallet_addEthereumChain".to_owned()));
+    let unknown = ChainInfo { chain_id: 5, public_rpc_url: None, ..chain() };
+    let refused = eip1193::switch_chain(&provider, &unknown).await;
+    assert_eq!(refused, Err(AppError::WrongChain { expected: 5, actual: 31337 }));
+}
+
+#[wasm_bindgen_test]
+async fn refusals_and_nonsense_are_typed() {
+    for (body, expected) in [
+        ("throw { code: 4001, message: 'no' };", "WalletRejected"),
+        ("throw Object.assign(new Error('locked'), { code: 4100 });", "Wallet"),
+        ("throw null;", "Wallet"),
+        ("return [];", "NoWallet"),
+        ("return ['0x12'];", "InvalidInput"),
+        ("return { hostile: true };", "InvalidInput"),
+        ("return undefined;", "InvalidInput"),
+        ("const loop = {}; loop.loop = loop; return loop;", "InvalidInput"),
+    ] {
+        announce("test.hostile", &wallet(body));
+        let error = Connected::open("test.hostile", false, None).await.unwrap_err();
+        assert_eq!(error.name(), expected, "{body}");
+        let error = port("test.hostile", OWNER, 1).unwrap().sign_message(b"x").await.unwrap_err();
+        assert!(matches!(error.name(), "WalletRejected" | "Wallet" | "InvalidInput"), "{body}: {error}");
+    }
+    announce("test.silent", &wallet("return [];"));
+    assert_eq!(Connected::open("test.silent", true, None).await, Ok(None));
+    let missing = Connected::open("test.missing", false, None).await;
+    assert!(matches!(missing, Err(AppError::NoWallet { .. })));
+}
+
+#[wasm_bindgen_test]
+async fn events_are_followed_until_let_go() {
+    let provider = wallet(FRIENDLY);
+    announce("test.events", &provider);
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let events = Rc::clone(&seen);
+    eip1193::follow("test.events", move |event| {
+        if event == WalletEvent::Disconnected {
+            // As the provider does: lets go from inside a listener.
+            eip1193::unfollow();
+        }
+        events.borrow_mut().push(event);
+    });
+    emit(&provider, "accountsChanged", &js_sys::Array::new());
+    emit(&provider, "accountsChanged", &"nonsense".into());
+    emit(&provider, "chainChanged", &"0x7a69".into());
+    emit(&provider, "disconnect", &JsValue::NULL);
+    sleep(10).await;
+    emit(&provider, "chainChanged", &"0x1".into());
+    assert_eq!(*seen.borrow(), [WalletEvent::Account(None), WalletEvent::Chain(31337), WalletEvent::Disconnected]);
+}
+
+#[wasm_bindgen_test]
+async fn the_lab_wallet_signs_by_itself() {
+    let connected = Connected::open(LAB_WALLET, true, Some(31337)).await.unwrap().unwrap();
+    assert_eq!((connected.address, connected.chain_id), (lab::OWNER, Some(31337)));
+    let wallet = port(LAB_WALLET, lab::OWNER, 31337).unwrap();
+    assert_eq!(wallet.chain_id().await.unwrap(), 31337);
+    assert_eq!(wallet.sign_message(b"x").await.unwrap().len(), 65);
+}
