@@ -6,10 +6,11 @@ use alloy::primitives::Address;
 use wasm_bindgen::{JsCast, closure::Closure};
 
 type Listener = Rc<dyn Fn()>;
+type OnStorage = Closure<dyn Fn(web_sys::StorageEvent)>;
 
 thread_local! {
     static LISTENERS: RefCell<Vec<(u64, Address, Listener)>> = const { RefCell::new(Vec::new()) };
-    static LISTENING: RefCell<Option<Closure<dyn Fn(web_sys::StorageEvent)>>> = const { RefCell::new(None) };
+    static LISTENING: RefCell<Option<OnStorage>> = const { RefCell::new(None) };
 }
 
 /// Ends when dropped.
@@ -53,7 +54,7 @@ fn listen_to_other_tabs() {
     if LISTENING.with_borrow(Option::is_some) {
         return;
     }
-    let on_storage = Closure::<dyn Fn(web_sys::StorageEvent)>::new(|event: web_sys::StorageEvent| {
+    let on_storage = OnStorage::new(|event: web_sys::StorageEvent| {
         // No key: everything was cleared.
         let key = event.key();
         call(|account| key.as_ref().is_none_or(|key| key.starts_with(&format!("{account:#x}_"))));

@@ -107,14 +107,17 @@ pub fn unfollow() {
     }
 }
 
+type Listener = Closure<dyn Fn(JsValue)>;
+type Parser = fn(Value) -> Option<WalletEvent>;
+
 /// A subscription to a provider's events; ends when dropped.
 struct WalletEvents {
     provider: Object,
-    listeners: Vec<(&'static str, Closure<dyn Fn(JsValue)>)>,
+    listeners: Vec<(&'static str, Listener)>,
 }
 
 fn listen(provider: &Object, on_event: impl Fn(WalletEvent) + Clone + 'static) -> WalletEvents {
-    let parsers: [(&'static str, fn(Value) -> Option<WalletEvent>); 3] = [
+    let parsers: [(&'static str, Parser); 3] = [
         ("accountsChanged", |payload| {
             answers::first_account("accountsChanged", &payload).ok().map(WalletEvent::Account)
         }),
@@ -125,7 +128,7 @@ fn listen(provider: &Object, on_event: impl Fn(WalletEvent) + Clone + 'static) -
         .into_iter()
         .map(|(event, parse)| {
             let on_event = on_event.clone();
-            let listener = Closure::<dyn Fn(JsValue)>::new(move |payload: JsValue| {
+            let listener = Listener::new(move |payload: JsValue| {
                 if let Some(event) = parse(as_json(&payload)) {
                     on_event(event);
                 }
@@ -145,7 +148,7 @@ impl Drop for WalletEvents {
     }
 }
 
-fn call(provider: &Object, method: &str, event: &str, listener: &Closure<dyn Fn(JsValue)>) {
+fn call(provider: &Object, method: &str, event: &str, listener: &Listener) {
     if let Ok(function) = Reflect::get(provider, &method.into()).and_then(|found| found.dyn_into::<Function>()) {
         function.apply(provider, &Array::of2(&event.into(), listener.as_ref())).ok();
     }
