@@ -11,6 +11,8 @@ mod abi;
 mod account;
 #[path = "onchain/chain.rs"]
 mod chain;
+#[path = "onchain/differential.rs"]
+mod differential;
 #[path = "onchain/fixtures.rs"]
 mod fixtures;
 #[path = "onchain/operations.rs"]

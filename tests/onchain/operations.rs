@@ -1,11 +1,11 @@
 //! Whole operations through `EntryPoint.handleOps`: what a person does with a session, with real gas.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, LogData, U256},
+    primitives::{Address, B256, Bytes, LogData, U256, bytes},
     signers::{SignerSync, local::PrivateKeySigner},
     sol_types::{SolCall, SolEvent},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use use_aa::{
     lab::contracts::PAYMASTER_ID,
     protocol::{
@@ -190,15 +190,15 @@ async fn a_batch_goes_through_the_router() {
 }
 
 /// Calls of the account, signed by its owner, the gas paid in demo tokens at 3000 for one ether and 10 % markup.
-fn paid_in_tokens(nonce: u64, calls: &[Call]) -> UserOperation {
+fn paid_in_tokens(nonce: u64, calls: &[Call], oracle: Option<Address>) -> UserOperation {
     let mut operation = operation(U256::from(nonce), calls, true);
     let mut data = TokenPaymasterData {
         paymaster: TOKEN_PAYMASTER,
-        price_source: 0,
+        price_source: u8::from(oracle.is_some()),
         valid_until: 0,
         valid_after: 0,
         fee_token: DEMO_TOKEN,
-        oracle_aggregator: Address::ZERO,
+        oracle_aggregator: oracle.unwrap_or_default(),
         exchange_rate: U256::from(3_000_000_000_u64),
         price_markup: 1_100_000,
         signature: Bytes::new(),
@@ -218,7 +218,7 @@ async fn the_token_paymaster_takes_its_charge_after_the_operation() {
     let left = async || chain.call(STRANGER, DEMO_TOKEN, &abi::balanceOfCall { owner: ACCOUNT }).await.unwrap();
 
     // without an allowance the call is undone and the debt recorded: the gas is spent either way
-    let receipt = handle_ops(&chain, &[paid_in_tokens(1, &[safe_mint()])]).await;
+    let receipt = handle_ops(&chain, &[paid_in_tokens(1, &[safe_mint()], None)]).await;
     assert!(!events::<abi::UserOperationEvent>(&receipt)[0].success);
     let due = &events::<abi::TokenPaymentDue>(&receipt)[0];
     assert!((due.token, due.account) == (DEMO_TOKEN, ACCOUNT) && !due.charge.is_zero());
@@ -226,7 +226,7 @@ async fn the_token_paymaster_takes_its_charge_after_the_operation() {
 
     let approve = IErc20::approveCall { spender: TOKEN_PAYMASTER, amount: U256::MAX }.abi_encode();
     let approve = Call { to: DEMO_TOKEN, value: U256::ZERO, data: approve.into() };
-    let receipt = handle_ops(&chain, &[paid_in_tokens(2, &[approve, safe_mint()])]).await;
+    let receipt = handle_ops(&chain, &[paid_in_tokens(2, &[approve, safe_mint()], None)]).await;
     let done = &events::<abi::UserOperationEvent>(&receipt)[0];
     let paid = &events::<abi::TokenPaymasterOperation>(&receipt)[0];
     assert!(done.success && paid.userOpHash == done.userOpHash);
@@ -234,4 +234,30 @@ async fn the_token_paymaster_takes_its_charge_after_the_operation() {
     let fair = done.actualGasCost * U256::from(3_300_000_000_u64) / U256::from(10).pow(U256::from(18));
     println!("charge {} for a gas cost of {fair} with markup", paid.totalCharge);
     assert!(paid.totalCharge >= fair && paid.totalCharge < fair * U256::from(5) / U256::from(4));
+
+    // an oracle's rate goes before the signed one; without an answer the signed one stays
+    let oracle = Address::repeat_byte(0x0a);
+    let answers_four_thousand = bytes!("63ee6b280060005260206000f3");
+    for (code, rate) in [(answers_four_thousand, 4_000_000_000_u64), (bytes!("60006000fd"), 3_000_000_000)] {
+        chain.rpc("anvil_setCode", json!([oracle, code])).await.unwrap();
+        let nonce = if rate == 4_000_000_000 { 3 } else { 4 };
+        let receipt = handle_ops(&chain, &[paid_in_tokens(nonce, &[safe_mint()], Some(oracle))]).await;
+        let paid = &events::<abi::TokenPaymasterOperation>(&receipt)[0];
+        assert_eq!((paid.exchangeRate, paid.priceSource), (U256::from(rate), 1));
+    }
+}
+
+#[tokio::test]
+async fn an_account_pays_for_itself_from_its_first_operation_on() {
+    let chain = Chain::start().await;
+    let ether = U256::from(10).pow(U256::from(18));
+    chain.rpc("anvil_setBalance", json!([ACCOUNT, ether])).await.unwrap();
+    let send = Call { to: Address::repeat_byte(0x77), value: U256::from(5), data: Bytes::new() };
+    let mut operation = operation(U256::ZERO, std::slice::from_ref(&send), false);
+    operation.init_code = init_code(OWNER, U256::ZERO);
+    let receipt = handle_ops(&chain, &[signed_by_owner(operation)]).await;
+    let done = &events::<abi::UserOperationEvent>(&receipt)[0];
+    assert!(done.success && done.paymaster == Address::ZERO);
+    assert_eq!(chain.balance(send.to).await, send.value);
+    assert!(chain.balance(ACCOUNT).await <= ether - done.actualGasCost - send.value);
 }

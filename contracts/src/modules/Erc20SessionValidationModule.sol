@@ -51,10 +51,10 @@ contract Erc20SessionValidationModule is ISessionValidationModule {
         uint256 receiver;
         uint256 amount;
         assembly ("memory-safe") {
-            receiver := shr(96, shl(96, mload(add(data, 36))))
+            receiver := mload(add(data, 36))
             amount := mload(add(data, 68))
         }
-        require(address(uint160(receiver)) == recipient, "ERC20SV Wrong Recipient");
+        require(receiver == uint256(uint160(recipient)), "ERC20SV Wrong Recipient");
         require(amount <= maxAmount, "ERC20SV Max Amount Exceeded");
         return sessionKey;
     }
