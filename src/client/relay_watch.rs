@@ -4,6 +4,7 @@ use std::{future::Future, pin::Pin};
 
 use futures::{
     Stream, StreamExt,
+    future::{Either, select},
     stream::{self, LocalBoxStream},
 };
 
@@ -17,6 +18,9 @@ pub type TextStream = Pin<Box<dyn Stream<Item = Result<String, AppError>>>>;
 const FIRST_WAIT: u64 = 250;
 /// Longest wait between two attempts, milliseconds.
 const LONGEST_WAIT: u64 = 10_000;
+/// A stream that is silent for this long is dead, whatever the browser thinks: the server sends an empty line every
+/// three seconds. Milliseconds.
+const LONGEST_SILENCE: u64 = 15_000;
 /// After this many attempts in a row that brought no update the last error is told and watching ends
 /// (about five minutes).
 const MOST_FAILURES: u32 = 36;
@@ -90,7 +94,11 @@ where
             self.open = Some(((self.connect)().await?, Lines::default()));
             return Ok(());
         };
-        match stream.next().await {
+        let piece = match select(stream.next(), Box::pin(sleep(LONGEST_SILENCE))).await {
+            Either::Left((piece, _)) => piece,
+            Either::Right(_) => return Err(cut()),
+        };
+        match piece {
             Some(piece) => {
                 self.queue = lines.push(&piece?)?;
                 self.queue.reverse();
@@ -191,6 +199,23 @@ mod tests {
                 Ok(UserOpUpdate::Dropped { reason: "too cheap".into() }),
             ]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_is_given_up() {
+        let connections = Rc::new(RefCell::new(0));
+        let counter = Rc::clone(&connections);
+        let open = move || {
+            *counter.borrow_mut() += 1;
+            let first = *counter.borrow() == 1;
+            async move {
+                let rest = if first { stream::pending().boxed_local() } else { stream::empty().boxed_local() };
+                let news = if first { SUBMITTED } else { DROPPED };
+                Ok(Box::pin(stream::iter([Ok(news.to_owned())]).chain(rest)) as TextStream)
+            }
+        };
+        let updates: Vec<_> = watch(open, || 0.5).collect().await;
+        assert_eq!((updates.len(), *connections.borrow()), (2, 2));
     }
 
     #[tokio::test(start_paused = true)]
