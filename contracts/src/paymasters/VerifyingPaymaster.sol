@@ -7,7 +7,8 @@ import {Secp256k1} from "../common/Secp256k1.sol";
 import {UserOperation, ValidationData} from "../common/UserOperation.sol";
 
 /// @notice Pays for operations that the verifying signer vouched for, out of the deposit of a paymaster id.
-/// @dev paymasterAndData: address(20) | abi(address paymasterId, uint48 validUntil, uint48 validAfter, bytes signature).
+/// @dev paymasterAndData: address(20) | abi(address paymasterId, uint48 validUntil, uint48 validAfter,
+/// bytes signature).
 contract VerifyingPaymaster is EntryPointStaked {
     string public constant VERSION = "1.1.0";
 
