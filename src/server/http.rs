@@ -20,6 +20,7 @@ use axum::{
 use leptos::{prelude::provide_context, server_fn::axum as server_fns};
 use leptos_axum::{
     LeptosRoutes, file_and_error_handler_with_context, generate_route_list, handle_server_fns_with_context,
+    render_app_to_stream_with_context,
 };
 use tokio::{net::TcpListener, sync::watch};
 use tower_http::compression::{
@@ -122,7 +123,8 @@ pub fn router(state: ServerState) -> Router {
     let compression = CompressionLayer::new()
         .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream")));
     Router::new()
-        .leptos_routes_with_context(&state, generate_route_list(App), context.clone(), page)
+        // Not `leptos_routes_with_context`: it would add the server functions once more, without their guards.
+        .leptos_routes_with_handler(generate_route_list(App), render_app_to_stream_with_context(context.clone(), page))
         .fallback(file_and_error_handler_with_context::<ServerState, _>(context, shell))
         .route_service(&files::route(&options), files::service(&options))
         .merge(functions)

@@ -1,0 +1,277 @@
+//! Every server function against upstreams that are down, slow, confused or hostile: always a typed error,
+//! never a URL or key in it, never a panic.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod server_support;
+
+use serde_json::{Value, json};
+use server_support::{Reply, SECRET, Server, Upstream, config, nobody, operation, sponsor_context};
+use use_aa::server::config::{PaymasterConfig, PaymasterDialect, Secret};
+
+/// Functions, their arguments, and who is behind them.
+fn functions() -> Vec<(&'static str, Value, &'static str)> {
+    let account = "0x0788816536DEFa6A14779711c0B08b7f0edFe68b";
+    vec![
+        ("account_state", json!({"account": account, "nonce_key": "0x0"}), "node"),
+        ("read_chain", json!({"method": "eth_getBalance", "params": [account, "latest"]}), "node"),
+        ("gas_fees", json!({}), "bundler"),
+        ("estimate_user_operation_gas", json!({"user_operation": operation(), "state_override": null}), "bundler"),
+        ("send_user_operation", json!({"user_operation": operation()}), "bundler"),
+        ("sponsor_user_operation", json!({"user_operation": operation(), "context": sponsor_context()}), "paymaster"),
+    ]
+}
+
+async fn server(url: &str, dialect: PaymasterDialect) -> Server {
+    let mut config = config(url, url);
+    let api_key = Some(Secret::new(SECRET));
+    config.paymaster = Some(PaymasterConfig::Remote { url: url.parse().unwrap(), dialect, api_key });
+    Server::start(config).await
+}
+
+/// Each function against one fault, with both paymaster dialects.
+async fn expect(fault: Option<Reply>, status: u16, error: &str) {
+    let upstream = match fault.clone() {
+        Some(reply) => Some(Upstream::always(reply).await),
+        None => None,
+    };
+    let url = match &upstream {
+        Some(upstream) => upstream.url(),
+        None => nobody().await,
+    };
+    for dialect in [PaymasterDialect::Biconomy, PaymasterDialect::Erc7677] {
+        let server = server(&url, dialect).await;
+        for (function, arguments, behind) in functions() {
+            let (got_status, answer) = server.call(function, &arguments).await;
+            assert_eq!(answer["error"], error, "{function}, {fault:?}: {answer}");
+            assert_eq!(answer["upstream"], behind, "{function}, {fault:?}: {answer}");
+            assert_eq!(got_status, status, "{function}, {fault:?}: {answer}");
+            let text = answer.to_string();
+            assert!(!text.contains(SECRET) && !text.contains("127.0.0.1"), "{function}: leaks {text}");
+        }
+    }
+}
+
+fn raw(status: u16, body: &str) -> Option<Reply> {
+    Some(Reply::Raw { status, body: body.into() })
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    expect(None, 503, "UpstreamUnavailable").await;
+}
+
+#[tokio::test]
+async fn closes_without_an_answer() {
+    expect(Some(Reply::Close), 503, "UpstreamUnavailable").await;
+}
+
+#[tokio::test]
+async fn never_answers() {
+    expect(Some(Reply::Hang), 503, "UpstreamUnavailable").await;
+}
+
+#[tokio::test]
+async fn gateway_errors() {
+    expect(raw(502, "<html>Bad gateway</html>"), 503, "UpstreamUnavailable").await;
+    expect(raw(429, ""), 503, "UpstreamUnavailable").await;
+    expect(raw(302, ""), 503, "UpstreamUnavailable").await;
+}
+
+#[tokio::test]
+async fn not_json_rpc() {
+    for body in
+        ["<!doctype html><title>Welcome</title>", "", "null", "5", "{", r#"{"jsonrpc":"2.0","id":2,"resu"#, "{}"]
+    {
+        expect(raw(200, body), 502, "UpstreamMalformed").await;
+    }
+}
+
+#[tokio::test]
+async fn cut_in_the_middle() {
+    expect(Some(Reply::CutBody), 502, "UpstreamMalformed").await;
+}
+
+#[tokio::test]
+async fn anothers_answer() {
+    expect(Some(Reply::WrongId), 502, "UpstreamMalformed").await;
+}
+
+#[tokio::test]
+async fn a_body_without_end() {
+    let body = format!(r#"{{"jsonrpc":"2.0","id":2,"result":"{}"}}"#, "a".repeat(5 << 20));
+    expect(raw(200, &body), 502, "UpstreamMalformed").await;
+}
+
+#[tokio::test]
+async fn refusals_keep_code_message_and_data() {
+    let refusal =
+        Reply::Error { code: -32500, message: "AA23 reverted: SessionNotApproved".into(), data: json!({"a": [1]}) };
+    expect(Some(refusal.clone()), 502, "UpstreamRejected").await;
+    let upstream = Upstream::always(refusal).await;
+    let server = server(&upstream.url(), PaymasterDialect::Biconomy).await;
+    let (_, answer) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
+    assert_eq!(
+        answer,
+        json!({"error": "UpstreamRejected", "upstream": "bundler", "code": -32500,
+            "message": "AA23 reverted: SessionNotApproved", "data": r#"{"a":[1]}"#})
+    );
+    // The same with HTTP status 400, as Biconomy's servers do.
+    let body = json!({"jsonrpc": "2.0", "id": 1, "error": {"code": "-32602", "message": "fields"}}).to_string();
+    expect(raw(400, &body), 502, "UpstreamRejected").await;
+}
+
+#[tokio::test]
+async fn results_of_the_wrong_kind() {
+    for result in [json!(null), json!("soon"), json!({"a": 1}), json!([1]), json!(-5), json!(1.5)] {
+        let upstream = Upstream::always(Reply::Result(result.clone())).await;
+        let server = server(&upstream.url(), PaymasterDialect::Biconomy).await;
+        for (function, arguments, behind) in functions() {
+            let (status, answer) = server.call(function, &arguments).await;
+            if function == "read_chain" {
+                // What the chain says is passed on as it is.
+                assert_eq!((status, &answer), (200, &result));
+                continue;
+            }
+            assert_eq!(answer["error"], "UpstreamMalformed", "{function}, {result}: {answer}");
+            assert_eq!((status, &answer["upstream"]), (502, &json!(behind)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_next_url_is_asked_when_one_fails() {
+    let broken = Upstream::always(Reply::Raw { status: 200, body: "<html>".into() }).await;
+    let good = Upstream::always(Reply::Result(json!("0x7"))).await;
+    let urls = format!("{},{},{}", nobody().await, broken.url(), good.url());
+    let server = Server::start(config(&urls, &urls)).await;
+    let arguments = json!({"method": "eth_blockNumber", "params": []});
+    for _ in 0..3 {
+        assert_eq!(server.call("read_chain", &arguments).await, (200, json!("0x7")));
+    }
+    // The one that answered is asked first from then on.
+    assert_eq!((broken.count("eth_blockNumber"), good.count("eth_blockNumber")), (1, 3));
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_asked_for_twice() {
+    let refuses = Upstream::always(Reply::Error { code: -32000, message: "no".into(), data: Value::Null }).await;
+    let good = Upstream::always(Reply::Result(json!("0x7"))).await;
+    let urls = format!("{},{}", refuses.url(), good.url());
+    let server = Server::start(config(&urls, &urls)).await;
+    let (_, answer) = server.call("read_chain", &json!({"method": "eth_blockNumber", "params": []})).await;
+    assert_eq!(answer["error"], "UpstreamRejected");
+    assert_eq!(good.count("eth_blockNumber"), 0);
+}
+
+#[tokio::test]
+async fn readiness_names_who_is_down() {
+    let node = Upstream::start(|call| match call["method"].as_str() {
+        Some("eth_chainId") => Reply::Result(json!("0x7a69")),
+        _ => Reply::Close,
+    })
+    .await;
+    let server = Server::start(config(&node.url(), &nobody().await)).await;
+    let response = server.client.get(format!("{}/readyz", server.url)).send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    let report: Value = response.json().await.unwrap();
+    assert_eq!(report["ready"], false);
+    assert_eq!((&report["upstreams"][0]["name"], &report["upstreams"][0]["ok"]), (&json!("node"), &json!(true)));
+    let bundler = &report["upstreams"][1];
+    assert_eq!((&bundler["name"], &bundler["ok"]), (&json!("bundler"), &json!(false)));
+    assert_eq!(bundler["error"]["error"], "UpstreamUnavailable");
+    assert!(!report.to_string().contains(SECRET));
+    // The process itself is up.
+    assert_eq!(server.client.get(format!("{}/healthz", server.url)).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_biconomy_dialect_end_to_end() {
+    let data = format!("0x{}", "07".repeat(200));
+    let reply = json!({"MODE": "SPONSORED", "paymasterAndData": data, "preVerificationGas": "75388",
+        "verificationGasLimit": 57121, "callGasLimit": "0x1a930"});
+    let upstream = Upstream::always(Reply::Result(reply)).await;
+    let server = server(&format!("http://{}/api/v1/80002", upstream.addr), PaymasterDialect::Biconomy).await;
+    let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
+    let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
+    let expected = json!({"paymasterAndData": data, "callGasLimit": "0x1a930", "verificationGasLimit": "0xdf21",
+        "preVerificationGas": "0x1267c"});
+    assert_eq!((status, answer), (200, expected));
+    let params = upstream.params("pm_sponsorUserOperation");
+    assert_eq!(params[0]["verificationGasLimit"], "100000");
+    assert_eq!(params[0]["maxFeePerGas"], "0x59682f00");
+    assert_eq!(params[1]["calculateGasLimits"], true);
+}
+
+#[tokio::test]
+async fn a_paymaster_that_answers_0x_refuses() {
+    let upstream = Upstream::always(Reply::Result(json!({"mode": "SPONSORED", "paymasterAndData": "0x"}))).await;
+    for dialect in [PaymasterDialect::Biconomy, PaymasterDialect::Erc7677] {
+        let server = server(&upstream.url(), dialect).await;
+        let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
+        let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
+        assert_eq!((status, &answer["error"]), (403, &json!("SponsorshipRefused")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_erc7677_dialect_estimates_between_stub_and_data() {
+    let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "pm_getPaymasterStubData" => Reply::Result(json!({"paymasterAndData": format!("0x{}", "01".repeat(60))})),
+        "eth_estimateUserOperationGas" => {
+            Reply::Result(json!({"callGasLimit": 100, "verificationGasLimit": "200", "preVerificationGas": "0x12c"}))
+        }
+        "pm_getPaymasterData" => Reply::Result(json!({"paymasterAndData": format!("0x{}", "02".repeat(60))})),
+        _ => Reply::Close,
+    })
+    .await;
+    let server = server(&upstream.url(), PaymasterDialect::Erc7677).await;
+    let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
+    let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["paymasterAndData"], format!("0x{}", "02".repeat(60)));
+    assert_eq!(answer["callGasLimit"], "0x64");
+    let asked = upstream.params("pm_getPaymasterData");
+    assert_eq!(asked[0]["preVerificationGas"], "0x12c");
+    assert_eq!(asked[2], "0x7a69");
+    assert!(
+        upstream.params("eth_estimateUserOperationGas")[0]["paymasterAndData"].as_str().unwrap().starts_with("0x0101")
+    );
+}
+
+#[tokio::test]
+async fn fees_fall_back_to_the_node() {
+    let bundler =
+        Upstream::always(Reply::Error { code: -32601, message: "Method not found".into(), data: Value::Null }).await;
+    let node = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_getBlockByNumber" => Reply::Result(json!({"baseFeePerGas": "0x64", "timestamp": "0x1"})),
+        "eth_maxPriorityFeePerGas" => Reply::Result(json!("0x5")),
+        _ => Reply::Error { code: -32601, message: "nope".into(), data: Value::Null },
+    })
+    .await;
+    let server = Server::start(config(&node.url(), &bundler.url())).await;
+    let expected = json!({"maxFeePerGas": "0xcd", "maxPriorityFeePerGas": "0x5"});
+    assert_eq!(server.call("gas_fees", &json!({})).await, (200, expected));
+}
+
+#[tokio::test]
+async fn an_estimate_passes_on_what_was_given_and_no_more() {
+    let upstream = Upstream::always(Reply::Result(
+        json!({"callGasLimit": 77217, "verificationGasLimit": "86895", "preVerificationGas": "0xbcb43", "validUntil": "0xff"}),
+    ))
+    .await;
+    let server = Server::start(config(&upstream.url(), &upstream.url())).await;
+    let arguments = json!({"user_operation": operation(), "state_override": null});
+    let (status, answer) = server.call("estimate_user_operation_gas", &arguments).await;
+    let expected =
+        json!({"callGasLimit": "0x12da1", "verificationGasLimit": "0x1536f", "preVerificationGas": "0xbcb43"});
+    assert_eq!((status, answer), (200, expected));
+    let params = upstream.params("eth_estimateUserOperationGas");
+    assert_eq!(params.as_array().unwrap().len(), 2, "a null third parameter is refused by bundlers");
+    assert_eq!(params[0].as_object().unwrap().len(), 11);
+    assert_eq!(params[0]["preVerificationGas"], "0xc350", "quantities are minimal hex");
+    let account = "0x0788816536DEFa6A14779711c0B08b7f0edFe68b";
+    let arguments = json!({"user_operation": operation(), "state_override": {account: {"balance": "1000"}}});
+    assert_eq!(server.call("estimate_user_operation_gas", &arguments).await.0, 200);
+    assert_eq!(upstream.params("eth_estimateUserOperationGas")[2], json!({account: {"balance": "0x3e8"}}));
+}

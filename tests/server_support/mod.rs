@@ -1,0 +1,260 @@
+//! What the server's tests share: our server on a free port, and upstreams that misbehave on demand.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+use use_aa::server::{
+    config::{Config, ServeArgs},
+    http,
+    state::ServerState,
+};
+
+/// What an upstream does with a request.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A proper JSON-RPC answer with this result, the request's id.
+    Result(Value),
+    /// A proper JSON-RPC error.
+    Error { code: i64, message: String, data: Value },
+    /// Any status and body.
+    Raw { status: u16, body: String },
+    /// Announces a longer body than it sends.
+    CutBody,
+    /// Closes without an answer.
+    Close,
+    /// Never answers.
+    Hang,
+    /// A proper answer with another id.
+    WrongId,
+}
+
+type Handler = dyn Fn(&Value) -> Reply + Send + Sync;
+
+/// An upstream over a real socket; it ends with this value.
+pub struct Upstream {
+    pub addr: SocketAddr,
+    pub seen: Arc<Mutex<Vec<Value>>>,
+    most_at_once: Arc<AtomicUsize>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Upstream {
+    /// Answers every call of every request, batches too, with `handler`.
+    pub async fn start(handler: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let most_at_once = Arc::new(AtomicUsize::new(0));
+        let handler: Arc<Handler> = Arc::new(handler);
+        let task = tokio::spawn({
+            let (seen, most) = (seen.clone(), most_at_once.clone());
+            async move {
+                let open = Arc::new(AtomicUsize::new(0));
+                loop {
+                    let Ok((stream, _)) = listener.accept().await else { return };
+                    let (seen, most, open, handler) = (seen.clone(), most.clone(), open.clone(), handler.clone());
+                    tokio::spawn(async move {
+                        most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        let _ = serve(stream, &seen, &*handler).await;
+                        open.fetch_sub(1, Ordering::SeqCst);
+                    });
+                }
+            }
+        });
+        Self { addr, seen, most_at_once, task }
+    }
+
+    /// An upstream that answers everything alike.
+    pub async fn always(reply: Reply) -> Self {
+        Self::start(move |_| reply.clone()).await
+    }
+
+    /// Its URL, with a path that must never be seen in an answer of ours.
+    pub fn url(&self) -> String {
+        format!("http://{}/{SECRET}", self.addr)
+    }
+
+    /// How often a method was called.
+    pub fn count(&self, method: &str) -> usize {
+        self.seen.lock().unwrap().iter().filter(|call| call["method"] == method).count()
+    }
+
+    /// The parameters of the latest call of a method.
+    pub fn params(&self, method: &str) -> Value {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().rev().find(|call| call["method"] == method).expect(method)["params"].clone()
+    }
+
+    /// The most requests that were under way at the same time.
+    pub fn most_at_once(&self) -> usize {
+        self.most_at_once.load(Ordering::SeqCst)
+    }
+}
+
+/// Stands for an API key in URLs.
+pub const SECRET: &str = "SECRET-KEY-1234";
+
+/// A URL where nobody listens.
+pub async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}/{SECRET}", listener.local_addr().unwrap())
+}
+
+async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Value>>, handler: &Handler) -> std::io::Result<()> {
+    let mut buffer = Vec::new();
+    let head = loop {
+        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(&mut buffer).await? == 0 {
+            return Ok(());
+        }
+    };
+    let headers = String::from_utf8_lossy(&buffer[..head]).to_lowercase();
+    let length = headers.split("content-length:").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap();
+    let length: usize = length.parse().unwrap();
+    while buffer.len() < head + length {
+        stream.read_buf(&mut buffer).await?;
+    }
+    let request: Value = serde_json::from_slice(&buffer[head..head + length]).unwrap();
+    let calls = request.as_array().cloned().unwrap_or_else(|| vec![request.clone()]);
+    let mut answers = Vec::new();
+    for call in &calls {
+        seen.lock().unwrap().push(call.clone());
+        let id = &call["id"];
+        answers.push(match handler(call) {
+            Reply::Result(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
+            Reply::Error { code, message, data } => {
+                json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message, "data": data}})
+            }
+            Reply::WrongId => json!({"jsonrpc": "2.0", "id": 987_654_321, "result": "0x1"}),
+            Reply::Raw { status, body } => return respond(&mut stream, status, &body, body.len()).await,
+            Reply::CutBody => return respond(&mut stream, 200, r#"{"jsonrpc":"2.0","#, 5000).await,
+            Reply::Close => return Ok(()),
+            Reply::Hang => return std::future::pending().await,
+        });
+    }
+    let body = if request.is_array() { Value::Array(answers) } else { answers.remove(0) }.to_string();
+    respond(&mut stream, 200, &body, body.len()).await
+}
+
+async fn respond(stream: &mut TcpStream, status: u16, body: &str, length: usize) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// Our server, until dropped.
+pub struct Server {
+    pub url: String,
+    pub client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.stop.take().map(|stop| stop.send(()));
+    }
+}
+
+/// A configuration with these upstreams and no paymaster.
+pub fn config(node: &str, bundler: &str) -> Config {
+    let args = ServeArgs {
+        rpc_url: Some(node.parse().unwrap()),
+        bundler_url: Some(bundler.parse().unwrap()),
+        ..Default::default()
+    };
+    Config::from_args(&args).unwrap()
+}
+
+impl Server {
+    pub async fn start(config: Config) -> Self {
+        Self::start_with(ServerState::with_upstream_timeout(config, Duration::from_millis(700)).unwrap()).await
+    }
+
+    pub async fn start_with(state: ServerState) -> Self {
+        let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(http::serve_on(listener, state, async move {
+            let _ = stopped.await;
+        }));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { url, client, stop: Some(stop) }
+    }
+
+    pub fn post(&self, function: &str) -> reqwest::RequestBuilder {
+        self.client.post(format!("{}/api/fn/{function}", self.url)).header("content-type", "application/json")
+    }
+
+    /// Calls a server function: HTTP status and JSON.
+    pub async fn call(&self, function: &str, arguments: &Value) -> (u16, Value) {
+        let response = self.post(function).json(arguments).send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{function}: {status}: {text}")))
+    }
+
+    /// Follows an operation to the end of the stream, or until `patience` is over: each line with the time
+    /// it came. Heartbeats are left out.
+    pub async fn follow(&self, user_op_hash: &Value, patience: Duration) -> Vec<(Instant, Value)> {
+        let request = self.post("user_operation_status").json(&json!({"user_op_hash": user_op_hash}));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mut stream = response.bytes_stream();
+        let mut lines = Vec::new();
+        let mut rest = String::new();
+        let deadline = tokio::time::Instant::now() + patience;
+        while let Ok(Some(Ok(chunk))) = tokio::time::timeout_at(deadline, stream.next()).await {
+            rest.push_str(std::str::from_utf8(&chunk).unwrap());
+            while let Some((line, after)) = rest.split_once('\n') {
+                if !line.is_empty() {
+                    lines.push((Instant::now(), serde_json::from_str(line).unwrap()));
+                }
+                rest = after.to_owned();
+            }
+        }
+        lines
+    }
+}
+
+/// The states of followed lines.
+pub fn states(lines: &[(Instant, Value)]) -> Vec<String> {
+    let name = |line: &Value| line.get("status").or(line.get("error")).unwrap().as_str().unwrap().to_owned();
+    lines.iter().map(|(_, line)| name(line)).collect()
+}
+
+/// A user operation that looks like one.
+pub fn operation() -> Value {
+    json!({
+        "sender": "0x0788816536DEFa6A14779711c0B08b7f0edFe68b", "nonce": "0x0", "initCode": "0x", "callData": "0x1234",
+        "callGasLimit": "0x186a0", "verificationGasLimit": "100000", "preVerificationGas": 50_000,
+        "maxFeePerGas": "0x59682f00", "maxPriorityFeePerGas": "0x1", "paymasterAndData": "0x", "signature": "0x12"
+    })
+}
+
+/// What a sponsor is asked.
+pub fn sponsor_context() -> Value {
+    json!({"mode": "SPONSORED", "calculateGasLimits": true})
+}
