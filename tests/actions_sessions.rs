@@ -9,7 +9,7 @@ use serde_json::json;
 use use_aa::{
     actions::{
         create_session::{complete_create_session, create_session, prepare_create_session},
-        options::{BuildUserOpOptions, GasOffset, NonceOptions, Options, merge_options},
+        options::{BuildUserOpOptions, GasOffset, NonceOptions, Options, PaymasterServiceData, merge_options},
         ports::{Relay, SessionStore},
         send_sponsored_transaction::send_sponsored_transaction,
         send_with_session::{complete_send_with_session, prepare_send_with_session, send_with_session},
@@ -53,8 +53,7 @@ async fn a_new_account_is_deployed_granted_and_mints_by_session_with_the_gas_spo
     let (local, chain) = person.roots().await;
     assert_eq!(local, chain);
     assert!(!chain.is_zero());
-    let transaction =
-        person.relay.read("eth_getTransactionReceipt", json!([receipt.transaction_hash])).await.unwrap();
+    let transaction = person.relay.read("eth_getTransactionReceipt", json!([receipt.transaction_hash])).await.unwrap();
     assert_eq!(transaction["status"], "0x1", "{transaction}");
 
     let signed = person.wallet.signed.get();
@@ -331,7 +330,8 @@ async fn huge_numbers_are_refused_by_name_or_kept_exactly() {
         ("policy", with(&|policy| policy.rules = vec![policy.rules[0].clone(); 70_000])),
     ] {
         let error = person.grant(request).await.unwrap_err();
-        let named = matches!(error, AppError::InvalidInput { .. } | AppError::PolicyRefused { .. } | AppError::TooLarge { .. });
+        let named =
+            matches!(error, AppError::InvalidInput { .. } | AppError::PolicyRefused { .. } | AppError::TooLarge { .. });
         assert!(named, "{field}: {error}");
     }
     assert!(person.leaves().await.is_empty());
@@ -357,7 +357,7 @@ async fn huge_numbers_are_refused_by_name_or_kept_exactly() {
 }
 
 #[tokio::test]
-async fn offsets_are_signed_by_the_paymaster_and_a_revert_is_told() {
+async fn raised_limits_are_those_that_the_paymaster_signs() {
     let person = Person::new().await;
     let offset = GasOffset {
         call_gas_limit_offset_pct: Some(25),
@@ -369,8 +369,12 @@ async fn offsets_are_signed_by_the_paymaster_and_a_revert_is_told() {
     let mut request = person.grant_request();
     request.options =
         merge_options([Options::sponsored(), BuildUserOpOptions { gas_offset: Some(offset), ..Default::default() }]);
-    person.grant(request).await.unwrap();
-    person.use_session(person.mint_request()).await.unwrap();
+    person.grant(request.clone()).await.unwrap();
+    let bundler_reckons = PaymasterServiceData { calculate_gas_limits: Some(false), ..Default::default() };
+    let bundler_reckons = BuildUserOpOptions { paymaster_service_data: Some(bundler_reckons), ..Default::default() };
+    let mut mint = person.mint_request();
+    mint.options = merge_options([request.options, bundler_reckons]);
+    person.use_session(mint).await.unwrap();
     assert_eq!(person.nfts().await, 1);
 }
 

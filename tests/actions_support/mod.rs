@@ -107,12 +107,8 @@ impl Person {
     /// A new owner at this server.
     pub fn at(relay: Rc<HttpRelay>) -> Self {
         let inner = LocalWallet::new(PrivateKeySigner::random(), 31_337);
-        let wallet = MoodyWallet {
-            inner,
-            refuses: Cell::new(false),
-            chain_id: Cell::new(31_337),
-            signed: Cell::new(0),
-        };
+        let wallet =
+            MoodyWallet { inner, refuses: Cell::new(false), chain_id: Cell::new(31_337), signed: Cell::new(0) };
         let wallet = Rc::new(wallet);
         let client = SmartAccountClient::new(wallet.clone(), relay.clone());
         Self { relay, wallet, client, store: MemorySessionStore::new() }
