@@ -37,7 +37,7 @@ fn advice(error: &AppError) -> &'static str {
             "Another device or app changed the sessions of this account. Nothing was sent; use that device, or grant anew here, which replaces them."
         }
         AppError::PolicyViolation { .. } => {
-            "The session does not cover this. Nothing was sent. Stay within its limits, or grant a session that allows it."
+            "Nothing was sent. Stay within the limits of the session, or grant one that allows this."
         }
         AppError::PolicyRefused { .. } => "Change the limits of the session, then review it again.",
         AppError::AccountNotDeployed { .. } => "Grant a session: the account is created with the first operation.",

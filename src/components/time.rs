@@ -38,14 +38,14 @@ pub fn local_time(unix_seconds: u64) -> String {
     [&unix_seconds.to_string(), " (unix seconds)"].concat()
 }
 
-/// The value of an `<input type="datetime-local" step="1">`, in the reader's zone.
+/// The value of an `<input type="datetime-local">`, in the reader's zone, to the minute.
 pub fn to_input(unix_seconds: u64) -> String {
     #[cfg(feature = "hydrate")]
     {
         let offset = date(unix_seconds).get_timezone_offset() * 60.0;
         let shifted = js_sys::Date::new(&((unix_seconds as f64 - offset) * 1000.0).into());
         let text = String::from(shifted.to_iso_string());
-        text.get(..19).unwrap_or_default().to_owned()
+        text.get(..16).unwrap_or_default().to_owned()
     }
     #[cfg(not(feature = "hydrate"))]
     {
@@ -54,7 +54,7 @@ pub fn to_input(unix_seconds: u64) -> String {
     }
 }
 
-/// Reads what [`to_input`] writes; `None` when it is no time of the years 1970 to 9999.
+/// Reads what such an input gives; `None` when it is no time of the years 1970 to 9999.
 pub fn from_input(text: &str) -> Option<u64> {
     #[cfg(feature = "hydrate")]
     {

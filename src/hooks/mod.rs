@@ -14,6 +14,7 @@ mod mutation;
 mod provider;
 mod query;
 mod use_create_session;
+mod use_read_contract;
 mod use_resumed_operation;
 mod use_send_sponsored_transaction;
 mod use_send_transaction;
@@ -32,6 +33,7 @@ pub use provider::{
 };
 pub use query::QueryStatus;
 pub use use_create_session::use_create_session;
+pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_resumed_operation::use_resumed_operation;
 pub use use_send_sponsored_transaction::use_send_sponsored_transaction;
 pub use use_send_transaction::use_send_transaction;

@@ -1,5 +1,7 @@
 //! `/`: what a session is, then connect, grant, use.
 
+#[cfg(feature = "hydrate")]
+mod flow;
 mod outline;
 mod workbench;
 

@@ -1,0 +1,123 @@
+//! The sessions of the account: what each may do, its status, and how long it lasts.
+
+use alloy::primitives::U256;
+use leptos::prelude::*;
+
+use super::{
+    address::shortened, countdown::Countdown, error_notice::ErrorNotice, grant_review::contract_text, time::local_time,
+};
+use crate::{
+    hooks::{QueryStatus, UseSessionListReturn},
+    protocol::{
+        addresses::DEMO_NFT,
+        policy::FunctionSelector,
+        session::{SessionLeaf, SessionStatus},
+        session_data::AbiSessionData,
+    },
+};
+
+/// The status for people.
+fn status_text(status: SessionStatus) -> &'static str {
+    match status {
+        SessionStatus::Pending => "Waiting for confirmation",
+        SessionStatus::Active => "Active",
+        SessionStatus::Inactive => "Not begun",
+        SessionStatus::Expired => "Ended",
+        SessionStatus::Revoked => "Revoked",
+    }
+}
+
+/// What the leaf allows, as far as its data can be read.
+fn permission_text(leaf: &SessionLeaf) -> String {
+    let Ok(data) = AbiSessionData::decode(&leaf.session_key_data) else {
+        return ["Checked by module ", &shortened(&leaf.session_validation_module.to_string())].concat();
+    };
+    let mint = FunctionSelector::Signature("safeMint(address)".to_owned()).selector().ok();
+    let function = if data.contract_address == DEMO_NFT && Some(data.selector) == mint {
+        "safeMint".to_owned()
+    } else {
+        ["function 0x", &hex::encode(data.selector)].concat()
+    };
+    let limits = match (data.rules.len(), U256::from(data.value_limit).is_zero()) {
+        (0, _) => ", any arguments",
+        (1, true) => ", 1 condition, no funds",
+        (_, true) => ", several conditions, no funds",
+        (_, false) => ", may send native currency",
+    };
+    ["May call ", &function, " on ", &contract_text(data.contract_address), limits].concat()
+}
+
+/// How many rows are drawn at first, and more at each request: thousands at once would block the page.
+const PAGE: usize = 50;
+
+/// The list, newest first.
+#[component]
+pub fn SessionList(
+    /// The sessions and their clock.
+    sessions: UseSessionListReturn,
+) -> impl IntoView {
+    let limit = RwSignal::new(PAGE);
+    let count = Memo::new(move |_| sessions.sessions.with(Vec::len));
+    let newest_first =
+        move || sessions.sessions.with(|all| all.iter().rev().take(limit.get()).cloned().collect::<Vec<_>>());
+    // A row is drawn anew when what is stored of it changes; the clock only moves its status and countdown.
+    let key = |leaf: &SessionLeaf| (leaf.session_id.clone(), leaf.status.wire_name(), leaf.label.clone());
+    let loading = Memo::new(move |_| sessions.status.get() == QueryStatus::Pending);
+    view! {
+        {move || {
+            (count.get() == 0)
+                .then(|| {
+                    let text = if loading.get() {
+                        "Looking for sessions."
+                    } else {
+                        "No session yet. What you grant appears here, with the time it has left."
+                    };
+                    view! { <p class="empty">{text}</p> }
+                })
+        }}
+        <ul class="sessions" aria-busy=move || loading.get().to_string()>
+            <For each=newest_first key children=move |leaf| row(leaf, sessions.now) />
+        </ul>
+        {move || {
+            (count.get() > limit.get())
+                .then(|| {
+                    let text = ["Show older sessions (", &(count.get() - limit.get()).to_string(), ")"].concat();
+                    view! {
+                        <button
+                            type="button"
+                            class="button quiet small more"
+                            on:click=move |_| limit.update(|limit| *limit += PAGE)
+                        >
+                            {text}
+                        </button>
+                    }
+                })
+        }}
+        <ErrorNotice error=sessions.error retry=sessions.refetch />
+    }
+    .into_any()
+}
+
+fn row(leaf: SessionLeaf, now: Signal<u64>) -> impl IntoView {
+    let title =
+        leaf.label.clone().filter(|label| !label.is_empty()).unwrap_or_else(|| "Session without a name".to_owned());
+    let granted = leaf.created_at.map(|time| ["Granted ", &local_time(time)].concat());
+    let key = shortened(&leaf.session_key_address.to_string());
+    let (id, until, what) = (leaf.session_id.clone(), leaf.valid_until, permission_text(&leaf));
+    let status = Memo::new(move |_| leaf.status_at(now.get()));
+    view! {
+        <li class="session-row" data-testid="session-row" data-session-id=id data-status=move || status.get().wire_name()>
+            <span class="title">{title}</span>
+            <span class="badge" data-status=move || status.get().wire_name()>
+                {move || status_text(status.get())}
+            </span>
+            <p class="what">{what}</p>
+            <p class="meta">
+                <Countdown valid_until=until now />
+                {granted.map(|text| view! { <span>{text}</span> })}
+                <span>"Key " <span class="mono">{key}</span></span>
+            </p>
+        </li>
+    }
+    .into_any()
+}

@@ -1,0 +1,111 @@
+//! `use_create_session`: allow one call, for a limited time, after a review in plain words.
+
+use alloy::primitives::U256;
+use leptos::{ev::SubmitEvent, prelude::*};
+
+use crate::{
+    components::{
+        end_time::EndTime,
+        error_notice::ErrorNotice,
+        grant_review::{GrantRequest, GrantReview},
+        operation_status::OperationStatus,
+        time::now_seconds,
+    },
+    error::AppError,
+    hooks::{
+        BuildUserOpOptions, CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions,
+        use_create_session, use_resumed_operation, use_smart_account, use_user_op_wait,
+    },
+    protocol::{
+        addresses::DEMO_NFT,
+        policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
+    },
+};
+
+/// Grants a session that may mint a demo NFT, and only to the account itself.
+#[component]
+pub fn CreateSession() -> impl IntoView {
+    let account = use_smart_account();
+    let create_session = use_create_session(MutationOptions::default());
+    // Goes on after a reload, too.
+    let operation = use_resumed_operation(OperationKind::CreateSession, create_session.data);
+    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+
+    let label = RwSignal::new("Demo NFT mint".to_owned());
+    let ends = RwSignal::new(Some(now_seconds() + 3_600));
+    let review = RwSignal::new(None::<GrantRequest>);
+    let refused = RwSignal::new(None::<AppError>);
+
+    let variables = |request: &GrantRequest| CreateSessionVariables {
+        policy: request.policies.clone(),
+        label: Some(request.label.clone()),
+        options: BuildUserOpOptions::default(),
+    };
+    let request = move || {
+        let account_address = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
+        let policy = Policy {
+            session_key_address: None,
+            contract_address: DEMO_NFT,
+            function_selector: FunctionSelector::Signature("safeMint(address)".to_owned()),
+            rules: vec![Rule {
+                offset: 0,
+                condition: Condition::Equal,
+                reference_value: ReferenceValue::Address(account_address),
+            }],
+            interval: SessionEpoch { valid_until: ends.get_untracked().unwrap_or(0), valid_after: 0 },
+            value_limit: U256::ZERO,
+        };
+        policy.check(account_address, now_seconds())?;
+        Ok::<_, AppError>(GrantRequest {
+            label: label.get_untracked().trim().to_owned(),
+            account: account_address,
+            policies: vec![policy],
+            sponsored: account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored),
+        })
+    };
+    let open_review = move |event: SubmitEvent| {
+        event.prevent_default();
+        refused.set(None);
+        match request() {
+            Ok(request) => {
+                create_session.prepare.run(variables(&request));
+                review.set(Some(request));
+            }
+            Err(error) => refused.set(Some(error)),
+        }
+    };
+    let grant = Callback::new(move |request: GrantRequest| create_session.mutate.run(variables(&request)));
+    let blocked = move || account.owner_address.get().is_none() || create_session.is_pending.get();
+
+    view! {
+        <form class="panel" on:submit=open_review>
+            <div class="fields">
+                <div class="field">
+                    <label for="session-label">"Name"</label>
+                    <input
+                        id="session-label"
+                        data-testid="session-label"
+                        maxlength="60"
+                        required
+                        autocomplete="off"
+                        bind:value=label
+                    />
+                    <span class="hint">"So that you recognise it in the list."</span>
+                </div>
+                <EndTime ends />
+            </div>
+            <div class="actions">
+                <button class="button" data-testid="create-session" disabled=blocked>
+                    {move || if create_session.is_pending.get() { "Granting" } else { "Review and grant" }}
+                </button>
+                <Show when=move || account.owner_address.get().is_none()>
+                    <span class="reason">"Connect the wallet that owns this account to grant."</span>
+                </Show>
+            </div>
+            <ErrorNotice error=refused />
+            <OperationStatus mutation=create_session wait=receipt hash_testid="create-session-hash" />
+        </form>
+        <GrantReview request=review on_confirm=grant />
+    }
+    .into_any()
+}

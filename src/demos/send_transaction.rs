@@ -1,0 +1,52 @@
+//! `use_send_transaction`: the owner's own transaction; the account's own balance pays the gas.
+
+use alloy::primitives::Address;
+use leptos::prelude::*;
+
+use crate::{
+    components::operation_status::OperationStatus,
+    hooks::{
+        BuildUserOpOptions, MutationOptions, SendTransactionVariables, UserOpWaitOptions, use_send_transaction,
+        use_smart_account, use_user_op_wait,
+    },
+    protocol::{addresses::DEMO_NFT, smart_account::Call},
+};
+
+/// Mints a demo NFT, signed by the owner's wallet.
+#[component]
+pub fn SendTransaction() -> impl IntoView {
+    let account = use_smart_account();
+    let send = use_send_transaction(MutationOptions::default());
+    let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
+    let mint = move |_| {
+        if let Some(own_account) = account.smart_account_address.get_untracked() {
+            send.mutate.run(SendTransactionVariables {
+                calls: vec![safe_mint(own_account)],
+                options: BuildUserOpOptions::default(),
+            });
+        }
+    };
+    let blocked = move || account.owner_address.get().is_none() || send.is_pending.get();
+    view! {
+        <div class="panel">
+            <div>
+                <h3>"Pay the gas yourself"</h3>
+                <p class="step-text">"Signed by your wallet; the gas comes out of the account's own balance."</p>
+            </div>
+            <div class="actions">
+                <button type="button" class="button quiet" data-testid="send-transaction" disabled=blocked on:click=mint>
+                    {move || if send.is_pending.get() { "Sending" } else { "Mint, paid by the account" }}
+                </button>
+            </div>
+            <OperationStatus mutation=send wait=receipt hash_testid="send-transaction-hash" />
+        </div>
+    }
+    .into_any()
+}
+
+/// `safeMint(address)` on the demo NFT.
+fn safe_mint(to: Address) -> Call {
+    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
+    data.extend_from_slice(to.into_word().as_slice());
+    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
+}

@@ -1,0 +1,100 @@
+//! `use_session`: act with the session alone. No wallet is asked, and none need be connected.
+
+use alloy::primitives::Address;
+use leptos::prelude::*;
+
+use crate::{
+    components::{
+        error_notice::ErrorNotice,
+        nft_balance::NftBalance,
+        operation_status::OperationStatus,
+        session_picker::{SessionPicker, preferred_session},
+    },
+    error::AppError,
+    hooks::{
+        BuildUserOpOptions, MutationOptions, OperationKind, UseSessionVariables, UserOpWaitOptions,
+        use_resumed_operation, use_session, use_session_list, use_smart_account, use_user_op_wait,
+    },
+    protocol::{addresses::DEMO_NFT, smart_account::Call},
+};
+
+/// Mints a demo NFT with a session key.
+#[component]
+pub fn Session() -> impl IntoView {
+    let account = use_smart_account();
+    let sessions = use_session_list();
+    let mint = use_session(MutationOptions::default());
+    // Goes on after a reload, too.
+    let operation = use_resumed_operation(OperationKind::UseSession, mint.data);
+    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+
+    // Follow the account and the newest session until the person chooses otherwise.
+    let recipient = RwSignal::new(None::<String>);
+    let picked = RwSignal::new(None::<String>);
+    let refused = RwSignal::new(None::<AppError>);
+    let own_address =
+        move || account.smart_account_address.get().map(|address| address.to_string()).unwrap_or_default();
+    let session_id =
+        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves))));
+
+    let use_it = move |_| {
+        refused.set(None);
+        let typed = recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
+        match typed.trim().parse::<Address>() {
+            Ok(to) => mint.mutate.run(UseSessionVariables {
+                calls: vec![safe_mint(to)],
+                corresponding_index: None,
+                session_id: session_id.get_untracked(),
+                smart_account_address: account.smart_account_address.get_untracked(),
+                options: BuildUserOpOptions::default(),
+            }),
+            Err(_) => refused.set(Some(AppError::invalid("recipient", "an address: 0x and 40 hex digits", typed))),
+        }
+    };
+
+    view! {
+        <div class="panel">
+            <NftBalance contract=DEMO_NFT owner=account.smart_account_address refresh=receipt.is_success />
+            <div class="fields">
+                <SessionPicker leaves=sessions.sessions session_id=session_id picked />
+                <div class="field wide">
+                    <label for="mint-recipient">"Mint to"</label>
+                    <input
+                        id="mint-recipient"
+                        class="mono"
+                        data-testid="mint-recipient"
+                        spellcheck="false"
+                        autocomplete="off"
+                        prop:value=move || recipient.get().unwrap_or_else(own_address)
+                        on:input:target=move |event| recipient.set(Some(event.target().value()))
+                    />
+                    <span class="hint">"The session allows your own account only. Try another one to see it refused."</span>
+                </div>
+            </div>
+            <div class="actions">
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="use-session"
+                    disabled=move || session_id.get().is_none() || mint.is_pending.get()
+                    on:click=use_it
+                >
+                    {move || if mint.is_pending.get() { "Minting" } else { "Mint with the session" }}
+                </button>
+                <Show when=move || session_id.get().is_none()>
+                    <span class="reason">"Grant a session first."</span>
+                </Show>
+            </div>
+            <ErrorNotice error=refused />
+            <OperationStatus mutation=mint wait=receipt hash_testid="use-session-hash" by_session=true />
+        </div>
+    }
+    .into_any()
+}
+
+/// `safeMint(address)` on the demo NFT.
+fn safe_mint(to: Address) -> Call {
+    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
+    data.extend_from_slice(to.into_word().as_slice());
+    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
+}

@@ -1,0 +1,135 @@
+//! The flow at work: connect, grant, sessions, use.
+
+#![allow(unsafe_code)] // inside the expansion of `lazy`: the import of the chunk's entry point
+
+use leptos::prelude::*;
+
+use crate::{
+    components::{
+        icon::{Glyph, Icon},
+        session_list::SessionList,
+    },
+    demos::{
+        create_session::CreateSession, send_sponsored_transaction::SendSponsoredTransaction,
+        send_transaction::SendTransaction, session::Session, user_op_wait::UserOpWait,
+    },
+    hooks::{use_session_list, use_smart_account, use_wallets},
+    protocol::session::SessionStatus,
+};
+
+/// Loads the code of the flow and makes its view, below `owner` so that it finds the provider.
+#[cfg_attr(feature = "lazy", leptos::prelude::lazy)]
+pub async fn load(owner: Owner) -> AnyView {
+    owner.with(|| view! { <Flow /> }.into_any())
+}
+
+/// One numbered step.
+#[component]
+fn Step(
+    /// Its number.
+    number: &'static str,
+    /// Its heading.
+    title: &'static str,
+    /// `todo`, `now` or `done`.
+    #[prop(into)]
+    state: Signal<&'static str>,
+    /// One sentence under the heading.
+    text: &'static str,
+    /// The work.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <li class="step" data-state=state>
+            <span class="step-number" aria-hidden="true">
+                {move || if state.get() == "done" { view! { <Icon glyph=Glyph::Check /> }.into_any() } else { number.into_any() }}
+            </span>
+            <section aria-label=title>
+                <div class="step-head">
+                    <h2>{title}</h2>
+                </div>
+                <p class="step-text">{text}</p>
+                {children()}
+            </section>
+        </li>
+    }
+    .into_any()
+}
+
+/// The four steps, and the owner's own transactions below.
+#[component]
+fn Flow() -> impl IntoView {
+    let account = use_smart_account();
+    let wallets = use_wallets();
+    let sessions = use_session_list();
+    let owner_known = Memo::new(move |_| account.owner_address.get().is_some());
+    let granted = Memo::new(move |_| {
+        sessions.sessions.with(|leaves| leaves.iter().any(|leaf| leaf.status == SessionStatus::Active))
+    });
+    let connect_state = Signal::derive(move || if owner_known.get() { "done" } else { "now" });
+    let grant_state = Signal::derive(move || match (owner_known.get(), granted.get()) {
+        (_, true) => "done",
+        (true, false) => "now",
+        (false, false) => "todo",
+    });
+    let list_state = Signal::derive(move || if granted.get() { "done" } else { "todo" });
+    let use_state = Signal::derive(move || if granted.get() { "now" } else { "todo" });
+    let wallet_name = move || {
+        wallets.connected.get().map_or_else(
+            || {
+                "No wallet is connected. Sessions granted before still work; to grant another one, connect the owner's wallet at the top."
+                    .to_owned()
+            },
+            |wallet| [&wallet.name, " is connected and owns this account."].concat(),
+        )
+    };
+    let deployed = move || match account.is_deployed.get() {
+        Some(false) => Some("The account is not on the chain yet. Your first operation creates it."),
+        _ => None,
+    };
+    view! {
+        <ol class="flow" aria-label="From connecting to using a session">
+            <Step number="1" title="Connect" state=connect_state text="">
+                <p class="step-text">{wallet_name} " " {deployed}</p>
+            </Step>
+            <Step
+                number="2"
+                title="Grant a session"
+                state=grant_state
+                text="Allow this page to mint a demo NFT to your own account. You see every limit before you sign."
+            >
+                <CreateSession />
+            </Step>
+            <Step
+                number="3"
+                title="Your sessions"
+                state=list_state
+                text="What you granted, for which call, and how long it still lasts."
+            >
+                <div class="panel">
+                    <SessionList sessions />
+                </div>
+            </Step>
+            <Step
+                number="4"
+                title="Use it"
+                state=use_state
+                text="Mint with the session alone. Your wallet is not asked, and need not even be connected."
+            >
+                <Session />
+            </Step>
+        </ol>
+        <section class="secondary" aria-labelledby="own-transactions">
+            <h2 id="own-transactions">"Without a session"</h2>
+            <p>"For comparison: the same call as your own transaction, signed by your wallet each time."</p>
+            <div class="pair">
+                <SendSponsoredTransaction />
+                <SendTransaction />
+            </div>
+            <details>
+                <summary>"Follow an operation by its hash"</summary>
+                <UserOpWait />
+            </details>
+        </section>
+    }
+    .into_any()
+}
