@@ -7,6 +7,7 @@ use alloy::{
 use futures::future::try_join;
 
 use super::{
+    clock::unix_seconds,
     create_session::default_paymaster,
     options::{BuildUserOpOptions, Options, merge_options},
     ports::{Relay, SessionStore},
@@ -122,12 +123,15 @@ pub async fn prepare_send_with_session(
 /// Signs with the session key and sends.
 ///
 /// # Errors
-/// Those of the bundler; the store is not touched.
+/// `SessionExpired` when its window ended since it was prepared; those of the bundler. The store is not touched.
 pub async fn complete_send_with_session(
     relay: &dyn Relay,
     prepared: &PreparedSessionUse,
 ) -> Result<UserOpResponse, AppError> {
     let PreparedSessionUse { operation, leaf, proof, key } = prepared;
+    if leaf.status_at(unix_seconds()) == SessionStatus::Expired {
+        return Err(AppError::SessionExpired { session_id: leaf.session_id.clone(), valid_until: leaf.valid_until });
+    }
     let signature = key.sign_message_sync(operation.user_op_hash.as_slice());
     let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
     let mut user_operation = operation.user_operation.clone();
