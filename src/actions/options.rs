@@ -233,8 +233,10 @@ fn both<T>(earlier: Option<T>, later: Option<T>, merge: impl FnOnce(T, T) -> T) 
     }
 }
 
-fn merge_json(earlier: Value, later: Value) -> Value {
+/// Objects key by key; anything else is replaced. A later `null` changes nothing.
+pub(super) fn merge_json(earlier: Value, later: Value) -> Value {
     match (earlier, later) {
+        (earlier, Value::Null) => earlier,
         (Value::Object(mut target), Value::Object(source)) => {
             for (key, value) in source {
                 let merged = match target.remove(&key) {

@@ -2,18 +2,19 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use futures::future::try_join3;
+use serde_json::{Value, json};
 
 use super::{
     clock::unix_seconds,
     gas::{offset_fees, offset_limits, set_limits},
-    options::{BuildUserOpOptions, GasOffset, PaymasterServiceData},
+    options::{BuildUserOpOptions, GasOffset, PaymasterServiceData, merge_json},
     ports::Relay,
 };
 use crate::{
     error::AppError,
     protocol::{
         paymaster::VerifyingPaymasterData,
-        rpc::{AccountState, ChainInfo, GasFees, PaymasterMode, SponsorContext},
+        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SponsorContext},
         user_operation::UserOperation,
     },
 };
@@ -116,9 +117,12 @@ impl PreparedUserOperation {
 /// | Options | Requests |
 /// |---|---|
 /// | sponsored | sponsor (the paymaster reckons the limits) |
-/// | sponsored, `calculate_gas_limits: false` | estimate, sponsor |
-/// | sponsored with `gas_offset` | estimate, offsets, sponsor: the paymaster signs the raised limits (S4) |
+/// | sponsored, `calculate_gas_limits: false` | estimate, offsets, sponsor |
+/// | sponsored with `gas_offset` | sponsor for the limits, offsets, sponsor: the raised limits are signed (S4) |
 /// | no paymaster | estimate, offsets |
+///
+/// The seed takes the limits for an offset from the bundler; that fails for an account without funds, and
+/// leaves out what the paymaster's own check costs.
 ///
 /// # Errors
 /// `SponsorshipRefused` when a sponsor is asked for and there is none, or it does not pay (an
@@ -146,26 +150,31 @@ pub async fn prepare_user_operation(
         signature: draft.dummy_signature,
         ..Default::default()
     };
-    let sponsor = sponsor_context(&snapshot.chain, options)?;
-    let paymaster_reckons = sponsor.as_ref().is_some_and(|context| context.calculate_gas_limits && offset.is_none());
-    if !paymaster_reckons {
-        user_operation.paymaster_and_data = options.dummy_pnd_override.clone().unwrap_or_default();
-        let estimate = relay.estimate(&user_operation, options.state_override_set.clone()).await?;
-        let limits = match &offset {
-            Some(offset) => offset_limits(&estimate, offset)?,
-            None => estimate,
-        };
-        set_limits(&mut user_operation, &limits);
-        user_operation.paymaster_and_data = Bytes::new();
-    }
-    if let Some(context) = sponsor {
-        let context = SponsorContext { calculate_gas_limits: paymaster_reckons, ..context };
-        let sponsorship = relay.sponsor(&user_operation, &context).await?;
-        if sponsorship.paymaster_and_data.len() < 20 {
-            return Err(AppError::SponsorshipRefused { reason: "the paymaster gave no signature".into() });
+    let limits = |gas| match &offset {
+        Some(offset) => offset_limits(&gas, offset),
+        None => Ok(gas),
+    };
+    match sponsor_context(&snapshot.chain, options)? {
+        None => {
+            let gas = estimate(relay, &user_operation, options, options.state_override_set.clone()).await?;
+            set_limits(&mut user_operation, &limits(gas)?);
         }
-        set_limits(&mut user_operation, &sponsorship.gas);
-        user_operation.paymaster_and_data = sponsorship.paymaster_and_data;
+        Some(context) if context.calculate_gas_limits && offset.is_none() => {
+            sponsor(relay, &mut user_operation, &context).await?;
+        }
+        Some(context) => {
+            let gas = if context.calculate_gas_limits {
+                relay.sponsor(&user_operation, &context).await?.gas
+            } else {
+                // The account need not be able to pay what a paymaster will pay.
+                let caller = options.state_override_set.clone().unwrap_or(Value::Null);
+                let state = merge_json(rich(user_operation.sender), caller);
+                estimate(relay, &user_operation, options, Some(state)).await?
+            };
+            set_limits(&mut user_operation, &limits(gas)?);
+            let context = SponsorContext { calculate_gas_limits: false, ..context };
+            sponsor(relay, &mut user_operation, &context).await?;
+        }
     }
     let user_op_hash = user_operation.hash(snapshot.chain.entry_point, snapshot.chain.chain_id);
     Ok(PreparedUserOperation {
@@ -174,6 +183,38 @@ pub async fn prepare_user_operation(
         chain: snapshot.chain.clone(),
         prepared_at: snapshot.read_at,
     })
+}
+
+/// Gas limits from the bundler, with the caller's stand-in for `paymasterAndData` if there is one.
+async fn estimate(
+    relay: &dyn Relay,
+    user_operation: &UserOperation,
+    options: &BuildUserOpOptions,
+    state_override: Option<Value>,
+) -> Result<GasEstimate, AppError> {
+    let paymaster_and_data = options.dummy_pnd_override.clone().unwrap_or_default();
+    let user_operation = UserOperation { paymaster_and_data, ..user_operation.clone() };
+    relay.estimate(&user_operation, state_override).await
+}
+
+/// Takes over what the paymaster signed: its data and the limits that the signature covers.
+async fn sponsor(
+    relay: &dyn Relay,
+    user_operation: &mut UserOperation,
+    context: &SponsorContext,
+) -> Result<(), AppError> {
+    let sponsorship = relay.sponsor(user_operation, context).await?;
+    if sponsorship.paymaster_and_data.len() < 20 {
+        return Err(AppError::SponsorshipRefused { reason: "the paymaster gave no signature".into() });
+    }
+    set_limits(user_operation, &sponsorship.gas);
+    user_operation.paymaster_and_data = sponsorship.paymaster_and_data;
+    Ok(())
+}
+
+/// State override that gives the account 2^96 wei, for an estimate only.
+fn rich(account: Address) -> Value {
+    json!({ account.to_string(): { "balance": U256::from(1) << 96 } })
 }
 
 /// Who pays, or `None` for the account itself.

@@ -121,3 +121,42 @@ impl FromIterator<B256> for MerkleFrontier {
         frontier
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(count: u8) -> Vec<B256> {
+        (0..count).map(|n| keccak256([n])).collect()
+    }
+
+    /// SPEC 3.7: a last node without partner moves up unchanged.
+    #[test]
+    fn an_odd_node_moves_up_unchanged() {
+        let [a, b, c] = [0u8, 1, 2].map(|n| keccak256([n]));
+        let tree = MerkleTree::new(vec![a, b, c]);
+        assert_eq!(tree.root(), Some(parent(parent(a, b), c)));
+        assert_eq!(tree.proof(2), Some(vec![parent(a, b)]));
+        assert_eq!(tree.proof(0), Some(vec![b, c]));
+        assert_eq!(tree.proof(3), None);
+    }
+
+    #[test]
+    fn one_leaf_is_its_own_root_and_none_has_no_root() {
+        let leaf = keccak256([7]);
+        assert_eq!(MerkleTree::new(vec![leaf]).root(), Some(leaf));
+        assert!(verify(leaf, leaf, &[]));
+        assert_eq!(MerkleTree::new(vec![]).root(), None);
+        assert_eq!(MerkleFrontier::default().root(), None);
+        assert!(MerkleTree::default().is_empty());
+    }
+
+    #[test]
+    fn the_frontier_agrees_with_the_tree() {
+        let mut frontier = MerkleFrontier::default();
+        for count in 1..=66 {
+            frontier.push(keccak256([count - 1]));
+            assert_eq!(frontier.root(), MerkleTree::new(leaves(count)).root(), "{count}");
+        }
+    }
+}

@@ -198,3 +198,27 @@ pub fn request_user_operation(user_operation: &UserOperation, with_limits: bool)
     }
     request
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn limits_are_decimal_text_for_paymasters_or_left_out() {
+        let op =
+            UserOperation { call_gas_limit: U256::from(77_217), nonce: U256::from(31), ..UserOperation::default() };
+        let request = request_user_operation(&op, true);
+        assert_eq!((request["callGasLimit"].as_str(), request["nonce"].as_str()), (Some("77217"), Some("0x1f")));
+        assert!(request_user_operation(&op, false).get("callGasLimit").is_none());
+    }
+
+    #[test]
+    fn data_of_another_length_is_refused_by_name() {
+        for length in [0, 19, 20, 277, 279] {
+            let error = TokenPaymasterData::decode(&vec![0; length]).unwrap_err().to_string();
+            assert!(error.starts_with("paymasterAndData"), "{error}");
+            assert!(VerifyingPaymasterData::decode(&vec![0; length]).is_err() || length > 180);
+        }
+    }
+}

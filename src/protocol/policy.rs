@@ -227,3 +227,88 @@ impl SessionEpoch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::protocol::addresses::DEMO_NFT;
+
+    const ACCOUNT: Address = Address::repeat_byte(0xaa);
+    const NOW: u64 = 1_000;
+
+    fn policy() -> Policy {
+        Policy {
+            session_key_address: None,
+            contract_address: DEMO_NFT,
+            function_selector: FunctionSelector::Signature("safeMint(address)".into()),
+            rules: vec![Rule { offset: 0, condition: Condition::Equal, reference_value: ACCOUNT.into() }],
+            interval: SessionEpoch::INDEFINITELY,
+            value_limit: U256::ZERO,
+        }
+    }
+
+    fn error(change: impl FnOnce(&mut Policy)) -> String {
+        let mut policy = policy();
+        change(&mut policy);
+        policy.check(ACCOUNT, NOW).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_session_must_not_reach_what_obeys_the_account() {
+        assert_eq!(policy().check(ACCOUNT, NOW), Ok(()));
+        let forbidden = [ACCOUNT, SESSION_KEY_MANAGER, ECDSA_MODULE, MULTICHAIN_MODULE, ENTRY_POINT, Address::ZERO];
+        for destination in forbidden {
+            let error = error(|policy| policy.contract_address = destination);
+            assert!(error.contains("contractAddress"), "{destination}: {error}");
+        }
+    }
+
+    #[test]
+    fn windows_that_are_over_empty_or_too_far_are_refused() {
+        let window = |valid_until, valid_after| SessionEpoch { valid_until, valid_after };
+        for (epoch, field) in [
+            (window(NOW, 0), "interval.validUntil"),
+            (window(NOW + 1, NOW + 2), "interval.validAfter"),
+            (window(1 << 48, 0), "interval.validUntil"),
+            (window(0, 1 << 48), "interval.validAfter"),
+        ] {
+            let error = error(|policy| policy.interval = epoch);
+            assert!(error.contains(field), "{error}");
+        }
+        let fine = Policy { interval: window(NOW + 1, NOW + 1), ..policy() };
+        assert_eq!(fine.check(ACCOUNT, NOW), Ok(()));
+    }
+
+    #[test]
+    fn what_does_not_fit_names_its_field() {
+        let offset = error(|policy| policy.rules[0].offset = 65_536);
+        assert!(offset.starts_with("rules[0].offset"), "{offset}");
+        let value = error(|policy| policy.value_limit = U256::from(1) << 128);
+        assert!(value.starts_with("valueLimit"), "{value}");
+        let long = error(|policy| policy.rules[0].reference_value = ReferenceValue::BytesN(vec![0; 33].into()));
+        assert!(long.starts_with("rules[0].referenceValue"), "{long}");
+        let selector = error(|policy| policy.function_selector = FunctionSelector::Signature("mint".into()));
+        assert!(selector.starts_with("functionSelector"), "{selector}");
+        let key = error(|policy| policy.session_key_address = Some(Address::ZERO));
+        assert!(key.contains("sessionKeyAddress"), "{key}");
+    }
+
+    #[test]
+    fn conditions_compare_unsigned() {
+        let word = |n: u64| B256::from(U256::from(n));
+        let minus_one = B256::repeat_byte(0xff);
+        assert!(Condition::GreaterThan.holds(minus_one, word(1)), "a negative number is a large one");
+        for (code, truth) in [[false, true, false], [true, true, false], [true, false, false]]
+            .into_iter()
+            .chain([[false, true, true], [false, false, true], [true, false, true]])
+            .zip([0, 1, 2, 3, 4, 5])
+            .map(|(truth, code)| (code, truth))
+        {
+            let condition = Condition::from_code(code).unwrap();
+            assert_eq!([1, 2, 3].map(|n| condition.holds(word(n), word(2))), truth, "{condition:?}");
+            assert_eq!(condition.code(), code);
+        }
+        assert_eq!(Condition::from_code(6), None);
+    }
+}

@@ -84,3 +84,46 @@ fn account_error(error: &ISmartAccountErrors) -> String {
         ISmartAccountErrors::AlreadyInitialized(_) => "AlreadyInitialized()".into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::protocol::abi::{IEntryPoint, ISmartAccount};
+    use alloy::primitives::{Address, U256};
+
+    /// SPEC 4.7: the module's text explains more than the entry point's.
+    #[test]
+    fn module_texts_are_found_before_entry_point_codes() {
+        assert_eq!(explain("AA23 reverted: SessionNotApproved").map(|e| e.name), Some("SessionNotApprovedError"));
+        assert_eq!(explain("AA23 reverted (or OOG)").map(|e| e.name), Some("SmartAccountValidationRevertedError"));
+        assert_eq!(explain("aa22 EXPIRED or not due").map(|e| e.name), Some("ExpiredOrNotDueError"));
+        assert_eq!(explain("all is well"), None);
+    }
+
+    #[test]
+    fn every_entry_is_reachable_and_says_something() {
+        for (index, entry) in EXPLANATIONS.iter().enumerate() {
+            assert_eq!(explain(entry.matches), Some(entry), "{index}: an earlier entry hides {}", entry.matches);
+            assert!(!entry.meaning.is_empty() && !entry.causes.is_empty() && !entry.solutions.is_empty());
+        }
+        let texts: HashSet<_> = EXPLANATIONS.iter().map(|entry| entry.matches).collect();
+        assert_eq!(texts.len(), EXPLANATIONS.len());
+    }
+
+    #[test]
+    fn revert_data_reads_as_words() {
+        let text = Revert { reason: "ABISV Arg Rule Violated".into() }.abi_encode();
+        assert_eq!(decode_revert(&text), "ABISV Arg Rule Violated");
+        let module = ISmartAccount::WrongValidationModule { module: Address::ZERO }.abi_encode();
+        assert!(decode_revert(&module).starts_with("WrongValidationModule(0x0000"));
+        let failed = IEntryPoint::FailedOp { opIndex: U256::ZERO, reason: "AA24 signature error".into() }.abi_encode();
+        assert_eq!(decode_revert(&failed), "AA24 signature error");
+        let overflow = Panic { code: U256::from(0x11) }.abi_encode();
+        assert!(decode_revert(&overflow).contains("overflow"), "{}", decode_revert(&overflow));
+        assert_eq!(decode_revert(&[]), "reverted without a reason");
+        assert_eq!(decode_revert(&[1, 2, 3, 4]), "unknown error 0x01020304");
+    }
+}

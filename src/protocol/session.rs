@@ -270,3 +270,61 @@ impl SessionBook {
         self.merkle_root = if root.is_zero() { String::new() } else { root.to_string() };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn leaf(id: &str, status: SessionStatus) -> SessionLeaf {
+        let session_key_data = id.as_bytes().to_vec().into();
+        SessionLeaf { session_id: id.into(), status, session_key_data, ..SessionLeaf::default() }
+    }
+
+    #[test]
+    fn pending_and_revoked_leaves_never_enter_a_root() {
+        let book = SessionBook {
+            leaf_nodes: vec![
+                leaf("live", SessionStatus::Active),
+                leaf("waiting", SessionStatus::Pending),
+                leaf("gone", SessionStatus::Revoked),
+                leaf("over", SessionStatus::Expired),
+            ],
+            ..SessionBook::default()
+        };
+        let ids: Vec<_> = book.tree_leaves().iter().map(|leaf| leaf.session_id.as_str()).collect();
+        assert_eq!(ids, ["live", "over"]);
+        assert_eq!(Some(book.root()), book.tree().root());
+        let new = leaf("new", SessionStatus::Pending);
+        let expected = MerkleTree::new([&book.leaf_nodes[0], &book.leaf_nodes[3], &new].map(SessionLeaf::hash).into());
+        assert_eq!(Some(book.root_with(&[new])), expected.root());
+        assert!(book.proof("waiting").is_err());
+    }
+
+    /// SPEC 3.8: both bounds are inside the window.
+    #[test]
+    fn the_clock_decides_between_inactive_active_and_expired() {
+        let session = SessionLeaf { valid_after: 10, valid_until: 20, ..leaf("a", SessionStatus::Active) };
+        let at = |now| session.status_at(now);
+        assert_eq!(
+            [at(9), at(10), at(20), at(21)],
+            [SessionStatus::Inactive, SessionStatus::Active, SessionStatus::Active, SessionStatus::Expired]
+        );
+        assert_eq!(leaf("b", SessionStatus::Active).status_at(u64::MAX), SessionStatus::Active, "no end");
+        assert_eq!(leaf("c", SessionStatus::Pending).status_at(5), SessionStatus::Pending);
+        assert_eq!(leaf("d", SessionStatus::Revoked).status_at(5), SessionStatus::Revoked);
+    }
+
+    #[test]
+    fn times_beyond_uint48_cannot_become_a_leaf() {
+        let data = Erc20SessionData {
+            session_key_address: Address::repeat_byte(1),
+            token: Address::repeat_byte(2),
+            recipient: Address::repeat_byte(3),
+            max_amount: alloy::primitives::U256::from(1),
+        };
+        let late = SessionEpoch { valid_until: 1 << 48, valid_after: 0 };
+        let error = SessionLeaf::erc20(&data, late, "a").unwrap_err().to_string();
+        assert!(error.starts_with("interval.validUntil"), "{error}");
+    }
+}

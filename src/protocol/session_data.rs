@@ -139,3 +139,28 @@ impl Erc20SessionData {
             .map_err(|error| ProtocolError::invalid("sessionKeyData", "four words (ERC-20 session)", error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    /// SPEC 3.3: bytes after the last counted rule are ignored; fewer than counted revert.
+    #[test]
+    fn the_count_decides_how_much_is_read() {
+        let data = AbiSessionData {
+            session_key_address: Address::repeat_byte(1),
+            contract_address: Address::repeat_byte(2),
+            selector: [3; 4],
+            value_limit: 4,
+            rules: vec![(32, 1, B256::repeat_byte(5))],
+        };
+        let encoded = data.encode().unwrap();
+        assert_eq!(encoded.len(), ABI_HEADER + ABI_RULE);
+        assert_eq!(AbiSessionData::decode(&[&encoded[..], &[9; 35]].concat()).unwrap(), data);
+        assert!(AbiSessionData::decode(&encoded[..ABI_HEADER + 34]).is_err());
+        assert!(AbiSessionData::decode(&encoded[..61]).is_err());
+        let many = AbiSessionData { rules: vec![(0, 0, B256::ZERO); 65_536], ..data };
+        assert!(many.encode().unwrap_err().to_string().starts_with("rules"));
+    }
+}

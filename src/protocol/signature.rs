@@ -102,3 +102,29 @@ pub fn counterfactual(factory: Address, factory_call_data: Bytes, wrapped: Bytes
     let signature = CounterfactualSignature { factory, factoryCallData: factory_call_data, signature: wrapped };
     [signature.abi_encode_params().as_slice(), &ERC_6492_MAGIC].concat().into()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::protocol::addresses::ECDSA_MODULE;
+
+    /// SPEC 2.6: modules of version 1.1.0 read at fixed positions.
+    #[test]
+    fn the_wrapper_is_canonical() {
+        let wrapped = wrap(ECDSA_MODULE, &DUMMY_ECDSA);
+        assert_eq!(wrapped[31], 0x40);
+        assert_eq!(wrapped[44..64], ECDSA_MODULE[..]);
+        assert_eq!(wrapped[95], 65);
+        assert_eq!(wrapped[96..161], DUMMY_ECDSA);
+        assert_eq!(unwrap(&wrapped).unwrap(), (ECDSA_MODULE, DUMMY_ECDSA.to_vec().into()));
+        assert!(unwrap(&wrapped[..100]).unwrap_err().to_string().starts_with("signature"));
+    }
+
+    /// SPEC 3.5: 192 + (32 + pad32(n)) + (32 + 32·p) + (32 + 96); n = 97, p = 2: 576.
+    #[test]
+    fn a_session_signature_has_the_size_that_the_layout_says() {
+        let leaf = SessionLeaf { session_key_data: vec![1; 97].into(), ..SessionLeaf::default() };
+        assert_eq!(session_key_manager(&leaf, &[B256::ZERO; 2], &DUMMY_SESSION).len(), 576);
+    }
+}

@@ -226,3 +226,68 @@ fn judge_erc20(data: &[u8], call: &Call) -> Result<(), Violation> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::protocol::{
+        addresses::DEMO_NFT,
+        policy::{FunctionSelector, Policy, Rule, SessionEpoch},
+        smart_account::encode_calls,
+    };
+
+    const ACCOUNT: Address = Address::repeat_byte(0xaa);
+
+    fn mint_session() -> SessionLeaf {
+        let policy = Policy {
+            session_key_address: None,
+            contract_address: DEMO_NFT,
+            function_selector: FunctionSelector::Signature("safeMint(address)".into()),
+            rules: vec![Rule { offset: 0, condition: Condition::Equal, reference_value: ACCOUNT.into() }],
+            interval: SessionEpoch { valid_until: 20, valid_after: 10 },
+            value_limit: U256::ZERO,
+        };
+        SessionLeaf::from_policy(&policy, Address::repeat_byte(1), "id").unwrap()
+    }
+
+    fn mint_to(to: Address) -> Call {
+        let data = [&[0x40, 0xd0, 0x97, 0xc3][..], to.into_word().as_slice()].concat();
+        Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() }
+    }
+
+    #[test]
+    fn what_was_granted_passes_with_its_window() {
+        let call_data = encode_calls(&[mint_to(ACCOUNT)], false).unwrap();
+        let window = simulate_single(&mint_session(), &call_data).unwrap();
+        assert_eq!(window, Window { valid_until: 20, valid_after: 10 });
+        assert_eq!([9, 10, 20, 21].map(|now| window.contains(now)), [false, true, true, false]);
+    }
+
+    #[test]
+    fn what_was_not_granted_names_rule_and_values() {
+        let stranger = Address::repeat_byte(0xbb);
+        let call_data = encode_calls(&[mint_to(stranger)], false).unwrap();
+        let violation = simulate_single(&mint_session(), &call_data).unwrap_err();
+        assert_eq!(violation.rule, "rule 0");
+        assert_eq!(violation.revert_text, "ABISV Arg Rule Violated");
+        assert!(violation.reason.contains(&ACCOUNT.to_string()) && violation.reason.contains(&stranger.to_string()));
+    }
+
+    #[test]
+    fn a_batch_says_which_call_is_at_fault() {
+        let session = mint_session();
+        let call_data = encode_calls(&[mint_to(ACCOUNT), mint_to(DEMO_NFT)], false).unwrap();
+        let violation = simulate_batch(&[&session, &session], &call_data).unwrap_err();
+        assert_eq!(violation.rule, "call 1: rule 0");
+        let lengths = simulate_batch(&[&session], &call_data).unwrap_err();
+        assert_eq!(lengths.revert_text, "Lengths mismatch");
+        assert_eq!(simulate_single(&session, &call_data).unwrap_err().revert_text, "ABISV Not Execute Selector");
+    }
+
+    #[test]
+    fn a_plain_native_transfer_can_never_pass() {
+        let transfer = Call { to: DEMO_NFT, value: U256::ZERO, data: Default::default() };
+        assert_eq!(judge_call(&mint_session(), &transfer).unwrap_err().rule, "selector");
+    }
+}

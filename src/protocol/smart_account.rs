@@ -191,3 +191,37 @@ impl Call {
         Self { to: account, value: U256::ZERO, data: data.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::address;
+
+    use super::*;
+
+    /// A pair quoted in the seed SDK's tests (vectors/05).
+    #[test]
+    fn the_counterfactual_address_is_the_factorys() {
+        let owner = address!("FA66E705cf2582cF56528386Bb9dFCA119767262");
+        let account = address!("e6dBb5C8696d2E0f90B875cbb6ef26E3bBa575AC");
+        assert_eq!(counterfactual_address(owner, U256::ZERO), account);
+        assert_eq!(init_code(owner, U256::ZERO).len(), 216);
+    }
+
+    #[test]
+    fn calls_are_read_with_value_and_data_left_out() {
+        let call: Call = serde_json::from_str(r#"{"to":"0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e"}"#).unwrap();
+        assert_eq!((call.value, call.data.len()), (U256::ZERO, 0));
+        for value in ["\"0x10\"", "\"16\"", "16"] {
+            let text = format!(r#"{{"to":"0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e","value":{value}}}"#);
+            assert_eq!(serde_json::from_str::<Call>(&text).unwrap().value, U256::from(16));
+        }
+    }
+
+    #[test]
+    fn unreadable_call_data_names_the_field() {
+        for bad in [&[][..], &[0, 0, 0x18, 0x9a], &[1, 2, 3, 4]] {
+            assert!(decode_calls(bad).unwrap_err().to_string().starts_with("callData"));
+        }
+    }
+}

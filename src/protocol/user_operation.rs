@@ -93,3 +93,47 @@ pub fn nonce_with_key(key: U256, sequence: u64) -> U256 {
 pub fn split_nonce(nonce: U256) -> (U256, u64) {
     (nonce >> 64, nonce.as_limbs()[0])
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::{address, b256};
+
+    use super::*;
+    use crate::protocol::addresses::ENTRY_POINT;
+
+    /// vectors/04, case "all zero", computed by the EntryPoint contract.
+    #[test]
+    fn the_hash_is_the_entry_points() {
+        let sender = address!("0788816536DEFa6A14779711c0B08b7f0edFe68b");
+        let op = UserOperation { sender, ..UserOperation::default() };
+        let expected = b256!("26b2e7c6fbeedbcff7aa562c8e0c9b0362f802f2654a5ec84f8d6a919a78b853");
+        assert_eq!(op.hash(ENTRY_POINT, 80002), expected);
+    }
+
+    #[test]
+    fn a_paymaster_triples_validation_gas_and_nothing_overflows() {
+        let gas = |number: u64| U256::from(number);
+        let mut op = UserOperation {
+            call_gas_limit: gas(1),
+            verification_gas_limit: gas(10),
+            pre_verification_gas: gas(100),
+            max_fee_per_gas: gas(2),
+            ..UserOperation::default()
+        };
+        assert_eq!(op.required_prefund(), gas(222));
+        op.paymaster_and_data = vec![1; 20].into();
+        assert_eq!(op.required_prefund(), gas(262));
+        assert_eq!(op.paymaster(), Some(Address::repeat_byte(1)));
+        op.max_fee_per_gas = U256::MAX;
+        assert_eq!(op.required_prefund(), U256::MAX);
+    }
+
+    #[test]
+    fn a_nonce_is_its_lane_and_its_sequence() {
+        let key = U256::from(1_723_000_000_000u64);
+        let nonce = nonce_with_key(key, 5);
+        assert_eq!(format!("{nonce:#x}"), "0x1912acd8e000000000000000005");
+        assert_eq!(split_nonce(nonce), (key, 5));
+    }
+}

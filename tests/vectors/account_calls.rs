@@ -100,7 +100,7 @@ fn the_plain_name_twins_are_read_too_and_odd_batches_are_refused() {
     let (to, value, data) = (Address::repeat_byte(1), U256::from(2), Bytes::from_static(&[3]));
     let call = Call { to, value, data: data.clone() };
     let single = ISmartAccount::executeCall { dest: to, value, func: data.clone() }.abi_encode();
-    assert_eq!(decode_calls(&single).unwrap(), [call.clone()]);
+    assert_eq!(decode_calls(&single).unwrap(), std::slice::from_ref(&call));
     let batch = ISmartAccount::executeBatchCall { dest: vec![to], value: vec![value], func: vec![data.clone()] };
     assert_eq!(decode_calls(&batch.abi_encode()).unwrap(), [call]);
     let odd = ISmartAccount::executeBatchCall { dest: vec![to, to], value: vec![value], func: vec![data] };

@@ -133,3 +133,78 @@ fn leading(wanted: B256, hashes: &[B256], include: impl Fn(usize) -> bool) -> Op
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::merkle::MerkleTree;
+    use SessionStatus::{Active, Expired, Inactive, Pending, Revoked};
+
+    fn book(leaves: &[(&str, SessionStatus, u8)]) -> SessionBook {
+        let leaf = |(id, status, operation): &(&str, SessionStatus, u8)| SessionLeaf {
+            session_id: (*id).into(),
+            status: *status,
+            session_key_data: id.as_bytes().to_vec().into(),
+            user_op_hash: (*operation != 0).then(|| B256::repeat_byte(*operation)),
+            ..SessionLeaf::default()
+        };
+        SessionBook { leaf_nodes: leaves.iter().map(leaf).collect(), ..SessionBook::default() }
+    }
+
+    fn root(book: &SessionBook, ids: &[&str]) -> B256 {
+        let leaves = book.leaf_nodes.iter().filter(|leaf| ids.contains(&leaf.session_id.as_str()));
+        MerkleTree::new(leaves.map(SessionLeaf::hash).collect()).root().unwrap_or_default()
+    }
+
+    fn settled(activated: &[&str], revoked: &[&str]) -> Reconciliation {
+        let ids = |list: &[&str]| list.iter().map(|id| (*id).to_owned()).collect();
+        Reconciliation::Settled { activated: ids(activated), revoked: ids(revoked) }
+    }
+
+    #[test]
+    fn a_book_in_step_is_left_alone() {
+        let mut book = book(&[("a", Active, 0), ("b", Pending, 1), ("c", Expired, 0)]);
+        let before = book.clone();
+        assert_eq!(book.reconcile(root(&before, &["a", "c"])), Reconciliation::InSync);
+        assert_eq!(book, before);
+    }
+
+    #[test]
+    fn the_grant_that_arrived_is_activated_with_all_its_leaves_and_the_other_stays_pending() {
+        let mut book = book(&[("a", Active, 0), ("b1", Pending, 1), ("b2", Pending, 1), ("c", Pending, 2)]);
+        let chain = root(&book, &["a", "b1", "b2"]);
+        assert_eq!(book.reconcile(chain), settled(&["b1", "b2"], &[]));
+        assert_eq!(book.leaf_nodes.last().map(|leaf| leaf.status), Some(Pending));
+        assert_eq!(book.root(), chain);
+        // a later grant in another tab that did not know the first
+        let mut other = self::book(&[("a", Active, 0), ("b1", Pending, 1), ("b2", Pending, 1), ("c", Pending, 2)]);
+        assert_eq!(other.reconcile(root(&other, &["a", "c"])), settled(&["c"], &[]));
+        assert_eq!(other.tree_leaves().len(), 2);
+    }
+
+    #[test]
+    fn a_zero_root_takes_everything_back_but_keeps_what_is_pending() {
+        let mut book = book(&[("a", Active, 0), ("b", Pending, 1)]);
+        assert_eq!(book.reconcile(B256::ZERO), settled(&[], &["a"]));
+        assert_eq!(book.root(), B256::ZERO);
+        assert_eq!(book.merkle_root, "");
+        assert_eq!(book.leaf_nodes.iter().map(|leaf| leaf.status).collect::<Vec<_>>(), [Revoked, Pending]);
+    }
+
+    #[test]
+    fn sessions_that_another_tab_revoked_or_never_revoked_are_found_out() {
+        let mut pruned = book(&[("a", Active, 0), ("b", Inactive, 0), ("c", Active, 0)]);
+        assert_eq!(pruned.reconcile(root(&pruned, &["a", "c"])), settled(&[], &["b"]));
+        let mut undone = book(&[("a", Revoked, 0), ("b", Active, 0)]);
+        assert_eq!(undone.reconcile(root(&undone, &["a", "b"])), settled(&["a"], &[]));
+    }
+
+    #[test]
+    fn a_foreign_root_changes_nothing() {
+        let mut book = book(&[("a", Active, 0), ("b", Pending, 1)]);
+        let before = book.clone();
+        let chain = B256::repeat_byte(9);
+        assert_eq!(book.reconcile(chain), Reconciliation::Unknown { local: before.root(), chain });
+        assert_eq!(book, before);
+    }
+}
