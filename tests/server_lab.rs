@@ -1,0 +1,257 @@
+//! The relay on the real lab: sponsored, self-paid, reverted and refused operations, and their streams.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+mod server_support;
+
+use std::time::{Duration, Instant};
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    signers::{SignerSync, local::PrivateKeySigner},
+    sol,
+    sol_types::SolCall,
+};
+use serde_json::{Value, json};
+use server_support::{Server, states};
+use use_aa::{
+    protocol::{
+        addresses::{DEMO_NFT, ECDSA_MODULE, ENTRY_POINT},
+        signature::{DUMMY_ECDSA, wrap},
+        smart_account::{Call, counterfactual_address, encode_calls, init_code},
+        user_operation::UserOperation,
+    },
+    server::{config::Config, state::ServerState},
+};
+
+sol! {
+    function safeMint(address to) external;
+    function balanceOf(address owner) external view returns (uint256);
+    function noSuchFunction() external;
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Our server in front of the shared lab.
+async fn server() -> Server {
+    let mut config = Config::from_args(&Default::default()).unwrap();
+    common::lab().await.fill(&mut config);
+    Server::start_with(ServerState::new(config).unwrap()).await
+}
+
+/// An account that nobody used before, and what it does.
+struct Person {
+    key: PrivateKeySigner,
+    account: Address,
+}
+
+impl Person {
+    fn new() -> Self {
+        let key = PrivateKeySigner::random();
+        let account = counterfactual_address(key.address(), U256::ZERO);
+        Self { key, account }
+    }
+
+    /// An operation with fees and a dummy signature, without limits; deploys the account when it must.
+    async fn prepare(&self, server: &Server, call: Call) -> UserOperation {
+        let (status, state) = server.call("account_state", &json!({"account": self.account, "nonce_key": "0x0"})).await;
+        assert_eq!(status, 200, "{state}");
+        let (_, fees) = server.call("gas_fees", &json!({})).await;
+        UserOperation {
+            sender: self.account,
+            nonce: serde_json::from_value(state["nonce"].clone()).unwrap(),
+            init_code: if state["deployed"] == true { Bytes::new() } else { init_code(self.key.address(), U256::ZERO) },
+            call_data: encode_calls(&[call], false).unwrap(),
+            max_fee_per_gas: serde_json::from_value(fees["maxFeePerGas"].clone()).unwrap(),
+            max_priority_fee_per_gas: serde_json::from_value(fees["maxPriorityFeePerGas"].clone()).unwrap(),
+            signature: wrap(ECDSA_MODULE, &DUMMY_ECDSA),
+            ..Default::default()
+        }
+    }
+
+    fn sign(&self, operation: &mut UserOperation) -> B256 {
+        let hash = operation.hash(ENTRY_POINT, 31337);
+        operation.signature = wrap(ECDSA_MODULE, &self.key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
+        hash
+    }
+
+    /// Prepared, sponsored and signed.
+    async fn sponsored(&self, server: &Server, call: Call) -> (UserOperation, B256) {
+        let mut operation = self.prepare(server, call).await;
+        let arguments = json!({"user_operation": operation, "context": server_support::sponsor_context()});
+        let (status, sponsorship) = server.call("sponsor_user_operation", &arguments).await;
+        assert_eq!(status, 200, "{sponsorship}");
+        put(&mut operation, &sponsorship);
+        let hash = self.sign(&mut operation);
+        (operation, hash)
+    }
+
+    fn mint(&self) -> Call {
+        Call { to: DEMO_NFT, value: U256::ZERO, data: safeMintCall { to: self.account }.abi_encode().into() }
+    }
+
+    async fn nfts(&self, server: &Server) -> Value {
+        let data = Bytes::from(balanceOfCall { owner: self.account }.abi_encode());
+        let params = json!([{"to": DEMO_NFT, "data": data}, "latest"]);
+        server.call("read_chain", &json!({"method": "eth_call", "params": params})).await.1
+    }
+}
+
+/// Limits, and paymaster data when there are any.
+fn put(operation: &mut UserOperation, answer: &Value) {
+    let gas = |name: &str| serde_json::from_value(answer[name].clone()).unwrap();
+    operation.call_gas_limit = gas("callGasLimit");
+    operation.verification_gas_limit = gas("verificationGasLimit");
+    operation.pre_verification_gas = gas("preVerificationGas");
+    if let Some(data) = answer.get("paymasterAndData") {
+        operation.paymaster_and_data = serde_json::from_value(data.clone()).unwrap();
+    }
+}
+
+async fn send(server: &Server, operation: &UserOperation) -> (u16, Value) {
+    server.call("send_user_operation", &json!({"user_operation": operation})).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sponsored_operation_deploys_and_mints_then_mints_again() {
+    let server = server().await;
+    let person = Person::new();
+    for (deployed, nfts) in [(false, 1), (true, 2)] {
+        let (_, before) = server.call("account_state", &json!({"account": person.account, "nonce_key": "0x0"})).await;
+        assert_eq!(before["deployed"], deployed);
+        assert_eq!(before["sessionKeyManagerEnabled"], false);
+        let begun = Instant::now();
+        let (operation, hash) = person.sponsored(&server, person.mint()).await;
+        println!("prepared and sponsored after {:?}", begun.elapsed());
+        let begun = Instant::now();
+        let (status, sent) = send(&server, &operation).await;
+        assert_eq!((status, &sent), (200, &json!(hash)), "{sent}");
+        let accepted = begun.elapsed();
+        let lines = server.follow(&sent, PATIENCE).await;
+        assert_eq!(states(&lines), ["submitted", "bundled", "included", "confirmed"]);
+        println!("accepted after {accepted:?}, told confirmed after {:?}", lines[3].0 - begun);
+        let receipt = &lines[3].1["receipt"];
+        assert_eq!((&receipt["success"], &receipt["sender"]), (&json!(true), &json!(person.account)));
+        let transaction = receipt["transactionHash"].clone();
+        let read = json!({"method": "eth_getTransactionReceipt", "params": [transaction]});
+        assert_eq!(server.call("read_chain", &read).await.1["status"], "0x1");
+        assert_eq!(person.nfts(&server).await, json!(format!("0x{nfts:064x}")));
+    }
+    let (_, after) = server.call("account_state", &json!({"account": person.account, "nonce_key": "0x0"})).await;
+    assert_eq!((&after["deployed"], &after["nonce"]), (&json!(true), &json!("0x2")));
+    assert_eq!(after["merkleRoot"], json!(B256::ZERO));
+    // Another lane of nonces begins at zero.
+    let (_, lane) = server.call("account_state", &json!({"account": person.account, "nonce_key": "0x7"})).await;
+    assert_eq!(lane["nonce"], json!(U256::from(7) << 64));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_reverts_is_told_as_reverted() {
+    let server = server().await;
+    let person = Person::new();
+    // Minting to nobody: the token's own words are in the reason.
+    let data = safeMintCall { to: Address::ZERO }.abi_encode().into();
+    let (mut operation, _) = {
+        let mut operation = person.prepare(&server, Call { to: DEMO_NFT, value: U256::ZERO, data }).await;
+        // An estimate would refuse; the limits are given instead.
+        operation.call_gas_limit = U256::from(300_000);
+        operation.verification_gas_limit = U256::from(1_000_000);
+        operation.pre_verification_gas = U256::from(100_000);
+        let context = json!({"mode": "SPONSORED", "calculateGasLimits": false});
+        let arguments = json!({"user_operation": operation, "context": context});
+        let (status, sponsorship) = server.call("sponsor_user_operation", &arguments).await;
+        assert_eq!(status, 200, "{sponsorship}");
+        assert_eq!(sponsorship["callGasLimit"], "0x493e0", "limits that are given are kept");
+        put(&mut operation, &sponsorship);
+        (operation, sponsorship)
+    };
+    person.sign(&mut operation);
+    let (status, sent) = send(&server, &operation).await;
+    assert_eq!(status, 200, "{sent}");
+    let lines = server.follow(&sent, PATIENCE).await;
+    let last = &lines.last().unwrap().1;
+    assert_eq!(last["status"], "reverted", "{last}");
+    println!("reason: {}", last["receipt"]["reason"]);
+    assert_eq!(last["receipt"]["success"], false);
+    assert!(last["receipt"]["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_may_pay_itself() {
+    let server = server().await;
+    let person = Person::new();
+    let rpc = common::lab().await.info().rpc_url.expose().to_string();
+    common::rpc(&rpc, "anvil_setBalance", json!([person.account, "0xde0b6b3a7640000"])).await;
+    let mut operation = person.prepare(&server, person.mint()).await;
+    let arguments = json!({"user_operation": operation, "state_override": null});
+    let (status, estimate) = server.call("estimate_user_operation_gas", &arguments).await;
+    assert_eq!(status, 200, "{estimate}");
+    put(&mut operation, &estimate);
+    person.sign(&mut operation);
+    let (status, sent) = send(&server, &operation).await;
+    assert_eq!(status, 200, "{sent}");
+    assert_eq!(states(&server.follow(&sent, PATIENCE).await).last().unwrap(), "confirmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_signature_is_refused_with_the_bundlers_words() {
+    let server = server().await;
+    let person = Person::new();
+    let (mut operation, _) = person.sponsored(&server, person.mint()).await;
+    Person::new().sign(&mut operation);
+    let (status, answer) = send(&server, &operation).await;
+    assert_eq!((status, &answer["error"], &answer["upstream"]), (502, &json!("UpstreamRejected"), &json!("bundler")));
+    // ERC-7769: invalid signature.
+    assert_eq!(answer["code"], -32507, "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("signature"), "{answer}");
+    // Limits that the paymaster did not sign: its signature does not fit any more.
+    let (mut operation, _) = person.sponsored(&server, person.mint()).await;
+    operation.call_gas_limit += U256::from(1);
+    person.sign(&mut operation);
+    let (_, answer) = send(&server, &operation).await;
+    assert_eq!(answer["code"], -32507, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_people_at_once() {
+    let server = server().await;
+    let begun = Instant::now();
+    let people = (0..12).map(|_| async {
+        let person = Person::new();
+        let (operation, _) = person.sponsored(&server, person.mint()).await;
+        let (status, sent) = send(&server, &operation).await;
+        assert_eq!(status, 200, "{sent}");
+        // Two tabs each.
+        let (a, b) = tokio::join!(server.follow(&sent, PATIENCE), server.follow(&sent, PATIENCE));
+        assert_eq!(states(&a).last().unwrap(), "confirmed");
+        assert_eq!(states(&b).last().unwrap(), "confirmed");
+    });
+    futures::future::join_all(people).await;
+    println!("12 operations after {:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_finds_an_old_operation() {
+    let first = server().await;
+    let person = Person::new();
+    let (operation, hash) = person.sponsored(&first, person.mint()).await;
+    send(&first, &operation).await;
+    assert_eq!(states(&first.follow(&json!(hash), PATIENCE).await).last().unwrap(), "confirmed");
+    drop(first);
+    let second = server().await;
+    let lines = second.follow(&json!(hash), PATIENCE).await;
+    assert_eq!(states(&lines).last().unwrap(), "confirmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_upstreams_are_ready() {
+    let server = server().await;
+    let response = server.client.get(format!("{}/readyz", server.url)).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let report: Value = response.json().await.unwrap();
+    let names: Vec<_> = report["upstreams"].as_array().unwrap().iter().map(|u| u["name"].clone()).collect();
+    assert_eq!(names, ["node", "bundler", "paymaster"]);
+    let (_, info) = server.call("chain_info", &json!({})).await;
+    assert_eq!((&info["chainId"], &info["lab"], &info["sponsored"]), (&json!(31337), &json!(true), &json!(true)));
+}
