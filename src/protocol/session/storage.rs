@@ -91,6 +91,28 @@ impl<'de> Deserialize<'de> for SessionLeaf {
     }
 }
 
+/// A field's name, not copied when it is a known one: a book may hold thousands of leaves.
+struct FieldName(Cow<'static, str>);
+
+impl<'de> Deserialize<'de> for FieldName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = FieldName;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a field name")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<FieldName, E> {
+                let known = KNOWN.iter().find(|known| **known == name);
+                Ok(FieldName(known.map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(*known))))
+            }
+        }
+        deserializer.deserialize_identifier(NameVisitor)
+    }
+}
+
 struct LeafVisitor;
 
 impl<'de> Visitor<'de> for LeafVisitor {
@@ -103,10 +125,10 @@ impl<'de> Visitor<'de> for LeafVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SessionLeaf, A::Error> {
         let mut leaf = SessionLeaf::default();
         let (mut module, mut key, mut data, mut id, mut status) = (None, None, None, None, None);
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            match &*name {
-                "validUntil" => leaf.valid_until = seconds(&name, &mut map)?,
-                "validAfter" => leaf.valid_after = seconds(&name, &mut map)?,
+        while let Some(name) = map.next_key::<FieldName>()? {
+            match &*name.0 {
+                "validUntil" => leaf.valid_until = seconds(&name.0, &mut map)?,
+                "validAfter" => leaf.valid_after = seconds(&name.0, &mut map)?,
                 "sessionValidationModule" => module = Some(map.next_value::<Address>()?),
                 "sessionPublicKey" => key = Some(map.next_value::<Address>()?),
                 "sessionKeyData" => {
@@ -124,7 +146,7 @@ impl<'de> Visitor<'de> for LeafVisitor {
                 "label" => leaf.label = map.next_value::<Option<String>>()?,
                 "createdAt" => leaf.created_at = map.next_value::<Option<u64>>()?,
                 _ => {
-                    leaf.extra.insert(name.into_owned(), map.next_value::<Value>()?);
+                    leaf.extra.insert(name.0.into_owned(), map.next_value::<Value>()?);
                 }
             }
         }
