@@ -1,7 +1,7 @@
 //! The heavy half of the hooks: everything that signs, encrypts, hashes or encodes.
 //!
-//! Each function here is a gateway: with the feature `lazy` its body and all that only it reaches live in a chunk of
-//! their own, loaded at the first call. So nothing outside this file may call into [`crate::actions`] or the session
+//! Each function here is a gateway: with the feature `lazy` what it does, and all that only it reaches, lives in a
+//! chunk of its own, loaded at the first call. So nothing outside this file may call into [`crate::actions`] or the session
 //! store. On the server the gateways answer with an error; nobody calls them there.
 
 #![cfg_attr(not(feature = "hydrate"), allow(dead_code))]
@@ -49,35 +49,56 @@ pub(super) struct StoredSessions {
     pub in_sync: bool,
 }
 
+/// Writes one function per verb; all of them go through [`run`], the one entry of the chunk. (One entry, because the
+/// splitter leaves in the first load whatever hangs on an entry that the page happens not to use.)
 macro_rules! gateways {
-    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $output:ty = $body:expr;)*) => { $(
-        $(#[$doc])*
-        #[cfg(all(feature = "hydrate", not(feature = "lazy")))]
-        pub(super) async fn $name($($argument: $type),*) -> Result<$output, AppError> {
-            $body.await
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $output:ty = $body:expr;)*) => {
+        /// A verb and its arguments.
+        #[allow(non_camel_case_types)]
+        enum Job { $($name { $($argument: $type),* },)* }
+
+        /// What a verb answers.
+        #[allow(non_camel_case_types)]
+        enum Answer { $($name($output),)* }
+
+        #[cfg(feature = "hydrate")]
+        async fn work(job: Job) -> Result<Answer, AppError> {
+            match job {
+                $(Job::$name { $($argument),* } => $body.await.map(Answer::$name),)*
+            }
         }
 
-        $(#[$doc])*
-        #[cfg(all(feature = "hydrate", feature = "lazy"))]
-        #[leptos::wasm_split::wasm_split(
-            smart_account,
-            wasm_split_path = ::leptos::wasm_split,
-            fallible,
-            return_wrapper(let future = _; { future.await } -> Result<$output, AppError>)
-        )]
-        pub(super) fn $name(
-            $($argument: $type),*
-        ) -> futures::future::LocalBoxFuture<'static, Result<$output, AppError>> {
-            Box::pin($body)
-        }
+        $(
+            $(#[$doc])*
+            pub(super) async fn $name($($argument: $type),*) -> Result<$output, AppError> {
+                match run(Job::$name { $($argument),* }).await? {
+                    Answer::$name(output) => Ok(output),
+                    _ => Err(AppError::Internal { reason: "the answer to another question".into() }),
+                }
+            }
+        )*
+    };
+}
 
-        $(#[$doc])*
-        #[cfg(not(feature = "hydrate"))]
-        pub(super) async fn $name($($argument: $type),*) -> Result<$output, AppError> {
-            let _ = ($($argument,)*);
-            Err(AppError::Internal { reason: "smart accounts work in the browser only".into() })
-        }
-    )* };
+#[cfg(all(feature = "hydrate", not(feature = "lazy")))]
+async fn run(job: Job) -> Result<Answer, AppError> {
+    work(job).await
+}
+
+#[cfg(all(feature = "hydrate", feature = "lazy"))]
+#[leptos::wasm_split::wasm_split(
+    smart_account,
+    wasm_split_path = ::leptos::wasm_split,
+    fallible,
+    return_wrapper(let future = _; { future.await } -> Result<Answer, AppError>)
+)]
+fn run(job: Job) -> futures::future::LocalBoxFuture<'static, Result<Answer, AppError>> {
+    Box::pin(work(job))
+}
+
+#[cfg(not(feature = "hydrate"))]
+async fn run(_: Job) -> Result<Answer, AppError> {
+    Err(AppError::Internal { reason: "smart accounts work in the browser only".into() })
 }
 
 #[cfg(feature = "hydrate")]
