@@ -1,6 +1,6 @@
 //! The command line: `serve` (default) and `lab`; nothing else.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -9,6 +9,7 @@ use use_aa::{
     server::{
         config::{Config, LabArgs, LabConfig, ServeArgs},
         http,
+        state::ServerState,
     },
 };
 
@@ -55,6 +56,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result<(), Failure> {
     match env_file {
+        // The line may hold a secret: do not show it.
+        Err(dotenvy::Error::LineParse(..)) => return Err(".env: expected lines such as NAME=value".into()),
         Err(error) if !error.not_found() => return Err(format!(".env: {error}").into()),
         _ => {}
     }
@@ -64,7 +67,11 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result
         }
         _ => EnvFilter::new("info"),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let runtime = tokio::runtime::Runtime::new()?;
     match cli.command {
         Some(Command::Lab { options, json }) => runtime.block_on(lab(LabConfig::from_args(&options)?, json)),
@@ -98,6 +105,8 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     if !config.lab {
         return Ok(http::serve(config, stop).await?);
     }
+    // Before the lab is started: a taken address is known at once.
+    let listener = http::bind(config.addr).await?;
     let started = std::time::Instant::now();
     let lab = tokio::select! {
         lab = Lab::start(LabOptions::from(config.lab_options.clone())) => lab?,
@@ -106,8 +115,9 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     lab.fill(&mut config);
     let info = lab.info();
     tracing::info!(rpc = %info.rpc_url, bundler = %info.bundler_url, took = ?started.elapsed(), "the lab is ready");
+    let state = ServerState::new(config)?;
     tokio::select! {
-        served = http::serve(config, stop) => served?,
+        served = http::serve_on(listener, state, stop) => served?,
         error = lab.failed() => return Err(error.into()),
     }
     lab.stop().await;

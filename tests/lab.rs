@@ -11,6 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy::{
+    primitives::{Address, Bytes, U256, hex},
+    signers::SignerSync,
+};
 use common::{lab, rpc};
 use nix::{
     sys::signal::{Signal, kill},
@@ -18,8 +22,15 @@ use nix::{
 };
 use serde_json::{Value, json};
 use use_aa::{
-    lab::{ACCOUNTS, Lab, LabError, LabOptions},
-    server::config::{Config, LabConfig, ServeArgs},
+    lab::{ACCOUNTS, Lab, LabAccount, LabError, LabInfo, LabOptions},
+    protocol::{
+        addresses::{DEMO_NFT, ECDSA_MODULE},
+        paymaster::VerifyingPaymasterData,
+        signature::{personal_digest, wrap},
+        smart_account::{Call, counterfactual_address, encode_calls, init_code},
+        user_operation::UserOperation,
+    },
+    server::config::{Config, LabConfig, ServeArgs, SignerKey},
 };
 
 /// True while the process exists and is not just a zombie that nobody collected yet.
@@ -207,4 +218,83 @@ fn a_wrong_value_names_its_variable() {
         assert_eq!(code, Some(1), "{name}");
         assert!(message.starts_with("use-aa: ") && message.contains(name) && message.contains("expected"), "{message}");
     }
+}
+
+/// An operation of a new account that mints a demo NFT, its gas paid from `paymaster_id`'s deposit.
+fn sponsored_mint(owner: &LabAccount, index: u64, nonce: u64, info: &LabInfo, paymaster_id: Address) -> UserOperation {
+    let index = U256::from(index);
+    let sender = counterfactual_address(owner.address, index);
+    let data = [hex!("40d097c3").as_slice(), sender.into_word().as_slice()].concat();
+    let mint = Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() };
+    let mut operation = UserOperation {
+        sender,
+        nonce: U256::from(nonce),
+        init_code: if nonce == 0 { init_code(owner.address, index) } else { Bytes::new() },
+        call_data: encode_calls(&[mint], false).unwrap(),
+        call_gas_limit: U256::from(300_000),
+        verification_gas_limit: U256::from(1_000_000),
+        pre_verification_gas: U256::from(100_000),
+        max_fee_per_gas: U256::from(3_000_000_000_u64),
+        max_priority_fee_per_gas: U256::from(1_000_000_000_u64),
+        paymaster_and_data: Bytes::new(),
+        signature: Bytes::new(),
+    };
+    let mut paymaster = VerifyingPaymasterData {
+        paymaster: info.paymaster,
+        paymaster_id,
+        valid_until: 0,
+        valid_after: 0,
+        signature: Bytes::new(),
+    };
+    let hash = personal_digest(paymaster.hash(&operation, info.chain_id).unwrap());
+    paymaster.signature = info.paymaster_signer.signer().sign_hash_sync(&hash).unwrap().as_bytes().into();
+    operation.paymaster_and_data = paymaster.encode();
+    let signer = SignerKey::from_bytes(&owner.private_key).unwrap();
+    let digest = personal_digest(operation.hash(info.entry_point, info.chain_id));
+    operation.signature = wrap(ECDSA_MODULE, &signer.signer().sign_hash_sync(&digest).unwrap().as_bytes());
+    operation
+}
+
+/// Sends it and waits for the bundler's receipt.
+async fn include(info: &LabInfo, operation: &UserOperation) -> (Value, [Duration; 2]) {
+    let bundler = info.bundler_url.expose().as_str();
+    let start = Instant::now();
+    let hash = rpc(bundler, "eth_sendUserOperation", json!([operation, info.entry_point])).await;
+    let sent = start.elapsed();
+    loop {
+        let receipt = rpc(bundler, "eth_getUserOperationReceipt", json!([hash])).await;
+        if !receipt.is_null() {
+            return (receipt, [sent, start.elapsed()]);
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "not included");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_sponsored_operation_is_included_for_either_sponsor() {
+    let info = lab().await.info();
+    for (index, paymaster_id) in [info.paymaster_id, info.paymaster_signer.address()].into_iter().enumerate() {
+        let mut times = Vec::new();
+        for nonce in 0..10 {
+            let operation = sponsored_mint(&ACCOUNTS[3], index as u64, nonce, info, paymaster_id);
+            let (receipt, time) = include(info, &operation).await;
+            assert_eq!(receipt["success"], true, "{receipt}");
+            times.push(time);
+        }
+        times.sort();
+        println!("[sent, receipt] with a block per transaction: median {:?}", times[times.len() / 2]);
+    }
+}
+
+#[tokio::test]
+async fn an_operation_is_included_with_slow_blocks() {
+    let lab = Lab::start(LabConfig { block_time: 2, ..LabConfig::default() }.into()).await.unwrap();
+    for nonce in 0..2 {
+        let operation = sponsored_mint(&ACCOUNTS[0], 0, nonce, lab.info(), lab.info().paymaster_id);
+        let (receipt, [sent, _]) = include(lab.info(), &operation).await;
+        assert_eq!(receipt["success"], true, "{receipt}");
+        assert!(sent < Duration::from_secs(1), "sending does not wait for a block: {sent:?}");
+    }
+    lab.stop().await;
 }

@@ -3,6 +3,8 @@
 //! The lab's own thread keeps it across the tests' runtimes; the kernel ends its processes with the test binary.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use use_aa::lab::{Lab, LabOptions};
@@ -17,7 +19,9 @@ pub async fn lab() -> &'static Lab {
 /// One JSON-RPC call; an error of the other side is a failed test.
 pub async fn rpc(url: &str, method: &str, params: Value) -> Value {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer: Value = client.post(url).json(&body).send().await.unwrap().json().await.unwrap();
+    // No connection is kept: each test has a runtime of its own, and a connection dies with the one that opened it.
+    static CLIENT: LazyLock<reqwest::Client> =
+        LazyLock::new(|| reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap());
+    let answer: Value = CLIENT.post(url).json(&body).send().await.unwrap().json().await.unwrap();
     answer.get("result").unwrap_or_else(|| panic!("{method}: {answer}")).clone()
 }
