@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, Bytes, U256};
 use leptos::prelude::*;
 
-use super::error_notice::ErrorNotice;
+use super::{chain_changes::use_chain_changes, error_notice::ErrorNotice};
 use crate::hooks::use_read_contract;
 
 /// The balance, and by how much it grew since the page was opened.
@@ -14,14 +14,12 @@ pub fn NftBalance(
     /// Whose balance.
     #[prop(into)]
     owner: Signal<Option<Address>>,
-    /// Reads again each time this turns true.
-    #[prop(into)]
-    refresh: Signal<bool>,
 ) -> impl IntoView {
     let call = Signal::derive(move || owner.get().map(|owner| (contract, balance_of(owner))));
     let read = use_read_contract(call);
+    let chain_changes = use_chain_changes();
     Effect::new(move |_| {
-        if refresh.get() {
+        if chain_changes.get() > 0 {
             read.refetch.run(());
         }
     });

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper};
+use super::{chain_changes::use_chain_changes, error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper};
 use crate::{
     error::AppError,
     hooks::{UseMutationReturn, UseUserOpWaitReturn, UserOpResponse, UserOpStatus, use_smart_account},
@@ -66,6 +66,12 @@ fn status_view(
         let receipt = wait.data.get().filter(|receipt| receipt.success && settled())?;
         Some(receipt.transaction_hash.to_string())
     });
+    let chain_changes = use_chain_changes();
+    Effect::new(move |_| {
+        if wait.is_success.get() {
+            chain_changes.update(|count| *count += 1);
+        }
+    });
     let explorer_url = Signal::derive(move || account.chain_info.get().and_then(|chain| chain.explorer_url));
     view! {
         <div class="operation">
@@ -106,6 +112,6 @@ fn explain_upstream(error: &AppError) -> Option<String> {
         _ => return None,
     };
     let found = revert::explain(text)?;
-    let solution = found.solutions.first().copied().unwrap_or_default();
-    Some([found.meaning, " ", solution].concat())
+    let advice = found.solutions.first().map(|solution| [" What helps: ", solution, "."].concat()).unwrap_or_default();
+    Some([found.meaning, &advice].concat())
 }

@@ -1,16 +1,16 @@
 //! The sessions of the account: what each may do, its status, and how long it lasts.
 
-use alloy::primitives::U256;
+use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use super::{
     address::shortened, countdown::Countdown, error_notice::ErrorNotice, grant_review::contract_text, time::local_time,
 };
 use crate::{
-    hooks::{QueryStatus, UseSessionListReturn},
+    hooks::{QueryStatus, UseSessionListReturn, use_smart_account},
     protocol::{
         addresses::DEMO_NFT,
-        policy::FunctionSelector,
+        policy::{Condition, FunctionSelector},
         session::{SessionLeaf, SessionStatus},
         session_data::AbiSessionData,
     },
@@ -28,7 +28,7 @@ fn status_text(status: SessionStatus) -> &'static str {
 }
 
 /// What the leaf allows, as far as its data can be read.
-fn permission_text(leaf: &SessionLeaf) -> String {
+fn permission_text(leaf: &SessionLeaf, account: Option<Address>) -> String {
     let Ok(data) = AbiSessionData::decode(&leaf.session_key_data) else {
         return ["Checked by module ", &shortened(&leaf.session_validation_module.to_string())].concat();
     };
@@ -38,13 +38,17 @@ fn permission_text(leaf: &SessionLeaf) -> String {
     } else {
         ["function 0x", &hex::encode(data.selector)].concat()
     };
-    let limits = match (data.rules.len(), U256::from(data.value_limit).is_zero()) {
-        (0, _) => ", any arguments",
-        (1, true) => ", 1 condition, no funds",
-        (_, true) => ", several conditions, no funds",
-        (_, false) => ", may send native currency",
+    let own_account = account.map(|account| account.into_word());
+    let arguments = match data.rules.as_slice() {
+        [] => ", with any arguments",
+        [(_, equal, word)] if Condition::from_code(*equal) == Some(Condition::Equal) && Some(*word) == own_account => {
+            ", only for your own account"
+        }
+        [_] => ", under one condition",
+        _ => ", under several conditions",
     };
-    ["May call ", &function, " on ", &contract_text(data.contract_address), limits].concat()
+    let funds = if data.value_limit == 0 { "" } else { "; each use may send native currency" };
+    ["May call ", &function, " on ", &contract_text(data.contract_address), arguments, funds].concat()
 }
 
 /// How many rows are drawn at first, and more at each request: thousands at once would block the page.
@@ -56,6 +60,7 @@ pub fn SessionList(
     /// The sessions and their clock.
     sessions: UseSessionListReturn,
 ) -> impl IntoView {
+    let account = use_smart_account().smart_account_address;
     let limit = RwSignal::new(PAGE);
     let count = Memo::new(move |_| sessions.sessions.with(Vec::len));
     let newest_first =
@@ -76,7 +81,7 @@ pub fn SessionList(
                 })
         }}
         <ul class="sessions" aria-busy=move || loading.get().to_string()>
-            <For each=newest_first key children=move |leaf| row(leaf, sessions.now) />
+            <For each=newest_first key children=move |leaf| row(leaf, account, sessions.now) />
         </ul>
         {move || {
             (count.get() > limit.get())
@@ -98,12 +103,13 @@ pub fn SessionList(
     .into_any()
 }
 
-fn row(leaf: SessionLeaf, now: Signal<u64>) -> impl IntoView {
+fn row(leaf: SessionLeaf, account: Signal<Option<Address>>, now: Signal<u64>) -> impl IntoView {
     let title =
         leaf.label.clone().filter(|label| !label.is_empty()).unwrap_or_else(|| "Session without a name".to_owned());
     let granted = leaf.created_at.map(|time| ["Granted ", &local_time(time)].concat());
     let key = shortened(&leaf.session_key_address.to_string());
-    let (id, until, what) = (leaf.session_id.clone(), leaf.valid_until, permission_text(&leaf));
+    let (id, until, what) =
+        (leaf.session_id.clone(), leaf.valid_until, permission_text(&leaf, account.get_untracked()));
     let status = Memo::new(move |_| leaf.status_at(now.get()));
     view! {
         <li class="session-row" data-testid="session-row" data-session-id=id data-status=move || status.get().wire_name()>

@@ -13,8 +13,8 @@ const STEPS: [(UserOpStatus, &str); 6] = [
     (UserOpStatus::Confirmed, "Confirmed"),
 ];
 
-/// What is going on, for people.
-fn sentence(status: UserOpStatus, by_session: bool) -> &'static str {
+/// What is going on, for people. `reached` is the last step that was reached.
+fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static str {
     match status {
         UserOpStatus::Preparing => "Preparing: limits, gas and sponsor are looked up.",
         UserOpStatus::AwaitingSignature if by_session => "Signing with the session key.",
@@ -25,7 +25,10 @@ fn sentence(status: UserOpStatus, by_session: bool) -> &'static str {
         UserOpStatus::Confirmed => "Confirmed on the chain.",
         UserOpStatus::Reverted => "Reverted: the chain undid the call.",
         UserOpStatus::Dropped => "Dropped: the bundler gave the operation up.",
-        UserOpStatus::Failed => "Stopped: nothing was sent to the chain, or it can no longer be followed.",
+        UserOpStatus::Failed if reached < position(UserOpStatus::Submitted) => {
+            "Stopped. Nothing was sent to the chain."
+        }
+        UserOpStatus::Failed => "Lost sight of it. It may still be included.",
     }
 }
 
@@ -89,13 +92,12 @@ pub fn Stepper(
                             <ol aria-label="Progress of the operation">
                                 {STEPS.into_iter().enumerate().map(step).collect_view()}
                             </ol>
-                            <p>{move || sentence(at(), by_session)}</p>
                         </div>
                     }
                 })
         }}
-        <p class="visually-hidden" role="status">
-            {move || status.get().map(|status| sentence(status, by_session))}
+        <p class="stepper-text" role="status">
+            {move || status.get().map(|status| sentence(status, reached.get(), by_session))}
         </p>
     }
     .into_any()
@@ -104,6 +106,12 @@ pub fn Stepper(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_says_whether_something_was_sent() {
+        assert!(sentence(UserOpStatus::Failed, 1, false).contains("Nothing was sent"));
+        assert!(sentence(UserOpStatus::Failed, 2, false).contains("may still be included"));
+    }
 
     #[test]
     fn a_failure_marks_the_step_it_happened_at() {

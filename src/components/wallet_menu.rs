@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::{
     account_bar::AccountBar,
     chain_notice::ChainNotice,
+    connect_button::WALLET_OPTIONS,
     error_notice::ErrorNotice,
     hydrated::use_hydrated,
     icon::{Glyph, Icon},
@@ -87,12 +88,12 @@ fn LiveMenu() -> impl IntoView {
                             type="button"
                             class="button small"
                             data-testid="connect-wallet"
-                            popovertarget="wallet-options"
+                            popovertarget=WALLET_OPTIONS
                             popovertargetaction="show"
                         >
                             {move || if wallets.is_connecting.get() { "Waiting for the wallet" } else { "Connect wallet" }}
                         </button>
-                        <div id="wallet-options" class="wallet-menu" popover="auto" role="dialog" aria-label="Choose a wallet">
+                        <div id=WALLET_OPTIONS class="wallet-menu" popover="auto" role="dialog" aria-label="Choose a wallet">
                             <h2>"Choose a wallet"</h2>
                             <ul>
                                 <For

@@ -54,7 +54,7 @@ pub fn Session() -> impl IntoView {
 
     view! {
         <div class="panel">
-            <NftBalance contract=DEMO_NFT owner=account.smart_account_address refresh=receipt.is_success />
+            <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
             <div class="fields">
                 <SessionPicker leaves=sessions.sessions session_id=session_id picked />
                 <div class="field wide">

@@ -6,6 +6,8 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        chain_changes::provide_chain_changes,
+        connect_button::ConnectButton,
         icon::{Glyph, Icon},
         session_list::SessionList,
     },
@@ -47,7 +49,7 @@ fn Step(
                 <div class="step-head">
                     <h2>{title}</h2>
                 </div>
-                <p class="step-text">{text}</p>
+                {(!text.is_empty()).then(|| view! { <p class="step-text">{text}</p> })}
                 {children()}
             </section>
         </li>
@@ -58,6 +60,7 @@ fn Step(
 /// The four steps, and the owner's own transactions below.
 #[component]
 fn Flow() -> impl IntoView {
+    provide_chain_changes();
     let account = use_smart_account();
     let wallets = use_wallets();
     let sessions = use_session_list();
@@ -76,7 +79,7 @@ fn Flow() -> impl IntoView {
     let wallet_name = move || {
         wallets.connected.get().map_or_else(
             || {
-                "No wallet is connected. Sessions granted before still work; to grant another one, connect the owner's wallet at the top."
+                "No wallet is connected. Sessions that you granted still work; to grant another one, connect the owner's wallet."
                     .to_owned()
             },
             |wallet| [&wallet.name, " is connected and owns this account."].concat(),
@@ -90,6 +93,11 @@ fn Flow() -> impl IntoView {
         <ol class="flow" aria-label="From connecting to using a session">
             <Step number="1" title="Connect" state=connect_state text="">
                 <p class="step-text">{wallet_name} " " {deployed}</p>
+                <Show when=move || !owner_known.get()>
+                    <div class="actions step-action">
+                        <ConnectButton ready=true />
+                    </div>
+                </Show>
             </Step>
             <Step
                 number="2"

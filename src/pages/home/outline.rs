@@ -2,10 +2,17 @@
 
 use leptos::prelude::*;
 
+use crate::components::connect_button::ConnectButton;
+
 /// The four steps in words. Also what a reader without JavaScript sees.
 #[component]
-pub fn Outline() -> impl IntoView {
-    let step = |number: &'static str, title: &'static str, text: &'static str| {
+pub fn Outline(
+    /// The page has come alive.
+    #[prop(into)]
+    ready: Signal<bool>,
+) -> impl IntoView {
+    let step = move |number: &'static str, title: &'static str, text: &'static str| {
+        let connect = (number == "1").then(|| view! { <div class="actions step-action"><ConnectButton ready /></div> });
         view! {
             <li class="step" data-state=if number == "1" { "now" } else { "todo" }>
                 <span class="step-number" aria-hidden="true">
@@ -16,6 +23,7 @@ pub fn Outline() -> impl IntoView {
                         <h2>{title}</h2>
                     </div>
                     <p class="step-text">{text}</p>
+                    {connect}
                 </div>
             </li>
         }

@@ -29,7 +29,7 @@ pub fn Workbench() -> impl IntoView {
     view! {
         {move || {
             // The view can be taken once only, and this runs again only when it arrives.
-            known.get().then(|| flow.run(())).flatten().unwrap_or_else(|| view! { <Outline /> }.into_any())
+            known.get().then(|| flow.run(())).flatten().unwrap_or_else(|| view! { <Outline ready=hydrated /> }.into_any())
         }}
     }
     .into_any()
