@@ -162,6 +162,9 @@ async fn unknown_functions_and_odd_requests_are_answered() {
         ("GET evil.example:443 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "400"),
         ("OPTIONS * HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "400"),
         ("TRACE / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "405"),
+        ("GET /%00 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "404"),
+        ("GET /%ff%fe/pkg HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "404"),
+        ("GET http://x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "200"),
         ("GET /../../Cargo.toml HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "404"),
         ("GET /pkg/%2e%2e/%2e%2e/%2e%2e/Cargo.toml HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "404"),
     ] {

@@ -35,6 +35,8 @@ pub(super) struct Pace {
     steps: Vec<(Duration, Duration)>,
     /// The pause for still older operations.
     slowest: Duration,
+    /// The shortest pause for hashes that neither this server nor the bundler knows: anybody may ask for any.
+    stranger: Duration,
     /// The bundler is asked no more often than this once the operation is in a transaction.
     bundled: Duration,
     /// Blocks that must hold the operation, its own included, before it counts as confirmed.
@@ -62,6 +64,7 @@ impl Pace {
         Self {
             steps,
             slowest: ms(2_000),
+            stranger: ms(250),
             bundled: ms(1_000),
             confirmations: if config.lab { 1 } else { 2 },
             unknown: ms(60_000),
@@ -72,9 +75,11 @@ impl Pace {
         }
     }
 
-    /// The pause between two questions about an operation of this age.
-    fn pause(&self, age: Duration) -> Duration {
-        self.steps.iter().find(|(until, _)| age < *until).map_or(self.slowest, |(_, pause)| *pause)
+    /// The pause between two questions about an operation.
+    fn pause(&self, operation: &Operation) -> Duration {
+        let age = operation.since.elapsed();
+        let pause = self.steps.iter().find(|(until, _)| age < *until).map_or(self.slowest, |(_, pause)| *pause);
+        if operation.is_known() { pause } else { pause.max(self.stranger) }
     }
 }
 
@@ -94,12 +99,19 @@ impl Progress {
 /// One operation that is followed.
 struct Operation {
     user_op_hash: B256,
-    /// This server handed it to the bundler, or the bundler said that it has it.
     since: Instant,
+    /// This server handed it to the bundler.
     sent: bool,
     progress: watch::Sender<Progress>,
     /// Set by the log watcher.
     sighting: watch::Sender<Option<UserOpReceipt>>,
+}
+
+impl Operation {
+    /// This server sent it, or something was heard of it.
+    fn is_known(&self) -> bool {
+        self.sent || !self.progress.borrow().updates.is_empty()
+    }
 }
 
 #[derive(Default)]
@@ -256,5 +268,47 @@ impl Waiter {
         let failure = progress.failure.clone()?;
         self.over = true;
         Some(Event::Failed(failure))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn watcher() -> Watcher {
+        let nobody = ["http://127.0.0.1:1".parse().unwrap()];
+        let args = super::super::config::ServeArgs {
+            rpc_url: Some("http://127.0.0.1:1".parse().unwrap()),
+            bundler_url: Some("http://127.0.0.1:1".parse().unwrap()),
+            ..Default::default()
+        };
+        let pace = Pace::of(&Config::from_args(&args).unwrap());
+        let timeout = Duration::from_secs(1);
+        Watcher::new(Node::new(&nobody, timeout).unwrap(), Bundler::new(&nobody, timeout).unwrap(), pace)
+    }
+
+    #[tokio::test]
+    async fn strangers_cannot_make_the_server_watch_without_end() {
+        let watcher = watcher();
+        let hash = |number: usize| B256::from(alloy::primitives::U256::from(number + 1));
+        for number in 0..MAX_UNKNOWN {
+            assert!(watcher.subscribe(hash(number)).is_ok());
+        }
+        assert!(matches!(watcher.subscribe(hash(MAX_UNKNOWN)).err(), Some(AppError::TooLarge { .. })));
+        // Who waits for one of them already is not turned away, nor is an operation that was sent from here.
+        assert!(watcher.subscribe(hash(0)).is_ok());
+        watcher.follow_sent(hash(MAX_UNKNOWN));
+        assert!(watcher.subscribe(hash(MAX_UNKNOWN)).is_ok());
+    }
+
+    #[tokio::test]
+    async fn strangers_are_asked_for_less_often() {
+        let watcher = watcher();
+        let sent = watcher.follow(B256::repeat_byte(1), true).unwrap();
+        let stranger = watcher.follow(B256::repeat_byte(2), false).unwrap();
+        let pace = &watcher.inner.pace;
+        assert!(pace.pause(&sent) < Duration::from_millis(50));
+        assert_eq!(pace.pause(&stranger), pace.stranger);
     }
 }

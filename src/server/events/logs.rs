@@ -22,11 +22,11 @@ pub(super) async fn run(inner: Arc<Inner>) {
     loop {
         let (open, pause) = {
             let mut registry = inner.registry();
-            let mut youngest = Duration::MAX;
+            let mut pause = Duration::MAX;
             let mut open: Vec<B256> = Vec::new();
             for operation in registry.operations.values() {
                 if operation.sighting.borrow().is_none() && !operation.progress.borrow().is_over() {
-                    youngest = youngest.min(operation.since.elapsed());
+                    pause = pause.min(inner.pace.pause(operation));
                     open.push(operation.user_op_hash);
                 }
             }
@@ -34,7 +34,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 registry.log_watcher_runs = false;
                 return;
             }
-            (open, inner.pace.pause(youngest))
+            (open, pause)
         };
         let pause = match look(&inner, &open, &mut from_block).await {
             Ok(()) => pause,

@@ -86,18 +86,13 @@ impl Poller<'_> {
             if let Some(end) = self.out_of_time() {
                 return end;
             }
-            let age = self.operation.since.elapsed();
-            let mut pause = self.inner.pace.pause(age);
-            if self.transaction.is_some() {
-                pause = pause.max(self.inner.pace.bundled);
-            }
             let found = tokio::select! {
                 biased;
                 seen = seen(&mut sighting) => seen,
                 found = async {
                     let found = self.ask_bundler().await;
                     if matches!(found, Asked::Nothing) {
-                        tokio::time::sleep(pause).await;
+                        tokio::time::sleep(self.pause()).await;
                     }
                     found
                 } => match found {
@@ -115,6 +110,12 @@ impl Poller<'_> {
                 return end;
             }
         }
+    }
+
+    /// Until the bundler is asked again; in a transaction it has nothing new to tell, the logs have.
+    fn pause(&self) -> Duration {
+        let pause = self.inner.pace.pause(self.operation);
+        if self.transaction.is_some() { pause.max(self.inner.pace.bundled) } else { pause }
     }
 
     fn out_of_time(&mut self) -> Option<End> {
@@ -227,10 +228,7 @@ impl Poller<'_> {
                 if let Some(end) = self.out_of_time() {
                     return Some(end);
                 }
-                tokio::time::sleep(
-                    self.inner.pace.pause(self.operation.since.elapsed()).max(self.inner.pace.bundled / 2),
-                )
-                .await;
+                tokio::time::sleep(self.inner.pace.pause(self.operation).max(self.inner.pace.bundled / 2)).await;
                 if self.inner.node.block_number().await.is_ok_and(|head| head >= deep_enough) {
                     break;
                 }
