@@ -185,7 +185,10 @@ pub async fn complete_create_session(
     }
     Err(match in_the_way {
         Some(Obstacle::Grant { session_id, .. }) => AppError::SessionPending { session_id },
-        _ => AppError::SessionsOutOfSync { local: prepared.tree.root(), chain: prepared.new_root },
+        _ => {
+            let local = store.load(client.account).await?.root();
+            AppError::SessionsOutOfSync { local, chain: prepared.tree.root() }
+        }
     })
 }
 

@@ -424,3 +424,100 @@ fn a_refused_sponsorship_is_never_sent_unsponsored() {
     let unsupported = block_on(prepare_transaction(&client, &calls, &token)).unwrap_err();
     assert!(matches!(unsupported, AppError::InvalidInput { field, .. } if field == "paymasterServiceData.mode"));
 }
+
+/// What may happen, in any order.
+#[derive(Clone, Debug)]
+enum Event {
+    Grant(usize),
+    GrantAndSettle(usize),
+    Use,
+    Sync,
+    Break(Step, bool),
+    End(Ending),
+    MendAll,
+}
+
+const ALL_STEPS: [Step; 13] = [
+    Step::ChainInfo,
+    Step::AccountState,
+    Step::GasFees,
+    Step::Estimate,
+    Step::Sponsor,
+    Step::Send,
+    Step::SendAnswer,
+    Step::Watch,
+    Step::WalletChain,
+    Step::WalletSign,
+    Step::StoreLoad,
+    Step::StoreUpdate,
+    Step::StorePutSigner,
+];
+
+fn event() -> impl proptest::strategy::Strategy<Value = Event> {
+    use proptest::prelude::*;
+    let step = proptest::sample::select(ALL_STEPS.to_vec());
+    let ending = proptest::sample::select(vec![Ending::Confirmed, Ending::Reverted, Ending::Dropped]);
+    prop_oneof![
+        2 => (1usize..3).prop_map(Event::Grant),
+        3 => (1usize..3).prop_map(Event::GrantAndSettle),
+        2 => Just(Event::Use),
+        2 => Just(Event::Sync),
+        4 => (step, any::<bool>()).prop_map(|(step, refused)| Event::Break(step, refused)),
+        1 => ending.prop_map(Event::End),
+        3 => Just(Event::MendAll),
+    ]
+}
+
+fn happen(fake: &Fake, client: &SmartAccountClient, event: &Event) {
+    let account = client.account;
+    match event {
+        Event::Grant(policies) => drop(block_on(create_session(client, fake, grant_of(*policies, account)))),
+        Event::GrantAndSettle(policies) => {
+            if let Ok(response) = block_on(create_session(client, fake, grant_of(*policies, account))) {
+                drop(block_on(settle_session(fake, fake, account, response.user_op_hash, |_| {})));
+            }
+        }
+        Event::Use => drop(block_on(send_with_session(fake, fake, mint(account, account)))),
+        Event::Sync => drop(block_on(sync_sessions(fake, fake, account))),
+        Event::Break(Step::Send, true) => fake.fail(Step::Send, rejected("AA24")),
+        Event::Break(step, _) => fake.fail(*step, network()),
+        Event::End(ending) => fake.end_with(*ending),
+        Event::MendAll => ALL_STEPS.iter().for_each(|step| fake.fail(*step, None)),
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 40, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn whatever_happens_no_confirmed_session_is_ever_lost(events in proptest::collection::vec(event(), 1..25)) {
+        let (fake, client) = granted();
+        for event in &events {
+            let (before, keys) = stored(&fake, &client);
+            happen(&fake, &client, event);
+            let (mut after, keys_after) = stored(&fake, &client);
+            for leaf in before.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Active) {
+                proptest::prop_assert!(after.leaf_nodes.contains(leaf), "{event:?} lost {leaf:?}");
+            }
+            for leaf in &after.leaf_nodes {
+                proptest::prop_assert!(keys_after.contains(&leaf.session_key_address), "{event:?} lost a key");
+            }
+            proptest::prop_assert!(keys_after.len() <= keys.len() + 1);
+            // The stored leaves always explain the root on chain.
+            proptest::prop_assert!(super::session_tree::reconcile(&mut after, fake.root()).is_ok(), "{event:?}");
+        }
+        happen(&fake, &client, &Event::MendAll);
+        fake.end_with(Ending::Confirmed);
+        let response = block_on(create_session(&client, &fake, grant_of(1, client.account))).unwrap();
+        block_on(settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {})).unwrap();
+        proptest::prop_assert_eq!(fake.book(client.account).root(), fake.root());
+        for session_id in response.session.unwrap().session_ids {
+            let request = mint(client.account, client.account);
+            let request = SendWithSessionRequest { session_id: Some(session_id), ..request };
+            block_on(send_with_session(&fake, &fake, request)).unwrap();
+        }
+        let first = mint(client.account, client.account);
+        let first = SendWithSessionRequest { corresponding_index: Some(0), ..first };
+        block_on(send_with_session(&fake, &fake, first)).unwrap();
+    }
+}

@@ -151,10 +151,12 @@ fn find_usable<'a>(
         let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: wanted.to_owned() })?;
         return check_usable(leaf, now).map(|()| leaf);
     }
-    let mut usable = book.leaf_nodes.iter().filter(|leaf| check_usable(leaf, now).is_ok());
+    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active;
+    let mut usable = book.leaf_nodes.iter().filter(is_usable);
     if let Some(index) = index {
-        let wanted = || format!("number {index} of {} usable sessions (0 is the first)", count_usable(book, now));
-        return usable.nth(index).ok_or_else(|| AppError::SessionNotFound { wanted: wanted() });
+        let count = book.leaf_nodes.iter().filter(is_usable).count();
+        let wanted = format!("number {index} of {count} usable sessions (0 is the first)");
+        return usable.nth(index).ok_or(AppError::SessionNotFound { wanted });
     }
     if let Some(leaf) = usable.next_back() {
         return Ok(leaf);
@@ -163,10 +165,6 @@ fn find_usable<'a>(
     let newest = book.leaf_nodes.last();
     let newest = newest.ok_or_else(|| AppError::SessionNotFound { wanted: "any session".into() })?;
     check_usable(newest, now).map(|()| newest)
-}
-
-fn count_usable(book: &SessionBook, now: u64) -> usize {
-    book.leaf_nodes.iter().filter(|leaf| check_usable(leaf, now).is_ok()).count()
 }
 
 /// May the session be used at `now` (unix seconds)? Both ends of its window are inclusive (SPEC 3.8).
