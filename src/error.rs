@@ -316,3 +316,24 @@ impl From<Violation> for AppError {
         Self::PolicyViolation { rule, reason }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocol_errors_keep_the_field_and_what_was_expected() {
+        let error = AppError::from(ProtocolError::invalid("valueLimit", "wei below 2^128", "-1"));
+        assert_eq!(error, AppError::invalid("valueLimit", "wei below 2^128", "-1"));
+        let refused = AppError::from(ProtocolError::refused("contractAddress", "the account itself"));
+        assert_eq!(refused.to_string(), "this policy cannot be granted: contractAddress: the account itself");
+        let missing = AppError::from(ProtocolError::SessionNotFound { wanted: "abc".into() });
+        assert_eq!(missing.name(), "SessionNotFound");
+    }
+
+    #[test]
+    fn violations_keep_rule_and_values() {
+        let violation = Violation { rule: "rule 0".into(), reason: "must be = 1".into(), revert_text: String::new() };
+        assert_eq!(AppError::from(violation).to_string(), "the session does not allow this: rule 0: must be = 1");
+    }
+}

@@ -4,8 +4,6 @@
 //! in mid-grant; another tab may have granted. The chain knows one thing only, the root. So: find the
 //! set of stored leaves that reproduces it.
 
-use std::collections::HashSet;
-
 use alloy::primitives::B256;
 
 use super::{SessionBook, SessionLeaf, SessionStatus};
@@ -40,14 +38,15 @@ impl SessionBook {
     /// Finds the stored leaves that make `chain_root` and marks them active. Leaves that were taken
     /// for live but are not in that tree become revoked; pending ones stay pending.
     ///
-    /// Tried in this order: the tree as it is · leading leaves in insertion order, without the
-    /// revoked ones · the tree plus each pending grant (leaves of one operation together) · only
-    /// those marked active · leading leaves with the revoked ones (the seed marks revoked before it
-    /// revokes) · none (zero root).
+    /// Tried in this order: the tree as it is · none (zero root) · all but the revoked ones, and
+    /// leading runs of them · the tree plus each pending, then each revoked grant (leaves of one
+    /// operation together) · only those marked active · leading runs with the revoked ones (the seed
+    /// marks revoked before it revokes). Whatever a stale answer of a node made of the book, the next
+    /// fresh one mends.
     pub fn reconcile(&mut self, chain_root: B256) -> Reconciliation {
         let hashes: Vec<B256> = self.leaf_nodes.iter().map(SessionLeaf::hash).collect();
         let statuses: Vec<SessionStatus> = self.leaf_nodes.iter().map(|leaf| leaf.status).collect();
-        let local = root_where(&hashes, |index| in_tree(&statuses, index));
+        let local = self.root();
         if local == chain_root {
             return Reconciliation::InSync;
         }
@@ -55,8 +54,8 @@ impl SessionBook {
             return Reconciliation::Unknown { local, chain: chain_root };
         };
         let (mut activated, mut revoked) = (Vec::new(), Vec::new());
-        for (index, leaf) in self.leaf_nodes.iter_mut().enumerate() {
-            match (members.contains(&index), leaf.status.in_tree()) {
+        for (leaf, member) in self.leaf_nodes.iter_mut().zip(members) {
+            match (member, leaf.status.in_tree()) {
                 (true, false) => {
                     leaf.status = SessionStatus::Active;
                     activated.push(leaf.session_id.clone());
@@ -72,38 +71,36 @@ impl SessionBook {
         Reconciliation::Settled { activated, revoked }
     }
 
-    /// Indexes of the leaves whose tree has the root `wanted`.
-    fn members(&self, wanted: B256, hashes: &[B256], statuses: &[SessionStatus]) -> Option<HashSet<usize>> {
+    /// Which leaves make the tree with the root `wanted`.
+    fn members(&self, wanted: B256, hashes: &[B256], statuses: &[SessionStatus]) -> Option<Vec<bool>> {
+        let pick = |include: &dyn Fn(usize) -> bool| (0..hashes.len()).map(include).collect::<Vec<bool>>();
         if wanted.is_zero() {
-            return Some(HashSet::new());
+            return Some(pick(&|_| false));
         }
-        let not_revoked = |index: usize| statuses.get(index).is_some_and(|status| *status != SessionStatus::Revoked);
-        if let Some(members) = leading(wanted, hashes, not_revoked) {
+        let has = |index: usize, status: SessionStatus| statuses.get(index) == Some(&status);
+        let not_revoked = pick(&|index| !has(index, SessionStatus::Revoked));
+        let matching = |members: Vec<bool>| (root_of(hashes, &members) == wanted).then_some(members);
+        if let Some(members) = matching(not_revoked.clone()).or_else(|| leading(wanted, hashes, &not_revoked)) {
             return Some(members);
         }
-        let matches = |include: &dyn Fn(usize) -> bool| {
-            (root_where(hashes, include) == wanted).then(|| (0..hashes.len()).filter(|index| include(*index)).collect())
-        };
-        for group in self.pending_groups().into_iter().take(MAX_GROUPS) {
-            let members = matches(&|index| in_tree(statuses, index) || group.contains(&index));
-            if members.is_some() {
-                return members;
+        for status in [SessionStatus::Pending, SessionStatus::Revoked] {
+            for group in self.groups(status).into_iter().take(MAX_GROUPS) {
+                let members = pick(&|index| in_tree(statuses, index) || group.contains(&index));
+                if root_of(hashes, &members) == wanted {
+                    return Some(members);
+                }
             }
         }
-        matches(&|index| statuses.get(index) == Some(&SessionStatus::Active))
-            .or_else(|| leading(wanted, hashes, |_| true))
+        matching(pick(&|index| has(index, SessionStatus::Active))).or_else(|| leading(wanted, hashes, &pick(&|_| true)))
     }
 
-    /// Indexes of pending leaves, those of one operation together, newest grant first.
-    fn pending_groups(&self) -> Vec<Vec<usize>> {
+    /// Indexes of the leaves with this status, those of one operation together, newest grant first.
+    fn groups(&self, status: SessionStatus) -> Vec<Vec<usize>> {
         let mut groups: Vec<(Option<B256>, Vec<usize>)> = Vec::new();
-        for (index, leaf) in self.leaf_nodes.iter().enumerate() {
-            if leaf.status != SessionStatus::Pending {
-                continue;
-            }
-            match groups.iter_mut().find(|(hash, _)| hash.is_some() && *hash == leaf.user_op_hash) {
-                Some((_, group)) => group.push(index),
-                None => groups.push((leaf.user_op_hash, vec![index])),
+        for (index, leaf) in self.leaf_nodes.iter().enumerate().filter(|(_, leaf)| leaf.status == status) {
+            match groups.last_mut() {
+                Some((hash, group)) if hash.is_some() && *hash == leaf.user_op_hash => group.push(index),
+                _ => groups.push((leaf.user_op_hash, vec![index])),
             }
         }
         groups.into_iter().rev().map(|(_, group)| group).collect()
@@ -114,19 +111,22 @@ fn in_tree(statuses: &[SessionStatus], index: usize) -> bool {
     statuses.get(index).is_some_and(|status| status.in_tree())
 }
 
-/// Root over the leaves that `include` picks; zero when it picks none.
-fn root_where(hashes: &[B256], include: impl Fn(usize) -> bool) -> B256 {
-    let picked = hashes.iter().enumerate().filter(|(index, _)| include(*index)).map(|(_, hash)| *hash);
+/// Root over the picked leaves; zero when none is.
+fn root_of(hashes: &[B256], members: &[bool]) -> B256 {
+    let picked = hashes.iter().zip(members).filter(|(_, member)| **member).map(|(hash, _)| *hash);
     picked.collect::<MerkleFrontier>().root().unwrap_or_default()
 }
 
-/// The shortest run of leading leaves that `include` picks whose root is `wanted`.
-fn leading(wanted: B256, hashes: &[B256], include: impl Fn(usize) -> bool) -> Option<HashSet<usize>> {
+/// The shortest run of leading candidates whose root is `wanted`.
+fn leading(wanted: B256, hashes: &[B256], candidates: &[bool]) -> Option<Vec<bool>> {
     let mut frontier = MerkleFrontier::default();
-    let mut members = HashSet::new();
-    for (index, hash) in hashes.iter().enumerate().filter(|(index, _)| include(*index)) {
+    let mut members = vec![false; hashes.len()];
+    for ((hash, candidate), member) in hashes.iter().zip(candidates).zip(0..) {
+        if !candidate {
+            continue;
+        }
         frontier.push(*hash);
-        members.insert(index);
+        *members.get_mut(member)? = true;
         if frontier.root() == Some(wanted) {
             return Some(members);
         }
@@ -197,6 +197,15 @@ mod tests {
         assert_eq!(pruned.reconcile(root(&pruned, &["a", "c"])), settled(&[], &["b"]));
         let mut undone = book(&[("a", Revoked, 0), ("b", Active, 0)]);
         assert_eq!(undone.reconcile(root(&undone, &["a", "b"])), settled(&["a"], &[]));
+    }
+
+    #[test]
+    fn what_a_stale_root_revoked_a_fresh_one_brings_back() {
+        let mut book = book(&[("gone", Revoked, 0), ("a", Active, 1), ("b", Active, 2)]);
+        let (stale, fresh) = (root(&book, &["a"]), book.root());
+        assert_eq!(book.reconcile(stale), settled(&[], &["b"]));
+        assert_eq!(book.reconcile(fresh), settled(&["b"], &[]));
+        assert_eq!(book.leaf_nodes.first().map(|leaf| leaf.status), Some(Revoked));
     }
 
     #[test]
