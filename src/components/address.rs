@@ -41,6 +41,6 @@ mod tests {
     fn long_values_keep_both_ends_and_short_ones_stay() {
         assert_eq!(shortened("0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e"), "0x1758…665e");
         assert_eq!(shortened("0x1234"), "0x1234");
-        assert_eq!(shortened("ééééééééééé"), "ééééééééééé", "a cut inside a character is no cut");
+        assert_eq!(shortened("aéééééééééé"), "aéééééééééé", "a cut inside a character is no cut");
     }
 }
