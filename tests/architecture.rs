@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Room → rooms it may import; a room with `::` allows that module only. Everyone but `protocol` may also use `error`,
-/// and every room its own.
+/// Room → rooms it may import; a room with `::` allows that module only. Everyone but `protocol` may
+/// also use `error`, and every room its own.
 const RULES: [(&str, &[&str]); 12] = [
     ("protocol", &[]),
     ("error", &["protocol"]),
@@ -118,6 +118,7 @@ fn rooms_import_only_what_the_architecture_allows() {
 
 #[test]
 fn groups_and_nested_groups_are_opened() {
-    let source = "use crate::{error::AppError, protocol::{rpc, session::SessionBook}, hooks};\n// crate::server\nfn f() { crate::dan::g() } my_crate::x";
+    let source = "use crate::{error::AppError, protocol::{rpc, session::SessionBook}, hooks};\n\
+        // crate::server\nfn f() { crate::dan::g() } my_crate::x";
     assert_eq!(imports(source), ["error::AppError", "protocol::", "hooks", "dan::g"]);
 }

@@ -214,7 +214,9 @@ proptest! {
         signature in vec(any::<u8>(), 65),
     ) {
         let signature = Bytes::from(signature);
-        let verifying = VerifyingPaymasterData { paymaster, paymaster_id: id, valid_until, valid_after, signature: signature.clone() };
+        let verifying = VerifyingPaymasterData {
+            paymaster, paymaster_id: id, valid_until, valid_after, signature: signature.clone(),
+        };
         prop_assert_eq!(VerifyingPaymasterData::decode(&verifying.encode()).unwrap(), verifying);
         let token = TokenPaymasterData {
             paymaster, price_source: source, valid_until, valid_after, fee_token: id, oracle_aggregator: oracle,
@@ -284,7 +286,10 @@ proptest! {
     }
 
     #[test]
-    fn reconciling_leaves_the_book_with_the_chains_root_or_untouched(leaves in vec(leaf(), 0..12), on_chain in vec(any::<bool>(), 12)) {
+    fn reconciling_leaves_the_book_with_the_chains_root_or_untouched(
+        leaves in vec(leaf(), 0..12),
+        on_chain in vec(any::<bool>(), 12),
+    ) {
         let mut book = SessionBook { leaf_nodes: leaves, ..SessionBook::default() };
         let picked = book.leaf_nodes.iter().zip(&on_chain).filter(|(_, in_it)| **in_it).map(|(leaf, _)| leaf.hash());
         let chain = picked.collect::<MerkleFrontier>().root().unwrap_or_default();
@@ -340,7 +345,10 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in ".{0,60}", signature in "(function )?[a-z]{0,5}\\(?[a-z0-9\\[\\](), ]{0,30}\\)?[a-z ]{0,9}") {
+    fn no_text_panics(
+        text in ".{0,60}",
+        signature in "(function )?[a-z]{0,5}\\(?[a-z0-9\\[\\](), ]{0,30}\\)?[a-z ]{0,9}",
+    ) {
         let _ = FunctionSelector::Signature(text.clone()).selector();
         let _ = FunctionSelector::Signature(signature.clone()).selector();
         let _ = ReferenceValue::from_seed_json(&text.clone().into());

@@ -16,12 +16,14 @@ use super::{
 
 /// A well-formed ECDSA signature of nobody: the module answers "signature failed" without reverting.
 pub const DUMMY_ECDSA: [u8; 65] = hex!(
-    "81d4b4981670cb18f99f0b4a66446df1bf5b204d24cfcb659bf38ba27a4359b5711649ec2423c5e1247245eba2964679b6a1dbb85c992ae40b9b00c6935b02ff1b"
+    "81d4b4981670cb18f99f0b4a66446df1bf5b204d24cfcb659bf38ba27a4359b5"
+    "711649ec2423c5e1247245eba2964679b6a1dbb85c992ae40b9b00c6935b02ff1b"
 );
 
 /// The session signature inside a dummy of the session modules; leaf and proof around it are real.
 pub const DUMMY_SESSION: [u8; 65] = hex!(
-    "73c3ac716c487ca34bb858247b5ccf1dc354fbaabdd089af3b2ac8e78ba85a4959a2d76250325bd67c11771c31fccda87c33ceec17cc0de912690521bb95ffcb1b"
+    "73c3ac716c487ca34bb858247b5ccf1dc354fbaabdd089af3b2ac8e78ba85a49"
+    "59a2d76250325bd67c11771c31fccda87c33ceec17cc0de912690521bb95ffcb1b"
 );
 
 /// What ends a signature of an account that has no code yet (ERC-6492).
