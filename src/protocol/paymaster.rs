@@ -50,7 +50,7 @@ impl VerifyingPaymasterData {
     pub fn decode(paymaster_and_data: &[u8]) -> Result<Self, ProtocolError> {
         let expected = "address and abi(address, uint48, uint48, bytes)";
         let (paymaster, tail) = split_address(paymaster_and_data, expected)?;
-        let tail = VerifyingPaymasterTail::abi_decode_params(tail)
+        let tail = VerifyingPaymasterTail::abi_decode_params_validate(tail)
             .map_err(|error| ProtocolError::invalid("paymasterAndData", expected, error))?;
         Ok(Self {
             paymaster,
@@ -125,7 +125,7 @@ impl TokenPaymasterData {
         let (paymaster, rest) = split_address(paymaster_and_data, expected)?;
         let (price_source, rest) = rest.split_first().ok_or_else(|| invalid(&"too little"))?;
         let (tail, signature) = rest.split_at_checked(192).ok_or_else(|| invalid(&"too little"))?;
-        let tail = TokenPaymasterTail::abi_decode_params(tail).map_err(|error| invalid(&error))?;
+        let tail = TokenPaymasterTail::abi_decode_params_validate(tail).map_err(|error| invalid(&error))?;
         Ok(Self {
             paymaster,
             price_source: *price_source,

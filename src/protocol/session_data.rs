@@ -129,7 +129,7 @@ impl Erc20SessionData {
 
     /// Reads the four words; bytes after them are ignored, as the module does.
     pub fn decode(data: &[u8]) -> Result<Self, ProtocolError> {
-        Erc20SessionParams::abi_decode_params(data)
+        Erc20SessionParams::abi_decode_params_validate(data)
             .map(|params| Self {
                 session_key_address: params.sessionKey,
                 token: params.token,

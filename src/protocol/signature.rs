@@ -38,7 +38,7 @@ pub fn wrap(module: Address, module_signature: &[u8]) -> Bytes {
 
 /// Module and module signature inside `userOp.signature`.
 pub fn unwrap(signature: &[u8]) -> Result<(Address, Bytes), ProtocolError> {
-    WrappedSignature::abi_decode_params(signature)
+    WrappedSignature::abi_decode_params_validate(signature)
         .map(|wrapped| (wrapped.validationModule, wrapped.moduleSignature))
         .map_err(|error| ProtocolError::invalid("signature", "abi(bytes moduleSignature, address module)", error))
 }

@@ -140,19 +140,19 @@ pub fn decode_calls(call_data: &[u8]) -> Result<Vec<Call>, ProtocolError> {
     };
     match selector {
         Some(ISmartAccount::execute_ncCCall::SELECTOR) => {
-            let call = ISmartAccount::execute_ncCCall::abi_decode(call_data).map_err(unreadable)?;
+            let call = ISmartAccount::execute_ncCCall::abi_decode_validate(call_data).map_err(unreadable)?;
             Ok(vec![Call { to: call.dest, value: call.value, data: call.func }])
         }
         Some(ISmartAccount::executeCall::SELECTOR) => {
-            let call = ISmartAccount::executeCall::abi_decode(call_data).map_err(unreadable)?;
+            let call = ISmartAccount::executeCall::abi_decode_validate(call_data).map_err(unreadable)?;
             Ok(vec![Call { to: call.dest, value: call.value, data: call.func }])
         }
         Some(ISmartAccount::executeBatch_y6UCall::SELECTOR) => {
-            let call = ISmartAccount::executeBatch_y6UCall::abi_decode(call_data).map_err(unreadable)?;
+            let call = ISmartAccount::executeBatch_y6UCall::abi_decode_validate(call_data).map_err(unreadable)?;
             batch(call.dest, call.value, call.func)
         }
         Some(ISmartAccount::executeBatchCall::SELECTOR) => {
-            let call = ISmartAccount::executeBatchCall::abi_decode(call_data).map_err(unreadable)?;
+            let call = ISmartAccount::executeBatchCall::abi_decode_validate(call_data).map_err(unreadable)?;
             batch(call.dest, call.value, call.func)
         }
         _ => Err(ProtocolError::invalid("callData", "a call of execute or executeBatch", excerpt(call_data))),
@@ -216,6 +216,16 @@ mod tests {
             let text = format!(r#"{{"to":"0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e","value":{value}}}"#);
             assert_eq!(serde_json::from_str::<Call>(&text).unwrap().value, U256::from(16));
         }
+    }
+
+    /// The account's own decoder reverts on an address word whose upper bytes are not zero.
+    #[test]
+    fn dirty_address_words_are_refused() {
+        let call = Call { to: Address::repeat_byte(1), ..Call::default() };
+        let mut call_data = encode_calls(&[call], false).unwrap().to_vec();
+        assert!(decode_calls(&call_data).is_ok());
+        call_data[4] = 1;
+        assert!(decode_calls(&call_data).is_err());
     }
 
     #[test]

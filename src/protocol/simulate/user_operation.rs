@@ -58,7 +58,7 @@ pub fn simulate(user_operation: &UserOperation, user_op_hash: B256, account: &Ac
 /// `Err` = revert text.
 fn judge(op: &UserOperation, user_op_hash: B256, account: &AccountView<'_>) -> Result<Verdict, String> {
     let silent = |_| String::new();
-    let wrapped = WrappedSignature::abi_decode_params(&op.signature).map_err(silent)?;
+    let wrapped = WrappedSignature::abi_decode_params_validate(&op.signature).map_err(silent)?;
     if !account.modules.contains(&wrapped.validationModule) {
         return Err(format!("WrongValidationModule({})", wrapped.validationModule));
     }
@@ -69,7 +69,7 @@ fn judge(op: &UserOperation, user_op_hash: B256, account: &AccountView<'_>) -> R
                 SessionKeyManagerVersion::V1_0_0 => wrapped.moduleSignature,
                 SessionKeyManagerVersion::V1_1_0 => fixed_position(&op.signature).ok_or_else(String::new)?,
             };
-            let session = SessionKeyManagerSignature::abi_decode_params(&module_signature).map_err(silent)?;
+            let session = SessionKeyManagerSignature::abi_decode_params_validate(&module_signature).map_err(silent)?;
             let leaf = leaf_of(
                 session.validUntil,
                 session.validAfter,
@@ -82,7 +82,7 @@ fn judge(op: &UserOperation, user_op_hash: B256, account: &AccountView<'_>) -> R
             Ok(verdict(session_key_of(&leaf) == Some(signer), window))
         }
         BATCHED_SESSION_ROUTER => {
-            let batch = BatchedRouterSignature::abi_decode_params(&wrapped.moduleSignature).map_err(silent)?;
+            let batch = BatchedRouterSignature::abi_decode_params_validate(&wrapped.moduleSignature).map_err(silent)?;
             judge_batch(op, digest, &batch, account)
         }
         _ => Err(String::new()),
