@@ -24,6 +24,7 @@ use crate::{
     error::AppError,
     protocol::{
         addresses::{DEMO_NFT, SESSION_KEY_MANAGER},
+        paymaster::VerifyingPaymasterData,
         policy::{Condition, FunctionSelector, Policy, Rule, SessionEpoch},
         session::{SessionBook, SessionStatus},
         smart_account::Call,
@@ -384,6 +385,14 @@ fn gas_offsets_are_applied_before_the_paymaster_signs() {
     assert_eq!(user_operation.verification_gas_limit, U256::from(100));
     assert_eq!(user_operation.max_fee_per_gas, U256::from(11));
     assert_eq!(prepared.sponsored_until(), Some(4_000_000_000));
+    let mut old = prepared.clone();
+    old.prepared_at -= 1_000;
+    assert!(!old.is_fresh());
+    let mut running_out = VerifyingPaymasterData::decode(&prepared.user_operation.paymaster_and_data).unwrap();
+    running_out.valid_until = prepared.prepared_at + 10;
+    let mut short = prepared;
+    short.user_operation.paymaster_and_data = running_out.encode();
+    assert!(!short.is_fresh());
 }
 
 #[test]

@@ -23,6 +23,9 @@ use crate::{
 /// signature lives 300 s by default.
 pub const PREPARED_LIFETIME: u64 = 120;
 
+/// What must be left of a paymaster's signature when an operation is sent, seconds.
+const SPONSORSHIP_MARGIN: u64 = 20;
+
 /// What was read from the chain before building, all in one round of parallel requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChainSnapshot {
@@ -89,10 +92,11 @@ pub struct PreparedUserOperation {
 }
 
 impl PreparedUserOperation {
-    /// Young enough to be sent as it is.
+    /// Young enough to be sent as it is, with time left on the paymaster's signature.
     pub fn is_fresh(&self) -> bool {
-        let age = unix_seconds().abs_diff(self.prepared_at);
-        age <= PREPARED_LIFETIME
+        let now = unix_seconds();
+        let sponsored = self.sponsored_until().is_none_or(|until| now.saturating_add(SPONSORSHIP_MARGIN) <= until);
+        sponsored && now.abs_diff(self.prepared_at) <= PREPARED_LIFETIME
     }
 
     /// A paymaster pays.
