@@ -5,10 +5,11 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use use_aa::{
+    app::{App, shell},
     lab::{Lab, LabOptions},
     server::{
         config::{Config, LabArgs, LabConfig, ServeArgs},
-        http,
+        http::{self, Pages},
         state::ServerState,
     },
 };
@@ -103,7 +104,7 @@ async fn lab(config: LabConfig, json: bool) -> Result<(), Failure> {
 async fn serve(mut config: Config) -> Result<(), Failure> {
     let mut stop = Box::pin(stop_signal()?);
     if !config.lab {
-        return Ok(http::serve(config, stop).await?);
+        return Ok(http::serve(config, Pages { app: App, shell }, stop).await?);
     }
     // Before the lab is started: a taken address is known at once.
     let listener = http::bind(config.addr).await?;
@@ -117,7 +118,7 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     tracing::info!(rpc = %info.rpc_url, bundler = %info.bundler_url, took = ?started.elapsed(), "the lab is ready");
     let state = ServerState::new(config)?;
     tokio::select! {
-        served = http::serve_on(listener, state, stop) => served?,
+        served = http::serve_on(listener, state, Pages { app: App, shell }, stop) => served?,
         error = lab.failed() => return Err(error.into()),
     }
     lab.stop().await;

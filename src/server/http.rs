@@ -17,7 +17,11 @@ use axum::{
     routing::{get, post},
     serve::ListenerExt,
 };
-use leptos::{prelude::provide_context, server_fn::axum as server_fns};
+use leptos::{
+    config::LeptosOptions,
+    prelude::{IntoView, provide_context},
+    server_fn::axum as server_fns,
+};
 use leptos_axum::{
     LeptosRoutes, file_and_error_handler_with_context, generate_route_list, handle_server_fns_with_context,
     render_app_to_stream_with_context,
@@ -25,14 +29,11 @@ use leptos_axum::{
 use tokio::{net::TcpListener, sync::watch};
 use tower_http::compression::{
     CompressionLayer,
-    predicate::{DefaultPredicate, NotForContentType, Predicate},
+    predicate::{DefaultPredicate, NotForContentType, Predicate, SizeAbove},
 };
 
 use super::{bundler, config::Config, http_status, node, paymaster, state::ServerState, status};
-use crate::{
-    app::{App, shell},
-    error::AppError,
-};
+use crate::error::AppError;
 
 /// How long requests that are under way may take to end after the signal to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -56,10 +57,29 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
+/// What is served as pages. Handed in: this room knows nothing of theirs.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages<A, S> {
+    /// The application; its routes become the server's.
+    pub app: A,
+    /// The document around it.
+    pub shell: S,
+}
+
 /// Serves until `shutdown` is ready, then lets open requests end.
-pub async fn serve(config: Config, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
+pub async fn serve<A, AV, S, SV>(
+    config: Config,
+    pages: Pages<A, S>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError>
+where
+    A: Fn() -> AV + Clone + Send + 'static,
+    AV: IntoView + 'static,
+    S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
+    SV: IntoView + 'static,
+{
     let listener = bind(config.addr).await?;
-    serve_on(listener, ServerState::new(config)?, shutdown).await
+    serve_on(listener, ServerState::new(config)?, pages, shutdown).await
 }
 
 /// Listens on `addr`; port 0 takes a free one.
@@ -68,11 +88,18 @@ pub async fn bind(addr: SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 /// As [`serve`], on a listener that is there already.
-pub async fn serve_on(
+pub async fn serve_on<A, AV, S, SV>(
     listener: TcpListener,
     state: ServerState,
+    pages: Pages<A, S>,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServeError> {
+) -> Result<(), ServeError>
+where
+    A: Fn() -> AV + Clone + Send + 'static,
+    AV: IntoView + 'static,
+    S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
+    SV: IntoView + 'static,
+{
     tracing::info!("listening on http://{}", listener.local_addr()?);
     // Without it every small answer waits 40 ms for an acknowledgement (Nagle's algorithm).
     let listener = listener.tap_io(|stream| {
@@ -80,7 +107,7 @@ pub async fn serve_on(
     });
     let (stopping, mut stopped) = watch::channel(false);
     let watcher = state.watcher().clone();
-    let server = axum::serve(listener, router(state)).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, router(state, pages)).with_graceful_shutdown(async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes.
         watcher.close();
@@ -102,7 +129,13 @@ pub async fn serve_on(
 }
 
 /// All routes, over `state`.
-pub fn router(state: ServerState) -> Router {
+pub fn router<A, AV, S, SV>(state: ServerState, Pages { app, shell }: Pages<A, S>) -> Router
+where
+    A: Fn() -> AV + Clone + Send + 'static,
+    AV: IntoView + 'static,
+    S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
+    SV: IntoView + 'static,
+{
     register_server_functions();
     let context = {
         let state = state.clone();
@@ -113,18 +146,20 @@ pub fn router(state: ServerState) -> Router {
     };
     let options = state.config().site.clone();
     let page = {
-        let options = options.clone();
+        let (options, shell) = (options.clone(), shell.clone());
         move || shell(options.clone())
     };
     let functions = Router::new()
         .route("/api/fn/{*name}", post(server_function))
         .layer(middleware::from_fn(guard::limits))
         .layer(middleware::from_fn(guard::same_origin));
-    let compression = CompressionLayer::new()
-        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream")));
+    // The status stream must not wait in a compressor; small answers are not worth one.
+    let compression = CompressionLayer::new().compress_when(
+        DefaultPredicate::new().and(SizeAbove::new(1024)).and(NotForContentType::const_new("application/octet-stream")),
+    );
     Router::new()
         // Not `leptos_routes_with_context`: it would add the server functions once more, without their guards.
-        .leptos_routes_with_handler(generate_route_list(App), render_app_to_stream_with_context(context.clone(), page))
+        .leptos_routes_with_handler(generate_route_list(app), render_app_to_stream_with_context(context.clone(), page))
         .fallback(file_and_error_handler_with_context::<ServerState, _>(context, shell))
         .route_service(&files::route(&options), files::service(&options))
         .merge(functions)

@@ -22,6 +22,7 @@ use use_aa::{
         settle_session::settle_session,
         wait_for_user_operation_receipt::wait_for_user_operation_receipt,
     },
+    app::{App, shell},
     client::{relay_native::HttpRelay, session_store::memory::MemorySessionStore, wallet::local::LocalWallet},
     error::AppError,
     protocol::{
@@ -59,7 +60,7 @@ pub async fn server() -> Rc<HttpRelay> {
     let listener = http::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let state = ServerState::new(config).unwrap();
-    tokio::spawn(http::serve_on(listener, state, std::future::pending()));
+    tokio::spawn(http::serve_on(listener, state, http::Pages { app: App, shell }, std::future::pending()));
     Rc::new(HttpRelay::new(&base).unwrap())
 }
 

@@ -17,10 +17,13 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
-use use_aa::server::{
-    config::{Config, ServeArgs},
-    http,
-    state::ServerState,
+use use_aa::{
+    app::{App, shell},
+    server::{
+        config::{Config, ServeArgs},
+        http,
+        state::ServerState,
+    },
 };
 
 /// What an upstream does with a request.
@@ -197,7 +200,7 @@ impl Server {
         let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(http::serve_on(listener, state, async move {
+        tokio::spawn(http::serve_on(listener, state, http::Pages { app: App, shell }, async move {
             let _ = stopped.await;
         }));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();

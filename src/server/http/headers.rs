@@ -51,5 +51,7 @@ pub(super) fn content_security_policy(options: &LeptosOptions) {
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        // The nonce is for this answer only.
+        response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     }
 }
