@@ -54,7 +54,7 @@ pub fn AccountBar() -> impl IntoView {
                                             <div>
                                                 <dt>"Network"</dt>
                                                 <dd data-testid="chain-id" data-value=id.clone()>
-                                                    {[&name, " (", &id, ")"].concat()}
+                                                    {if name.contains(&id) { name } else { [&name, " (", &id, ")"].concat() }}
                                                 </dd>
                                             </div>
                                         }
