@@ -216,5 +216,5 @@ async fn it_stops_although_somebody_waits() {
     let begun = Instant::now();
     drop(server);
     while let Ok(Some(_)) = waiting.chunk().await {}
-    assert!(begun.elapsed() < Duration::from_secs(2), "the stream ended after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(4), "the stream ended after {:?}", begun.elapsed());
 }

@@ -19,7 +19,7 @@ const EVENT: &str = "0x49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6
 const REVERTED: &str = "0x1c4fada7374c0a9ee8841fc38afe82932dc0f8e69012e927f061a8bae611a201";
 const ENTRY_POINT: &str = "0x5FF137D4b0FDCD49DcA30c7CF57E578a026d2789";
 const SENDER: &str = "0x0000000000000000000000000788816536defa6a14779711c0b08b7f0edfe68b";
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn hash(byte: u8) -> String {
     format!("0x{}", format!("{byte:02x}").repeat(32))
@@ -105,10 +105,11 @@ async fn an_operation_is_told_from_submitted_to_confirmed() {
     assert_eq!(lines[2].1["blockNumber"], 100);
     let receipt = &lines[3].1["receipt"];
     assert_eq!((&receipt["success"], &receipt["actualGasCost"]), (&json!(true), &json!("0x3e8")));
-    // Told soon after it happened.
+    // Told soon after it happened (a few ms on an idle machine; the limit is for a busy one).
     let late = |index: usize, at: u64| (lines[index].0 - story.0).saturating_sub(Duration::from_millis(at));
-    assert!(late(1, 200) < Duration::from_millis(100), "bundled {:?} late", late(1, 200));
-    assert!(late(3, 500) < Duration::from_millis(100), "confirmed {:?} late", late(3, 500));
+    println!("told of the bundle after {:?}, of the block after {:?}", late(1, 200), late(3, 500));
+    assert!(late(1, 200) < Duration::from_secs(1), "bundled {:?} late", late(1, 200));
+    assert!(late(3, 500) < Duration::from_secs(1), "confirmed {:?} late", late(3, 500));
     // Who comes later hears the latest state only.
     assert_eq!(states(&server.follow(&sent, PATIENCE).await), ["confirmed"]);
 }
@@ -186,15 +187,17 @@ async fn biconomys_dialect_is_followed_on_a_public_chain() {
 
 #[tokio::test]
 async fn a_reorganisation_takes_an_operation_back() {
-    // Mined at 200 ms, gone at 500 ms before the second block, mined again at 1500 ms.
+    // Mined at 200 ms, gone at 2000 ms with the second block, mined again at 3000 ms.
     let story = Story(Instant::now());
     let height = Arc::new(AtomicU64::new(100));
     let node = Upstream::start({
         let (story, height) = (story.clone(), height.clone());
         move |call| {
-            let mined = story.after(1_500) || (story.after(200) && !story.after(500));
+            let mined = story.after(3_000) || (story.after(200) && !story.after(2_000));
             match call["method"].as_str().unwrap() {
-                "eth_blockNumber" => Reply::Result(json!(height.load(Ordering::Relaxed) + u64::from(story.after(500)))),
+                "eth_blockNumber" => {
+                    Reply::Result(json!(height.load(Ordering::Relaxed) + u64::from(story.after(2_000))))
+                }
                 "eth_getLogs" if mined => Reply::Result(json!([event(true)])),
                 "eth_getLogs" => Reply::Result(json!([])),
                 "eth_getTransactionReceipt" if mined => Reply::Result(json!({"logs": [event(true)]})),
