@@ -70,6 +70,10 @@ pub struct CreateSessionRequest {
     pub label: Option<String>,
     /// Without `paymaster_service_data` the grant is sponsored wherever the server has a paymaster.
     pub options: BuildUserOpOptions,
+    /// Grant even when the account has sessions that are not stored here (another device or app granted
+    /// them). A root over them cannot be made without them: they end, and so do those stored here, which
+    /// are not under the root on chain either. Ask the person first.
+    pub replace_unknown: bool,
 }
 
 /// A grant that lacks only the owner's signature. Nothing of it is stored yet.
@@ -132,7 +136,7 @@ pub async fn create_session(
 ///
 /// # Errors
 /// `InvalidInput` and `PolicyRefused` for the policies, before anything is asked over the network;
-/// `SessionsOutOfSync` when the stored sessions are not those on chain; those of preparing.
+/// `SessionsOutOfSync` when the stored sessions are not those on chain and may not be replaced; those of preparing.
 pub async fn prepare_create_session(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
@@ -208,7 +212,10 @@ async fn prepare_on_current_root(
 ) -> Result<PreparedCreateSession, AppError> {
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &request.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
-    let tree = SessionTree::in_sync(&mut book, snapshot.account.merkle_root)?;
+    let tree = match SessionTree::in_sync(&mut book, snapshot.account.merkle_root) {
+        Err(AppError::SessionsOutOfSync { .. }) if request.replace_unknown => SessionTree::empty(),
+        tree => tree?,
+    };
     let new_root = tree.root_with(&material.leaves);
     let options = default_paymaster(&snapshot, &request.options);
     let calls = granting_calls(client.account, &snapshot, new_root);

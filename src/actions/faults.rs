@@ -48,7 +48,12 @@ fn mint_policy(account: Address) -> Policy {
 
 fn grant_of(policies: usize, account: Address) -> CreateSessionRequest {
     let policy = vec![mint_policy(account); policies];
-    CreateSessionRequest { policy, label: Some("mint".into()), options: BuildUserOpOptions::default() }
+    CreateSessionRequest {
+        policy,
+        label: Some("mint".into()),
+        options: BuildUserOpOptions::default(),
+        replace_unknown: false,
+    }
 }
 
 fn mint(account: Address, to: Address) -> SendWithSessionRequest {
@@ -215,6 +220,14 @@ fn a_grant_on_another_device_makes_this_one_fail_cleanly() {
     assert!(matches!(unusable, AppError::SessionsOutOfSync { .. }));
     assert!(!block_on(sync_sessions(&fake, &fake, client.account)).unwrap().in_sync);
     assert_eq!(stored(&fake, &client), before);
+
+    let replacing = CreateSessionRequest { replace_unknown: true, ..grant_of(1, client.account) };
+    let response = block_on(create_session(&client, &fake, replacing)).unwrap();
+    block_on(settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {})).unwrap();
+    let [old @ .., new] = &statuses(&fake, &client)[..] else { panic!("no sessions") };
+    assert!(old.iter().all(|status| *status == SessionStatus::Revoked), "what is under no root any more: {old:?}");
+    assert_eq!(*new, SessionStatus::Active);
+    assert_eq!(fake.book(client.account).root(), fake.root());
 }
 
 /// A second store with the same leaves.

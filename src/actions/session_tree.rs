@@ -45,6 +45,11 @@ pub struct SessionTree {
 }
 
 impl SessionTree {
+    /// The tree of no session.
+    pub fn empty() -> Self {
+        Self::over(&SessionBook::default())
+    }
+
     /// Compares the book with the chain; statuses in `book` are reconciled when that settles a difference.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ fn advice(error: &AppError) -> &'static str {
         AppError::SessionNotYetValid { .. } => "Nothing was sent. Wait until the session begins.",
         AppError::SessionRevoked { .. } => "Nothing was sent. Grant a new session to go on.",
         AppError::SessionsOutOfSync { .. } => {
-            "Another device or app changed the sessions of this account. Nothing was sent; use that device, or grant anew here, which replaces them."
+            "Nothing was sent. Another browser or app changed the sessions of this account: use that one, or grant again here; the review says what that ends."
         }
         AppError::PolicyViolation { .. } => {
             "Nothing was sent. Stay within the limits of the session, or grant one that allows this."
@@ -63,6 +63,7 @@ fn retryable(error: &AppError) -> bool {
             | AppError::SessionNotFound { .. }
             | AppError::SessionExpired { .. }
             | AppError::SessionRevoked { .. }
+            | AppError::SessionsOutOfSync { .. }
             | AppError::PolicyViolation { .. }
             | AppError::PolicyRefused { .. }
             | AppError::TooLarge { .. }

@@ -8,9 +8,12 @@ use super::{
     icon::{Glyph, Icon},
     time::{local_time, now_seconds, span},
 };
-use crate::protocol::{
-    addresses::{DEMO_NFT, DEMO_TOKEN},
-    policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule},
+use crate::{
+    hooks::UseSessionListReturn,
+    protocol::{
+        addresses::{DEMO_NFT, DEMO_TOKEN},
+        policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule},
+    },
 };
 
 /// What a person is asked to allow.
@@ -77,8 +80,13 @@ fn reference_text(value: &ReferenceValue) -> String {
 }
 
 /// Things that a person should think twice about.
-fn warnings(request: &GrantRequest) -> Vec<&'static str> {
+fn warnings(request: &GrantRequest, replaces: bool) -> Vec<&'static str> {
     let mut found = Vec::new();
+    if replaces {
+        found.push(
+            "This account has sessions that were granted in another browser or app. This grant ends them, because this browser cannot see them and so cannot keep them.",
+        );
+    }
     if request.policies.iter().any(|policy| policy.interval.valid_until == 0) {
         found.push("This session never ends by itself. Set an end, unless you have a reason not to.");
     }
@@ -96,6 +104,8 @@ fn warnings(request: &GrantRequest) -> Vec<&'static str> {
 pub fn GrantReview(
     /// What is asked for; set it to open the review.
     request: RwSignal<Option<GrantRequest>>,
+    /// The sessions that are there already.
+    sessions: UseSessionListReturn,
     /// The person agreed.
     on_confirm: Callback<GrantRequest>,
 ) -> impl IntoView {
@@ -113,6 +123,9 @@ pub fn GrantReview(
             dialog.close();
         }
     };
+    // Whether the grant ends other sessions must be known, and said, before anybody agrees to it.
+    let unsure = move || sessions.is_in_sync.get().is_none() && sessions.error.with(Option::is_none);
+    let replaces = Memo::new(move |_| sessions.is_in_sync.get() == Some(false));
     let confirm = move |_| {
         let agreed = request.get_untracked();
         close();
@@ -129,21 +142,21 @@ pub fn GrantReview(
             aria-describedby="review-summary"
             on:close=move |_| request.set(None)
         >
-            {move || request.get().map(|request| body(&request))}
+            {move || request.get().map(|request| body(&request, replaces.get()))}
             <div class="review-foot">
                 <button type="button" class="button quiet" data-testid="grant-cancel" on:click=move |_| close()>
                     "Cancel"
                 </button>
-                <button type="button" class="button" data-testid="grant-confirm" on:click=confirm>
-                    "Sign and grant"
+                <button type="button" class="button" data-testid="grant-confirm" disabled=unsure on:click=confirm>
+                    {move || if unsure() { "Comparing with the chain" } else { "Sign and grant" }}
                 </button>
             </div>
         </dialog>
     }
 }
 
-fn body(request: &GrantRequest) -> AnyView {
-    let warnings = warnings(request);
+fn body(request: &GrantRequest, replaces: bool) -> AnyView {
+    let warnings = warnings(request, replaces);
     let policies = request.policies.iter().map(|policy| policy_rows(policy, request.account)).collect_view();
     let gas = if request.sponsored { "Paid by this app's sponsor" } else { "Paid by your smart account" };
     view! {

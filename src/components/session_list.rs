@@ -4,7 +4,12 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use super::{
-    address::shortened, countdown::Countdown, error_notice::ErrorNotice, grant_review::contract_text, time::local_time,
+    address::shortened,
+    countdown::Countdown,
+    error_notice::ErrorNotice,
+    grant_review::contract_text,
+    icon::{Glyph, Icon},
+    time::local_time,
 };
 use crate::{
     hooks::{QueryStatus, UseSessionListReturn, use_smart_account},
@@ -69,6 +74,20 @@ pub fn SessionList(
     let key = |leaf: &SessionLeaf| (leaf.session_id.clone(), leaf.status.wire_name(), leaf.label.clone());
     let loading = Memo::new(move |_| sessions.status.get() == QueryStatus::Pending);
     view! {
+        {move || {
+            (sessions.is_in_sync.get() == Some(false))
+                .then(|| {
+                    view! {
+                        <div class="notice" data-testid="sessions-elsewhere">
+                            <Icon glyph=Glyph::Warning />
+                            <strong>"This account has sessions that this browser does not know"</strong>
+                            <p class="detail">
+                                "They were granted in another browser or app and can be used there. Those listed here, if any, cannot be used now."
+                            </p>
+                        </div>
+                    }
+                })
+        }}
         {move || {
             (count.get() == 0)
                 .then(|| {

@@ -14,7 +14,7 @@ use crate::{
     error::AppError,
     hooks::{
         BuildUserOpOptions, CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions,
-        use_create_session, use_resumed_operation, use_smart_account, use_user_op_wait,
+        use_create_session, use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
         addresses::DEMO_NFT,
@@ -26,7 +26,16 @@ use crate::{
 #[component]
 pub fn CreateSession() -> impl IntoView {
     let account = use_smart_account();
-    let create_session = use_create_session(MutationOptions::default());
+    let sessions = use_session_list();
+    let create_session = use_create_session(MutationOptions {
+        // Compare with the chain again, so that the next review tells what it ends.
+        on_error: Some(Callback::new(move |(error, _)| {
+            if matches!(error, AppError::SessionsOutOfSync { .. }) {
+                sessions.refetch.run(());
+            }
+        })),
+        ..MutationOptions::default()
+    });
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::CreateSession, create_session.data);
     let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
@@ -36,10 +45,12 @@ pub fn CreateSession() -> impl IntoView {
     let review = RwSignal::new(None::<GrantRequest>);
     let refused = RwSignal::new(None::<AppError>);
 
-    let variables = |request: &GrantRequest| CreateSessionVariables {
+    let variables = move |request: &GrantRequest| CreateSessionVariables {
         policy: request.policies.clone(),
         label: Some(request.label.clone()),
         options: BuildUserOpOptions::default(),
+        // The review says so when that ends sessions granted elsewhere.
+        replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
     };
     let request = move || {
         let account_address = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
@@ -67,13 +78,16 @@ pub fn CreateSession() -> impl IntoView {
         event.prevent_default();
         refused.set(None);
         match request() {
-            Ok(request) => {
-                create_session.prepare.run(variables(&request));
-                review.set(Some(request));
-            }
+            Ok(request) => review.set(Some(request)),
             Err(error) => refused.set(Some(error)),
         }
     };
+    // While the person reads, the operation is built.
+    Effect::new(move |_| {
+        if let (Some(request), Some(_)) = (review.get(), sessions.is_in_sync.get()) {
+            create_session.prepare.run(variables(&request));
+        }
+    });
     let grant = Callback::new(move |request: GrantRequest| create_session.mutate.run(variables(&request)));
     let blocked = move || account.owner_address.get().is_none() || create_session.is_pending.get();
 
@@ -105,7 +119,7 @@ pub fn CreateSession() -> impl IntoView {
             <ErrorNotice error=refused />
             <OperationStatus mutation=create_session wait=receipt hash_testid="create-session-hash" />
         </form>
-        <GrantReview request=review on_confirm=grant />
+        <GrantReview request=review sessions on_confirm=grant />
     }
     .into_any()
 }

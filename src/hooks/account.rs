@@ -35,9 +35,13 @@ pub(super) fn follow(context: SmartAccountContext) {
         })))
     });
     Effect::new(move |_| {
-        context.stored.track();
+        let changed = context.stored.get() > 0;
         if let Some(account) = context.account.get() {
             read_sessions(context, account);
+            // What was written may have been the grant that mends it.
+            if changed && context.in_sync.get_untracked() != Some(true) {
+                settle(context, account);
+            }
         }
     });
 }

@@ -109,8 +109,8 @@ pub async fn create_session(
 }
 
 fn grant_request(variables: CreateSessionVariables) -> CreateSessionRequest {
-    let CreateSessionVariables { policy, label, options } = variables;
-    CreateSessionRequest { policy, label, options }
+    let CreateSessionVariables { policy, label, options, replace_unknown } = variables;
+    CreateSessionRequest { policy, label, options, replace_unknown }
 }
 
 // --- uses ---

@@ -55,6 +55,7 @@ pub fn use_session_list() -> UseSessionListReturn {
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),
         refetch: Callback::new(move |()| {
+            context.in_sync.try_set(None);
             context.stored.try_update(|version| *version += 1);
         }),
     }

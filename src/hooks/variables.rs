@@ -16,6 +16,9 @@ pub struct CreateSessionVariables {
     pub label: Option<String>,
     /// How the granting operation is built; sponsored where the server can, unless said otherwise.
     pub options: BuildUserOpOptions,
+    /// Grant even when the account has sessions that this browser does not know, which ends them. Ask first:
+    /// [`UseSessionListReturn::is_in_sync`](super::UseSessionListReturn) tells.
+    pub replace_unknown: bool,
 }
 
 /// Variables of [`use_session`](super::use_session).

@@ -142,6 +142,7 @@ impl Person {
             policy: vec![self.mint_policy()],
             label: Some("mint".into()),
             options: BuildUserOpOptions::default(),
+            replace_unknown: false,
         }
     }
 
