@@ -12,7 +12,7 @@
 //!    ([`leaves_doubt`]) they stay `PENDING`, outside every root, until [`super::sync_sessions`] or
 //!    [`super::settle_session`] knows what became of them: throwing the key of a session away that is
 //!    granted after all would break every session of the account.
-//! 5. [`super::settle_session`] follows the operation: `ACTIVE` on success, taken out otherwise.
+//! 5. [`super::settle_session`] follows the operation: `ACTIVE` on success, taken out once it can no longer succeed.
 //!
 //! Two grants at once: the operation's nonce comes from the same look at the chain as the root that it
 //! builds on, and grants share one nonce lane, so at most one of two grants over the same root can ever
@@ -25,11 +25,11 @@ use alloy::{
     signers::local::PrivateKeySigner,
 };
 use futures::future::try_join;
-use serde_json::json;
 
 use super::{
     account::SmartAccountClient,
     clock::unix_seconds,
+    grant_mark::{is_in_doubt, mark},
     options::{BuildUserOpOptions, Options, merge_options},
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
@@ -37,8 +37,7 @@ use super::{
     send_transaction::prepare_owner_operation,
     send_user_operation::{CreatedSession, UserOpResponse, leaves_doubt, send_user_operation, sign_user_operation},
     session_tree::SessionTree,
-    settle_session::{SEND_IN_DOUBT, doubt, settle_session, take_out},
-    sync_sessions::{GRANT_NONCE, GRANT_VALID_UNTIL},
+    settle_session::{doubt, settle_session, take_out},
 };
 use crate::{
     error::AppError,
@@ -213,7 +212,7 @@ async fn prepare_on_current_root(
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &request.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     let tree = match SessionTree::in_sync(&mut book, snapshot.account.merkle_root) {
-        Err(AppError::SessionsOutOfSync { .. }) if request.replace_unknown => SessionTree::empty(),
+        Err(AppError::SessionsOutOfSync { .. }) if request.replace_unknown => SessionTree::replacing(&book),
         tree => tree?,
     };
     let new_root = tree.root_with(&material.leaves);
@@ -267,14 +266,7 @@ impl Material {
 
     /// Writes into the leaves which operation grants them, and until when it can be included.
     fn mark(&mut self, operation: &PreparedUserOperation) {
-        for leaf in &mut self.leaves {
-            leaf.user_op_hash = Some(operation.user_op_hash);
-            leaf.extra.insert(GRANT_NONCE.into(), json!(operation.user_operation.nonce));
-            leaf.extra.remove(GRANT_VALID_UNTIL);
-            if let Some(valid_until) = operation.sponsored_until() {
-                leaf.extra.insert(GRANT_VALID_UNTIL.into(), json!(valid_until));
-            }
-        }
+        self.leaves.iter_mut().for_each(|leaf| mark(leaf, operation));
     }
 }
 
@@ -290,16 +282,12 @@ impl PreparedCreateSession {
     }
 
     fn obstacle(&self, book: &mut SessionBook, passed_over: &[B256]) -> Option<Obstacle> {
-        if !self.tree.is_tree_of(book) {
-            // The book may lag behind the chain in statuses only; the tree was built on the chain's root.
-            let same = SessionTree::in_sync(book, self.tree.root()).is_ok_and(|_| self.tree.is_tree_of(book));
-            if !same {
-                return Some(Obstacle::OtherTree);
-            }
+        if !self.tree.is_tree_of(book) && !self.tree.settle(book) {
+            return Some(Obstacle::OtherTree);
         }
         let pending = book.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Pending);
         // One that may never have arrived is not worth waiting for where the nonce excludes the other anyway.
-        let mut others = pending.filter(|leaf| !(self.shares_the_lane() && leaf.extra.contains_key(SEND_IN_DOUBT)));
+        let mut others = pending.filter(|leaf| !(self.shares_the_lane() && is_in_doubt(leaf)));
         others.find_map(|leaf| {
             let user_op_hash = leaf.user_op_hash.filter(|hash| !passed_over.contains(hash))?;
             Some(Obstacle::Grant { user_op_hash, session_id: leaf.session_id.clone() })

@@ -152,24 +152,66 @@ fn a_lost_answer_loses_nothing_whether_the_operation_arrived_or_not() {
 }
 
 #[test]
-fn a_grant_that_reverts_or_is_dropped_is_taken_out_with_its_key() {
-    for ending in [Ending::Reverted, Ending::Dropped] {
-        let (fake, client) = granted();
-        let before = stored(&fake, &client);
-        fake.end_with(ending);
-        let response = block_on(create_session(&client, &fake, grant_of(3, client.account))).unwrap();
-        let session = response.session.unwrap();
-        assert_eq!(session.session_ids.len(), 3);
-        assert_eq!(fake.keys().len(), 2, "one key for the whole grant");
-        let book = fake.book(client.account);
-        assert!(book.leaf_nodes[1..].iter().all(|leaf| leaf.user_op_hash == Some(response.user_op_hash)));
-        let settled = settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {});
-        assert!(matches!(
-            (block_on(settled).unwrap_err(), ending),
-            (AppError::UserOpReverted { .. }, Ending::Reverted) | (AppError::UserOpDropped { .. }, Ending::Dropped)
-        ));
-        assert_eq!(stored(&fake, &client), before);
-    }
+fn a_grant_that_reverts_is_taken_out_with_its_key() {
+    let (fake, client) = granted();
+    let before = stored(&fake, &client);
+    fake.end_with(Ending::Reverted);
+    let response = block_on(create_session(&client, &fake, grant_of(3, client.account))).unwrap();
+    let session = response.session.unwrap();
+    assert_eq!(session.session_ids.len(), 3);
+    assert_eq!(fake.keys().len(), 2, "one key for the whole grant");
+    let book = fake.book(client.account);
+    assert!(book.leaf_nodes[1..].iter().all(|leaf| leaf.user_op_hash == Some(response.user_op_hash)));
+    let settled = settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {});
+    assert!(matches!(block_on(settled).unwrap_err(), AppError::UserOpReverted { .. }));
+    assert_eq!(stored(&fake, &client), before);
+}
+
+/// A grant that the bundler says it dropped.
+fn dropped() -> (Fake, SmartAccountClient, B256) {
+    let (fake, client) = granted();
+    fake.end_with(Ending::Dropped);
+    let response = block_on(create_session(&client, &fake, grant_of(2, client.account))).unwrap();
+    let settled = settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {});
+    assert!(matches!(block_on(settled).unwrap_err(), AppError::UserOpDropped { .. }));
+    (fake, client, response.user_op_hash)
+}
+
+#[test]
+fn a_dropped_grant_that_is_included_after_all_is_not_lost() {
+    let (fake, client, user_op_hash) = dropped();
+    let book = fake.book(client.account);
+    assert_eq!(statuses(&fake, &client)[1..], [SessionStatus::Pending; 2]);
+    assert_eq!((book.root(), fake.keys().len()), (fake.root(), 2), "in no root, but not forgotten");
+    assert_eq!(block_on(sync_sessions(&fake, &fake, client.account)).unwrap().pending, [user_op_hash]);
+    // The bundle was on its way when the bundler was restarted.
+    fake.end_with(Ending::Confirmed);
+    fake.include_dropped();
+    assert!(block_on(sync_sessions(&fake, &fake, client.account)).unwrap().in_sync);
+    assert_eq!(statuses(&fake, &client), [SessionStatus::Active; 3]);
+    block_on(send_with_session(&fake, &fake, mint(client.account, client.account))).unwrap();
+}
+
+#[test]
+fn a_dropped_grant_is_in_nobodys_way_and_goes_when_its_nonce_is_used() {
+    let (fake, client, _) = dropped();
+    fake.end_with(Ending::Confirmed);
+    let next = block_on(create_session(&client, &fake, grant_of(1, client.account))).unwrap();
+    block_on(settle_session(&fake, &fake, client.account, next.user_op_hash, |_| {})).unwrap();
+    assert_eq!(statuses(&fake, &client), [SessionStatus::Active; 2]);
+    assert_eq!((fake.book(client.account).root(), fake.keys().len()), (fake.root(), 2));
+}
+
+#[test]
+fn an_old_root_revokes_nothing_that_another_tab_has_confirmed_since() {
+    let (fake, client) = granted();
+    let mut as_seen = fake.book(client.account);
+    as_seen.leaf_nodes[0].status = SessionStatus::Pending;
+    let lag = super::session_tree::reconcile(&mut as_seen, fake.root()).unwrap().unwrap();
+    let next = block_on(create_session(&client, &fake, grant_of(1, client.account))).unwrap();
+    block_on(settle_session(&fake, &fake, client.account, next.user_op_hash, |_| {})).unwrap();
+    block_on(lag.write(&fake, client.account)).unwrap();
+    assert_eq!(statuses(&fake, &client), [SessionStatus::Active; 2]);
 }
 
 #[test]
@@ -199,6 +241,21 @@ fn a_grant_prepared_before_another_one_builds_on_it() {
     let response = block_on(complete_create_session(&client, &fake, second)).unwrap();
     assert_eq!(response.session.unwrap().session_key_address, second_key, "still the same key");
     block_on(settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {})).unwrap();
+    assert_eq!(statuses(&fake, &client), [SessionStatus::Active; 3]);
+    assert_eq!(fake.book(client.account).root(), fake.root());
+}
+
+#[test]
+fn a_grant_prepared_before_another_one_was_confirmed_builds_on_it() {
+    let (fake, client) = granted();
+    let [first, second] =
+        [1, 2].map(|_| block_on(prepare_create_session(&client, &fake, grant_of(1, client.account))).unwrap());
+    let first = block_on(complete_create_session(&client, &fake, first)).unwrap();
+    block_on(settle_session(&fake, &fake, client.account, first.user_op_hash, |_| {})).unwrap();
+    let confirmed = fake.book(client.account);
+    let second = block_on(complete_create_session(&client, &fake, second)).unwrap();
+    assert_eq!(fake.book(client.account).leaf_nodes[..2], confirmed.leaf_nodes[..], "still active");
+    block_on(settle_session(&fake, &fake, client.account, second.user_op_hash, |_| {})).unwrap();
     assert_eq!(statuses(&fake, &client), [SessionStatus::Active; 3]);
     assert_eq!(fake.book(client.account).root(), fake.root());
 }

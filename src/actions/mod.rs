@@ -13,6 +13,7 @@ mod clock;
 pub mod create_session;
 pub mod deploy;
 mod gas;
+mod grant_mark;
 pub mod options;
 pub mod ports;
 pub mod prepare_user_operation;

@@ -13,7 +13,7 @@ use super::{
     ports::{Relay, SessionStore},
     prepare_user_operation::{PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot},
     send_user_operation::{UserOpResponse, send_user_operation},
-    session_tree::{reconcile, tree_in_sync},
+    session_tree::tree_in_sync,
 };
 use crate::{
     error::AppError,
@@ -94,19 +94,18 @@ pub async fn prepare_send_with_session(
     let snapshot = read_chain_snapshot(relay, account, &options);
     let (snapshot, mut book) = try_join(snapshot, store.load(account)).await?;
     let now = snapshot.now();
-    let root = snapshot.account.merkle_root;
     // What the store knows comes first: "expired" says more than "out of sync".
-    let synced = tree_in_sync(&mut book, root);
+    let synced = tree_in_sync(&mut book, snapshot.account.merkle_root);
     let leaf = find_usable(&book, session_id.as_deref(), corresponding_index, now)?.clone();
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });
     }
-    let (tree, statuses_changed) = synced?;
+    let (tree, lag) = synced?;
     simulate_single(&leaf, &call_data)?;
     let proof = tree.position(leaf.hash()).and_then(|index| tree.proof(index));
     let proof = proof.ok_or_else(|| AppError::SessionNotFound { wanted: leaf.session_id.clone() })?;
-    if statuses_changed {
-        store.update(account, Box::new(|book| reconcile(book, root).map(drop))).await?;
+    if let Some(lag) = lag {
+        lag.write(store, account).await?;
     }
     let key = store.signer(account, leaf.session_key_address).await?;
     let draft = UserOperationDraft {

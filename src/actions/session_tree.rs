@@ -1,7 +1,8 @@
 //! The tree of confirmed sessions, compared with the chain.
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 
+use super::ports::SessionStore;
 use crate::{
     error::AppError,
     protocol::{
@@ -10,30 +11,60 @@ use crate::{
     },
 };
 
-/// Sets the statuses in the book so that its tree has the root on chain; true when one changed.
+/// Sets the statuses in the book so that its tree has the root on chain; `Some` when one changed.
 ///
 /// # Errors
 /// `SessionsOutOfSync` when no set of stored leaves makes that root; the book is then as before.
-pub fn reconcile(book: &mut SessionBook, chain_root: B256) -> Result<bool, AppError> {
+pub fn reconcile(book: &mut SessionBook, chain_root: B256) -> Result<Option<Lag>, AppError> {
+    let stored_ids = ids(book);
     match book.reconcile(chain_root) {
-        Reconciliation::InSync => Ok(false),
-        Reconciliation::Settled { .. } => Ok(true),
+        Reconciliation::InSync => Ok(None),
+        Reconciliation::Settled { .. } => Ok(Some(Lag { stored_ids, root: chain_root })),
         Reconciliation::Unknown { local, chain } => Err(AppError::SessionsOutOfSync { local, chain }),
     }
 }
 
-/// The tree of a book in step with the chain, for proofs. The second value is true when statuses had
-/// to be set for that.
+/// The tree of a book in step with the chain, for proofs, and what the store lags behind it.
 ///
 /// # Errors
 /// As [`reconcile`].
-pub fn tree_in_sync(book: &mut SessionBook, chain_root: B256) -> Result<(MerkleTree, bool), AppError> {
+pub fn tree_in_sync(book: &mut SessionBook, chain_root: B256) -> Result<(MerkleTree, Option<Lag>), AppError> {
     let tree = book.tree();
     if tree.root().unwrap_or_default() == chain_root {
-        return Ok((tree, false));
+        return Ok((tree, None));
     }
-    let changed = reconcile(book, chain_root)?;
-    Ok((book.tree(), changed))
+    let lag = reconcile(book, chain_root)?;
+    Ok((book.tree(), lag))
+}
+
+/// Stored statuses that lag behind the chain.
+#[derive(Clone, Debug)]
+pub struct Lag {
+    /// The leaves that were taken for confirmed.
+    stored_ids: Vec<String>,
+    /// The root on chain.
+    root: B256,
+}
+
+impl Lag {
+    /// Sets the statuses in `book`, if it is still the book that was compared with the chain. One that has moved
+    /// on since (another tab's grant is confirmed) is left alone: to it this root is an old one, and its newest
+    /// sessions would count as revoked.
+    pub fn settle(&self, book: &mut SessionBook) -> bool {
+        has_leaves(book, &self.stored_ids) && reconcile(book, self.root).is_ok()
+    }
+
+    /// Settles what is stored; gives the book as it is stored then.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn write(&self, store: &dyn SessionStore, account: Address) -> Result<SessionBook, AppError> {
+        let change = |book: &mut SessionBook| {
+            self.settle(book);
+            Ok(())
+        };
+        store.update(account, Box::new(change)).await
+    }
 }
 
 /// The confirmed leaves that a grant builds on; knows its root, but no proofs.
@@ -42,12 +73,15 @@ pub struct SessionTree {
     root: B256,
     session_ids: Vec<String>,
     frontier: MerkleFrontier,
+    /// What the store lags behind this tree.
+    lag: Option<Lag>,
 }
 
 impl SessionTree {
-    /// The tree of no session.
-    pub fn empty() -> Self {
-        Self::over(&SessionBook::default())
+    /// The tree of no session, to be built on instead of the stored one.
+    pub fn replacing(book: &SessionBook) -> Self {
+        let nothing = Self::over(&SessionBook::default());
+        Self { lag: Some(Lag { stored_ids: ids(book), root: nothing.root }), ..nothing }
     }
 
     /// Compares the book with the chain; statuses in `book` are reconciled when that settles a difference.
@@ -59,17 +93,13 @@ impl SessionTree {
         if tree.root == chain_root {
             return Ok(tree);
         }
-        reconcile(book, chain_root)?;
-        Ok(Self::over(book))
+        let lag = reconcile(book, chain_root)?;
+        Ok(Self { lag, ..Self::over(book) })
     }
 
     fn over(book: &SessionBook) -> Self {
         let frontier: MerkleFrontier = leaves(book).map(SessionLeaf::hash).collect();
-        Self {
-            root: frontier.root().unwrap_or_default(),
-            session_ids: leaves(book).map(|leaf| leaf.session_id.clone()).collect(),
-            frontier,
-        }
+        Self { root: frontier.root().unwrap_or_default(), session_ids: ids(book), frontier, lag: None }
     }
 
     /// The root on chain that this tree makes; zero without leaves.
@@ -96,8 +126,21 @@ impl SessionTree {
 
     /// Still the tree of `book`? Compares ids and hashes nothing.
     pub fn is_tree_of(&self, book: &SessionBook) -> bool {
-        leaves(book).map(|leaf| &leaf.session_id).eq(&self.session_ids)
+        has_leaves(book, &self.session_ids)
     }
+
+    /// Makes `book` one that this is the tree of, where only its statuses lag behind (see [`Lag::settle`]).
+    pub fn settle(&self, book: &mut SessionBook) -> bool {
+        self.lag.as_ref().is_some_and(|lag| lag.settle(book)) && self.is_tree_of(book)
+    }
+}
+
+fn ids(book: &SessionBook) -> Vec<String> {
+    leaves(book).map(|leaf| leaf.session_id.clone()).collect()
+}
+
+fn has_leaves(book: &SessionBook, session_ids: &[String]) -> bool {
+    leaves(book).map(|leaf| &leaf.session_id).eq(session_ids)
 }
 
 fn leaves(book: &SessionBook) -> impl Iterator<Item = &SessionLeaf> {
@@ -141,11 +184,27 @@ mod tests {
     }
 
     #[test]
+    fn only_the_book_that_a_tree_was_made_from_is_settled_by_it() {
+        let stored = SessionBook { leaf_nodes: vec![leaf(1, SessionStatus::Pending)], ..Default::default() };
+        let granted = SessionBook { leaf_nodes: vec![leaf(1, SessionStatus::Active)], ..Default::default() };
+        let tree = SessionTree::in_sync(&mut stored.clone(), granted.root()).unwrap();
+        let mut lagging = stored;
+        assert!(tree.settle(&mut lagging));
+        assert_eq!(lagging.leaf_nodes, granted.leaf_nodes);
+
+        let mut ahead = granted;
+        ahead.leaf_nodes.push(leaf(2, SessionStatus::Active));
+        let before = ahead.clone();
+        assert!(!tree.settle(&mut ahead));
+        assert_eq!(ahead, before);
+    }
+
+    #[test]
     fn a_leaf_confirmed_behind_our_back_becomes_active() {
         let granted = SessionBook { leaf_nodes: vec![leaf(1, SessionStatus::Active)], ..Default::default() };
         let mut book = SessionBook { leaf_nodes: vec![leaf(1, SessionStatus::Pending)], ..Default::default() };
-        let (tree, changed) = tree_in_sync(&mut book, granted.root()).unwrap();
-        assert!(changed);
+        let (tree, lag) = tree_in_sync(&mut book, granted.root()).unwrap();
+        assert!(lag.is_some());
         assert_eq!(tree.root(), Some(granted.root()));
         assert_eq!(book.leaf_nodes[0].status, SessionStatus::Active);
     }

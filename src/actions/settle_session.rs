@@ -3,6 +3,7 @@
 use alloy::primitives::{Address, B256, U256};
 
 use super::{
+    grant_mark,
     ports::{Relay, SessionStore},
     session_tree::reconcile,
     wait_for_user_operation_receipt::wait_for_user_operation_receipt,
@@ -16,8 +17,12 @@ use crate::{
 };
 
 /// Waits for the operation; its `PENDING` leaves become `ACTIVE` when it succeeds, and are taken out with
-/// their key when it reverted or was dropped. May run several times at once, in several tabs, and again
-/// after a reload.
+/// their key when it reverted. A bundler that dropped it cannot promise that it is gone (the bundle may be on
+/// its way): then they are taken out as soon as the chain proves that it can never be included, and stay
+/// `PENDING`, in the way of no other grant, until then. Thrown away too early, the key and leaf of a session that
+/// is granted after all would be missing, and with them every session of the account.
+///
+/// May run several times at once, in several tabs, and again after a reload.
 ///
 /// # Errors
 /// Those of [`wait_for_user_operation_receipt`]; after all but `UserOpReverted` and `UserOpDropped` the
@@ -33,17 +38,7 @@ pub async fn settle_session(
     match &outcome {
         Ok(_) => confirm(store, account, user_op_hash).await?,
         Err(AppError::UserOpReverted { .. }) => take_out(store, account, user_op_hash).await?,
-        Err(AppError::UserOpDropped { .. }) => {
-            // A bundler may forget what it has sent. The chain has the last word.
-            let state = relay.account_state(account, U256::ZERO).await?;
-            let synced = store.update(account, Box::new(|book| reconcile(book, state.merkle_root).map(drop))).await;
-            match synced {
-                Ok(_) => take_out(store, account, user_op_hash).await?,
-                // Unknown sessions on chain: ours may be among them, so they stay.
-                Err(AppError::SessionsOutOfSync { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        Err(AppError::UserOpDropped { .. }) => give_up(relay, store, account, user_op_hash).await?,
         Err(_) => {}
     }
     outcome
@@ -53,28 +48,59 @@ fn is_pending_of(leaf: &SessionLeaf, user_op_hash: B256) -> bool {
     leaf.status == SessionStatus::Pending && leaf.user_op_hash == Some(user_op_hash)
 }
 
-/// The operation's `PENDING` leaves become `ACTIVE`.
+/// The operation's `PENDING` leaves become `ACTIVE`; grants that it has overtaken are taken out.
 async fn confirm(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
+    let mut overtaken = Vec::new();
     let change = |book: &mut SessionBook| {
-        let leaves = book.leaf_nodes.iter_mut().filter(|leaf| is_pending_of(leaf, user_op_hash));
-        leaves.for_each(|leaf| leaf.status = SessionStatus::Active);
+        let mut nonces = Vec::new();
+        for leaf in book.leaf_nodes.iter_mut().filter(|leaf| is_pending_of(leaf, user_op_hash)) {
+            leaf.status = SessionStatus::Active;
+            nonces.extend(grant_mark::nonce(leaf));
+        }
+        let pending = book.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Pending);
+        let same_nonce = pending.filter(|leaf| grant_mark::nonce(leaf).is_some_and(|nonce| nonces.contains(&nonce)));
+        overtaken = same_nonce.filter_map(|leaf| leaf.user_op_hash).collect();
         Ok(())
     };
-    store.update(account, Box::new(change)).await.map(drop)
+    store.update(account, Box::new(change)).await?;
+    overtaken.dedup();
+    for user_op_hash in overtaken {
+        take_out(store, account, user_op_hash).await?;
+    }
+    Ok(())
 }
 
-/// Marks the operation's `PENDING` leaves: nobody knows whether the bundler got the operation.
+/// The bundler gave the operation up. The chain has the last word.
+async fn give_up(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    account: Address,
+    user_op_hash: B256,
+) -> Result<(), AppError> {
+    let mut book = store.load(account).await?;
+    let state = relay.account_state(account, U256::ZERO).await?;
+    match reconcile(&mut book, state.merkle_root) {
+        Ok(Some(lag)) => book = lag.write(store, account).await?,
+        Ok(None) => {}
+        // Unknown sessions on chain: ours may be among them, so they stay.
+        Err(AppError::SessionsOutOfSync { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    let mut pending = book.leaf_nodes.iter().filter(|leaf| is_pending_of(leaf, user_op_hash));
+    match pending.all(|leaf| grant_mark::can_never_be_included(leaf, &state)) {
+        true => take_out(store, account, user_op_hash).await,
+        false => doubt(store, account, user_op_hash).await,
+    }
+}
+
+/// Marks the operation's `PENDING` leaves: nobody knows whether it will be included.
 pub(super) async fn doubt(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let change = |book: &mut SessionBook| {
-        let leaves = book.leaf_nodes.iter_mut().filter(|leaf| is_pending_of(leaf, user_op_hash));
-        leaves.for_each(|leaf| drop(leaf.extra.insert(SEND_IN_DOUBT.into(), true.into())));
+        book.leaf_nodes.iter_mut().filter(|leaf| is_pending_of(leaf, user_op_hash)).for_each(grant_mark::doubt);
         Ok(())
     };
     store.update(account, Box::new(change)).await.map(drop)
 }
-
-/// Own field of a stored `PENDING` leaf: the answer to sending its operation was lost.
-pub(super) const SEND_IN_DOUBT: &str = "sendInDoubt";
 
 /// Takes the operation's `PENDING` leaves out of the book, and keys that no other leaf names.
 pub(super) async fn take_out(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, U256};
 
 use super::{
-    clock::unix_seconds,
+    grant_mark::can_never_be_included,
     ports::{Relay, SessionStore},
     session_tree::reconcile,
     settle_session::take_out,
@@ -15,10 +15,6 @@ use crate::{
         session::{SessionBook, SessionLeaf, SessionStatus},
     },
 };
-
-/// How long after the end of its paymaster's signature a grant is given up, seconds. Covers clocks
-/// that disagree.
-const GRACE: u64 = 60;
 
 /// What [`sync_sessions`] found.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,13 +46,12 @@ pub async fn sync_sessions(
     let (state, mut book) =
         futures::future::try_join(relay.account_state(account, U256::ZERO), store.load(account)).await?;
     let outcome = reconcile(&mut book, state.merkle_root);
-    if let Ok(true) = outcome {
-        book = store.update(account, Box::new(|book| reconcile(book, state.merkle_root).map(drop))).await?;
+    if let Ok(Some(lag)) = &outcome {
+        book = lag.write(store, account).await?;
     }
     let in_sync = outcome.is_ok();
     if in_sync {
-        let now = unix_seconds().max(state.block_timestamp);
-        let dead = operations(&book, |leaf| is_dead(leaf, state.nonce, now));
+        let dead = operations(&book, |leaf| can_never_be_included(leaf, &state));
         for user_op_hash in &dead {
             take_out(store, account, *user_op_hash).await?;
         }
@@ -77,50 +72,4 @@ fn operations(book: &SessionBook, wanted: impl Fn(&SessionLeaf) -> bool) -> Vec<
         }
     }
     found
-}
-
-/// The leaf is not under the root on chain, and its operation cannot change that any more. `nonce` is the
-/// next one of lane 0, read together with the root.
-fn is_dead(leaf: &SessionLeaf, nonce: U256, now: u64) -> bool {
-    let number = |name: &str| leaf.extra.get(name).cloned();
-    let used = number(GRANT_NONCE)
-        .and_then(|value| serde_json::from_value::<U256>(value).ok())
-        .is_some_and(|granted| granted >> 64 == nonce >> 64 && granted < nonce);
-    let over = number(GRANT_VALID_UNTIL)
-        .and_then(|value| value.as_u64())
-        .is_some_and(|valid_until| valid_until != 0 && now > valid_until.saturating_add(GRACE));
-    used || over
-}
-
-/// Own field of a stored leaf: nonce of the granting operation, hex.
-pub(super) const GRANT_NONCE: &str = "userOpNonce";
-/// Own field of a stored leaf: end of the paymaster's signature on the granting operation, unix seconds.
-pub(super) const GRANT_VALID_UNTIL: &str = "userOpValidUntil";
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use serde_json::json;
-
-    use super::*;
-
-    fn leaf(nonce: u64, valid_until: u64) -> SessionLeaf {
-        let mut leaf = SessionLeaf::default();
-        leaf.extra.insert(GRANT_NONCE.into(), json!(U256::from(nonce)));
-        leaf.extra.insert(GRANT_VALID_UNTIL.into(), json!(valid_until));
-        leaf
-    }
-
-    #[test]
-    fn a_grant_is_dead_once_its_nonce_is_used_or_its_sponsorship_is_over() {
-        assert!(!is_dead(&leaf(5, 0), U256::from(5), 1_000));
-        assert!(is_dead(&leaf(5, 0), U256::from(6), 1_000));
-        assert!(!is_dead(&leaf(5, 1_000), U256::from(5), 1_000 + GRACE));
-        assert!(is_dead(&leaf(5, 1_000), U256::from(5), 1_001 + GRACE));
-        // Nothing is known of a leaf of the seed, nor of another lane.
-        assert!(!is_dead(&SessionLeaf::default(), U256::from(6), 1_000));
-        let mut other_lane = leaf(0, 0);
-        other_lane.extra.insert(GRANT_NONCE.into(), json!(U256::from(1) << 64));
-        assert!(!is_dead(&other_lane, U256::from(6), 1_000));
-    }
 }
