@@ -164,6 +164,50 @@ async fn a_refusal_is_not_asked_for_twice() {
     assert_eq!(good.count("eth_blockNumber"), 0);
 }
 
+/// The page throws a grant's key away when it is refused, so a refusal must be one.
+#[tokio::test]
+async fn a_refusal_after_a_lost_answer_is_no_refusal() {
+    let refuses = Upstream::always(Reply::Error { code: -32500, message: "AA25".into(), data: Value::Null }).await;
+    let send = json!({"user_operation": operation()});
+    for lost in [Reply::CutBody, Reply::Close, Reply::Hang, Reply::Raw { status: 504, body: "".into() }] {
+        let first = Upstream::always(lost.clone()).await;
+        let urls = format!("{},{}", first.url(), refuses.url());
+        let server = Server::start(config(&urls, &urls)).await;
+        let (_, answer) = server.call("send_user_operation", &send).await;
+        let error = answer["error"].as_str().unwrap();
+        assert!(["UpstreamUnavailable", "UpstreamMalformed"].contains(&error), "{lost:?}: {answer}");
+    }
+    let urls = format!("{},{}", nobody().await, refuses.url());
+    let (_, answer) = Server::start(config(&urls, &urls)).await.call("send_user_operation", &send).await;
+    assert_eq!(answer["error"], "UpstreamRejected", "who is not there has taken nothing: {answer}");
+}
+
+#[tokio::test]
+async fn an_operation_that_the_bundler_has_already_is_sent() {
+    let message = "UserOperation reverted: Already known".to_owned();
+    let bundler = Upstream::always(Reply::Error { code: -32602, message, data: Value::Null }).await;
+    let server = Server::start(config(&bundler.url(), &bundler.url())).await;
+    let (status, answer) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
+    let sent: use_aa::protocol::user_operation::UserOperation = serde_json::from_value(operation()).unwrap();
+    let expected = sent.hash(use_aa::protocol::addresses::ENTRY_POINT, 31_337);
+    assert_eq!((status, answer), (200, json!(expected)));
+}
+
+#[tokio::test]
+async fn what_a_service_says_beside_json_rpc_is_kept_but_for_the_key() {
+    let body = json!({"message": format!("no credit left for {SECRET}")}).to_string();
+    let upstream = Upstream::always(Reply::Raw { status: 402, body }).await;
+    let server = Server::start(config(&upstream.url(), &upstream.url())).await;
+    let (_, answer) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
+    assert_eq!(answer["reason"], "HTTP 402 Payment Required: no credit left for …");
+    let data = json!({"path": format!("/{SECRET}")});
+    let message = format!("unknown key {SECRET}");
+    let upstream = Upstream::always(Reply::Error { code: -32001, message, data }).await;
+    let server = Server::start(config(&upstream.url(), &upstream.url())).await;
+    let (_, answer) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
+    assert_eq!((&answer["message"], &answer["data"]), (&json!("unknown key …"), &json!(r#"{"path":"/…"}"#)));
+}
+
 #[tokio::test]
 async fn readiness_names_who_is_down() {
     let node = Upstream::start(|call| match call["method"].as_str() {

@@ -37,7 +37,7 @@ pub async fn estimate_user_operation_gas(
 #[server(protocol = Call, prefix = "/api/fn", endpoint = "send_user_operation")]
 pub async fn send_user_operation(user_operation: UserOperation) -> Result<B256, AppError> {
     let state = super::state::server_state()?;
-    let user_op_hash = state.bundler().send(&user_operation).await?;
+    let user_op_hash = state.bundler().send(&user_operation, state.config().chain_id).await?;
     state.watcher().follow_sent(user_op_hash);
     Ok(user_op_hash)
 }
@@ -170,12 +170,19 @@ pub(super) mod ssr {
         }
 
         /// `eth_sendUserOperation`; no third parameter, bundlers other than Biconomy's refuse it.
-        pub(crate) async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {
+        /// An operation that the bundler has already (the first answer was lost) is as good as sent.
+        pub(crate) async fn send(&self, user_operation: &UserOperation, chain_id: u64) -> Result<B256, AppError> {
             check(user_operation)?;
             if user_operation.signature.is_empty() {
                 return Err(AppError::invalid("user_operation.signature", "a signature", "0x"));
             }
-            self.rpc.call("eth_sendUserOperation", json!([to_json(user_operation)?, ENTRY_POINT])).await
+            let params = json!([to_json(user_operation)?, ENTRY_POINT]);
+            match self.rpc.submit("eth_sendUserOperation", params).await {
+                Err(AppError::UpstreamRejected { message, .. }) if message.to_lowercase().contains("already known") => {
+                    Ok(user_operation.hash(ENTRY_POINT, chain_id))
+                }
+                answer => answer,
+            }
         }
 
         /// Where an operation is.

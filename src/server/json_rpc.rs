@@ -30,7 +30,9 @@ pub(super) const METHOD_NOT_FOUND: i64 = -32601;
 
 /// What an upstream did wrong, and whether another URL may do better.
 enum Failure {
-    /// Not reachable, or not speaking JSON-RPC at all: ask the next URL.
+    /// Nobody listens, so nothing was done: ask the next URL.
+    Unreached(AppError),
+    /// The answer was lost, or is no JSON-RPC at all: ask the next URL. What was asked may have been done.
     Transport(AppError),
     /// A proper answer that says no, or one that is wrong in content: final.
     Answer(AppError),
@@ -49,6 +51,8 @@ struct Inner {
     timeout: Duration,
     preferred: AtomicUsize,
     next_id: AtomicU64,
+    /// What an upstream might repeat in its words, and nobody else may know.
+    secrets: Vec<String>,
 }
 
 impl JsonRpcClient {
@@ -88,6 +92,7 @@ impl JsonRpcClient {
             inner: Arc::new(Inner {
                 upstream,
                 http,
+                secrets: secrets_of(&urls, api_key),
                 urls,
                 timeout,
                 preferred: AtomicUsize::new(0),
@@ -106,7 +111,16 @@ impl JsonRpcClient {
     pub(super) async fn call_value(&self, method: &str, params: Value) -> Result<Value, AppError> {
         let id = self.next_id();
         let request = json!({"method": method, "params": params, "id": id, "jsonrpc": "2.0"});
-        self.failover(&request, |answer| self.result_of(method, id, answer)).await
+        self.failover(&request, Effect::None, |answer| self.result_of(method, id, answer)).await
+    }
+
+    /// As [`Self::call`], for a method that does something. When one URL's answer is lost and the next one refuses,
+    /// the refusal proves nothing (the first may have done it): then the first one's failure is the result.
+    pub(super) async fn submit<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, AppError> {
+        let id = self.next_id();
+        let request = json!({"method": method, "params": params, "id": id, "jsonrpc": "2.0"});
+        let result = self.failover(&request, Effect::Lasting, |answer| self.result_of(method, id, answer)).await?;
+        serde_json::from_value(result).map_err(|error| self.malformed(format!("the result of {method}: {error}")))
     }
 
     /// Several calls in one request, answered in the order of `calls` whatever the upstream's order is.
@@ -117,7 +131,7 @@ impl JsonRpcClient {
             .zip(first..)
             .map(|((method, params), id)| json!({"method": method, "params": params, "id": id, "jsonrpc": "2.0"}))
             .collect();
-        self.failover(&Value::Array(request), |answer| {
+        self.failover(&Value::Array(request), Effect::None, |answer| {
             let answers = match answer {
                 Value::Array(answers) => answers,
                 // One error for the whole batch.
@@ -137,8 +151,8 @@ impl JsonRpcClient {
                         .find(|answer| answer.get("id").and_then(Value::as_u64) == Some(id))
                         .ok_or_else(|| Failure::Answer(self.malformed(format!("no answer for {method} in a batch"))))?;
                     match self.result_of(method, id, answer.clone()) {
-                        Err(Failure::Transport(error)) => Err(Failure::Transport(error)),
                         Err(Failure::Answer(error)) => Ok(Err(error)),
+                        Err(failure) => Err(failure),
                         Ok(value) => Ok(Ok(value)),
                     }
                 })
@@ -161,10 +175,16 @@ impl JsonRpcClient {
     }
 
     /// Asks one URL after the other until one gives a proper answer.
-    async fn failover<T>(&self, request: &Value, read: impl Fn(Value) -> Result<T, Failure>) -> Result<T, AppError> {
+    async fn failover<T>(
+        &self,
+        request: &Value,
+        effect: Effect,
+        read: impl Fn(Value) -> Result<T, Failure>,
+    ) -> Result<T, AppError> {
         let inner = &self.inner;
         let start = inner.preferred.load(Ordering::Relaxed);
         let mut last = self.unavailable("no URL is configured");
+        let mut perhaps_done = None;
         for step in 0..inner.urls.len() {
             let index = (start + step) % inner.urls.len();
             let Some(url) = inner.urls.get(index) else { continue };
@@ -173,19 +193,29 @@ impl JsonRpcClient {
                     inner.preferred.store(index, Ordering::Relaxed);
                     return Ok(value);
                 }
-                Err(Failure::Answer(error)) => return Err(error),
+                Err(Failure::Answer(error)) => return Err(perhaps_done.unwrap_or(error)),
                 Err(Failure::Transport(error)) => {
                     tracing::warn!(upstream = %inner.upstream, entry = index, %error, "upstream failed");
+                    if effect == Effect::Lasting {
+                        perhaps_done = Some(error.clone());
+                    }
+                    last = error;
+                }
+                Err(Failure::Unreached(error)) => {
+                    tracing::warn!(upstream = %inner.upstream, entry = index, %error, "upstream not reached");
                     last = error;
                 }
             }
         }
-        Err(last)
+        Err(perhaps_done.unwrap_or(last))
     }
 
     async fn post(&self, url: Url, request: &Value) -> Result<Value, Failure> {
         let sent = self.inner.http.post(url).json(request).send().await;
-        let mut response = sent.map_err(|error| Failure::Transport(self.unavailable(self.reason(&error))))?;
+        let mut response = sent.map_err(|error| {
+            let failure = if error.is_connect() { Failure::Unreached } else { Failure::Transport };
+            failure(self.unavailable(self.reason(&error)))
+        })?;
         let status = response.status();
         let mut body = Vec::new();
         loop {
@@ -205,7 +235,13 @@ impl JsonRpcClient {
         match answer {
             // Some services send JSON-RPC errors with status 400 or 500: their words are worth more than the status.
             Some(answer) if status.is_success() || answer.get("error").is_some_and(Value::is_object) => Ok(answer),
-            _ if !status.is_success() => Err(Failure::Transport(self.unavailable(http_reason(status)))),
+            answer if !status.is_success() => {
+                let reason = match answer.as_ref().and_then(words) {
+                    Some(words) => self.redacted(&format!("{}: {words}", http_reason(status))),
+                    None => http_reason(status),
+                };
+                Err(Failure::Transport(self.unavailable(reason)))
+            }
             _ if body.is_empty() => Err(Failure::Transport(self.malformed("an empty answer"))),
             _ => Err(Failure::Transport(self.malformed("an answer that is not JSON"))),
         }
@@ -232,11 +268,16 @@ impl JsonRpcClient {
         let code = error.get("code");
         let code = code.and_then(|code| code.as_i64().or_else(|| code.as_str()?.parse().ok())).unwrap_or_default();
         let message = match error.get("message").unwrap_or(error) {
-            Value::String(message) => message.clone(),
-            other => other.to_string(),
+            Value::String(message) => self.redacted(message),
+            other => self.redacted(&other.to_string()),
         };
-        let data = error.get("data").filter(|data| !data.is_null()).map(Value::to_string);
+        let data = error.get("data").filter(|data| !data.is_null()).map(|data| self.redacted(&data.to_string()));
         AppError::UpstreamRejected { upstream: self.inner.upstream, code, message, data }
+    }
+
+    /// An upstream's words without our keys in them.
+    fn redacted(&self, text: &str) -> String {
+        self.inner.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
     }
 
     /// Why a request failed, in words without its URL.
@@ -253,6 +294,33 @@ impl JsonRpcClient {
         }
         if error.is_connect() { "cannot connect".into() } else { "the connection was cut".into() }
     }
+}
+
+/// What a call leaves behind at the upstream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    None,
+    Lasting,
+}
+
+/// What a service says besides JSON-RPC, in any of the fields that Biconomy's services use (SPEC 4.6).
+fn words(answer: &Value) -> Option<String> {
+    let texts = ["error", "message", "msg", "data", "detail"].iter().filter_map(|name| answer.get(name)?.as_str());
+    let text = texts.map(str::trim).find(|text| !text.is_empty())?;
+    Some(text.chars().take(300).collect())
+}
+
+/// The API key, passwords, and whatever in a URL's path and query looks like a key: long, with digits.
+fn secrets_of(urls: &[Url], api_key: Option<&Secret>) -> Vec<String> {
+    let like_a_key = |part: &&str| part.len() >= 12 && part.bytes().any(|byte| byte.is_ascii_digit());
+    let mut secrets: Vec<String> = api_key.map(|key| key.expose().trim().to_owned()).into_iter().collect();
+    for url in urls {
+        secrets.extend(url.password().map(str::to_owned));
+        let query = url.query().unwrap_or_default();
+        secrets.extend(url.path().split('/').chain(query.split(['&', '='])).filter(like_a_key).map(str::to_owned));
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
 }
 
 /// Biconomy's bundler answers some methods with `id: 1` whatever was asked (SPEC 4.4); ours start at 2,
