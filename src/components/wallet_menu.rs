@@ -25,9 +25,11 @@ pub fn WalletMenu() -> impl IntoView {
                 view! { <LiveMenu /> }.into_any()
             } else {
                 view! {
-                    <button type="button" class="button small" disabled title="Needs JavaScript">
-                        "Connect wallet"
-                    </button>
+                    <div class="account-bar">
+                        <button type="button" class="button small" disabled title="Needs JavaScript">
+                            "Connect wallet"
+                        </button>
+                    </div>
                 }
                     .into_any()
             }

@@ -9,7 +9,7 @@ use crate::{
         error_notice::ErrorNotice,
         grant_review::{GrantRequest, GrantReview},
         operation_status::OperationStatus,
-        time::now_seconds,
+        time::{local_time, now_seconds},
     },
     error::AppError,
     hooks::{
@@ -66,6 +66,9 @@ pub fn CreateSession() -> impl IntoView {
             interval: SessionEpoch { valid_until: ends.get_untracked().unwrap_or(0), valid_after: 0 },
             value_limit: U256::ZERO,
         };
+        if let Some(end) = ends.get_untracked().filter(|end| *end <= now_seconds()) {
+            return Err(AppError::invalid("end", "a time in the future", local_time(end)));
+        }
         policy.check(account_address, now_seconds())?;
         Ok::<_, AppError>(GrantRequest {
             label: label.get_untracked().trim().to_owned(),
