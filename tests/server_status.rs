@@ -14,6 +14,7 @@ use std::{
 
 use serde_json::{Value, json};
 use server_support::{Reply, Server, Upstream, config, operation, states};
+use use_aa::server::config::Config;
 
 const EVENT: &str = "0x49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f";
 const REVERTED: &str = "0x1c4fada7374c0a9ee8841fc38afe82932dc0f8e69012e927f061a8bae611a201";
@@ -179,7 +180,6 @@ async fn biconomys_dialect_is_followed_on_a_public_chain() {
     })
     .await;
     let node = node(story, 400, vec![event(true)]).await;
-    // Not the lab: two blocks are waited for.
     let server = Server::start(config(&node.url(), &bundler.url())).await;
     let lines = server.follow(&json!(hash(0xaa)), PATIENCE).await;
     assert_eq!(states(&lines), ["submitted", "bundled", "included", "confirmed"]);
@@ -207,7 +207,7 @@ async fn a_reorganisation_takes_an_operation_back() {
     })
     .await;
     let bundler = alto(story).await;
-    let server = Server::start(config(&node.url(), &bundler.url())).await;
+    let server = Server::start(Config { confirmations: 2, ..config(&node.url(), &bundler.url()) }).await;
     let (_, sent) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
     let states = states(&server.follow(&sent, PATIENCE).await);
     assert_eq!(states.iter().filter(|state| *state == "included").count(), 2, "{states:?}");

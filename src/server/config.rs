@@ -137,6 +137,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Database, when it is not the SQLite file in the data folder.
     pub database_url: Option<DatabaseUrl>,
+    /// Blocks that must hold an operation, its own included, before it counts as confirmed. 1: everything here
+    /// (roots, nonces, balances) is read at the latest block as well.
+    pub confirmations: u64,
     /// True when the networks behind are the local lab (which the caller starts).
     pub lab: bool,
     /// How the lab runs, when it does.
@@ -181,6 +184,7 @@ impl Config {
             paymaster: paymaster(args)?,
             data_dir: values::folder("USE_AA_DATA_DIR", args.data_dir.as_deref())?.unwrap_or_else(|| "data".into()),
             database_url: values::database_url("USE_AA_DATABASE_URL", args.database_url.as_ref())?,
+            confirmations: 1,
             lab,
             lab_options: LabConfig::from_args(&args.lab)?,
             site: values::site(addr)?,

@@ -66,7 +66,7 @@ impl Pace {
             slowest: ms(2_000),
             stranger: ms(250),
             bundled: ms(1_000),
-            confirmations: 1,
+            confirmations: config.confirmations,
             unknown: ms(60_000),
             accepted: ms(600_000),
             abandoned: ms(120_000),
