@@ -74,6 +74,18 @@ alloy::sol! {
         );
     }
 
+    /// The lab's demo NFT and token: why they refuse (`contracts/src/demo`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface IDemo {
+        error ZeroAddress();
+        error TokenDoesNotExist(uint256 tokenId);
+        error NotOwner(address account, uint256 tokenId);
+        error NotAllowed(address caller, uint256 tokenId);
+        error ReceiverRefused(address receiver);
+        error InsufficientBalance(address owner, uint256 balance, uint256 needed);
+        error InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+    }
+
     /// ERC-20, the parts that are called.
     #[derive(Debug, PartialEq, Eq)]
     interface IErc20 {

@@ -3,7 +3,8 @@
 use alloy::sol_types::{Panic, Revert, SolError, SolInterface};
 
 use super::abi::{
-    IEcdsaModule::IEcdsaModuleErrors, IEntryPoint::IEntryPointErrors, ISmartAccount::ISmartAccountErrors,
+    IDemo::IDemoErrors, IEcdsaModule::IEcdsaModuleErrors, IEntryPoint::IEntryPointErrors,
+    ISmartAccount::ISmartAccountErrors,
 };
 
 mod table;
@@ -63,7 +64,26 @@ pub fn decode_revert(data: &[u8]) -> String {
             IEcdsaModuleErrors::WrongSignatureLength(_) => "WrongSignatureLength()".into(),
         };
     }
+    if let Ok(error) = IDemoErrors::abi_decode(data) {
+        return demo_error(&error);
+    }
     format!("unknown error 0x{}", hex::encode(data))
+}
+
+fn demo_error(error: &IDemoErrors) -> String {
+    match error {
+        IDemoErrors::ZeroAddress(_) => "ZeroAddress()".into(),
+        IDemoErrors::TokenDoesNotExist(e) => format!("TokenDoesNotExist({})", e.tokenId),
+        IDemoErrors::NotOwner(e) => format!("NotOwner({}, {})", e.account, e.tokenId),
+        IDemoErrors::NotAllowed(e) => format!("NotAllowed({}, {})", e.caller, e.tokenId),
+        IDemoErrors::ReceiverRefused(e) => format!("ReceiverRefused({})", e.receiver),
+        IDemoErrors::InsufficientBalance(e) => {
+            format!("InsufficientBalance({}, {}, {})", e.owner, e.balance, e.needed)
+        }
+        IDemoErrors::InsufficientAllowance(e) => {
+            format!("InsufficientAllowance({}, {}, {})", e.spender, e.allowance, e.needed)
+        }
+    }
 }
 
 fn account_error(error: &ISmartAccountErrors) -> String {
@@ -123,6 +143,8 @@ mod tests {
         assert_eq!(decode_revert(&failed), "AA24 signature error");
         let overflow = Panic { code: U256::from(0x11) }.abi_encode();
         assert!(decode_revert(&overflow).contains("overflow"), "{}", decode_revert(&overflow));
+        // safeMint(0) on the demo NFT, seen on anvil
+        assert_eq!(decode_revert(&[0xd9, 0x2e, 0x23, 0x3d]), "ZeroAddress()");
         assert_eq!(decode_revert(&[]), "reverted without a reason");
         assert_eq!(decode_revert(&[1, 2, 3, 4]), "unknown error 0x01020304");
     }
