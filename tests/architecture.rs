@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -22,12 +22,6 @@ const RULES: [(&str, &[&str]); 12] = [
     ("demos", &["components", "hooks", "protocol"]),
     ("pages", &["demos", "components", "hooks", "protocol"]),
     ("app", &["pages", "hooks"]),
-];
-
-/// Known breaches, each to be mended or argued for; one that no longer exists fails the test, too.
-const EXCEPTIONS: [(&str, &str); 1] = [
-    // the log stores what the action answers with; the type could move to protocol::rpc
-    ("client/operation_log.rs", "actions"),
 ];
 
 fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -87,7 +81,7 @@ fn rooms_import_only_what_the_architecture_allows() {
     let mut files = Vec::new();
     rust_files(&src, &mut files);
     assert!(files.len() > 20, "the sources are found");
-    let (mut breaches, mut excused) = (Vec::new(), BTreeSet::new());
+    let mut breaches = Vec::new();
     for file in files {
         let room = room(&file, &src);
         if matches!(room.as_str(), "lib" | "main") {
@@ -102,16 +96,12 @@ fn rooms_import_only_what_the_architecture_allows() {
             let fine = target == room
                 || (target == "error" && room != "protocol")
                 || allowed.iter().any(|rule| *rule == target || *rule == import);
-            let exception = EXCEPTIONS.iter().find(|(path, to)| file.ends_with(path) && *to == target);
-            if let (false, Some(exception)) = (fine, exception) {
-                excused.insert(exception);
-            } else if !fine {
+            if !fine {
                 breaches.push(format!("{}: {room} must not import crate::{import}", file.display()));
             }
         }
     }
     assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
-    assert_eq!(excused.len(), EXCEPTIONS.len(), "an exception that is no longer needed: {excused:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use alloy::{
 use futures::future::join;
 use serde_json::Value;
 use use_aa::{
-    actions::{ports::SessionStore, send_user_operation::UserOpResponse},
+    actions::ports::SessionStore,
     client::{
         operation_log::{self, OperationKind},
         session_store::{
@@ -22,7 +22,10 @@ use use_aa::{
         web_locks::with_lock,
     },
     error::AppError,
-    protocol::session::{SessionBook, SessionLeaf, SessionStatus},
+    protocol::{
+        session::{SessionBook, SessionLeaf, SessionStatus},
+        user_op_response::UserOpResponse,
+    },
 };
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 

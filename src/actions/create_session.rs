@@ -35,7 +35,7 @@ use super::{
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
     random,
     send_transaction::prepare_owner_operation,
-    send_user_operation::{CreatedSession, UserOpResponse, leaves_doubt, send_user_operation, sign_user_operation},
+    send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
     session_tree::SessionTree,
     settle_session::{doubt, settle_session, take_out},
 };
@@ -46,6 +46,7 @@ use crate::{
         policy::Policy,
         session::{SessionBook, SessionLeaf, SessionStatus},
         smart_account::{Call, enable_module, set_merkle_root},
+        user_op_response::{CreatedSession, UserOpResponse},
         user_operation::UserOperation,
     },
 };

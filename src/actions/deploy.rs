@@ -5,9 +5,8 @@ use super::{
     options::BuildUserOpOptions,
     prepare_user_operation::read_chain_snapshot,
     send_transaction::{complete_transaction, prepare_owner_operation},
-    send_user_operation::UserOpResponse,
 };
-use crate::error::AppError;
+use crate::{error::AppError, protocol::user_op_response::UserOpResponse};
 
 /// Sends one operation with init code and empty call data.
 ///

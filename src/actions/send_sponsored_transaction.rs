@@ -4,9 +4,11 @@ use super::{
     account::SmartAccountClient,
     options::{BuildUserOpOptions, Options, merge_options},
     send_transaction::send_transaction,
-    send_user_operation::UserOpResponse,
 };
-use crate::{error::AppError, protocol::smart_account::Call};
+use crate::{
+    error::AppError,
+    protocol::{smart_account::Call, user_op_response::UserOpResponse},
+};
 
 /// [`send_transaction`] with [`Options::sponsored`] below the caller's options.
 ///

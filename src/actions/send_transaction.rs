@@ -6,11 +6,14 @@ use super::{
     prepare_user_operation::{
         ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
     },
-    send_user_operation::{UserOpResponse, owner_dummy_signature, send_user_operation, sign_user_operation},
+    send_user_operation::{owner_dummy_signature, send_user_operation, sign_user_operation},
 };
 use crate::{
     error::AppError,
-    protocol::smart_account::{Call, encode_calls},
+    protocol::{
+        smart_account::{Call, encode_calls},
+        user_op_response::UserOpResponse,
+    },
 };
 
 /// Makes the account do `calls` in one operation, deploying it first when it has no code.

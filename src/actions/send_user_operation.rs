@@ -1,7 +1,6 @@
 //! Signs a prepared operation as the owner and hands operations to the bundler.
 
 use alloy::primitives::{Address, B256, Bytes, Signature};
-use serde::{Deserialize, Serialize};
 
 use super::{account::SmartAccountClient, ports::Relay, prepare_user_operation::PreparedUserOperation};
 use crate::{
@@ -9,32 +8,10 @@ use crate::{
     protocol::{
         addresses::ECDSA_MODULE,
         signature::{DUMMY_ECDSA, wrap},
+        user_op_response::UserOpResponse,
         user_operation::UserOperation,
     },
 };
-
-/// An operation that the bundler took.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UserOpResponse {
-    /// Hash of the user operation, to wait for.
-    pub user_op_hash: B256,
-    /// The sessions that the operation grants, when it grants any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session: Option<CreatedSession>,
-}
-
-/// What a grant made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CreatedSession {
-    /// The smart account that granted.
-    pub account: Address,
-    /// Ids of the new leaves, in the order of the policy.
-    pub session_ids: Vec<String>,
-    /// The session key that was made for this grant; the first policy's own key when all brought one.
-    pub session_key_address: Address,
-}
 
 /// The signature to estimate an owner's operation with.
 pub fn owner_dummy_signature() -> Bytes {

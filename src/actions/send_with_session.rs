@@ -12,7 +12,7 @@ use super::{
     options::{BuildUserOpOptions, Options, merge_options},
     ports::{Relay, SessionStore},
     prepare_user_operation::{PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot},
-    send_user_operation::{UserOpResponse, send_user_operation},
+    send_user_operation::send_user_operation,
     session_tree::tree_in_sync,
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
         signature::{DUMMY_SESSION, session_key_manager, wrap},
         simulate::simulate_single,
         smart_account::{Call, encode_calls},
+        user_op_response::UserOpResponse,
     },
 };
 

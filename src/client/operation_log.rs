@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actions::send_user_operation::UserOpResponse;
+use crate::protocol::user_op_response::UserOpResponse;
 
 /// So many operations are kept, the newest ones; unsettled ones go last.
 const MOST: usize = 50;
@@ -64,9 +64,9 @@ mod browser {
 
     use super::{LoggedOperation, OperationKind, add, newest_unsettled};
     use crate::{
-        actions::send_user_operation::UserOpResponse,
         client::{browser_storage, session_store::changes, time::now_millis, web_locks::with_lock},
         error::AppError,
+        protocol::user_op_response::UserOpResponse,
     };
 
     fn key(account: Address) -> String {

@@ -21,7 +21,6 @@ use crate::{
         account::SmartAccountClient,
         create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session},
         ports::{SessionStore, Wallet},
-        send_user_operation::UserOpResponse,
         send_with_session::{
             PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
         },
@@ -39,6 +38,7 @@ use crate::{
         rpc::{UserOpReceipt, UserOpUpdate},
         session::{SessionLeaf, SessionStatus},
         smart_account::counterfactual_address,
+        user_op_response::UserOpResponse,
     },
 };
 

@@ -16,11 +16,11 @@ use super::{
     variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables},
 };
 use crate::{
-    actions::send_user_operation::UserOpResponse,
     error::AppError,
     protocol::{
         rpc::{UserOpReceipt, UserOpUpdate},
         session::SessionLeaf,
+        user_op_response::UserOpResponse,
     },
 };
 

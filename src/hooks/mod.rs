@@ -47,12 +47,10 @@ pub use user_op_status::UserOpStatus;
 pub use variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables};
 
 pub use crate::{
-    actions::{
-        options::{BuildUserOpOptions, Options, merge_options},
-        send_user_operation::{CreatedSession, UserOpResponse},
-    },
+    actions::options::{BuildUserOpOptions, Options, merge_options},
     client::{
         operation_log::OperationKind,
         wallet::info::{LAB_WALLET, WalletInfo},
     },
+    protocol::user_op_response::{CreatedSession, UserOpResponse},
 };

@@ -19,6 +19,7 @@ pub mod session_data;
 pub mod signature;
 pub mod simulate;
 pub mod smart_account;
+pub mod user_op_response;
 pub mod user_operation;
 
 pub use error::ProtocolError;

@@ -17,7 +17,6 @@ use use_aa::{
         create_session::{CreateSessionRequest, create_session},
         options::BuildUserOpOptions,
         ports::{Relay, SessionStore, Wallet},
-        send_user_operation::UserOpResponse,
         send_with_session::{SendWithSessionRequest, send_with_session},
         settle_session::settle_session,
         wait_for_user_operation_receipt::wait_for_user_operation_receipt,
@@ -31,6 +30,7 @@ use use_aa::{
         rpc::UserOpReceipt,
         session::{SessionLeaf, SessionStatus},
         smart_account::Call,
+        user_op_response::UserOpResponse,
     },
     server::{
         config::{Config, ServeArgs},
