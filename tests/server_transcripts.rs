@@ -152,7 +152,10 @@ async fn sending() {
             }
             None if response.get("result").is_none() => {
                 assert_eq!((status, &answer["error"]), (503, &json!("UpstreamUnavailable")), "{scenario}");
-                assert_eq!(answer["reason"], "HTTP 429 Too Many Requests");
+                assert_eq!(
+                    answer["reason"], "HTTP 429 Too Many Requests: Too many requests",
+                    "its words are kept (S18)"
+                );
             }
             None => assert_eq!((status, &answer), (200, &response["result"]), "{scenario}"),
         }
