@@ -114,6 +114,17 @@ async fn send(server: &Server, operation: &UserOperation) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fees_far_above_what_is_due_are_not_sponsored() {
+    let server = server().await;
+    let person = Person::new();
+    let mut greedy = person.prepare(&server, person.mint()).await;
+    greedy.max_fee_per_gas *= U256::from(10);
+    let arguments = json!({"user_operation": greedy, "context": server_support::sponsor_context()});
+    let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
+    assert_eq!((status, &answer["error"]), (403, &json!("SponsorshipRefused")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sponsored_operation_deploys_and_mints_then_mints_again() {
     let server = server().await;
     let person = Person::new();

@@ -16,11 +16,7 @@ use crate::{
 /// Fees to offer now: the bundler's own advice, else the node's.
 #[server(name = GetGasFees, protocol = Call, prefix = "/api/fn", endpoint = "gas_fees")]
 pub async fn gas_fees() -> Result<GasFees, AppError> {
-    let state = super::state::server_state()?;
-    match state.bundler().fees().await? {
-        Some(fees) => Ok(fees),
-        None => state.node().fees().await,
-    }
+    ssr::advised_fees(&super::state::server_state()?).await
 }
 
 /// Gas limits from the bundler, for an operation with a dummy signature.
@@ -60,6 +56,7 @@ pub(super) mod ssr {
         json_rpc::{JsonRpcClient, is_unknown_method},
         quantity::quantity,
         receipt,
+        state::ServerState,
     };
     use crate::{
         error::{AppError, Upstream},
@@ -69,6 +66,14 @@ pub(super) mod ssr {
             user_operation::UserOperation,
         },
     };
+
+    /// Fees to offer now: the bundler's own advice, else the node's.
+    pub(crate) async fn advised_fees(state: &ServerState) -> Result<GasFees, AppError> {
+        match state.bundler().fees().await? {
+            Some(fees) => Ok(fees),
+            None => state.node().fees().await,
+        }
+    }
 
     /// Methods that advise fees, and methods that tell an operation's state: the same order of dialects.
     const FEE_METHODS: [&str; 2] = ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues"];

@@ -7,12 +7,12 @@ use alloy::{
     signers::SignerSync,
 };
 
-use super::super::{config::SignerKey, state::ServerState};
+use super::super::{bundler::ssr::advised_fees, config::SignerKey, state::ServerState};
 use crate::{
     error::AppError,
     protocol::{
         paymaster::VerifyingPaymasterData,
-        rpc::{GasEstimate, SponsorContext, Sponsorship},
+        rpc::{GasEstimate, GasFees, SponsorContext, Sponsorship},
         user_operation::UserOperation,
     },
 };
@@ -23,6 +23,8 @@ const DEFAULT_EXPIRY: u64 = 300;
 const CLOCK_SKEW: u64 = 60;
 /// Most gas of an operation, all three limits together: half a block of most chains.
 const MAX_GAS: u64 = 15_000_000;
+/// Fees are paid up to so many times what is advised now: they may rise while a person reads.
+const MAX_FEE_FACTOR: u64 = 3;
 /// Most call data of an operation, bytes.
 const MAX_CALL_DATA: usize = 128 * 1024;
 
@@ -46,8 +48,8 @@ impl BuiltIn {
         context: &SponsorContext,
     ) -> Result<Sponsorship, AppError> {
         check(user_operation)?;
-        // The lab's clock can be moved by tests; public chains keep ours.
-        let now = if state.config().lab { state.node().block_timestamp().await? } else { unix_now() };
+        let (now, fees) = tokio::try_join!(now(state), advised_fees(state))?;
+        check_fees(user_operation, &fees)?;
         let valid_until = now.saturating_add(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let valid_after = now.saturating_sub(CLOCK_SKEW);
         let mut operation = user_operation.clone();
@@ -85,6 +87,22 @@ impl BuiltIn {
         data.signature = signature.as_bytes().to_vec().into();
         Ok(data)
     }
+}
+
+/// The chain's time, unix seconds. The lab's clock can be moved by tests; public chains keep ours.
+async fn now(state: &ServerState) -> Result<u64, AppError> {
+    if state.config().lab { state.node().block_timestamp().await } else { Ok(unix_now()) }
+}
+
+/// Fees beyond what is due would go to whoever bundles the operation, out of the paymaster's deposit.
+fn check_fees(user_operation: &UserOperation, due: &GasFees) -> Result<(), AppError> {
+    let most = due.max_fee_per_gas.saturating_mul(U256::from(MAX_FEE_FACTOR));
+    let asked = user_operation.max_fee_per_gas;
+    if asked > most {
+        let reason = format!("maxFeePerGas {asked}; at most {most} is paid now, {MAX_FEE_FACTOR} times what is due");
+        return Err(AppError::SponsorshipRefused { reason });
+    }
+    Ok(())
 }
 
 /// What this paymaster never pays for. Budgets and targets are a policy's business.
@@ -207,6 +225,13 @@ mod tests {
         assert!(matches!(check(&long), Err(AppError::TooLarge { .. })));
         let none = UserOperation { verification_gas_limit: U256::ZERO, ..operation() };
         assert!(matches!(check_gas(&gas_of(&none)), Err(AppError::InvalidInput { .. })));
+    }
+
+    #[test]
+    fn fees_far_above_what_is_due_are_not_paid() {
+        let fees = |max: u64| GasFees { max_fee_per_gas: U256::from(max), max_priority_fee_per_gas: U256::ZERO };
+        assert_eq!(check_fees(&operation(), &fees(4)), Ok(()), "10 of 12");
+        assert!(matches!(check_fees(&operation(), &fees(3)), Err(AppError::SponsorshipRefused { .. })), "10 of 9");
     }
 
     #[test]
