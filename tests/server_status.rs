@@ -215,6 +215,23 @@ async fn a_reorganisation_takes_an_operation_back() {
 }
 
 #[tokio::test]
+async fn a_bundlers_word_is_no_confirmation() {
+    let story = Story(Instant::now());
+    let receipt = json!({"userOpHash": hash(0xaa), "success": true, "receipt":
+        {"transactionHash": hash(0x77), "blockNumber": 100, "logs": [event(true)]}});
+    let bundler = Upstream::start(move |call| match call["method"].as_str().unwrap() {
+        "eth_getUserOperationReceipt" => Reply::Result(receipt.clone()),
+        _ => unknown_method(),
+    })
+    .await;
+    // The chain has it later, and as a failure.
+    let node = node(story, 500, vec![event(false)]).await;
+    let server = Server::start(lab(&node, &bundler)).await;
+    let lines = server.follow(&json!(hash(0xaa)), PATIENCE).await;
+    assert_eq!(states(&lines), ["submitted", "bundled", "included", "reverted"]);
+}
+
+#[tokio::test]
 async fn many_waiters_are_one_poller() {
     let story = Story(Instant::now());
     let (node, bundler) = (node(story.clone(), 1_000, vec![event(true)]).await, alto(story).await);

@@ -9,7 +9,10 @@ mod poller;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -25,6 +28,8 @@ use crate::{
 
 /// Most operations that are followed only because somebody asked for their hash.
 const MAX_UNKNOWN: usize = 1_000;
+/// So many of them are asked about at [`Pace::stranger`]'s pace; more share it.
+const STRANGERS_AT_FULL_PACE: usize = 20;
 /// Most operations that are followed in all.
 const MAX_FOLLOWED: usize = 20_000;
 
@@ -75,11 +80,16 @@ impl Pace {
         }
     }
 
-    /// The pause between two questions about an operation.
-    fn pause(&self, operation: &Operation) -> Duration {
+    /// The pause between two questions about an operation, while `strangers` operations are followed that this
+    /// server did not send: all of them together cost the upstreams no more than a few do.
+    fn pause(&self, operation: &Operation, strangers: usize) -> Duration {
         let age = operation.since.elapsed();
         let pause = self.steps.iter().find(|(until, _)| age < *until).map_or(self.slowest, |(_, pause)| *pause);
-        if operation.is_known() { pause } else { pause.max(self.stranger) }
+        if operation.is_known() {
+            return pause;
+        }
+        let crowd = u32::try_from(strangers.div_ceil(STRANGERS_AT_FULL_PACE)).unwrap_or(u32::MAX).max(1);
+        pause.max(self.stranger.saturating_mul(crowd))
     }
 }
 
@@ -125,6 +135,8 @@ struct Inner {
     bundler: Bundler,
     pace: Pace,
     registry: Mutex<Registry>,
+    /// Operations in the registry that were not sent from here.
+    strangers: AtomicUsize,
     /// A new operation is there: the log watcher shall not sleep on.
     arrived: Notify,
     closing: watch::Sender<bool>,
@@ -134,6 +146,17 @@ impl Inner {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         // Nothing panics while it is locked; a poisoned map would still be whole.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pause(&self, operation: &Operation) -> Duration {
+        self.pace.pause(operation, self.strangers.load(Ordering::Relaxed))
+    }
+
+    fn forget(&self, registry: &mut Registry, operation: &Operation) {
+        let known = registry.operations.remove(&operation.user_op_hash);
+        if known.is_some_and(|known| !known.sent) {
+            self.strangers.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -161,6 +184,7 @@ impl Watcher {
             bundler,
             pace,
             registry: Mutex::default(),
+            strangers: AtomicUsize::new(0),
             arrived: Notify::new(),
             closing: watch::Sender::new(false),
         };
@@ -200,8 +224,9 @@ impl Watcher {
         if let Some(operation) = registry.operations.get(&user_op_hash) {
             return Ok(operation.clone());
         }
-        let unknown = || registry.operations.values().filter(|operation| !operation.sent).count();
-        if registry.operations.len() >= MAX_FOLLOWED || (!sent && unknown() >= MAX_UNKNOWN) {
+        // Changed under the registry's lock only.
+        let strangers = self.inner.strangers.load(Ordering::Relaxed);
+        if registry.operations.len() >= MAX_FOLLOWED || (!sent && strangers >= MAX_UNKNOWN) {
             return Err(AppError::TooLarge {
                 what: "the number of operations that are waited for".into(),
                 limit: format!("{MAX_UNKNOWN} that this server did not send"),
@@ -215,6 +240,9 @@ impl Watcher {
             sighting: watch::Sender::new(None),
         });
         registry.operations.insert(user_op_hash, operation.clone());
+        if !sent {
+            self.inner.strangers.fetch_add(1, Ordering::Relaxed);
+        }
         tokio::spawn(poller::run(self.inner.clone(), operation.clone()));
         start_log_watcher(&self.inner, &mut registry);
         Ok(operation)
@@ -308,7 +336,12 @@ mod tests {
         let sent = watcher.follow(B256::repeat_byte(1), true).unwrap();
         let stranger = watcher.follow(B256::repeat_byte(2), false).unwrap();
         let pace = &watcher.inner.pace;
-        assert!(pace.pause(&sent) < Duration::from_millis(50));
-        assert_eq!(pace.pause(&stranger), pace.stranger);
+        assert!(pace.pause(&sent, MAX_UNKNOWN) < Duration::from_millis(50));
+        assert_eq!(watcher.inner.pause(&stranger), pace.stranger);
+        let each = pace.pause(&stranger, MAX_UNKNOWN).as_secs_f64();
+        let questions_per_second = MAX_UNKNOWN as f64 / each;
+        assert!(questions_per_second <= 81.0, "{questions_per_second}");
+        watcher.inner.forget(&mut watcher.inner.registry(), &stranger);
+        assert_eq!(watcher.inner.strangers.load(Ordering::Relaxed), 0);
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
             let mut open: Vec<B256> = Vec::new();
             for operation in registry.operations.values() {
                 if operation.sighting.borrow().is_none() && !operation.progress.borrow().is_over() {
-                    pause = pause.min(inner.pace.pause(operation));
+                    pause = pause.min(inner.pause(operation));
                     open.push(operation.user_op_hash);
                 }
             }

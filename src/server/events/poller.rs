@@ -36,7 +36,7 @@ pub(super) async fn run(inner: Arc<Inner>, operation: Arc<Operation>) {
         }
         End::Failed(error) => Some(error),
         End::Abandoned => {
-            inner.registry().operations.remove(&operation.user_op_hash);
+            inner.forget(&mut inner.registry(), &operation);
             return;
         }
     };
@@ -48,7 +48,7 @@ pub(super) async fn run(inner: Arc<Inner>, operation: Arc<Operation>) {
         tokio::time::sleep(keep).await;
         let mut registry = inner.registry();
         if operation.progress.receiver_count() == 0 || keep.is_zero() {
-            registry.operations.remove(&operation.user_op_hash);
+            inner.forget(&mut registry, &operation);
             return;
         }
     }
@@ -114,7 +114,7 @@ impl Poller<'_> {
 
     /// Until the bundler is asked again; in a transaction it has nothing new to tell, the logs have.
     fn pause(&self) -> Duration {
-        let pause = self.inner.pace.pause(self.operation);
+        let pause = self.inner.pause(self.operation);
         if self.transaction.is_some() { pause.max(self.inner.pace.bundled) } else { pause }
     }
 
@@ -167,7 +167,12 @@ impl Poller<'_> {
                 }
                 self.in_transaction(transaction_hash).await
             }
-            BundlerStatus::Done(receipt) => Asked::Receipt(receipt),
+            // The chain tells how it ended, not the bundler: a session counts as granted by that.
+            BundlerStatus::Done(receipt) => {
+                self.accepted();
+                self.transaction = Some(receipt.transaction_hash);
+                self.in_transaction(receipt.transaction_hash).await
+            }
             BundlerStatus::Dropped { reason, transaction_hash } => {
                 if let Some(hash) = transaction_hash
                     && let Asked::Receipt(receipt) = self.in_transaction(hash).await
@@ -197,8 +202,10 @@ impl Poller<'_> {
     /// An operation that was not sent from here may be long done.
     async fn look_back(&self) -> Option<UserOpReceipt> {
         let user_op_hash = self.operation.user_op_hash;
-        if let Ok(Some(receipt)) = self.inner.bundler.receipt(user_op_hash).await {
-            return Some(receipt);
+        if let Ok(Some(told)) = self.inner.bundler.receipt(user_op_hash).await
+            && let Asked::Receipt(receipt) = self.in_transaction(told.transaction_hash).await
+        {
+            return Some(*receipt);
         }
         let head = self.inner.node.block_number().await.ok()?;
         let from_block = head.saturating_sub(LOOK_BACK);
@@ -228,7 +235,7 @@ impl Poller<'_> {
                 if let Some(end) = self.out_of_time() {
                     return Some(end);
                 }
-                tokio::time::sleep(self.inner.pace.pause(self.operation).max(self.inner.pace.bundled / 2)).await;
+                tokio::time::sleep(self.inner.pause(self.operation).max(self.inner.pace.bundled / 2)).await;
                 if self.inner.node.block_number().await.is_ok_and(|head| head >= deep_enough) {
                     break;
                 }
