@@ -32,6 +32,11 @@ pub mod pages;
 pub mod protocol;
 pub mod server;
 
+/// The README's code is compiled.
+#[cfg(all(doctest, feature = "ssr"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// Entry point of the page: hydrates its islands.
 #[cfg(feature = "hydrate")]
 #[allow(unsafe_code)]

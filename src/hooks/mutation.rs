@@ -37,7 +37,8 @@ pub struct MutationOptions<V: 'static, T: 'static> {
     /// After either: result, and variables.
     pub on_settled: Option<Callback<(Result<T, AppError>, V)>>,
     /// How often to try again (default 0) after a failure that trying again can mend: our server or an upstream
-    /// does not answer. Waits 1, 2, 4 … seconds, at most 30.
+    /// does not answer. Waits 1, 2, 4 … seconds, at most 30. Mind: when only the answer to a sent operation was lost,
+    /// the next run sends another one. Leave it 0 where doing something twice is worse than not doing it.
     pub retry: u32,
 }
 

@@ -83,6 +83,26 @@ const FORBIDDEN_DESTINATIONS: [(Address, &str); 6] = [
 ];
 
 impl Policy {
+    /// One function of one contract, called with anything, at any time, without native value. `signature` as in
+    /// Solidity: `safeMint(address)`.
+    pub fn new(contract_address: Address, signature: impl Into<String>) -> Self {
+        Self {
+            session_key_address: None,
+            contract_address,
+            function_selector: FunctionSelector::Signature(signature.into()),
+            rules: Vec::new(),
+            interval: SessionEpoch::INDEFINITELY,
+            value_limit: U256::ZERO,
+        }
+    }
+
+    /// Adds a condition on argument `index` (0 is the first) of a function with static arguments.
+    pub fn with_rule(mut self, index: u32, condition: Condition, reference_value: impl Into<ReferenceValue>) -> Self {
+        let reference_value = reference_value.into();
+        self.rules.push(Rule { offset: Rule::offset_by_index(index), condition, reference_value });
+        self
+    }
+
     /// Refuses what must not or cannot be granted; names the field. `now` is in unix seconds.
     pub fn check(&self, account: Address, now: u64) -> Result<(), ProtocolError> {
         let destination = self.contract_address;
@@ -165,14 +185,21 @@ mod tests {
     const NOW: u64 = 1_000;
 
     fn policy() -> Policy {
-        Policy {
+        Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, ACCOUNT)
+    }
+
+    #[test]
+    fn built_step_by_step_it_is_what_it_says() {
+        let rule = |offset| Rule { offset, condition: Condition::Equal, reference_value: ACCOUNT.into() };
+        let expected = Policy {
             session_key_address: None,
             contract_address: DEMO_NFT,
             function_selector: FunctionSelector::Signature("safeMint(address)".into()),
-            rules: vec![Rule { offset: 0, condition: Condition::Equal, reference_value: ACCOUNT.into() }],
-            interval: SessionEpoch::INDEFINITELY,
+            rules: vec![rule(0), rule(64)],
+            interval: SessionEpoch { valid_until: 0, valid_after: 0 },
             value_limit: U256::ZERO,
-        }
+        };
+        assert_eq!(policy().with_rule(2, Condition::Equal, ACCOUNT), expected);
     }
 
     fn error(change: impl FnOnce(&mut Policy)) -> String {
