@@ -167,16 +167,3 @@ impl UserOpUpdate {
         matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Dropped { .. })
     }
 }
-
-/// A JSON-RPC 2.0 request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JsonRpcRequest {
-    /// Method name.
-    pub method: String,
-    /// Positional parameters.
-    pub params: serde_json::Value,
-    /// Request id.
-    pub id: u64,
-    /// Always `2.0`.
-    pub jsonrpc: String,
-}
