@@ -1,6 +1,5 @@
 //! `use_create_session`: allow one call, for a limited time, after a review in plain words.
 
-use alloy::primitives::U256;
 use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     },
     protocol::{
         addresses::DEMO_NFT,
-        policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
+        policy::{Condition, Policy},
     },
 };
 
@@ -54,18 +53,9 @@ pub fn CreateSession() -> impl IntoView {
     };
     let request = move || {
         let account_address = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
-        let policy = Policy {
-            session_key_address: None,
-            contract_address: DEMO_NFT,
-            function_selector: FunctionSelector::Signature("safeMint(address)".to_owned()),
-            rules: vec![Rule {
-                offset: 0,
-                condition: Condition::Equal,
-                reference_value: ReferenceValue::Address(account_address),
-            }],
-            interval: SessionEpoch { valid_until: ends.get_untracked().unwrap_or(0), valid_after: 0 },
-            value_limit: U256::ZERO,
-        };
+        let policy = Policy::new(DEMO_NFT, "safeMint(address)")
+            .with_rule(0, Condition::Equal, account_address)
+            .with_valid_until(ends.get_untracked().unwrap_or(0));
         if let Some(end) = ends.get_untracked().filter(|end| *end <= now_seconds()) {
             return Err(AppError::invalid("end", "a time in the future", local_time(end)));
         }

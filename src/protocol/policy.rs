@@ -103,6 +103,12 @@ impl Policy {
         self
     }
 
+    /// Ends the session after this second, unix seconds; 0 = no end.
+    pub fn with_valid_until(mut self, valid_until: u64) -> Self {
+        self.interval.valid_until = valid_until;
+        self
+    }
+
     /// Refuses what must not or cannot be granted; names the field. `now` is in unix seconds.
     pub fn check(&self, account: Address, now: u64) -> Result<(), ProtocolError> {
         let destination = self.contract_address;
