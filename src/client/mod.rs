@@ -14,6 +14,7 @@ pub mod relay_watch;
 pub mod remembered;
 pub mod session_store;
 pub mod time;
+pub mod turns;
 pub mod wallet;
 #[cfg(feature = "hydrate")]
 pub mod web_locks;

@@ -10,7 +10,7 @@ use futures::{
 };
 use serde_json::Value;
 
-use super::{relay_watch, time::sleep};
+use super::{relay_watch, time::sleep, turns::Turns};
 use crate::{
     actions::ports::Relay,
     error::AppError,
@@ -24,7 +24,11 @@ use crate::{
 /// The server gives each upstream its own, shorter time. Milliseconds.
 const PATIENCE: u64 = 30_000;
 
+/// Status streams at a time; the other connections are for everything else.
+const STREAMS_AT_A_TIME: usize = 3;
+
 thread_local! {
+    static STREAMS: Turns = Turns::new(STREAMS_AT_A_TIME);
     static CHAIN_INFO: RefCell<Option<ChainInfo>> = const { RefCell::new(None) };
 }
 
@@ -86,7 +90,7 @@ impl Relay for ServerRelay {
             let stream = in_time(server::user_operation_status(user_op_hash)).await?;
             Ok(Box::pin(stream.into_inner()) as Pin<Box<_>>)
         };
-        relay_watch::watch(connect, js_sys::Math::random)
+        relay_watch::watch(connect, Some(STREAMS.with(Clone::clone)), js_sys::Math::random)
     }
 }
 

@@ -125,7 +125,7 @@ impl Relay for HttpRelay {
                 Ok(text)
             }
         };
-        watch(connect, || 0.5)
+        watch(connect, None, || 0.5)
     }
 }
 

@@ -8,7 +8,11 @@ use futures::{
     stream::{self, LocalBoxStream},
 };
 
-use super::{relay_lines::Lines, time::sleep};
+use super::{
+    relay_lines::Lines,
+    time::sleep,
+    turns::{Turn, Turns},
+};
 use crate::{error::AppError, protocol::rpc::UserOpUpdate};
 
 /// Text of one connection.
@@ -24,30 +28,44 @@ const LONGEST_SILENCE: u64 = 15_000;
 /// After this many attempts in a row that brought no update the last error is told and watching ends
 /// (about five minutes).
 const MOST_FAILURES: u32 = 36;
+/// Pieces (heartbeats, mostly) that a stream may bring while another one waits for its turn: some nine seconds.
+const PIECES_PER_TURN: u32 = 3;
 
 /// Updates of one operation. `connect` opens the stream; `jitter` gives a number in 0..1 for each wait, so that
-/// many pages do not come back in the same moment after a restart of the server.
+/// many pages do not come back in the same moment after a restart of the server. With `turns` the stream is open
+/// only while it has one; nothing is lost in between, each connection begins with the latest state.
 pub fn watch<C, F>(
     connect: C,
+    turns: Option<Turns>,
     jitter: impl Fn() -> f64 + 'static,
 ) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>
 where
     C: Fn() -> F + 'static,
     F: Future<Output = Result<TextStream, AppError>> + 'static,
 {
-    let watcher = Watcher { connect, jitter, open: None, failures: 0, queue: Vec::new(), last: None, ended: false };
+    let watcher =
+        Watcher { connect, turns, jitter, open: None, failures: 0, queue: Vec::new(), last: None, ended: false };
     stream::unfold(watcher, |mut watcher| async move { watcher.next().await.map(|item| (item, watcher)) }).boxed_local()
 }
 
 struct Watcher<C, J> {
     connect: C,
+    turns: Option<Turns>,
     jitter: J,
-    open: Option<(TextStream, Lines)>,
+    open: Option<Connection>,
     failures: u32,
     /// Lines read and not handed on yet, last first.
     queue: Vec<String>,
     last: Option<UserOpUpdate>,
     ended: bool,
+}
+
+/// An open stream.
+struct Connection {
+    stream: TextStream,
+    lines: Lines,
+    pieces: u32,
+    turn: Option<Turn>,
 }
 
 impl<C, F, J> Watcher<C, J>
@@ -90,22 +108,32 @@ where
 
     /// Connects if need be and reads one piece.
     async fn read_on(&mut self) -> Result<(), AppError> {
-        let Some((stream, lines)) = &mut self.open else {
-            self.open = Some(((self.connect)().await?, Lines::default()));
+        let Some(open) = &mut self.open else {
+            let turn = match &self.turns {
+                Some(turns) => Some(turns.take().await),
+                None => None,
+            };
+            let stream = (self.connect)().await?;
+            self.open = Some(Connection { stream, lines: Lines::default(), pieces: 0, turn });
             return Ok(());
         };
-        let piece = match select(stream.next(), Box::pin(sleep(LONGEST_SILENCE))).await {
+        if open.pieces >= PIECES_PER_TURN && open.turn.as_ref().is_some_and(Turn::is_wanted) {
+            self.open = None;
+            return Ok(());
+        }
+        open.pieces = open.pieces.saturating_add(1);
+        let piece = match select(open.stream.next(), Box::pin(sleep(LONGEST_SILENCE))).await {
             Either::Left((piece, _)) => piece,
             Either::Right(_) => return Err(cut()),
         };
         match piece {
             Some(piece) => {
-                self.queue = lines.push(&piece?)?;
+                self.queue = open.lines.push(&piece?)?;
                 self.queue.reverse();
                 Ok(())
             }
             None => {
-                let rest = self.open.take().and_then(|(_, lines)| lines.finish());
+                let rest = self.open.take().and_then(|open| open.lines.finish());
                 self.queue.extend(rest);
                 if self.queue.is_empty() { Err(cut()) } else { Ok(()) }
             }
@@ -169,7 +197,7 @@ mod tests {
             let next = connections.borrow_mut().next().expect("no connection after the end");
             async move { next.map(|pieces| Box::pin(stream::iter(pieces)) as TextStream) }
         };
-        watch(open, || 0.5).collect().await
+        watch(open, None, || 0.5).collect().await
     }
 
     fn ok(pieces: &[&str]) -> Result<Vec<Result<String, AppError>>, AppError> {
@@ -214,8 +242,46 @@ mod tests {
                 Ok(Box::pin(stream::iter([Ok(news.to_owned())]).chain(rest)) as TextStream)
             }
         };
-        let updates: Vec<_> = watch(open, || 0.5).collect().await;
+        let updates: Vec<_> = watch(open, None, || 0.5).collect().await;
         assert_eq!((updates.len(), *connections.borrow()), (2, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_waits_share_few_connections_and_all_come_to_their_end() {
+        let (open, most) = (Rc::new(RefCell::new(0)), Rc::new(RefCell::new(0)));
+        let turns = Turns::new(2);
+        let begun = tokio::time::Instant::now();
+        let waits = (0..7).map(|_| {
+            let (open, most) = (Rc::clone(&open), Rc::clone(&most));
+            let connect = move || {
+                *open.borrow_mut() += 1;
+                most.replace_with(|most| (*most).max(*open.borrow()));
+                let closes = Closes(Rc::clone(&open));
+                // Heartbeats; the end comes after a minute, whoever listens.
+                let pieces = stream::unfold((SUBMITTED, closes), move |(news, closes)| async move {
+                    let over = begun.elapsed() > std::time::Duration::from_secs(60);
+                    let news = if over { DROPPED } else { news };
+                    if news == "\n" {
+                        sleep(3_000).await;
+                    }
+                    Some((Ok(news.to_owned() + "\n"), ("\n", closes)))
+                });
+                async move { Ok(Box::pin(pieces) as TextStream) }
+            };
+            watch(connect, Some(turns.clone()), || 0.5).collect::<Vec<_>>()
+        });
+        let ended = futures::future::join_all(waits).await;
+        assert!(ended.iter().all(|updates| updates.last().is_some_and(|last| last.as_ref().unwrap().is_final())));
+        assert_eq!(*most.borrow(), 2);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(120), "{:?}", begun.elapsed());
+    }
+
+    struct Closes(Rc<RefCell<usize>>);
+
+    impl Drop for Closes {
+        fn drop(&mut self) {
+            *self.0.borrow_mut() -= 1;
+        }
     }
 
     #[tokio::test(start_paused = true)]
