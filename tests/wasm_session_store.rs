@@ -275,6 +275,11 @@ async fn operations_are_remembered_until_they_end() {
     operation_log::record(account, OperationKind::UseSession, response.clone()).await.unwrap();
     assert_eq!(operation_log::unsettled(account, OperationKind::UseSession), Some(response));
     assert_eq!(operation_log::unsettled(account, OperationKind::CreateSession), None);
+    let refused = UserOpResponse { user_op_hash: B256::repeat_byte(2), session: None };
+    operation_log::record(account, OperationKind::UseSession, refused).await.unwrap();
+    operation_log::forget(account, B256::repeat_byte(2)).await.unwrap();
+    let open = operation_log::unsettled(account, OperationKind::UseSession).map(|known| known.user_op_hash);
+    assert_eq!(open, Some(B256::repeat_byte(1)), "the one before is still open");
     operation_log::settle(account, B256::repeat_byte(1)).await.unwrap();
     assert_eq!(operation_log::unsettled(account, OperationKind::UseSession), None);
 }

@@ -86,10 +86,15 @@ mod browser {
         Ok(())
     }
 
-    /// Notes an operation that was sent.
+    /// Notes an operation that is being sent, or was.
     pub async fn record(account: Address, kind: OperationKind, response: UserOpResponse) -> Result<(), AppError> {
         let now = now_millis();
         change(account, |log| add(log, LoggedOperation { response, kind, sent_at: now, settled: false }, now)).await
+    }
+
+    /// Takes back the note of an operation that nobody got.
+    pub async fn forget(account: Address, user_op_hash: B256) -> Result<(), AppError> {
+        change(account, |log| log.retain(|known| known.response.user_op_hash != user_op_hash)).await
     }
 
     /// Notes that the end of an operation was seen.
@@ -108,7 +113,7 @@ mod browser {
     }
 }
 #[cfg(feature = "hydrate")]
-pub use browser::{record, settle, unsettled};
+pub use browser::{forget, record, settle, unsettled};
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use async_trait::async_trait;
 use futures::{
     FutureExt,
-    future::{LocalBoxFuture, Shared},
+    future::{LocalBoxFuture, Shared, join},
 };
 use leptos::task::spawn_local;
 
@@ -21,6 +21,7 @@ use crate::{
         account::SmartAccountClient,
         create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session},
         ports::{SessionStore, Wallet},
+        send_user_operation::leaves_doubt,
         send_with_session::{
             PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
         },
@@ -157,7 +158,18 @@ pub async fn use_session(
         None => build_use(account, variables).await?,
     };
     on_progress(UserOpStatus::AwaitingSignature);
-    let response = complete_send_with_session(&ServerRelay, &prepared).await?;
+    // Noted while it is being sent: a page that is left before the answer comes finds it again.
+    let user_op_hash = prepared.operation().user_op_hash;
+    let note = UserOpResponse { user_op_hash, session: None };
+    let note = operation_log::record(account, OperationKind::UseSession, note);
+    let (_, response) = join(note, complete_send_with_session(&ServerRelay, &prepared)).await;
+    let response = match response {
+        Err(error) if !leaves_doubt(&error) => {
+            operation_log::forget(account, user_op_hash).await.ok();
+            return Err(error);
+        }
+        response => response?,
+    };
     on_progress(UserOpStatus::Submitted);
     sent(account, OperationKind::UseSession, &response);
     Ok(response)
