@@ -9,6 +9,9 @@ use alloy::primitives::B256;
 use super::{SessionBook, SessionLeaf, SessionStatus};
 use crate::protocol::merkle::MerkleFrontier;
 
+/// Own field of a revoked leaf: root of the tree that it was in last, hex.
+const LEFT_TREE: &str = "leftTree";
+
 /// Pending grants beyond this are not tried one by one (each try costs a walk over all leaves).
 const MAX_GROUPS: usize = 32;
 
@@ -38,7 +41,8 @@ impl SessionBook {
     /// Finds the stored leaves that make `chain_root` and marks them active. Leaves that were taken
     /// for live but are not in that tree become revoked; pending ones stay pending.
     ///
-    /// Tried in this order: the tree as it is · none (zero root) · all but the revoked ones, and
+    /// Tried in this order: the tree as it is · none (zero root) · the tree that revoked leaves were in last (the
+    /// server was on another chain for a while, or the node on a stale one) · all but the revoked ones, and
     /// leading runs of them · the tree plus each pending, then each revoked grant (leaves of one
     /// operation together) · only those marked active · leading runs with the revoked ones (the seed
     /// marks revoked before it revokes). Whatever a stale answer of a node made of the book, the next
@@ -58,10 +62,12 @@ impl SessionBook {
             match (member, leaf.status.in_tree()) {
                 (true, false) => {
                     leaf.status = SessionStatus::Active;
+                    leaf.extra.remove(LEFT_TREE);
                     activated.push(leaf.session_id.clone());
                 }
                 (false, true) => {
                     leaf.status = SessionStatus::Revoked;
+                    leaf.extra.insert(LEFT_TREE.into(), local.to_string().into());
                     revoked.push(leaf.session_id.clone());
                 }
                 _ => {}
@@ -76,6 +82,14 @@ impl SessionBook {
         let pick = |include: &dyn Fn(usize) -> bool| (0..hashes.len()).map(include).collect::<Vec<bool>>();
         if wanted.is_zero() {
             return Some(pick(&|_| false));
+        }
+        let left = self.leaves_that_left(wanted);
+        if left.contains(&true) {
+            let with_the_rest = pick(&|index| in_tree(statuses, index) || left.get(index) == Some(&true));
+            let returned = [left, with_the_rest].into_iter().find(|members| root_of(hashes, members) == wanted);
+            if returned.is_some() {
+                return returned;
+            }
         }
         let has = |index: usize, status: SessionStatus| statuses.get(index) == Some(&status);
         let not_revoked = pick(&|index| !has(index, SessionStatus::Revoked));
@@ -92,6 +106,13 @@ impl SessionBook {
             }
         }
         matching(pick(&|index| has(index, SessionStatus::Active))).or_else(|| leading(wanted, hashes, &pick(&|_| true)))
+    }
+
+    /// The revoked leaves that were under this root last.
+    fn leaves_that_left(&self, root: B256) -> Vec<bool> {
+        let root = root.to_string();
+        let left = |leaf: &SessionLeaf| leaf.extra.get(LEFT_TREE).is_some_and(|tree| tree == root.as_str());
+        self.leaf_nodes.iter().map(|leaf| leaf.status == SessionStatus::Revoked && left(leaf)).collect()
     }
 
     /// Indexes of the leaves with this status, those of one operation together, newest grant first.
@@ -206,6 +227,20 @@ mod tests {
         assert_eq!(book.reconcile(stale), settled(&[], &["b"]));
         assert_eq!(book.reconcile(fresh), settled(&["b"], &[]));
         assert_eq!(book.leaf_nodes.first().map(|leaf| leaf.status), Some(Revoked));
+    }
+
+    #[test]
+    fn a_chain_that_was_away_finds_its_sessions_again() {
+        let mut book =
+            book(&[("x", Revoked, 0), ("a", Active, 1), ("y", Revoked, 2), ("b", Active, 3), ("c", Active, 4)]);
+        let ours = book.root();
+        assert_eq!(book.reconcile(B256::ZERO), settled(&[], &["a", "b", "c"]));
+        assert_eq!(book.reconcile(ours), settled(&["a", "b", "c"], &[]));
+        assert!(book.leaf_nodes.iter().all(|leaf| leaf.extra.is_empty()), "no traces");
+        // Only some of them left.
+        let some = root(&book, &["a"]);
+        assert_eq!(book.reconcile(some), settled(&[], &["b", "c"]));
+        assert_eq!(book.reconcile(ours), settled(&["b", "c"], &[]));
     }
 
     #[test]
