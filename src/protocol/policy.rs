@@ -35,6 +35,17 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Refuses an order on signed numbers: on chain they compare as unsigned, so that `< -5` would let nearly
+    /// everything through.
+    fn check(&self, index: usize) -> Result<(), ProtocolError> {
+        let is_order = !matches!(self.condition, Condition::Equal | Condition::NotEqual);
+        if is_order && matches!(self.reference_value, ReferenceValue::Int(_)) {
+            let reason = "signed numbers are compared as unsigned on chain; only = and ≠ mean what they say";
+            return Err(ProtocolError::refused(format!("rules[{index}].condition"), reason));
+        }
+        Ok(())
+    }
+
     /// Offset of argument `index` (the seed's `RuleHelpers.OffsetByIndex`).
     pub fn offset_by_index(index: u32) -> u32 {
         index.saturating_mul(32)
@@ -126,6 +137,9 @@ impl Policy {
             return Err(ProtocolError::refused("sessionKeyAddress", "nobody holds the key of the zero address"));
         }
         self.interval.check(now)?;
+        for (index, rule) in self.rules.iter().enumerate() {
+            rule.check(index)?;
+        }
         self.session_key_data(Address::ZERO).map(drop)
     }
 
@@ -250,6 +264,12 @@ mod tests {
         assert!(long.starts_with("rules[0].referenceValue"), "{long}");
         let selector = error(|policy| policy.function_selector = FunctionSelector::Signature("mint".into()));
         assert!(selector.starts_with("functionSelector"), "{selector}");
+        let signed = error(|policy| {
+            let minus_five = ReferenceValue::Int(alloy::primitives::I256::try_from(-5).unwrap());
+            *policy = policy.clone().with_rule(1, Condition::NotEqual, minus_five.clone());
+            *policy = policy.clone().with_rule(1, Condition::LessThan, minus_five);
+        });
+        assert!(signed.contains("rules[2].condition"), "{signed}");
         let key = error(|policy| policy.session_key_address = Some(Address::ZERO));
         assert!(key.contains("sessionKeyAddress"), "{key}");
     }
