@@ -92,7 +92,7 @@ mod browser {
         change(account, |log| add(log, LoggedOperation { response, kind, sent_at: now, settled: false }, now)).await
     }
 
-    /// Takes back the note of an operation that nobody got.
+    /// Takes back the note of an operation that could not be sent.
     pub async fn forget(account: Address, user_op_hash: B256) -> Result<(), AppError> {
         change(account, |log| log.retain(|known| known.response.user_op_hash != user_op_hash)).await
     }

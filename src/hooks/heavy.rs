@@ -21,7 +21,6 @@ use crate::{
         account::SmartAccountClient,
         create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session},
         ports::{SessionStore, Wallet},
-        send_user_operation::leaves_doubt,
         send_with_session::{
             PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
         },
@@ -164,11 +163,12 @@ pub async fn use_session(
     let note = operation_log::record(account, OperationKind::UseSession, note);
     let (_, response) = join(note, complete_send_with_session(&ServerRelay, &prepared)).await;
     let response = match response {
-        Err(error) if !leaves_doubt(&error) => {
+        Ok(response) => response,
+        // Whoever sees the error need not see a wait after a reload, too.
+        Err(error) => {
             operation_log::forget(account, user_op_hash).await.ok();
             return Err(error);
         }
-        response => response?,
     };
     on_progress(UserOpStatus::Submitted);
     sent(account, OperationKind::UseSession, &response);
