@@ -10,8 +10,12 @@ use leptos_router::{
 };
 
 use crate::{
-    hooks::{SmartAccountConfig, provide_smart_account},
-    pages::{frame::Frame, home::HomePage, not_found::NotFoundPage},
+    hooks::{SmartAccountConfig, provide_smart_account_on_demand},
+    pages::{
+        frame::{Frame, provide_frame_state},
+        home::HomePage,
+        not_found::NotFoundPage,
+    },
 };
 
 /// The HTML document around [`App`]: head, styles, and the scripts that hydrate the islands.
@@ -62,12 +66,14 @@ pub fn App() -> impl IntoView {
     }
 }
 
-/// The outermost island: wallet and account, shared by all islands inside.
+/// The outermost island: wallet and account, shared by all islands inside. They begin with the first hook that a
+/// component calls, and those components are loaded on demand.
 #[island]
 fn Provider(
     /// The page.
     children: Children,
 ) -> impl IntoView {
-    provide_smart_account(SmartAccountConfig::default());
+    provide_smart_account_on_demand(SmartAccountConfig::default());
+    provide_frame_state();
     children()
 }

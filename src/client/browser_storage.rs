@@ -5,10 +5,18 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::AppError;
 
+fn storage() -> Option<web_sys::Storage> {
+    web_sys::window()?.local_storage().ok().flatten()
+}
+
 /// The raw storage, or why there is none.
 pub fn raw() -> Result<web_sys::Storage, AppError> {
-    let storage = web_sys::window().and_then(|window| window.local_storage().ok().flatten());
-    storage.ok_or_else(|| blocked("localStorage is blocked in this browser"))
+    storage().ok_or_else(|| blocked("localStorage is blocked in this browser"))
+}
+
+/// Is there a value, readable or not? Brings no JSON along: for code of the first load.
+pub fn has(key: &str) -> bool {
+    storage().is_some_and(|storage| storage.get_item(key).is_ok_and(|value| value.is_some()))
 }
 
 /// A value kept as JSON; `None` when absent or unreadable.

@@ -18,6 +18,12 @@ pub struct RememberedAccount {
     pub smart_account_address: Address,
 }
 
+/// Is anything remembered at all?
+#[cfg(feature = "hydrate")]
+pub fn anything() -> bool {
+    [WALLET_KEY, ACCOUNT_KEY].into_iter().any(super::browser_storage::has)
+}
+
 /// The wallet last connected, unless it was disconnected since.
 #[cfg(feature = "hydrate")]
 pub fn wallet() -> Option<String> {

@@ -1,130 +1,57 @@
 //! The header's wallet menu: choose a wallet, see the account, let the wallet go.
 
+#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
+
+mod live;
+
 use leptos::prelude::*;
 
+use self::live::LiveMenu;
 use super::{
-    account_bar::AccountBar,
-    chain_notice::ChainNotice,
-    connect_button::WALLET_OPTIONS,
-    error_notice::ErrorNotice,
-    hydrated::use_hydrated,
-    icon::{Glyph, Icon},
+    connect_button::ConnectButton,
+    connect_state::use_connect_state,
+    late_view::LateView,
+    not_loaded_notice::NotLoadedNotice,
+    on_demand::{load_when, on_demand, want},
 };
-use crate::{error::AppError, hooks::use_wallets};
+use crate::hooks::is_returning_visitor;
 
-/// Wallet options in a native popover; once connected, the account.
+on_demand! {
+    /// Makes the menu below `owner`, so that it finds the provider.
+    in wallets: fn load(owner: Owner) -> LiveMenu {
+        owner.with(LiveMenu::new)
+    }
+}
+
+/// A connect button, and around it what is loaded as soon as somebody reaches for it or has been here before: the
+/// wallet options, the account, notices.
 ///
 /// # Server-Side Rendering
 /// A button that cannot be pressed yet: wallets are known to the browser only.
 #[island]
 pub fn WalletMenu() -> impl IntoView {
-    let hydrated = use_hydrated();
-    view! {
-        {move || {
-            if hydrated.get() {
-                view! { <LiveMenu /> }.into_any()
-            } else {
-                view! {
-                    <div class="account-bar">
-                        <button type="button" class="button small" disabled title="Needs JavaScript">
-                            "Connect wallet"
-                        </button>
-                    </div>
-                }
-                    .into_any()
-            }
-        }}
-    }
-}
-
-#[component]
-fn LiveMenu() -> impl IntoView {
-    let wallets = use_wallets();
-    let connected = Memo::new(move |_| wallets.connected.get().is_some());
-    // Being on another chain has a notice of its own.
-    let error = Signal::derive(move || {
-        wallets.error.get().filter(|error| !connected.get() && !matches!(error, AppError::WrongChain { .. }))
-    });
-    let option = move |rdns: String, name: String, icon: String| {
-        let picture = if icon.is_empty() {
-            view! { <Icon glyph=Glyph::Key /> }.into_any()
-        } else {
-            view! { <img src=icon alt="" width="32" height="32" /> }.into_any()
-        };
-        let about = if rdns == "lab" { "Test key for this local network only" } else { "Found in this browser" };
-        let testid = ["wallet-option-", &rdns].concat();
-        view! {
-            <li>
-                <button
-                    type="button"
-                    class="wallet-option"
-                    data-testid=testid
-                    on:click=move |_| wallets.connect.run(rdns.clone())
-                >
-                    {picture}
-                    <strong>{name}</strong>
-                    <small>{about}</small>
-                </button>
-            </li>
+    let state = use_connect_state();
+    let (bar, notice) = (LateView::default(), LateView::default());
+    Effect::new(move |_| {
+        if is_returning_visitor() {
+            want(state.menu_wanted);
+            want(state.flow_wanted);
         }
-    };
+    });
+    let failed = load_when(state.menu_wanted, load, {
+        let (bar, notice) = (bar.clone(), notice.clone());
+        move |menu: LiveMenu| {
+            bar.put(menu.bar);
+            notice.put(menu.notice);
+        }
+    });
     view! {
         <div class="account-bar">
-            <AccountBar />
-            {move || {
-                if connected.get() {
-                    view! {
-                        <button
-                            type="button"
-                            class="button quiet small"
-                            data-testid="disconnect-wallet"
-                            on:click=move |_| wallets.disconnect.run(())
-                        >
-                            "Disconnect"
-                        </button>
-                    }
-                        .into_any()
-                } else {
-                    view! {
-                        <button
-                            type="button"
-                            class="button small"
-                            data-testid="connect-wallet"
-                            popovertarget=WALLET_OPTIONS
-                            popovertargetaction="show"
-                        >
-                            {move || if wallets.is_connecting.get() { "Waiting for the wallet" } else { "Connect wallet" }}
-                        </button>
-                        <div id=WALLET_OPTIONS class="wallet-menu" popover="auto" role="dialog" aria-label="Choose a wallet">
-                            <h2>"Choose a wallet"</h2>
-                            <ul>
-                                <For
-                                    each=move || wallets.wallets.get()
-                                    key=|wallet| wallet.rdns.clone()
-                                    children=move |wallet| option(wallet.rdns, wallet.name, wallet.icon)
-                                />
-                            </ul>
-                            {move || {
-                                wallets
-                                    .wallets
-                                    .get()
-                                    .is_empty()
-                                    .then(|| {
-                                        view! {
-                                            <p>
-                                                "No wallet was found in this browser. Install one that works with Ethereum, then reload the page."
-                                            </p>
-                                        }
-                                    })
-                            }}
-                            <ErrorNotice error />
-                        </div>
-                    }
-                        .into_any()
-                }
-            }}
+            {move || bar.take()} <Show when=move || !state.connected.get()>
+                <ConnectButton class="small" testid="connect-wallet" />
+            </Show>
         </div>
-        <ChainNotice />
+        {move || notice.take()}
+        <NotLoadedNotice failed wanted=state.menu_wanted />
     }
-    .into_any()
 }

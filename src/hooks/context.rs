@@ -1,7 +1,9 @@
 //! The state that all hooks below one [`SmartAccountProvider`](super::SmartAccountProvider) share.
 
+use std::sync::{Arc, OnceLock};
+
 use alloy::primitives::Address;
-use leptos::prelude::*;
+use leptos::{prelude::*, reactive::owner::WeakOwner};
 
 use super::{QueryStatus, lazy::Owner};
 use crate::{
@@ -90,8 +92,51 @@ impl SmartAccountContext {
     }
 }
 
+/// A provider nobody has asked yet: an empty place, because this much is part of a page's first load.
+#[derive(Clone)]
+pub(super) struct Provided {
+    config: SmartAccountConfig,
+    /// Weak, because the place is kept by this very owner.
+    owner: WeakOwner,
+    context: Arc<OnceLock<SmartAccountContext>>,
+}
+
+impl Provided {
+    /// A place of the current owner.
+    pub fn new(config: SmartAccountConfig) -> Option<Self> {
+        let owner = leptos::prelude::Owner::current()?.downgrade();
+        Some(Self { config, owner, context: Arc::default() })
+    }
+
+    /// The state; whoever asks first sets it to work. `None` when the provider is gone.
+    fn context(&self) -> Option<SmartAccountContext> {
+        let owner = self.owner.upgrade()?;
+        let begin = || {
+            let context = SmartAccountContext::new(self.config.clone());
+            begin(context);
+            context
+        };
+        Some(*self.context.get_or_init(|| owner.with(begin)))
+    }
+}
+
+/// Finds wallets and account, once the page has come alive.
+fn begin(context: SmartAccountContext) {
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |begun: Option<()>| {
+        if begun.is_none() {
+            super::connection::start(context);
+            super::account::follow(context);
+        }
+    });
+    #[cfg(not(feature = "hydrate"))]
+    let _ = context;
+}
+
 /// The context of the nearest provider. Without one the hooks work on a state of their own that no wallet ever joins,
 /// so they answer "no smart account" instead of panicking.
 pub(crate) fn use_context_or_detached() -> SmartAccountContext {
-    use_context().unwrap_or_else(|| SmartAccountContext::new(SmartAccountConfig::default()))
+    use_context::<Provided>()
+        .and_then(|provided| provided.context())
+        .unwrap_or_else(|| SmartAccountContext::new(SmartAccountConfig::default()))
 }

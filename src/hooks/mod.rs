@@ -13,6 +13,7 @@ mod lazy;
 mod mutation;
 mod provider;
 mod query;
+mod returning;
 mod use_create_session;
 mod use_read_contract;
 mod use_resumed_operation;
@@ -30,8 +31,10 @@ pub use context::SmartAccountConfig;
 pub use mutation::{MutationOptions, MutationStatus, Progress, UseMutationReturn, use_mutation};
 pub use provider::{
     BiconomyProvider, BiconomyProviderProps, SmartAccountProvider, SmartAccountProviderProps, provide_smart_account,
+    provide_smart_account_on_demand,
 };
 pub use query::QueryStatus;
+pub use returning::is_returning_visitor;
 pub use use_create_session::use_create_session;
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_resumed_operation::use_resumed_operation;

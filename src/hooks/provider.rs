@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::context::{SmartAccountConfig, SmartAccountContext};
+use super::context::{Provided, SmartAccountConfig, use_context_or_detached};
 
 /// Makes the smart account's state available to the hooks of the current owner and its descendants.
 ///
@@ -12,15 +12,17 @@ use super::context::{SmartAccountConfig, SmartAccountContext};
 /// # Server-Side Rendering
 /// Provides empty state; nothing of the browser is touched. The work begins after hydration.
 pub fn provide_smart_account(config: SmartAccountConfig) {
-    let context = SmartAccountContext::new(config);
-    provide_context(context);
-    #[cfg(feature = "hydrate")]
-    Effect::new(move |started: Option<()>| {
-        if started.is_none() {
-            super::connection::start(context);
-            super::account::follow(context);
-        }
-    });
+    provide_smart_account_on_demand(config);
+    use_context_or_detached();
+}
+
+/// [`provide_smart_account`] that begins its work with the first hook below that a component calls. A page whose
+/// components with hooks are loaded on demand (Leptos' `#[lazy]`) thus loads nothing of it with its first view; see
+/// [`is_returning_visitor`](super::is_returning_visitor) for when to load them at once.
+pub fn provide_smart_account_on_demand(config: SmartAccountConfig) {
+    if let Some(provided) = Provided::new(config) {
+        provide_context(provided);
+    }
 }
 
 /// Provides [`provide_smart_account`] to its children. Wrap it in an island of your app when you use islands: context

@@ -2,7 +2,12 @@
 
 use leptos::prelude::*;
 
-use crate::components::wallet_menu::WalletMenu;
+use crate::components::{connect_state::provide_connect_state, wallet_menu::WalletMenu};
+
+/// What the islands of every page share. Belongs into an island around the frame.
+pub fn provide_frame_state() {
+    provide_connect_state();
+}
 
 /// Header, main part and footer around a page.
 #[component]

@@ -1,6 +1,5 @@
 //! `/`: what a session is, then connect, grant, use.
 
-#[cfg(feature = "hydrate")]
 mod flow;
 mod outline;
 mod workbench;

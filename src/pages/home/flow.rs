@@ -1,6 +1,6 @@
 //! The flow at work: connect, grant, sessions, use.
 
-#![allow(unsafe_code)] // inside the expansion of `lazy`: the import of the chunk's entry point
+#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
 
 use leptos::prelude::*;
 
@@ -9,6 +9,7 @@ use crate::{
         chain_changes::provide_chain_changes,
         connect_button::ConnectButton,
         icon::{Glyph, Icon},
+        on_demand::on_demand,
         session_list::SessionList,
     },
     demos::{
@@ -19,10 +20,11 @@ use crate::{
     protocol::session::SessionStatus,
 };
 
-/// Loads the code of the flow and makes its view, below `owner` so that it finds the provider.
-#[cfg_attr(feature = "lazy", leptos::prelude::lazy)]
-pub async fn load(owner: Owner) -> AnyView {
-    owner.with(|| view! { <Flow /> }.into_any())
+on_demand! {
+    /// Makes the view of the flow below `owner`, so that it finds the provider.
+    in smart_account: pub(super) fn load(owner: Owner) -> AnyView {
+        owner.with(|| view! { <Flow /> }.into_any())
+    }
 }
 
 /// One numbered step.
@@ -95,7 +97,7 @@ fn Flow() -> impl IntoView {
                 <p class="step-text">{wallet_name} " " {deployed}</p>
                 <Show when=move || !owner_known.get()>
                     <div class="actions step-action">
-                        <ConnectButton ready=true />
+                        <ConnectButton />
                     </div>
                 </Show>
             </Step>

@@ -6,13 +6,9 @@ use crate::components::connect_button::ConnectButton;
 
 /// The four steps in words. Also what a reader without JavaScript sees.
 #[component]
-pub fn Outline(
-    /// The page has come alive.
-    #[prop(into)]
-    ready: Signal<bool>,
-) -> impl IntoView {
+pub fn Outline() -> impl IntoView {
     let step = move |number: &'static str, title: &'static str, text: &'static str| {
-        let connect = (number == "1").then(|| view! { <div class="actions step-action"><ConnectButton ready /></div> });
+        let connect = (number == "1").then(|| view! { <div class="actions step-action"><ConnectButton /></div> });
         view! {
             <li class="step" data-state=if number == "1" { "now" } else { "todo" }>
                 <span class="step-number" aria-hidden="true">
@@ -53,4 +49,5 @@ pub fn Outline(
             )}
         </ol>
     }
+    .into_any()
 }

@@ -1,0 +1,91 @@
+import type { Page, Request } from "@playwright/test";
+import { expect, test } from "../fixtures/test.ts";
+import { TestWallet } from "../fixtures/wallet.ts";
+
+/** What is loaded on demand: everything that works with wallets, sessions and signatures. */
+const CHUNKS = /\/(split|chunk)_[^/]*\.wasm$/;
+/** The part of it that all of it needs. */
+const SHARED = /\/chunk_[^/]*\.wasm$/;
+/** The part of it that only an account needs. */
+const FLOW = /\/split_smart_account[^/]*\.wasm$/;
+
+function chunkRequests(page: Page): string[] {
+  const requests: string[] = [];
+  page.on("request", (request: Request) => void (CHUNKS.test(request.url()) && requests.push(request.url())));
+  return requests;
+}
+
+for (const reach of ["hover", "focus"] as const) {
+  test(`a first visit loads nothing for wallets until the connect button has the ${reach}`, async ({ manager, page }) => {
+    const chunks = chunkRequests(page);
+    const asked: string[] = [];
+    page.on("request", (request) => void (request.url().includes("/api/fn/") && asked.push(request.url())));
+    await manager.open();
+    const connect = page.getByTestId("connect-wallet");
+    await expect(connect).toBeEnabled();
+    await page.waitForLoadState("networkidle");
+    expect(chunks).toEqual([]);
+    expect(asked).toEqual([]);
+    await connect[reach]();
+    await expect(page.getByTestId(`wallet-option-${TestWallet.rdns}`)).toBeAttached();
+    await expect(page.getByTestId(`wallet-option-${TestWallet.rdns}`)).toBeHidden();
+    expect(chunks).not.toEqual([]);
+    expect(chunks.filter((url) => FLOW.test(url))).toEqual([]);
+    await connect.click();
+    await expect.poll(() => chunks.filter((url) => FLOW.test(url))).toHaveLength(1);
+  });
+}
+
+for (const place of ["header", "first step"] as const) {
+  test(`a press in the ${place} is kept until the wallets are there`, async ({ manager, page }) => {
+    let arrive = () => {};
+    const arrived = new Promise<void>((done) => (arrive = done));
+    await page.route(CHUNKS, async (route) => {
+      await arrived;
+      await route.continue();
+    });
+    await manager.open();
+    const button = place === "header" ? page.getByTestId("connect-wallet") : page.locator(".step button");
+    await button.click();
+    await expect(button).toHaveAttribute("aria-busy", "true");
+    arrive();
+    await expect(page.getByTestId(`wallet-option-${TestWallet.rdns}`)).toBeVisible();
+    await expect(button).not.toHaveAttribute("aria-busy");
+    await expect(button).toBeFocused();
+  });
+}
+
+test("a menu that cannot be loaded says so and can be tried again", async ({ manager, page }) => {
+  await page.route(SHARED, (route) => route.abort());
+  await manager.open();
+  await page.getByTestId("connect-wallet").click();
+  await expect(manager.error("Network")).toBeVisible();
+  await expect(page.getByTestId("connect-wallet")).not.toHaveAttribute("aria-busy");
+  await page.unroute(SHARED);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByTestId(`wallet-option-${TestWallet.rdns}`)).toBeVisible();
+  await expect(manager.error("Network")).toBeHidden();
+});
+
+test("a flow that cannot be loaded says so and can be tried again", async ({ manager, page }) => {
+  await page.route(FLOW, (route) => route.abort());
+  await manager.open();
+  await page.getByTestId("connect-wallet").click();
+  await expect(manager.error("Network")).toBeVisible();
+  await page.unroute(FLOW);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(manager.error("Network")).toBeHidden();
+  await manager.connect(TestWallet.rdns);
+  await expect(page.getByTestId("create-session")).toBeVisible();
+});
+
+test("a returning visitor gets the account without reaching for anything", async ({ manager, page }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await page.mouse.move(0, 500);
+  const chunks = chunkRequests(page);
+  await page.reload();
+  expect(await manager.account()).toBe(account);
+  expect(chunks).not.toEqual([]);
+});

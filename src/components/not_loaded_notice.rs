@@ -1,0 +1,34 @@
+//! A part of the page did not arrive: say so and offer to load it again.
+
+use leptos::prelude::*;
+
+use super::on_demand::want;
+
+/// The notice, while loading `failed`; trying again makes it `wanted`. Part of the first load, so it stands alone.
+#[component]
+pub fn NotLoadedNotice(
+    /// The code could not be fetched.
+    failed: Signal<bool>,
+    /// What [`load_when`](super::on_demand::load_when) waits for.
+    wanted: RwSignal<bool>,
+) -> impl IntoView {
+    let notice = move || {
+        view! {
+            <div class="notice error" data-testid="error" data-error="Network">
+                <strong>"A part of this page could not be loaded"</strong>
+                <p class="detail">"Check your connection and try again."</p>
+                <div class="actions">
+                    <button type="button" class="button quiet small" on:click=move |_| want(wanted)>
+                        "Try again"
+                    </button>
+                </div>
+            </div>
+        }
+    };
+    view! {
+        <div role="alert" class="not-loaded">
+            {move || failed.get().then(notice)}
+        </div>
+    }
+    .into_any()
+}
