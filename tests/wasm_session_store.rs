@@ -16,7 +16,7 @@ use use_aa::{
         operation_log::{self, OperationKind},
         session_store::{
             changes,
-            local::{LocalSessionStore, sessions_key, signers_key},
+            local::{LocalSessionStore, StoredState, sessions_key, signers_key},
         },
         time::{now_millis, sleep},
         web_locks::with_lock,
@@ -69,6 +69,20 @@ async fn an_empty_store_is_an_empty_book() {
     let account = account();
     assert_eq!(STORE.load(account).await.unwrap(), SessionBook::default());
     assert_eq!(storage().get_item(&sessions_key(account)).unwrap(), None);
+}
+
+#[wasm_bindgen_test]
+async fn the_stored_state_is_equal_until_somebody_writes() {
+    let account = account();
+    let nothing = StoredState::now(account).unwrap();
+    assert_eq!(nothing, StoredState::now(account).unwrap());
+    add(account, "a".into()).await.unwrap();
+    let one = StoredState::now(account).unwrap();
+    assert_ne!(one, nothing);
+    assert_eq!(one, StoredState::now(account).unwrap());
+    // as another tab would
+    storage().set_item(&sessions_key(account), "{}").unwrap();
+    assert_ne!(one, StoredState::now(account).unwrap());
 }
 
 #[wasm_bindgen_test]

@@ -37,18 +37,28 @@ pub fn Session() -> impl IntoView {
     let session_id =
         Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves))));
 
+    let typed = move || recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
+    let variables = move || {
+        let to = typed().trim().parse::<Address>().ok()?;
+        Some(UseSessionVariables {
+            calls: vec![safe_mint(to)],
+            corresponding_index: None,
+            session_id: session_id.get_untracked(),
+            smart_account_address: account.smart_account_address.get_untracked(),
+            options: BuildUserOpOptions::default(),
+        })
+    };
     let use_it = move |_| {
         refused.set(None);
-        let typed = recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
-        match typed.trim().parse::<Address>() {
-            Ok(to) => mint.mutate.run(UseSessionVariables {
-                calls: vec![safe_mint(to)],
-                corresponding_index: None,
-                session_id: session_id.get_untracked(),
-                smart_account_address: account.smart_account_address.get_untracked(),
-                options: BuildUserOpOptions::default(),
-            }),
-            Err(_) => refused.set(Some(AppError::invalid("recipient", "an address: 0x and 40 hex digits", typed))),
+        match variables() {
+            Some(variables) => mint.mutate.run(variables),
+            None => refused.set(Some(AppError::invalid("recipient", "an address: 0x and 40 hex digits", typed()))),
+        }
+    };
+    // Who comes to the button will likely press it: what can be built before the click is.
+    let get_ready = move || {
+        if let Some(variables) = variables().filter(|variables| variables.session_id.is_some()) {
+            mint.prepare.run(variables);
         }
     };
 
@@ -77,6 +87,9 @@ pub fn Session() -> impl IntoView {
                     class="button"
                     data-testid="use-session"
                     disabled=move || session_id.get().is_none() || mint.is_pending.get()
+                    on:pointerenter=move |_| get_ready()
+                    on:pointerdown=move |_| get_ready()
+                    on:focus=move |_| get_ready()
                     on:click=use_it
                 >
                     {move || if mint.is_pending.get() { "Minting" } else { "Mint with the session" }}

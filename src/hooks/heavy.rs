@@ -29,7 +29,10 @@ use crate::{
     client::{
         operation_log::{self, OperationKind},
         relay::{ServerRelay, chain_info},
-        session_store::{key_vault, local::LocalSessionStore},
+        session_store::{
+            key_vault,
+            local::{LocalSessionStore, StoredState},
+        },
         time::now_seconds,
         wallet,
     },
@@ -50,8 +53,7 @@ thread_local! {
     /// The grant and the use that were built ahead, with what they were built from. Used once.
     static GRANT: RefCell<Option<(Owner, CreateSessionVariables, Eventually<PreparedCreateSession>)>> =
         const { RefCell::new(None) };
-    static USE: RefCell<Option<(Address, UseSessionVariables, Eventually<PreparedSessionUse>)>> =
-        const { RefCell::new(None) };
+    static USE: RefCell<Option<UseAhead>> = const { RefCell::new(None) };
     /// Operations that are followed, and how they ended.
     static FOLLOWED: RefCell<HashMap<B256, Followed>> = RefCell::default();
 }
@@ -115,17 +117,33 @@ fn grant_request(variables: CreateSessionVariables) -> CreateSessionRequest {
 
 // --- uses ---
 
+/// A use that was built ahead.
+struct UseAhead {
+    account: Address,
+    variables: UseSessionVariables,
+    /// Its proof is that of these sessions.
+    sessions: StoredState,
+    work: Eventually<PreparedSessionUse>,
+}
+
+impl UseAhead {
+    fn is_for(&self, account: Address, variables: &UseSessionVariables) -> bool {
+        let asked = self.account == account && self.variables == *variables;
+        asked && StoredState::now(account).is_ok_and(|now| now == self.sessions)
+    }
+}
+
 pub async fn prepare_use_session(account: Address, variables: UseSessionVariables) -> Outcome<()> {
     let known = USE.with_borrow(|ahead| {
-        ahead.as_ref().is_some_and(|(known, from, ahead)| {
-            *known == account
-                && *from == variables
-                && ahead.peek().is_none_or(|built| built.as_ref().is_ok_and(is_usable_now))
+        ahead.as_ref().is_some_and(|ahead| {
+            ahead.is_for(account, &variables)
+                && ahead.work.peek().is_none_or(|built| built.as_ref().is_ok_and(is_usable_now))
         })
     });
     if !known {
+        let sessions = StoredState::now(account)?;
         let work = build_use(account, variables.clone()).boxed_local().shared();
-        USE.set(Some((account, variables, work.clone())));
+        USE.set(Some(UseAhead { account, variables, sessions, work: work.clone() }));
         work.await?;
     }
     Ok(())
@@ -147,9 +165,8 @@ pub async fn use_session(
     on_progress: OnProgress,
 ) -> Outcome<UserOpResponse> {
     on_progress(UserOpStatus::Preparing);
-    let ahead = USE.take().filter(|(known, from, _)| *known == account && *from == variables);
-    let ahead = match ahead {
-        Some((.., work)) => work.await.ok().filter(is_usable_now),
+    let ahead = match USE.take().filter(|ahead| ahead.is_for(account, &variables)) {
+        Some(ahead) => ahead.work.await.ok().filter(is_usable_now),
         None => None,
     };
     let prepared = match ahead {

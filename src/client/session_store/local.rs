@@ -46,6 +46,23 @@ struct Cached {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalSessionStore;
 
+/// The stored sessions of an account at one moment, only to be compared: equal until somebody, in any tab, writes others.
+#[derive(Clone, Debug)]
+pub struct StoredState(JsValue);
+
+impl StoredState {
+    /// As they are now.
+    pub fn now(account: Address) -> Result<Self, AppError> {
+        read_raw(&sessions_key(account)).map(Self)
+    }
+}
+
+impl PartialEq for StoredState {
+    fn eq(&self, other: &Self) -> bool {
+        Object::is(&self.0, &other.0)
+    }
+}
+
 /// `<account>_sessions`.
 pub fn sessions_key(account: Address) -> String {
     format!("{account:#x}_sessions")
