@@ -1,5 +1,7 @@
 # Sourced by the other tools: versions and paths.
 CARGO_LEPTOS_VERSION=0.3.10
+# where cargo builds; CARGO_TARGET_DIR when it is set
+TARGET_DIR=${CARGO_TARGET_DIR:-target}
 export PATH="$PWD/target/tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PWD/end2end/node_modules/.bin:$PATH"
 
 chromium_path() { # the browser: CHROMIUM_PATH, else the one on PATH

@@ -8,4 +8,4 @@ tools/install.sh npm
 node contracts/build.mjs
 tools/front.sh
 cargo build --release --features ssr --bin use-aa
-exec target/release/use-aa "${@:-serve}"
+exec "$TARGET_DIR/release/use-aa" "${@:-serve}"
