@@ -27,15 +27,25 @@ pub fn use_now() -> Signal<u64> {
 pub fn local_time(unix_seconds: u64) -> String {
     #[cfg(feature = "hydrate")]
     {
-        let options = js_sys::Object::new();
-        for (name, style) in [("dateStyle", "medium"), ("timeStyle", "short")] {
-            // Setting a field of a plain object cannot fail.
-            drop(js_sys::Reflect::set(&options, &name.into(), &style.into()));
+        thread_local! {
+            // Making one takes longer than formatting a list of sessions with it.
+            static FORMAT: js_sys::Function = formatter();
         }
-        String::from(date(unix_seconds).to_locale_string("default", &options))
+        let text = FORMAT.with(|format| format.call1(&wasm_bindgen::JsValue::UNDEFINED, &date(unix_seconds)));
+        text.ok().and_then(|text| text.as_string()).unwrap_or_default()
     }
     #[cfg(not(feature = "hydrate"))]
     [&unix_seconds.to_string(), " (unix seconds)"].concat()
+}
+
+#[cfg(feature = "hydrate")]
+fn formatter() -> js_sys::Function {
+    let options = js_sys::Object::new();
+    for (name, style) in [("dateStyle", "medium"), ("timeStyle", "short")] {
+        // Setting a field of a plain object cannot fail.
+        drop(js_sys::Reflect::set(&options, &name.into(), &style.into()));
+    }
+    js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &options).format()
 }
 
 /// The value of an `<input type="datetime-local">`, in the reader's zone, to the minute.

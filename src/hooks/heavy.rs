@@ -33,7 +33,7 @@ use crate::{
             key_vault,
             local::{LocalSessionStore, StoredState},
         },
-        time::now_seconds,
+        time::{now_seconds, sleep},
         wallet,
     },
     error::AppError,
@@ -344,6 +344,9 @@ fn is_final(outcome: &Outcome<UserOpReceipt>) -> bool {
 // --- the store ---
 
 pub async fn load_sessions(account: Address) -> Outcome<Vec<SessionLeaf>> {
+    // Asked for when somebody has just written, which holds the page for 40 ms with ten thousand leaves: reading and
+    // drawing them is a task of its own, behind whatever the writer does next (sending, for one).
+    sleep(0).await;
     Ok(LocalSessionStore.load(account).await?.leaf_nodes)
 }
 
