@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::on_demand::want;
+use super::{
+    icon::{Glyph, Icon},
+    on_demand::want,
+};
 
 /// The notice, while loading `failed`; trying again makes it `wanted`. Part of the first load, so it stands alone.
 #[component]
@@ -15,6 +18,7 @@ pub fn NotLoadedNotice(
     let notice = move || {
         view! {
             <div class="notice error" data-testid="error" data-error="Network">
+                <Icon glyph=Glyph::Cross />
                 <strong>"A part of this page could not be loaded"</strong>
                 <p class="detail">"Check your connection and try again."</p>
                 <div class="actions">

@@ -93,6 +93,11 @@ fn Options(
             state.ready.set(true);
         }
     });
+    // Which wallets there are is known with the chain: the lab's wallet is one of them.
+    let chain = use_smart_account().chain_info;
+    let none = Memo::new(move |_| {
+        wallets.wallets.with(Vec::is_empty) && (chain.with(Option::is_some) || wallets.error.with(Option::is_some))
+    });
     // Being on another chain has a notice of its own.
     let error =
         Signal::derive(move || wallets.error.get().filter(|error| !matches!(error, AppError::WrongChain { .. })));
@@ -125,9 +130,7 @@ fn Options(
                 />
             </ul>
             {move || {
-                wallets
-                    .wallets
-                    .with(Vec::is_empty)
+                none.get()
                     .then(|| {
                         view! {
                             <p>
