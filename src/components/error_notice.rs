@@ -42,7 +42,9 @@ fn advice(error: &AppError) -> &'static str {
         AppError::PolicyRefused { .. } => "Change the limits of the session, then review it again.",
         AppError::AccountNotDeployed { .. } => "Grant a session: the account is created with the first operation.",
         AppError::UserOpReverted { .. } => "The chain undid the call. The gas was spent all the same.",
-        AppError::UserOpDropped { .. } => "The bundler no longer holds it. If it was not included by another one, you can send it again.",
+        AppError::UserOpDropped { .. } => {
+            "The bundler no longer holds it. If it was not included by another one, you can send it again."
+        }
         AppError::WaitTimedOut { .. } => "Reload the page later: the wait goes on from there. Don't send it twice.",
         AppError::Storage { .. } => {
             "Allow this site to store data, or make room, and try again. What is stored is kept."
