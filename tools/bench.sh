@@ -16,8 +16,8 @@ cargo build --release --features ssr --bin use-aa >&2
 # What the page computes, built as the page is but for wasm-opt's last pass: same profile, and the flags that
 # cargo-leptos sets for a page in chunks, so that the dependencies are compiled once.
 page_bench="$TARGET_DIR/page-bench"
-RUSTFLAGS="--cfg erase_components -Clink-args=--emit-relocs" cargo build --target-dir "$TARGET_DIR/front" --target wasm32-unknown-unknown --profile wasm-release \
-  --features hydrate --example page_bench >&2
+RUSTFLAGS="--cfg erase_components -Clink-args=--emit-relocs" cargo build --target-dir "$TARGET_DIR/front" \
+  --target wasm32-unknown-unknown --profile wasm-release --features hydrate --example page_bench >&2
 rm -rf "$page_bench"
 wasm-bindgen --target web --out-dir "$page_bench" \
   "$TARGET_DIR/front/wasm32-unknown-unknown/wasm-release/examples/page_bench.wasm"
