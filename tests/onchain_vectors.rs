@@ -181,3 +181,10 @@ async fn owner_signatures_of_vectors_06_and_12_are_accepted() {
         }
     }
 }
+
+#[tokio::test]
+async fn contracts_are_placed_on_a_node_that_mines_only_when_asked() {
+    let chain = Chain::start_with(&["--no-mining"]).await;
+    let code = chain.rpc("eth_getCode", json!([use_aa::protocol::addresses::SESSION_KEY_MANAGER, "latest"])).await;
+    assert!(code.unwrap().as_str().unwrap().len() > 2);
+}

@@ -27,29 +27,39 @@ pub enum Failure {
 
 /// A node of our own; the process ends with the value.
 pub struct Chain {
-    anvil: Child,
+    _anvil: Anvil,
     http: reqwest::Client,
     pub url: String,
     pub placed: Placed,
 }
 
-impl Drop for Chain {
+/// The process; also gone when placing fails.
+struct Anvil(Child);
+
+impl Drop for Anvil {
     fn drop(&mut self) {
-        let _ = self.anvil.kill();
-        let _ = self.anvil.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
 impl Chain {
     /// Starts anvil on a free loopback port and places the contracts.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with further arguments for anvil.
+    pub async fn start_with(arguments: &[&str]) -> Self {
         let mut anvil = Command::new(anvil_binary())
             .args(["--host", "127.0.0.1", "--port", "0", "--chain-id", &CHAIN_ID.to_string()])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
+            .map(Anvil)
             .expect("anvil starts");
-        let mut lines = BufReader::new(anvil.stdout.take().expect("piped")).lines();
+        let mut lines = BufReader::new(anvil.0.stdout.take().expect("piped")).lines();
         let url = lines
             .by_ref()
             .map_while(Result::ok)
@@ -58,7 +68,7 @@ impl Chain {
         // keep its pipe empty, or it stops when the pipe is full
         std::thread::spawn(move || lines.for_each(drop));
         let placed = place(&url, root()).await.expect("contracts are placed");
-        Self { anvil, http: reqwest::Client::builder().no_proxy().build().expect("client"), url, placed }
+        Self { _anvil: anvil, http: reqwest::Client::builder().no_proxy().build().expect("client"), url, placed }
     }
 
     /// One JSON-RPC call: the result, or the error object.
