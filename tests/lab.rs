@@ -162,6 +162,8 @@ async fn a_folder_of_its_own_keeps_the_chain() {
     let address = "0x00000000000000000000000000000000000a11ce";
     let send = json!([{ "from": ACCOUNTS[1].address, "to": address, "value": "0x2a" }]);
     rpc(lab.info().rpc_url.expose().as_str(), "eth_sendTransaction", send).await;
+    // The hash comes before the block does.
+    rpc(lab.info().rpc_url.expose().as_str(), "evm_mine", json!([])).await;
     lab.stop().await;
 
     let again = Lab::start(config.into()).await.unwrap();
