@@ -40,9 +40,6 @@ const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4
 const TRANSACTION_GAS: u64 = 8_000_000;
 /// How long all transactions of a step may take to be mined.
 const MINING_TIMEOUT: Duration = Duration::from_secs(10);
-/// After this time without a block one is asked for: on a busy machine anvil's automine can overlook a transaction
-/// that became ready only when the one before it arrived.
-const AUTOMINE_PATIENCE: Duration = Duration::from_millis(250);
 
 sol! {
     function depositFor(address paymasterId) external payable;
@@ -225,12 +222,27 @@ async fn deployer(node: &Node) -> Result<(u64, Deployer), PlaceError> {
 }
 
 /// Sends all transactions in one batch and waits until all are mined and successful.
+///
+/// Meanwhile the node mines only when asked: a transaction that anvil checks before the block of the one before it, and
+/// puts into its pool after that block, would wait for its predecessor for ever.
 async fn mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceError> {
+    let automine = node.call("anvil_getAutomine", json!([])).await? == Value::Bool(true);
+    if automine {
+        node.call("evm_setAutomine", json!([false])).await?;
+    }
+    let mined = send_and_mine(node, transactions).await;
+    if automine {
+        node.call("evm_setAutomine", json!([true])).await?;
+    }
+    mined
+}
+
+async fn send_and_mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceError> {
     let hashes = node.batch("eth_sendTransaction", transactions.iter().map(|t| json!([t.request]))).await?;
     let mut waiting: Vec<(String, Value)> = transactions.into_iter().map(|t| t.purpose).zip(hashes).collect();
     let start = Instant::now();
-    let mut nudged = start;
     while !waiting.is_empty() {
+        node.call("evm_mine", json!([])).await?;
         let receipts = node.batch("eth_getTransactionReceipt", waiting.iter().map(|(_, hash)| json!([hash]))).await?;
         let mut pending = Vec::new();
         for ((purpose, hash), receipt) in waiting.into_iter().zip(receipts) {
@@ -245,11 +257,6 @@ async fn mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceEr
             if start.elapsed() > MINING_TIMEOUT {
                 return Err(PlaceError::NotMined { purpose: purpose.clone(), limit: MINING_TIMEOUT });
             }
-            if nudged.elapsed() > AUTOMINE_PATIENCE {
-                node.call("evm_mine", json!([])).await?;
-                nudged = Instant::now();
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     Ok(())
