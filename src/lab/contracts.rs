@@ -253,10 +253,10 @@ async fn send_and_mine(node: &Node, transactions: Vec<Transaction>) -> Result<()
             }
         }
         waiting = pending;
-        if let Some((purpose, _)) = waiting.first() {
-            if start.elapsed() > MINING_TIMEOUT {
-                return Err(PlaceError::NotMined { purpose: purpose.clone(), limit: MINING_TIMEOUT });
-            }
+        if let Some((purpose, _)) = waiting.first()
+            && start.elapsed() > MINING_TIMEOUT
+        {
+            return Err(PlaceError::NotMined { purpose: purpose.clone(), limit: MINING_TIMEOUT });
         }
     }
     Ok(())
