@@ -7,6 +7,8 @@ pub mod abi;
 pub mod addresses;
 pub mod distributed_key;
 mod error;
+pub mod known_functions;
+pub mod lint;
 pub mod merkle;
 pub mod multichain;
 pub mod paymaster;

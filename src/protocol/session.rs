@@ -100,6 +100,11 @@ impl SessionLeaf {
         })
     }
 
+    /// When the session works.
+    pub fn interval(&self) -> SessionEpoch {
+        SessionEpoch { valid_until: self.valid_until, valid_after: self.valid_after }
+    }
+
     /// The status by the clock (`now` in unix seconds): a session of the tree is inactive before its
     /// window and expired after it. The bounds themselves are inside (SPEC 3.8).
     pub fn status_at(&self, now: u64) -> SessionStatus {
