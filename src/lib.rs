@@ -10,6 +10,7 @@
 //! | `hooks` | what components call: the useAA hooks |
 //! | `components`, `demos`, `pages`, `app` | what a person sees; rendered by the server, interactive as islands |
 //! | [`server`] | server functions and what they relay to |
+//! | `dan` | the nodes that hold shares of distributed session keys (server side only) |
 //! | `lab` | a local network of real programs (server side only) |
 #![warn(missing_docs)]
 
@@ -20,6 +21,8 @@ pub mod app;
 pub mod client;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod components;
+#[cfg(feature = "ssr")]
+pub mod dan;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod demos;
 pub mod error;

@@ -12,9 +12,13 @@ use serde_json::{Value, json};
 
 use super::ProtocolError;
 
+mod attestation;
+mod challenge;
 mod key_generation;
 mod sign_request;
 
+pub use attestation::KeyAttestation;
+pub use challenge::{MAX_NODES, NodeNonce, SessionKind, joint_challenge};
 pub use key_generation::KeyGeneration;
 pub use sign_request::{SignRequest, parse_message, user_operation_message};
 
