@@ -9,7 +9,7 @@ use super::abi::{
 
 mod table;
 
-pub use table::EXPLANATIONS;
+pub use table::explanations;
 
 /// Meaning of an error text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,17 @@ pub struct Explanation {
 /// `AA23 reverted: SessionNotApproved` is explained by the session, not by AA23.
 pub fn explain(text: &str) -> Option<&'static Explanation> {
     let text = text.to_lowercase();
-    EXPLANATIONS.iter().find(|explanation| text.contains(&explanation.matches.to_lowercase()))
+    explanations().find(|explanation| text.contains(&explanation.matches.to_lowercase()))
+}
+
+/// A bundler's or paymaster's refusal: its text where that is known, else its JSON-RPC code.
+pub fn explain_rejection(code: i64, text: &str) -> Option<&'static Explanation> {
+    explain(text).or_else(|| explanations().find(|explanation| explanation.matches.parse() == Ok(code)))
+}
+
+/// A wallet's code (EIP-1193, EIP-1474).
+pub fn explain_wallet(code: i64) -> Option<&'static Explanation> {
+    table::of_wallet(code)
 }
 
 /// Revert data in words: `Error(string)`, `Panic(uint256)`, the known custom errors with their
@@ -125,12 +135,40 @@ mod tests {
 
     #[test]
     fn every_entry_is_reachable_and_says_something() {
-        for (index, entry) in EXPLANATIONS.iter().enumerate() {
-            assert_eq!(explain(entry.matches), Some(entry), "{index}: an earlier entry hides {}", entry.matches);
+        for entry in explanations() {
+            assert_eq!(explain(entry.matches), Some(entry), "an earlier entry hides {}", entry.matches);
             assert!(!entry.meaning.is_empty() && !entry.causes.is_empty() && !entry.solutions.is_empty());
         }
-        let texts: HashSet<_> = EXPLANATIONS.iter().map(|entry| entry.matches).collect();
-        assert_eq!(texts.len(), EXPLANATIONS.len());
+        let texts: HashSet<_> = explanations().map(|entry| entry.matches.to_lowercase()).collect();
+        assert_eq!(texts.len(), explanations().count());
+    }
+
+    /// Every code that EntryPoint v0.6 can answer with.
+    #[test]
+    fn every_code_of_the_entry_point_has_its_own_entry() {
+        for code in [10, 13, 14, 15, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 40, 41, 50, 51]
+            .into_iter()
+            .chain([90, 91, 92, 93, 94, 95, 96])
+        {
+            let code = format!("AA{code}");
+            let found = explain(&format!("{code} whatever it says")).expect(&code);
+            assert!(found.matches.eq_ignore_ascii_case(&code), "{code} is explained as {}", found.matches);
+        }
+    }
+
+    #[test]
+    fn codes_are_explained_where_the_text_is_not_known() {
+        for code in (-32508..=-32500).chain([-32521, -32602]) {
+            assert_eq!(explain_rejection(code, "no").map(|found| found.matches), Some(code.to_string().as_str()));
+        }
+        let known = explain_rejection(-32500, "AA24 signature error").map(|found| found.name);
+        assert_eq!(known, Some("InvalidSmartAccountSignatureError"));
+        assert_eq!(explain_rejection(-1, "no"), None);
+        for code in [4001, 4100, 4200, 4900, 4901, 4902, -32002, -32603] {
+            let found = explain_wallet(code).expect("a wallet's code");
+            assert!(!found.causes.is_empty() && !found.solutions.is_empty(), "{code}");
+        }
+        assert_eq!(explain_wallet(4242), None);
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn what_cannot_work_is_stopped() {
     let once = leaf(&mint());
     assert_eq!(kinds(&[once.clone(), once.clone()]), [FindingKind::Duplicate]);
     let context = LintContext { account: ACCOUNT, now: NOW, granted: &[once.hash()] };
-    assert_eq!(lint(&[once.clone()], context)[0].kind, FindingKind::Duplicate);
+    assert_eq!(lint(std::slice::from_ref(&once), context)[0].kind, FindingKind::Duplicate);
 
     let cut = SessionLeaf { session_key_data: once.session_key_data.slice(..80), ..once.clone() };
     assert_eq!(kinds(&[cut]), [FindingKind::Malformed]);
