@@ -1,7 +1,6 @@
 //! Building blocks of the pages, one component per file. They call hooks and nothing below.
 pub mod account_bar;
 pub mod address;
-pub mod chain_changes;
 pub mod chain_notice;
 pub mod connect_button;
 pub mod connect_state;

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, Bytes, U256};
 use leptos::prelude::*;
 
-use super::{chain_changes::use_chain_changes, error_notice::ErrorNotice};
+use super::error_notice::ErrorNotice;
 use crate::hooks::use_read_contract;
 
 /// The balance, and by how much it grew since the page was opened.
@@ -17,12 +17,6 @@ pub fn NftBalance(
 ) -> impl IntoView {
     let call = Signal::derive(move || owner.get().map(|owner| (contract, balance_of(owner))));
     let read = use_read_contract(call);
-    let chain_changes = use_chain_changes();
-    Effect::new(move |_| {
-        if chain_changes.get() > 0 {
-            read.refetch.run(());
-        }
-    });
     let balance = Memo::new(move |_| read.data.get().and_then(|data| U256::try_from_be_slice(&data)));
     // The first balance that was read; what came on top of it came while you watched.
     let first = Memo::new(move |before: Option<&(Option<Address>, Option<U256>)>| match before {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{chain_changes::use_chain_changes, error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper};
+use super::{error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper};
 use crate::{
     error::AppError,
     hooks::{UseMutationReturn, UseUserOpWaitReturn, UserOpResponse, UserOpStatus, use_smart_account},
@@ -65,12 +65,6 @@ fn status_view(
     let hash = Signal::derive(move || {
         let receipt = wait.data.get().filter(|receipt| receipt.success && settled())?;
         Some(receipt.transaction_hash.to_string())
-    });
-    let chain_changes = use_chain_changes();
-    Effect::new(move |_| {
-        if wait.is_success.get() {
-            chain_changes.update(|count| *count += 1);
-        }
     });
     let explorer_url = Signal::derive(move || account.chain_info.get().and_then(|chain| chain.explorer_url));
     view! {

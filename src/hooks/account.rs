@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{QueryStatus, context::SmartAccountContext, lazy};
+use super::{QueryStatus, context::SmartAccountContext, lazy, query};
 use crate::client::{
     relay,
     remembered::{self, RememberedAccount},
@@ -15,6 +15,11 @@ pub(super) fn follow(context: SmartAccountContext) {
     if let Some(last) = remembered::account() {
         found(context, last.smart_account_address);
     }
+    query::cache::on_operation_ended(move |account| {
+        if account.is_none() || context.account.try_get_untracked() == Some(account) {
+            context.refetch.try_update(|version| *version += 1);
+        }
+    });
     Effect::new(move |_| {
         if let Some(owner) = context.owner.get() {
             find_account(context, owner);

@@ -133,10 +133,13 @@ fn begin(context: SmartAccountContext) {
     let _ = context;
 }
 
+/// The context of the nearest provider, if there is one.
+pub(crate) fn use_provided_context() -> Option<SmartAccountContext> {
+    use_context::<Provided>().and_then(|provided| provided.context())
+}
+
 /// The context of the nearest provider. Without one the hooks work on a state of their own that no wallet ever joins,
 /// so they answer "no smart account" instead of panicking.
 pub(crate) fn use_context_or_detached() -> SmartAccountContext {
-    use_context::<Provided>()
-        .and_then(|provided| provided.context())
-        .unwrap_or_else(|| SmartAccountContext::new(SmartAccountConfig::default()))
+    use_provided_context().unwrap_or_else(|| SmartAccountContext::new(SmartAccountConfig::default()))
 }

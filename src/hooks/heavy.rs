@@ -13,6 +13,7 @@ use leptos::task::spawn_local;
 use super::{
     UserOpStatus,
     lazy::{OnProgress, OnUpdate, Owner, StoredSessions},
+    query,
     variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables},
 };
 use crate::{
@@ -331,6 +332,9 @@ async fn run_to_end(
         }
         None => wait_for_user_operation_receipt(&ServerRelay, user_op_hash, tell).await,
     };
+    if is_final(&outcome) {
+        query::cache::operation_ended(account);
+    }
     if let (Some(account), true) = (account, is_final(&outcome)) {
         operation_log::settle(account, user_op_hash).await.ok();
     }

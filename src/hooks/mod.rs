@@ -13,6 +13,7 @@ mod lazy;
 mod mutation;
 mod provider;
 mod query;
+mod retry;
 mod returning;
 mod use_create_session;
 mod use_read_contract;
@@ -33,7 +34,9 @@ pub use provider::{
     BiconomyProvider, BiconomyProviderProps, SmartAccountProvider, SmartAccountProviderProps, provide_smart_account,
     provide_smart_account_on_demand,
 };
-pub use query::QueryStatus;
+pub use query::{
+    FetchStatus, QueryKey, QueryOptions, QueryScope, QueryStatus, UseQueryReturn, invalidate_queries, use_query,
+};
 pub use returning::is_returning_visitor;
 pub use use_create_session::use_create_session;
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};

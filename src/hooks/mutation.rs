@@ -10,7 +10,7 @@ use std::{
 
 use leptos::prelude::*;
 
-use super::UserOpStatus;
+use super::{UserOpStatus, retry};
 use crate::{client::time::sleep, error::AppError};
 
 /// Where a mutation stands (TanStack's `status`).
@@ -235,16 +235,11 @@ where
     }
 }
 
-/// Failures that may be gone a moment later. Nothing else is tried again: a refused or malformed request stays so.
-fn may_mend(error: &AppError) -> bool {
-    matches!(error, AppError::Network { .. } | AppError::UpstreamUnavailable { .. })
-}
-
 async fn run_with_retries<V: Clone, T, F, Fut>(
     run: &F,
     variables: &V,
     progress: &Progress,
-    retry: u32,
+    retries: u32,
 ) -> Result<T, AppError>
 where
     F: Fn(V, Progress) -> Fut,
@@ -253,8 +248,8 @@ where
     let mut failures = 0;
     loop {
         match run(variables.clone(), progress.clone()).await {
-            Err(error) if failures < retry && may_mend(&error) => {
-                sleep((1_000_u64 << failures.min(5)).min(30_000)).await;
+            Err(error) if failures < retries && retry::may_mend(&error) => {
+                sleep(retry::delay(failures)).await;
                 failures += 1;
             }
             settled => return settled,

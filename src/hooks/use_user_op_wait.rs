@@ -97,10 +97,6 @@ pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>, options: UserO
             match outcome {
                 Ok(receipt) => {
                     data.try_set(Some(receipt.clone()));
-                    // A first operation deploys the account.
-                    if context.is_deployed.try_get_untracked() != Some(Some(true)) {
-                        context.refetch.try_update(|version| *version += 1);
-                    }
                     if let Some(on_success) = options.on_success {
                         on_success.try_run(receipt);
                     }

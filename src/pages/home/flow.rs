@@ -6,7 +6,6 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
-        chain_changes::provide_chain_changes,
         connect_button::ConnectButton,
         icon::{Glyph, Icon},
         on_demand::on_demand,
@@ -62,7 +61,6 @@ fn Step(
 /// The four steps, and the owner's own transactions below.
 #[component]
 fn Flow() -> impl IntoView {
-    provide_chain_changes();
     let account = use_smart_account();
     let wallets = use_wallets();
     let sessions = use_session_list();

@@ -1,0 +1,1 @@
+//! The states of a query, against TanStack v5's.
