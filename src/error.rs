@@ -22,6 +22,8 @@ pub enum Upstream {
     Bundler,
     /// The paymaster (`USE_AA_PAYMASTER_URL`, or the built-in one).
     Paymaster,
+    /// The database (`USE_AA_DATABASE_URL`, or the file in the data folder).
+    Database,
 }
 
 impl std::fmt::Display for Upstream {
@@ -30,6 +32,7 @@ impl std::fmt::Display for Upstream {
             Self::Node => "chain node",
             Self::Bundler => "bundler",
             Self::Paymaster => "paymaster",
+            Self::Database => "database",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What a person or a script must know of a running lab.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use alloy::primitives::Address;
 use serde_json::json;
@@ -27,6 +27,8 @@ pub struct LabInfo {
     pub paymaster_signer: SignerKey,
     /// Every placed contract by name.
     pub contracts: Vec<(&'static str, Address)>,
+    /// Where it keeps its state.
+    pub folder: PathBuf,
     /// Process ids: node, bundler.
     pub processes: [i32; 2],
 }

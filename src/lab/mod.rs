@@ -98,6 +98,10 @@ impl Lab {
             address: self.info.paymaster,
             paymaster_id: self.info.paymaster_id,
         });
+        if !config.data_dir_given {
+            // A ledger of another chain's life would be wrong on this one.
+            config.data_dir.clone_from(&self.info.folder);
+        }
     }
 
     /// Ends the lab and returns when its processes are gone.

@@ -122,6 +122,7 @@ impl Running {
             paymaster_id: contracts::PAYMASTER_ID,
             paymaster_signer: paymaster_signer()?,
             contracts: placed.contracts,
+            folder: state.path().to_owned(),
             processes: [anvil.process.id(), alto.process.id()],
         };
         Ok(Self { anvil, alto, info, keep, _state: state })

@@ -135,6 +135,8 @@ pub struct Config {
     pub paymaster: Option<PaymasterConfig>,
     /// Where the server keeps its data.
     pub data_dir: PathBuf,
+    /// The folder was named; else the lab keeps its data in its own.
+    pub data_dir_given: bool,
     /// Database, when it is not the SQLite file in the data folder.
     pub database_url: Option<DatabaseUrl>,
     /// Blocks that must hold an operation, its own included, before it counts as confirmed. 1: everything here
@@ -176,13 +178,15 @@ impl Config {
                 file,
             ));
         }
+        let data_dir = values::folder("USE_AA_DATA_DIR", args.data_dir.as_deref())?;
         Ok(Self {
             addr,
             chain_id,
             rpc_urls,
             bundler_urls,
             paymaster: paymaster(args)?,
-            data_dir: values::folder("USE_AA_DATA_DIR", args.data_dir.as_deref())?.unwrap_or_else(|| "data".into()),
+            data_dir_given: data_dir.is_some(),
+            data_dir: data_dir.unwrap_or_else(|| "data".into()),
             database_url: values::database_url("USE_AA_DATABASE_URL", args.database_url.as_ref())?,
             confirmations: 1,
             lab,

@@ -11,6 +11,8 @@ mod call;
 #[cfg(feature = "ssr")]
 pub mod config;
 #[cfg(feature = "ssr")]
+pub mod database;
+#[cfg(feature = "ssr")]
 mod events;
 #[cfg(feature = "ssr")]
 pub mod http;

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use axum::extract::FromRef;
 use leptos::{config::LeptosOptions, prelude::use_context};
 
-use super::{bundler::ssr::Bundler, config::Config, events::Watcher, node::ssr::Node, paymaster::ssr::Paymaster};
+use super::{
+    bundler::ssr::Bundler, config::Config, database::Database, events::Watcher, node::ssr::Node,
+    paymaster::ssr::Paymaster,
+};
 use crate::error::AppError;
 
 /// How long one request to one upstream may take: bundlers and paymasters simulate before they answer.
@@ -23,6 +26,7 @@ struct Inner {
     bundler: Bundler,
     paymaster: Option<Paymaster>,
     watcher: Watcher,
+    database: Database,
 }
 
 impl ServerState {
@@ -37,7 +41,10 @@ impl ServerState {
         let bundler = Bundler::new(&config.bundler_urls, timeout)?;
         let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
         let watcher = Watcher::new(node.clone(), bundler.clone(), super::events::Pace::of(&config));
-        Ok(Self { inner: Arc::new(Inner { paymaster: paymaster.transpose()?, config, node, bundler, watcher }) })
+        let database = Database::new(&config)?;
+        Ok(Self {
+            inner: Arc::new(Inner { paymaster: paymaster.transpose()?, config, node, bundler, watcher, database }),
+        })
     }
 
     /// The configuration.
@@ -56,6 +63,11 @@ impl ServerState {
     /// The paymaster, or an error that says there is none.
     pub(super) fn paymaster(&self) -> Option<&Paymaster> {
         self.inner.paymaster.as_ref()
+    }
+
+    /// The database; it is opened by the first query.
+    pub fn database(&self) -> &Database {
+        &self.inner.database
     }
 
     pub(super) fn watcher(&self) -> &Watcher {
