@@ -29,7 +29,7 @@ mod user_op_status;
 mod variables;
 
 pub use context::SmartAccountConfig;
-pub use mutation::{MutationOptions, MutationStatus, Progress, UseMutationReturn, use_mutation};
+pub use mutation::{MutateOptions, MutationOptions, MutationStatus, Progress, UseMutationReturn, use_mutation};
 pub use provider::{
     BiconomyProvider, BiconomyProviderProps, SmartAccountProvider, SmartAccountProviderProps, provide_smart_account,
     provide_smart_account_on_demand,
