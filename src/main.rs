@@ -1,4 +1,4 @@
-//! The command line: `serve` (default) and `lab`; nothing else.
+//! The command line: `serve` (default), `lab` and `key`; nothing else.
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -8,6 +8,7 @@ use use_aa::{
     app::{App, shell},
     lab::{Lab, LabOptions},
     server::{
+        api_keys::{self, KeyArgs},
         config::{Config, LabArgs, LabConfig, ServeArgs},
         http::{self, Pages},
         state::ServerState,
@@ -43,6 +44,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Issue, list and revoke the keys of the JSON-RPC paths
+    Key(KeyArgs),
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -82,6 +85,10 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result
     match cli.command {
         Some(Command::Lab { options, json }) => runtime.block_on(lab(LabConfig::from_args(&options)?, json)),
         Some(Command::Serve(args)) => runtime.block_on(serve(Config::from_args(&args)?)),
+        Some(Command::Key(args)) => {
+            println!("{}", runtime.block_on(api_keys::run(args))?);
+            Ok(())
+        }
         None => runtime.block_on(serve(Config::from_args(&cli.serve)?)),
     }
 }

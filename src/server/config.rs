@@ -196,6 +196,26 @@ impl Config {
     }
 }
 
+/// Where the database is, for commands that need nothing else.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct DatabaseArgs {
+    /// sqlite://… or postgres://… [default: a SQLite file in the data folder]
+    #[arg(long, global = true, env = "USE_AA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+    /// Data folder [default: ./data]
+    #[arg(long, global = true, env = "USE_AA_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<String>,
+}
+
+impl DatabaseArgs {
+    /// Checks both: the URL, when there is one, and the data folder.
+    pub fn check(&self) -> Result<(Option<DatabaseUrl>, PathBuf), ConfigError> {
+        let url = values::database_url("USE_AA_DATABASE_URL", self.database_url.as_ref())?;
+        let folder = values::folder("USE_AA_DATA_DIR", self.data_dir.as_deref())?;
+        Ok((url, folder.unwrap_or_else(|| "data".into())))
+    }
+}
+
 impl LabConfig {
     /// Checks the lab's options.
     pub fn from_args(args: &LabArgs) -> Result<Self, ConfigError> {

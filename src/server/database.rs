@@ -18,7 +18,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use super::config::Config;
+use super::{api_keys::KeyCache, config::Config};
 use crate::error::{AppError, Upstream};
 
 #[cfg(test)]
@@ -99,6 +99,7 @@ pub struct Database {
 struct Inner {
     target: Target,
     pool: OnceCell<Pool>,
+    keys: KeyCache,
     #[allow(dead_code)]
     /// SQLite lets one writer in at a time and makes the others poll; within this process they queue here instead.
     writers: Mutex<()>,
@@ -130,7 +131,6 @@ macro_rules! on_pool {
         }
     };
 }
-#[allow(unused_imports)]
 pub(super) use on_pool;
 
 /// Runs one body in a transaction that may write; the body commits (`$transaction.commit().await?`) or drops it.
@@ -193,7 +193,14 @@ impl Database {
     }
 
     fn of(target: Target) -> Self {
-        Self { inner: Arc::new(Inner { target, pool: OnceCell::new(), writers: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                target,
+                pool: OnceCell::new(),
+                keys: KeyCache::default(),
+                writers: Mutex::default(),
+            }),
+        }
     }
 
     /// Which database this is, without user and password.
@@ -212,6 +219,10 @@ impl Database {
     pub async fn ping(&self) -> Result<(), DatabaseError> {
         on_pool!(self, pool => { sqlx::query("SELECT 1").execute(pool).await?; });
         Ok(())
+    }
+
+    pub(super) fn key_cache(&self) -> &KeyCache {
+        &self.inner.keys
     }
 
     /// Closes the connections; what is under way is finished first.

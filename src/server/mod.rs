@@ -3,6 +3,10 @@
 //! One file per upstream, each with its server functions and, in `mod ssr`, their bodies. In the page the
 //! same functions are stubs that call the server.
 
+#[cfg(feature = "ssr")]
+mod amount;
+#[cfg(feature = "ssr")]
+pub mod api_keys;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod bundler;
