@@ -14,6 +14,7 @@ use crate::{
     pages::{
         frame::{Frame, provide_frame_state},
         home::HomePage,
+        hooks::{HookPage, HooksPage},
         not_found::NotFoundPage,
     },
 };
@@ -59,6 +60,8 @@ pub fn App() -> impl IntoView {
                 <Frame>
                     <Routes fallback=NotFoundPage>
                         <Route path=path!("/") view=HomePage />
+                        <Route path=path!("/hooks") view=HooksPage />
+                        <Route path=path!("/hooks/:hook_name") view=HookPage />
                     </Routes>
                 </Frame>
             </Provider>

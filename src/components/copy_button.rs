@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leptos::prelude::*;
+use leptos::{oco::Oco, prelude::*};
 
 use super::icon::{Glyph, Icon};
 
@@ -16,7 +16,8 @@ pub fn CopyButton(
     #[prop(into)]
     value: Signal<String>,
     /// What it is, for the button's name: "Copy the transaction hash".
-    what: &'static str,
+    #[prop(into)]
+    what: Oco<'static, str>,
 ) -> impl IntoView {
     let copied = RwSignal::new(false);
     let copy = move |_| {
@@ -34,7 +35,7 @@ pub fn CopyButton(
             type="button"
             class="copy"
             data-copied=move || copied.get().to_string()
-            aria-label=move || if copied.get() { "Copied".to_owned() } else { ["Copy the ", what].concat() }
+            aria-label=move || if copied.get() { "Copied".to_owned() } else { ["Copy the ", &what].concat() }
             on:click=copy
         >
             {move || view! { <Icon glyph=if copied.get() { Glyph::Check } else { Glyph::Copy } /> }}

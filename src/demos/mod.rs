@@ -1,6 +1,222 @@
-//! One file per hook: a whole component, ready to copy. The pages show these very files at work.
+//! One file per hook: a whole component, ready to copy. The pages show these very files at work, and the gallery
+//! shows their text beside them.
+
+use leptos::prelude::*;
+
 pub mod create_session;
+pub mod documentation;
 pub mod send_sponsored_transaction;
 pub mod send_transaction;
 pub mod session;
+pub mod smart_account;
 pub mod user_op_wait;
+
+/// What a person wants to do; the gallery's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Know the account, put it on the chain.
+    Account,
+    /// Send with the owner's signature.
+    Send,
+    /// Allow, and use what is allowed.
+    Sessions,
+    /// The same with a key that no machine holds alone.
+    DistributedSessions,
+    /// Know the cost before.
+    Cost,
+    /// Know how an operation goes.
+    Follow,
+}
+
+impl Task {
+    /// In the order of the gallery.
+    pub const ALL: [Self; 6] =
+        [Self::Account, Self::Send, Self::Sessions, Self::DistributedSessions, Self::Cost, Self::Follow];
+
+    /// As a heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Account => "The account",
+            Self::Send => "Send with the owner's signature",
+            Self::Sessions => "Grant and use sessions",
+            Self::DistributedSessions => "Sessions with a distributed key",
+            Self::Cost => "Know the cost first",
+            Self::Follow => "Follow an operation",
+        }
+    }
+}
+
+/// A hook in the gallery. Only the server holds these texts; the page's chunk has [`live`].
+#[derive(Clone, Copy, Debug)]
+pub struct Demo {
+    /// Name of the hook, and of its page.
+    pub hook: &'static str,
+    /// Where it belongs.
+    pub task: Task,
+    /// One line.
+    pub summary: &'static str,
+    /// What it is called in useAA; empty when it is ours.
+    pub react: &'static str,
+    /// The demo's module.
+    pub module: &'static str,
+    /// The demo's file, as it is compiled.
+    pub source: &'static str,
+    /// The file of the hook, whose documentation and types are shown.
+    pub hook_source: &'static str,
+    /// The hook that makes what this one needs.
+    pub before: Option<&'static str>,
+    /// The same few lines with useAA and here; shown side by side.
+    pub compare: Option<(&'static str, &'static str)>,
+}
+
+/// Lists the demos. `hook in module::Component { fields }`: the module names the file whose text is shown, so that it
+/// is the one that is compiled, and `hooks/<hook>.rs` holds the hook.
+macro_rules! demos {
+    ($($hook:ident in $module:ident::$component:ident { $($field:ident: $value:expr),* $(,)? })*) => {
+        /// All hooks of the gallery, task by task.
+        pub const DEMOS: &[Demo] = &[$(Demo {
+            hook: stringify!($hook),
+            module: stringify!($module),
+            source: include_str!(concat!(stringify!($module), ".rs")),
+            hook_source: include_str!(concat!("../hooks/", stringify!($hook), ".rs")),
+            $($field: $value,)*
+            ..BLANK
+        }),*];
+
+        /// The demo of a hook at work.
+        pub fn live(hook: &str) -> Option<AnyView> {
+            match hook {
+                $(stringify!($hook) => Some($module::$component().into_any()),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+const BLANK: Demo = Demo {
+    hook: "",
+    task: Task::Account,
+    summary: "",
+    react: "",
+    module: "",
+    source: "",
+    hook_source: "",
+    before: None,
+    compare: None,
+};
+
+demos! {
+    use_smart_account in smart_account::SmartAccount {
+        task: Task::Account,
+        summary: "Address, owner and network of the account, and whether it is on the chain yet.",
+        react: "useSmartAccount",
+        compare: Some((
+            "const { smartAccountAddress } = useSmartAccount();",
+            "let account = use_smart_account();\naccount.smart_account_address.get()",
+        )),
+    }
+    use_send_transaction in send_transaction::SendTransaction {
+        task: Task::Send,
+        summary: "One or more calls in one operation; the account pays the gas.",
+        react: "useSendTransaction",
+        compare: Some((
+            "const { mutate } = useSendTransaction();\nmutate({ transactions: [{ to, data }] });",
+            "let send = use_send_transaction(MutationOptions::default());\nsend.mutate.run(SendTransactionVariables { calls, ..Default::default() });",
+        )),
+    }
+    use_send_sponsored_transaction in send_sponsored_transaction::SendSponsoredTransaction {
+        task: Task::Send,
+        summary: "The same with the gas paid by the app, through its paymaster.",
+        react: "useSendSponsoredTransaction",
+        compare: Some((
+            "const { mutate } = useSendSponsoredTransaction();\nmutate({ transactions: [{ to, data }] });",
+            "let send = use_send_sponsored_transaction(MutationOptions::default());\nsend.mutate.run(SendTransactionVariables { calls, ..Default::default() });",
+        )),
+    }
+    use_create_session in create_session::CreateSession {
+        task: Task::Sessions,
+        summary: "Allow one call, within rules and until a time, after a review in plain words.",
+        react: "useCreateSession",
+        compare: Some((
+            "const { mutate } = useCreateSession();\nmutate({ policy: [policy], options });",
+            "let grant = use_create_session(MutationOptions::default());\ngrant.mutate.run(CreateSessionVariables {\n    policy: vec![policy],\n    ..Default::default()\n});",
+        )),
+    }
+    use_session in session::Session {
+        task: Task::Sessions,
+        summary: "Do what a session allows. The session key signs; the wallet is not asked.",
+        react: "useSession",
+        before: Some("use_create_session"),
+        compare: Some((
+            "const { mutate } = useSession();\nmutate({ transactions: tx, correspondingIndex: 0 });",
+            "let session = use_session(MutationOptions::default());\nsession.mutate.run(UseSessionVariables {\n    calls: vec![call],\n    corresponding_index: Some(0),\n    ..Default::default()\n});",
+        )),
+    }
+    use_user_op_wait in user_op_wait::UserOpWait {
+        task: Task::Follow,
+        summary: "Follow an operation from the bundler to the chain, live, by its hash.",
+        react: "useUserOpWait",
+        compare: Some((
+            "const { isSuccess } = useUserOpWait(userOpResponse);",
+            "let wait = use_user_op_wait(send.data, UserOpWaitOptions::default());\nwait.is_success.get()",
+        )),
+    }
+}
+
+/// The demo of a hook.
+pub fn find(hook: &str) -> Option<&'static Demo> {
+    DEMOS.iter().find(|demo| demo.hook == hook)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn every_entry_is_whole_and_every_file_belongs_to_one() {
+        for demo in DEMOS {
+            let Demo { hook, summary, source, hook_source, react, .. } = demo;
+            assert_eq!(DEMOS.iter().filter(|other| other.hook == *hook).count(), 1, "{hook} is listed once");
+            assert!(summary.ends_with('.') && summary.len() < 120, "{hook}: one sentence");
+            assert!(source.contains(&format!("{hook}(")), "{hook}: its demo calls it");
+            assert!(source.contains("#[component]"), "{hook}: a component");
+            assert!(hook_source.contains(&format!("pub fn {hook}")), "{hook} is in its file");
+            assert!(react.is_empty() || hook_source.contains(react), "{hook}: its rustdoc tells the name {react}");
+            assert!(demo.before.is_none_or(|before| find(before).is_some()), "{hook}: what comes before is here");
+        }
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demos");
+        for file in std::fs::read_dir(folder).unwrap() {
+            let (path, file) = file.map(|file| (file.path(), file.file_name().into_string().unwrap())).unwrap();
+            if !matches!(file.as_str(), "mod.rs" | "documentation.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(DEMOS.iter().any(|demo| demo.source == text), "{file} is shown in the gallery");
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_stand_together() {
+        let order = |demo: &Demo| Task::ALL.iter().position(|task| *task == demo.task).unwrap();
+        assert!(DEMOS.is_sorted_by_key(order), "previous and next lead through the tasks in their order");
+    }
+
+    #[test]
+    fn demos_call_hooks_and_components_only() {
+        for demo in DEMOS {
+            for room in ["crate::actions", "crate::client", "crate::server", "cfg("] {
+                assert!(!demo.source.contains(room), "{}: whoever copies it has no {room}", demo.hook);
+            }
+        }
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn every_demo_renders() {
+        for demo in DEMOS {
+            let html = Owner::new().with(|| live(demo.hook).map(|view| view.to_html()));
+            assert!(html.is_some_and(|html| html.contains("<")), "{} renders", demo.hook);
+        }
+        assert!(live("use_nothing").is_none());
+    }
+}

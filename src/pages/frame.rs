@@ -1,6 +1,7 @@
 //! The frame of every page: skip link, header, footer.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 
 use crate::components::{connect_state::provide_connect_state, wallet_menu::WalletMenu};
 
@@ -24,7 +25,8 @@ pub fn Frame(
                     <span>"use-aa"</span>
                 </a>
                 <nav aria-label="Main">
-                    <a href="/" aria-current="page">"Session manager"</a>
+                    <NavLink href="/" text="Session manager" />
+                    <NavLink href="/hooks" text="Hooks" />
                 </nav>
                 <WalletMenu />
             </div>
@@ -37,6 +39,23 @@ pub fn Frame(
         </footer>
     }
     .into_any()
+}
+
+/// A link of the main navigation; it says when it leads to this page, or to a part of it.
+#[component]
+fn NavLink(
+    /// Where to.
+    href: &'static str,
+    /// What is there.
+    text: &'static str,
+) -> impl IntoView {
+    let path = use_location().pathname.get_untracked();
+    let below = href != "/" && path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'));
+    let current = match path.trim_end_matches('/') == href.trim_end_matches('/') {
+        true => Some("page"),
+        false => below.then_some("true"),
+    };
+    view! { <a href=href aria-current=current>{text}</a> }.into_any()
 }
 
 /// The mark: a ring that ends, and the key inside it.

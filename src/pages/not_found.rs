@@ -6,10 +6,7 @@ use leptos_meta::Title;
 /// Says so, with status 404, and leads back.
 #[component]
 pub fn NotFoundPage() -> impl IntoView {
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(axum::http::StatusCode::NOT_FOUND);
-    }
+    set_not_found();
     view! {
         <Title text="Not found" />
         <section class="intro">
@@ -21,4 +18,12 @@ pub fn NotFoundPage() -> impl IntoView {
         </section>
     }
     .into_any()
+}
+
+/// Answers with status 404.
+pub(super) fn set_not_found() {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(axum::http::StatusCode::NOT_FOUND);
+    }
 }

@@ -1,0 +1,215 @@
+//! `/hooks/{hook_name}`.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+use super::{live::LiveDemo, markdown::inline, nearest::nearest, source::Listing, types::Types};
+use crate::{
+    components::icon::{Glyph, Icon},
+    demos::{self, DEMOS, Demo, documentation::Documentation},
+    pages::not_found::set_not_found,
+};
+
+/// One hook: the demo at work, its source, what it takes and returns.
+#[component]
+pub fn HookPage() -> impl IntoView {
+    let name = use_params_map().with_untracked(|params| params.get("hook_name")).unwrap_or_default();
+    match demos::find(&name).and_then(|demo| Some((demo, Documentation::of(demo)?))) {
+        Some((demo, documentation)) => view! { <Hook demo documentation /> }.into_any(),
+        None => view! { <NoSuchHook name /> }.into_any(),
+    }
+}
+
+#[component]
+fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
+    let Documentation { signature, text, on_server, takes, returns } = documentation;
+    let file = ["src/demos/", demo.module, ".rs"].concat();
+    view! {
+        <Title text=demo.hook />
+        <article class="hook">
+            <header class="intro">
+                <p class="trail">
+                    <a href="/hooks">"Hooks"</a>
+                    " / "
+                    {demo.task.title()}
+                </p>
+                <h1>
+                    <code>{demo.hook}</code>
+                </h1>
+                <p class="lead">{demo.summary}</p>
+                <ReactName name=demo.react />
+            </header>
+            <section aria-labelledby="demo">
+                <h2 id="demo">"Try it"</h2>
+                <Before demo />
+                <noscript>
+                    <p class="notice" role="note">
+                        <Icon glyph=Glyph::Warning />
+                        <span>
+                            <strong>"JavaScript is switched off. "</strong>
+                            "The demo needs it, for the wallet and to sign. Everything else on this page works without."
+                        </span>
+                    </p>
+                </noscript>
+                <LiveDemo hook=demo.hook.to_owned() />
+            </section>
+            <section aria-labelledby="what">
+                <h2 id="what">"What it does"</h2>
+                {text.iter().map(|paragraph| view! { <p>{inline(paragraph)}</p> }).collect_view()}
+                <Listing id="signature" what="signature" caption="" html=rust(&signature) />
+                <p>
+                    <strong>"While the server renders: "</strong>
+                    {inline(&on_server)}
+                </p>
+            </section>
+            <Compare demo />
+            <section aria-labelledby="source">
+                <h2 id="source">"Source of this demo"</h2>
+                <p>"The file that is compiled into this page. Copy it as it is."</p>
+                <Listing id="demo-source" what="source of the demo" caption=file html=rust_file(demo.source) />
+            </section>
+            {(!takes.is_empty())
+                .then(|| {
+                    view! {
+                        <section aria-labelledby="options">
+                            <h2 id="options">"Options"</h2>
+                            <Types types=takes.clone() />
+                        </section>
+                    }
+                })}
+            <section aria-labelledby="returned">
+                <h2 id="returned">"Returned"</h2>
+                <Types types=returns />
+            </section>
+            <Neighbours demo />
+        </article>
+    }
+    .into_any()
+}
+
+#[component]
+fn ReactName(name: &'static str) -> impl IntoView {
+    match name {
+        "" => view! { <p class="reason">"Not in useAA; ours."</p> }.into_any(),
+        name => view! { <p class="reason">"In React: " <code data-testid="react-name">{name}</code></p> }.into_any(),
+    }
+}
+
+/// What has to be done before, when something has.
+#[component]
+fn Before(demo: &'static Demo) -> impl IntoView {
+    demo.before
+        .map(|before| {
+            view! {
+                <p>
+                    "Needs what "
+                    <a href=["/hooks/", before].concat()>
+                        <code>{before}</code>
+                    </a>
+                    " makes; do that first, in this browser."
+                </p>
+            }
+        })
+        .into_any()
+}
+
+/// The same few lines in React and here.
+#[component]
+fn Compare(demo: &'static Demo) -> impl IntoView {
+    demo.compare
+        .map(|(react, here)| {
+            view! {
+                <section aria-labelledby="compare">
+                    <h2 id="compare">"Coming from useAA"</h2>
+                    <div class="compare">
+                        <Listing id="compare-react" what="lines with useAA" caption="useAA" html=javascript(react) />
+                        <Listing id="compare-here" what="lines with use-aa" caption="use-aa" html=rust_file(here) />
+                    </div>
+                </section>
+            }
+        })
+        .into_any()
+}
+
+/// The hooks before and after this one.
+#[component]
+fn Neighbours(demo: &'static Demo) -> impl IntoView {
+    let at = DEMOS.iter().position(|other| other.hook == demo.hook).unwrap_or_default();
+    let link = |other: Option<&'static Demo>, rel: &'static str, text: &'static str| {
+        other.map(|other| {
+            view! {
+                <a href=["/hooks/", other.hook].concat() rel=rel>
+                    <span>{text}</span>
+                    <code>{other.hook}</code>
+                </a>
+            }
+        })
+    };
+    view! {
+        <nav class="neighbours" aria-label="Hooks before and after">
+            {link(at.checked_sub(1).and_then(|at| DEMOS.get(at)), "prev", "Previous")}
+            {link(DEMOS.get(at + 1), "next", "Next")}
+        </nav>
+    }
+    .into_any()
+}
+
+#[component]
+fn NoSuchHook(name: String) -> impl IntoView {
+    set_not_found();
+    let name: String = name.chars().take(60).collect();
+    view! {
+        <Title text="Not found" />
+        <section class="intro">
+            <h1>"There is no such hook"</h1>
+            <p class="lead">
+                <code>{name.clone()}</code>
+                {nearest(&name)
+                    .map(|demo| {
+                        view! {
+                            " is not among them. Did you mean "
+                            <a href=["/hooks/", demo.hook].concat() data-testid="nearest">
+                                <code>{demo.hook}</code>
+                            </a>
+                            "?"
+                        }
+                    })}
+            </p>
+            <p>
+                <a class="button" href="/hooks">"All hooks"</a>
+            </p>
+        </section>
+    }
+    .into_any()
+}
+
+/// Highlighted on the server; the browser never makes these views.
+#[cfg(feature = "ssr")]
+mod colours {
+    use super::super::highlight::{Language, highlight, html};
+
+    pub(super) fn rust(text: &str) -> String {
+        html(Language::Rust, text)
+    }
+
+    pub(super) fn rust_file(text: &'static str) -> String {
+        highlight(Language::Rust, text).to_string()
+    }
+
+    pub(super) fn javascript(text: &'static str) -> String {
+        highlight(Language::JavaScript, text).to_string()
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+mod colours {
+    pub(super) fn rust(_: &str) -> String {
+        String::new()
+    }
+
+    pub(super) use self::rust as rust_file;
+    pub(super) use self::rust as javascript;
+}
+
+use colours::{javascript, rust, rust_file};

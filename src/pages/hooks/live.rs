@@ -1,0 +1,58 @@
+//! The demo at work, loaded when somebody chooses a wallet.
+
+#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
+
+use leptos::prelude::*;
+
+use crate::{
+    components::{
+        chain_changes::provide_chain_changes, connect_button::ConnectButton, connect_state::use_connect_state,
+        late_view::LateView, not_loaded_notice::NotLoadedNotice, on_demand::load_when, on_demand::on_demand,
+    },
+    demos,
+};
+
+on_demand! {
+    /// Makes the view of a hook's demo below the owner, so that it finds the provider.
+    in gallery: fn load(demo: (Owner, String)) -> AnyView {
+        let (owner, hook) = demo;
+        owner.with(|| {
+            provide_chain_changes();
+            demos::live(&hook).unwrap_or_else(|| ().into_any())
+        })
+    }
+}
+
+/// A place for the demo of a hook: asks for a wallet, then works.
+///
+/// # Server-Side Rendering
+/// Says that a wallet is needed.
+#[island]
+pub(super) fn LiveDemo(
+    /// Name of the hook.
+    hook: String,
+) -> impl IntoView {
+    let state = use_connect_state();
+    let demo = LateView::default();
+    let failed = load_when(state.flow_wanted, move |owner| load((owner, hook.clone())), {
+        let demo = demo.clone();
+        move |view| demo.put(view)
+    });
+    // Once known, always known: the demo itself says what is missing when the account goes away.
+    let known = Memo::new(move |before: Option<&bool>| before == Some(&true) || state.account_known.get());
+    let view = move || known.get().then(|| demo.take()).flatten();
+    let waiting = || {
+        view! {
+            <div class="panel">
+                <p>"Connect the wallet that owns your smart account to try it. In the lab the wallet and its money are play."</p>
+                <div class="actions">
+                    <ConnectButton />
+                </div>
+            </div>
+        }
+    };
+    view! {
+        <NotLoadedNotice failed wanted=state.flow_wanted />
+        {move || view().unwrap_or_else(|| waiting().into_any())}
+    }
+}
