@@ -34,10 +34,11 @@ use super::{
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
     random,
+    revoke_sessions::settle_change,
     send_transaction::prepare_owner_operation,
     send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
     session_tree::SessionTree,
-    settle_session::{doubt, settle_session, take_out},
+    settle_session::{doubt, take_out},
 };
 use crate::{
     error::AppError,
@@ -162,10 +163,10 @@ pub async fn complete_create_session(
     let mut in_the_way = None;
     for _ in 0..ROUNDS {
         if let Some(obstacle) = in_the_way.take() {
-            if let Obstacle::Grant { user_op_hash, .. } = obstacle {
+            if let Obstacle::Change { user_op_hash, .. } = obstacle {
                 // However it ended: what counts is the book afterwards. One that nobody can tell the end
                 // of is passed over; the shared nonce lane still lets only one of the two through.
-                let outcome = settle_session(client.relay.as_ref(), store, client.account, user_op_hash, |_| {}).await;
+                let outcome = settle_change(client, store, user_op_hash).await;
                 if outcome.is_err() && prepared.shares_the_lane() {
                     passed_over.push(user_op_hash);
                 }
@@ -188,7 +189,7 @@ pub async fn complete_create_session(
         }
     }
     Err(match in_the_way {
-        Some(Obstacle::Grant { session_id, .. }) => AppError::SessionPending { session_id },
+        Some(Obstacle::Change { session_id, .. }) => AppError::SessionPending { session_id },
         _ => {
             let local = store.load(client.account).await?.root();
             AppError::SessionsOutOfSync { local, chain: prepared.tree.root() }
@@ -200,8 +201,8 @@ pub async fn complete_create_session(
 enum Obstacle {
     /// The confirmed leaves are others than those it was built on.
     OtherTree,
-    /// Another grant is on its way.
-    Grant { user_op_hash: B256, session_id: String },
+    /// Another grant or a revocation is on its way.
+    Change { user_op_hash: B256, session_id: String },
 }
 
 async fn prepare_on_current_root(
@@ -286,12 +287,15 @@ impl PreparedCreateSession {
         if !self.tree.is_tree_of(book) && !self.tree.settle(book) {
             return Some(Obstacle::OtherTree);
         }
-        let pending = book.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Pending);
-        // One that may never have arrived is not worth waiting for where the nonce excludes the other anyway.
-        let mut others = pending.filter(|leaf| !(self.shares_the_lane() && is_in_doubt(leaf)));
-        others.find_map(|leaf| {
-            let user_op_hash = leaf.user_op_hash.filter(|hash| !passed_over.contains(hash))?;
-            Some(Obstacle::Grant { user_op_hash, session_id: leaf.session_id.clone() })
+        let open = |leaf: &SessionLeaf| match leaf.status {
+            // One that may never have arrived is not worth waiting for where the nonce excludes the other anyway.
+            SessionStatus::Pending if self.shares_the_lane() && is_in_doubt(leaf) => None,
+            SessionStatus::Pending => leaf.user_op_hash,
+            _ => leaf.revoked_by(),
+        };
+        book.leaf_nodes.iter().find_map(|leaf| {
+            let user_op_hash = open(leaf).filter(|hash| !passed_over.contains(hash))?;
+            Some(Obstacle::Change { user_op_hash, session_id: leaf.session_id.clone() })
         })
     }
 

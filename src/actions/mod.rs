@@ -5,9 +5,11 @@
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |
 //! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
+//! | [`revoke_sessions`] | takes sessions back: the owner signs a root without them |
+//! | [`prove_revocation`] | shows that the chain refuses a session |
 //! | [`deploy`] | deploys the account |
 //! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
-//! | [`settle_session`], [`sync_sessions`] | bring stored sessions in line with what became of their grants |
+//! | [`settle_session`], [`settle_revocation`], [`sync_sessions`] | bring stored sessions in line with what became of their operations |
 pub mod account;
 mod clock;
 pub mod create_session;
@@ -17,12 +19,15 @@ mod grant_mark;
 pub mod options;
 pub mod ports;
 pub mod prepare_user_operation;
+pub mod prove_revocation;
 mod random;
+pub mod revoke_sessions;
 pub mod send_sponsored_transaction;
 pub mod send_transaction;
 pub mod send_user_operation;
 pub mod send_with_session;
 pub mod session_tree;
+pub mod settle_revocation;
 pub mod settle_session;
 pub mod sync_sessions;
 pub mod wait_for_user_operation_receipt;

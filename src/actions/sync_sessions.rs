@@ -28,6 +28,8 @@ pub struct SyncedSessions {
     pub in_sync: bool,
     /// Operations whose grants are still open: settle each with [`super::settle_session`].
     pub pending: Vec<B256>,
+    /// Operations on their way that take sessions out: settle each with [`super::settle_revocation`].
+    pub revocations: Vec<B256>,
 }
 
 /// Compares the store with the chain and sets what the root on chain proves: unconfirmed leaves that are
@@ -60,7 +62,8 @@ pub async fn sync_sessions(
         }
     }
     let pending = operations(&book, |_| true);
-    Ok(SyncedSessions { book, account: state, in_sync, pending })
+    let revocations = book.revocations();
+    Ok(SyncedSessions { book, account: state, in_sync, pending, revocations })
 }
 
 /// Operations of unconfirmed leaves that `wanted` holds for, each once, oldest first.

@@ -61,8 +61,34 @@ alloy::sol! {
     /// ERC-4337 entry point v0.6, the parts that are read.
     #[derive(Debug, PartialEq, Eq)]
     interface IEntryPoint {
-        function getNonce(address sender, uint192 key) returns (uint256 nonce);
+        struct Operation {
+            address sender;
+            uint256 nonce;
+            bytes initCode;
+            bytes callData;
+            uint256 callGasLimit;
+            uint256 verificationGasLimit;
+            uint256 preVerificationGas;
+            uint256 maxFeePerGas;
+            uint256 maxPriorityFeePerGas;
+            bytes paymasterAndData;
+            bytes signature;
+        }
+        struct ReturnInfo {
+            uint256 preOpGas;
+            uint256 prefund;
+            bool sigFailed;
+            uint48 validAfter;
+            uint48 validUntil;
+            bytes paymasterContext;
+        }
+        struct StakeInfo { uint256 stake; uint256 unstakeDelaySec; }
 
+        function getNonce(address sender, uint192 key) returns (uint256 nonce);
+        /// Validates as an inclusion would, then always reverts: `ValidationResult` or `FailedOp`.
+        function simulateValidation(Operation operation);
+
+        error ValidationResult(ReturnInfo returnInfo, StakeInfo senderInfo, StakeInfo factoryInfo, StakeInfo paymasterInfo);
         error FailedOp(uint256 opIndex, string reason);
 
         event UserOperationEvent(

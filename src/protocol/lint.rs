@@ -21,7 +21,10 @@ use super::{
 };
 
 mod arguments;
+mod example;
 mod satisfiable;
+
+pub use example::example_call;
 
 /// A year in seconds: longer windows are pointed out.
 const YEAR: u64 = 365 * 24 * 60 * 60;

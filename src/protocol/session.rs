@@ -12,6 +12,7 @@ use super::{
 
 mod book;
 mod reconcile;
+mod revocation;
 mod signers;
 mod status;
 mod storage;

@@ -6,7 +6,7 @@ use alloy::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::quantity;
+use super::{abi::IEntryPoint, quantity};
 
 /// A user operation. Serialised as bundlers want it: camelCase, quantities as minimal hex.
 /// Quantities are read as hex, decimal text or number.
@@ -42,6 +42,24 @@ pub struct UserOperation {
     /// Wrapped module signature (see [`super::signature`]); not covered by the hash.
     #[serde(default)]
     pub signature: Bytes,
+}
+
+impl From<UserOperation> for IEntryPoint::Operation {
+    fn from(operation: UserOperation) -> Self {
+        Self {
+            sender: operation.sender,
+            nonce: operation.nonce,
+            initCode: operation.init_code,
+            callData: operation.call_data,
+            callGasLimit: operation.call_gas_limit,
+            verificationGasLimit: operation.verification_gas_limit,
+            preVerificationGas: operation.pre_verification_gas,
+            maxFeePerGas: operation.max_fee_per_gas,
+            maxPriorityFeePerGas: operation.max_priority_fee_per_gas,
+            paymasterAndData: operation.paymaster_and_data,
+            signature: operation.signature,
+        }
+    }
 }
 
 impl UserOperation {

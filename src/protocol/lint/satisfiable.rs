@@ -69,6 +69,18 @@ impl Bounds {
         (!self.is_empty() && self.lowest == self.highest).then_some(self.lowest)
     }
 
+    /// The lowest value that passes.
+    pub(super) fn example(&self) -> Option<U256> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut candidate = self.lowest;
+        while self.holes.contains(&candidate) {
+            candidate = candidate.checked_add(U256::from(1))?;
+        }
+        Some(candidate)
+    }
+
     /// The highest value that passes, holes apart.
     pub(super) fn highest(&self) -> U256 {
         self.highest

@@ -10,7 +10,7 @@ use super::{SessionBook, SessionLeaf, SessionStatus};
 use crate::protocol::merkle::MerkleFrontier;
 
 /// Own field of a revoked leaf: root of the tree that it was in last, hex.
-const LEFT_TREE: &str = "leftTree";
+pub(super) const LEFT_TREE: &str = "leftTree";
 
 /// Pending grants beyond this are not tried one by one (each try costs a walk over all leaves).
 const MAX_GROUPS: usize = 32;
@@ -42,7 +42,8 @@ impl SessionBook {
     /// for live but are not in that tree become revoked; pending ones stay pending.
     ///
     /// Tried in this order: the tree as it is · none (zero root) · the tree that revoked leaves were in last (the
-    /// server was on another chain for a while, or the node on a stale one) · all but the revoked ones, and
+    /// server was on another chain for a while, or the node on a stale one) · the tree without what an operation
+    /// on its way takes out · all but the revoked ones, and
     /// leading runs of them · the tree plus each pending, then each revoked grant (leaves of one
     /// operation together) · only those marked active · leading runs with the revoked ones (the seed
     /// marks revoked before it revokes). Whatever a stale answer of a node made of the book, the next
@@ -66,8 +67,7 @@ impl SessionBook {
                     activated.push(leaf.session_id.clone());
                 }
                 (false, true) => {
-                    leaf.status = SessionStatus::Revoked;
-                    leaf.extra.insert(LEFT_TREE.into(), local.to_string().into());
+                    leaf.leave_tree(local);
                     revoked.push(leaf.session_id.clone());
                 }
                 _ => {}
@@ -89,6 +89,14 @@ impl SessionBook {
             let returned = [left, with_the_rest].into_iter().find(|members| root_of(hashes, members) == wanted);
             if returned.is_some() {
                 return returned;
+            }
+        }
+        for user_op_hash in self.revocations().into_iter().rev().take(MAX_GROUPS) {
+            let goes =
+                |index: usize| self.leaf_nodes.get(index).and_then(SessionLeaf::revoked_by) == Some(user_op_hash);
+            let members = pick(&|index| in_tree(statuses, index) && !goes(index));
+            if root_of(hashes, &members) == wanted {
+                return Some(members);
             }
         }
         let has = |index: usize, status: SessionStatus| statuses.get(index) == Some(&status);

@@ -1,0 +1,184 @@
+//! Sessions are taken back, and the chain shows that they are gone: on the real lab.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use alloy::primitives::{B256, U256};
+use use_aa::{
+    actions::{
+        create_session::{complete_create_session, prepare_create_session},
+        options::BuildUserOpOptions,
+        ports::SessionStore,
+        prove_revocation::{RevocationProof, prove_revocation},
+        revoke_sessions::{
+            RevokeSessionsRequest, SessionsToRevoke, complete_revoke_sessions, prepare_revoke_sessions, revoke_sessions,
+        },
+        settle_revocation::settle_revocation,
+        sync_sessions::sync_sessions,
+    },
+    error::AppError,
+    protocol::{
+        session::SessionStatus::{self, Active, Revoked},
+        user_op_response::UserOpResponse,
+    },
+};
+
+mod actions_support;
+use actions_support::Person;
+
+fn these(ids: &[String]) -> RevokeSessionsRequest {
+    RevokeSessionsRequest { sessions: SessionsToRevoke::These(ids.to_vec()), options: BuildUserOpOptions::default() }
+}
+
+fn all() -> RevokeSessionsRequest {
+    RevokeSessionsRequest { sessions: SessionsToRevoke::All, options: BuildUserOpOptions::default() }
+}
+
+/// Grants one session after the other; gives their ids.
+async fn granted(person: &Person, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.extend(person.grant(person.grant_request()).await.unwrap());
+    }
+    ids
+}
+
+async fn revoke(person: &Person, request: RevokeSessionsRequest) -> UserOpResponse {
+    let response = revoke_sessions(&person.client, &person.store, request).await.unwrap();
+    settle(person, &response).await;
+    response
+}
+
+async fn settle(person: &Person, response: &UserOpResponse) {
+    let hash = response.user_op_hash;
+    settle_revocation(person.relay.as_ref(), &person.store, person.account(), hash, |_| {}).await.unwrap();
+}
+
+async fn proof(person: &Person, id: &str) -> RevocationProof {
+    prove_revocation(person.relay.as_ref(), &person.store, person.account(), id).await.unwrap()
+}
+
+fn mint_with(person: &Person, id: &str) -> use_aa::actions::send_with_session::SendWithSessionRequest {
+    let mut request = person.mint_request();
+    request.session_id = Some(id.into());
+    request
+}
+
+#[tokio::test]
+async fn one_of_three_is_taken_back_and_the_others_go_on() {
+    let person = Person::new().await;
+    let ids = granted(&person, 3).await;
+    let before = proof(&person, &ids[1]).await;
+    assert_eq!(before, RevocationProof::NotProven { answer: "the operation is valid".into() });
+
+    let prepared = prepare_revoke_sessions(&person.client, &person.store, these(&ids[1..2])).await.unwrap();
+    assert!(prepared.operation().is_sponsored());
+    let response = complete_revoke_sessions(&person.client, &person.store, prepared).await.unwrap();
+    assert_eq!(person.statuses().await, [Active; 3], "nothing is revoked before the chain says so");
+    settle(&person, &response).await;
+    assert_eq!(person.statuses().await, [Active, Revoked, Active]);
+    let (local, chain) = person.roots().await;
+    assert_eq!(local, chain);
+
+    let RevocationProof::Refused { reason } = proof(&person, &ids[1]).await else { panic!("it still works") };
+    assert!(reason.contains("AA23") && reason.contains("SessionNotApproved"), "{reason}");
+    let refused = person.use_session(mint_with(&person, &ids[1])).await.unwrap_err();
+    assert_eq!(refused, AppError::SessionRevoked { session_id: ids[1].clone() });
+    for id in [&ids[0], &ids[2]] {
+        person.use_session(mint_with(&person, id)).await.unwrap();
+    }
+    assert_eq!(person.nfts().await, 2);
+}
+
+#[tokio::test]
+async fn all_are_taken_back_at_once_also_those_of_another_device() {
+    let person = Person::new().await;
+    let ids = granted(&person, 2).await;
+    let elsewhere = person.on_another_device();
+    let unknown = prepare_revoke_sessions(&elsewhere.client, &elsewhere.store, these(&ids)).await.unwrap_err();
+    assert!(matches!(unknown, AppError::SessionsOutOfSync { .. }), "{unknown:?}");
+    revoke(&elsewhere, all()).await;
+    assert_eq!(elsewhere.roots().await.1, B256::ZERO);
+    for id in &ids {
+        assert!(matches!(proof(&person, id).await, RevocationProof::Refused { .. }));
+    }
+    sync_sessions(person.relay.as_ref(), &person.store, person.account()).await.unwrap();
+    assert_eq!(person.statuses().await, [Revoked; 2]);
+    let nothing_left = prepare_revoke_sessions(&person.client, &person.store, all()).await.unwrap_err();
+    assert!(matches!(nothing_left, AppError::SessionNotFound { .. }));
+    // Life goes on: a new grant builds on the empty tree.
+    granted(&person, 1).await;
+    person.use_session(person.mint_request()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_wallet_changes_nothing_and_unknown_sessions_are_named() {
+    let person = Person::new().await;
+    let ids = granted(&person, 1).await;
+    let before = person.store.load(person.account()).await.unwrap();
+    person.wallet.refuses.set(true);
+    let refused = revoke_sessions(&person.client, &person.store, these(&ids)).await.unwrap_err();
+    assert_eq!(refused, AppError::WalletRejected);
+    assert_eq!(person.store.load(person.account()).await.unwrap(), before);
+    let error = |ids: Vec<String>| prepare_revoke_sessions(&person.client, &person.store, these_owned(ids));
+    assert!(matches!(error(vec![]).await, Err(AppError::InvalidInput { .. })));
+    let missing = error(vec!["nobody".into()]).await.unwrap_err();
+    assert_eq!(missing, AppError::SessionNotFound { wanted: "nobody".into() });
+    person.wallet.refuses.set(false);
+    revoke(&person, these(&ids)).await;
+    let twice = error(ids.clone()).await.unwrap_err();
+    assert_eq!(twice, AppError::SessionRevoked { session_id: ids[0].clone() });
+}
+
+fn these_owned(ids: Vec<String>) -> RevokeSessionsRequest {
+    RevokeSessionsRequest { sessions: SessionsToRevoke::These(ids), options: BuildUserOpOptions::default() }
+}
+
+#[tokio::test]
+async fn a_page_that_is_closed_in_between_finds_out_afterwards() {
+    let person = Person::new().await;
+    let ids = granted(&person, 4).await;
+    let taken = [ids[0].clone(), ids[2].clone()];
+    let response = revoke_sessions(&person.client, &person.store, these(&taken)).await.unwrap();
+    let synced = sync_sessions(person.relay.as_ref(), &person.store, person.account()).await.unwrap();
+    assert!(synced.in_sync);
+    // Either it is included by now and the root told so, or it is still named as open.
+    if synced.book.leaf_nodes[0].status == Active {
+        assert_eq!(synced.revocations, [response.user_op_hash]);
+        settle(&person, &response).await;
+    }
+    assert_eq!(person.statuses().await, [Revoked, Active, Revoked, Active]);
+    let synced = sync_sessions(person.relay.as_ref(), &person.store, person.account()).await.unwrap();
+    assert!(synced.in_sync && synced.revocations.is_empty());
+}
+
+/// Of a grant and a revocation over the same root one must not undo the other.
+#[tokio::test]
+async fn a_grant_that_was_prepared_before_a_revocation_builds_on_what_it_left() {
+    let person = Person::new().await;
+    let ids = granted(&person, 2).await;
+    let grant = prepare_create_session(&person.client, &person.store, person.grant_request()).await.unwrap();
+    let revoked = revoke_sessions(&person.client, &person.store, these(&ids[..1])).await.unwrap();
+    let granted = complete_create_session(&person.client, &person.store, grant).await.unwrap();
+    settle(&person, &revoked).await;
+    person.settle(&granted).await.unwrap();
+    assert_eq!(person.statuses().await, [Revoked, Active, Active]);
+    let (local, chain) = person.roots().await;
+    assert_eq!(local, chain);
+    assert!(matches!(proof(&person, &ids[0]).await, RevocationProof::Refused { .. }));
+    let state = use_aa::actions::ports::Relay::account_state(person.relay.as_ref(), person.account(), U256::ZERO);
+    assert!(state.await.unwrap().nonce >= U256::from(4), "all four operations were included");
+}
+
+#[tokio::test]
+async fn a_revocation_that_was_prepared_before_a_grant_keeps_the_new_session() {
+    let person = Person::new().await;
+    let ids = granted(&person, 1).await;
+    let prepared = prepare_revoke_sessions(&person.client, &person.store, these(&ids)).await.unwrap();
+    let request = person.grant_request();
+    let grant = use_aa::actions::create_session::create_session(&person.client, &person.store, request).await.unwrap();
+    let revoked = complete_revoke_sessions(&person.client, &person.store, prepared).await.unwrap();
+    settle(&person, &revoked).await;
+    assert_eq!(person.statuses().await, [Revoked, SessionStatus::Active]);
+    let kept = &grant.session.unwrap().session_ids[0];
+    person.use_session(mint_with(&person, kept)).await.unwrap();
+}
