@@ -113,6 +113,18 @@ pub enum AppError {
         /// Which rule.
         reason: String,
     },
+    /// Gas cannot be paid in the token: none is offered, or the account cannot pay in it. Nothing was sent.
+    #[error("gas cannot be paid in this token: {reason}")]
+    GasTokenRefused {
+        /// Why.
+        reason: String,
+    },
+    /// The fee quote is no longer held by the paymaster; ask for a new one. Nothing was sent.
+    #[error("the fee quote expired at {valid_until} (unix seconds)")]
+    FeeQuoteExpired {
+        /// End of the quote, unix seconds.
+        valid_until: u64,
+    },
     /// The relay does not pass this JSON-RPC method on.
     #[error("the relay does not pass on {method}")]
     MethodNotAllowed {
@@ -263,6 +275,8 @@ impl AppError {
             Self::UpstreamUnavailable { .. } => "UpstreamUnavailable",
             Self::UpstreamMalformed { .. } => "UpstreamMalformed",
             Self::SponsorshipRefused { .. } => "SponsorshipRefused",
+            Self::GasTokenRefused { .. } => "GasTokenRefused",
+            Self::FeeQuoteExpired { .. } => "FeeQuoteExpired",
             Self::MethodNotAllowed { .. } => "MethodNotAllowed",
             Self::Network { .. } => "Network",
             Self::SessionNotFound { .. } => "SessionNotFound",

@@ -17,7 +17,7 @@ use crate::{
     error::{AppError, Upstream},
     protocol::{
         addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
-        paymaster::VerifyingPaymasterData,
+        paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
         rpc::{
             AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpReceipt, UserOpUpdate,
         },
@@ -35,6 +35,7 @@ pub enum Step {
     GasFees,
     Estimate,
     Sponsor,
+    FeeQuotes,
     /// The bundler has not got the operation.
     Send,
     /// The bundler has it, but the answer is lost.
@@ -56,6 +57,7 @@ struct World {
     session_key_manager_enabled: bool,
     sent: Vec<UserOperation>,
     updates: HashMap<B256, UserOpUpdate>,
+    quotes: FeeQuotes,
     ending: Ending,
     books: HashMap<Address, SessionBook>,
     signers: HashMap<Address, PrivateKeySigner>,
@@ -259,6 +261,11 @@ impl Relay for Fake {
             signature: vec![1; 65].into(),
         };
         Ok(Sponsorship { paymaster_and_data: paymaster.encode(), gas })
+    }
+
+    async fn fee_quotes(&self, _: &UserOperation, _: &FeeQuotesRequest) -> Result<FeeQuotes, AppError> {
+        self.pass(Step::FeeQuotes)?;
+        Ok(self.world.borrow().quotes.clone())
     }
 
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {

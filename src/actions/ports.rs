@@ -13,6 +13,7 @@ use futures::stream::LocalBoxStream;
 use crate::{
     error::AppError,
     protocol::{
+        paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
         session::SessionBook,
         user_operation::UserOperation,
@@ -49,6 +50,12 @@ pub trait Relay {
     ) -> Result<GasEstimate, AppError>;
     /// Asks the paymaster to pay.
     async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError>;
+    /// Asks the paymaster what gas would cost in tokens. The operation carries its gas limits.
+    async fn fee_quotes(
+        &self,
+        user_operation: &UserOperation,
+        request: &FeeQuotesRequest,
+    ) -> Result<FeeQuotes, AppError>;
     /// Hands the signed operation to the bundler; the result is its hash.
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError>;
     /// Follows an operation to its end. Reconnects by itself; ends after a final update or an error

@@ -242,6 +242,7 @@ fn sponsor_context(chain: &ChainInfo, options: &BuildUserOpOptions) -> Result<Op
             calculate_gas_limits: calculate_gas_limits.unwrap_or(true),
             expiry_duration: *expiry_duration,
             webhook_data: webhook_data.clone(),
+            token_info: None,
         })),
     }
 }

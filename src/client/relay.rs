@@ -15,6 +15,7 @@ use crate::{
     actions::ports::Relay,
     error::AppError,
     protocol::{
+        paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
         user_operation::UserOperation,
     },
@@ -79,6 +80,14 @@ impl Relay for ServerRelay {
 
     async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError> {
         in_time(server::sponsor_user_operation(user_operation.clone(), context.clone())).await
+    }
+
+    async fn fee_quotes(
+        &self,
+        user_operation: &UserOperation,
+        request: &FeeQuotesRequest,
+    ) -> Result<FeeQuotes, AppError> {
+        in_time(server::fee_quotes(user_operation.clone(), request.clone())).await
     }
 
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {

@@ -15,6 +15,7 @@ use crate::{
     actions::ports::Relay,
     error::AppError,
     protocol::{
+        paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
         user_operation::UserOperation,
     },
@@ -104,6 +105,14 @@ impl Relay for HttpRelay {
     async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError> {
         let arguments = json!({"user_operation": user_operation, "context": context});
         self.call("sponsor_user_operation", arguments).await
+    }
+
+    async fn fee_quotes(
+        &self,
+        user_operation: &UserOperation,
+        request: &FeeQuotesRequest,
+    ) -> Result<FeeQuotes, AppError> {
+        self.call("fee_quotes", json!({"user_operation": user_operation, "request": request})).await
     }
 
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {

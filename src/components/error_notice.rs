@@ -26,6 +26,10 @@ fn advice(error: &AppError) -> &'static str {
         AppError::SponsorshipRefused { .. } => {
             "Pay the gas from the account itself, or ask the app to sponsor this call."
         }
+        AppError::GasTokenRefused { .. } => {
+            "Nothing was sent. Choose another token, get more of this one, or pay the gas in another way."
+        }
+        AppError::FeeQuoteExpired { .. } => "Nothing was sent. Ask for a new quote.",
         AppError::MethodNotAllowed { .. } => "This server does not offer what was asked for.",
         AppError::Network { .. } => "Check your connection and try again. Your sessions are kept.",
         AppError::SessionNotFound { .. } => "Grant a session first, or use the browser in which it was granted.",

@@ -18,9 +18,13 @@ mod supervisor;
 
 use std::{path::PathBuf, thread::JoinHandle, time::Duration};
 
+use alloy::primitives::U256;
 use tokio::sync::{oneshot, watch};
 
-use crate::server::config::{Config, LabConfig, PaymasterConfig};
+use crate::{
+    protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER},
+    server::config::{Config, FeeToken, LabConfig, PaymasterConfig, TokenPaymasterConfig},
+};
 
 pub use accounts::{ACCOUNTS, LabAccount, Role};
 pub use error::LabError;
@@ -102,6 +106,11 @@ impl Lab {
             // A ledger of another chain's life would be wrong on this one.
             config.data_dir.clone_from(&self.info.folder);
         }
+        config.token_paymaster = Some(TokenPaymasterConfig {
+            signer_key: self.info.paymaster_signer.clone(),
+            address: TOKEN_PAYMASTER,
+            tokens: vec![demo_dollar()],
+        });
     }
 
     /// Ends the lab and returns when its processes are gone.
@@ -112,6 +121,17 @@ impl Lab {
         while self.keeper.as_ref().is_some_and(|keeper| !keeper.is_finished()) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+}
+
+/// The demo token as money for gas: 2,500 of them are one ether, and 5 % on top.
+fn demo_dollar() -> FeeToken {
+    FeeToken {
+        symbol: "DUSD".into(),
+        address: DEMO_TOKEN,
+        decimals: 6,
+        exchange_rate: U256::from(2_500_000_000_u64),
+        price_markup: 1_050_000,
     }
 }
 

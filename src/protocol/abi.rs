@@ -118,6 +118,7 @@ alloy::sol! {
         function transfer(address to, uint256 amount) returns (bool);
         function approve(address spender, uint256 amount) returns (bool);
         function balanceOf(address account) returns (uint256);
+        function allowance(address owner, address spender) returns (uint256);
     }
 
     /// Module signature of the session key manager (SPEC 3.5).

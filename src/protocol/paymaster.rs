@@ -14,10 +14,14 @@ use super::{
 };
 
 mod approval;
+mod decimal;
 mod fee_quote;
+mod token_fee;
 
-pub use approval::{approval, approval_amount, patch_call_data};
-pub use fee_quote::{DecimalText, FeeQuote};
+pub use approval::{approval, approval_amount, approved, patch_call_data};
+pub use decimal::DecimalText;
+pub use fee_quote::{FeeQuote, FeeQuotes, FeeQuotesRequest};
+pub use token_fee::{MAX_MARKUP, NO_MARKUP, POST_OP_GAS, most_charged, token_amount};
 
 /// `paymasterAndData` of the verifying paymaster v1.1.0: the dapp pays.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -77,6 +77,16 @@ pub enum PaymasterMode {
     Erc20,
 }
 
+impl PaymasterMode {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sponsored => "SPONSORED",
+            Self::Erc20 => "ERC20",
+        }
+    }
+}
+
 /// Context of `pm_sponsorUserOperation` (SPEC 5.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,6 +101,17 @@ pub struct SponsorContext {
     /// Passed on to the dapp's webhook (SPEC 5.8).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_data: Option<serde_json::Value>,
+    /// The token that is charged, in mode ERC20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_info: Option<TokenInfo>,
+}
+
+/// Which token is charged (`tokenInfo`, SPEC 5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenInfo {
+    /// The token.
+    pub fee_token_address: Address,
 }
 
 /// What a paymaster signed. All four fields replace the operation's (SPEC 5.3).

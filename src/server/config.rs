@@ -2,6 +2,7 @@
 //!
 //! The table of variables is the project's interface; each option's help names its variable.
 
+mod fee_token;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -11,6 +12,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use alloy::primitives::Address;
 use leptos::config::LeptosOptions;
 
+pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
 
 /// Chain id of the lab (anvil's own).
@@ -49,6 +51,13 @@ pub struct ServeArgs {
     /// Account whose deposit inside the verifying paymaster pays [default: the signer's address]
     #[arg(long, env = "USE_AA_PAYMASTER_ID", value_name = "ADDRESS")]
     pub paymaster_id: Option<String>,
+    /// Token paymaster contract of the built-in paymaster, so that people can pay gas in tokens
+    #[arg(long, env = "USE_AA_TOKEN_PAYMASTER_ADDRESS", value_name = "ADDRESS")]
+    pub token_paymaster_address: Option<String>,
+    /// Tokens that it takes, comma-separated SYMBOL:ADDRESS:DECIMALS:RATE[:PREMIUM%]; the rate is the price of one
+    /// whole native token in whole tokens
+    #[arg(long, env = "USE_AA_FEE_TOKENS", value_name = "TOKENS")]
+    pub fee_tokens: Option<String>,
     /// sqlite://… or postgres://… [default: a SQLite file in the data folder]
     #[arg(long, env = "USE_AA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
@@ -133,6 +142,8 @@ pub struct Config {
     pub bundler_urls: Vec<UpstreamUrl>,
     /// Who sponsors; `None` = nobody.
     pub paymaster: Option<PaymasterConfig>,
+    /// The built-in token paymaster; `None` = gas in tokens only through a remote paymaster.
+    pub token_paymaster: Option<TokenPaymasterConfig>,
     /// Where the server keeps its data.
     pub data_dir: PathBuf,
     /// The folder was named; else the lab keeps its data in its own.
@@ -187,6 +198,7 @@ impl Config {
             paymaster: paymaster(args)?,
             data_dir_given: data_dir.is_some(),
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
+            token_paymaster: token_paymaster(args)?,
             database_url: values::database_url("USE_AA_DATABASE_URL", args.database_url.as_ref())?,
             confirmations: 1,
             lab,
@@ -246,9 +258,18 @@ fn paymaster(args: &ServeArgs) -> Result<Option<PaymasterConfig>, ConfigError> {
             Ok(Some(PaymasterConfig::BuiltIn { signer_key, address, paymaster_id }))
         }
         (None, None) => Ok(None),
+        // The key may be meant for the token paymaster alone.
+        (Some(_), None) if args.token_paymaster_address.as_deref().is_some_and(|text| !text.trim().is_empty()) => {
+            Ok(None)
+        }
         (Some(_), None) => Err(missing_half("USE_AA_PAYMASTER_ADDRESS", "USE_AA_PAYMASTER_SIGNER_KEY")),
         (None, Some(_)) => Err(missing_half("USE_AA_PAYMASTER_SIGNER_KEY", "USE_AA_PAYMASTER_ADDRESS")),
     }
+}
+
+fn token_paymaster(args: &ServeArgs) -> Result<Option<TokenPaymasterConfig>, ConfigError> {
+    let signer_key = values::signer_key("USE_AA_PAYMASTER_SIGNER_KEY", args.paymaster_signer_key.as_ref())?;
+    fee_token::token_paymaster(args, signer_key.as_ref())
 }
 
 fn missing_half(variable: &'static str, other: &str) -> ConfigError {

@@ -11,7 +11,9 @@ pub(super) fn of(error: &AppError) -> StatusCode {
     match error {
         AppError::InvalidInput { .. } => StatusCode::BAD_REQUEST,
         AppError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        AppError::MethodNotAllowed { .. } | AppError::SponsorshipRefused { .. } => StatusCode::FORBIDDEN,
+        AppError::MethodNotAllowed { .. } | AppError::SponsorshipRefused { .. } | AppError::GasTokenRefused { .. } => {
+            StatusCode::FORBIDDEN
+        }
         AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. } => StatusCode::BAD_GATEWAY,
         AppError::UpstreamUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         AppError::WaitTimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,

@@ -46,6 +46,6 @@ pub mod status;
 pub use {
     bundler::{estimate_user_operation_gas, gas_fees, send_user_operation},
     node::{account_state, chain_info, read_chain},
-    paymaster::sponsor_user_operation,
+    paymaster::{fee_quotes, sponsor_user_operation},
     status::{read_line, user_operation_status},
 };

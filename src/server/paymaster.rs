@@ -7,6 +7,7 @@ use super::call::Call;
 use crate::{
     error::AppError,
     protocol::{
+        paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{SponsorContext, Sponsorship},
         user_operation::UserOperation,
     },
@@ -16,6 +17,8 @@ use crate::{
 mod built_in;
 #[cfg(feature = "ssr")]
 mod remote;
+#[cfg(feature = "ssr")]
+pub(super) mod token;
 
 /// Asks the paymaster to pay (`pm_sponsorUserOperation`). All fields of the result replace the
 /// operation's: they are what the paymaster signed.
@@ -25,10 +28,19 @@ pub async fn sponsor_user_operation(
     context: SponsorContext,
 ) -> Result<Sponsorship, AppError> {
     let state = super::state::server_state()?;
+    if context.mode == crate::protocol::rpc::PaymasterMode::Erc20 {
+        return token::sponsor(&state, &user_operation, &context).await;
+    }
     match state.paymaster() {
         Some(paymaster) => paymaster.sponsor(&state, &user_operation, &context).await,
         None => Err(AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() }),
     }
+}
+
+/// What gas would cost in tokens (`pm_getFeeQuoteOrData`, mode ERC20). The operation carries its gas limits.
+#[server(name = GetFeeQuotes, protocol = Call, prefix = "/api/fn", endpoint = "fee_quotes")]
+pub async fn fee_quotes(user_operation: UserOperation, request: FeeQuotesRequest) -> Result<FeeQuotes, AppError> {
+    token::fee_quotes(&super::state::server_state()?, &user_operation, &request).await
 }
 
 #[cfg(feature = "ssr")]
@@ -59,6 +71,20 @@ pub(super) mod ssr {
         BuiltIn(Box<BuiltIn>),
         Biconomy(Remote),
         Erc7677(Remote),
+    }
+
+    /// What holds for every request to a paymaster.
+    pub(in super::super) fn check_request(
+        user_operation: &UserOperation,
+        expiry_duration: Option<u64>,
+    ) -> Result<(), AppError> {
+        if let Some(expiry) = expiry_duration.filter(|expiry| !EXPIRY.contains(expiry)) {
+            return Err(AppError::invalid("context.expiryDuration", "30 to 3600 seconds", expiry));
+        }
+        if user_operation.sender.is_zero() {
+            return Err(AppError::invalid("user_operation.sender", "a smart account", user_operation.sender));
+        }
+        Ok(())
     }
 
     impl Paymaster {
@@ -94,12 +120,7 @@ pub(super) mod ssr {
             if context.mode != PaymasterMode::Sponsored {
                 return Err(AppError::invalid("context.mode", "SPONSORED", "ERC20"));
             }
-            if let Some(expiry) = context.expiry_duration.filter(|expiry| !EXPIRY.contains(expiry)) {
-                return Err(AppError::invalid("context.expiryDuration", "30 to 3600 seconds", expiry));
-            }
-            if user_operation.sender.is_zero() {
-                return Err(AppError::invalid("user_operation.sender", "a smart account", user_operation.sender));
-            }
+            check_request(user_operation, context.expiry_duration)?;
             match self {
                 Self::BuiltIn(paymaster) => paymaster.sponsor(state, user_operation, context).await,
                 Self::Biconomy(paymaster) => paymaster.sponsor_biconomy(user_operation, context).await,

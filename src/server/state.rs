@@ -6,8 +6,12 @@ use axum::extract::FromRef;
 use leptos::{config::LeptosOptions, prelude::use_context};
 
 use super::{
-    bundler::ssr::Bundler, config::Config, database::Database, events::Watcher, node::ssr::Node,
-    paymaster::ssr::Paymaster,
+    bundler::ssr::Bundler,
+    config::Config,
+    database::Database,
+    events::Watcher,
+    node::ssr::Node,
+    paymaster::{ssr::Paymaster, token::TokenPaymaster},
 };
 use crate::error::AppError;
 
@@ -25,6 +29,7 @@ struct Inner {
     node: Node,
     bundler: Bundler,
     paymaster: Option<Paymaster>,
+    token_paymaster: Option<TokenPaymaster>,
     watcher: Watcher,
     database: Database,
 }
@@ -40,10 +45,20 @@ impl ServerState {
         let node = Node::new(&config.rpc_urls, timeout)?;
         let bundler = Bundler::new(&config.bundler_urls, timeout)?;
         let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
+        let token_paymaster =
+            config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
         let watcher = Watcher::new(node.clone(), bundler.clone(), super::events::Pace::of(&config));
         let database = Database::new(&config)?;
         Ok(Self {
-            inner: Arc::new(Inner { paymaster: paymaster.transpose()?, config, node, bundler, watcher, database }),
+            inner: Arc::new(Inner {
+                paymaster: paymaster.transpose()?,
+                token_paymaster,
+                config,
+                node,
+                bundler,
+                watcher,
+                database,
+            }),
         })
     }
 
@@ -68,6 +83,11 @@ impl ServerState {
     /// The database; it is opened by the first query.
     pub fn database(&self) -> &Database {
         &self.inner.database
+    }
+
+    /// The built-in token paymaster.
+    pub(super) fn token_paymaster(&self) -> Option<&TokenPaymaster> {
+        self.inner.token_paymaster.as_ref()
     }
 
     pub(super) fn watcher(&self) -> &Watcher {

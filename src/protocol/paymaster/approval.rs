@@ -37,3 +37,33 @@ pub fn patch_call_data(call_data: &[u8], approval: &Call) -> Result<Bytes, Proto
     calls.insert(0, approval.clone());
     encode_calls(&calls, true)
 }
+
+/// What call data approves `spender` to take of `token`: the last approval counts. `None` when there is none, also
+/// when the call data cannot be read.
+pub fn approved(call_data: &[u8], token: Address, spender: Address) -> Option<U256> {
+    let calls = decode_calls(call_data).ok()?;
+    let approvals = calls.iter().filter(|call| call.to == token);
+    let mut approvals = approvals.filter_map(|call| IErc20::approveCall::abi_decode_validate(&call.data).ok());
+    approvals.rfind(|approval| approval.spender == spender).map(|approval| approval.amount)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn the_last_approval_of_the_spender_counts() {
+        let (token, spender, other) = (Address::repeat_byte(1), Address::repeat_byte(2), Address::repeat_byte(3));
+        let approve = |to: Address, spender: Address, amount: u64| {
+            let data = IErc20::approveCall { spender, amount: U256::from(amount) }.abi_encode().into();
+            Call { to, value: U256::ZERO, data }
+        };
+        let of = |calls: &[Call]| approved(&encode_calls(calls, true).unwrap(), token, spender);
+        assert_eq!(of(&[approve(token, spender, 5), approve(token, other, 9)]), Some(U256::from(5)));
+        assert_eq!(of(&[approve(token, spender, 5), approve(token, spender, 0)]), Some(U256::ZERO));
+        assert_eq!(of(&[approve(other, spender, 5), approve(token, other, 5)]), None);
+        assert_eq!(of(&[Call { to: token, ..Call::default() }]), None);
+        assert_eq!(approved(&[], token, spender), None, "an operation that only deploys");
+    }
+}

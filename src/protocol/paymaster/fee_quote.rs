@@ -1,84 +1,9 @@
 //! Fee quotes of `pm_getFeeQuoteOrData` (SPEC 5.4).
 
-use std::{fmt, str::FromStr};
+use alloy::primitives::Address;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use alloy::primitives::{Address, U256};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::protocol::ProtocolError;
-
-/// A decimal number exactly as it was written: `0.125331`, `1e-7`. Never a float.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DecimalText {
-    /// All digits without point or leading zeros.
-    digits: U256,
-    /// The number is `digits · 10^exponent`.
-    exponent: i32,
-    text: String,
-}
-
-impl DecimalText {
-    /// `ceil(self · 10^decimals)`, exact; an error when it does not fit 256 bits.
-    pub fn scaled_up(&self, decimals: u8) -> Result<U256, ProtocolError> {
-        let too_large = || ProtocolError::invalid("maxGasFee", "an amount below 2^256 units", &self.text);
-        if self.digits.is_zero() {
-            return Ok(U256::ZERO);
-        }
-        let exponent = self.exponent.saturating_add(i32::from(decimals));
-        let power = U256::from(10).checked_pow(U256::from(exponent.unsigned_abs()));
-        match (exponent >= 0, power) {
-            (true, Some(power)) => self.digits.checked_mul(power).ok_or_else(too_large),
-            (true, None) => Err(too_large()),
-            (false, Some(power)) => Ok(self.digits.div_ceil(power)),
-            (false, None) => Ok(U256::ONE), // far below one unit, rounded up
-        }
-    }
-}
-
-impl FromStr for DecimalText {
-    type Err = ProtocolError;
-
-    fn from_str(text: &str) -> Result<Self, ProtocolError> {
-        let invalid = || ProtocolError::invalid("maxGasFee", "a decimal number, not negative", text);
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| invalid())?),
-            None => (text, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits = format!("{whole}{fraction}");
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(invalid());
-        }
-        let shift = i32::try_from(fraction.len()).map_err(|_| invalid())?;
-        Ok(Self {
-            digits: U256::from_str_radix(&digits, 10).map_err(|_| invalid())?,
-            exponent: exponent.checked_sub(shift).ok_or_else(invalid)?,
-            text: text.to_owned(),
-        })
-    }
-}
-
-impl fmt::Display for DecimalText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
-    }
-}
-
-impl Serialize for DecimalText {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for DecimalText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::String(text) => text,
-            other => other.to_string(),
-        };
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+use super::DecimalText;
 
 /// What gas would cost in one token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,10 +20,115 @@ pub struct FeeQuote {
     /// The same in US dollars.
     #[serde(rename = "maxGasFeeUSD", default, skip_serializing_if = "Option::is_none")]
     pub max_gas_fee_usd: Option<DecimalText>,
+    /// The fee for typical use, in whole tokens, as some services tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_payment: Option<DecimalText>,
+    /// Price of one whole native token (1e18 wei), in the token's smallest units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_rate: Option<DecimalText>,
     /// Markup in percent; number or text on the wire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub premium_percentage: Option<DecimalText>,
     /// Picture of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<String>,
+    /// Until when the quote holds, unix seconds (read from milliseconds, too, which the seed's text speaks of).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "seconds")]
+    pub valid_until: Option<u64>,
+}
+
+/// Anything above is milliseconds: as seconds it would be the year 5138.
+const LATEST_SECOND: u64 = 100_000_000_000;
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = match Option::<serde_json::Value>::deserialize(deserializer)? {
+        None | Some(serde_json::Value::Null) => return Ok(None),
+        Some(serde_json::Value::String(text)) => text.trim().parse().ok(),
+        Some(other) => other.as_u64(),
+    };
+    let number: u64 = number.ok_or_else(|| serde::de::Error::custom("validUntil: expected unix seconds"))?;
+    Ok(Some(if number > LATEST_SECOND { number / 1_000 } else { number }))
+}
+
+/// What the paymaster offers for one operation (`pm_getFeeQuoteOrData`, mode ERC20).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeeQuotes {
+    /// The contract that takes the fee: whom to approve.
+    pub token_paymaster_address: Address,
+    /// One quote per token that was asked for and is taken.
+    pub fee_quotes: Vec<FeeQuote>,
+    /// Tokens that were asked for and are not taken.
+    #[serde(default)]
+    pub unsupported_tokens: Vec<Address>,
+}
+
+impl FeeQuotes {
+    /// The quote in this token.
+    pub fn of(&self, token: Address) -> Option<&FeeQuote> {
+        self.fee_quotes.iter().find(|quote| quote.token_address == token)
+    }
+}
+
+/// What quotes are asked for (second parameter of `pm_getFeeQuoteOrData`, SPEC 5.4).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FeeQuotesRequest {
+    /// Tokens to quote; empty = all that the paymaster takes.
+    pub token_list: Vec<Address>,
+    /// The only token to quote; comes before the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_token: Option<Address>,
+    /// How long the quotes shall hold, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry_duration: Option<u64>,
+    /// Passed on to the dapp's webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_data: Option<serde_json::Value>,
+}
+
+impl FeeQuotesRequest {
+    /// The tokens to quote; empty = all.
+    pub fn tokens(&self) -> &[Address] {
+        match &self.preferred_token {
+            Some(token) => std::slice::from_ref(token),
+            None => &self.token_list,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    fn quote(valid_until: serde_json::Value) -> Result<FeeQuote, serde_json::Error> {
+        serde_json::from_value(json!({
+            "symbol": "T", "tokenAddress": Address::repeat_byte(1), "decimal": 6, "maxGasFee": 0.25,
+            "exchangeRate": "2000000000", "validUntil": valid_until,
+        }))
+    }
+
+    #[test]
+    fn the_end_is_read_from_seconds_and_milliseconds() {
+        let end = |value| quote(value).unwrap().valid_until;
+        assert_eq!(end(json!(1_700_000_300)), Some(1_700_000_300));
+        assert_eq!(end(json!(1_700_000_300_500_u64)), Some(1_700_000_300));
+        assert_eq!(end(json!("1700000300")), Some(1_700_000_300));
+        assert_eq!(end(json!(null)), None);
+        assert!(quote(json!("soon")).is_err());
+        assert!(quote(json!(-1)).is_err());
+    }
+
+    #[test]
+    fn the_preferred_token_is_the_only_one() {
+        let (one, two) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let list = FeeQuotesRequest { token_list: vec![one], ..Default::default() };
+        assert_eq!(list.tokens(), [one]);
+        let preferred = FeeQuotesRequest { preferred_token: Some(two), ..list };
+        assert_eq!(preferred.tokens(), [two]);
+        assert!(FeeQuotesRequest::default().tokens().is_empty());
+    }
 }

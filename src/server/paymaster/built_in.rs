@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// Life of a signature when none is asked for, seconds (SPEC 5.3).
-const DEFAULT_EXPIRY: u64 = 300;
+pub(super) const DEFAULT_EXPIRY: u64 = 300;
 /// How far the chain's clock may lag behind ours, seconds.
-const CLOCK_SKEW: u64 = 60;
+pub(super) const CLOCK_SKEW: u64 = 60;
 /// Most gas of an operation, all three limits together: half a block of most chains.
 const MAX_GAS: u64 = 15_000_000;
 /// Fees are paid up to so many times what is advised now: they may rise while a person reads.
@@ -90,7 +90,7 @@ impl BuiltIn {
 }
 
 /// The chain's time, unix seconds. The lab's clock can be moved by tests; public chains keep ours.
-async fn now(state: &ServerState) -> Result<u64, AppError> {
+pub(super) async fn now(state: &ServerState) -> Result<u64, AppError> {
     if state.config().lab { state.node().block_timestamp().await } else { Ok(unix_now()) }
 }
 
@@ -106,7 +106,7 @@ fn check_fees(user_operation: &UserOperation, due: &GasFees) -> Result<(), AppEr
 }
 
 /// What this paymaster never pays for. Budgets and targets are a policy's business.
-fn check(user_operation: &UserOperation) -> Result<(), AppError> {
+pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
     if user_operation.call_data.len() > MAX_CALL_DATA {
         return Err(AppError::TooLarge { what: "user_operation.callData".into(), limit: "128 KiB".into() });
     }
@@ -121,7 +121,7 @@ fn check(user_operation: &UserOperation) -> Result<(), AppError> {
 }
 
 /// The limits that are going to be signed.
-fn check_gas(gas: &GasEstimate) -> Result<(), AppError> {
+pub(super) fn check_gas(gas: &GasEstimate) -> Result<(), AppError> {
     for (name, limit) in
         [("verificationGasLimit", gas.verification_gas_limit), ("preVerificationGas", gas.pre_verification_gas)]
     {
@@ -146,7 +146,7 @@ fn check_total(gas: &GasEstimate) -> Result<(), AppError> {
 
 /// The estimate was made with a signature that does not fit; the true one takes a slightly different path
 /// through the contract, and its bytes cost slightly different gas.
-fn with_headroom(estimate: GasEstimate) -> GasEstimate {
+pub(super) fn with_headroom(estimate: GasEstimate) -> GasEstimate {
     let percent = |value: U256, percent: u64| value.saturating_mul(U256::from(percent)) / U256::from(100);
     GasEstimate {
         call_gas_limit: estimate.call_gas_limit,
@@ -155,7 +155,7 @@ fn with_headroom(estimate: GasEstimate) -> GasEstimate {
     }
 }
 
-fn gas_of(user_operation: &UserOperation) -> GasEstimate {
+pub(super) fn gas_of(user_operation: &UserOperation) -> GasEstimate {
     GasEstimate {
         call_gas_limit: user_operation.call_gas_limit,
         verification_gas_limit: user_operation.verification_gas_limit,

@@ -22,7 +22,8 @@ use crate::{
     error::{AppError, Upstream},
     protocol::{
         addresses::ENTRY_POINT,
-        rpc::{GasEstimate, SponsorContext, Sponsorship},
+        paymaster::{FeeQuotes, FeeQuotesRequest},
+        rpc::{GasEstimate, PaymasterMode, SponsorContext, Sponsorship},
         user_operation::UserOperation,
     },
 };
@@ -79,7 +80,34 @@ impl Remote {
     ) -> Result<Sponsorship, AppError> {
         let params = json!([biconomy_operation(user_operation)?, biconomy_context(context)]);
         let answer = self.rpc.call_value("pm_sponsorUserOperation", params).await?;
-        self.sponsorship("pm_sponsorUserOperation", &answer, user_operation)
+        self.sponsorship("pm_sponsorUserOperation", &answer, user_operation, context.mode)
+    }
+
+    /// `pm_getFeeQuoteOrData` in mode ERC20.
+    pub(super) async fn fee_quotes_biconomy(
+        &self,
+        user_operation: &UserOperation,
+        request: &FeeQuotesRequest,
+    ) -> Result<FeeQuotes, AppError> {
+        let method = "pm_getFeeQuoteOrData";
+        let params = json!([biconomy_operation(user_operation)?, quotes_context(request)]);
+        let answer = self.rpc.call_value(method, params).await?;
+        if mode_of(&answer).is_none_or(|mode| !mode.eq_ignore_ascii_case("ERC20")) {
+            return Err(self.rpc.malformed(format!("{method}: a mode that was not asked for")));
+        }
+        let read = |name: &str| answer.get(name).filter(|value| !value.is_null()).cloned();
+        let unreadable = |name: &str| self.rpc.malformed(format!("{method}: {name}"));
+        let address = read("paymasterAddress").and_then(|address| serde_json::from_value(address).ok());
+        let quotes = read("feeQuotes").map(serde_json::from_value);
+        let unsupported = read("unsupportedTokens").map_or(Ok(Vec::new()), serde_json::from_value);
+        Ok(FeeQuotes {
+            token_paymaster_address: address.ok_or_else(|| unreadable("paymasterAddress"))?,
+            fee_quotes: match quotes {
+                None => return Err(unreadable("no feeQuotes")),
+                Some(quotes) => quotes.map_err(|error| unreadable(&format!("feeQuotes: {error}")))?,
+            },
+            unsupported_tokens: unsupported.map_err(|_| unreadable("unsupportedTokens"))?,
+        })
     }
 
     pub(super) async fn sponsor_erc7677(
@@ -93,7 +121,7 @@ impl Remote {
             json!([operation, ENTRY_POINT, format!("{:#x}", self.chain_id), biconomy_context(context)])
         };
         let stub = self.rpc.call_value("pm_getPaymasterStubData", params(&operation)).await?;
-        let sponsorship = self.sponsorship("pm_getPaymasterStubData", &stub, &operation)?;
+        let sponsorship = self.sponsorship("pm_getPaymasterStubData", &stub, &operation, context.mode)?;
         operation.paymaster_and_data = sponsorship.paymaster_and_data.clone();
         if context.calculate_gas_limits {
             let estimate = bundler.estimate(&operation, None).await?;
@@ -104,14 +132,18 @@ impl Remote {
             return Ok(sponsorship);
         }
         let answer = self.rpc.call_value("pm_getPaymasterData", params(&operation)).await?;
-        self.sponsorship("pm_getPaymasterData", &answer, &operation)
+        self.sponsorship("pm_getPaymasterData", &answer, &operation, context.mode)
     }
 
     /// Reads the four fields; limits that are absent stay the operation's.
-    fn sponsorship(&self, method: &str, answer: &Value, operation: &UserOperation) -> Result<Sponsorship, AppError> {
-        // The documentation writes MODE where the SDK reads mode (SPEC 5.4).
-        let mode = answer.get("mode").or_else(|| answer.get("MODE")).and_then(Value::as_str);
-        if mode.is_some_and(|mode| !mode.eq_ignore_ascii_case("SPONSORED")) {
+    fn sponsorship(
+        &self,
+        method: &str,
+        answer: &Value,
+        operation: &UserOperation,
+        asked: PaymasterMode,
+    ) -> Result<Sponsorship, AppError> {
+        if mode_of(answer).is_some_and(|mode| !mode.eq_ignore_ascii_case(asked.name())) {
             return Err(self.rpc.malformed(format!("{method}: a mode that was not asked for")));
         }
         let data = answer.get("paymasterAndData").filter(|data| !data.is_null());
@@ -140,6 +172,11 @@ impl Remote {
             },
         })
     }
+}
+
+/// The documentation writes MODE where the SDK reads mode (SPEC 5.4).
+fn mode_of(answer: &Value) -> Option<&str> {
+    answer.get("mode").or_else(|| answer.get("MODE")).and_then(Value::as_str)
 }
 
 /// The URL with the key in place of the placeholder; `None` when there is no placeholder.
@@ -186,26 +223,50 @@ fn biconomy_operation(user_operation: &UserOperation) -> Result<Value, AppError>
 
 /// SPEC 5.3.
 fn biconomy_context(context: &SponsorContext) -> Value {
-    let mut sponsorship_info = Map::new();
-    if let Some(data) = &context.webhook_data {
-        sponsorship_info.insert("webhookData".into(), data.clone());
-    }
-    sponsorship_info.insert("smartAccountInfo".into(), json!({"name": "BICONOMY", "version": "2.0.0"}));
     let mut value = Map::new();
     value.insert("mode".into(), json!(context.mode));
     value.insert("calculateGasLimits".into(), json!(context.calculate_gas_limits));
     if let Some(expiry) = context.expiry_duration {
         value.insert("expiryDuration".into(), json!(expiry));
     }
-    value.insert("sponsorshipInfo".into(), Value::Object(sponsorship_info));
+    if let Some(token) = &context.token_info {
+        value.insert("tokenInfo".into(), json!(token));
+    }
+    value.insert("sponsorshipInfo".into(), sponsorship_info(context.webhook_data.as_ref()));
     Value::Object(value)
+}
+
+/// SPEC 5.4.
+fn quotes_context(request: &FeeQuotesRequest) -> Value {
+    let mut token_info = json!({"tokenList": request.tokens()});
+    if let Some(token) = request.preferred_token {
+        token_info["preferredToken"] = json!(token);
+    }
+    let mut value = json!({
+        "mode": PaymasterMode::Erc20,
+        "calculateGasLimits": true,
+        "tokenInfo": token_info,
+        "sponsorshipInfo": sponsorship_info(request.webhook_data.as_ref()),
+    });
+    if let Some(expiry) = request.expiry_duration {
+        value["expiryDuration"] = json!(expiry);
+    }
+    value
+}
+
+fn sponsorship_info(webhook_data: Option<&Value>) -> Value {
+    let mut info = Map::new();
+    if let Some(data) = webhook_data {
+        info.insert("webhookData".into(), data.clone());
+    }
+    info.insert("smartAccountInfo".into(), json!({"name": "BICONOMY", "version": "2.0.0"}));
+    Value::Object(info)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::protocol::rpc::PaymasterMode;
 
     fn remote() -> Remote {
         Remote::biconomy(&"http://127.0.0.1:1".parse().unwrap(), None, 80002, Duration::from_secs(1)).unwrap()
@@ -237,6 +298,7 @@ mod tests {
             calculate_gas_limits: true,
             expiry_duration: None,
             webhook_data: None,
+            token_info: None,
         };
         let expected = json!({"mode": "SPONSORED", "calculateGasLimits": true,
             "sponsorshipInfo": {"smartAccountInfo": {"name": "BICONOMY", "version": "2.0.0"}}});
@@ -249,7 +311,7 @@ mod tests {
     #[test]
     fn limits_come_as_text_or_number_or_not_at_all() {
         let data = Bytes::from(vec![7; 200]);
-        let read = |answer: Value| remote().sponsorship("m", &answer, &operation());
+        let read = |answer: Value| remote().sponsorship("m", &answer, &operation(), PaymasterMode::Sponsored);
         let answer = json!({"mode": "SPONSORED", "paymasterAndData": data, "preVerificationGas": "75388",
             "verificationGasLimit": 57121, "callGasLimit": "0x1a930"});
         let gas = read(answer).unwrap().gas;
@@ -264,7 +326,8 @@ mod tests {
 
     #[test]
     fn refusals_and_rubbish_are_told_apart() {
-        let read = |answer: Value| remote().sponsorship("m", &answer, &operation()).unwrap_err();
+        let read =
+            |answer: Value| remote().sponsorship("m", &answer, &operation(), PaymasterMode::Sponsored).unwrap_err();
         assert!(matches!(read(json!({"paymasterAndData": "0x"})), AppError::SponsorshipRefused { .. }));
         for rubbish in [
             json!(null),
