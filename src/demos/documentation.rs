@@ -6,8 +6,14 @@ use super::Demo;
 /// Types of the crate that appear in signatures of hooks; a type that is none of these is not explained.
 const TYPES: &[&str] = &[
     include_str!("../hooks/mutation.rs"),
-    include_str!("../hooks/variables.rs"),
+    include_str!("../hooks/mutation/options.rs"),
+    include_str!("../hooks/mutation/state.rs"),
     include_str!("../hooks/query.rs"),
+    include_str!("../hooks/query/options.rs"),
+    include_str!("../hooks/query/state.rs"),
+    include_str!("../hooks/retry.rs"),
+    include_str!("../hooks/user_op_status.rs"),
+    include_str!("../hooks/variables.rs"),
     include_str!("../actions/options.rs"),
     include_str!("../protocol/policy.rs"),
     include_str!("../protocol/smart_account.rs"),

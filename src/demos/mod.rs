@@ -201,15 +201,6 @@ mod tests {
         assert!(DEMOS.is_sorted_by_key(order), "previous and next lead through the tasks in their order");
     }
 
-    #[test]
-    fn demos_call_hooks_and_components_only() {
-        for demo in DEMOS {
-            for room in ["crate::actions", "crate::client", "crate::server", "cfg("] {
-                assert!(!demo.source.contains(room), "{}: whoever copies it has no {room}", demo.hook);
-            }
-        }
-    }
-
     #[cfg(feature = "ssr")]
     #[test]
     fn every_demo_renders() {

@@ -6,8 +6,8 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
-        chain_changes::provide_chain_changes, connect_button::ConnectButton, connect_state::use_connect_state,
-        late_view::LateView, not_loaded_notice::NotLoadedNotice, on_demand::load_when, on_demand::on_demand,
+        connect_button::ConnectButton, connect_state::use_connect_state, late_view::LateView,
+        not_loaded_notice::NotLoadedNotice, on_demand::load_when, on_demand::on_demand,
     },
     demos,
 };
@@ -17,7 +17,6 @@ on_demand! {
     in gallery: fn load(demo: (Owner, String)) -> AnyView {
         let (owner, hook) = demo;
         owner.with(|| {
-            provide_chain_changes();
             demos::live(&hook).unwrap_or_else(|| ().into_any())
         })
     }
