@@ -1,76 +1,58 @@
-//! Distributed session keys: what is asked of the DAN nodes, and what their answers mean (SPEC 7).
+//! Distributed session keys: who may have one made, and what its nodes may sign (SPEC 7).
 //!
-//! The session key is shared by the nodes; the dapp holds an ephemeral Ed25519 key that authenticates
-//! its requests to sign. On chain nothing is new. Pure encoding only: sockets, randomness and the
-//! Ed25519 signature itself are elsewhere.
+//! A session key is shared by `n` nodes, `t` of which sign together; nobody ever holds it. The page holds an
+//! ephemeral Ed25519 key that authenticates its requests. On chain nothing is new: the leaf is an ABI leaf for the
+//! shared key's address. Pure rules only, the same for page, server and nodes; sockets, randomness and clocks are
+//! elsewhere.
+//!
+//! # How a key comes to its owner
+//!
+//! 1. All nodes make keys ahead of time that belong to nobody. The app server, which is not trusted, keeps a pool
+//!    of their ids and addresses and offers one ([`KeyOffer`]) together with single-use nonces of all nodes.
+//! 2. The page builds its leaves for that address and the owner signs a [`Grant`] over everything that counts.
+//! 3. Each node verifies it by itself ([`verify_grant`]), checks that its own nonce is in it and unspent and that id
+//!    and address are those of a key of its own, binds the key to this grant, once and for ever, and says so
+//!    ([`KeyAttestation`]). The page goes on only when all n nodes have said so.
+//!
+//! # How a user operation is signed
+//!
+//! The page asks for the nonces of exactly `t` nodes, signs a [`SignRequest`] with the ephemeral key, and each of these
+//! nodes checks it by itself ([`authorize_sign`]) before it takes part.
 
 use alloy::{
-    primitives::{Address, Bytes, hex},
+    primitives::{Address, hex},
     signers::k256::ecdsa::VerifyingKey,
 };
-use serde_json::{Value, json};
 
 use super::ProtocolError;
 
 mod attestation;
 mod challenge;
-mod key_generation;
+mod grant;
+mod offer;
+mod permissions;
+mod refusal;
+mod revocation;
+pub mod seed;
 mod sign_request;
+#[cfg(test)]
+mod tests;
+mod typed_data;
 
 pub use attestation::KeyAttestation;
 pub use challenge::{MAX_NODES, NodeNonce, SessionKind, joint_challenge};
-pub use key_generation::KeyGeneration;
-pub use sign_request::{SignRequest, parse_message, user_operation_message};
+pub use grant::{Grant, GrantedLeaf, MAX_LEAVES, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant};
+pub use offer::{KeyOffer, NodeIdentity};
+pub use permissions::permissions;
+pub use refusal::Refusal;
+pub use revocation::{Revocation, RevokedBy, RevokedGrant, verify_revocation};
+pub use sign_request::{SignRequest, authorize_sign};
+pub use typed_data::TypedData;
 
 /// Ethereum address of a public key, compressed (33 bytes) or not (65 bytes). The seed hashes a stray
 /// space for uncompressed keys and gets a wrong address (10-D4).
 pub fn address_of_public_key(public_key: &[u8]) -> Result<Address, ProtocolError> {
     VerifyingKey::from_sec1_bytes(public_key).map(|key| Address::from_public_key(&key)).map_err(|_| {
         ProtocolError::invalid("publicKey", "a secp256k1 public key, 33 or 65 bytes", hex::encode_prefixed(public_key))
-    })
-}
-
-/// Reads `<x>=<first>:<y>=<second>`, the form of the nodes' answers; the names are ignored.
-fn two_values(answer: &str) -> Option<(&str, &str)> {
-    let (first, second) = answer.split_once(':')?;
-    Some((first.split_once('=')?.1, second.split_once('=')?.1))
-}
-
-/// Key id and address of the session key in the answer to a key generation.
-pub fn parse_key_answer(answer: &str) -> Result<(String, Address), ProtocolError> {
-    let invalid = || ProtocolError::invalid("answer", "name=keyId:name=publicKey", answer);
-    let (key_id, public_key) = two_values(answer).ok_or_else(invalid)?;
-    let public_key = hex::decode(public_key).map_err(|_| invalid())?;
-    Ok((key_id.to_owned(), address_of_public_key(&public_key)?))
-}
-
-/// The session signature `r‖s‖v` in the answer to a sign request.
-pub fn parse_sign_answer(answer: &str) -> Result<Bytes, ProtocolError> {
-    let invalid = || ProtocolError::invalid("answer", "name=128 hex digits:name=recovery id 0 or 1", answer);
-    let (signature, recovery_id) = two_values(answer).ok_or_else(invalid)?;
-    session_signature(signature, recovery_id.parse().map_err(|_| invalid())?)
-}
-
-/// `0x ‖ r‖s ‖ v`, v 27 for recovery id 0 and 28 for 1.
-pub fn session_signature(r_and_s: &str, recovery_id: u8) -> Result<Bytes, ProtocolError> {
-    let mut signature = [0u8; 65];
-    hex::decode_to_slice(r_and_s, &mut signature[..64])
-        .map_err(|_| ProtocolError::invalid("sign", "64 bytes of hex", r_and_s))?;
-    if recovery_id > 1 {
-        return Err(ProtocolError::invalid("recid", "0 or 1", recovery_id));
-    }
-    signature[64] = 27 + recovery_id;
-    Ok(Bytes::from(signature))
-}
-
-/// The frame that answers a challenge. `method` is `eoa` for the owner's signature and `ephemeral` for
-/// the ephemeral key's; `expiry` in unix seconds, 0 where it says nothing.
-fn authentication(owner: Address, ephemeral_key: &[u8], expiry: u64, method: &str, signature: &[u8]) -> Value {
-    let owner = owner.to_checksum(None);
-    // the order of these fields is part of the wire format, because they travel as text
-    let credentials = json!({ "eoa": owner, "ephPK": hex::encode_prefixed(ephemeral_key), "expiry": expiry });
-    json!({
-        "credentials": { "credentials": credentials.to_string(), "method": method, "id": owner },
-        "signature": hex::encode_prefixed(signature),
     })
 }

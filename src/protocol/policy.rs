@@ -93,6 +93,21 @@ const FORBIDDEN_DESTINATIONS: [(Address, &str); 6] = [
     (ENTRY_POINT, "the entry point: the session could withdraw the account's deposit"),
 ];
 
+/// Refuses destinations that obey the account, and the zero address.
+pub(crate) fn check_destination(account: Address, destination: Address) -> Result<(), ProtocolError> {
+    if destination.is_zero() {
+        return Err(ProtocolError::refused("contractAddress", "the zero address is no contract"));
+    }
+    if destination == account {
+        let reason = "the account itself: the session could change its modules";
+        return Err(ProtocolError::refused("contractAddress", reason));
+    }
+    match FORBIDDEN_DESTINATIONS.iter().find(|(address, _)| *address == destination) {
+        Some((_, reason)) => Err(ProtocolError::refused("contractAddress", *reason)),
+        None => Ok(()),
+    }
+}
+
 impl Policy {
     /// One function of one contract, called with anything, at any time, without native value. `signature` as in
     /// Solidity: `safeMint(address)`.
@@ -122,17 +137,7 @@ impl Policy {
 
     /// Refuses what must not or cannot be granted; names the field. `now` is in unix seconds.
     pub fn check(&self, account: Address, now: u64) -> Result<(), ProtocolError> {
-        let destination = self.contract_address;
-        if destination.is_zero() {
-            return Err(ProtocolError::refused("contractAddress", "the zero address is no contract"));
-        }
-        if destination == account {
-            let reason = "the account itself: the session could change its modules";
-            return Err(ProtocolError::refused("contractAddress", reason));
-        }
-        if let Some((_, reason)) = FORBIDDEN_DESTINATIONS.iter().find(|(address, _)| *address == destination) {
-            return Err(ProtocolError::refused("contractAddress", *reason));
-        }
+        check_destination(account, self.contract_address)?;
         if self.session_key_address.is_some_and(|address| address.is_zero()) {
             return Err(ProtocolError::refused("sessionKeyAddress", "nobody holds the key of the zero address"));
         }

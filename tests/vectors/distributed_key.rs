@@ -5,7 +5,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use serde_json::Value;
 use use_aa::protocol::{
     addresses::ENTRY_POINT,
-    distributed_key::*,
+    distributed_key::{address_of_public_key, seed::*},
     session::SessionLeaf,
     signature::{personal_digest, unwrap},
     user_operation::UserOperation,

@@ -1,101 +1,162 @@
-//! Asking the nodes to sign a user operation (SPEC 7.5).
+//! [`SignRequest`]: a page asks the nodes to sign a user operation, and how a node decides.
 
-use alloy::primitives::{Address, hex};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use alloy::primitives::{Address, B256, Bytes};
+use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use crate::protocol::{ProtocolError, addresses::ENTRY_POINT, user_operation::UserOperation};
+use super::{Refusal, SignedGrant, policy_hash};
+use crate::protocol::{
+    session::SessionLeaf,
+    signature::personal_digest,
+    simulate::{Violation, judge_call},
+    smart_account::decode_calls,
+    user_operation::UserOperation,
+};
 
-/// The message of a sign request: JSON of the operation, not yet Base64.
-///
-/// Without `0x`: init code, call data, paymaster data. Decimal text: verification and call gas limit.
-/// The rest is minimal hex; nodes must accept decimal text and numbers, too.
-pub fn user_operation_message(user_operation: &UserOperation, chain_id: u64) -> String {
-    let quantity = |number| format!("{number:#x}");
-    json!({
-        "userOperation": {
-            "sender": user_operation.sender.to_checksum(None),
-            "nonce": quantity(user_operation.nonce),
-            "initCode": hex::encode(&user_operation.init_code),
-            "callData": hex::encode(&user_operation.call_data),
-            "paymasterAndData": hex::encode(&user_operation.paymaster_and_data),
-            "maxFeePerGas": quantity(user_operation.max_fee_per_gas),
-            "maxPriorityFeePerGas": quantity(user_operation.max_priority_fee_per_gas),
-            "verificationGasLimit": user_operation.verification_gas_limit.to_string(),
-            "callGasLimit": user_operation.call_gas_limit.to_string(),
-            "preVerificationGas": quantity(user_operation.pre_verification_gas),
-        },
-        "entryPointVersion": "v0.6.0",
-        "entryPointAddress": hex::encode_prefixed(ENTRY_POINT),
-        "chainId": chain_id,
-    })
-    .to_string()
-}
+/// How far the nodes' clocks may be behind the chain's when a session begins, seconds. (The chain checks, too.)
+const CLOCK_TOLERANCE: u64 = 60;
 
-/// Operation, entry point and chain id in a message, as a node reads it before it signs.
-pub fn parse_message(message: &str) -> Result<(UserOperation, Address, u64), ProtocolError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Message {
-        user_operation: UserOperation,
-        entry_point_address: Address,
-        chain_id: u64,
-    }
-    let invalid = |error: serde_json::Error| ProtocolError::invalid("message", "a user operation to sign", error);
-    let mut json: Value = serde_json::from_str(message).map_err(invalid)?;
-    // absent signature and bytes without 0x are read by UserOperation as they are
-    if let Some(fields) = json.get_mut("userOperation").and_then(Value::as_object_mut) {
-        fields.remove("signature");
-    }
-    let message: Message = serde_json::from_value(json).map_err(invalid)?;
-    Ok((message.user_operation, message.entry_point_address, message.chain_id))
-}
-
-/// A request to sign, authenticated by the ephemeral key.
+/// What the page asks the nodes for. The whole operation travels: no node signs a hash that it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SignRequest {
-    /// How many nodes must sign.
-    #[serde(rename = "t")]
-    pub threshold: u32,
     /// Which key.
-    pub key_id: String,
-    /// The message, Base64 of its UTF-8 text.
-    pub message: String,
+    pub key_id: B256,
+    /// What is to be signed. Its own `signature` field does not count.
+    pub user_operation: UserOperation,
+    /// For this entry point.
+    pub entry_point: Address,
+    /// On this chain.
+    pub chain_id: u64,
+    /// Joint challenge of the signing nodes, of kind signing.
+    pub challenge: B256,
+    /// Ids of exactly t nodes, from 1.
+    pub signers: Vec<u8>,
+    /// Ed25519 over [`Self::signed_text`] by the grant's ephemeral key, 64 bytes.
+    pub ephemeral_signature: Bytes,
 }
 
 impl SignRequest {
-    /// A request over the text of a message; a threshold of 0 is an error.
-    pub fn new(threshold: u32, key_id: impl Into<String>, message: &str) -> Result<Self, ProtocolError> {
-        if threshold == 0 {
-            return Err(ProtocolError::invalid("threshold", "at least 1", 0));
+    /// What the session key must sign: `personal_sign` of the user operation hash.
+    pub fn digest(&self) -> B256 {
+        personal_digest(self.user_operation.hash(self.entry_point, self.chain_id))
+    }
+
+    /// What the ephemeral key signs: kind, challenge, key, digest and the set of nodes.
+    pub fn signed_text(&self) -> String {
+        let mut signers = self.signers.clone();
+        signers.sort_unstable();
+        let signers = signers.iter().map(u8::to_string).collect::<Vec<_>>().join(",");
+        format!("use-aa dan sign 1\n{}\n{}\n{}\n{signers}\n", self.challenge, self.key_id, self.digest())
+    }
+}
+
+/// May a node take part in this signature at `now` (unix seconds)? The answer is the digest to sign, computed from the
+/// operation itself.
+///
+/// `signed` is the grant as the node verified and stored it. Left to the node: the challenge is of unspent nonces of
+/// exactly these signers, the key is not revoked, rate limits.
+///
+/// # Errors
+/// The first check that fails.
+pub fn authorize_sign(signed: &SignedGrant, request: &SignRequest, now: u64) -> Result<B256, Refusal> {
+    let SignedGrant { grant, leaves, .. } = signed;
+    if request.key_id != grant.key_id {
+        return Err(Refusal::OtherKey);
+    }
+    if policy_hash(leaves) != grant.policy_hash {
+        return Err(Refusal::OtherPolicy);
+    }
+    if grant.valid_until <= now {
+        return Err(Refusal::GrantExpired { valid_until: grant.valid_until });
+    }
+    if request.entry_point != grant.entry_point {
+        return Err(Refusal::OtherEntryPoint { granted: grant.entry_point, got: request.entry_point });
+    }
+    if request.chain_id != grant.chain_id {
+        return Err(Refusal::OtherChain { granted: grant.chain_id, got: request.chain_id });
+    }
+    if request.user_operation.sender != grant.account {
+        return Err(Refusal::OtherAccount { granted: grant.account, got: request.user_operation.sender });
+    }
+    check_signers(&request.signers, grant.threshold, grant.nodes)?;
+    check_ephemeral_signature(grant.ephemeral_key, request)?;
+    let leaves: Vec<SessionLeaf> = leaves.iter().map(super::GrantedLeaf::to_session).collect();
+    check_calls(&leaves, &request.user_operation.call_data, now)?;
+    Ok(request.digest())
+}
+
+fn check_signers(signers: &[u8], threshold: u8, nodes: u8) -> Result<(), Refusal> {
+    let refused = |reason: String| Err(Refusal::SignerSet { reason });
+    if signers.len() != usize::from(threshold) {
+        return refused(format!("{threshold} nodes sign, not {}", signers.len()));
+    }
+    let mut sorted = signers.to_vec();
+    sorted.sort_unstable();
+    if sorted.windows(2).any(|pair| pair.first() == pair.last()) {
+        return refused("a node is named twice".into());
+    }
+    match sorted.iter().find(|node| !(1..=nodes).contains(*node)) {
+        Some(node) => refused(format!("there is no node {node}")),
+        None => Ok(()),
+    }
+}
+
+fn check_ephemeral_signature(ephemeral_key: B256, request: &SignRequest) -> Result<(), Refusal> {
+    let refused = |_| Refusal::NotTheEphemeralKey;
+    let key = VerifyingKey::from_bytes(&ephemeral_key.0).map_err(refused)?;
+    let signature = Signature::from_slice(&request.ephemeral_signature).map_err(refused)?;
+    key.verify_strict(request.signed_text().as_bytes(), &signature).map_err(refused)
+}
+
+/// Each call must be allowed by a leaf whose window is open. Which leaf a batch presents for which call is not covered
+/// by the session key's signature on chain (SPEC 3.6), so any will do here.
+fn check_calls(leaves: &[SessionLeaf], call_data: &[u8], now: u64) -> Result<(), Refusal> {
+    let calls = decode_calls(call_data).map_err(|error| Refusal::malformed("callData", error.to_string()))?;
+    if calls.is_empty() {
+        return Err(Refusal::malformed("callData", "no call"));
+    }
+    for call in &calls {
+        let mut closest: Option<Violation> = None;
+        let allowed = leaves.iter().any(|leaf| {
+            let outcome = judge_window(leaf, now).and_then(|()| judge_call(leaf, call));
+            match outcome {
+                Ok(()) => true,
+                Err(violation) => {
+                    let further = closest.as_ref().is_none_or(|known| how_far(&violation) >= how_far(known));
+                    closest = if further { Some(violation) } else { closest.take() };
+                    false
+                }
+            }
+        });
+        if !allowed {
+            let nothing = || Refusal::PolicyRefused { reason: "the grant has no leaf".into() };
+            return Err(closest.map_or_else(nothing, Refusal::from));
         }
-        Ok(Self { threshold, key_id: key_id.into(), message: BASE64_STANDARD.encode(message) })
     }
+    Ok(())
+}
 
-    /// The text of the message.
-    pub fn decoded_message(&self) -> Result<String, ProtocolError> {
-        let invalid = || ProtocolError::invalid("message", "Base64 of UTF-8 text", &self.message);
-        let bytes = BASE64_STANDARD.decode(&self.message).map_err(|_| invalid())?;
-        String::from_utf8(bytes).map_err(|_| invalid())
+fn judge_window(leaf: &SessionLeaf, now: u64) -> Result<(), Violation> {
+    let outside = |reason: String| {
+        Err(Violation { rule: "window".into(), reason, revert_text: "AA22 expired or not due".into() })
+    };
+    if leaf.valid_until != 0 && now > leaf.valid_until {
+        return outside(format!("the session ended at {} (unix seconds)", leaf.valid_until));
     }
-
-    fn setup(&self) -> Value {
-        json!({ "t": self.threshold, "key_id": self.key_id, "message": self.message })
+    if now.saturating_add(CLOCK_TOLERANCE) < leaf.valid_after {
+        return outside(format!("the session begins at {} (unix seconds)", leaf.valid_after));
     }
+    Ok(())
+}
 
-    /// The first frame to the service.
-    pub fn opening_frame(&self) -> String {
-        self.setup().to_string()
-    }
-
-    /// The text over whose UTF-8 bytes the ephemeral key signs (Ed25519).
-    pub fn signed_text(&self, challenge: &str) -> String {
-        json!({ "setup": self.setup(), "challenge": challenge }).to_string()
-    }
-
-    /// The frame that answers the challenge with the ephemeral key's signature (64 bytes).
-    pub fn authentication_frame(&self, owner: Address, ephemeral_key: &[u8; 32], signature: &[u8; 64]) -> String {
-        super::authentication(owner, ephemeral_key, 0, "ephemeral", signature).to_string()
+/// How many checks a call passed before this one: of several leaves the closest says best what is wrong.
+fn how_far(violation: &Violation) -> u8 {
+    match violation.rule.as_str() {
+        "destination" => 0,
+        "selector" => 1,
+        "window" => 2,
+        "value limit" => 3,
+        _ => 4,
     }
 }
