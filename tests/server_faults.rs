@@ -150,7 +150,9 @@ async fn the_next_url_is_asked_when_one_fails() {
         assert_eq!(server.call("read_chain", &arguments).await, (200, json!("0x7")));
     }
     // The one that answered is asked first from then on.
-    assert_eq!((broken.count("eth_blockNumber"), good.count("eth_blockNumber")), (1, 3));
+    // (What it was asked is its chain: nobody is trusted with more before that.)
+    assert_eq!((broken.count("eth_chainId"), broken.seen.lock().unwrap().len()), (1, 1));
+    assert_eq!(good.count("eth_blockNumber"), 3);
 }
 
 #[tokio::test]
@@ -261,6 +263,7 @@ async fn a_paymaster_that_answers_0x_refuses() {
 #[tokio::test]
 async fn the_erc7677_dialect_estimates_between_stub_and_data() {
     let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_chainId" => Reply::Result(json!("0x7a69")),
         "pm_getPaymasterStubData" => Reply::Result(json!({"paymasterAndData": format!("0x{}", "01".repeat(60))})),
         "eth_estimateUserOperationGas" => {
             Reply::Result(json!({"callGasLimit": 100, "verificationGasLimit": "200", "preVerificationGas": "0x12c"}))

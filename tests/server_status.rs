@@ -26,13 +26,19 @@ fn hash(byte: u8) -> String {
     format!("0x{}", format!("{byte:02x}").repeat(32))
 }
 
+/// Hash of [`operation`] on the lab's chain.
+fn op_hash() -> String {
+    let operation: use_aa::protocol::user_operation::UserOperation = serde_json::from_value(operation()).unwrap();
+    operation.hash(use_aa::protocol::addresses::ENTRY_POINT, 31_337).to_string()
+}
+
 fn word(value: u64) -> String {
     format!("{value:064x}")
 }
 
-/// `UserOperationEvent` of operation 0xaa… in transaction 0x77….
+/// `UserOperationEvent` of `operation` in transaction 0x77….
 fn event(success: bool) -> Value {
-    json!({"address": ENTRY_POINT, "topics": [EVENT, hash(0xaa), SENDER, format!("0x{}", word(0))],
+    json!({"address": ENTRY_POINT, "topics": [EVENT, op_hash(), SENDER, format!("0x{}", word(0))],
         "data": format!("0x{}{}{}{}", word(0), word(success.into()), word(1_000), word(50)),
         "transactionHash": hash(0x77), "blockNumber": "0x64", "logIndex": "0x0"})
 }
@@ -41,7 +47,7 @@ fn event(success: bool) -> Value {
 fn revert_reason() -> Value {
     let error = format!("08c379a0{}{}4e6f7065{}", word(32), word(4), "0".repeat(56));
     let data = format!("0x{}{}{}{error}{}", word(0), word(64), word(error.len() as u64 / 2), "0".repeat(56));
-    json!({"address": ENTRY_POINT, "topics": [REVERTED, hash(0xaa), SENDER], "data": data,
+    json!({"address": ENTRY_POINT, "topics": [REVERTED, op_hash(), SENDER], "data": data,
         "transactionHash": hash(0x77), "blockNumber": "0x64", "logIndex": "0x1"})
 }
 
@@ -76,7 +82,7 @@ fn unknown_method() -> Reply {
 /// alto: accepted at once, in a transaction after 200 ms.
 async fn alto(story: Story) -> Upstream {
     Upstream::start(move |call| match call["method"].as_str().unwrap() {
-        "eth_sendUserOperation" => Reply::Result(json!(hash(0xaa))),
+        "eth_sendUserOperation" => Reply::Result(json!(op_hash())),
         "pimlico_getUserOperationStatus" if story.after(200) => {
             Reply::Result(json!({"status": "submitted", "transactionHash": hash(0x77)}))
         }
@@ -99,7 +105,7 @@ async fn an_operation_is_told_from_submitted_to_confirmed() {
     let (node, bundler) = (node(story.clone(), 500, vec![event(true)]).await, alto(story.clone()).await);
     let server = Server::start(lab(&node, &bundler)).await;
     let (status, sent) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
-    assert_eq!((status, &sent), (200, &json!(hash(0xaa))));
+    assert_eq!((status, &sent), (200, &json!(op_hash())));
     let lines = server.follow(&sent, PATIENCE).await;
     assert_eq!(states(&lines), ["submitted", "bundled", "included", "confirmed"]);
     assert_eq!(lines[1].1["transactionHash"], hash(0x77));
@@ -121,7 +127,7 @@ async fn a_reverted_call_is_told_with_its_reason() {
     let logs = vec![revert_reason(), event(false)];
     let (node, bundler) = (node(story.clone(), 300, logs).await, alto(story).await);
     let server = Server::start(lab(&node, &bundler)).await;
-    let lines = server.follow(&json!(hash(0xaa)), PATIENCE).await;
+    let lines = server.follow(&json!(op_hash()), PATIENCE).await;
     assert_eq!(states(&lines).last().unwrap(), "reverted");
     let reason = lines.last().unwrap().1["receipt"]["reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("Nope"), "{reason}");
@@ -139,7 +145,7 @@ async fn a_dropped_operation_is_told() {
     .await;
     let node = node(Story(Instant::now()), 60_000, vec![]).await;
     let server = Server::start(lab(&node, &bundler)).await;
-    let lines = server.follow(&json!(hash(0xaa)), PATIENCE).await;
+    let lines = server.follow(&json!(op_hash()), PATIENCE).await;
     assert_eq!(lines.last().unwrap().1, json!({"status": "dropped", "reason": "fee too low"}));
 }
 
@@ -153,7 +159,7 @@ async fn the_chain_has_the_last_word_on_a_failed_bundle() {
     .await;
     let node = node(Story(Instant::now()), 0, vec![event(true)]).await;
     let server = Server::start(lab(&node, &bundler)).await;
-    assert_eq!(states(&server.follow(&json!(hash(0xaa)), PATIENCE).await).last().unwrap(), "confirmed");
+    assert_eq!(states(&server.follow(&json!(op_hash()), PATIENCE).await).last().unwrap(), "confirmed");
 }
 
 #[tokio::test]
@@ -164,7 +170,7 @@ async fn biconomys_dialect_is_followed_on_a_public_chain() {
         move |call| match call["method"].as_str().unwrap() {
             "biconomy_getUserOperationStatus" if story.after(400) => Reply::Result(json!({
                 "state": "CONFIRMED", "transactionHash": hash(0x77), "message": "",
-                "userOperationReceipt": {"userOpHash": hash(0xaa), "sender": "0x0788816536DEFa6A14779711c0B08b7f0edFe68b",
+                "userOperationReceipt": {"userOpHash": op_hash(), "sender": "0x0788816536DEFa6A14779711c0B08b7f0edFe68b",
                     "nonce": 0, "success": "true", "actualGasCost": 9_007_199_254_740_993u64, "actualGasUsed": 50,
                     "logs": [], "receipt": {"transactionHash": hash(0x77), "blockNumber": 100, "logs": [event(true)]}}
             })),
@@ -181,7 +187,7 @@ async fn biconomys_dialect_is_followed_on_a_public_chain() {
     .await;
     let node = node(story, 400, vec![event(true)]).await;
     let server = Server::start(config(&node.url(), &bundler.url())).await;
-    let lines = server.follow(&json!(hash(0xaa)), PATIENCE).await;
+    let lines = server.follow(&json!(op_hash()), PATIENCE).await;
     assert_eq!(states(&lines), ["submitted", "bundled", "included", "confirmed"]);
 }
 
@@ -217,7 +223,7 @@ async fn a_reorganisation_takes_an_operation_back() {
 #[tokio::test]
 async fn a_bundlers_word_is_no_confirmation() {
     let story = Story(Instant::now());
-    let receipt = json!({"userOpHash": hash(0xaa), "success": true, "receipt":
+    let receipt = json!({"userOpHash": op_hash(), "success": true, "receipt":
         {"transactionHash": hash(0x77), "blockNumber": 100, "logs": [event(true)]}});
     let bundler = Upstream::start(move |call| match call["method"].as_str().unwrap() {
         "eth_getUserOperationReceipt" => Reply::Result(receipt.clone()),
@@ -227,7 +233,7 @@ async fn a_bundlers_word_is_no_confirmation() {
     // The chain has it later, and as a failure.
     let node = node(story, 500, vec![event(false)]).await;
     let server = Server::start(lab(&node, &bundler)).await;
-    let lines = server.follow(&json!(hash(0xaa)), PATIENCE).await;
+    let lines = server.follow(&json!(op_hash()), PATIENCE).await;
     assert_eq!(states(&lines), ["submitted", "bundled", "included", "reverted"]);
 }
 
@@ -236,7 +242,7 @@ async fn many_waiters_are_one_poller() {
     let story = Story(Instant::now());
     let (node, bundler) = (node(story.clone(), 1_000, vec![event(true)]).await, alto(story).await);
     let server = Server::start(lab(&node, &bundler)).await;
-    let hash = json!(hash(0xaa));
+    let hash = json!(op_hash());
     let waiters = (0..100).map(|_| server.follow(&hash, PATIENCE));
     for lines in futures::future::join_all(waiters).await {
         assert_eq!(states(&lines).last().unwrap(), "confirmed");
@@ -254,7 +260,8 @@ async fn a_bundler_that_is_down_does_not_end_the_wait() {
     let bundler = Upstream::start({
         let story = story.clone();
         move |call| match call["method"].as_str().unwrap() {
-            "eth_sendUserOperation" => Reply::Result(json!(hash(0xaa))),
+            "eth_chainId" => Reply::Result(json!("0x7a69")),
+            "eth_sendUserOperation" => Reply::Result(json!(op_hash())),
             _ if story.after(30_000) => unknown_method(),
             _ => Reply::Close,
         }

@@ -23,7 +23,10 @@ use tokio::sync::{Notify, watch};
 use super::{bundler::ssr::Bundler, config::Config, node::ssr::Node};
 use crate::{
     error::AppError,
-    protocol::rpc::{UserOpReceipt, UserOpUpdate},
+    protocol::{
+        rpc::{UserOpReceipt, UserOpUpdate},
+        user_operation::UserOperation,
+    },
 };
 
 /// Most operations that are followed only because somebody asked for their hash.
@@ -192,7 +195,7 @@ impl Watcher {
     }
 
     /// Follows an operation that the bundler has just accepted.
-    pub(super) fn follow_sent(&self, user_op_hash: B256) {
+    pub(super) fn follow_sent(&self, user_op_hash: B256, _user_operation: &UserOperation) {
         if self.follow(user_op_hash, true).is_err() {
             tracing::warn!(%user_op_hash, "too many operations are followed; this one is not");
         }
@@ -313,7 +316,7 @@ mod tests {
         };
         let pace = Pace::of(&Config::from_args(&args).unwrap());
         let timeout = Duration::from_secs(1);
-        Watcher::new(Node::new(&nobody, timeout).unwrap(), Bundler::new(&nobody, timeout).unwrap(), pace)
+        Watcher::new(Node::new(&nobody, 31337, timeout).unwrap(), Bundler::new(&nobody, 31337, timeout).unwrap(), pace)
     }
 
     #[tokio::test]
@@ -326,7 +329,7 @@ mod tests {
         assert!(matches!(watcher.subscribe(hash(MAX_UNKNOWN)).err(), Some(AppError::TooLarge { .. })));
         // Who waits for one of them already is not turned away, nor is an operation that was sent from here.
         assert!(watcher.subscribe(hash(0)).is_ok());
-        watcher.follow_sent(hash(MAX_UNKNOWN));
+        watcher.follow_sent(hash(MAX_UNKNOWN), &UserOperation::default());
         assert!(watcher.subscribe(hash(MAX_UNKNOWN)).is_ok());
     }
 

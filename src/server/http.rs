@@ -79,7 +79,9 @@ where
     SV: IntoView + 'static,
 {
     let listener = bind(config.addr).await?;
-    serve_on(listener, ServerState::new(config)?, pages, shutdown).await
+    let state = ServerState::new(config)?;
+    state.check_chains().await?;
+    serve_on(listener, state, pages, shutdown).await
 }
 
 /// Listens on `addr`; port 0 takes a free one.

@@ -41,6 +41,8 @@ pub mod state;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod status;
+#[cfg(feature = "ssr")]
+pub mod upstream_health;
 
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub use {

@@ -16,7 +16,7 @@ pub async fn chain_info() -> Result<ChainInfo, AppError> {
     Ok(ssr::chain_info_of(super::state::server_state()?.config()))
 }
 
-/// The state of a smart account at the latest block, in one round trip to the node.
+/// The state of a smart account, all of it at one block: the latest.
 /// `nonce_key` is the 192-bit lane of the nonce that is asked for.
 #[server(name = GetAccountState, protocol = Call, prefix = "/api/fn", endpoint = "account_state")]
 pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
@@ -45,6 +45,8 @@ pub(super) mod ssr {
         json_rpc::JsonRpcClient,
         quantity::{quantity, small},
         read_policy::{self, LogRange},
+        receipt,
+        upstream_health::UpstreamHealth,
     };
     use crate::{
         error::{AppError, Upstream},
@@ -68,14 +70,26 @@ pub(super) mod ssr {
     }
 
     impl Node {
-        pub(crate) fn new(urls: &[UpstreamUrl], timeout: Duration) -> Result<Self, AppError> {
-            Ok(Self { rpc: JsonRpcClient::new(Upstream::Node, urls, timeout)? })
+        pub(crate) fn new(urls: &[UpstreamUrl], chain_id: u64, timeout: Duration) -> Result<Self, AppError> {
+            Ok(Self { rpc: JsonRpcClient::on_chain(Upstream::Node, urls, timeout, chain_id)? })
         }
 
-        /// The chain id that the node reports.
+        /// How each URL does.
+        pub(crate) fn health(&self) -> Vec<UpstreamHealth> {
+            self.rpc.health()
+        }
+
+        /// The chain id that each URL reports, asked now.
+        pub(crate) async fn chain_ids(&self) -> Vec<Result<u64, AppError>> {
+            self.rpc.chain_ids().await
+        }
+
+        /// The chain id that the first node which answers reports, asked now.
         pub(crate) async fn chain_id(&self) -> Result<u64, AppError> {
-            let value = self.rpc.call_value("eth_chainId", json!([])).await?;
-            small(&value).ok_or_else(|| self.rpc.malformed(format!("eth_chainId: {}", excerpt(&value))))
+            let answers = self.rpc.chain_ids().await;
+            let told = answers.iter().find_map(|answer| answer.as_ref().ok().copied());
+            let first = answers.into_iter().next().unwrap_or_else(|| Err(self.rpc.nobody_left()));
+            told.map_or(first, Ok)
         }
 
         /// Height of the chain.
@@ -127,27 +141,40 @@ pub(super) mod ssr {
             Ok((head, logs))
         }
 
-        /// Everything about an account, in one batch.
+        /// Everything about an account, all of it at one block: read one by one at "latest", a new nonce could be
+        /// paired with an old root. The block is named by its hash (EIP-1898); a reorganisation between the two
+        /// requests, or a second node that does not have the block yet, is asked about once more.
         pub(crate) async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
             if account.is_zero() {
                 return Err(AppError::invalid("account", "the address of a smart account, not zero", account));
             }
             let key = U192::checked_from_limbs_slice(nonce_key.as_limbs())
                 .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", nonce_key))?;
-            let contract = |to: Address, data: Vec<u8>| json!([{"to": to, "data": Bytes::from(data)}, "latest"]);
+            match self.account_state_at_head(account, key).await {
+                Err(AppError::UpstreamRejected { .. }) => self.account_state_at_head(account, key).await,
+                answer => answer,
+            }
+        }
+
+        async fn account_state_at_head(&self, account: Address, key: U192) -> Result<AccountState, AppError> {
+            let block = self.rpc.call_value("eth_getBlockByNumber", json!(["latest", false])).await?;
+            let block_timestamp = self.timestamp_of(&block)?;
+            let block_hash = block.get("hash").and_then(receipt::hash);
+            let block_hash = block_hash.ok_or_else(|| self.rpc.malformed("eth_getBlockByNumber: no hash"))?;
+            let at = json!({"blockHash": block_hash});
+            let contract = |to: Address, data: Vec<u8>| json!([{"to": to, "data": Bytes::from(data)}, at]);
             let enabled = |module: Address| contract(account, isModuleEnabledCall { module }.abi_encode());
             let calls = [
-                ("eth_getCode", json!([account, "latest"])),
+                ("eth_getCode", json!([account, at])),
                 ("eth_call", contract(ENTRY_POINT, getNonceCall { sender: account, key }.abi_encode())),
                 ("eth_call", contract(SESSION_KEY_MANAGER, getSessionKeysCall { smartAccount: account }.abi_encode())),
-                ("eth_getBalance", json!([account, "latest"])),
-                ("eth_getBlockByNumber", json!(["latest", false])),
+                ("eth_getBalance", json!([account, at])),
                 ("eth_call", enabled(SESSION_KEY_MANAGER)),
                 ("eth_call", enabled(BATCHED_SESSION_ROUTER)),
             ];
             let answers = self.rpc.batch(&calls).await?;
-            let [code, nonce, root, balance, block, manager, router] =
-                <[_; 7]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+            let [code, nonce, root, balance, manager, router] =
+                <[_; 6]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
 
             let code = self.bytes("eth_getCode", &code?)?;
             let deployed = !code.is_empty();
@@ -164,7 +191,7 @@ pub(super) mod ssr {
                 session_key_manager_enabled: module(manager)?,
                 batched_session_router_enabled: module(router)?,
                 balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
-                block_timestamp: self.timestamp_of(&block?)?,
+                block_timestamp,
             })
         }
 

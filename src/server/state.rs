@@ -12,8 +12,9 @@ use super::{
     events::Watcher,
     node::ssr::Node,
     paymaster::{ssr::Paymaster, token::TokenPaymaster},
+    upstream_health::UpstreamHealth,
 };
-use crate::error::AppError;
+use crate::error::{AppError, Upstream};
 
 /// How long one request to one upstream may take: bundlers and paymasters simulate before they answer.
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
@@ -42,8 +43,8 @@ impl ServerState {
 
     /// As [`Self::new`], with another limit for one request to one upstream.
     pub fn with_upstream_timeout(config: Config, timeout: Duration) -> Result<Self, AppError> {
-        let node = Node::new(&config.rpc_urls, timeout)?;
-        let bundler = Bundler::new(&config.bundler_urls, timeout)?;
+        let node = Node::new(&config.rpc_urls, config.chain_id, timeout)?;
+        let bundler = Bundler::new(&config.bundler_urls, config.chain_id, timeout)?;
         let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
         let token_paymaster =
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
@@ -65,6 +66,41 @@ impl ServerState {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// How every URL of every upstream does, as the server's own requests see it: nothing is asked to tell this.
+    /// Nodes first, then bundlers, then paymasters; the built-in paymaster is not among them.
+    pub fn health(&self) -> Vec<UpstreamHealth> {
+        let mut health = self.inner.node.health();
+        health.extend(self.inner.bundler.health());
+        health.extend(self.paymaster().and_then(Paymaster::remote).map(|remote| remote.health()).unwrap_or_default());
+        health
+    }
+
+    /// Asks every node and bundler for its chain, at the start. Who does not answer may come later.
+    ///
+    /// # Errors
+    /// `UpstreamMalformed` when one of them serves another chain than the configured one.
+    pub async fn check_chains(&self) -> Result<(), AppError> {
+        let expected = self.config().chain_id;
+        let (nodes, bundlers) = tokio::join!(self.node().chain_ids(), self.bundler().chain_ids());
+        let nodes = nodes.into_iter().enumerate().map(|(entry, answer)| (Upstream::Node, entry, answer));
+        let bundlers = bundlers.into_iter().enumerate().map(|(entry, answer)| (Upstream::Bundler, entry, answer));
+        for (upstream, entry, answer) in nodes.chain(bundlers) {
+            match answer {
+                Ok(actual) if actual == expected => {}
+                Ok(actual) => {
+                    let place = entry + 1;
+                    let reason =
+                        format!("URL {place} of the list serves chain {actual}, but USE_AA_CHAIN_ID is {expected}");
+                    return Err(AppError::UpstreamMalformed { upstream, reason });
+                }
+                // A bundler without the method.
+                Err(AppError::UpstreamRejected { .. }) => {}
+                Err(error) => tracing::warn!(%upstream, entry, %error, "not there at the start"),
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn node(&self) -> &Node {

@@ -15,6 +15,7 @@ use super::{
         config::{Secret, UpstreamUrl},
         json_rpc::JsonRpcClient,
         quantity::quantity,
+        upstream_health::UpstreamHealth,
     },
     built_in::set_gas,
 };
@@ -63,6 +64,11 @@ impl Remote {
             None => JsonRpcClient::with_api_key(Upstream::Paymaster, std::slice::from_ref(url), timeout, api_key)?,
         };
         Ok(Self { rpc, chain_id })
+    }
+
+    /// How its URL does.
+    pub(crate) fn health(&self) -> Vec<UpstreamHealth> {
+        self.rpc.health()
     }
 
     /// Does it answer at all? Any JSON-RPC answer, an error too, is a yes.
