@@ -11,7 +11,7 @@
 //! | `GET /v1/pool` | | [`PoolAnswer`] |
 //! | `POST /v1/keygen` (all n) | [`KeygenRequest`] | [`KeyAttestation`] |
 //! | `POST /v1/sign` (exactly t) | [`SignBody`] | [`SignAnswer`] |
-//! | `POST /v1/revoke` (each) | a signed revocation | [`RevokeAnswer`] |
+//! | `POST /v1/revoke` (each) | [`Revocation`] | [`RevokeAnswer`] |
 //! | `POST /v1/refresh` (all n) | [`RefreshRequest`] | [`RefreshAnswer`] |
 //! | `GET /v1/status` | | [`StatusAnswer`] |
 //!
@@ -25,7 +25,9 @@
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
-pub use crate::protocol::distributed_key::{KeyAttestation, NodeNonce, SessionKind};
+pub use crate::protocol::distributed_key::{
+    KeyAttestation, NodeNonce, Revocation, SessionKind, SignRequest, SignedGrant,
+};
 
 /// Largest body of a request, bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -83,14 +85,11 @@ pub struct PoolAnswer {
     pub keys: Vec<PooledKey>,
 }
 
-/// Binds a key to a grant. Repeating it with the same grant gives the same attestation.
+/// Binds a pooled key to a grant, once and for ever. Repeating it with the same grant gives the same attestation, with
+/// nonces old or new. Without a pooled key: ask for one (`POST /v1/pool`, seconds), then let the owner grant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeygenRequest<SignedGrant> {
-    /// The pooled key to bind; without it a key is made now, which takes seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_id: Option<B256>,
-    /// What the owner signed.
+pub struct KeygenRequest {
+    /// What the owner signed; names the key by id and address.
     pub grant: SignedGrant,
     /// Nonces of kind `key-generation` of all n nodes. The grant covers their joint challenge.
     pub nonces: Vec<NodeNonce>,
@@ -98,8 +97,8 @@ pub struct KeygenRequest<SignedGrant> {
 
 /// Asks for a signature.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SignBody<SignRequest> {
-    /// What the ephemeral key signed.
+pub struct SignBody {
+    /// What the ephemeral key signed; names the same nodes as the nonces do.
     pub request: SignRequest,
     /// Nonces of kind `signing` of exactly t nodes: the signer set. The request covers their joint challenge.
     pub nonces: Vec<NodeNonce>,
@@ -189,11 +188,24 @@ pub struct PeerStatus {
     pub banned: bool,
 }
 
-/// Why a node does not do it. Codes of this file: `malformed`, `nonce` (unknown, used, lapsed or of another kind),
-/// `challenge` (not the hash of the nonces), `signer-set` (not this node, not t, not all n), `unknown-key`, `key-taken`
-/// (bound to another grant), `peer-down`, `peer-banned`, `peer-refused` (names the node and its reason), `disagree`
-/// (nodes were asked different things), `timeout`, `rate-limited`, `busy`, `aborted`, `internal`; those of
-/// `protocol::distributed_key` for grants and requests.
+/// Why a node does not do it.
+///
+/// | Code | Status | Reason |
+/// |---|---|---|
+/// | `malformed` | 400, 413 | no JSON of the right form, or too large |
+/// | `nonce` | 403 | unknown, used, lapsed or of another kind |
+/// | `challenge` | 403 | not the hash of the nonces |
+/// | `participants` | 403 | this node is not named, or not all n are where all must be |
+/// | `unknown-key`, `key-taken` | 404, 409 | no such key here; bound to another grant |
+/// | `peer-down` | 503 | a participant cannot be reached, or was lost on the way |
+/// | `peer-banned` | 503 | a participant cheated, now or before |
+/// | `peer-refused` | 503 | a participant does not take part; the message names it and its reason |
+/// | `disagree` | 503 | a participant was asked something else |
+/// | `timeout` | 504 | a participant did not answer in time |
+/// | `aborted` | 503 | the protocol stopped; to be tried again |
+/// | `rate-limited`, `busy`, `pool-full` | 429 | too many requests for this key, of all, or keys |
+/// | `internal` | 500 | this node's own fault |
+/// | codes of [`Refusal`](crate::protocol::distributed_key::Refusal) | 403 | the grant or the request is refused |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("node {node} refuses ({code}): {message}")]
 pub struct NodeRefusal {
@@ -201,6 +213,6 @@ pub struct NodeRefusal {
     pub code: String,
     /// For people.
     pub message: String,
-    /// Id of the node that refuses, from 1: for `peer-refused` the answering one, the message names the other.
+    /// Id of the node that refuses, from 1.
     pub node: u8,
 }

@@ -3,5 +3,26 @@
 //! | File | What it holds |
 //! |---|---|
 //! | [`api`] | bodies of the node's HTTP interface, for the (untrusted) coordinator |
+//! | [`identity`] | a node's Ed25519 key: signs attestations, opens the mesh |
+//! | [`mesh`], [`noise`], [`frame`], [`message`] | connections among the nodes: Noise KK over TCP, and what is said there |
+//! | [`session`] | rounds of messages among the participants of one computation; time-outs, refusals |
+//! | [`share`] | a share of a key that cannot be printed |
+//! | [`key_generation`], [`signing`], [`refresh`] | the protocols, over sessions |
+//! | [`workers`] | where they compute |
+//! | [`vault`] | encrypted files that survive crashes |
 
 pub mod api;
+pub mod frame;
+pub mod identity;
+pub mod key_generation;
+pub mod mesh;
+pub mod message;
+pub mod noise;
+pub mod refresh;
+pub mod session;
+pub mod share;
+pub mod signing;
+#[cfg(test)]
+mod tests;
+pub mod vault;
+pub mod workers;

@@ -1,0 +1,146 @@
+//! New shares of the same key, and the share of a node that lost it (all n nodes).
+//!
+//! The rounds are those of key generation with polynomials whose constant term is zero. A lost share is rebuilt first:
+//! every other node sends the target one masked term over its authenticated channel, and the complete refresh that
+//! follows in the same session makes the old shares worthless. Committing what comes out is `renewal.rs`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use dkls23::{
+    protocols::repair::{RepairTerm, repair_assemble},
+    secp256k1::{Party, PublicKeyPackage},
+};
+use k256::{Secp256k1, elliptic_curve::group::GroupEncoding};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{
+    key_generation::{Commitments, committed, echo, exchange_points, open, proofs},
+    session::{Session, SessionError},
+    share::{KeyShare, SecretBytes, aborted, decode, encode, index},
+    workers::Workers,
+};
+
+/// What a helper sends to the node that lost its share.
+#[derive(Serialize, Deserialize)]
+struct Help {
+    term: RepairTerm<Secp256k1>,
+    package: PublicKeyPackage,
+    epoch: u64,
+    /// What the node keeps beside the share (its grant), for the vault.
+    record: Vec<u8>,
+}
+
+/// As helper: sends our term, and our record of the key, to `target`.
+pub async fn help(
+    session: &mut Session,
+    workers: &Workers,
+    share: Arc<KeyShare>,
+    target: u8,
+    record: &[u8],
+) -> Result<(), SessionError> {
+    let helpers = session.participants().iter().filter(|node| **node != target).map(|node| index(*node));
+    let helpers = helpers.collect::<Result<Vec<_>, _>>()?;
+    let (id, target_index) = (session.binding(), index(target)?);
+    let own = share.clone();
+    let term = workers
+        .run(move || own.party.repair_term(&helpers, target_index, id.as_slice()))
+        .await?
+        .map_err(|error| SessionError::Aborted(error.to_string()))?;
+    let help = Help { term, package: share.package.clone(), epoch: share.epoch, record: record.to_vec() };
+    session.send(BTreeMap::from([(target, encode(&help)?)]))
+}
+
+/// As the node that lost it: a share that can only be refreshed, and the record on which all helpers agree.
+pub async fn be_helped(session: &mut Session, workers: &Workers) -> Result<(KeyShare, SecretBytes), SessionError> {
+    let me = index(session.me())?;
+    session.send(BTreeMap::new())?;
+    let others: Vec<u8> = session.others().collect();
+    let mut all: BTreeMap<u8, Help> = BTreeMap::new();
+    for (node, bytes) in session.receive(&others).await? {
+        let help: Help = decode(node, &bytes)?;
+        if help.term.helper.as_u8() != node {
+            return Err(SessionError::cheated(node, "a term of another"));
+        }
+        all.insert(node, help);
+    }
+    let view = |help: &Help| Ok::<_, SessionError>((encode(&help.package)?, help.epoch, help.record.clone()));
+    let mut views = all.iter().map(|(node, help)| Ok((*node, view(help)?)));
+    let (_, (package, epoch, record)) =
+        views.next().ok_or_else(|| SessionError::Internal("nobody to help".into()))??;
+    for other in views {
+        let (node, other): (u8, _) = other?;
+        if other != (package.clone(), epoch, record.clone()) {
+            return Err(SessionError::cheated(node, "another view of the key"));
+        }
+    }
+    let package: PublicKeyPackage = decode(0, &package)?;
+    let terms: Vec<_> = all.into_values().map(|help| help.term).collect();
+    let (package, party) = workers
+        .run(move || repair_assemble(&package, me, &terms, |_| String::new()).map(|party| (package, party)))
+        .await?
+        .map_err(|error| SessionError::Aborted(error.to_string()))?;
+    Ok((KeyShare { party, package, epoch }, Zeroizing::new(record)))
+}
+
+/// New shares. The old one stays valid until the new one is committed.
+pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeyShare>) -> Result<KeyShare, SessionError> {
+    let id = session.binding();
+    let own = share.clone();
+    let points = workers.run(move || Zeroizing::new(own.party.refresh_complete_phase1())).await?;
+    let points = exchange_points(session, points).await?;
+
+    let own = share.clone();
+    let (correction, proof, seed_kept, seeds) =
+        workers.run(move || own.party.refresh_complete_phase2(id.as_slice(), &points)).await?;
+    let correction = Zeroizing::new(correction);
+    let mut outgoing = BTreeMap::new();
+    for seed in seeds {
+        let to = seed.parties.receiver.as_u8();
+        outgoing.insert(to, encode(&Commitments { proof: proof.commitment, chain_code: None, seed })?);
+    }
+    let received = committed(session, outgoing).await?;
+    echo(session, &proof, &BTreeMap::new(), &received).await?;
+
+    let own = share.clone();
+    let (seed_kept, seeds, mul_kept, multiplications) = workers
+        .run(move || {
+            let result = own.party.refresh_complete_phase3(id.as_slice(), &seed_kept);
+            for mut kept in seed_kept.into_values() {
+                kept.seed.zeroize();
+                kept.salt.zeroize();
+            }
+            result
+        })
+        .await?;
+    let openings = open(session, &proof, None, seeds, multiplications).await?;
+    let proofs = proofs(&proof, &received, &openings)?;
+    let commitments: Vec<_> = received.into_values().map(|commitments| commitments.seed).collect();
+    let (seeds, multiplications): (Vec<_>, Vec<_>) =
+        openings.into_values().map(|opening| (opening.seed, opening.multiplication)).unzip();
+    let own = share.clone();
+    let (party, package) = workers
+        .run(move || -> Result<(Party, PublicKeyPackage), SessionError> {
+            let party = own
+                .party
+                .refresh_complete_phase4(
+                    id.as_slice(),
+                    &correction,
+                    &proofs,
+                    &seed_kept,
+                    &commitments,
+                    &seeds,
+                    &mul_kept,
+                    &multiplications,
+                )
+                .map_err(aborted)?;
+            let package = own.package.refresh(id.as_slice(), &proofs);
+            Ok((party, package.map_err(|reason| SessionError::Aborted(reason.to_string()))?))
+        })
+        .await??;
+    let new = KeyShare { party, package, epoch: share.epoch + 1 };
+    match new.package.verifying_key().to_bytes() == share.package.verifying_key().to_bytes() {
+        true => Ok(new),
+        false => Err(SessionError::Internal("the refresh changed the key".into())),
+    }
+}

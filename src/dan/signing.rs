@@ -1,0 +1,92 @@
+//! A signature of exactly t nodes (DKLs23, three rounds).
+//!
+//! State between the phases lives in this call only: it is never written down, never used twice.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use alloy::primitives::{Address, B256, Bytes, Signature};
+use dkls23::protocols::signing::{Broadcast3to4, SignData, TransmitPhase1to2, TransmitPhase2to3};
+use k256::Secp256k1;
+
+use super::{
+    session::{Session, SessionError},
+    share::{KeyShare, aborted, decode, encode, index},
+    workers::Workers,
+};
+
+/// Signs `digest`. Before the last message is sent, which makes the signature, `release` must succeed.
+pub async fn sign(
+    session: &mut Session,
+    workers: &Workers,
+    share: Arc<KeyShare>,
+    digest: B256,
+    release: impl Future<Output = Result<(), SessionError>>,
+) -> Result<Bytes, SessionError> {
+    let me = session.me();
+    let counterparties = session.others().map(index).collect::<Result<Vec<_>, _>>()?;
+    let data = Arc::new(SignData { sign_id: session.binding().to_vec(), counterparties, message_hash: digest.0 });
+
+    let (own, data_1) = (share.clone(), data.clone());
+    let (unique, kept, messages) = workers.run(move || own.party.sign_phase1(&data_1)).await?.map_err(aborted)?;
+    let mut outgoing = BTreeMap::new();
+    for message in &messages {
+        outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
+    }
+    let mut received = Vec::new();
+    for (node, bytes) in session.exchange(outgoing).await? {
+        let message: TransmitPhase1to2 = decode(node, &bytes)?;
+        check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
+        received.push(message);
+    }
+
+    let (own, data_2) = (share.clone(), data.clone());
+    let (unique, kept, messages) =
+        workers.run(move || own.party.sign_phase2(&data_2, unique, kept, &received)).await?.map_err(aborted)?;
+    let mut outgoing = BTreeMap::new();
+    for message in &messages {
+        outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
+    }
+    let mut received = Vec::new();
+    for (node, bytes) in session.exchange(outgoing).await? {
+        let message: TransmitPhase2to3<Secp256k1> = decode(node, &bytes)?;
+        check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
+        received.push(message);
+    }
+
+    let (own, data_3) = (share.clone(), data.clone());
+    let (x_coordinate, broadcast) =
+        workers.run(move || own.party.sign_phase3(&data_3, unique, kept, &received)).await?.map_err(aborted)?;
+    release.await?;
+    let body = encode(&broadcast)?;
+    let mut broadcasts = vec![broadcast];
+    for (node, bytes) in session.broadcast(body).await? {
+        broadcasts.push(decode::<Broadcast3to4<Secp256k1>>(node, &bytes)?);
+    }
+
+    let (own, x) = (share.clone(), x_coordinate.clone());
+    let (s, recovery_id) =
+        workers.run(move || own.party.sign_phase4(&data, &x, &broadcasts, true)).await?.map_err(aborted)?;
+    let address = share.address().ok_or_else(|| SessionError::Internal("a share without an address".into()))?;
+    signature(&x_coordinate, &s, recovery_id, digest, address)
+}
+
+fn check(from: u8, me: u8, sender: u8, receiver: u8) -> Result<(), SessionError> {
+    match (sender, receiver) == (from, me) {
+        true => Ok(()),
+        false => Err(SessionError::cheated(from, "a message of or for another")),
+    }
+}
+
+/// `r ‖ s ‖ v`, checked to recover to the key's address.
+fn signature(r: &str, s: &str, recovery_id: u8, digest: B256, address: Address) -> Result<Bytes, SessionError> {
+    let wrong = || SessionError::Aborted("the signature is not the key's".into());
+    let mut bytes = [0u8; 65];
+    hex::decode_to_slice(r, &mut bytes[..32]).map_err(|_| wrong())?;
+    hex::decode_to_slice(s, &mut bytes[32..64]).map_err(|_| wrong())?;
+    bytes[64] = 27 + recovery_id;
+    let signature = Signature::from_raw_array(&bytes).map_err(|_| wrong())?;
+    match signature.recover_address_from_prehash(&digest) {
+        Ok(recovered) if recovered == address && recovery_id <= 1 => Ok(bytes.to_vec().into()),
+        _ => Err(wrong()),
+    }
+}
