@@ -199,6 +199,34 @@ pub enum AppError {
         /// The account.
         account: Address,
     },
+    /// The account has code already, so it cannot be deployed again.
+    #[error("the smart account {account} is deployed already")]
+    AccountAlreadyDeployed {
+        /// The account.
+        account: Address,
+    },
+    /// The account has no native balance, and nobody else pays. Nothing was sent.
+    #[error("the smart account {account} has no funds to pay the gas, and nobody sponsors it")]
+    AccountHasNoFunds {
+        /// The account.
+        account: Address,
+    },
+    /// A module that the operation needs is not enabled on the account. Nothing was sent.
+    #[error("the module {module} is not enabled on the smart account {account}")]
+    ModuleNotEnabled {
+        /// The account.
+        account: Address,
+        /// The module.
+        module: Address,
+    },
+    /// The sessions of one batch have different keys; one key signs for all. Nothing was sent.
+    #[error("the sessions of a batch must share one key: {first} and {other} are different")]
+    SessionKeysDiffer {
+        /// Address of the first session's key.
+        first: Address,
+        /// Address of another one's.
+        other: Address,
+    },
     /// The operation was included, but its call reverted.
     #[error("the operation reverted on chain: {reason}")]
     UserOpReverted {
@@ -288,6 +316,10 @@ impl AppError {
             Self::PolicyViolation { .. } => "PolicyViolation",
             Self::PolicyRefused { .. } => "PolicyRefused",
             Self::AccountNotDeployed { .. } => "AccountNotDeployed",
+            Self::AccountAlreadyDeployed { .. } => "AccountAlreadyDeployed",
+            Self::AccountHasNoFunds { .. } => "AccountHasNoFunds",
+            Self::ModuleNotEnabled { .. } => "ModuleNotEnabled",
+            Self::SessionKeysDiffer { .. } => "SessionKeysDiffer",
             Self::UserOpReverted { .. } => "UserOpReverted",
             Self::UserOpDropped { .. } => "UserOpDropped",
             Self::WaitTimedOut { .. } => "WaitTimedOut",

@@ -81,7 +81,7 @@ async fn a_second_grant_keeps_the_first_session_working() {
     let mut request = person.mint_request();
     request.corresponding_index = Some(0);
     let prepared = prepare_send_with_session(person.relay.as_ref(), &person.store, request).await.unwrap();
-    assert_eq!(prepared.leaf().session_id, first[0]);
+    assert_eq!(prepared.leaves().next().unwrap().session_id, first[0]);
     let response = complete_send_with_session(person.relay.as_ref(), &prepared).await.unwrap();
     wait_for_user_operation_receipt(person.relay.as_ref(), response.user_op_hash, |_| {}).await.unwrap();
     for session_id in second {

@@ -68,8 +68,8 @@ async fn an_account_without_funds_is_told_what_is_missing() {
         matches!(&error, AppError::UpstreamRejected { upstream: Upstream::Bundler, message, .. } if message.contains("AA21")),
         "{error}"
     );
-    let error = deploy_smart_account(&person.client, &none).await.unwrap_err();
-    assert!(matches!(error, AppError::InvalidInput { field, .. } if field == "balance"));
+    let error = deploy_smart_account(&person.client, &Options::unsponsored()).await.unwrap_err();
+    assert_eq!(error, AppError::AccountHasNoFunds { account: person.account() });
     let error = send_sponsored_transaction(&person.client, &[], &none).await.unwrap_err();
     assert!(matches!(error, AppError::InvalidInput { .. }));
     assert_eq!((person.operations().await, person.wallet.signed.get()), (0, 0));
@@ -78,10 +78,17 @@ async fn an_account_without_funds_is_told_what_is_missing() {
 #[tokio::test]
 async fn a_sponsored_deployment_happens_once() {
     let person = Person::new().await;
-    let response = deploy_smart_account(&person.client, &Options::sponsored()).await.unwrap();
-    wait(&person, response.user_op_hash).await.unwrap();
-    let error = deploy_smart_account(&person.client, &Options::sponsored()).await.unwrap_err();
-    assert!(matches!(error, AppError::InvalidInput { field, .. } if field == "account"));
+    let by_default = BuildUserOpOptions::default();
+    let response = deploy_smart_account(&person.client, &by_default).await.unwrap();
+    let receipt = wait(&person, response.user_op_hash).await.unwrap();
+    assert!(receipt.success);
+    let state = person.relay.account_state(person.account(), U256::ZERO).await.unwrap();
+    assert!(state.deployed && state.balance.is_zero(), "somebody else paid");
+    assert!(!state.session_key_manager_enabled, "and nothing else was done");
+    for options in [by_default, Options::unsponsored()] {
+        let error = deploy_smart_account(&person.client, &options).await.unwrap_err();
+        assert_eq!(error, AppError::AccountAlreadyDeployed { account: person.account() });
+    }
     // From now on operations carry no init code, and lanes do not wait for each other.
     let lanes = (0..3).map(|_| {
         let options = merge_options([Options::sponsored(), Options::now_nonce(), Options::increased_verification(20)]);

@@ -1,4 +1,5 @@
 //! Grants sessions: new leaves under the account's root, one session key for all of them.
+//! [`super::create_batch_session`] grants in the same way.
 //!
 //! What is stored never runs ahead of the chain (SPEC 10, S31):
 //!
@@ -20,20 +21,16 @@
 //! waits for them to settle and builds anew on the root that is then confirmed (the wallet is asked
 //! again). On two devices the bundler refuses the second, which fails cleanly.
 
-use alloy::{
-    primitives::{Address, B256, U256},
-    signers::local::PrivateKeySigner,
-};
+use alloy::primitives::{Address, B256, U256};
 use futures::future::try_join;
 
 use super::{
     account::SmartAccountClient,
-    clock::unix_seconds,
-    grant_mark::{is_in_doubt, mark},
+    grant::{Grant, Material},
+    grant_mark::is_in_doubt,
     options::{BuildUserOpOptions, Options, merge_options},
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
-    random,
     revoke_sessions::settle_change,
     send_transaction::prepare_owner_operation,
     send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
@@ -43,8 +40,8 @@ use super::{
 use crate::{
     error::AppError,
     protocol::{
-        addresses::SESSION_KEY_MANAGER,
-        policy::Policy,
+        addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
+        policy::{Policy, SessionPolicy},
         session::{SessionBook, SessionLeaf, SessionStatus},
         smart_account::{Call, enable_module, set_merkle_root},
         user_op_response::{CreatedSession, UserOpResponse},
@@ -52,8 +49,7 @@ use crate::{
     },
 };
 
-/// Most sessions in one grant.
-pub const MAX_SESSIONS_PER_GRANT: usize = 100;
+pub use super::grant::MAX_SESSIONS_PER_GRANT;
 
 /// How often a grant is built anew because another one came first.
 const ROUNDS: usize = 4;
@@ -80,20 +76,11 @@ pub struct CreateSessionRequest {
 /// A grant that lacks only the owner's signature. Nothing of it is stored yet.
 #[derive(Clone, Debug)]
 pub struct PreparedCreateSession {
-    request: CreateSessionRequest,
+    grant: Grant,
     material: Material,
     tree: SessionTree,
     new_root: B256,
     operation: PreparedUserOperation,
-}
-
-/// Key and leaves: the same however often the operation around them is built anew.
-#[derive(Clone, Debug)]
-struct Material {
-    /// The key made for this grant; `None` when every policy brought its own.
-    key: Option<PrivateKeySigner>,
-    leaves: Vec<SessionLeaf>,
-    session_key_address: Address,
 }
 
 impl PreparedCreateSession {
@@ -143,8 +130,7 @@ pub async fn prepare_create_session(
     store: &dyn SessionStore,
     request: CreateSessionRequest,
 ) -> Result<PreparedCreateSession, AppError> {
-    let material = Material::new(client.account, &request)?;
-    prepare_on_current_root(client, store, request, material).await
+    prepare_grant(client, store, Grant::from(request)).await
 }
 
 /// Signs, stores and sends what [`prepare_create_session`] made. An operation that got too old, or whose
@@ -205,24 +191,42 @@ enum Obstacle {
     Change { user_op_hash: B256, session_id: String },
 }
 
+impl From<CreateSessionRequest> for Grant {
+    fn from(request: CreateSessionRequest) -> Self {
+        let CreateSessionRequest { policy, label, options, replace_unknown } = request;
+        let policy = policy.into_iter().map(SessionPolicy::from).collect();
+        Self { policy, label, options, replace_unknown, batched: false }
+    }
+}
+
+/// Checks what is to be granted and builds the operation. Writes nothing.
+pub(super) async fn prepare_grant(
+    client: &SmartAccountClient,
+    store: &dyn SessionStore,
+    grant: Grant,
+) -> Result<PreparedCreateSession, AppError> {
+    let material = Material::new(client.account, &grant)?;
+    prepare_on_current_root(client, store, grant, material).await
+}
+
 async fn prepare_on_current_root(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: CreateSessionRequest,
+    grant: Grant,
     mut material: Material,
 ) -> Result<PreparedCreateSession, AppError> {
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &request.options);
+    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     let tree = match SessionTree::in_sync(&mut book, snapshot.account.merkle_root) {
-        Err(AppError::SessionsOutOfSync { .. }) if request.replace_unknown => SessionTree::replacing(&book),
+        Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => SessionTree::replacing(&book),
         tree => tree?,
     };
     let new_root = tree.root_with(&material.leaves);
-    let options = default_paymaster(&snapshot, &request.options);
-    let calls = granting_calls(client.account, &snapshot, new_root);
+    let options = default_paymaster(&snapshot, &grant.options);
+    let calls = granting_calls(client.account, &snapshot, grant.batched, new_root);
     let operation = prepare_owner_operation(client, &snapshot, &calls, &options).await?;
     material.mark(&operation);
-    Ok(PreparedCreateSession { request, material, tree, new_root, operation })
+    Ok(PreparedCreateSession { grant, material, tree, new_root, operation })
 }
 
 /// The caller's options over the default: sponsored when the server can.
@@ -234,52 +238,24 @@ pub(super) fn default_paymaster(snapshot: &ChainSnapshot, options: &BuildUserOpO
     }
 }
 
-fn granting_calls(account: Address, snapshot: &ChainSnapshot, root: B256) -> Vec<Call> {
-    let enable = (!snapshot.account.session_key_manager_enabled).then(|| enable_module(account, SESSION_KEY_MANAGER));
-    enable.into_iter().chain([set_merkle_root(root)]).collect()
-}
-
-impl Material {
-    fn new(account: Address, request: &CreateSessionRequest) -> Result<Self, AppError> {
-        let policies = &request.policy;
-        if policies.is_empty() || policies.len() > MAX_SESSIONS_PER_GRANT {
-            let expected = format!("1 to {MAX_SESSIONS_PER_GRANT} policies");
-            return Err(AppError::invalid("policy", expected, policies.len()));
-        }
-        let now = unix_seconds();
-        policies.iter().try_for_each(|policy| policy.check(account, now))?;
-        let needs_key = policies.iter().any(|policy| policy.session_key_address.is_none());
-        let key = needs_key.then(random::session_key).transpose()?;
-        let made = key.as_ref().map(PrivateKeySigner::address);
-        let leaves = policies.iter().map(|policy| {
-            // One of the two is there: a key was made when any policy lacks one.
-            let address = policy.session_key_address.or(made).unwrap_or_default();
-            let mut leaf = SessionLeaf::from_policy(policy, address, random::session_id()?)?;
-            leaf.status = SessionStatus::Pending;
-            leaf.label = request.label.clone();
-            leaf.created_at = Some(now);
-            Ok(leaf)
-        });
-        let leaves = leaves.collect::<Result<Vec<_>, AppError>>()?;
-        let first = leaves.first().map(|leaf| leaf.session_key_address);
-        let session_key_address = made.or(first).unwrap_or_default();
-        Ok(Self { key, leaves, session_key_address })
-    }
-
-    /// Writes into the leaves which operation grants them, and until when it can be included.
-    fn mark(&mut self, operation: &PreparedUserOperation) {
-        self.leaves.iter_mut().for_each(|leaf| mark(leaf, operation));
-    }
+fn granting_calls(account: Address, snapshot: &ChainSnapshot, batched: bool, root: B256) -> Vec<Call> {
+    let state = &snapshot.account;
+    let modules = [
+        (SESSION_KEY_MANAGER, !state.session_key_manager_enabled),
+        (BATCHED_SESSION_ROUTER, batched && !state.batched_session_router_enabled),
+    ];
+    let missing = modules.into_iter().filter(|(_, missing)| *missing);
+    missing.map(|(module, _)| enable_module(account, module)).chain([set_merkle_root(root)]).collect()
 }
 
 impl PreparedCreateSession {
     async fn renew(self, client: &SmartAccountClient, store: &dyn SessionStore) -> Result<Self, AppError> {
-        prepare_on_current_root(client, store, self.request, self.material).await
+        prepare_on_current_root(client, store, self.grant, self.material).await
     }
 
     /// Grants without a nonce of the caller's exclude each other by their nonce.
     fn shares_the_lane(&self) -> bool {
-        let nonce = self.request.options.nonce_options.unwrap_or_default();
+        let nonce = self.grant.options.nonce_options.unwrap_or_default();
         nonce.nonce_override.is_none() && nonce.nonce_key.unwrap_or(U256::ZERO).is_zero()
     }
 

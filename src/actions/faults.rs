@@ -349,7 +349,7 @@ fn sessions_are_picked_by_id_by_place_or_the_newest() {
             ..mint(client.account, client.account)
         };
         let prepared = super::send_with_session::prepare_send_with_session(&fake, &fake, request);
-        block_on(prepared).map(|prepared| prepared.leaf().session_id.clone())
+        block_on(prepared).map(|prepared| prepared.leaves().next().unwrap().session_id.clone())
     };
     assert_eq!(pick(None, Some(0)).unwrap(), ids[0], "0 is the first");
     assert_eq!(pick(None, Some(1)).unwrap(), ids[1]);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |
+//! | [`create_batch_session`], [`send_with_batch_session`] | the same for several calls at once, each under its own leaf |
 //! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
 //! | [`revoke_sessions`] | takes sessions back: the owner signs a root without them |
 //! | [`prove_revocation`] | shows that the chain refuses a session |
@@ -12,9 +13,11 @@
 //! | [`settle_session`], [`settle_revocation`], [`sync_sessions`] | bring stored sessions in line with what became of their operations |
 pub mod account;
 mod clock;
+pub mod create_batch_session;
 pub mod create_session;
 pub mod deploy;
 mod gas;
+mod grant;
 mod grant_mark;
 pub mod options;
 pub mod ports;
@@ -25,7 +28,9 @@ pub mod revoke_sessions;
 pub mod send_sponsored_transaction;
 pub mod send_transaction;
 pub mod send_user_operation;
+pub mod send_with_batch_session;
 pub mod send_with_session;
+mod session_choice;
 pub mod session_tree;
 pub mod settle_revocation;
 pub mod settle_session;

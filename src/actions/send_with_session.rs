@@ -11,16 +11,20 @@ use super::{
     create_session::default_paymaster,
     options::{BuildUserOpOptions, Options, merge_options},
     ports::{Relay, SessionStore},
-    prepare_user_operation::{PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot},
+    prepare_user_operation::{
+        ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
+    },
     send_user_operation::send_user_operation,
+    session_choice::find_usable,
     session_tree::tree_in_sync,
 };
 use crate::{
     error::AppError,
     protocol::{
-        addresses::SESSION_KEY_MANAGER,
-        session::{SessionBook, SessionLeaf, SessionStatus},
-        signature::{DUMMY_SESSION, session_key_manager, wrap},
+        addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
+        merkle::MerkleTree,
+        session::{SessionLeaf, SessionStatus},
+        signature::{DUMMY_SESSION, batched_router, session_key_manager, wrap},
         simulate::simulate_single,
         smart_account::{Call, encode_calls},
         user_op_response::UserOpResponse,
@@ -48,10 +52,15 @@ pub struct SendWithSessionRequest {
 #[derive(Clone, Debug)]
 pub struct PreparedSessionUse {
     operation: PreparedUserOperation,
-    leaf: SessionLeaf,
-    proof: Vec<B256>,
+    /// One for each call.
+    sessions: Vec<ProvedSession>,
+    /// Judged by the batched session router, not by the session key manager alone.
+    batched: bool,
     key: PrivateKeySigner,
 }
+
+/// A leaf and its proof.
+pub(super) type ProvedSession = (SessionLeaf, Vec<B256>);
 
 impl PreparedSessionUse {
     /// The operation: hash, gas, who pays.
@@ -59,9 +68,9 @@ impl PreparedSessionUse {
         &self.operation
     }
 
-    /// The session that is used.
-    pub fn leaf(&self) -> &SessionLeaf {
-        &self.leaf
+    /// The sessions that are used, one for each call.
+    pub fn leaves(&self) -> impl Iterator<Item = &SessionLeaf> {
+        self.sessions.iter().map(|(leaf, _)| leaf)
     }
 }
 
@@ -103,21 +112,65 @@ pub async fn prepare_send_with_session(
     }
     let (tree, lag) = synced?;
     simulate_single(&leaf, &call_data)?;
-    let proof = tree.position(leaf.hash()).and_then(|index| tree.proof(index));
-    let proof = proof.ok_or_else(|| AppError::SessionNotFound { wanted: leaf.session_id.clone() })?;
+    let sessions = prove(&tree, [&leaf])?;
     if let Some(lag) = lag {
         lag.write(store, account).await?;
     }
-    let key = store.signer(account, leaf.session_key_address).await?;
+    let allowed = SessionUse { account, call_data, sessions, batched: false };
+    prepare_use(relay, store, &snapshot, &options, allowed).await
+}
+
+/// Proofs of these leaves.
+pub(super) fn prove<'a>(
+    tree: &MerkleTree,
+    leaves: impl IntoIterator<Item = &'a SessionLeaf>,
+) -> Result<Vec<ProvedSession>, AppError> {
+    let prove = |leaf: &SessionLeaf| {
+        let proof = tree.position(leaf.hash()).and_then(|index| tree.proof(index));
+        let proof = proof.ok_or_else(|| AppError::SessionNotFound { wanted: leaf.session_id.clone() })?;
+        Ok((leaf.clone(), proof))
+    };
+    leaves.into_iter().map(prove).collect()
+}
+
+/// What the account does, and the sessions that allow it: at least one, all of one key.
+pub(super) struct SessionUse {
+    pub account: Address,
+    pub call_data: Bytes,
+    pub sessions: Vec<ProvedSession>,
+    pub batched: bool,
+}
+
+/// Builds the operation around a use that was found to be allowed.
+pub(super) async fn prepare_use(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    snapshot: &ChainSnapshot,
+    options: &BuildUserOpOptions,
+    SessionUse { account, call_data, sessions, batched }: SessionUse,
+) -> Result<PreparedSessionUse, AppError> {
+    let key_address = sessions.first().map(|(leaf, _)| leaf.session_key_address).unwrap_or_default();
+    let key = store.signer(account, key_address).await?;
     let draft = UserOperationDraft {
         sender: account,
         init_code: Bytes::new(),
         call_data,
-        dummy_signature: wrap(SESSION_KEY_MANAGER, &session_key_manager(&leaf, &proof, &DUMMY_SESSION)),
+        dummy_signature: signature(&sessions, batched, &DUMMY_SESSION),
     };
-    let options = default_paymaster(&snapshot, &options);
-    let operation = prepare_user_operation(relay, &snapshot, draft, &options).await?;
-    Ok(PreparedSessionUse { operation, leaf, proof, key })
+    let options = default_paymaster(snapshot, options);
+    let operation = prepare_user_operation(relay, snapshot, draft, &options).await?;
+    Ok(PreparedSessionUse { operation, sessions, batched, key })
+}
+
+/// The whole signature of the operation around that of the session key (SPEC 3.5, 3.6).
+fn signature(sessions: &[ProvedSession], batched: bool, session_signature: &[u8]) -> Bytes {
+    match sessions {
+        [(leaf, proof)] if !batched => wrap(SESSION_KEY_MANAGER, &session_key_manager(leaf, proof, session_signature)),
+        sessions => {
+            let sessions: Vec<_> = sessions.iter().map(|(leaf, proof)| (leaf, proof.clone())).collect();
+            wrap(BATCHED_SESSION_ROUTER, &batched_router(SESSION_KEY_MANAGER, &sessions, session_signature))
+        }
+    }
 }
 
 /// Signs with the session key and sends.
@@ -128,53 +181,14 @@ pub async fn complete_send_with_session(
     relay: &dyn Relay,
     prepared: &PreparedSessionUse,
 ) -> Result<UserOpResponse, AppError> {
-    let PreparedSessionUse { operation, leaf, proof, key } = prepared;
-    if leaf.status_at(unix_seconds()) == SessionStatus::Expired {
+    let PreparedSessionUse { operation, sessions, batched, key } = prepared;
+    let now = unix_seconds();
+    if let Some(leaf) = prepared.leaves().find(|leaf| leaf.status_at(now) == SessionStatus::Expired) {
         return Err(AppError::SessionExpired { session_id: leaf.session_id.clone(), valid_until: leaf.valid_until });
     }
-    let signature = key.sign_message_sync(operation.user_op_hash.as_slice());
-    let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
+    let session_signature = key.sign_message_sync(operation.user_op_hash.as_slice());
+    let session_signature = session_signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
     let mut user_operation = operation.user_operation.clone();
-    user_operation.signature = wrap(SESSION_KEY_MANAGER, &session_key_manager(leaf, proof, &signature.as_bytes()));
+    user_operation.signature = self::signature(sessions, *batched, &session_signature.as_bytes());
     send_user_operation(relay, &user_operation, operation.user_op_hash).await
-}
-
-/// The session with this id; else the one at `index` among the usable; else the newest usable one.
-fn find_usable<'a>(
-    book: &'a SessionBook,
-    session_id: Option<&str>,
-    index: Option<usize>,
-    now: u64,
-) -> Result<&'a SessionLeaf, AppError> {
-    if let Some(wanted) = session_id {
-        let leaf = book.leaf_nodes.iter().rev().find(|leaf| leaf.session_id == wanted);
-        let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: wanted.to_owned() })?;
-        return check_usable(leaf, now).map(|()| leaf);
-    }
-    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active;
-    let mut usable = book.leaf_nodes.iter().filter(is_usable);
-    if let Some(index) = index {
-        let count = book.leaf_nodes.iter().filter(is_usable).count();
-        let wanted = format!("number {index} of {count} usable sessions (0 is the first)");
-        return usable.nth(index).ok_or(AppError::SessionNotFound { wanted });
-    }
-    if let Some(leaf) = usable.next_back() {
-        return Ok(leaf);
-    }
-    // Nothing usable: say what is wrong with the newest one.
-    let newest = book.leaf_nodes.last();
-    let newest = newest.ok_or_else(|| AppError::SessionNotFound { wanted: "any session".into() })?;
-    check_usable(newest, now).map(|()| newest)
-}
-
-/// May the session be used at `now` (unix seconds)? Both ends of its window are inclusive (SPEC 3.8).
-fn check_usable(leaf: &SessionLeaf, now: u64) -> Result<(), AppError> {
-    let session_id = leaf.session_id.clone();
-    match leaf.status_at(now) {
-        SessionStatus::Active => Ok(()),
-        SessionStatus::Pending => Err(AppError::SessionPending { session_id }),
-        SessionStatus::Revoked => Err(AppError::SessionRevoked { session_id }),
-        SessionStatus::Expired => Err(AppError::SessionExpired { session_id, valid_until: leaf.valid_until }),
-        SessionStatus::Inactive => Err(AppError::SessionNotYetValid { session_id, valid_after: leaf.valid_after }),
-    }
 }

@@ -19,6 +19,12 @@ pub enum OperationKind {
     UseSession,
     /// Calls signed by the owner.
     SendTransaction,
+    /// A grant for batches.
+    CreateBatchSession,
+    /// A use of several sessions at once.
+    UseBatchSession,
+    /// A deployment.
+    DeploySmartAccount,
 }
 
 /// One entry.

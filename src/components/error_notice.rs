@@ -45,6 +45,12 @@ fn advice(error: &AppError) -> &'static str {
         }
         AppError::PolicyRefused { .. } => "Change the limits of the session, then review it again.",
         AppError::AccountNotDeployed { .. } => "Grant a session: the account is created with the first operation.",
+        AppError::AccountAlreadyDeployed { .. } => "Nothing is left to do, and nothing was sent.",
+        AppError::AccountHasNoFunds { .. } => {
+            "Nothing was sent. Send native currency to the account, or have the gas sponsored."
+        }
+        AppError::ModuleNotEnabled { .. } => "Nothing was sent. Grant a batch session: that enables the module.",
+        AppError::SessionKeysDiffer { .. } => "Nothing was sent. Use sessions that were granted together.",
         AppError::UserOpReverted { .. } => "The chain undid the call. The gas was spent all the same.",
         AppError::UserOpDropped { .. } => {
             "The bundler no longer holds it. If it was not included by another one, you can send it again."
@@ -72,6 +78,9 @@ fn retryable(error: &AppError) -> bool {
             | AppError::SessionsOutOfSync { .. }
             | AppError::PolicyViolation { .. }
             | AppError::PolicyRefused { .. }
+            | AppError::AccountAlreadyDeployed { .. }
+            | AppError::ModuleNotEnabled { .. }
+            | AppError::SessionKeysDiffer { .. }
             | AppError::TooLarge { .. }
             | AppError::WaitTimedOut { .. }
     )

@@ -95,6 +95,10 @@ fn is_early(error: &AppError) -> bool {
             | AppError::PolicyViolation { .. }
             | AppError::PolicyRefused { .. }
             | AppError::AccountNotDeployed { .. }
+            | AppError::AccountAlreadyDeployed { .. }
+            | AppError::AccountHasNoFunds { .. }
+            | AppError::ModuleNotEnabled { .. }
+            | AppError::SessionKeysDiffer { .. }
     )
 }
 

@@ -14,14 +14,19 @@ use super::{
     UserOpStatus,
     lazy::{OnProgress, OnUpdate, Owner, StoredSessions},
     query,
-    variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables},
+    variables::{
+        CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables, GrantVariables,
+        SendTransactionVariables, UseBatchSessionVariables, UseSessionVariables, UseVariables,
+    },
 };
 use crate::{
     actions::{
         self,
         account::SmartAccountClient,
+        create_batch_session::{CreateBatchSessionRequest, prepare_create_batch_session},
         create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session},
         ports::{SessionStore, Wallet},
+        send_with_batch_session::{SendWithBatchSessionRequest, prepare_send_with_batch_session},
         send_with_session::{
             PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
         },
@@ -52,7 +57,7 @@ type Eventually<T> = Shared<LocalBoxFuture<'static, Outcome<T>>>;
 
 thread_local! {
     /// The grant and the use that were built ahead, with what they were built from. Used once.
-    static GRANT: RefCell<Option<(Owner, CreateSessionVariables, Eventually<PreparedCreateSession>)>> =
+    static GRANT: RefCell<Option<(Owner, GrantVariables, Eventually<PreparedCreateSession>)>> =
         const { RefCell::new(None) };
     static USE: RefCell<Option<UseAhead>> = const { RefCell::new(None) };
     /// Operations that are followed, and how they ended.
@@ -65,7 +70,7 @@ pub async fn smart_account_address(owner: Address) -> Outcome<Address> {
 
 // --- grants ---
 
-pub async fn prepare_create_session(owner: Owner, variables: CreateSessionVariables) -> Outcome<()> {
+pub async fn prepare_create_session(owner: Owner, variables: GrantVariables) -> Outcome<()> {
     let known = GRANT.with_borrow(|grant| {
         grant.as_ref().is_some_and(|(known, from, grant)| {
             *known == owner && *from == variables && !matches!(grant.peek(), Some(Err(_)))
@@ -80,17 +85,18 @@ pub async fn prepare_create_session(owner: Owner, variables: CreateSessionVariab
     Ok(())
 }
 
-async fn build_grant(owner: Owner, variables: CreateSessionVariables) -> Outcome<PreparedCreateSession> {
+async fn build_grant(owner: Owner, variables: GrantVariables) -> Outcome<PreparedCreateSession> {
     let client = client_of(&owner, None).await?;
-    actions::create_session::prepare_create_session(&client, &LocalSessionStore, grant_request(variables)).await
+    prepare_grant(&client, variables).await
 }
 
 pub async fn create_session(
     owner: Owner,
-    variables: CreateSessionVariables,
+    variables: GrantVariables,
     on_progress: OnProgress,
 ) -> Outcome<UserOpResponse> {
     on_progress(UserOpStatus::Preparing);
+    let kind = variables.kind();
     let ahead = GRANT.take().filter(|(known, from, _)| *known == owner && *from == variables);
     let ahead = match ahead {
         // What could not be built ahead is built again: the reason may be gone.
@@ -100,20 +106,43 @@ pub async fn create_session(
     let client = client_of(&owner, Some(&on_progress)).await?;
     let prepared = match ahead {
         Some(prepared) => prepared,
-        None => {
-            let request = grant_request(variables);
-            actions::create_session::prepare_create_session(&client, &LocalSessionStore, request).await?
-        }
+        None => prepare_grant(&client, variables).await?,
     };
     let response = complete_create_session(&client, &LocalSessionStore, prepared).await?;
     on_progress(UserOpStatus::Submitted);
-    sent(client.account, OperationKind::CreateSession, &response);
+    sent(client.account, kind, &response);
     Ok(response)
 }
 
-fn grant_request(variables: CreateSessionVariables) -> CreateSessionRequest {
-    let CreateSessionVariables { policy, label, options, replace_unknown } = variables;
-    CreateSessionRequest { policy, label, options, replace_unknown }
+async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -> Outcome<PreparedCreateSession> {
+    match variables {
+        GrantVariables::Sessions(CreateSessionVariables { policy, label, options, replace_unknown }) => {
+            let request = CreateSessionRequest { policy, label, options, replace_unknown };
+            actions::create_session::prepare_create_session(client, &LocalSessionStore, request).await
+        }
+        GrantVariables::Batch(CreateBatchSessionVariables { policy, label, options, replace_unknown }) => {
+            let request = CreateBatchSessionRequest { policy, label, options, replace_unknown };
+            prepare_create_batch_session(client, &LocalSessionStore, request).await
+        }
+    }
+}
+
+impl GrantVariables {
+    fn kind(&self) -> OperationKind {
+        match self {
+            Self::Sessions(_) => OperationKind::CreateSession,
+            Self::Batch(_) => OperationKind::CreateBatchSession,
+        }
+    }
+}
+
+impl UseVariables {
+    fn kind(&self) -> OperationKind {
+        match self {
+            Self::Single(_) => OperationKind::UseSession,
+            Self::Batch(_) => OperationKind::UseBatchSession,
+        }
+    }
 }
 
 // --- uses ---
@@ -121,20 +150,20 @@ fn grant_request(variables: CreateSessionVariables) -> CreateSessionRequest {
 /// A use that was built ahead.
 struct UseAhead {
     account: Address,
-    variables: UseSessionVariables,
+    variables: UseVariables,
     /// Its proof is that of these sessions.
     sessions: StoredState,
     work: Eventually<PreparedSessionUse>,
 }
 
 impl UseAhead {
-    fn is_for(&self, account: Address, variables: &UseSessionVariables) -> bool {
+    fn is_for(&self, account: Address, variables: &UseVariables) -> bool {
         let asked = self.account == account && self.variables == *variables;
         asked && StoredState::now(account).is_ok_and(|now| now == self.sessions)
     }
 }
 
-pub async fn prepare_use_session(account: Address, variables: UseSessionVariables) -> Outcome<()> {
+pub async fn prepare_use_session(account: Address, variables: UseVariables) -> Outcome<()> {
     let known = USE.with_borrow(|ahead| {
         ahead.as_ref().is_some_and(|ahead| {
             ahead.is_for(account, &variables)
@@ -150,22 +179,33 @@ pub async fn prepare_use_session(account: Address, variables: UseSessionVariable
     Ok(())
 }
 
-async fn build_use(account: Address, variables: UseSessionVariables) -> Outcome<PreparedSessionUse> {
-    let UseSessionVariables { calls, corresponding_index, session_id, options, .. } = variables;
-    let request = SendWithSessionRequest { account, calls, session_id, corresponding_index, options };
-    prepare_send_with_session(&ServerRelay, &LocalSessionStore, request).await
+async fn build_use(account: Address, variables: UseVariables) -> Outcome<PreparedSessionUse> {
+    match variables {
+        UseVariables::Single(UseSessionVariables { calls, corresponding_index, session_id, options, .. }) => {
+            let request = SendWithSessionRequest { account, calls, session_id, corresponding_index, options };
+            prepare_send_with_session(&ServerRelay, &LocalSessionStore, request).await
+        }
+        UseVariables::Batch(UseBatchSessionVariables {
+            calls, corresponding_indexes, session_ids, options, ..
+        }) => {
+            let request = SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options };
+            prepare_send_with_batch_session(&ServerRelay, &LocalSessionStore, request).await
+        }
+    }
 }
 
 fn is_usable_now(prepared: &PreparedSessionUse) -> bool {
-    prepared.operation().is_fresh() && prepared.leaf().status_at(now_seconds()) == SessionStatus::Active
+    let now = now_seconds();
+    prepared.operation().is_fresh() && prepared.leaves().all(|leaf| leaf.status_at(now) == SessionStatus::Active)
 }
 
 pub async fn use_session(
     account: Address,
-    variables: UseSessionVariables,
+    variables: UseVariables,
     on_progress: OnProgress,
 ) -> Outcome<UserOpResponse> {
     on_progress(UserOpStatus::Preparing);
+    let kind = variables.kind();
     let ahead = match USE.take().filter(|ahead| ahead.is_for(account, &variables)) {
         Some(ahead) => ahead.work.await.ok().filter(is_usable_now),
         None => None,
@@ -178,7 +218,7 @@ pub async fn use_session(
     // Noted while it is being sent: a page that is left before the answer comes finds it again.
     let user_op_hash = prepared.operation().user_op_hash;
     let note = UserOpResponse { user_op_hash, session: None };
-    let note = operation_log::record(account, OperationKind::UseSession, note);
+    let note = operation_log::record(account, kind, note);
     let (_, response) = join(note, complete_send_with_session(&ServerRelay, &prepared)).await;
     let response = match response {
         Ok(response) => response,
@@ -189,7 +229,7 @@ pub async fn use_session(
         }
     };
     on_progress(UserOpStatus::Submitted);
-    sent(account, OperationKind::UseSession, &response);
+    sent(account, kind, &response);
     Ok(response)
 }
 
@@ -211,6 +251,19 @@ pub async fn send_transaction(
     };
     on_progress(UserOpStatus::Submitted);
     sent(client.account, OperationKind::SendTransaction, &response);
+    Ok(response)
+}
+
+pub async fn deploy_smart_account(
+    owner: Owner,
+    variables: DeploySmartAccountVariables,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let client = client_of(&owner, Some(&on_progress)).await?;
+    let response = actions::deploy::deploy_smart_account(&client, &variables.options).await?;
+    on_progress(UserOpStatus::Submitted);
+    sent(client.account, OperationKind::DeploySmartAccount, &response);
     Ok(response)
 }
 

@@ -13,7 +13,7 @@ use alloy::primitives::{Address, B256};
 
 use super::{
     UserOpStatus,
-    variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables},
+    variables::{DeploySmartAccountVariables, GrantVariables, SendTransactionVariables, UseVariables},
 };
 use crate::{
     error::AppError,
@@ -109,24 +109,24 @@ gateways! {
     fn smart_account_address(owner: Address) -> Address = heavy::smart_account_address(owner);
 
     /// Builds a grant ahead of the confirmation.
-    fn prepare_create_session(owner: Owner, variables: CreateSessionVariables) -> () =
+    fn prepare_create_session(owner: Owner, variables: GrantVariables) -> () =
         heavy::prepare_create_session(owner, variables);
 
     /// Grants sessions.
     fn create_session(
         owner: Owner,
-        variables: CreateSessionVariables,
+        variables: GrantVariables,
         on_progress: OnProgress,
     ) -> UserOpResponse = heavy::create_session(owner, variables, on_progress);
 
     /// Builds a use of a session ahead of the click.
-    fn prepare_use_session(account: Address, variables: UseSessionVariables) -> () =
+    fn prepare_use_session(account: Address, variables: UseVariables) -> () =
         heavy::prepare_use_session(account, variables);
 
     /// Uses a session.
     fn use_session(
         account: Address,
-        variables: UseSessionVariables,
+        variables: UseVariables,
         on_progress: OnProgress,
     ) -> UserOpResponse = heavy::use_session(account, variables, on_progress);
 
@@ -137,6 +137,13 @@ gateways! {
         sponsored: bool,
         on_progress: OnProgress,
     ) -> UserOpResponse = heavy::send_transaction(owner, variables, sponsored, on_progress);
+
+    /// Deploys the account.
+    fn deploy_smart_account(
+        owner: Owner,
+        variables: DeploySmartAccountVariables,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::deploy_smart_account(owner, variables, on_progress);
 
     /// Follows an operation to its end and writes the outcome into store and log.
     fn wait_for_user_operation(

@@ -15,7 +15,10 @@ mod provider;
 mod query;
 mod retry;
 mod returning;
+mod use_batch_session;
+mod use_create_batch_session;
 mod use_create_session;
+mod use_deploy_smart_account;
 mod use_read_contract;
 mod use_resumed_operation;
 mod use_send_sponsored_transaction;
@@ -38,7 +41,10 @@ pub use query::{
     FetchStatus, QueryKey, QueryOptions, QueryScope, QueryStatus, UseQueryReturn, invalidate_queries, use_query,
 };
 pub use returning::is_returning_visitor;
+pub use use_batch_session::use_batch_session;
+pub use use_create_batch_session::use_create_batch_session;
 pub use use_create_session::use_create_session;
+pub use use_deploy_smart_account::use_deploy_smart_account;
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_resumed_operation::use_resumed_operation;
 pub use use_send_sponsored_transaction::use_send_sponsored_transaction;
@@ -50,7 +56,10 @@ pub use use_user_op_wait::{UseUserOpWaitReturn, UserOpWaitOptions, use_user_op_w
 pub use use_wallets::{UseWalletsReturn, use_wallets};
 pub use user_op_status::UserOpStatus;
 
-pub use variables::{CreateSessionVariables, SendTransactionVariables, UseSessionVariables};
+pub use variables::{
+    CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables, SendTransactionVariables,
+    UseBatchSessionVariables, UseSessionVariables,
+};
 
 pub use crate::{
     actions::options::{BuildUserOpOptions, Options, merge_options},

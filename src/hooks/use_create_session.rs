@@ -6,7 +6,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::{
     CreateSessionVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    context::use_context_or_detached, lazy, use_mutation, variables::GrantVariables,
 };
 
 /// Grants sessions: one key is made in this browser, and the owner signs one operation that allows it what the
@@ -69,12 +69,15 @@ pub fn use_create_session(
     let context = use_context_or_detached();
     let mutation = use_mutation(options, move |variables, progress: Progress| async move {
         let owner = context.connected_owner()?;
-        lazy::create_session(owner, variables, Rc::new(move |status| progress.set(status))).await
+        lazy::create_session(owner, GrantVariables::Sessions(variables), Rc::new(move |status| progress.set(status)))
+            .await
     });
     let prepare = Callback::new(move |variables| {
         if let Ok(owner) = context.connected_owner() {
             // What fails here fails again, and is shown, when it is confirmed.
-            spawn_local(async move { drop(lazy::prepare_create_session(owner, variables).await) });
+            spawn_local(
+                async move { drop(lazy::prepare_create_session(owner, GrantVariables::Sessions(variables)).await) },
+            );
         }
     });
     UseMutationReturn { prepare, ..mutation }

@@ -4,7 +4,10 @@ use alloy::primitives::Address;
 
 use crate::{
     actions::options::BuildUserOpOptions,
-    protocol::{policy::Policy, smart_account::Call},
+    protocol::{
+        policy::{Policy, SessionPolicy},
+        smart_account::Call,
+    },
 };
 
 /// Variables of [`use_create_session`](super::use_create_session).
@@ -44,4 +47,55 @@ pub struct SendTransactionVariables {
     pub calls: Vec<Call>,
     /// How the operation is built.
     pub options: BuildUserOpOptions,
+}
+
+/// Variables of [`use_create_batch_session`](super::use_create_batch_session).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateBatchSessionVariables {
+    /// What is to be allowed, judged by the ABI or the ERC-20 module; one session each, one key for all that bring
+    /// none. `Policy` and `Erc20Policy` both go `.into()`.
+    pub policy: Vec<SessionPolicy>,
+    /// A name for people, kept in this browser.
+    pub label: Option<String>,
+    /// How the granting operation is built; sponsored where the server can, unless said otherwise.
+    pub options: BuildUserOpOptions,
+    /// As in [`CreateSessionVariables`].
+    pub replace_unknown: bool,
+}
+
+/// Variables of [`use_batch_session`](super::use_batch_session).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UseBatchSessionVariables {
+    /// What to do, in this order, all or nothing. One call is enough.
+    pub calls: Vec<Call>,
+    /// Which of the usable sessions, oldest first, one for each call: 0 is the first. `None`: the newest ones that
+    /// allow the calls.
+    pub corresponding_indexes: Option<Vec<usize>>,
+    /// Which sessions by id, one for each call; comes before the indexes.
+    pub session_ids: Option<Vec<String>>,
+    /// Whose sessions; `None`: the account of [`use_smart_account`](super::use_smart_account).
+    pub smart_account_address: Option<Address>,
+    /// How the operation is built; each gets a nonce lane of its own, unless said otherwise.
+    pub options: BuildUserOpOptions,
+}
+
+/// Variables of [`use_deploy_smart_account`](super::use_deploy_smart_account).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeploySmartAccountVariables {
+    /// How the operation is built; sponsored where the server can, unless said otherwise.
+    pub options: BuildUserOpOptions,
+}
+
+/// What a grant is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum GrantVariables {
+    Sessions(CreateSessionVariables),
+    Batch(CreateBatchSessionVariables),
+}
+
+/// What a use of sessions is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum UseVariables {
+    Single(UseSessionVariables),
+    Batch(UseBatchSessionVariables),
 }

@@ -11,11 +11,13 @@ use super::{
 };
 
 mod condition;
+mod erc20;
 mod reference_value;
 mod seed_json;
 mod selector;
 
 pub use condition::Condition;
+pub use erc20::{Erc20Policy, SessionPolicy};
 pub use reference_value::ReferenceValue;
 pub use selector::FunctionSelector;
 

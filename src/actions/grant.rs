@@ -1,0 +1,72 @@
+//! What a grant is made of: the same for [`super::create_session`] and [`super::create_batch_session`].
+
+use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+
+use super::{
+    clock::unix_seconds, grant_mark::mark, options::BuildUserOpOptions, prepare_user_operation::PreparedUserOperation,
+    random,
+};
+use crate::{
+    error::AppError,
+    protocol::{
+        policy::SessionPolicy,
+        session::{SessionLeaf, SessionStatus},
+    },
+};
+
+/// Most sessions in one grant.
+pub const MAX_SESSIONS_PER_GRANT: usize = 100;
+
+/// What is to be granted.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    /// One leaf each.
+    pub policy: Vec<SessionPolicy>,
+    pub label: Option<String>,
+    pub options: BuildUserOpOptions,
+    pub replace_unknown: bool,
+    /// Enable the batched session router, too.
+    pub batched: bool,
+}
+
+/// Key and leaves: the same however often the operation around them is built anew.
+#[derive(Clone, Debug)]
+pub(super) struct Material {
+    /// The key made for this grant; `None` when every policy brought its own.
+    pub key: Option<PrivateKeySigner>,
+    pub leaves: Vec<SessionLeaf>,
+    pub session_key_address: Address,
+}
+
+impl Material {
+    pub fn new(account: Address, grant: &Grant) -> Result<Self, AppError> {
+        let policies = &grant.policy;
+        if policies.is_empty() || policies.len() > MAX_SESSIONS_PER_GRANT {
+            let expected = format!("1 to {MAX_SESSIONS_PER_GRANT} policies");
+            return Err(AppError::invalid("policy", expected, policies.len()));
+        }
+        let now = unix_seconds();
+        policies.iter().try_for_each(|policy| policy.check(account, now))?;
+        let needs_key = policies.iter().any(|policy| policy.session_key_address().is_none());
+        let key = needs_key.then(random::session_key).transpose()?;
+        let made = key.as_ref().map(PrivateKeySigner::address);
+        let leaves = policies.iter().map(|policy| {
+            // One of the two is there: a key was made when any policy lacks one.
+            let address = policy.session_key_address().or(made).unwrap_or_default();
+            let mut leaf = policy.leaf(address, random::session_id()?)?;
+            leaf.status = SessionStatus::Pending;
+            leaf.label = grant.label.clone();
+            leaf.created_at = Some(now);
+            Ok(leaf)
+        });
+        let leaves = leaves.collect::<Result<Vec<_>, AppError>>()?;
+        let first = leaves.first().map(|leaf| leaf.session_key_address);
+        let session_key_address = made.or(first).unwrap_or_default();
+        Ok(Self { key, leaves, session_key_address })
+    }
+
+    /// Writes into the leaves which operation grants them, and until when it can be included.
+    pub fn mark(&mut self, operation: &PreparedUserOperation) {
+        self.leaves.iter_mut().for_each(|leaf| mark(leaf, operation));
+    }
+}

@@ -1,0 +1,47 @@
+//! [`use_deploy_smart_account`].
+
+use std::rc::Rc;
+
+use super::{
+    DeploySmartAccountVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// Deploys the smart account without doing anything else; the owner signs. Seldom needed: any first operation of the
+/// owner deploys the account on the way. Sponsored where the server can, unless the options say otherwise.
+///
+/// Fails with `AccountAlreadyDeployed` when there is nothing to do, and with `AccountHasNoFunds` when nobody would pay;
+/// nothing is signed or sent then. Resolves when the bundler has the operation.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::hooks::{
+///     DeploySmartAccountVariables, MutationOptions, use_deploy_smart_account, use_smart_account,
+/// };
+///
+/// #[component]
+/// fn Deploy() -> impl IntoView {
+///     let account = use_smart_account();
+///     let deploy = use_deploy_smart_account(MutationOptions::default());
+///     let click = move |_| deploy.mutate.run(DeploySmartAccountVariables::default());
+///     view! {
+///         <button on:click=click disabled=move || account.is_deployed.get() != Some(false)>"Deploy"</button>
+///         <code>{move || deploy.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || deploy.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` is for event handlers, which only run in the browser.
+///
+/// In React: `useDeploySmartAccount`.
+pub fn use_deploy_smart_account(
+    options: MutationOptions<DeploySmartAccountVariables, UserOpResponse>,
+) -> UseMutationReturn<DeploySmartAccountVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    use_mutation(options, move |variables, progress: Progress| async move {
+        let owner = context.connected_owner()?;
+        lazy::deploy_smart_account(owner, variables, Rc::new(move |status| progress.set(status))).await
+    })
+}
