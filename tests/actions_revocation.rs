@@ -7,11 +7,12 @@ use use_aa::{
     actions::{
         create_session::{complete_create_session, prepare_create_session},
         options::BuildUserOpOptions,
-        ports::SessionStore,
+        ports::{Relay, SessionStore},
         prove_revocation::{RevocationProof, prove_revocation},
         revoke_sessions::{
             RevokeSessionsRequest, SessionsToRevoke, complete_revoke_sessions, prepare_revoke_sessions, revoke_sessions,
         },
+        session_ledger::publish_sessions,
         settle_revocation::settle_revocation,
         sync_sessions::sync_sessions,
     },
@@ -165,7 +166,7 @@ async fn a_grant_that_was_prepared_before_a_revocation_builds_on_what_it_left() 
     let (local, chain) = person.roots().await;
     assert_eq!(local, chain);
     assert!(matches!(proof(&person, &ids[0]).await, RevocationProof::Refused { .. }));
-    let state = use_aa::actions::ports::Relay::account_state(person.relay.as_ref(), person.account(), U256::ZERO);
+    let state = person.relay.account_state(person.account(), U256::ZERO);
     assert!(state.await.unwrap().nonce >= U256::from(4), "all four operations were included");
 }
 
@@ -181,4 +182,60 @@ async fn a_revocation_that_was_prepared_before_a_grant_keeps_the_new_session() {
     assert_eq!(person.statuses().await, [Revoked, SessionStatus::Active]);
     let kept = &grant.session.unwrap().session_ids[0];
     person.use_session(mint_with(&person, kept)).await.unwrap();
+}
+
+// --- two devices ---
+
+async fn publish(person: &Person) -> bool {
+    publish_sessions(person.relay.as_ref(), &person.store, person.account()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_second_device_adds_to_the_sessions_of_the_first() {
+    let phone = Person::new().await;
+    let ids = granted(&phone, 2).await;
+    assert!(publish(&phone).await);
+    assert!(!publish(&phone).await, "once per root");
+
+    let laptop = phone.on_another_device();
+    let theirs = granted(&laptop, 1).await;
+    let leaves = laptop.leaves().await;
+    assert_eq!(leaves.len(), 3);
+    assert_eq!(leaves.iter().map(|leaf| leaf.is_on_other_device()).collect::<Vec<_>>(), [true, true, false]);
+    laptop.use_session(mint_with(&laptop, &theirs[0])).await.unwrap();
+    let default = laptop.use_session(laptop.mint_request()).await;
+    assert!(default.is_ok(), "a session whose key is elsewhere is not picked: {default:?}");
+
+    // Before the laptop publishes, the phone cannot prove its sessions; afterwards they work as they did.
+    let lost = phone.use_session(mint_with(&phone, &ids[0])).await.unwrap_err();
+    assert!(matches!(lost, AppError::SessionsOutOfSync { .. }), "{lost:?}");
+    assert!(publish(&laptop).await);
+    phone.use_session(mint_with(&phone, &ids[0])).await.unwrap();
+    assert_eq!(phone.leaves().await.len(), 3);
+
+    // What one device takes back is gone on the other.
+    revoke(&phone, these(&[phone.leaves().await[2].session_id.clone()])).await;
+    publish(&phone).await;
+    let synced = sync_sessions(laptop.relay.as_ref(), &laptop.store, laptop.account()).await.unwrap();
+    assert!(synced.in_sync);
+    let ended = synced.book.find(&theirs[0]).unwrap();
+    assert_eq!(ended.status, Revoked);
+}
+
+#[tokio::test]
+async fn the_ledger_takes_only_what_the_chain_proves() {
+    let person = Person::new().await;
+    granted(&person, 1).await;
+    let stale = person.store.load(person.account()).await.unwrap().published().unwrap();
+    granted(&person, 1).await;
+    let refused = person.relay.publish_sessions(person.account(), &stale).await.unwrap_err();
+    let (local, chain) = person.roots().await;
+    assert_eq!(refused, AppError::SessionsOutOfSync { local: stale.root(), chain });
+    assert_eq!(person.relay.published_sessions(person.account(), local).await.unwrap(), None);
+    let stranger = person.relay.publish_sessions(stale_account(), &stale).await.unwrap_err();
+    assert!(matches!(stranger, AppError::SessionsOutOfSync { .. }));
+}
+
+fn stale_account() -> alloy::primitives::Address {
+    alloy::primitives::Address::repeat_byte(0x77)
 }

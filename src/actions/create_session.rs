@@ -34,6 +34,7 @@ use super::{
     revoke_sessions::settle_change,
     send_transaction::prepare_owner_operation,
     send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
+    session_ledger::tree_to_change,
     session_tree::SessionTree,
     settle_session::{doubt, take_out},
 };
@@ -217,7 +218,9 @@ async fn prepare_on_current_root(
 ) -> Result<PreparedCreateSession, AppError> {
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
-    let tree = match SessionTree::in_sync(&mut book, snapshot.account.merkle_root) {
+    let relay = client.relay.as_ref();
+    let chain_root = snapshot.account.merkle_root;
+    let tree = match tree_to_change(relay, store, client.account, &mut book, chain_root).await {
         Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => SessionTree::replacing(&book),
         tree => tree?,
     };

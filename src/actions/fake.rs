@@ -21,7 +21,7 @@ use crate::{
         rpc::{
             AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpReceipt, UserOpUpdate,
         },
-        session::SessionBook,
+        session::{PublishedLeaves, SessionBook},
         smart_account::decode_calls,
         user_operation::UserOperation,
     },
@@ -58,6 +58,7 @@ struct World {
     sent: Vec<UserOperation>,
     updates: HashMap<B256, UserOpUpdate>,
     quotes: FeeQuotes,
+    published: HashMap<(Address, B256), PublishedLeaves>,
     ending: Ending,
     books: HashMap<Address, SessionBook>,
     signers: HashMap<Address, PrivateKeySigner>,
@@ -266,6 +267,15 @@ impl Relay for Fake {
     async fn fee_quotes(&self, _: &UserOperation, _: &FeeQuotesRequest) -> Result<FeeQuotes, AppError> {
         self.pass(Step::FeeQuotes)?;
         Ok(self.world.borrow().quotes.clone())
+    }
+
+    async fn publish_sessions(&self, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
+        self.world.borrow_mut().published.insert((account, leaves.root()), leaves.clone());
+        Ok(())
+    }
+
+    async fn published_sessions(&self, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
+        Ok(self.world.borrow().published.get(&(account, root)).cloned())
     }
 
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {

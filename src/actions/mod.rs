@@ -31,6 +31,7 @@ pub mod send_user_operation;
 pub mod send_with_batch_session;
 pub mod send_with_session;
 mod session_choice;
+pub mod session_ledger;
 pub mod session_tree;
 pub mod settle_revocation;
 pub mod settle_session;

@@ -15,7 +15,7 @@ use crate::{
     protocol::{
         paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
-        session::SessionBook,
+        session::{PublishedLeaves, SessionBook},
         user_operation::UserOperation,
     },
 };
@@ -56,6 +56,10 @@ pub trait Relay {
         user_operation: &UserOperation,
         request: &FeeQuotesRequest,
     ) -> Result<FeeQuotes, AppError>;
+    /// Publishes the leaves under the root that the account has on chain now, for its owner's other devices.
+    async fn publish_sessions(&self, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError>;
+    /// The leaves under this root, when somebody has published them. Not to be believed before they are hashed.
+    async fn published_sessions(&self, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError>;
     /// Hands the signed operation to the bundler; the result is its hash.
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError>;
     /// Follows an operation to its end. Reconnects by itself; ends after a final update or an error

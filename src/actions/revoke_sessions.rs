@@ -24,6 +24,7 @@ use super::{
     prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
     send_transaction::prepare_owner_operation,
     send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
+    session_ledger::tree_to_change,
     session_tree::{SessionTree, reconcile},
     settle_revocation::settle_revocation,
     settle_session::settle_session,
@@ -121,7 +122,8 @@ pub async fn prepare_revoke_sessions(
     let chain_root = snapshot.account.merkle_root;
     let (tree, session_ids, new_root) = match &request.sessions {
         SessionsToRevoke::These(ids) => {
-            let tree = SessionTree::in_sync(&mut book, chain_root)?;
+            let relay = client.relay.as_ref();
+            let tree = tree_to_change(relay, store, client.account, &mut book, chain_root).await?;
             ids.iter().try_for_each(|id| check_in_tree(&book, id))?;
             let new_root = book.root_without(&ids.iter().map(String::as_str).collect());
             (Some(tree), ids.clone(), new_root)

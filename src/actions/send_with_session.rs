@@ -16,7 +16,7 @@ use super::{
     },
     send_user_operation::send_user_operation,
     session_choice::find_usable,
-    session_tree::tree_in_sync,
+    session_ledger::tree_to_prove,
 };
 use crate::{
     error::AppError,
@@ -105,7 +105,7 @@ pub async fn prepare_send_with_session(
     let (snapshot, mut book) = try_join(snapshot, store.load(account)).await?;
     let now = snapshot.now();
     // What the store knows comes first: "expired" says more than "out of sync".
-    let synced = tree_in_sync(&mut book, snapshot.account.merkle_root);
+    let synced = tree_to_prove(relay, store, account, &mut book, snapshot.account.merkle_root).await;
     let leaf = find_usable(&book, session_id.as_deref(), corresponding_index, now)?.clone();
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });

@@ -25,7 +25,7 @@ pub(super) fn find_usable<'a>(
         let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: wanted.to_owned() })?;
         return check_usable(leaf, now).map(|()| leaf);
     }
-    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active;
+    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active && !leaf.is_on_other_device();
     let mut usable = book.leaf_nodes.iter().filter(is_usable);
     if let Some(index) = index {
         let count = book.leaf_nodes.iter().filter(is_usable).count();
@@ -45,6 +45,9 @@ pub(super) fn find_usable<'a>(
 pub(super) fn check_usable(leaf: &SessionLeaf, now: u64) -> Result<(), AppError> {
     let session_id = leaf.session_id.clone();
     match leaf.status_at(now) {
+        SessionStatus::Active if leaf.is_on_other_device() => {
+            Err(AppError::Key { reason: format!("that of session {session_id} is in another browser or app") })
+        }
         SessionStatus::Active => Ok(()),
         SessionStatus::Pending => Err(AppError::SessionPending { session_id }),
         SessionStatus::Revoked => Err(AppError::SessionRevoked { session_id }),
@@ -90,7 +93,7 @@ fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
 /// The newest `n` usable leaves for `n` calls, as the seed has it, when they allow the calls in this order. Otherwise
 /// the newest key that has a usable leaf for every call, and for each call its newest such leaf.
 fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: u64) -> Result<Vec<&'a SessionLeaf>, AppError> {
-    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active;
+    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active && !leaf.is_on_other_device();
     let usable: Vec<_> = book.leaf_nodes.iter().filter(is_usable).collect();
     if usable.is_empty() {
         return find_usable(book, None, None, now).map(|leaf| vec![leaf]);

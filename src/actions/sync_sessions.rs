@@ -5,6 +5,7 @@ use alloy::primitives::{Address, B256, U256};
 use super::{
     grant_mark::can_never_be_included,
     ports::{Relay, SessionStore},
+    session_ledger::adopt_published,
     session_tree::reconcile,
     settle_session::take_out,
 };
@@ -12,7 +13,7 @@ use crate::{
     error::AppError,
     protocol::{
         rpc::AccountState,
-        session::{SessionBook, SessionLeaf, SessionStatus},
+        session::{Adoption, SessionBook, SessionLeaf, SessionStatus},
     },
 };
 
@@ -28,6 +29,8 @@ pub struct SyncedSessions {
     pub in_sync: bool,
     /// Operations whose grants are still open: settle each with [`super::settle_session`].
     pub pending: Vec<B256>,
+    /// What was taken over from another device, when the root on chain was not ours.
+    pub adopted: Option<Adoption>,
     /// Operations on their way that take sessions out: settle each with [`super::settle_revocation`].
     pub revocations: Vec<B256>,
 }
@@ -39,7 +42,8 @@ pub struct SyncedSessions {
 ///
 /// # Errors
 /// Those of the [`Relay`] and of the store; then the store is as before. A root that the stored leaves
-/// cannot make is no error here, see [`SyncedSessions::in_sync`].
+/// cannot make is no error here: the set behind it is taken over when another device has published it, else see
+/// [`SyncedSessions::in_sync`].
 pub async fn sync_sessions(
     relay: &dyn Relay,
     store: &dyn SessionStore,
@@ -51,7 +55,13 @@ pub async fn sync_sessions(
     if let Ok(Some(lag)) = &outcome {
         book = lag.write(store, account).await?;
     }
-    let in_sync = outcome.is_ok();
+    let mut adopted = None;
+    if outcome.is_err()
+        && let Some((known, adoption)) = adopt_published(relay, store, account, state.merkle_root).await?
+    {
+        (book, adopted) = (known, Some(adoption));
+    }
+    let in_sync = outcome.is_ok() || adopted.is_some();
     if in_sync {
         let dead = operations(&book, |leaf| can_never_be_included(leaf, &state));
         for user_op_hash in &dead {
@@ -63,7 +73,7 @@ pub async fn sync_sessions(
     }
     let pending = operations(&book, |_| true);
     let revocations = book.revocations();
-    Ok(SyncedSessions { book, account: state, in_sync, pending, revocations })
+    Ok(SyncedSessions { book, account: state, in_sync, pending, adopted, revocations })
 }
 
 /// Operations of unconfirmed leaves that `wanted` holds for, each once, oldest first.

@@ -17,6 +17,7 @@ use crate::{
     protocol::{
         paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
+        session::PublishedLeaves,
         user_operation::UserOperation,
     },
     server,
@@ -88,6 +89,14 @@ impl Relay for ServerRelay {
         request: &FeeQuotesRequest,
     ) -> Result<FeeQuotes, AppError> {
         in_time(server::fee_quotes(user_operation.clone(), request.clone())).await
+    }
+
+    async fn publish_sessions(&self, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
+        in_time(server::publish_sessions(account, leaves.clone())).await
+    }
+
+    async fn published_sessions(&self, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
+        in_time(server::published_sessions(account, root)).await
     }
 
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {

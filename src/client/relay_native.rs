@@ -17,6 +17,7 @@ use crate::{
     protocol::{
         paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
+        session::PublishedLeaves,
         user_operation::UserOperation,
     },
 };
@@ -113,6 +114,14 @@ impl Relay for HttpRelay {
         request: &FeeQuotesRequest,
     ) -> Result<FeeQuotes, AppError> {
         self.call("fee_quotes", json!({"user_operation": user_operation, "request": request})).await
+    }
+
+    async fn publish_sessions(&self, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
+        self.call("publish_sessions", json!({"account": account, "leaves": leaves})).await
+    }
+
+    async fn published_sessions(&self, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
+        self.call("published_sessions", json!({"account": account, "root": root})).await
     }
 
     async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {

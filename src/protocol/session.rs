@@ -11,6 +11,7 @@ use super::{
 };
 
 mod book;
+mod published;
 mod reconcile;
 mod revocation;
 mod signers;
@@ -19,6 +20,7 @@ mod storage;
 
 pub use super::smart_account::set_merkle_root;
 pub use book::{SessionBook, SessionSearch};
+pub use published::{Adoption, MAX_PUBLISHED_LEAVES, PublishedLeaves};
 pub use reconcile::Reconciliation;
 pub use signers::{SignerBook, StoredSigner};
 pub use status::SessionStatus;

@@ -184,6 +184,8 @@ fn register_server_functions() {
     server_fns::register_explicit::<bundler::SendUserOperation>();
     server_fns::register_explicit::<paymaster::SponsorUserOperation>();
     server_fns::register_explicit::<paymaster::GetFeeQuotes>();
+    server_fns::register_explicit::<super::session_ledger::PublishSessions>();
+    server_fns::register_explicit::<super::session_ledger::PublishedSessions>();
     server_fns::register_explicit::<status::UserOperationStatus>();
 }
 

@@ -36,6 +36,9 @@ mod quantity;
 mod read_policy;
 #[cfg(feature = "ssr")]
 mod receipt;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[allow(missing_docs)] // of the argument structs that `#[server]` makes
+pub mod session_ledger;
 #[cfg(feature = "ssr")]
 pub mod state;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
@@ -49,5 +52,6 @@ pub use {
     bundler::{estimate_user_operation_gas, gas_fees, send_user_operation},
     node::{account_state, chain_info, read_chain},
     paymaster::{fee_quotes, sponsor_user_operation},
+    session_ledger::{publish_sessions, published_sessions},
     status::{read_line, user_operation_status},
 };

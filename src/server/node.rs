@@ -195,6 +195,14 @@ pub(super) mod ssr {
             })
         }
 
+        /// Root over the account's sessions.
+        pub(crate) async fn merkle_root(&self, account: Address) -> Result<B256, AppError> {
+            let call = getSessionKeysCall { smartAccount: account }.abi_encode();
+            let call = json!([{"to": SESSION_KEY_MANAGER, "data": Bytes::from(call)}, "latest"]);
+            let root = self.rpc.call_value("eth_call", call).await?;
+            self.word("SessionKeyManager.getSessionKeys", &root)
+        }
+
         /// A read that the allow-list passes on.
         pub(crate) async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {
             if let Some(LogRange { from_block, to_block }) = read_policy::check(method, &params)? {

@@ -15,6 +15,8 @@ use crate::error::AppError;
 
 /// Largest body of a server function, bytes.
 const MAX_BODY: usize = 512 * 1024;
+/// Largest body of `publish_sessions`, bytes: 10,000 leaves as hex.
+const MAX_SESSION_SET: usize = 8 * 1024 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server function may take to begin its answer. The status stream begins at once; how long
@@ -61,13 +63,14 @@ fn foreign(headers: &HeaderMap) -> Option<String> {
 
 /// Reads the body within limits of size and time, then limits the time until the answer begins.
 pub(super) async fn limits(request: Request, next: Next) -> Response {
-    let too_large = || AppError::TooLarge { what: "the request".into(), limit: "512 KiB".into() };
     let (parts, body) = request.into_parts();
+    let limit = if parts.uri.path().ends_with("/publish_sessions") { MAX_SESSION_SET } else { MAX_BODY };
+    let too_large = || AppError::TooLarge { what: "the request".into(), limit: format!("{} KiB", limit / 1024) };
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: u64| length > MAX_BODY as u64) {
+    if announced.is_some_and(|length: usize| length > limit) {
         return refuse(None, too_large());
     }
-    let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+    let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(body)) => body,
         // The length limit, or a body that was cut; in the second case nobody reads this.
         Ok(Err(_)) => return refuse(None, too_large()),
