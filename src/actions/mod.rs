@@ -6,6 +6,9 @@
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |
 //! | [`create_batch_session`], [`send_with_batch_session`] | the same for several calls at once, each under its own leaf |
 //! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
+//! | [`send_gas_token_transaction`] | the same, with the gas paid in a token |
+//! | [`send_withdrawals`] | takes tokens and ether out of the account |
+//! | [`token_fees`], [`gas_estimate`] | what an operation would cost, in tokens and in wei |
 //! | [`revoke_sessions`] | takes sessions back: the owner signs a root without them |
 //! | [`prove_revocation`] | shows that the chain refuses a session |
 //! | [`deploy`] | deploys the account |
@@ -17,6 +20,7 @@ pub mod create_batch_session;
 pub mod create_session;
 pub mod deploy;
 mod gas;
+pub mod gas_estimate;
 mod grant;
 mod grant_mark;
 pub mod options;
@@ -25,17 +29,22 @@ pub mod prepare_user_operation;
 pub mod prove_revocation;
 mod random;
 pub mod revoke_sessions;
+pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;
 pub mod send_transaction;
 pub mod send_user_operation;
 pub mod send_with_batch_session;
 pub mod send_with_session;
+pub mod send_withdrawals;
 mod session_choice;
 pub mod session_ledger;
 pub mod session_tree;
 pub mod settle_revocation;
 pub mod settle_session;
 pub mod sync_sessions;
+pub mod token;
+pub mod token_fees;
+mod token_payment;
 pub mod wait_for_user_operation_receipt;
 
 #[cfg(test)]

@@ -2,19 +2,20 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use futures::future::try_join3;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     clock::unix_seconds,
     gas::{offset_fees, offset_limits, set_limits},
     options::{BuildUserOpOptions, GasOffset, PaymasterServiceData, merge_json},
     ports::Relay,
+    token_payment::{TokenPayment, asked, rich},
 };
 use crate::{
     error::AppError,
     protocol::{
-        paymaster::VerifyingPaymasterData,
-        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SponsorContext},
+        paymaster::{TokenPaymasterData, VerifyingPaymasterData},
+        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SponsorContext, TokenInfo},
         user_operation::UserOperation,
     },
 };
@@ -78,6 +79,22 @@ pub struct UserOperationDraft {
     pub dummy_signature: Bytes,
 }
 
+impl UserOperationDraft {
+    /// The operation without limits and paymaster, at the fees of the snapshot.
+    pub fn unpaid(&self, snapshot: &ChainSnapshot) -> UserOperation {
+        UserOperation {
+            sender: self.sender,
+            nonce: snapshot.account.nonce,
+            init_code: self.init_code.clone(),
+            call_data: self.call_data.clone(),
+            max_fee_per_gas: snapshot.fees.max_fee_per_gas,
+            max_priority_fee_per_gas: snapshot.fees.max_priority_fee_per_gas,
+            signature: self.dummy_signature.clone(),
+            ..Default::default()
+        }
+    }
+}
+
 /// An operation that needs nothing but its signature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreparedUserOperation {
@@ -104,10 +121,14 @@ impl PreparedUserOperation {
         !self.user_operation.paymaster_and_data.is_empty()
     }
 
-    /// End of the verifying paymaster's signature, unix seconds; `None` when there is no end or none is known.
+    /// End of the paymaster's signature, unix seconds; `None` when there is no end or none is known.
     pub fn sponsored_until(&self) -> Option<u64> {
-        let paymaster = VerifyingPaymasterData::decode(&self.user_operation.paymaster_and_data).ok()?;
-        Some(paymaster.valid_until).filter(|until| *until != 0)
+        let data = &self.user_operation.paymaster_and_data;
+        let until = match TokenPaymasterData::decode(data) {
+            Ok(token) => token.valid_until,
+            Err(_) => VerifyingPaymasterData::decode(data).ok()?.valid_until,
+        };
+        Some(until).filter(|until| *until != 0)
     }
 
     /// The most that the operation can cost, wei (SPEC 6.6).
@@ -123,6 +144,7 @@ impl PreparedUserOperation {
 /// | sponsored | sponsor (the paymaster reckons the limits) |
 /// | sponsored, `calculate_gas_limits: false` | estimate, offsets, sponsor |
 /// | sponsored with `gas_offset` | sponsor for the limits, offsets, sponsor: the raised limits are signed (S4) |
+/// | ERC20 | as sponsored, after a look at the allowance; a quote first when only the token is given |
 /// | no paymaster | estimate, offsets |
 ///
 /// The seed takes the limits for an offset from the bundler; that fails for an account without funds, and
@@ -130,7 +152,7 @@ impl PreparedUserOperation {
 ///
 /// # Errors
 /// `SponsorshipRefused` when a sponsor is asked for and there is none, or it does not pay (an
-/// operation is never sent unsponsored instead); `InvalidInput` for options out of range; those of
+/// operation is never sent unsponsored instead); `GasTokenRefused` and `FeeQuoteExpired` in mode ERC20; `InvalidInput` for options out of range; those of
 /// the [`Relay`].
 pub async fn prepare_user_operation(
     relay: &dyn Relay,
@@ -145,20 +167,23 @@ pub async fn prepare_user_operation(
     };
     let nonce_override = options.nonce_options.and_then(|nonce| nonce.nonce_override);
     let mut user_operation = UserOperation {
-        sender: draft.sender,
         nonce: nonce_override.unwrap_or(snapshot.account.nonce),
-        init_code: draft.init_code,
-        call_data: draft.call_data,
         max_fee_per_gas: fees.max_fee_per_gas,
         max_priority_fee_per_gas: fees.max_priority_fee_per_gas,
-        signature: draft.dummy_signature,
-        ..Default::default()
+        ..draft.unpaid(snapshot)
     };
     let limits = |gas| match &offset {
         Some(offset) => offset_limits(&gas, offset),
         None => Ok(gas),
     };
-    match sponsor_context(&snapshot.chain, options)? {
+    let payment = match asked(options) {
+        Some(_) => Some(TokenPayment::find(relay, &draft.unpaid(snapshot), options, snapshot.now()).await?),
+        None => None,
+    };
+    if let Some(payment) = &payment {
+        payment.check_allowed(relay, user_operation.sender, &user_operation.call_data).await?;
+    }
+    match sponsor_context(&snapshot.chain, options, payment.as_ref())? {
         None => {
             let gas = estimate(relay, &user_operation, options, options.state_override_set.clone()).await?;
             set_limits(&mut user_operation, &limits(gas)?);
@@ -179,6 +204,9 @@ pub async fn prepare_user_operation(
             let context = SponsorContext { calculate_gas_limits: false, ..context };
             sponsor(relay, &mut user_operation, &context).await?;
         }
+    }
+    if let Some(payment) = &payment {
+        payment.check_signed(&user_operation)?;
     }
     let user_op_hash = user_operation.hash(snapshot.chain.entry_point, snapshot.chain.chain_id);
     Ok(PreparedUserOperation {
@@ -216,24 +244,25 @@ async fn sponsor(
     Ok(())
 }
 
-/// State override that gives the account 2^96 wei, for an estimate only.
-fn rich(account: Address) -> Value {
-    json!({ account.to_string(): { "balance": U256::from(1) << 96 } })
-}
-
 /// Who pays, or `None` for the account itself.
-fn sponsor_context(chain: &ChainInfo, options: &BuildUserOpOptions) -> Result<Option<SponsorContext>, AppError> {
+fn sponsor_context(
+    chain: &ChainInfo,
+    options: &BuildUserOpOptions,
+    payment: Option<&TokenPayment>,
+) -> Result<Option<SponsorContext>, AppError> {
     let Some(PaymasterServiceData { mode: Some(mode), calculate_gas_limits, expiry_duration, webhook_data, .. }) =
         &options.paymaster_service_data
     else {
         return Ok(None);
     };
     match mode {
-        PaymasterMode::Erc20 => Err(AppError::invalid(
-            "paymasterServiceData.mode",
-            "SPONSORED, or none: paying gas in a token is not relayed yet",
-            "ERC20",
-        )),
+        PaymasterMode::Erc20 => Ok(Some(SponsorContext {
+            mode: *mode,
+            calculate_gas_limits: calculate_gas_limits.unwrap_or(true),
+            expiry_duration: *expiry_duration,
+            webhook_data: webhook_data.clone(),
+            token_info: payment.map(|payment| TokenInfo { fee_token_address: payment.quote.token_address }),
+        })),
         PaymasterMode::Sponsored if !chain.sponsored => {
             Err(AppError::SponsorshipRefused { reason: "this server has no paymaster".into() })
         }

@@ -2,15 +2,17 @@
 
 use super::{
     account::SmartAccountClient,
-    options::BuildUserOpOptions,
+    options::{BuildUserOpOptions, Options, merge_options},
     prepare_user_operation::{
         ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
     },
     send_user_operation::{owner_dummy_signature, send_user_operation, sign_user_operation},
+    token_payment::{self, TokenPayment},
 };
 use crate::{
     error::AppError,
     protocol::{
+        paymaster::patch_call_data,
         smart_account::{Call, encode_calls},
         user_op_response::UserOpResponse,
     },
@@ -50,23 +52,50 @@ pub async fn complete_transaction(
     send_user_operation(client.relay.as_ref(), &signed, prepared.user_op_hash).await
 }
 
-/// Prepares calls for the owner's signature over a snapshot that was read already.
+/// Prepares calls for the owner's signature over a snapshot that was read already. When gas is paid in a token and the
+/// paymaster may not take enough of it, the approval comes first.
 pub(super) async fn prepare_owner_operation(
     client: &SmartAccountClient,
     snapshot: &ChainSnapshot,
     calls: &[Call],
     options: &BuildUserOpOptions,
 ) -> Result<PreparedUserOperation, AppError> {
+    let relay = client.relay.as_ref();
+    let mut draft = draft(client, snapshot, calls, options)?;
+    let Some(data) = token_payment::asked(options) else {
+        return prepare_user_operation(relay, snapshot, draft, options).await;
+    };
+    let unpaid = draft.unpaid(snapshot);
+    let payment = TokenPayment::find(relay, &unpaid, options, snapshot.now()).await?;
+    let max_approval = data.max_approval.unwrap_or(false);
+    let approval = payment.missing_approval(relay, client.account, &draft.call_data, max_approval).await?;
+    if let Some(approval) = approval {
+        if draft.call_data.is_empty() {
+            let reason = "an operation that only deploys cannot approve the fee; pay it in another way".into();
+            return Err(AppError::GasTokenRefused { reason });
+        }
+        draft.call_data = patch_call_data(&draft.call_data, &approval)?;
+    }
+    let quoted = Options::gas_token_fee_quote(payment.quote, Some(payment.spender), max_approval);
+    prepare_user_operation(relay, snapshot, draft, &merge_options([options.clone(), quoted])).await
+}
+
+/// What the owner's operation does, before anybody pays.
+pub(super) fn draft(
+    client: &SmartAccountClient,
+    snapshot: &ChainSnapshot,
+    calls: &[Call],
+    options: &BuildUserOpOptions,
+) -> Result<UserOperationDraft, AppError> {
     let call_data = if options.use_empty_deploy_call_data.unwrap_or(false) {
         Default::default()
     } else {
         encode_calls(calls, options.force_encode_for_batch.unwrap_or(false))?
     };
-    let draft = UserOperationDraft {
+    Ok(UserOperationDraft {
         sender: client.account,
         init_code: client.init_code(snapshot.account.deployed),
         call_data,
         dummy_signature: owner_dummy_signature(),
-    };
-    prepare_user_operation(client.relay.as_ref(), snapshot, draft, options).await
+    })
 }

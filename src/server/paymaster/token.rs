@@ -100,7 +100,11 @@ impl TokenPaymaster {
         check(user_operation)?;
         let has_limits = !user_operation.verification_gas_limit.is_zero();
         let (now, gas) = tokio::try_join!(now(state), async {
-            if has_limits { Ok(with_charge(gas_of(user_operation))) } else { limits(state, user_operation).await }
+            if has_limits {
+                Ok(with_charge(with_headroom(gas_of(user_operation))))
+            } else {
+                limits(state, user_operation).await
+            }
         })?;
         let valid_until = now.saturating_add(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let wanted = request.tokens();
