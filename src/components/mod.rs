@@ -21,4 +21,5 @@ pub mod session_list;
 pub mod session_picker;
 pub mod stepper;
 pub mod time;
+pub mod token_balance;
 pub mod wallet_menu;

@@ -15,6 +15,8 @@ const TYPES: &[&str] = &[
     include_str!("../hooks/user_op_status.rs"),
     include_str!("../hooks/variables.rs"),
     include_str!("../actions/options.rs"),
+    include_str!("../actions/send_gas_token_transaction.rs"),
+    include_str!("../actions/send_withdrawals.rs"),
     include_str!("../protocol/policy.rs"),
     include_str!("../protocol/smart_account.rs"),
     include_str!("../protocol/user_op_response.rs"),

@@ -5,10 +5,14 @@ use leptos::prelude::*;
 
 pub mod create_session;
 pub mod documentation;
+pub mod gas_estimate;
+pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;
 pub mod send_transaction;
+pub mod send_withdrawals;
 pub mod session;
 pub mod smart_account;
+pub mod token_fees;
 pub mod user_op_wait;
 
 /// What a person wants to do; the gallery's order.
@@ -133,6 +137,24 @@ demos! {
             "let send = use_send_sponsored_transaction(MutationOptions::default());\nsend.mutate.run(SendTransactionVariables { calls, ..Default::default() });",
         )),
     }
+    use_send_gas_token_transaction in send_gas_token_transaction::SendGasTokenTransaction {
+        task: Task::Send,
+        summary: "The same with the gas paid in a token of the account, at a price that is known before.",
+        react: "useSendGasTokenTransaction",
+        compare: Some((
+            "const { mutate } = useSendGasTokenTransaction();\nmutate({ transactions: [{ to, data }], tokenParam: feeQuote });",
+            "let send = use_send_gas_token_transaction(MutationOptions::default());\nsend.mutate.run(SendGasTokenTransactionVariables {\n    calls,\n    token_param: quote.into(), // or the token's address\n    options: Default::default(),\n});",
+        )),
+    }
+    use_send_withdrawals in send_withdrawals::SendWithdrawals {
+        task: Task::Send,
+        summary: "Take tokens and ether out of the account, each to its own recipient.",
+        react: "useSendWithdrawals",
+        compare: Some((
+            "const { mutate } = useSendWithdrawals();\nmutate({ withdrawalRequests: [{ address: token, recipient }] });",
+            "let withdraw = use_send_withdrawals(MutationOptions::default());\nwithdraw.mutate.run(SendWithdrawalsVariables {\n    withdrawal_requests: vec![WithdrawalRequest { recipient, ..WithdrawalRequest::all(token) }],\n    ..Default::default()\n});",
+        )),
+    }
     use_create_session in create_session::CreateSession {
         task: Task::Sessions,
         summary: "Allow one call, within rules and until a time, after a review in plain words.",
@@ -150,6 +172,24 @@ demos! {
         compare: Some((
             "const { mutate } = useSession();\nmutate({ transactions: tx, correspondingIndex: 0 });",
             "let session = use_session(MutationOptions::default());\nsession.mutate.run(UseSessionVariables {\n    calls: vec![call],\n    corresponding_index: Some(0),\n    ..Default::default()\n});",
+        )),
+    }
+    use_token_fees in token_fees::TokenFees {
+        task: Task::Cost,
+        summary: "What a transaction would cost in each token that the paymaster takes.",
+        react: "useTokenFees",
+        compare: Some((
+            "const { data } = useTokenFees({ transactions });",
+            "let fees = use_token_fees(arguments, QueryOptions::default());\nfees.data.get()",
+        )),
+    }
+    use_gas_estimate in gas_estimate::GasEstimate {
+        task: Task::Cost,
+        summary: "What a transaction can cost at most, in wei, before anything is signed.",
+        react: "useGasEstimate",
+        compare: Some((
+            "const { data } = useGasEstimate({ transactions });",
+            "let estimate = use_gas_estimate(arguments, QueryOptions::default());\nestimate.data.get()",
         )),
     }
     use_user_op_wait in user_op_wait::UserOpWait {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use async_trait::async_trait;
 use futures::{
     FutureExt,
@@ -15,8 +15,9 @@ use super::{
     lazy::{OnProgress, OnUpdate, Owner, StoredSessions},
     query,
     variables::{
-        CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables, GrantVariables,
-        SendTransactionVariables, UseBatchSessionVariables, UseSessionVariables, UseVariables,
+        CostArguments, CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables,
+        GrantVariables, SendGasTokenTransactionVariables, SendTransactionVariables, SendWithdrawalsVariables,
+        UseBatchSessionVariables, UseSessionVariables, UseVariables,
     },
 };
 use crate::{
@@ -44,6 +45,7 @@ use crate::{
     },
     error::AppError,
     protocol::{
+        paymaster::FeeQuotes,
         rpc::{UserOpReceipt, UserOpUpdate},
         session::{SessionLeaf, SessionStatus},
         smart_account::counterfactual_address,
@@ -265,6 +267,48 @@ pub async fn deploy_smart_account(
     on_progress(UserOpStatus::Submitted);
     sent(client.account, OperationKind::DeploySmartAccount, &response);
     Ok(response)
+}
+
+pub async fn send_gas_token_transaction(
+    owner: Owner,
+    variables: SendGasTokenTransactionVariables,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let client = client_of(&owner, Some(&on_progress)).await?;
+    let SendGasTokenTransactionVariables { calls, token_param, options } = variables;
+    let send = actions::send_gas_token_transaction::send_gas_token_transaction;
+    let response = send(&client, &calls, &token_param, &options).await?;
+    on_progress(UserOpStatus::Submitted);
+    sent(client.account, OperationKind::SendTransaction, &response);
+    Ok(response)
+}
+
+pub async fn send_withdrawals(
+    owner: Owner,
+    variables: SendWithdrawalsVariables,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let client = client_of(&owner, Some(&on_progress)).await?;
+    let SendWithdrawalsVariables { withdrawal_requests, default_recipient, options } = variables;
+    let send = actions::send_withdrawals::send_withdrawals;
+    let response = send(&client, &withdrawal_requests, default_recipient, &options).await?;
+    on_progress(UserOpStatus::Submitted);
+    sent(client.account, OperationKind::SendTransaction, &response);
+    Ok(response)
+}
+
+// --- what it would cost ---
+
+pub async fn token_fees(owner: Owner, arguments: CostArguments) -> Outcome<FeeQuotes> {
+    let client = client_of(&owner, None).await?;
+    actions::token_fees::get_token_fees(&client, &arguments.calls, &arguments.options).await
+}
+
+pub async fn gas_estimate(owner: Owner, arguments: CostArguments) -> Outcome<U256> {
+    let client = client_of(&owner, None).await?;
+    actions::gas_estimate::get_gas_estimate(&client, &arguments.calls, &arguments.options).await
 }
 
 async fn client_of(owner: &Owner, on_progress: Option<&OnProgress>) -> Outcome<SmartAccountClient> {

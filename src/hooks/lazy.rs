@@ -9,15 +9,19 @@
 
 use std::rc::Rc;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 
 use super::{
     UserOpStatus,
-    variables::{DeploySmartAccountVariables, GrantVariables, SendTransactionVariables, UseVariables},
+    variables::{
+        CostArguments, DeploySmartAccountVariables, GrantVariables, SendGasTokenTransactionVariables,
+        SendTransactionVariables, SendWithdrawalsVariables, UseVariables,
+    },
 };
 use crate::{
     error::AppError,
     protocol::{
+        paymaster::FeeQuotes,
         rpc::{UserOpReceipt, UserOpUpdate},
         session::SessionLeaf,
         user_op_response::UserOpResponse,
@@ -144,6 +148,26 @@ gateways! {
         variables: DeploySmartAccountVariables,
         on_progress: OnProgress,
     ) -> UserOpResponse = heavy::deploy_smart_account(owner, variables, on_progress);
+
+    /// Sends calls that the owner signs, with the gas paid in a token.
+    fn send_gas_token_transaction(
+        owner: Owner,
+        variables: SendGasTokenTransactionVariables,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::send_gas_token_transaction(owner, variables, on_progress);
+
+    /// Takes tokens and ether out of the account.
+    fn send_withdrawals(
+        owner: Owner,
+        variables: SendWithdrawalsVariables,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::send_withdrawals(owner, variables, on_progress);
+
+    /// What an operation would cost in tokens.
+    fn token_fees(owner: Owner, arguments: CostArguments) -> FeeQuotes = heavy::token_fees(owner, arguments);
+
+    /// What an operation would cost at most, wei.
+    fn gas_estimate(owner: Owner, arguments: CostArguments) -> U256 = heavy::gas_estimate(owner, arguments);
 
     /// Follows an operation to its end and writes the outcome into store and log.
     fn wait_for_user_operation(

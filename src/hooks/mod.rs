@@ -19,13 +19,17 @@ mod use_batch_session;
 mod use_create_batch_session;
 mod use_create_session;
 mod use_deploy_smart_account;
+mod use_gas_estimate;
 mod use_read_contract;
 mod use_resumed_operation;
+mod use_send_gas_token_transaction;
 mod use_send_sponsored_transaction;
 mod use_send_transaction;
+mod use_send_withdrawals;
 mod use_session;
 mod use_session_list;
 mod use_smart_account;
+mod use_token_fees;
 mod use_user_op_wait;
 mod use_wallets;
 mod user_op_status;
@@ -45,24 +49,33 @@ pub use use_batch_session::use_batch_session;
 pub use use_create_batch_session::use_create_batch_session;
 pub use use_create_session::use_create_session;
 pub use use_deploy_smart_account::use_deploy_smart_account;
+pub use use_gas_estimate::use_gas_estimate;
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_resumed_operation::use_resumed_operation;
+pub use use_send_gas_token_transaction::use_send_gas_token_transaction;
 pub use use_send_sponsored_transaction::use_send_sponsored_transaction;
 pub use use_send_transaction::use_send_transaction;
+pub use use_send_withdrawals::use_send_withdrawals;
 pub use use_session::use_session;
 pub use use_session_list::{UseSessionListReturn, use_session_list};
 pub use use_smart_account::{UseSmartAccountReturn, use_smart_account};
+pub use use_token_fees::use_token_fees;
 pub use use_user_op_wait::{UseUserOpWaitReturn, UserOpWaitOptions, use_user_op_wait};
 pub use use_wallets::{UseWalletsReturn, use_wallets};
 pub use user_op_status::UserOpStatus;
 
 pub use variables::{
-    CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables, SendTransactionVariables,
-    UseBatchSessionVariables, UseSessionVariables,
+    CostArguments, CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables,
+    SendGasTokenTransactionVariables, SendTransactionVariables, SendWithdrawalsVariables, UseBatchSessionVariables,
+    UseSessionVariables,
 };
 
 pub use crate::{
-    actions::options::{BuildUserOpOptions, Options, merge_options},
+    actions::{
+        options::{BuildUserOpOptions, Options, merge_options},
+        send_gas_token_transaction::TokenParam,
+        send_withdrawals::WithdrawalRequest,
+    },
     client::{
         operation_log::OperationKind,
         wallet::info::{LAB_WALLET, WalletInfo},

@@ -3,7 +3,9 @@
 use alloy::primitives::Address;
 
 use crate::{
-    actions::options::BuildUserOpOptions,
+    actions::{
+        options::BuildUserOpOptions, send_gas_token_transaction::TokenParam, send_withdrawals::WithdrawalRequest,
+    },
     protocol::{
         policy::{Policy, SessionPolicy},
         smart_account::Call,
@@ -83,6 +85,37 @@ pub struct UseBatchSessionVariables {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploySmartAccountVariables {
     /// How the operation is built; sponsored where the server can, unless said otherwise.
+    pub options: BuildUserOpOptions,
+}
+
+/// Variables of [`use_send_gas_token_transaction`](super::use_send_gas_token_transaction).
+#[derive(Clone, Debug, PartialEq)]
+pub struct SendGasTokenTransactionVariables {
+    /// What to do, in one operation.
+    pub calls: Vec<Call>,
+    /// In what the gas is paid: a token's address, or a quote of [`use_token_fees`](super::use_token_fees).
+    pub token_param: TokenParam,
+    /// How the operation is built. `max_approval` approves without limit, so that no later operation needs to.
+    pub options: BuildUserOpOptions,
+}
+
+/// Variables of [`use_send_withdrawals`](super::use_send_withdrawals).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendWithdrawalsVariables {
+    /// What is taken out, in one operation; none at all = all of the ether.
+    pub withdrawal_requests: Vec<WithdrawalRequest>,
+    /// Who gets what names no recipient; `None`: the account's owner.
+    pub default_recipient: Option<Address>,
+    /// How the operation is built; the account pays the gas unless these name a paymaster.
+    pub options: BuildUserOpOptions,
+}
+
+/// What [`use_token_fees`](super::use_token_fees) and [`use_gas_estimate`](super::use_gas_estimate) ask about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CostArguments {
+    /// What would be done, in one operation. Nothing is asked while there are none.
+    pub calls: Vec<Call>,
+    /// How the operation would be built.
     pub options: BuildUserOpOptions,
 }
 

@@ -16,6 +16,24 @@ struct UserOperation {
     bytes signature;
 }
 
+/// @notice What paymasters sign of an operation.
+library PaymasterFields {
+    /// @notice The nine words: all fields but paymasterAndData and signature, the dynamic ones by their hash.
+    function pack(UserOperation calldata userOp) internal pure returns (bytes memory) {
+        return abi.encode(
+            userOp.sender,
+            userOp.nonce,
+            keccak256(userOp.initCode),
+            keccak256(userOp.callData),
+            userOp.callGasLimit,
+            userOp.verificationGasLimit,
+            userOp.preVerificationGas,
+            userOp.maxFeePerGas,
+            userOp.maxPriorityFeePerGas
+        );
+    }
+}
+
 /// @notice What an account or a paymaster answers to the EntryPoint: verdict and time window in one word.
 /// @dev Bits 0-159 verdict (0 accepted, 1 signature failed), 160-207 validUntil, 208-255 validAfter; unix seconds.
 library ValidationData {

@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {EntryPointStaked} from "../common/EntryPointStaked.sol";
 import {IEntryPoint} from "../common/Interfaces.sol";
 import {Secp256k1} from "../common/Secp256k1.sol";
-import {UserOperation, ValidationData} from "../common/UserOperation.sol";
+import {PaymasterFields, UserOperation, ValidationData} from "../common/UserOperation.sol";
 
 /// @notice The part of ERC-20 that the charge needs.
 interface IErc20 {
@@ -194,19 +194,8 @@ contract TokenPaymaster is EntryPointStaked {
     }
 
     function _hash(UserOperation calldata userOp, Terms memory terms) private view returns (bytes32) {
-        bytes memory operation = abi.encode(
-            userOp.sender,
-            userOp.nonce,
-            keccak256(userOp.initCode),
-            keccak256(userOp.callData),
-            userOp.callGasLimit,
-            userOp.verificationGasLimit,
-            userOp.preVerificationGas,
-            userOp.maxFeePerGas,
-            userOp.maxPriorityFeePerGas
-        );
         // all members are static, so the struct encodes to its words in order
-        return keccak256(bytes.concat(operation, abi.encode(block.chainid, address(this), terms)));
+        return keccak256(bytes.concat(PaymasterFields.pack(userOp), abi.encode(block.chainid, address(this), terms)));
     }
 
     /// @dev The oracle's rate when it is asked for and answers, the signed one otherwise.

@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {EntryPointStaked} from "../common/EntryPointStaked.sol";
 import {IEntryPoint} from "../common/Interfaces.sol";
 import {Secp256k1} from "../common/Secp256k1.sol";
-import {UserOperation, ValidationData} from "../common/UserOperation.sol";
+import {PaymasterFields, UserOperation, ValidationData} from "../common/UserOperation.sol";
 
 /// @notice Pays for operations that the verifying signer vouched for, out of the deposit of a paymaster id.
 /// @dev paymasterAndData: address(20) | abi(address paymasterId, uint48 validUntil, uint48 validAfter,
@@ -95,7 +95,7 @@ contract VerifyingPaymaster is EntryPointStaked {
     {
         return keccak256(
             bytes.concat(
-                _packed(userOp),
+                PaymasterFields.pack(userOp),
                 abi.encode(block.chainid, address(this), paymasterId, validUntil, validAfter)
             )
         );
@@ -108,19 +108,5 @@ contract VerifyingPaymaster is EntryPointStaked {
         returns (address paymasterId, uint48 validUntil, uint48 validAfter, bytes memory signature)
     {
         return abi.decode(paymasterAndData[20:], (address, uint48, uint48, bytes));
-    }
-
-    function _packed(UserOperation calldata userOp) private pure returns (bytes memory) {
-        return abi.encode(
-            userOp.sender,
-            userOp.nonce,
-            keccak256(userOp.initCode),
-            keccak256(userOp.callData),
-            userOp.callGasLimit,
-            userOp.verificationGasLimit,
-            userOp.preVerificationGas,
-            userOp.maxFeePerGas,
-            userOp.maxPriorityFeePerGas
-        );
     }
 }

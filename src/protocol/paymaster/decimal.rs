@@ -29,6 +29,16 @@ impl DecimalText {
         Self { digits: units, exponent: -i32::from(decimals), text }
     }
 
+    /// `self · 10^decimals`, when that is a whole number below 2^256.
+    pub fn units(&self, decimals: u8) -> Result<U256, ProtocolError> {
+        let places = self.exponent.saturating_add(i32::from(decimals)).min(0).unsigned_abs();
+        let power = U256::from(10).checked_pow(U256::from(places));
+        if self.digits.is_zero() || power.is_some_and(|power| (self.digits % power).is_zero()) {
+            return self.scaled_up(decimals);
+        }
+        Err(ProtocolError::invalid("amount", format!("a number with at most {decimals} decimals"), &self.text))
+    }
+
     /// `ceil(self · 10^decimals)`, exact; an error when it does not fit 256 bits.
     pub fn scaled_up(&self, decimals: u8) -> Result<U256, ProtocolError> {
         let too_large = || ProtocolError::invalid("maxGasFee", "an amount below 2^256 units", &self.text);
@@ -112,6 +122,11 @@ mod tests {
             assert_eq!(text.parse::<DecimalText>().unwrap().scaled_up(decimals).unwrap(), U256::from(units));
             assert_eq!(number.scaled_up(decimals).unwrap(), U256::from(units));
         }
+        let exact = |text: &str| text.parse::<DecimalText>().unwrap().units(6);
+        assert_eq!(exact("1.50"), Ok(U256::from(1_500_000)));
+        assert_eq!(exact("0"), Ok(U256::ZERO));
+        assert!(exact("0.0000001").is_err() && exact("1.0000005").is_err());
+        assert!(exact("1.00000095").is_err(), "the seventh decimal rounds up to ten");
         // where doubles are no longer exact (SPEC 10, S21)
         let large = U256::from(123_456_789_000_000_000_000_001_u128);
         assert_eq!(DecimalText::from_units(large, 18).to_string(), "123456.789000000000000001");

@@ -1,0 +1,68 @@
+//! `use_gas_estimate`: what a transaction can cost at most, before it is signed.
+
+use alloy::primitives::Address;
+use leptos::prelude::*;
+
+use crate::{
+    components::error_notice::ErrorNotice,
+    hooks::{CostArguments, Options, QueryOptions, use_gas_estimate, use_smart_account},
+    protocol::{addresses::DEMO_NFT, paymaster::DecimalText, smart_account::Call},
+};
+
+/// The cost of minting a demo NFT, paid by the account or by the sponsor.
+#[component]
+pub fn GasEstimate() -> impl IntoView {
+    let account = use_smart_account();
+    let sponsored = RwSignal::new(false);
+    let arguments = Signal::derive(move || CostArguments {
+        calls: account.smart_account_address.get().map(safe_mint).into_iter().collect(),
+        options: if sponsored.get() { Options::sponsored() } else { Options::unsponsored() },
+    });
+    let estimate = use_gas_estimate(arguments, QueryOptions::default());
+    let ether =
+        move || estimate.data.get().map_or_else(|| "–".to_owned(), |wei| DecimalText::from_units(wei, 18).to_string());
+    let note = move || {
+        if account.owner_address.get().is_none() {
+            "Connect the wallet that owns this account to see the cost."
+        } else if estimate.is_loading.get() {
+            "Reckoning…"
+        } else {
+            "What is not used is given back."
+        }
+    };
+    view! {
+        <div class="panel">
+            <p class="figure" role="status" aria-busy=move || estimate.is_fetching.get().to_string()>
+                <span class="number" data-testid="gas-estimate" data-value=move || estimate.data.get().map(|wei| wei.to_string())>
+                    {ether}
+                </span>
+                <span class="unit">"ether at most"</span>
+            </p>
+            <p class="step-text">{note}</p>
+            <div class="actions">
+                <label>
+                    <input type="checkbox" data-testid="estimate-sponsored" bind:checked=sponsored />
+                    " with the sponsor's part"
+                </label>
+                <button
+                    type="button"
+                    class="button quiet"
+                    data-testid="refetch-gas-estimate"
+                    disabled=move || account.owner_address.get().is_none() || estimate.is_fetching.get()
+                    on:click=move |_| estimate.refetch.run(())
+                >
+                    {move || if estimate.is_fetching.get() { "Reckoning" } else { "Reckon again" }}
+                </button>
+            </div>
+            <ErrorNotice error=estimate.error retry=estimate.refetch />
+        </div>
+    }
+    .into_any()
+}
+
+/// `safeMint(address)` on the demo NFT.
+fn safe_mint(to: Address) -> Call {
+    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
+    data.extend_from_slice(to.into_word().as_slice());
+    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
+}

@@ -1,0 +1,106 @@
+//! `use_send_gas_token_transaction`: the owner's own transaction; the gas is paid in a token.
+
+use alloy::primitives::{Address, U256};
+use leptos::prelude::*;
+
+use crate::{
+    components::{error_notice::ErrorNotice, operation_status::OperationStatus, token_balance::TokenBalance},
+    error::AppError,
+    hooks::{
+        BuildUserOpOptions, CostArguments, MutationOptions, QueryOptions, SendGasTokenTransactionVariables,
+        SendTransactionVariables, TokenParam, UserOpWaitOptions, use_send_gas_token_transaction,
+        use_send_sponsored_transaction, use_smart_account, use_token_fees, use_user_op_wait,
+    },
+    protocol::{
+        addresses::{DEMO_NFT, DEMO_TOKEN},
+        smart_account::Call,
+    },
+};
+
+/// Mints a demo NFT and pays the gas in demo dollars: at most what the quote says.
+#[component]
+pub fn SendGasTokenTransaction() -> impl IntoView {
+    let account = use_smart_account();
+    let calls = move || account.smart_account_address.get().map(safe_mint).into_iter().collect::<Vec<_>>();
+    let arguments = Signal::derive(move || CostArguments { calls: calls(), ..CostArguments::default() });
+    let fees = use_token_fees(arguments, QueryOptions::default());
+    let quote = Memo::new(move |_| fees.data.get().and_then(|fees| fees.of(DEMO_TOKEN).cloned()));
+    let send = use_send_gas_token_transaction(MutationOptions {
+        on_error: Some(Callback::new(move |(error, _)| {
+            if matches!(error, AppError::FeeQuoteExpired { .. }) {
+                fees.refetch.run(());
+            }
+        })),
+        ..MutationOptions::default()
+    });
+    let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
+    let get_dollars = use_send_sponsored_transaction(MutationOptions::default());
+    let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
+
+    let pay_in_dollars = move |token_param: TokenParam| {
+        send.mutate.run(SendGasTokenTransactionVariables {
+            calls: untrack(calls),
+            token_param,
+            options: BuildUserOpOptions::default(),
+        });
+    };
+    // What was shown is the most that is paid; without a quote the address does, and a quote is got on the way.
+    let mint = move |_| pay_in_dollars(quote.get_untracked().map_or(DEMO_TOKEN.into(), TokenParam::from));
+    let get = move |_| {
+        if let Some(own_account) = account.smart_account_address.get_untracked() {
+            let calls = vec![hundred_dollars(own_account)];
+            get_dollars.mutate.run(SendTransactionVariables { calls, ..Default::default() });
+        }
+    };
+    let price = move || match quote.get() {
+        Some(quote) => ["Costs at most ", &quote.max_gas_fee.to_string(), " ", &quote.symbol, "."].concat(),
+        None if fees.is_fetching.get() => "Asking for the price…".to_owned(),
+        None => "The price is shown once a wallet is connected.".to_owned(),
+    };
+    let unconnected = move || account.owner_address.get().is_none();
+    view! {
+        <div class="panel">
+            <TokenBalance token=DEMO_TOKEN symbol="DUSD" decimals=6 owner=account.smart_account_address />
+            <p class="step-text" role="status" data-testid="gas-token-price">{price}</p>
+            <div class="actions">
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="send-gas-token-transaction"
+                    disabled=move || unconnected() || send.is_pending.get()
+                    on:click=mint
+                >
+                    {move || if send.is_pending.get() { "Sending" } else { "Mint, gas in DUSD" }}
+                </button>
+                <button
+                    type="button"
+                    class="button quiet"
+                    data-testid="get-demo-tokens"
+                    disabled=move || unconnected() || get_dollars.is_pending.get()
+                    on:click=get
+                >
+                    {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
+                </button>
+            </div>
+            <ErrorNotice error=fees.error retry=fees.refetch />
+            <OperationStatus mutation=get_dollars wait=dollars_receipt hash_testid="get-demo-tokens-hash" />
+            <OperationStatus mutation=send wait=receipt hash_testid="send-gas-token-transaction-hash" />
+        </div>
+    }
+    .into_any()
+}
+
+/// `safeMint(address)` on the demo NFT.
+fn safe_mint(to: Address) -> Call {
+    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
+    data.extend_from_slice(to.into_word().as_slice());
+    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
+}
+
+/// `mint(address,uint256)` on the demo token, which anybody may call: 100 of them, with 6 decimals.
+fn hundred_dollars(to: Address) -> Call {
+    let mut data = vec![0x40, 0xc1, 0x0f, 0x19];
+    data.extend_from_slice(to.into_word().as_slice());
+    data.extend_from_slice(&U256::from(100_000_000).to_be_bytes::<32>());
+    Call { to: DEMO_TOKEN, value: Default::default(), data: data.into() }
+}

@@ -1,0 +1,181 @@
+//! `use_send_withdrawals`: tokens and ether out of the account, each to its own recipient.
+
+use alloy::primitives::{Address, U256};
+use leptos::prelude::*;
+
+use crate::{
+    components::{error_notice::ErrorNotice, operation_status::OperationStatus, token_balance::TokenBalance},
+    error::AppError,
+    hooks::{
+        MutationOptions, Options, SendTransactionVariables, SendWithdrawalsVariables, UserOpWaitOptions,
+        WithdrawalRequest, use_send_sponsored_transaction, use_send_withdrawals, use_smart_account, use_user_op_wait,
+    },
+    protocol::{
+        addresses::{DEMO_TOKEN, NATIVE_TOKEN},
+        paymaster::DecimalText,
+        smart_account::Call,
+    },
+};
+
+/// One line of the form.
+#[derive(Clone, Copy)]
+struct Line {
+    id: u32,
+    ether: RwSignal<bool>,
+    amount: RwSignal<String>,
+    recipient: RwSignal<String>,
+}
+
+impl Line {
+    fn new(id: u32) -> Self {
+        let text = || RwSignal::new(String::new());
+        Self { id, ether: RwSignal::new(false), amount: text(), recipient: text() }
+    }
+
+    fn request(self) -> Result<WithdrawalRequest, AppError> {
+        let ether = self.ether.get_untracked();
+        let (amount, recipient) = (self.amount.get_untracked(), self.recipient.get_untracked());
+        let amount = match amount.trim() {
+            "" => None,
+            text => Some(text.parse::<DecimalText>()?.units(if ether { 18 } else { 6 })?),
+        };
+        let recipient =
+            match recipient.trim() {
+                "" => None,
+                text => Some(text.parse().map_err(|_| {
+                    AppError::invalid("recipient", "an address: 0x and 40 hex digits, or nothing", text)
+                })?),
+            };
+        Ok(WithdrawalRequest { address: if ether { NATIVE_TOKEN } else { DEMO_TOKEN }, amount, recipient })
+    }
+}
+
+/// Withdraws demo dollars and ether; the sponsor pays the gas.
+#[component]
+pub fn SendWithdrawals() -> impl IntoView {
+    let account = use_smart_account();
+    let withdraw = use_send_withdrawals(MutationOptions::default());
+    let receipt = use_user_op_wait(withdraw.data, UserOpWaitOptions::default());
+    let get_dollars = use_send_sponsored_transaction(MutationOptions::default());
+    let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
+    let lines = RwSignal::new(vec![Line::new(0)]);
+    let refused = RwSignal::new(None::<AppError>);
+
+    let send = move |_| {
+        refused.set(None);
+        match lines.get_untracked().into_iter().map(Line::request).collect::<Result<Vec<_>, _>>() {
+            Ok(withdrawal_requests) => withdraw.mutate.run(SendWithdrawalsVariables {
+                withdrawal_requests,
+                options: Options::sponsored(),
+                ..SendWithdrawalsVariables::default()
+            }),
+            Err(error) => refused.set(Some(error)),
+        }
+    };
+    let get = move |_| {
+        if let Some(own_account) = account.smart_account_address.get_untracked() {
+            let calls = vec![hundred_dollars(own_account)];
+            get_dollars.mutate.run(SendTransactionVariables { calls, ..Default::default() });
+        }
+    };
+    let add = move |_| {
+        lines.update(|lines| {
+            let id = lines.last().map_or(0, |last| last.id + 1);
+            lines.push(Line::new(id));
+        })
+    };
+    let remove = Callback::new(move |id| lines.update(|lines| lines.retain(|line| line.id != id)));
+    let unconnected = move || account.owner_address.get().is_none();
+    view! {
+        <div class="panel">
+            <TokenBalance token=DEMO_TOKEN symbol="DUSD" decimals=6 owner=account.smart_account_address />
+            <For each=move || lines.get() key=|line| line.id let:line>
+                <WithdrawalLine line remove />
+            </For>
+            <p class="hint">"No amount: all of it. No recipient: the wallet that owns the account."</p>
+            <div class="actions">
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="send-withdrawals"
+                    disabled=move || unconnected() || withdraw.is_pending.get() || lines.with(Vec::is_empty)
+                    on:click=send
+                >
+                    {move || if withdraw.is_pending.get() { "Sending" } else { "Withdraw" }}
+                </button>
+                <button type="button" class="button quiet" data-testid="add-withdrawal" on:click=add>
+                    "Another one"
+                </button>
+                <button
+                    type="button"
+                    class="button quiet"
+                    data-testid="get-demo-tokens"
+                    disabled=move || unconnected() || get_dollars.is_pending.get()
+                    on:click=get
+                >
+                    {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
+                </button>
+            </div>
+            <ErrorNotice error=refused />
+            <OperationStatus mutation=get_dollars wait=dollars_receipt hash_testid="get-demo-tokens-hash" />
+            <OperationStatus mutation=withdraw wait=receipt hash_testid="send-withdrawals-hash" />
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn WithdrawalLine(line: Line, remove: Callback<u32>) -> impl IntoView {
+    let Line { id, ether, amount, recipient } = line;
+    let name = move |field: &str| [field, "-", &id.to_string()].concat();
+    view! {
+        <div class="fields" data-testid="withdrawal">
+            <div class="field">
+                <label for=name("withdrawal-asset")>"What"</label>
+                <select
+                    id=name("withdrawal-asset")
+                    data-testid="withdrawal-asset"
+                    on:change:target=move |event| ether.set(event.target().value() == "ether")
+                >
+                    <option value="dollars">"DUSD"</option>
+                    <option value="ether">"Ether"</option>
+                </select>
+            </div>
+            <div class="field">
+                <label for=name("withdrawal-amount")>"Amount"</label>
+                <input
+                    id=name("withdrawal-amount")
+                    data-testid="withdrawal-amount"
+                    inputmode="decimal"
+                    placeholder="all"
+                    autocomplete="off"
+                    bind:value=amount
+                />
+            </div>
+            <div class="field wide">
+                <label for=name("withdrawal-recipient")>"Recipient"</label>
+                <input
+                    id=name("withdrawal-recipient")
+                    class="mono"
+                    data-testid="withdrawal-recipient"
+                    placeholder="the owner"
+                    spellcheck="false"
+                    autocomplete="off"
+                    bind:value=recipient
+                />
+            </div>
+            <button type="button" class="button quiet small" on:click=move |_| remove.run(id)>
+                "Remove"
+            </button>
+        </div>
+    }
+    .into_any()
+}
+
+/// `mint(address,uint256)` on the demo token, which anybody may call: 100 of them, with 6 decimals.
+fn hundred_dollars(to: Address) -> Call {
+    let mut data = vec![0x40, 0xc1, 0x0f, 0x19];
+    data.extend_from_slice(to.into_word().as_slice());
+    data.extend_from_slice(&U256::from(100_000_000).to_be_bytes::<32>());
+    Call { to: DEMO_TOKEN, value: Default::default(), data: data.into() }
+}

@@ -1,0 +1,85 @@
+//! `use_token_fees`: what a transaction would cost in each token that the paymaster takes.
+
+use alloy::primitives::Address;
+use leptos::prelude::*;
+
+use crate::{
+    components::{
+        error_notice::ErrorNotice,
+        time::{local_time, now_seconds},
+    },
+    hooks::{CostArguments, QueryOptions, use_smart_account, use_token_fees},
+    protocol::{addresses::DEMO_NFT, paymaster::FeeQuote, smart_account::Call},
+};
+
+/// Quotes for minting one or more demo NFTs.
+#[component]
+pub fn TokenFees() -> impl IntoView {
+    let account = use_smart_account();
+    let mints = RwSignal::new("1".to_owned());
+    let count = Memo::new(move |_| mints.get().trim().parse::<usize>().ok().filter(|count| (1..=20).contains(count)));
+    let arguments = Signal::derive(move || {
+        let call = account.smart_account_address.get().map(safe_mint);
+        CostArguments { calls: call.into_iter().cycle().take(count.get().unwrap_or(0)).collect(), ..Default::default() }
+    });
+    let fees = use_token_fees(arguments, QueryOptions::default());
+    let quotes = move || fees.data.get().map(|fees| fees.fee_quotes).unwrap_or_default();
+    let note = move || {
+        if account.owner_address.get().is_none() {
+            "Connect the wallet that owns this account to see prices."
+        } else if count.get().is_none() {
+            "Choose 1 to 20 mints."
+        } else if fees.is_loading.get() {
+            "Asking for prices…"
+        } else if fees.is_success.get() && quotes().is_empty() {
+            "The paymaster takes no tokens."
+        } else {
+            ""
+        }
+    };
+    view! {
+        <div class="panel">
+            <div class="fields">
+                <div class="field">
+                    <label for="fee-mints">"Mints in one operation"</label>
+                    <input id="fee-mints" data-testid="fee-mints" type="number" min="1" max="20" bind:value=mints />
+                </div>
+            </div>
+            <p class="step-text" role="status">{note}</p>
+            <ul data-testid="token-fees" aria-busy=move || fees.is_fetching.get().to_string()>
+                {move || quotes().into_iter().map(line).collect_view()}
+            </ul>
+            <div class="actions">
+                <button
+                    type="button"
+                    class="button quiet"
+                    data-testid="refetch-token-fees"
+                    disabled=move || account.owner_address.get().is_none() || fees.is_fetching.get()
+                    on:click=move |_| fees.refetch.run(())
+                >
+                    {move || if fees.is_fetching.get() { "Asking" } else { "Ask again" }}
+                </button>
+            </div>
+            <ErrorNotice error=fees.error retry=fees.refetch />
+        </div>
+    }
+    .into_any()
+}
+
+fn line(quote: FeeQuote) -> impl IntoView {
+    let ends = quote.valid_until.filter(|until| *until > now_seconds()).map(local_time);
+    let markup = quote.premium_percentage.map(|percent| [", markup ", &percent.to_string(), " %"].concat());
+    view! {
+        <li data-token=quote.token_address.to_string() data-value=quote.max_gas_fee.to_string()>
+            "At most " <strong>{quote.max_gas_fee.to_string()} " " {quote.symbol}</strong> {markup}
+            {ends.map(|end| [", holds until ", &end].concat())}
+        </li>
+    }
+}
+
+/// `safeMint(address)` on the demo NFT.
+fn safe_mint(to: Address) -> Call {
+    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
+    data.extend_from_slice(to.into_word().as_slice());
+    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
+}

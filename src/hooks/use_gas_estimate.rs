@@ -1,0 +1,49 @@
+//! [`use_gas_estimate`].
+
+use alloy::primitives::U256;
+use leptos::prelude::*;
+
+use super::{
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, context::use_context_or_detached, lazy,
+    use_query,
+};
+
+/// The most that calls can cost, in wei: all gas limits times the highest fee, as the entry point wants it prefunded. The
+/// account need not have it. With a paymaster in the options, that one is asked. Asked again when the calls change and
+/// after each operation of the account.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{CostArguments, QueryOptions, use_gas_estimate},
+///     protocol::smart_account::Call,
+/// };
+///
+/// #[component]
+/// fn Cost(calls: Vec<Call>) -> impl IntoView {
+///     let arguments = Signal::stored(CostArguments { calls, ..Default::default() });
+///     let estimate = use_gas_estimate(arguments, QueryOptions::default());
+///     view! {
+///         <output>{move || estimate.data.get().map(|wei| format!("{wei} wei"))}</output>
+///         <p role="alert">{move || estimate.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Nothing is asked: pending until a wallet is connected in the browser.
+///
+/// In React: `useGasEstimate`.
+pub fn use_gas_estimate(arguments: Signal<CostArguments>, options: QueryOptions) -> UseQueryReturn<U256> {
+    let context = use_context_or_detached();
+    let asked = Signal::derive(move || {
+        context.owner.get()?;
+        let mut arguments = arguments.get();
+        // The lane does not change the price, and one of the time would be another question each time (SPEC 10, U3).
+        arguments.options.nonce_options = None;
+        Some(arguments).filter(|arguments| !arguments.calls.is_empty())
+    });
+    use_query("gas-estimate", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
+        lazy::gas_estimate(context.connected_owner()?, key.arguments).await
+    })
+}

@@ -1,0 +1,56 @@
+//! [`use_send_gas_token_transaction`].
+
+use std::rc::Rc;
+
+use super::{
+    MutationOptions, Progress, SendGasTokenTransactionVariables, UseMutationReturn, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// [`use_send_transaction`](super::use_send_transaction) with the gas paid in a token of the account. The token is given
+/// by its address, or by a quote of [`use_token_fees`](super::use_token_fees): then no more than the quote is paid.
+///
+/// The paymaster's allowance is read, and an approval is put in front of the calls only when it is missing. Where gas
+/// cannot be paid in the token, the error is `GasTokenRefused` or `FeeQuoteExpired` and nothing was sent.
+/// Resolves when the bundler has the operation.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{
+///         BuildUserOpOptions, MutationOptions, SendGasTokenTransactionVariables, use_send_gas_token_transaction,
+///     },
+///     protocol::{addresses::DEMO_TOKEN, smart_account::Call},
+/// };
+///
+/// #[component]
+/// fn PayInDollars(calls: Vec<Call>) -> impl IntoView {
+///     let send = use_send_gas_token_transaction(MutationOptions::default());
+///     let click = move |_| {
+///         send.mutate.run(SendGasTokenTransactionVariables {
+///             calls: calls.clone(),
+///             token_param: DEMO_TOKEN.into(),
+///             options: BuildUserOpOptions::default(),
+///         });
+///     };
+///     view! {
+///         <button on:click=click disabled=send.is_pending>"Send"</button>
+///         <code>{move || send.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || send.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` is for event handlers, which only run in the browser.
+///
+/// In React: `useSendGasTokenTransaction`.
+pub fn use_send_gas_token_transaction(
+    options: MutationOptions<SendGasTokenTransactionVariables, UserOpResponse>,
+) -> UseMutationReturn<SendGasTokenTransactionVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    use_mutation(options, move |variables, progress: Progress| async move {
+        let owner = context.connected_owner()?;
+        lazy::send_gas_token_transaction(owner, variables, Rc::new(move |status| progress.set(status))).await
+    })
+}

@@ -1,0 +1,51 @@
+//! [`use_send_withdrawals`].
+
+use std::rc::Rc;
+
+use super::{
+    MutationOptions, Progress, SendWithdrawalsVariables, UseMutationReturn, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// Takes tokens and ether out of the account, in one operation that the owner signs. Each request keeps its recipient;
+/// a left-out amount is the full balance, and 0 stays 0. All of the ether leaves what the gas may cost when the
+/// account pays for it.
+/// Resolves when the bundler has the operation.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{MutationOptions, SendWithdrawalsVariables, WithdrawalRequest, use_send_withdrawals},
+///     protocol::{addresses::DEMO_TOKEN},
+/// };
+///
+/// #[component]
+/// fn Withdraw() -> impl IntoView {
+///     let withdraw = use_send_withdrawals(MutationOptions::default());
+///     let click = move |_| {
+///         withdraw.mutate.run(SendWithdrawalsVariables {
+///             withdrawal_requests: vec![WithdrawalRequest::all(DEMO_TOKEN)],
+///             ..Default::default()
+///         });
+///     };
+///     view! {
+///         <button on:click=click disabled=withdraw.is_pending>"Withdraw all"</button>
+///         <code>{move || withdraw.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || withdraw.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` is for event handlers, which only run in the browser.
+///
+/// In React: `useSendWithdrawals`.
+pub fn use_send_withdrawals(
+    options: MutationOptions<SendWithdrawalsVariables, UserOpResponse>,
+) -> UseMutationReturn<SendWithdrawalsVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    use_mutation(options, move |variables, progress: Progress| async move {
+        let owner = context.connected_owner()?;
+        lazy::send_withdrawals(owner, variables, Rc::new(move |status| progress.set(status))).await
+    })
+}

@@ -1,0 +1,54 @@
+//! [`use_token_fees`].
+
+use leptos::prelude::*;
+
+use super::{
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, context::use_context_or_detached, lazy,
+    use_query,
+};
+use crate::protocol::paymaster::FeeQuotes;
+
+/// What calls would cost at most in each token that the paymaster takes; in the preferred one of the options alone, if
+/// they name one. A quote can be handed to [`use_send_gas_token_transaction`](super::use_send_gas_token_transaction)
+/// until its `valid_until`. Asked again when the calls change and after each operation of the account; large amounts in
+/// them are no trouble (in the seed they break the query's key).
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{CostArguments, QueryOptions, use_token_fees},
+///     protocol::smart_account::Call,
+/// };
+///
+/// #[component]
+/// fn Prices(calls: Vec<Call>) -> impl IntoView {
+///     let arguments = Signal::stored(CostArguments { calls, ..Default::default() });
+///     let fees = use_token_fees(arguments, QueryOptions::default());
+///     let lines = move || {
+///         let quotes = fees.data.get().map(|fees| fees.fee_quotes).unwrap_or_default();
+///         quotes.into_iter().map(|quote| format!("{} {}", quote.max_gas_fee, quote.symbol)).collect::<Vec<_>>()
+///     };
+///     view! {
+///         <output>{lines}</output>
+///         <p role="alert">{move || fees.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Nothing is asked: pending until a wallet is connected in the browser.
+///
+/// In React: `useTokenFees`.
+pub fn use_token_fees(arguments: Signal<CostArguments>, options: QueryOptions) -> UseQueryReturn<FeeQuotes> {
+    let context = use_context_or_detached();
+    let asked = Signal::derive(move || {
+        context.owner.get()?;
+        let mut arguments = arguments.get();
+        // The lane does not change the price, and one of the time would be another question each time (SPEC 10, U3).
+        arguments.options.nonce_options = None;
+        Some(arguments).filter(|arguments| !arguments.calls.is_empty())
+    });
+    use_query("token-fees", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
+        lazy::token_fees(context.connected_owner()?, key.arguments).await
+    })
+}
