@@ -6,9 +6,10 @@ use alloy::primitives::{B256, U256};
 use use_aa::{
     actions::{
         create_session::{complete_create_session, prepare_create_session},
-        options::BuildUserOpOptions,
+        options::{BuildUserOpOptions, NonceOptions},
         ports::{Relay, SessionStore},
         prove_revocation::{RevocationProof, prove_revocation},
+        restore_sessions::{RestoreSessionsRequest, restore_sessions},
         revoke_sessions::{
             RevokeSessionsRequest, SessionsToRevoke, complete_revoke_sessions, prepare_revoke_sessions, revoke_sessions,
         },
@@ -238,4 +239,62 @@ async fn the_ledger_takes_only_what_the_chain_proves() {
 
 fn stale_account() -> alloy::primitives::Address {
     alloy::primitives::Address::repeat_byte(0x77)
+}
+
+#[tokio::test]
+async fn what_was_taken_back_can_be_given_again_with_the_same_key() {
+    let person = Person::new().await;
+    let ids = granted(&person, 2).await;
+    revoke(&person, these(&ids[..1])).await;
+    let restore = || RestoreSessionsRequest { session_ids: ids[..1].to_vec(), options: Default::default() };
+
+    person.wallet.refuses.set(true);
+    let before = person.store.load(person.account()).await.unwrap();
+    restore_sessions(&person.client, &person.store, restore()).await.unwrap_err();
+    assert_eq!(person.store.load(person.account()).await.unwrap(), before);
+    person.wallet.refuses.set(false);
+
+    let response = restore_sessions(&person.client, &person.store, restore()).await.unwrap();
+    person.settle(&response).await.unwrap();
+    assert_eq!(person.statuses().await, [Active, Active]);
+    person.use_session(mint_with(&person, &ids[0])).await.unwrap();
+    let not_revoked = restore_sessions(&person.client, &person.store, restore()).await.unwrap_err();
+    assert!(matches!(not_revoked, AppError::InvalidInput { .. }), "{not_revoked:?}");
+}
+
+/// Two devices grant over the same root in lanes of their own, so both operations are included and the later root
+/// leaves the earlier session out.
+#[tokio::test]
+async fn the_loser_of_two_grants_at_the_same_time_is_found_and_repaired() {
+    let phone = Person::new().await;
+    granted(&phone, 1).await;
+    publish(&phone).await;
+    let laptop = phone.on_another_device();
+    sync_sessions(laptop.relay.as_ref(), &laptop.store, laptop.account()).await.unwrap();
+    let in_lane = |key: u64| {
+        let mut request = phone.grant_request();
+        request.options.nonce_options = Some(NonceOptions { nonce_key: Some(U256::from(key)), nonce_override: None });
+        request
+    };
+    let on_phone = prepare_create_session(&phone.client, &phone.store, in_lane(1)).await.unwrap();
+    let on_laptop = prepare_create_session(&laptop.client, &laptop.store, in_lane(2)).await.unwrap();
+    let on_phone = complete_create_session(&phone.client, &phone.store, on_phone).await.unwrap();
+    phone.settle(&on_phone).await.unwrap();
+    let lost = on_phone.session.unwrap().session_ids[0].clone();
+    let on_laptop = complete_create_session(&laptop.client, &laptop.store, on_laptop).await.unwrap();
+    laptop.settle(&on_laptop).await.unwrap();
+    publish(&laptop).await;
+
+    let synced = sync_sessions(phone.relay.as_ref(), &phone.store, phone.account()).await.unwrap();
+    let adopted = synced.adopted.expect("the laptop's set is taken over");
+    assert_eq!((adopted.added.len(), adopted.ended.as_slice()), (1, &[lost.clone()][..]));
+    assert!(synced.book.find(&lost).unwrap().was_ended_elsewhere());
+    let repair = RestoreSessionsRequest { session_ids: adopted.ended, options: Default::default() };
+    let response = restore_sessions(&phone.client, &phone.store, repair).await.unwrap();
+    phone.settle(&response).await.unwrap();
+    phone.use_session(mint_with(&phone, &lost)).await.unwrap();
+    assert_eq!(phone.statuses().await, [Active; 3]);
+    publish(&phone).await;
+    let theirs = on_laptop.session.unwrap().session_ids[0].clone();
+    laptop.use_session(mint_with(&laptop, &theirs)).await.unwrap();
 }

@@ -207,10 +207,11 @@ pub(super) async fn prepare_grant(
     grant: Grant,
 ) -> Result<PreparedCreateSession, AppError> {
     let material = Material::new(client.account, &grant)?;
-    prepare_on_current_root(client, store, grant, material).await
+    prepare_grant_of(client, store, grant, material).await
 }
 
-async fn prepare_on_current_root(
+/// As [`prepare_grant`], for leaves that are there already.
+pub(super) async fn prepare_grant_of(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
     grant: Grant,
@@ -253,7 +254,7 @@ fn granting_calls(account: Address, snapshot: &ChainSnapshot, batched: bool, roo
 
 impl PreparedCreateSession {
     async fn renew(self, client: &SmartAccountClient, store: &dyn SessionStore) -> Result<Self, AppError> {
-        prepare_on_current_root(client, store, self.grant, self.material).await
+        prepare_grant_of(client, store, self.grant, self.material).await
     }
 
     /// Grants without a nonce of the caller's exclude each other by their nonce.
@@ -297,6 +298,7 @@ impl PreparedCreateSession {
                     if obstacle.is_some() {
                         return Err(AppError::Internal { reason: "another grant came first".into() });
                     }
+                    self.material.replace_returning(book);
                     book.leaf_nodes.extend(self.material.leaves.iter().cloned());
                     Ok(())
                 }),

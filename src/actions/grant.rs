@@ -1,5 +1,7 @@
 //! What a grant is made of: the same for [`super::create_session`] and [`super::create_batch_session`].
 
+use std::collections::HashSet;
+
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
@@ -10,7 +12,7 @@ use crate::{
     error::AppError,
     protocol::{
         policy::SessionPolicy,
-        session::{SessionLeaf, SessionStatus},
+        session::{SessionBook, SessionLeaf, SessionStatus},
     },
 };
 
@@ -63,6 +65,15 @@ impl Material {
         let first = leaves.first().map(|leaf| leaf.session_key_address);
         let session_key_address = made.or(first).unwrap_or_default();
         Ok(Self { key, leaves, session_key_address })
+    }
+
+    /// Sessions that come back do so at the end of the tree: their revoked entries go.
+    pub fn replace_returning(&self, book: &mut SessionBook) {
+        let returning = self.leaves.iter().filter(|leaf| leaf.is_returning());
+        let ids = returning.map(|leaf| leaf.session_id.as_str()).collect::<HashSet<_>>();
+        if !ids.is_empty() {
+            book.leaf_nodes.retain(|leaf| !ids.contains(leaf.session_id.as_str()));
+        }
     }
 
     /// Writes into the leaves which operation grants them, and until when it can be included.

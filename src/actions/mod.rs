@@ -10,6 +10,7 @@
 //! | [`send_withdrawals`] | takes tokens and ether out of the account |
 //! | [`token_fees`], [`gas_estimate`] | what an operation would cost, in tokens and in wei |
 //! | [`revoke_sessions`] | takes sessions back: the owner signs a root without them |
+//! | [`restore_sessions`] | brings revoked sessions back |
 //! | [`prove_revocation`] | shows that the chain refuses a session |
 //! | [`deploy`] | deploys the account |
 //! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
@@ -28,6 +29,7 @@ pub mod ports;
 pub mod prepare_user_operation;
 pub mod prove_revocation;
 mod random;
+pub mod restore_sessions;
 pub mod revoke_sessions;
 pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;

@@ -54,7 +54,7 @@ async fn confirm(store: &dyn SessionStore, account: Address, user_op_hash: B256)
     let change = |book: &mut SessionBook| {
         let mut nonces = Vec::new();
         for leaf in book.leaf_nodes.iter_mut().filter(|leaf| is_pending_of(leaf, user_op_hash)) {
-            leaf.status = SessionStatus::Active;
+            leaf.enter_tree();
             nonces.extend(grant_mark::nonce(leaf));
         }
         let pending = book.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Pending);
@@ -106,6 +106,8 @@ pub(super) async fn doubt(store: &dyn SessionStore, account: Address, user_op_ha
 pub(super) async fn take_out(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let mut keys = Vec::new();
     let change = |book: &mut SessionBook| {
+        let returning = |leaf: &&mut SessionLeaf| is_pending_of(leaf, user_op_hash) && leaf.is_returning();
+        book.leaf_nodes.iter_mut().filter(returning).for_each(SessionLeaf::give_up_return);
         keys = book.leaf_nodes.iter().filter(|leaf| is_pending_of(leaf, user_op_hash)).map(key_of).collect();
         book.leaf_nodes.retain(|leaf| !is_pending_of(leaf, user_op_hash));
         keys.retain(|key| !book.leaf_nodes.iter().any(|leaf| key_of(leaf) == *key));

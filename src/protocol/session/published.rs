@@ -22,6 +22,8 @@ pub const MAX_LEAF_BYTES: usize = 4_096;
 const OTHER_DEVICE: &str = "otherDevice";
 /// Own field of a revoked leaf that another device's root left out.
 const ENDED_ELSEWHERE: &str = "endedElsewhere";
+/// Own field of an unconfirmed leaf that was revoked before.
+const RETURNING: &str = "returning";
 
 /// The leaves under one root, in tree order: each `uint48 validUntil ‖ uint48 validAfter ‖ address module ‖ data`, whose
 /// Keccak-256 is the leaf.
@@ -104,9 +106,34 @@ impl SessionLeaf {
         self.extra.contains_key(OTHER_DEVICE)
     }
 
+    /// It is under the root on chain.
+    pub fn enter_tree(&mut self) {
+        self.status = SessionStatus::Active;
+        for own in [super::reconcile::LEFT_TREE, ENDED_ELSEWHERE, RETURNING] {
+            self.extra.remove(own);
+        }
+    }
+
     /// The key has come to this browser.
     pub fn is_here_now(&mut self) {
         self.extra.remove(OTHER_DEVICE);
+    }
+
+    /// A revoked session that is to come back: unconfirmed until the chain has it again.
+    pub fn begin_return(&mut self) {
+        self.status = SessionStatus::Pending;
+        self.extra.insert(RETURNING.into(), true.into());
+    }
+
+    /// Is it to come back? Then a failed operation makes it revoked again, not unknown.
+    pub fn is_returning(&self) -> bool {
+        self.status == SessionStatus::Pending && self.extra.contains_key(RETURNING)
+    }
+
+    /// It did not come back.
+    pub fn give_up_return(&mut self) {
+        self.status = SessionStatus::Revoked;
+        self.extra.remove(RETURNING);
     }
 
     /// Revoked because another device's root left it out, not by this browser.
@@ -153,8 +180,7 @@ impl SessionBook {
         let tree = wanted.iter().zip(&set.0).filter_map(|(hash, preimage)| match known.remove(hash) {
             Some(mut leaf) => {
                 if !leaf.status.in_tree() {
-                    leaf.status = SessionStatus::Active;
-                    leaf.extra.remove(ENDED_ELSEWHERE);
+                    leaf.enter_tree();
                 }
                 Some(leaf)
             }

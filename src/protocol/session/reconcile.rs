@@ -62,8 +62,7 @@ impl SessionBook {
         for (leaf, member) in self.leaf_nodes.iter_mut().zip(members) {
             match (member, leaf.status.in_tree()) {
                 (true, false) => {
-                    leaf.status = SessionStatus::Active;
-                    leaf.extra.remove(LEFT_TREE);
+                    leaf.enter_tree();
                     activated.push(leaf.session_id.clone());
                 }
                 (false, true) => {
