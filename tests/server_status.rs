@@ -168,7 +168,7 @@ async fn biconomys_dialect_is_followed_on_a_public_chain() {
     let bundler = Upstream::start({
         let story = story.clone();
         move |call| match call["method"].as_str().unwrap() {
-            "biconomy_getUserOperationStatus" if story.after(400) => Reply::Result(json!({
+            "biconomy_getUserOperationStatus" if story.after(1_000) => Reply::Result(json!({
                 "state": "CONFIRMED", "transactionHash": hash(0x77), "message": "",
                 "userOperationReceipt": {"userOpHash": op_hash(), "sender": "0x0788816536DEFa6A14779711c0B08b7f0edFe68b",
                     "nonce": 0, "success": "true", "actualGasCost": 9_007_199_254_740_993u64, "actualGasUsed": 50,
@@ -185,7 +185,7 @@ async fn biconomys_dialect_is_followed_on_a_public_chain() {
         }
     })
     .await;
-    let node = node(story, 400, vec![event(true)]).await;
+    let node = node(story, 1_000, vec![event(true)]).await;
     let server = Server::start(config(&node.url(), &bundler.url())).await;
     let lines = server.follow(&json!(op_hash()), PATIENCE).await;
     assert_eq!(states(&lines), ["submitted", "bundled", "included", "confirmed"]);

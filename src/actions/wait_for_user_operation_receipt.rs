@@ -35,7 +35,14 @@ pub async fn wait_for_user_operation_receipt(
                 return Err(AppError::UserOpReverted { user_op_hash, reason });
             }
             UserOpUpdate::Dropped { reason } => return Err(AppError::UserOpDropped { user_op_hash, reason }),
-            UserOpUpdate::Submitted | UserOpUpdate::Bundled { .. } | UserOpUpdate::Included { .. } => {}
+            UserOpUpdate::Replaced { by, .. } => {
+                let reason = format!("operation {by} with the same nonce took its place");
+                return Err(AppError::UserOpDropped { user_op_hash, reason });
+            }
+            UserOpUpdate::Submitted
+            | UserOpUpdate::Stuck { .. }
+            | UserOpUpdate::Bundled { .. }
+            | UserOpUpdate::Included { .. } => {}
         }
     }
     Err(AppError::WaitTimedOut { user_op_hash, seconds: started.elapsed().as_secs() })

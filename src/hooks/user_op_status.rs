@@ -59,12 +59,12 @@ impl fmt::Display for UserOpStatus {
 impl From<&UserOpUpdate> for UserOpStatus {
     fn from(update: &UserOpUpdate) -> Self {
         match update {
-            UserOpUpdate::Submitted => Self::Submitted,
+            UserOpUpdate::Submitted | UserOpUpdate::Stuck { .. } => Self::Submitted,
             UserOpUpdate::Bundled { .. } => Self::Bundled,
             UserOpUpdate::Included { .. } => Self::Included,
             UserOpUpdate::Confirmed { .. } => Self::Confirmed,
             UserOpUpdate::Reverted { .. } => Self::Reverted,
-            UserOpUpdate::Dropped { .. } => Self::Dropped,
+            UserOpUpdate::Replaced { .. } | UserOpUpdate::Dropped { .. } => Self::Dropped,
         }
     }
 }

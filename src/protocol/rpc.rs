@@ -55,6 +55,19 @@ pub struct GasFees {
     pub max_priority_fee_per_gas: U256,
 }
 
+impl GasFees {
+    /// Both fees 10 % higher, rounded up: the least that bundlers take for a replacement (ERC-4337, as for
+    /// transactions).
+    #[must_use]
+    pub fn bumped(&self) -> Self {
+        let bump = |fee: U256| fee.saturating_add(fee.div_ceil(U256::from(10)));
+        Self {
+            max_fee_per_gas: bump(self.max_fee_per_gas),
+            max_priority_fee_per_gas: bump(self.max_priority_fee_per_gas),
+        }
+    }
+}
+
 /// Gas limits of a user operation, gas units (`eth_estimateUserOperationGas`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -175,6 +188,23 @@ pub enum UserOpUpdate {
         /// The receipt, with the reason.
         receipt: UserOpReceipt,
     },
+    /// It has waited for long and no transaction holds it. A replacement with the same nonce and these fees may
+    /// overtake it; who signed this one must sign that one.
+    Stuck {
+        /// For how long it has waited, seconds.
+        seconds: u64,
+        /// The least fees that a bundler takes for a replacement, or today's if they are higher.
+        fees: GasFees,
+    },
+    /// Another operation with the same nonce took its place: this one can never be included any more, or the bundler
+    /// has given it up for that one. Final.
+    Replaced {
+        /// Hash of the other operation.
+        by: B256,
+        /// The transaction that holds the other one, when it is mined.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transaction_hash: Option<B256>,
+    },
     /// The bundler gave it up. Final.
     Dropped {
         /// The bundler's text.
@@ -185,6 +215,6 @@ pub enum UserOpUpdate {
 impl UserOpUpdate {
     /// No further update follows.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Dropped { .. })
+        matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Replaced { .. } | Self::Dropped { .. })
     }
 }

@@ -1,136 +1,86 @@
-//! Watching operations: once per operation, however many wait for it.
+//! Watching operations: one watcher for the chain, whoever and however many wait.
 //!
-//! Two sources are asked. The bundler says that it has an operation and in which transaction it put it
-//! (one poller per operation); the chain's logs say that it was mined (one poller for all operations).
-//! Waiters share what is found through a `watch` channel; the poller ends with the operation.
+//! | Part | Asks | How often |
+//! |---|---|---|
+//! | `push.rs` | nothing: a node with a web socket pushes the entry point's logs | – |
+//! | `chain.rs` | the node for new logs of the entry point, for all operations in one request | while logs are pushed every 15 s; else every 12 ms to 2 s, by the age of the youngest operation |
+//! | `questions.rs` | the bundler where one operation is | each operation by its age; all together at most 500 a second |
+//!
+//! What they find goes through `outcome.rs` into the operation's `watch` channel, and from there to its waiters: a
+//! waiter costs no task, no poll and no buffer that grows (a slow one hears the latest `MOST_UPDATES` = 16 changes).
+//! Nothing is kept on disk: after a restart a page asks again for the same hash, and the operation is found in the
+//! chain's logs or at the bundler.
+//!
+//! | What happens | What waiters hear |
+//! |---|---|
+//! | the bundler has it | `submitted` |
+//! | it is in a transaction | `bundled` |
+//! | its event is in a block | `included`; with enough blocks `confirmed` or `reverted`, which are final |
+//! | that block is gone (a pushed log with `removed`, or the transaction's receipt at the depth asked for) | `submitted` again, then what follows |
+//! | it waits for long and is in no transaction | `stuck`, with fees that a replacement needs |
+//! | another operation with its nonce is mined, or taken by the bundler in its place | `replaced`, final, with that one's hash |
+//! | the bundler gives it up, and the chain has nothing of it | `dropped`, final |
+//! | the bundler forgets it for a minute | `dropped`, final |
+//! | nobody knows its hash for a minute, or it is not mined within ten | the error `WaitTimedOut` |
+//!
+//! A relay cannot bump fees: they are signed. The owner or session key signs a replacement with the same nonce and at
+//! least 10 % more (`actions::speed_up_user_operation`); here the old and the new one are told apart.
 
-mod logs;
-mod poller;
+mod chain;
+mod operation;
+mod outcome;
+mod pace;
+mod push;
+mod questions;
+mod waiter;
 
 use std::{
-    collections::HashMap,
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
 };
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256, U256};
 use futures::{Stream, stream};
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
-use super::{bundler::ssr::Bundler, config::Config, node::ssr::Node};
+use super::{bundler::ssr::Bundler, config::UpstreamUrl, node::ssr::Node};
 use crate::{
     error::AppError,
-    protocol::{
-        rpc::{UserOpReceipt, UserOpUpdate},
-        user_operation::UserOperation,
-    },
+    protocol::{rpc::GasFees, user_operation::UserOperation},
 };
+use operation::{Operation, Sent};
+pub(super) use pace::Pace;
+use push::Pushing;
+pub(super) use waiter::Event;
+use waiter::Waiter;
 
 /// Most operations that are followed only because somebody asked for their hash.
-const MAX_UNKNOWN: usize = 1_000;
-/// So many of them are asked about at [`Pace::stranger`]'s pace; more share it.
-const STRANGERS_AT_FULL_PACE: usize = 20;
+const MAX_UNKNOWN: usize = 20_000;
 /// Most operations that are followed in all.
-const MAX_FOLLOWED: usize = 20_000;
+const MAX_FOLLOWED: usize = 50_000;
 
-/// How often is asked, and how long is waited.
-#[derive(Clone, Debug)]
-pub(super) struct Pace {
-    /// Pauses between questions by age of the operation: up to this age, this pause.
-    steps: Vec<(Duration, Duration)>,
-    /// The pause for still older operations.
-    slowest: Duration,
-    /// The shortest pause for hashes that neither this server nor the bundler knows: anybody may ask for any.
-    stranger: Duration,
-    /// The bundler is asked no more often than this once the operation is in a transaction.
-    bundled: Duration,
-    /// Blocks that must hold the operation, its own included, before it counts as confirmed.
-    confirmations: u64,
-    /// A hash that nobody knows is given up after this time.
-    unknown: Duration,
-    /// An accepted operation is given up after this time.
-    accepted: Duration,
-    /// An operation that nobody waits for is forgotten after this time.
-    abandoned: Duration,
-    /// A finished operation is remembered for this time, for waiters that come late.
-    remembered: Duration,
-    /// An empty line is sent this often, so that a cut connection is noticed.
-    heartbeat: Duration,
-}
-
-impl Pace {
-    /// Own programs on this machine are asked every few milliseconds; services on the network less often.
-    pub(super) fn of(config: &Config) -> Self {
-        let ms = Duration::from_millis;
-        let steps = match config.lab {
-            true => vec![(ms(2_000), ms(12)), (ms(20_000), ms(50)), (ms(60_000), ms(250))],
-            false => vec![(ms(2_000), ms(20)), (ms(20_000), ms(90)), (ms(120_000), ms(500))],
-        };
-        Self {
-            steps,
-            slowest: ms(2_000),
-            stranger: ms(250),
-            bundled: ms(1_000),
-            confirmations: config.confirmations,
-            unknown: ms(60_000),
-            accepted: ms(600_000),
-            abandoned: ms(120_000),
-            remembered: ms(300_000),
-            heartbeat: ms(3_000),
-        }
-    }
-
-    /// The pause between two questions about an operation, while `strangers` operations are followed that this
-    /// server did not send: all of them together cost the upstreams no more than a few do.
-    fn pause(&self, operation: &Operation, strangers: usize) -> Duration {
-        let age = operation.since.elapsed();
-        let pause = self.steps.iter().find(|(until, _)| age < *until).map_or(self.slowest, |(_, pause)| *pause);
-        if operation.is_known() {
-            return pause;
-        }
-        let crowd = u32::try_from(strangers.div_ceil(STRANGERS_AT_FULL_PACE)).unwrap_or(u32::MAX).max(1);
-        pause.max(self.stranger.saturating_mul(crowd))
-    }
-}
-
-/// What is known of an operation so far.
-#[derive(Debug, Default)]
-struct Progress {
-    updates: Vec<UserOpUpdate>,
-    failure: Option<AppError>,
-}
-
-impl Progress {
-    fn is_over(&self) -> bool {
-        self.failure.is_some() || self.updates.last().is_some_and(UserOpUpdate::is_final)
-    }
-}
-
-/// One operation that is followed.
-struct Operation {
-    user_op_hash: B256,
-    since: Instant,
-    /// This server handed it to the bundler.
-    sent: bool,
-    progress: watch::Sender<Progress>,
-    /// Set by the log watcher.
-    sighting: watch::Sender<Option<UserOpReceipt>>,
-}
-
-impl Operation {
-    /// This server sent it, or something was heard of it.
-    fn is_known(&self) -> bool {
-        self.sent || !self.progress.borrow().updates.is_empty()
-    }
-}
-
+/// Who is followed, and what is to be done for them.
 #[derive(Default)]
 struct Registry {
     operations: HashMap<B256, Arc<Operation>>,
-    log_watcher_runs: bool,
+    /// Those that were sent from here, by account and nonce: only one of each can be mined.
+    by_nonce: HashMap<(Address, U256), Vec<B256>>,
+    /// To be looked for in blocks of the past.
+    newcomers: Vec<Arc<Operation>>,
+    /// When to look after which operation.
+    due: BinaryHeap<Reverse<(Instant, B256)>>,
+    /// Mined, and to be confirmed at this height.
+    deepening: Vec<(u64, B256)>,
+    chain_watched: bool,
+    questions_asked: bool,
+    pushing: bool,
 }
 
 struct Inner {
@@ -140,8 +90,14 @@ struct Inner {
     registry: Mutex<Registry>,
     /// Operations in the registry that were not sent from here.
     strangers: AtomicUsize,
-    /// A new operation is there: the log watcher shall not sleep on.
-    arrived: Notify,
+    /// A new operation is there, or a gap in the pushed logs: the chain watcher shall not sleep on.
+    look_now: Notify,
+    /// Something is due earlier than before.
+    due_sooner: Notify,
+    /// Web sockets of the nodes, with their place in the failover order.
+    sockets: Vec<(usize, UpstreamUrl)>,
+    pushing: Pushing,
+    fees: Mutex<Option<(Instant, GasFees)>>,
     closing: watch::Sender<bool>,
 }
 
@@ -151,27 +107,40 @@ impl Inner {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn pause(&self, operation: &Operation) -> Duration {
-        self.pace.pause(operation, self.strangers.load(Ordering::Relaxed))
+    fn operation(&self, user_op_hash: B256) -> Option<Arc<Operation>> {
+        self.registry().operations.get(&user_op_hash).cloned()
+    }
+
+    fn pause(&self, operation: &Operation) -> std::time::Duration {
+        self.pace.pause(operation.since.elapsed(), operation.is_known(), self.strangers.load(Ordering::Relaxed))
     }
 
     fn forget(&self, registry: &mut Registry, operation: &Operation) {
-        let known = registry.operations.remove(&operation.user_op_hash);
-        if known.is_some_and(|known| !known.sent) {
-            self.strangers.fetch_sub(1, Ordering::Relaxed);
+        if registry.operations.remove(&operation.user_op_hash).is_none() {
+            return;
+        }
+        match &operation.sent {
+            None => drop(self.strangers.fetch_sub(1, Ordering::Relaxed)),
+            Some(Sent { sender, nonce, .. }) => {
+                if let Some(hashes) = registry.by_nonce.get_mut(&(*sender, *nonce)) {
+                    hashes.retain(|hash| *hash != operation.user_op_hash);
+                    if hashes.is_empty() {
+                        registry.by_nonce.remove(&(*sender, *nonce));
+                    }
+                }
+            }
         }
     }
-}
 
-/// What a waiter is told.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Event {
-    /// Something happened.
-    Update(UserOpUpdate),
-    /// Waiting is over without a result.
-    Failed(AppError),
-    /// Nothing happened; the connection lives.
-    Heartbeat,
+    /// Looks after an operation at that time.
+    fn schedule(&self, user_op_hash: B256, at: Instant) {
+        let mut registry = self.registry();
+        let sooner = registry.due.peek().is_none_or(|Reverse((first, _))| at < *first);
+        registry.due.push(Reverse((at, user_op_hash)));
+        if sooner {
+            self.due_sooner.notify_one();
+        }
+    }
 }
 
 /// Follows operations; cheap to clone.
@@ -181,22 +150,28 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(node: Node, bundler: Bundler, pace: Pace) -> Self {
+    /// `urls` are the node's; its web sockets push logs.
+    pub(super) fn new(node: Node, bundler: Bundler, urls: &[UpstreamUrl], pace: Pace) -> Self {
+        let sockets = urls.iter().cloned().enumerate().filter(|(_, url)| url.is_web_socket()).collect();
         let inner = Inner {
             node,
             bundler,
             pace,
             registry: Mutex::default(),
             strangers: AtomicUsize::new(0),
-            arrived: Notify::new(),
+            look_now: Notify::new(),
+            due_sooner: Notify::new(),
+            sockets,
+            pushing: Pushing::default(),
+            fees: Mutex::default(),
             closing: watch::Sender::new(false),
         };
         Self { inner: Arc::new(inner) }
     }
 
     /// Follows an operation that the bundler has just accepted.
-    pub(super) fn follow_sent(&self, user_op_hash: B256, _user_operation: &UserOperation) {
-        if self.follow(user_op_hash, true).is_err() {
+    pub(super) fn follow_sent(&self, user_op_hash: B256, user_operation: &UserOperation) {
+        if self.follow(user_op_hash, Some(Sent::from(user_operation))).is_err() {
             tracing::warn!(%user_op_hash, "too many operations are followed; this one is not");
         }
     }
@@ -204,17 +179,15 @@ impl Watcher {
     /// What happens to an operation: the latest known state first, then each change, ending after the
     /// final one or an error.
     pub(super) fn subscribe(&self, user_op_hash: B256) -> Result<impl Stream<Item = Event> + Send + use<>, AppError> {
-        let operation = self.follow(user_op_hash, false)?;
-        let receiver = operation.progress.subscribe();
-        let next = receiver.borrow().updates.len().saturating_sub(1);
-        let waiter = Waiter {
-            receiver,
-            next,
-            over: false,
-            heartbeat: self.inner.pace.heartbeat,
-            closing: self.inner.closing.subscribe(),
-        };
+        let operation = self.follow(user_op_hash, None)?;
+        let waiter = Waiter::new(&operation, self.inner.pace.heartbeat, self.inner.closing.subscribe());
         Ok(stream::unfold(waiter, |mut waiter| async move { waiter.event().await.map(|event| (event, waiter)) }))
+    }
+
+    /// Whether the node at this place of the list pushes its logs now; `None` when it has no web socket.
+    pub(super) fn is_pushing(&self, entry: usize) -> Option<bool> {
+        let known = self.inner.sockets.iter().any(|(place, _)| *place == entry);
+        known.then(|| self.inner.pushing.by() == Some(entry))
     }
 
     /// Ends all streams: the server is shutting down.
@@ -222,89 +195,55 @@ impl Watcher {
         self.inner.closing.send_replace(true);
     }
 
-    fn follow(&self, user_op_hash: B256, sent: bool) -> Result<Arc<Operation>, AppError> {
-        let mut registry = self.inner.registry();
+    fn follow(&self, user_op_hash: B256, sent: Option<Sent>) -> Result<Arc<Operation>, AppError> {
+        let inner = &self.inner;
+        let mut registry = inner.registry();
         if let Some(operation) = registry.operations.get(&user_op_hash) {
             return Ok(operation.clone());
         }
         // Changed under the registry's lock only.
-        let strangers = self.inner.strangers.load(Ordering::Relaxed);
-        if registry.operations.len() >= MAX_FOLLOWED || (!sent && strangers >= MAX_UNKNOWN) {
+        let strangers = inner.strangers.load(Ordering::Relaxed);
+        if registry.operations.len() >= MAX_FOLLOWED || (sent.is_none() && strangers >= MAX_UNKNOWN) {
             return Err(AppError::TooLarge {
                 what: "the number of operations that are waited for".into(),
                 limit: format!("{MAX_UNKNOWN} that this server did not send"),
             });
         }
-        let operation = Arc::new(Operation {
-            user_op_hash,
-            since: Instant::now(),
-            sent,
-            progress: watch::Sender::new(Progress::default()),
-            sighting: watch::Sender::new(None),
-        });
-        registry.operations.insert(user_op_hash, operation.clone());
-        if !sent {
-            self.inner.strangers.fetch_add(1, Ordering::Relaxed);
+        match &sent {
+            Some(Sent { sender, nonce, .. }) => {
+                registry.by_nonce.entry((*sender, *nonce)).or_default().push(user_op_hash);
+            }
+            None => drop(inner.strangers.fetch_add(1, Ordering::Relaxed)),
         }
-        tokio::spawn(poller::run(self.inner.clone(), operation.clone()));
-        start_log_watcher(&self.inner, &mut registry);
+        let operation = Arc::new(Operation::new(user_op_hash, sent));
+        registry.operations.insert(user_op_hash, operation.clone());
+        registry.newcomers.push(operation.clone());
+        self.start(&mut registry);
+        drop(registry);
+        inner.schedule(user_op_hash, operation.since);
+        inner.look_now.notify_one();
         Ok(operation)
     }
-}
 
-/// One log watcher runs while any operation is open.
-fn start_log_watcher(inner: &Arc<Inner>, registry: &mut Registry) {
-    if registry.log_watcher_runs {
-        inner.arrived.notify_one();
-    } else {
-        registry.log_watcher_runs = true;
-        tokio::spawn(logs::run(inner.clone()));
-    }
-}
-
-/// One waiter's view of an operation.
-struct Waiter {
-    receiver: watch::Receiver<Progress>,
-    next: usize,
-    over: bool,
-    heartbeat: Duration,
-    closing: watch::Receiver<bool>,
-}
-
-impl Waiter {
-    /// The next thing to tell; `None` when all is told.
-    async fn event(&mut self) -> Option<Event> {
-        if self.over {
-            return None;
+    /// What runs while any operation is open.
+    fn start(&self, registry: &mut Registry) {
+        if !std::mem::replace(&mut registry.chain_watched, true) {
+            tokio::spawn(chain::run(self.inner.clone()));
         }
-        loop {
-            if let Some(event) = self.news() {
-                return Some(event);
-            }
-            tokio::select! {
-                changed = self.receiver.changed() => changed.ok()?,
-                _ = self.closing.wait_for(|closing| *closing) => return None,
-                () = tokio::time::sleep(self.heartbeat) => return Some(Event::Heartbeat),
-            }
+        if !std::mem::replace(&mut registry.questions_asked, true) {
+            tokio::spawn(questions::run(self.inner.clone()));
         }
-    }
-
-    fn news(&mut self) -> Option<Event> {
-        let progress = self.receiver.borrow_and_update();
-        if let Some(update) = progress.updates.get(self.next) {
-            self.next += 1;
-            self.over = update.is_final();
-            return Some(Event::Update(update.clone()));
+        if !self.inner.sockets.is_empty() && !std::mem::replace(&mut registry.pushing, true) {
+            tokio::spawn(push::run(self.inner.clone()));
         }
-        let failure = progress.failure.clone()?;
-        self.over = true;
-        Some(Event::Failed(failure))
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::time::Duration;
+
     use super::*;
 
     fn watcher() -> Watcher {
@@ -314,15 +253,17 @@ mod tests {
             bundler_url: Some("http://127.0.0.1:1".parse().unwrap()),
             ..Default::default()
         };
-        let pace = Pace::of(&Config::from_args(&args).unwrap());
+        let pace = Pace::of(&super::super::config::Config::from_args(&args).unwrap());
         let timeout = Duration::from_secs(1);
-        Watcher::new(Node::new(&nobody, 31337, timeout).unwrap(), Bundler::new(&nobody, 31337, timeout).unwrap(), pace)
+        let (node, bundler) =
+            (Node::new(&nobody, 31337, timeout).unwrap(), Bundler::new(&nobody, 31337, timeout).unwrap());
+        Watcher::new(node, bundler, &nobody, pace)
     }
 
     #[tokio::test]
     async fn strangers_cannot_make_the_server_watch_without_end() {
         let watcher = watcher();
-        let hash = |number: usize| B256::from(alloy::primitives::U256::from(number + 1));
+        let hash = |number: usize| B256::from(U256::from(number + 1));
         for number in 0..MAX_UNKNOWN {
             assert!(watcher.subscribe(hash(number)).is_ok());
         }
@@ -334,17 +275,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_are_asked_for_less_often() {
+    async fn who_is_forgotten_leaves_nothing_behind() {
         let watcher = watcher();
-        let sent = watcher.follow(B256::repeat_byte(1), true).unwrap();
-        let stranger = watcher.follow(B256::repeat_byte(2), false).unwrap();
-        let pace = &watcher.inner.pace;
-        assert!(pace.pause(&sent, MAX_UNKNOWN) < Duration::from_millis(50));
-        assert_eq!(watcher.inner.pause(&stranger), pace.stranger);
-        let each = pace.pause(&stranger, MAX_UNKNOWN).as_secs_f64();
-        let questions_per_second = MAX_UNKNOWN as f64 / each;
-        assert!(questions_per_second <= 81.0, "{questions_per_second}");
-        watcher.inner.forget(&mut watcher.inner.registry(), &stranger);
+        let operation = UserOperation { nonce: U256::from(7), ..Default::default() };
+        let sent = watcher.follow(B256::repeat_byte(1), Some(Sent::from(&operation))).unwrap();
+        let stranger = watcher.follow(B256::repeat_byte(2), None).unwrap();
+        assert_eq!(watcher.inner.registry().by_nonce[&(Address::ZERO, U256::from(7))], [B256::repeat_byte(1)]);
+        for _ in 0..2 {
+            watcher.inner.forget(&mut watcher.inner.registry(), &stranger);
+            watcher.inner.forget(&mut watcher.inner.registry(), &sent);
+        }
         assert_eq!(watcher.inner.strangers.load(Ordering::Relaxed), 0);
+        let registry = watcher.inner.registry();
+        assert!(registry.operations.is_empty() && registry.by_nonce.is_empty());
     }
 }

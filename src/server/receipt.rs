@@ -26,10 +26,20 @@ pub(super) fn topics() -> [B256; 2] {
     [UserOperationEvent::SIGNATURE_HASH, UserOperationRevertReason::SIGNATURE_HASH]
 }
 
-/// Receipts of all operations whose `UserOperationEvent` is among `logs`; logs of other contracts,
+/// An operation that was seen in a block.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sighting {
+    /// Its nonce: no other operation of the account with this one can be mined any more.
+    pub(super) nonce: U256,
+    /// What its event says, with the revert reason when that was among the logs.
+    pub(super) receipt: UserOpReceipt,
+}
+
+/// All operations whose `UserOperationEvent` is among `logs`, in their order; logs of other contracts,
 /// removed ones and unreadable ones are passed over.
-pub(super) fn from_logs(logs: &[Value]) -> HashMap<B256, UserOpReceipt> {
-    let ours: Vec<Log> = logs.iter().filter_map(Log::read).filter(|log| log.address == ENTRY_POINT).collect();
+pub(super) fn sightings(logs: &[Value]) -> Vec<Sighting> {
+    let ours: Vec<Log> =
+        logs.iter().filter_map(Log::read).filter(|log| log.address == ENTRY_POINT && !log.removed).collect();
     let reasons: HashMap<B256, String> = ours
         .iter()
         .filter(|log| log.topics.first() == Some(&UserOperationRevertReason::SIGNATURE_HASH))
@@ -42,7 +52,7 @@ pub(super) fn from_logs(logs: &[Value]) -> HashMap<B256, UserOpReceipt> {
         .filter(|log| log.topics.first() == Some(&UserOperationEvent::SIGNATURE_HASH))
         .filter_map(|log| {
             let user_op_hash = *log.topics.get(1)?;
-            let (_, success, cost, used) = <(U256, bool, U256, U256)>::abi_decode_params(&log.data).ok()?;
+            let (nonce, success, cost, used) = <(U256, bool, U256, U256)>::abi_decode_params(&log.data).ok()?;
             let reason = reasons.get(&user_op_hash).cloned().unwrap_or_else(|| NO_REASON.to_owned());
             let receipt = UserOpReceipt {
                 user_op_hash,
@@ -54,15 +64,40 @@ pub(super) fn from_logs(logs: &[Value]) -> HashMap<B256, UserOpReceipt> {
                 actual_gas_cost: cost,
                 actual_gas_used: used,
             };
-            Some((user_op_hash, receipt))
+            Some(Sighting { nonce, receipt })
         })
         .collect()
+}
+
+/// The operations in a transaction's receipt; none when it is the receipt of another transaction.
+pub(super) fn sightings_in_transaction(transaction_hash: B256, transaction_receipt: &Value) -> Vec<Sighting> {
+    let logs = transaction_receipt.get("logs").and_then(Value::as_array);
+    let found = sightings(logs.map(Vec::as_slice).unwrap_or_default());
+    found.into_iter().filter(|sighting| sighting.receipt.transaction_hash == transaction_hash).collect()
 }
 
 /// The receipt of one operation out of its transaction's receipt.
 pub(super) fn from_transaction(user_op_hash: B256, transaction_receipt: &Value) -> Option<UserOpReceipt> {
     let logs = transaction_receipt.get("logs").and_then(Value::as_array)?;
-    from_logs(logs).remove(&user_op_hash)
+    sightings(logs).into_iter().map(|sighting| sighting.receipt).find(|receipt| receipt.user_op_hash == user_op_hash)
+}
+
+/// Operation and transaction of an event that a reorganisation took back.
+pub(super) fn removed(log: &Value) -> Option<(B256, B256)> {
+    let log = Log::read(log).filter(|log| log.removed && log.address == ENTRY_POINT)?;
+    (log.topics.first() == Some(&UserOperationEvent::SIGNATURE_HASH)).then_some(())?;
+    Some((*log.topics.get(1)?, log.transaction_hash))
+}
+
+/// The log tells why an operation's call reverted; its event is another log.
+pub(super) fn is_reason(log: &Value) -> bool {
+    let topic = log.get("topics").and_then(|topics| topics.get(0)).and_then(hash);
+    topic == Some(UserOperationRevertReason::SIGNATURE_HASH)
+}
+
+/// The operation that a log is about.
+pub(super) fn operation_of(log: &Value) -> Option<B256> {
+    log.get("topics")?.get(1).and_then(hash)
 }
 
 /// A bundler's receipt (SPEC 4.4): numbers in any spelling, success perhaps as text. When the node's
@@ -113,14 +148,14 @@ struct Log {
     data: Bytes,
     transaction_hash: B256,
     block_number: u64,
+    /// A reorganisation took it back.
+    removed: bool,
 }
 
 impl Log {
     fn read(log: &Value) -> Option<Self> {
-        if log.get("removed").and_then(truth) == Some(true) {
-            return None;
-        }
         Some(Self {
+            removed: log.get("removed").and_then(truth) == Some(true),
             address: log.get("address")?.as_str()?.parse().ok()?,
             topics: log.get("topics")?.as_array()?.iter().map(hash).collect::<Option<_>>()?,
             data: log.get("data")?.as_str()?.parse().ok()?,
@@ -155,6 +190,10 @@ mod tests {
             "data": Bytes::from(data), "transactionHash": TRANSACTION, "blockNumber": 16, "removed": false})
     }
 
+    fn one(logs: &[Value]) -> UserOpReceipt {
+        sightings(logs).remove(0).receipt
+    }
+
     /// topic of the published EntryPoint v0.6
     #[test]
     fn event_signatures_are_the_entry_points() {
@@ -166,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_success_is_read_from_the_logs() {
-        let receipt = from_logs(&[event(true)]).remove(&HASH).unwrap();
+        let receipt = one(&[event(true)]);
         assert!(receipt.success);
         assert_eq!(receipt.reason, None);
         assert_eq!((receipt.sender, receipt.transaction_hash, receipt.block_number), (SENDER, TRANSACTION, 16));
@@ -178,10 +217,10 @@ mod tests {
         let reason = hex!(
             "08c379a00000000000000000000000000000000000000000000000000000000000000020000000000000000000000000000000000000000000000000000000000000000548656c6c6f000000000000000000000000000000000000000000000000000000"
         );
-        let receipt = from_logs(&[reverted(&reason), event(false)]).remove(&HASH).unwrap();
+        let receipt = one(&[reverted(&reason), event(false)]);
         assert!(!receipt.success);
         assert!(receipt.reason.as_deref().unwrap().contains("Hello"), "{receipt:?}");
-        assert_eq!(from_logs(&[event(false)])[&HASH].reason.as_deref(), Some(NO_REASON));
+        assert_eq!(one(&[event(false)]).reason.as_deref(), Some(NO_REASON));
     }
 
     #[test]
@@ -193,7 +232,7 @@ mod tests {
         let mut short = event(true);
         short["data"] = json!("0x01");
         let logs = [foreign, removed, short, json!(null), json!({"topics": [1]})];
-        assert!(from_logs(&logs).is_empty());
+        assert!(sightings(&logs).is_empty());
     }
 
     #[test]
@@ -211,5 +250,67 @@ mod tests {
         assert_eq!((receipt.success, receipt.reason.as_deref()), (false, Some(NO_REASON)));
         assert!(from_bundler(HASH, &Value::Null).is_none());
         assert!(from_bundler(B256::ZERO, &answer(json!(true), json!(1), json!(1))).is_none());
+    }
+
+    #[test]
+    fn what_a_reorganisation_took_back_is_told_apart() {
+        let mut log = event(true);
+        assert_eq!(removed(&log), None);
+        log["removed"] = json!(true);
+        assert_eq!(removed(&log), Some((HASH, TRANSACTION)));
+        let mut reason = reverted(&[]);
+        assert!(is_reason(&reason) && !is_reason(&log));
+        assert_eq!(operation_of(&reason), Some(HASH));
+        reason["removed"] = json!(true);
+        assert_eq!(removed(&reason), None);
+    }
+
+    #[test]
+    fn the_receipt_of_another_transaction_tells_nothing() {
+        let receipt = json!({"logs": [event(true)]});
+        assert_eq!(sightings_in_transaction(TRANSACTION, &receipt).len(), 1);
+        assert!(sightings_in_transaction(B256::ZERO, &receipt).is_empty());
+        assert_eq!(sightings(&[event(true)])[0].nonce, U256::from(3));
+    }
+
+    use proptest::prelude::*;
+
+    /// A log, or a bundler's receipt, with one part replaced by something else.
+    fn damaged(mut value: Value, path: usize, part: Value) -> Value {
+        let Some(fields) = value.as_object_mut() else { return value };
+        let names: Vec<String> = fields.keys().cloned().collect();
+        fields.insert(names[path % names.len()].clone(), part);
+        value
+    }
+
+    fn part() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            "(0x)?[0-9a-fA-F]{0,140}".prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+            prop::collection::vec("0x[0-9a-f]{60,66}".prop_map(Value::from), 0..4).prop_map(Value::from),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_log_is_read_or_passed_over(path in 0usize..8, part in part(), bytes in prop::collection::vec(any::<u8>(), 0..160)) {
+            let mut log = damaged(event(true), path, part.clone());
+            let _ = (sightings(&[log.clone(), part.clone()]), removed(&log), is_reason(&log), operation_of(&log));
+            log["data"] = json!(Bytes::from(bytes.clone()));
+            let _ = sightings(&[log, damaged(reverted(&bytes), path, part)]);
+        }
+
+        #[test]
+        fn any_receipt_of_a_bundler_is_read_or_refused(path in 0usize..8, part in part()) {
+            let answer = json!({"userOpHash": HASH, "sender": SENDER, "success": true, "actualGasCost": 1,
+                "actualGasUsed": 1, "reason": "0x", "receipt": {"transactionHash": TRANSACTION, "blockNumber": 1}});
+            if let Some(receipt) = from_bundler(HASH, &damaged(answer, path, part.clone())) {
+                prop_assert_eq!(receipt.user_op_hash, HASH);
+            }
+            prop_assert!(from_bundler(HASH, &part).is_none());
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     bundler::ssr::Bundler,
     config::Config,
     database::Database,
-    events::Watcher,
+    events::{Pace, Watcher},
     node::ssr::Node,
     paymaster::{ssr::Paymaster, token::TokenPaymaster},
     upstream_health::UpstreamHealth,
@@ -48,7 +48,7 @@ impl ServerState {
         let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
         let token_paymaster =
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
-        let watcher = Watcher::new(node.clone(), bundler.clone(), super::events::Pace::of(&config));
+        let watcher = Watcher::new(node.clone(), bundler.clone(), &config.rpc_urls, Pace::of(&config));
         let database = Database::new(&config)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -72,6 +72,9 @@ impl ServerState {
     /// Nodes first, then bundlers, then paymasters; the built-in paymaster is not among them.
     pub fn health(&self) -> Vec<UpstreamHealth> {
         let mut health = self.inner.node.health();
+        for node in &mut health {
+            node.pushing = self.inner.watcher.is_pushing(node.entry);
+        }
         health.extend(self.inner.bundler.health());
         health.extend(self.paymaster().and_then(Paymaster::remote).map(|remote| remote.health()).unwrap_or_default());
         health

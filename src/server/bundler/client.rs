@@ -58,6 +58,11 @@ impl Bundler {
         })
     }
 
+    /// The chain that all of them serve.
+    pub(crate) fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
     /// How each URL does.
     pub(crate) fn health(&self) -> Vec<UpstreamHealth> {
         self.rpc.health()
