@@ -24,6 +24,8 @@ pub enum Upstream {
     Paymaster,
     /// The database (`USE_AA_DATABASE_URL`, or the file in the data folder).
     Database,
+    /// The nodes that share distributed keys (`USE_AA_DAN_NODES`).
+    Nodes,
 }
 
 impl std::fmt::Display for Upstream {
@@ -33,6 +35,7 @@ impl std::fmt::Display for Upstream {
             Self::Bundler => "bundler",
             Self::Paymaster => "paymaster",
             Self::Database => "database",
+            Self::Nodes => "network of key nodes",
         })
     }
 }
@@ -257,6 +260,27 @@ pub enum AppError {
         /// Why.
         reason: String,
     },
+    /// This server works with no network of nodes for distributed keys.
+    #[error("this server offers no distributed keys")]
+    NoDistributedKeys,
+    /// Too few of the nodes that share distributed keys answer.
+    #[error("{live} of the {needed} nodes that must take part answer")]
+    TooFewNodes {
+        /// How many answer.
+        live: u8,
+        /// How many must take part.
+        needed: u8,
+    },
+    /// A node that shares distributed keys refuses. A refusal for the policy is a [`Self::PolicyViolation`].
+    #[error("node {node} refuses: {reason}")]
+    NodeRefused {
+        /// Id of the node, from 1.
+        node: u8,
+        /// Which kind of reason; stable.
+        code: String,
+        /// For people.
+        reason: String,
+    },
     /// A key cannot be made, encrypted, decrypted or used.
     #[error("session key: {reason}")]
     Key {
@@ -324,6 +348,9 @@ impl AppError {
             Self::UserOpDropped { .. } => "UserOpDropped",
             Self::WaitTimedOut { .. } => "WaitTimedOut",
             Self::Storage { .. } => "Storage",
+            Self::NoDistributedKeys => "NoDistributedKeys",
+            Self::TooFewNodes { .. } => "TooFewNodes",
+            Self::NodeRefused { .. } => "NodeRefused",
             Self::Key { .. } => "Key",
             Self::TooLarge { .. } => "TooLarge",
             Self::Internal { .. } => "Internal",

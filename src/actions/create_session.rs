@@ -286,9 +286,7 @@ impl PreparedCreateSession {
         store: &dyn SessionStore,
         passed_over: &[B256],
     ) -> Result<Option<Obstacle>, AppError> {
-        if let Some(key) = &self.material.key {
-            store.put_signer(account, key).await?;
-        }
+        self.material.store_key(store, account).await?;
         let mut obstacle = None;
         let written = store
             .update(
@@ -305,9 +303,9 @@ impl PreparedCreateSession {
             )
             .await;
         let Err(error) = written else { return Ok(None) };
-        if let Some(key) = &self.material.key {
+        if self.material.key.is_some() {
             // The key is of no use without its leaves. Should even this fail, a spare key is no harm.
-            let _ = store.remove_signer(account, key.address()).await;
+            let _ = store.remove_signer(account, self.material.session_key_address).await;
         }
         obstacle.map(Some).ok_or(error)
     }

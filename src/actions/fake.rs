@@ -17,6 +17,7 @@ use crate::{
     error::{AppError, Upstream},
     protocol::{
         addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+        distributed_key::{EphemeralKey, TypedData},
         paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
         rpc::{
             AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpReceipt, UserOpUpdate,
@@ -62,6 +63,7 @@ struct World {
     ending: Ending,
     books: HashMap<Address, SessionBook>,
     signers: HashMap<Address, PrivateKeySigner>,
+    ephemeral_keys: HashMap<Address, EphemeralKey>,
 }
 
 /// What becomes of sent operations.
@@ -196,6 +198,11 @@ impl Wallet for Fake {
         self.pass(Step::WalletSign)?;
         Ok(self.owner.sign_message_sync(message).unwrap().as_bytes().into())
     }
+
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Result<Bytes, AppError> {
+        self.pass(Step::WalletSign)?;
+        Ok(self.owner.sign_hash_sync(&typed_data.digest).unwrap().as_bytes().into())
+    }
 }
 
 #[async_trait(?Send)]
@@ -318,7 +325,19 @@ impl SessionStore for Fake {
         signer.ok_or_else(|| AppError::SessionNotFound { wanted: session_key_address.to_string() })
     }
 
+    async fn put_ephemeral_key(&self, _: Address, address: Address, key: &EphemeralKey) -> Result<(), AppError> {
+        self.pass(Step::StorePutSigner)?;
+        self.world.borrow_mut().ephemeral_keys.insert(address, key.clone());
+        Ok(())
+    }
+
+    async fn ephemeral_key(&self, _: Address, address: Address) -> Result<EphemeralKey, AppError> {
+        let key = self.world.borrow().ephemeral_keys.get(&address).cloned();
+        key.ok_or_else(|| AppError::SessionNotFound { wanted: address.to_string() })
+    }
+
     async fn remove_signer(&self, _: Address, session_key_address: Address) -> Result<(), AppError> {
+        self.world.borrow_mut().ephemeral_keys.remove(&session_key_address);
         self.world.borrow_mut().signers.remove(&session_key_address);
         Ok(())
     }

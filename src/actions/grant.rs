@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
-    clock::unix_seconds, grant_mark::mark, options::BuildUserOpOptions, prepare_user_operation::PreparedUserOperation,
-    random,
+    clock::unix_seconds, grant_mark::mark, options::BuildUserOpOptions, ports::SessionStore,
+    prepare_user_operation::PreparedUserOperation, random,
 };
 use crate::{
     error::AppError,
     protocol::{
+        distributed_key::{DanModuleInfo, EphemeralKey},
         policy::SessionPolicy,
         session::{SessionBook, SessionLeaf, SessionStatus},
     },
@@ -31,11 +32,34 @@ pub(super) struct Grant {
     pub batched: bool,
 }
 
+impl Grant {
+    /// Checks what can be checked without a key and without asking anybody.
+    pub fn check(&self, account: Address) -> Result<(), AppError> {
+        let policies = &self.policy;
+        if policies.is_empty() || policies.len() > MAX_SESSIONS_PER_GRANT {
+            let expected = format!("1 to {MAX_SESSIONS_PER_GRANT} policies");
+            return Err(AppError::invalid("policy", expected, policies.len()));
+        }
+        let now = unix_seconds();
+        policies.iter().try_for_each(|policy| policy.check(account, now))?;
+        Ok(())
+    }
+}
+
+/// The secret that comes with a grant.
+#[derive(Clone, Debug)]
+pub(super) enum NewKey {
+    /// The session key itself.
+    Session(PrivateKeySigner),
+    /// The session key is shared by nodes; this one speaks for it.
+    Ephemeral(EphemeralKey),
+}
+
 /// Key and leaves: the same however often the operation around them is built anew.
 #[derive(Clone, Debug)]
 pub(super) struct Material {
     /// The key made for this grant; `None` when every policy brought its own.
-    pub key: Option<PrivateKeySigner>,
+    pub key: Option<NewKey>,
     pub leaves: Vec<SessionLeaf>,
     pub session_key_address: Address,
 }
@@ -43,16 +67,28 @@ pub(super) struct Material {
 impl Material {
     pub fn new(account: Address, grant: &Grant) -> Result<Self, AppError> {
         let policies = &grant.policy;
-        if policies.is_empty() || policies.len() > MAX_SESSIONS_PER_GRANT {
-            let expected = format!("1 to {MAX_SESSIONS_PER_GRANT} policies");
-            return Err(AppError::invalid("policy", expected, policies.len()));
-        }
-        let now = unix_seconds();
-        policies.iter().try_for_each(|policy| policy.check(account, now))?;
+        grant.check(account)?;
         let needs_key = policies.iter().any(|policy| policy.session_key_address().is_none());
         let key = needs_key.then(random::session_key).transpose()?;
         let made = key.as_ref().map(PrivateKeySigner::address);
-        let leaves = policies.iter().map(|policy| {
+        Self::with_leaves(grant, made, key.map(NewKey::Session))
+    }
+
+    /// Leaves for the key at `session_key_address`, which nodes share; `ephemeral_key` speaks for it.
+    pub fn distributed(
+        grant: &Grant,
+        session_key_address: Address,
+        ephemeral_key: EphemeralKey,
+        info: &DanModuleInfo,
+    ) -> Result<Self, AppError> {
+        let mut material = Self::with_leaves(grant, Some(session_key_address), Some(NewKey::Ephemeral(ephemeral_key)))?;
+        material.leaves.iter_mut().for_each(|leaf| info.write(leaf));
+        Ok(material)
+    }
+
+    fn with_leaves(grant: &Grant, made: Option<Address>, key: Option<NewKey>) -> Result<Self, AppError> {
+        let now = unix_seconds();
+        let leaves = grant.policy.iter().map(|policy| {
             // One of the two is there: a key was made when any policy lacks one.
             let address = policy.session_key_address().or(made).unwrap_or_default();
             let mut leaf = policy.leaf(address, random::session_id()?)?;
@@ -73,6 +109,15 @@ impl Material {
         let ids = returning.map(|leaf| leaf.session_id.as_str()).collect::<HashSet<_>>();
         if !ids.is_empty() {
             book.leaf_nodes.retain(|leaf| !ids.contains(leaf.session_id.as_str()));
+        }
+    }
+
+    /// Stores the secret.
+    pub async fn store_key(&self, store: &dyn SessionStore, account: Address) -> Result<(), AppError> {
+        match &self.key {
+            Some(NewKey::Session(key)) => store.put_signer(account, key).await,
+            Some(NewKey::Ephemeral(key)) => store.put_ephemeral_key(account, self.session_key_address, key).await,
+            None => Ok(()),
         }
     }
 

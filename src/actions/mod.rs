@@ -5,6 +5,7 @@
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |
 //! | [`create_batch_session`], [`send_with_batch_session`] | the same for several calls at once, each under its own leaf |
+//! | [`create_session_with_distributed_key`], [`send_with_distributed_session`] | the same with a key that nodes share |
 //! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
 //! | [`send_gas_token_transaction`] | the same, with the gas paid in a token |
 //! | [`send_withdrawals`] | takes tokens and ether out of the account |
@@ -19,6 +20,7 @@ pub mod account;
 mod clock;
 pub mod create_batch_session;
 pub mod create_session;
+pub mod create_session_with_distributed_key;
 pub mod deploy;
 mod gas;
 pub mod gas_estimate;
@@ -36,6 +38,7 @@ pub mod send_sponsored_transaction;
 pub mod send_transaction;
 pub mod send_user_operation;
 pub mod send_with_batch_session;
+pub mod send_with_distributed_session;
 pub mod send_with_session;
 pub mod send_withdrawals;
 mod session_choice;

@@ -13,6 +13,10 @@ use futures::stream::LocalBoxStream;
 use crate::{
     error::AppError,
     protocol::{
+        distributed_key::{
+            EphemeralKey, KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest,
+            SignedGrant, TypedData,
+        },
         paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
         session::{PublishedLeaves, SessionBook},
@@ -29,6 +33,8 @@ pub trait Wallet {
     async fn chain_id(&self) -> Result<u64, AppError>;
     /// `personal_sign` (EIP-191) over the raw bytes; 65 bytes `r‖s‖v`, v 27 or 28.
     async fn sign_message(&self, message: &[u8]) -> Result<Bytes, AppError>;
+    /// `eth_signTypedData_v4` (EIP-712); 65 bytes `r‖s‖v`, v 27 or 28.
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Result<Bytes, AppError>;
 }
 
 /// The way to chain, bundler and paymaster: our server.
@@ -67,6 +73,28 @@ pub trait Relay {
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>;
 }
 
+/// The nodes that share distributed keys, through our server, which is not trusted.
+#[async_trait(?Send)]
+pub trait DistributedKeys {
+    /// How the network of nodes is.
+    async fn network(&self) -> Result<KeyNetwork, AppError>;
+    /// A key that belongs to nobody yet, and a nonce of every node; may take as long as a key takes to be made.
+    async fn offer(&self) -> Result<KeyOffer, AppError>;
+    /// Has every node bind the offered key to what the owner signed.
+    async fn bind(&self, grant: &SignedGrant, nonces: &[NodeNonce]) -> Result<Vec<KeyAttestation>, AppError>;
+    /// Nonces of `threshold` nodes that answer.
+    async fn challenge(&self, threshold: u8) -> Result<Vec<NodeNonce>, AppError>;
+    /// Has the nodes of the request sign.
+    async fn sign(
+        &self,
+        request: &SignRequest,
+        nonces: &[NodeNonce],
+        session_key_address: Address,
+    ) -> Result<SignOutcome, AppError>;
+    /// Tells the nodes that a grant is taken back.
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), AppError>;
+}
+
 /// A change to a [`SessionBook`], applied under the store's lock.
 pub type SessionBookChange<'a> = Box<dyn FnOnce(&mut SessionBook) -> Result<(), AppError> + 'a>;
 
@@ -82,6 +110,19 @@ pub trait SessionStore {
     async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError>;
     /// The session key with this address, or [`AppError::SessionNotFound`].
     async fn signer(&self, account: Address, session_key_address: Address) -> Result<PrivateKeySigner, AppError>;
-    /// Forgets a session key; an unknown one is no error.
+    /// Keeps the ephemeral key that speaks for a distributed session key; encrypted like session keys.
+    async fn put_ephemeral_key(
+        &self,
+        _account: Address,
+        _session_key_address: Address,
+        _key: &EphemeralKey,
+    ) -> Result<(), AppError> {
+        Err(AppError::Storage { reason: "this store keeps no keys of distributed sessions".into() })
+    }
+    /// The ephemeral key for this distributed session key, or [`AppError::SessionNotFound`].
+    async fn ephemeral_key(&self, _account: Address, session_key_address: Address) -> Result<EphemeralKey, AppError> {
+        Err(AppError::SessionNotFound { wanted: format!("the page's key for {session_key_address}") })
+    }
+    /// Forgets a session key, or the ephemeral key of a distributed one; an unknown one is no error.
     async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError>;
 }

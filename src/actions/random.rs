@@ -6,7 +6,7 @@ use alloy::signers::{
 };
 use zeroize::Zeroizing;
 
-use crate::error::AppError;
+use crate::{error::AppError, protocol::distributed_key::EphemeralKey};
 
 /// A fresh session key: 32 random bytes that are a valid secp256k1 scalar.
 pub fn session_key() -> Result<PrivateKeySigner, AppError> {
@@ -19,6 +19,13 @@ pub fn session_key() -> Result<PrivateKeySigner, AppError> {
         }
     }
     Err(AppError::Key { reason: "the random source gives no usable key".into() })
+}
+
+/// A fresh Ed25519 key for a page.
+pub fn ephemeral_key() -> Result<EphemeralKey, AppError> {
+    let mut seed = Zeroizing::new([0u8; 32]);
+    fill(seed.as_mut_slice())?;
+    Ok(EphemeralKey::from_seed(&seed))
 }
 
 /// A fresh session id: 128 random bits as 32 lower-case hex digits (the seed's has 40 bits, SPEC 3.15).

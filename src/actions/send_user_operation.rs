@@ -27,15 +27,18 @@ pub async fn sign_user_operation(
     client: &SmartAccountClient,
     prepared: &PreparedUserOperation,
 ) -> Result<UserOperation, AppError> {
-    let wallet_chain = client.wallet.chain_id().await?;
-    if wallet_chain != prepared.chain.chain_id {
-        return Err(AppError::WrongChain { expected: prepared.chain.chain_id, actual: wallet_chain });
-    }
+    check_wallet_chain(client, prepared.chain.chain_id).await?;
     let given = client.wallet.sign_message(prepared.user_op_hash.as_slice()).await?;
     let signature = owner_signature(client.owner, prepared.user_op_hash, &given)?;
     let mut user_operation = prepared.user_operation.clone();
     user_operation.signature = wrap(ECDSA_MODULE, &signature);
     Ok(user_operation)
+}
+
+/// `WrongChain` when the wallet is on another chain than this.
+pub(super) async fn check_wallet_chain(client: &SmartAccountClient, expected: u64) -> Result<(), AppError> {
+    let actual = client.wallet.chain_id().await?;
+    if actual == expected { Ok(()) } else { Err(AppError::WrongChain { expected, actual }) }
 }
 
 /// Checks that `given` is the owner's `personal_sign` of the hash, and brings `v` to 27 or 28.

@@ -15,7 +15,7 @@ use super::{
         ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
     },
     send_user_operation::send_user_operation,
-    session_choice::find_usable,
+    session_choice::{KeyHolder, find_usable},
     session_ledger::tree_to_prove,
 };
 use crate::{
@@ -51,12 +51,18 @@ pub struct SendWithSessionRequest {
 /// A use of a session that lacks only the session key's signature.
 #[derive(Clone, Debug)]
 pub struct PreparedSessionUse {
-    operation: PreparedUserOperation,
+    unsigned: UnsignedUse,
+    key: PrivateKeySigner,
+}
+
+/// An operation that sessions allow, whoever holds their key.
+#[derive(Clone, Debug)]
+pub(super) struct UnsignedUse {
+    pub operation: PreparedUserOperation,
     /// One for each call.
     sessions: Vec<ProvedSession>,
     /// Judged by the batched session router, not by the session key manager alone.
     batched: bool,
-    key: PrivateKeySigner,
 }
 
 /// A leaf and its proof.
@@ -65,12 +71,36 @@ pub(super) type ProvedSession = (SessionLeaf, Vec<B256>);
 impl PreparedSessionUse {
     /// The operation: hash, gas, who pays.
     pub fn operation(&self) -> &PreparedUserOperation {
-        &self.operation
+        &self.unsigned.operation
     }
 
     /// The sessions that are used, one for each call.
     pub fn leaves(&self) -> impl Iterator<Item = &SessionLeaf> {
+        self.unsigned.leaves()
+    }
+}
+
+impl UnsignedUse {
+    pub fn leaves(&self) -> impl Iterator<Item = &SessionLeaf> {
         self.sessions.iter().map(|(leaf, _)| leaf)
+    }
+
+    /// `SessionExpired` when a window ended since it was prepared.
+    pub fn check_windows(&self) -> Result<(), AppError> {
+        let now = unix_seconds();
+        match self.leaves().find(|leaf| leaf.status_at(now) == SessionStatus::Expired) {
+            Some(SessionLeaf { session_id, valid_until, .. }) => {
+                Err(AppError::SessionExpired { session_id: session_id.clone(), valid_until: *valid_until })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the session key's signature in and sends.
+    pub async fn send(&self, relay: &dyn Relay, session_signature: &[u8]) -> Result<UserOpResponse, AppError> {
+        let mut user_operation = self.operation.user_operation.clone();
+        user_operation.signature = signature(&self.sessions, self.batched, session_signature);
+        send_user_operation(relay, &user_operation, self.operation.user_op_hash).await
     }
 }
 
@@ -98,6 +128,18 @@ pub async fn prepare_send_with_session(
     store: &dyn SessionStore,
     request: SendWithSessionRequest,
 ) -> Result<PreparedSessionUse, AppError> {
+    let account = request.account;
+    let unsigned = find_and_build(relay, store, request, KeyHolder::Store).await?;
+    with_key(store, account, unsigned).await
+}
+
+/// All of preparing but the key: only sessions whose key is held there are looked at.
+pub(super) async fn find_and_build(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    request: SendWithSessionRequest,
+    holder: KeyHolder,
+) -> Result<UnsignedUse, AppError> {
     let SendWithSessionRequest { account, calls, session_id, corresponding_index, options } = request;
     let options = merge_options([Options::now_nonce(), options]);
     let call_data = encode_calls(&calls, options.force_encode_for_batch.unwrap_or(false))?;
@@ -106,7 +148,7 @@ pub async fn prepare_send_with_session(
     let now = snapshot.now();
     // What the store knows comes first: "expired" says more than "out of sync".
     let synced = tree_to_prove(relay, store, account, &mut book, snapshot.account.merkle_root).await;
-    let leaf = find_usable(&book, session_id.as_deref(), corresponding_index, now)?.clone();
+    let leaf = find_usable(&book, holder, session_id.as_deref(), corresponding_index, now)?.clone();
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });
     }
@@ -117,7 +159,7 @@ pub async fn prepare_send_with_session(
         lag.write(store, account).await?;
     }
     let allowed = SessionUse { account, call_data, sessions, batched: false };
-    prepare_use(relay, store, &snapshot, &options, allowed).await
+    build_use(relay, &snapshot, &options, allowed).await
 }
 
 /// Proofs of these leaves.
@@ -141,16 +183,35 @@ pub(super) struct SessionUse {
     pub batched: bool,
 }
 
-/// Builds the operation around a use that was found to be allowed.
+/// Builds the operation around a use that was found to be allowed, and gets the key.
 pub(super) async fn prepare_use(
     relay: &dyn Relay,
     store: &dyn SessionStore,
     snapshot: &ChainSnapshot,
     options: &BuildUserOpOptions,
-    SessionUse { account, call_data, sessions, batched }: SessionUse,
+    allowed: SessionUse,
 ) -> Result<PreparedSessionUse, AppError> {
-    let key_address = sessions.first().map(|(leaf, _)| leaf.session_key_address).unwrap_or_default();
+    let account = allowed.account;
+    let unsigned = build_use(relay, snapshot, options, allowed).await?;
+    with_key(store, account, unsigned).await
+}
+
+async fn with_key(
+    store: &dyn SessionStore,
+    account: Address,
+    unsigned: UnsignedUse,
+) -> Result<PreparedSessionUse, AppError> {
+    let key_address = unsigned.leaves().next().map(|leaf| leaf.session_key_address).unwrap_or_default();
     let key = store.signer(account, key_address).await?;
+    Ok(PreparedSessionUse { unsigned, key })
+}
+
+async fn build_use(
+    relay: &dyn Relay,
+    snapshot: &ChainSnapshot,
+    options: &BuildUserOpOptions,
+    SessionUse { account, call_data, sessions, batched }: SessionUse,
+) -> Result<UnsignedUse, AppError> {
     let draft = UserOperationDraft {
         sender: account,
         init_code: Bytes::new(),
@@ -159,7 +220,7 @@ pub(super) async fn prepare_use(
     };
     let options = default_paymaster(snapshot, options);
     let operation = prepare_user_operation(relay, snapshot, draft, &options).await?;
-    Ok(PreparedSessionUse { operation, sessions, batched, key })
+    Ok(UnsignedUse { operation, sessions, batched })
 }
 
 /// The whole signature of the operation around that of the session key (SPEC 3.5, 3.6).
@@ -181,14 +242,9 @@ pub async fn complete_send_with_session(
     relay: &dyn Relay,
     prepared: &PreparedSessionUse,
 ) -> Result<UserOpResponse, AppError> {
-    let PreparedSessionUse { operation, sessions, batched, key } = prepared;
-    let now = unix_seconds();
-    if let Some(leaf) = prepared.leaves().find(|leaf| leaf.status_at(now) == SessionStatus::Expired) {
-        return Err(AppError::SessionExpired { session_id: leaf.session_id.clone(), valid_until: leaf.valid_until });
-    }
-    let session_signature = key.sign_message_sync(operation.user_op_hash.as_slice());
-    let session_signature = session_signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
-    let mut user_operation = operation.user_operation.clone();
-    user_operation.signature = self::signature(sessions, *batched, &session_signature.as_bytes());
-    send_user_operation(relay, &user_operation, operation.user_op_hash).await
+    let PreparedSessionUse { unsigned, key } = prepared;
+    unsigned.check_windows()?;
+    let signature = key.sign_message_sync(unsigned.operation.user_op_hash.as_slice());
+    let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
+    unsigned.send(relay, &signature.as_bytes()).await
 }

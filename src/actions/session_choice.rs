@@ -7,25 +7,46 @@ use alloy::primitives::Address;
 use crate::{
     error::AppError,
     protocol::{
+        distributed_key::is_distributed,
         session::{SessionBook, SessionLeaf, SessionStatus},
         simulate::{Violation, judge_call},
         smart_account::Call,
     },
 };
 
-/// The session with this id; else the one at `index` among the usable; else the newest usable one.
+/// Who holds the key of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyHolder {
+    /// The store.
+    Store,
+    /// The nodes that share it.
+    Nodes,
+}
+
+impl KeyHolder {
+    fn holds_key_of(self, leaf: &SessionLeaf) -> bool {
+        (self == Self::Nodes) == is_distributed(leaf)
+    }
+}
+
+/// Of the sessions whose key is held there: the session with this id; else the one at `index` among the usable; else the newest usable one.
 pub(super) fn find_usable<'a>(
     book: &'a SessionBook,
+    holder: KeyHolder,
     session_id: Option<&str>,
     index: Option<usize>,
     now: u64,
 ) -> Result<&'a SessionLeaf, AppError> {
     if let Some(wanted) = session_id {
-        let leaf = book.leaf_nodes.iter().rev().find(|leaf| leaf.session_id == wanted);
+        let mut found = book.leaf_nodes.iter().rev().filter(|leaf| leaf.session_id == wanted);
+        let leaf = found.next().filter(|leaf| holder.holds_key_of(leaf));
         let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: wanted.to_owned() })?;
         return check_usable(leaf, now).map(|()| leaf);
     }
-    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active && !leaf.is_on_other_device();
+    let is_usable = |leaf: &&SessionLeaf| {
+        let is_active = leaf.status_at(now) == SessionStatus::Active;
+        is_active && holder.holds_key_of(leaf) && !leaf.is_on_other_device()
+    };
     let mut usable = book.leaf_nodes.iter().filter(is_usable);
     if let Some(index) = index {
         let count = book.leaf_nodes.iter().filter(is_usable).count();
@@ -36,7 +57,7 @@ pub(super) fn find_usable<'a>(
         return Ok(leaf);
     }
     // Nothing usable: say what is wrong with the newest one.
-    let newest = book.leaf_nodes.last();
+    let newest = book.leaf_nodes.iter().rfind(|leaf| holder.holds_key_of(leaf));
     let newest = newest.ok_or_else(|| AppError::SessionNotFound { wanted: "any session".into() })?;
     check_usable(newest, now).map(|()| newest)
 }
@@ -71,10 +92,14 @@ pub(super) fn find_usable_for_each<'a>(
         return Err(AppError::invalid(field, format!("one for each of the {} calls", calls.len()), count));
     }
     let leaves = match (session_ids, indexes) {
-        (Some(ids), _) => ids.iter().map(|id| find_usable(book, Some(id), None, now)).collect::<Result<Vec<_>, _>>()?,
-        (None, Some(indexes)) => {
-            indexes.iter().map(|index| find_usable(book, None, Some(*index), now)).collect::<Result<Vec<_>, _>>()?
-        }
+        (Some(ids), _) => ids
+            .iter()
+            .map(|id| find_usable(book, KeyHolder::Store, Some(id), None, now))
+            .collect::<Result<Vec<_>, _>>()?,
+        (None, Some(indexes)) => indexes
+            .iter()
+            .map(|index| find_usable(book, KeyHolder::Store, None, Some(*index), now))
+            .collect::<Result<Vec<_>, _>>()?,
         (None, None) => return newest_permitting(book, calls, now),
     };
     share_one_key(&leaves).map(|()| leaves)
@@ -93,10 +118,13 @@ fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
 /// The newest `n` usable leaves for `n` calls, as the seed has it, when they allow the calls in this order. Otherwise
 /// the newest key that has a usable leaf for every call, and for each call its newest such leaf.
 fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: u64) -> Result<Vec<&'a SessionLeaf>, AppError> {
-    let is_usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active && !leaf.is_on_other_device();
+    let is_usable = |leaf: &&SessionLeaf| {
+        let is_active = leaf.status_at(now) == SessionStatus::Active;
+        is_active && KeyHolder::Store.holds_key_of(leaf) && !leaf.is_on_other_device()
+    };
     let usable: Vec<_> = book.leaf_nodes.iter().filter(is_usable).collect();
     if usable.is_empty() {
-        return find_usable(book, None, None, now).map(|leaf| vec![leaf]);
+        return find_usable(book, KeyHolder::Store, None, None, now).map(|leaf| vec![leaf]);
     }
     if let Some(last) = usable.len().checked_sub(calls.len()).and_then(|start| usable.get(start..)) {
         let allowed = last.iter().zip(calls).all(|(leaf, call)| judge_call(leaf, call).is_ok());

@@ -12,9 +12,12 @@ use serde_json::Value;
 
 use super::{relay_watch, time::sleep, turns::Turns};
 use crate::{
-    actions::ports::Relay,
+    actions::ports::{DistributedKeys, Relay},
     error::AppError,
     protocol::{
+        distributed_key::{
+            KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
+        },
         paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
         session::PublishedLeaves,
@@ -25,6 +28,8 @@ use crate::{
 
 /// The server gives each upstream its own, shorter time. Milliseconds.
 const PATIENCE: u64 = 30_000;
+/// The server waits up to a minute for a distributed key to be made. Milliseconds.
+const MAKING_PATIENCE: u64 = 75_000;
 
 /// Status streams at a time; the other connections are for everything else.
 const STREAMS_AT_A_TIME: usize = 3;
@@ -112,10 +117,47 @@ impl Relay for ServerRelay {
     }
 }
 
+#[async_trait(?Send)]
+impl DistributedKeys for ServerRelay {
+    async fn network(&self) -> Result<KeyNetwork, AppError> {
+        in_time(server::key_network()).await
+    }
+
+    async fn offer(&self) -> Result<KeyOffer, AppError> {
+        within(MAKING_PATIENCE, server::offer_distributed_key()).await
+    }
+
+    async fn bind(&self, grant: &SignedGrant, nonces: &[NodeNonce]) -> Result<Vec<KeyAttestation>, AppError> {
+        in_time(server::bind_distributed_key(grant.clone(), nonces.to_vec())).await
+    }
+
+    async fn challenge(&self, threshold: u8) -> Result<Vec<NodeNonce>, AppError> {
+        in_time(server::signing_challenge(threshold)).await
+    }
+
+    async fn sign(
+        &self,
+        request: &SignRequest,
+        nonces: &[NodeNonce],
+        session_key_address: Address,
+    ) -> Result<SignOutcome, AppError> {
+        in_time(server::sign_with_distributed_key(request.clone(), nonces.to_vec(), session_key_address)).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), AppError> {
+        in_time(server::revoke_distributed_key(revocation.clone())).await
+    }
+}
+
 /// The answer, or an error when the server takes too long: a page must not hang on a dead connection.
 async fn in_time<T>(call: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
-    match select(Box::pin(call), Box::pin(sleep(PATIENCE))).await {
+    within(PATIENCE, call).await
+}
+
+/// As [`in_time`], with a limit in milliseconds.
+async fn within<T>(patience: u64, call: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
+    match select(Box::pin(call), Box::pin(sleep(patience))).await {
         Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(AppError::Network { reason: format!("no answer within {} s", PATIENCE / 1_000) }),
+        Either::Right(_) => Err(AppError::Network { reason: format!("no answer within {} s", patience / 1_000) }),
     }
 }

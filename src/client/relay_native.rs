@@ -12,9 +12,12 @@ use tokio::sync::OnceCell;
 
 use super::relay_watch::{TextStream, watch};
 use crate::{
-    actions::ports::Relay,
+    actions::ports::{DistributedKeys, Relay},
     error::AppError,
     protocol::{
+        distributed_key::{
+            KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
+        },
         paymaster::{FeeQuotes, FeeQuotesRequest},
         rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
         session::PublishedLeaves,
@@ -74,6 +77,39 @@ fn network(error: reqwest::Error) -> AppError {
 
 fn other_failure(status: StatusCode) -> AppError {
     AppError::Network { reason: format!("the server answered with HTTP status {status}") }
+}
+
+#[async_trait(?Send)]
+impl DistributedKeys for HttpRelay {
+    async fn network(&self) -> Result<KeyNetwork, AppError> {
+        self.call("key_network", json!({})).await
+    }
+
+    async fn offer(&self) -> Result<KeyOffer, AppError> {
+        self.call("offer_distributed_key", json!({})).await
+    }
+
+    async fn bind(&self, grant: &SignedGrant, nonces: &[NodeNonce]) -> Result<Vec<KeyAttestation>, AppError> {
+        self.call("bind_distributed_key", json!({ "grant": grant, "nonces": nonces })).await
+    }
+
+    async fn challenge(&self, threshold: u8) -> Result<Vec<NodeNonce>, AppError> {
+        self.call("signing_challenge", json!({ "threshold": threshold })).await
+    }
+
+    async fn sign(
+        &self,
+        request: &SignRequest,
+        nonces: &[NodeNonce],
+        session_key_address: Address,
+    ) -> Result<SignOutcome, AppError> {
+        let arguments = json!({ "request": request, "nonces": nonces, "session_key_address": session_key_address });
+        self.call("sign_with_distributed_key", arguments).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), AppError> {
+        self.call("revoke_distributed_key", json!({ "revocation": revocation })).await
+    }
 }
 
 #[async_trait(?Send)]

@@ -59,6 +59,13 @@ fn advice(error: &AppError) -> &'static str {
         AppError::Storage { .. } => {
             "Allow this site to store data, or make room, and try again. What is stored is kept."
         }
+        AppError::NoDistributedKeys => "Grant an ordinary session: its key is kept, encrypted, in this browser.",
+        AppError::TooFewNodes { .. } => {
+            "Nothing was signed. The nodes that share the key are down or unreachable; try again in a moment."
+        }
+        AppError::NodeRefused { .. } => {
+            "Nothing was signed. Each node checks the grant by itself and this one says no."
+        }
         AppError::Key { .. } => "Grant a new session: this browser cannot use the old key.",
         AppError::TooLarge { .. } => "Split it into smaller parts. Nothing was sent.",
         AppError::Internal { .. } => "This is a fault of ours. Reload the page and try again.",
@@ -81,6 +88,7 @@ fn retryable(error: &AppError) -> bool {
             | AppError::AccountAlreadyDeployed { .. }
             | AppError::ModuleNotEnabled { .. }
             | AppError::SessionKeysDiffer { .. }
+            | AppError::NoDistributedKeys
             | AppError::TooLarge { .. }
             | AppError::WaitTimedOut { .. }
     )

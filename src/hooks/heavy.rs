@@ -45,6 +45,7 @@ use crate::{
     },
     error::AppError,
     protocol::{
+        distributed_key::TypedData,
         paymaster::FeeQuotes,
         rpc::{UserOpReceipt, UserOpUpdate},
         session::{SessionLeaf, SessionStatus},
@@ -340,6 +341,11 @@ impl Wallet for ReportingWallet {
     async fn sign_message(&self, message: &[u8]) -> Outcome<Bytes> {
         (self.on_progress)(UserOpStatus::AwaitingSignature);
         self.wallet.sign_message(message).await
+    }
+
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Outcome<Bytes> {
+        (self.on_progress)(UserOpStatus::AwaitingSignature);
+        self.wallet.sign_typed_data(typed_data).await
     }
 }
 

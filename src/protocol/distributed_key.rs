@@ -28,7 +28,9 @@ use super::ProtocolError;
 
 mod attestation;
 mod challenge;
+mod ephemeral_key;
 mod grant;
+mod module_info;
 mod offer;
 mod permissions;
 mod refusal;
@@ -41,8 +43,10 @@ mod typed_data;
 
 pub use attestation::KeyAttestation;
 pub use challenge::{MAX_NODES, NodeNonce, SessionKind, joint_challenge};
+pub use ephemeral_key::EphemeralKey;
 pub use grant::{Grant, GrantedLeaf, MAX_LEAVES, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant};
-pub use offer::{KeyOffer, NodeIdentity};
+pub use module_info::{DanModuleInfo, clear_text_key, is_distributed, remove_clear_text_key};
+pub use offer::{KeyNetwork, KeyOffer, NodeIdentity, SignOutcome};
 pub use permissions::permissions;
 pub use refusal::Refusal;
 pub use revocation::{Revocation, RevokedBy, RevokedGrant, verify_revocation};

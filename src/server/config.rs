@@ -3,6 +3,7 @@
 //! The table of variables is the project's interface; each option's help names its variable.
 
 mod fee_token;
+mod key_nodes;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -13,6 +14,7 @@ use alloy::primitives::Address;
 use leptos::config::LeptosOptions;
 
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
+pub use key_nodes::KeyNode;
 pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
 
 /// Chain id of the lab (anvil's own).
@@ -58,6 +60,13 @@ pub struct ServeArgs {
     /// whole native token in whole tokens
     #[arg(long, env = "USE_AA_FEE_TOKENS", value_name = "TOKENS")]
     pub fee_tokens: Option<String>,
+    /// Nodes that share distributed keys, comma-separated url#static-public-key in the order of their ids [default: the
+    /// lab's five]
+    #[arg(long, env = "USE_AA_DAN_NODES", value_name = "NODES", hide_env_values = true)]
+    pub dan_nodes: Option<Secret>,
+    /// Distributed keys that are made ahead, so that nobody waits for one, 0 to 16 [default: 2]
+    #[arg(long, env = "USE_AA_DAN_POOL", value_name = "NUMBER")]
+    pub dan_pool: Option<String>,
     /// sqlite://… or postgres://… [default: a SQLite file in the data folder]
     #[arg(long, env = "USE_AA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
@@ -144,6 +153,10 @@ pub struct Config {
     pub paymaster: Option<PaymasterConfig>,
     /// The built-in token paymaster; `None` = gas in tokens only through a remote paymaster.
     pub token_paymaster: Option<TokenPaymasterConfig>,
+    /// The nodes that share distributed keys, in the order of their ids; empty = none.
+    pub key_nodes: Vec<KeyNode>,
+    /// How many distributed keys wait for an owner.
+    pub key_pool: usize,
     /// Where the server keeps its data.
     pub data_dir: PathBuf,
     /// The folder was named; else the lab keeps its data in its own.
@@ -199,6 +212,8 @@ impl Config {
             data_dir_given: data_dir.is_some(),
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
             token_paymaster: token_paymaster(args)?,
+            key_nodes: key_nodes::key_nodes(args.dan_nodes.as_ref())?,
+            key_pool: key_nodes::key_pool(args.dan_pool.as_deref())?,
             database_url: values::database_url("USE_AA_DATABASE_URL", args.database_url.as_ref())?,
             confirmations: 1,
             lab,

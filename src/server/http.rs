@@ -32,7 +32,7 @@ use tower_http::compression::{
     predicate::{DefaultPredicate, NotForContentType, Predicate, SizeAbove},
 };
 
-use super::{bundler, config::Config, http_status, node, paymaster, state::ServerState, status};
+use super::{bundler, config::Config, dan, http_status, node, paymaster, state::ServerState, status};
 use crate::error::AppError;
 
 /// How long requests that are under way may take to end after the signal to stop.
@@ -109,6 +109,9 @@ where
     });
     let (stopping, mut stopped) = watch::channel(false);
     let watcher = state.watcher().clone();
+    if let Ok(key_nodes) = state.key_nodes() {
+        key_nodes.keep_pool();
+    }
     let server = axum::serve(listener, router(state, pages)).with_graceful_shutdown(async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes.
@@ -187,6 +190,12 @@ fn register_server_functions() {
     server_fns::register_explicit::<super::session_ledger::PublishSessions>();
     server_fns::register_explicit::<super::session_ledger::PublishedSessions>();
     server_fns::register_explicit::<status::UserOperationStatus>();
+    server_fns::register_explicit::<dan::GetKeyNetwork>();
+    server_fns::register_explicit::<dan::OfferDistributedKey>();
+    server_fns::register_explicit::<dan::BindDistributedKey>();
+    server_fns::register_explicit::<dan::GetSigningChallenge>();
+    server_fns::register_explicit::<dan::SignWithDistributedKey>();
+    server_fns::register_explicit::<dan::RevokeDistributedKey>();
 }
 
 async fn server_function(State(state): State<ServerState>, mut request: Request) -> Response {

@@ -15,7 +15,10 @@ pub(super) fn of(error: &AppError) -> StatusCode {
             StatusCode::FORBIDDEN
         }
         AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. } => StatusCode::BAD_GATEWAY,
-        AppError::UpstreamUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        AppError::UpstreamUnavailable { .. } | AppError::TooFewNodes { .. } | AppError::NoDistributedKeys => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        AppError::NodeRefused { .. } => StatusCode::FORBIDDEN,
         AppError::WaitTimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
         AppError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::UNPROCESSABLE_ENTITY,

@@ -14,6 +14,9 @@ pub mod bundler;
 mod call;
 #[cfg(feature = "ssr")]
 pub mod config;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[allow(missing_docs)] // of the argument structs that `#[server]` makes
+pub mod dan;
 #[cfg(feature = "ssr")]
 pub mod database;
 #[cfg(feature = "ssr")]
@@ -50,6 +53,10 @@ pub mod upstream_health;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub use {
     bundler::{estimate_user_operation_gas, gas_fees, send_user_operation},
+    dan::{
+        bind_distributed_key, key_network, offer_distributed_key, revoke_distributed_key, sign_with_distributed_key,
+        signing_challenge,
+    },
     node::{account_state, chain_info, read_chain},
     paymaster::{fee_quotes, sponsor_user_operation},
     session_ledger::{publish_sessions, published_sessions},

@@ -8,6 +8,7 @@ use leptos::{config::LeptosOptions, prelude::use_context};
 use super::{
     bundler::ssr::Bundler,
     config::Config,
+    dan::coordinator::KeyNodes,
     database::Database,
     events::{Pace, Watcher},
     node::ssr::Node,
@@ -33,6 +34,7 @@ struct Inner {
     token_paymaster: Option<TokenPaymaster>,
     watcher: Watcher,
     database: Database,
+    key_nodes: Option<KeyNodes>,
 }
 
 impl ServerState {
@@ -50,6 +52,8 @@ impl ServerState {
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
         let watcher = Watcher::new(node.clone(), bundler.clone(), &config.rpc_urls, Pace::of(&config));
         let database = Database::new(&config)?;
+        let key_nodes =
+            (!config.key_nodes.is_empty()).then(|| KeyNodes::new(&config.key_nodes, config.key_pool)).transpose()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 paymaster: paymaster.transpose()?,
@@ -59,6 +63,7 @@ impl ServerState {
                 bundler,
                 watcher,
                 database,
+                key_nodes,
             }),
         })
     }
@@ -127,6 +132,11 @@ impl ServerState {
     /// The built-in token paymaster.
     pub(super) fn token_paymaster(&self) -> Option<&TokenPaymaster> {
         self.inner.token_paymaster.as_ref()
+    }
+
+    /// The nodes that share distributed keys, or an error that says that there are none.
+    pub(super) fn key_nodes(&self) -> Result<&KeyNodes, AppError> {
+        self.inner.key_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
     }
 
     pub(super) fn watcher(&self) -> &Watcher {

@@ -26,6 +26,7 @@ use use_aa::{
     error::AppError,
     protocol::{
         addresses::{DEMO_NFT, ENTRY_POINT},
+        distributed_key::TypedData,
         policy::{Condition, FunctionSelector, Policy, Rule, SessionEpoch},
         rpc::UserOpReceipt,
         session::{SessionLeaf, SessionStatus},
@@ -96,6 +97,14 @@ impl Wallet for MoodyWallet {
         }
         self.signed.set(self.signed.get() + 1);
         self.inner.sign_message(message).await
+    }
+
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Result<Bytes, AppError> {
+        if self.refuses.get() {
+            return Err(AppError::WalletRejected);
+        }
+        self.signed.set(self.signed.get() + 1);
+        self.inner.sign_typed_data(typed_data).await
     }
 }
 

@@ -6,13 +6,17 @@ use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use async_trait::async_trait;
 use gloo_storage::{LocalStorage, Storage};
 use js_sys::{Function, JsString, Object, Reflect};
+use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 use zeroize::Zeroizing;
 
 use super::{
     book_text::{BookParser, BookText},
     changes, key_vault,
-    signers::{Signers, StoredKey, associated_data, entry, entry_name, read_entry, signer_of},
+    signers::{
+        Signers, StoredKey, associated_data, entry, entry_name, ephemeral_associated_data, ephemeral_entry,
+        is_ephemeral, read_entry, signer_of,
+    },
 };
 use crate::{
     actions::ports::{SessionBookChange, SessionStore},
@@ -22,7 +26,10 @@ use crate::{
         web_locks::with_lock,
     },
     error::AppError,
-    protocol::session::SessionBook,
+    protocol::{
+        distributed_key::{EphemeralKey, clear_text_key, remove_clear_text_key},
+        session::{SessionBook, SessionLeaf},
+    },
 };
 
 /// So many leaves are parsed before the clock is looked at.
@@ -138,6 +145,36 @@ impl SessionStore for LocalSessionStore {
         }
     }
 
+    async fn put_ephemeral_key(
+        &self,
+        account: Address,
+        session_key_address: Address,
+        key: &EphemeralKey,
+    ) -> Result<(), AppError> {
+        let data = ephemeral_associated_data(account, session_key_address);
+        let sealed = key_vault::seal(key.seed(), &data).await?;
+        change_signers(account, |signers| {
+            let name = entry_name(session_key_address);
+            let written = ephemeral_entry(session_key_address, &sealed, signers.get(&name));
+            signers.insert(name, written);
+        })
+        .await
+    }
+
+    async fn ephemeral_key(&self, account: Address, session_key_address: Address) -> Result<EphemeralKey, AppError> {
+        let signers = read_signers(account)?;
+        let Some(stored) = signers.get(&entry_name(session_key_address)) else {
+            // The seed keeps it in clear text in the leaves.
+            self.take_over_ephemeral_keys(account).await?;
+            let signers = read_signers(account)?;
+            let not_found =
+                || AppError::SessionNotFound { wanted: format!("the page's key for {session_key_address}") };
+            let stored = signers.get(&entry_name(session_key_address)).ok_or_else(not_found)?;
+            return open_ephemeral_key(account, session_key_address, stored).await;
+        };
+        open_ephemeral_key(account, session_key_address, stored).await
+    }
+
     async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError> {
         change_signers(account, |signers| {
             signers.remove(&entry_name(session_key_address));
@@ -156,8 +193,44 @@ impl LocalSessionStore {
                 self.put_signer(account, &signer).await?;
             }
         }
-        Ok(())
+        self.take_over_ephemeral_keys(account).await
     }
+
+    /// Encrypts the ephemeral keys that the JavaScript SDK left in clear text in the leaves of distributed sessions, and
+    /// takes them out of the leaves.
+    async fn take_over_ephemeral_keys(&self, account: Address) -> Result<(), AppError> {
+        let mut found = Vec::new();
+        for leaf in &read_book(account).await?.book.leaf_nodes {
+            found.extend(clear_text_key(leaf).map(|key| (leaf.session_key_address, key)));
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        for (session_key_address, key) in &found {
+            self.put_ephemeral_key(account, *session_key_address, key).await?;
+        }
+        let forget = |book: &mut SessionBook| {
+            let taken = |leaf: &&mut SessionLeaf| found.iter().any(|(address, _)| *address == leaf.session_key_address);
+            book.leaf_nodes.iter_mut().filter(taken).for_each(remove_clear_text_key);
+            Ok(())
+        };
+        self.update(account, Box::new(forget)).await.map(drop)
+    }
+}
+
+async fn open_ephemeral_key(
+    account: Address,
+    session_key_address: Address,
+    stored: &Value,
+) -> Result<EphemeralKey, AppError> {
+    let unusable = || AppError::Key { reason: format!("the stored key for {session_key_address} is of another kind") };
+    let StoredKey::Sealed(sealed) = read_entry(session_key_address, stored)? else { return Err(unusable()) };
+    if !is_ephemeral(stored) {
+        return Err(unusable());
+    }
+    let seed = key_vault::open(&sealed, &ephemeral_associated_data(account, session_key_address)).await?;
+    let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| unusable())?;
+    Ok(EphemeralKey::from_seed(seed))
 }
 
 /// The stored book; parsed only when the stored text is another than last time.

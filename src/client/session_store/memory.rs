@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::{
     actions::ports::{SessionBookChange, SessionStore},
     error::AppError,
-    protocol::session::SessionBook,
+    protocol::{distributed_key::EphemeralKey, session::SessionBook},
 };
 
 /// A store that lives as long as its last clone; clones share the content, as tabs share a browser's.
@@ -21,6 +21,7 @@ pub struct MemorySessionStore {
 struct AccountEntry {
     book: SessionBook,
     signers: HashMap<Address, PrivateKeySigner>,
+    ephemeral_keys: HashMap<Address, EphemeralKey>,
 }
 
 impl MemorySessionStore {
@@ -63,9 +64,28 @@ impl SessionStore for MemorySessionStore {
         signer.cloned().ok_or_else(|| AppError::SessionNotFound { wanted: format!("key {session_key_address}") })
     }
 
+    async fn put_ephemeral_key(
+        &self,
+        account: Address,
+        session_key_address: Address,
+        key: &EphemeralKey,
+    ) -> Result<(), AppError> {
+        let mut accounts = self.accounts.borrow_mut();
+        accounts.entry(account).or_default().ephemeral_keys.insert(session_key_address, key.clone());
+        Ok(())
+    }
+
+    async fn ephemeral_key(&self, account: Address, session_key_address: Address) -> Result<EphemeralKey, AppError> {
+        let accounts = self.accounts.borrow();
+        let key = accounts.get(&account).and_then(|entry| entry.ephemeral_keys.get(&session_key_address));
+        key.cloned()
+            .ok_or_else(|| AppError::SessionNotFound { wanted: format!("the page's key for {session_key_address}") })
+    }
+
     async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError> {
         if let Some(entry) = self.accounts.borrow_mut().get_mut(&account) {
             entry.signers.remove(&session_key_address);
+            entry.ephemeral_keys.remove(&session_key_address);
         }
         Ok(())
     }

@@ -52,6 +52,28 @@ pub fn entry(session_key_address: Address, sealed: &Sealed, previous: Option<&Va
     Value::Object(fields)
 }
 
+/// Marks entries that hold the ephemeral key of a distributed session key, in the field `algorithm`.
+const EPHEMERAL_ALGORITHM: &str = "ed25519";
+
+/// As [`associated_data`], for ephemeral keys: neither opens as the other.
+pub fn ephemeral_associated_data(account: Address, session_key_address: Address) -> Vec<u8> {
+    [&associated_data(account, session_key_address)[..], EPHEMERAL_ALGORITHM.as_bytes()].concat()
+}
+
+/// As [`entry`], for an ephemeral key: the entry of the distributed session key for which it speaks.
+pub fn ephemeral_entry(session_key_address: Address, sealed: &Sealed, previous: Option<&Value>) -> Value {
+    let mut entry = entry(session_key_address, sealed, previous);
+    if let Some(fields) = entry.as_object_mut() {
+        fields.insert("algorithm".into(), json!(EPHEMERAL_ALGORITHM));
+    }
+    entry
+}
+
+/// Does this entry hold an ephemeral key?
+pub fn is_ephemeral(entry: &Value) -> bool {
+    entry.get("algorithm").and_then(Value::as_str) == Some(EPHEMERAL_ALGORITHM)
+}
+
 /// Reads an entry.
 pub fn read_entry(session_key_address: Address, entry: &Value) -> Result<StoredKey, AppError> {
     let bytes = |field: &str| {

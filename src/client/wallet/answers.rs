@@ -42,8 +42,8 @@ pub fn chain_id(answer: &Value) -> Result<u64, AppError> {
 }
 
 /// A 65-byte signature `r‖s‖v` with v brought to 27 or 28 (some wallets and hardware answer 0 or 1).
-pub fn signature(answer: &Value) -> Result<Bytes, AppError> {
-    let malformed = || AppError::invalid("wallet: personal_sign", "65 bytes in hex, v 0, 1, 27 or 28", answer);
+pub fn signature(method: &str, answer: &Value) -> Result<Bytes, AppError> {
+    let malformed = || AppError::invalid(format!("wallet: {method}"), "65 bytes in hex, v 0, 1, 27 or 28", answer);
     let mut bytes = answer
         .as_str()
         .and_then(|text| hex::decode(text.strip_prefix("0x").unwrap_or(text)).ok())
@@ -119,10 +119,10 @@ mod tests {
     fn v_is_27_or_28() {
         let rs = "11".repeat(64);
         for (v, normal) in [("00", 27), ("01", 28), ("1b", 27), ("1c", 28)] {
-            assert_eq!(signature(&json!(format!("0x{rs}{v}"))).unwrap()[64], normal);
+            assert_eq!(signature("personal_sign", &json!(format!("0x{rs}{v}"))).unwrap()[64], normal);
         }
         for hostile in [json!(format!("0x{rs}02")), json!(format!("0x{rs}")), json!("0xzz"), json!(""), json!(null)] {
-            assert!(signature(&hostile).is_err(), "{hostile}");
+            assert!(signature("personal_sign", &hostile).is_err(), "{hostile}");
         }
     }
 

@@ -10,7 +10,11 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
 
 use super::{answers, registry};
-use crate::{actions::ports::Wallet, error::AppError, protocol::rpc::ChainInfo};
+use crate::{
+    actions::ports::Wallet,
+    error::AppError,
+    protocol::{distributed_key::TypedData, rpc::ChainInfo},
+};
 
 /// One request. `Err` holds what the wallet threw, as JSON.
 async fn request(provider: &Object, method: &str, params: &Value) -> Result<Value, Value> {
@@ -181,6 +185,14 @@ impl Wallet for Eip1193Wallet {
         let params = json!([format!("0x{}", hex::encode(message)), self.address.to_string()]);
         let answer =
             request(&self.provider, "personal_sign", &params).await.map_err(|thrown| answers::error(&thrown, 0, 0))?;
-        answers::signature(&answer)
+        answers::signature("personal_sign", &answer)
+    }
+
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Result<Bytes, AppError> {
+        // The second parameter is text in every wallet; some take no object.
+        let params = json!([self.address.to_string(), typed_data.json.to_string()]);
+        let answer = request(&self.provider, "eth_signTypedData_v4", &params).await;
+        let answer = answer.map_err(|thrown| answers::error(&thrown, 0, 0))?;
+        answers::signature("eth_signTypedData_v4", &answer)
     }
 }

@@ -6,7 +6,7 @@ use alloy::{
 };
 use async_trait::async_trait;
 
-use crate::{actions::ports::Wallet, error::AppError};
+use crate::{actions::ports::Wallet, error::AppError, protocol::distributed_key::TypedData};
 
 /// Signs without asking. The key is never shown, logged or sent.
 #[derive(Clone)]
@@ -43,6 +43,12 @@ impl Wallet for LocalWallet {
 
     async fn sign_message(&self, message: &[u8]) -> Result<Bytes, AppError> {
         let signature = self.signer.sign_message_sync(message);
+        let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
+        Ok(signature.as_bytes().into())
+    }
+
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Result<Bytes, AppError> {
+        let signature = self.signer.sign_hash_sync(&typed_data.digest);
         let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
         Ok(signature.as_bytes().into())
     }

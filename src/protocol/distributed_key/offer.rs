@@ -1,6 +1,6 @@
 //! What the app server offers a page before the owner signs.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::{KeyAttestation, NodeNonce, SessionKind, joint_challenge};
@@ -64,10 +64,42 @@ impl KeyOffer {
     }
 }
 
+/// How the network of nodes is, as the app server sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyNetwork {
+    /// All nodes, n.
+    pub nodes: u8,
+    /// Nodes that answer.
+    pub live: u8,
+    /// Nodes that must sign, t.
+    pub threshold: u8,
+    /// Keys that wait for an owner: with one, nobody waits for a key to be made.
+    pub pooled: u32,
+    /// A key is being made now.
+    pub making: bool,
+}
+
+/// What came of a request to sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+pub enum SignOutcome {
+    /// The session signature, r‖s‖v.
+    Signed {
+        /// 65 bytes.
+        signature: Bytes,
+    },
+    /// One of the nodes failed on the way; others may do it. Ask for a new challenge and sign again.
+    Again {
+        /// What happened.
+        reason: String,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::{Bytes, hex};
+    use alloy::primitives::hex;
     use ed25519_dalek::{Signer, SigningKey};
 
     use super::*;
