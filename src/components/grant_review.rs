@@ -1,6 +1,9 @@
 //! The review before a grant: what is allowed, in plain words, before anything is signed.
 
-use alloy::primitives::{Address, U256, utils::format_ether};
+use alloy::primitives::{
+    Address, U256,
+    utils::{format_ether, format_units},
+};
 use leptos::{html, prelude::*};
 
 use super::{
@@ -12,7 +15,7 @@ use crate::{
     hooks::UseSessionListReturn,
     protocol::{
         addresses::{DEMO_NFT, DEMO_TOKEN},
-        policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule},
+        policy::{Condition, Erc20Policy, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
     },
 };
 
@@ -25,6 +28,8 @@ pub struct GrantRequest {
     pub account: Address,
     /// One session each.
     pub policies: Vec<Policy>,
+    /// One session each, behind the policies: transfers of a token.
+    pub transfers: Vec<Erc20Policy>,
     /// A sponsor pays the gas.
     pub sponsored: bool,
 }
@@ -87,7 +92,11 @@ fn warnings(request: &GrantRequest, replaces: bool) -> Vec<&'static str> {
             "This account has sessions that were granted in another browser or app. This grant ends them, because this browser cannot see them and so cannot keep them.",
         );
     }
-    if request.policies.iter().any(|policy| policy.interval.valid_until == 0) {
+    let policies = request.policies.iter().map(|policy| policy.interval);
+    if policies
+        .chain(request.transfers.iter().map(|transfer| transfer.interval))
+        .any(|interval| interval.valid_until == 0)
+    {
         found.push("This session never ends by itself. Set an end, unless you have a reason not to.");
     }
     if request.policies.iter().any(|policy| policy.rules.is_empty()) {
@@ -95,6 +104,11 @@ fn warnings(request: &GrantRequest, replaces: bool) -> Vec<&'static str> {
     }
     if request.policies.iter().any(|policy| policy.value_limit > U256::ZERO) {
         found.push("Each use may send native currency out of your account.");
+    }
+    if !request.transfers.is_empty() {
+        found.push(
+            "The limit of a transfer is for each call. The session may also let the recipient spend as much (approve).",
+        );
     }
     found
 }
@@ -158,6 +172,7 @@ pub fn GrantReview(
 fn body(request: &GrantRequest, replaces: bool) -> AnyView {
     let warnings = warnings(request, replaces);
     let policies = request.policies.iter().map(|policy| policy_rows(policy, request.account)).collect_view();
+    let transfers = request.transfers.iter().map(|transfer| transfer_rows(transfer, request.account)).collect_view();
     let gas = if request.sponsored { "Paid by this app's sponsor" } else { "Paid by your smart account" };
     view! {
         <div class="review-head">
@@ -179,6 +194,7 @@ fn body(request: &GrantRequest, replaces: bool) -> AnyView {
                     }
                 })}
             {policies}
+            {transfers}
             <dl class="rows">
                 <div>
                     <dt>"Key held by"</dt>
@@ -203,13 +219,6 @@ fn policy_rows(policy: &Policy, account: Address) -> impl IntoView + use<> {
         "None. It cannot move native currency.".to_owned()
     } else {
         ["At most ", &format_ether(policy.value_limit), " per call"].concat()
-    };
-    let (after, until) = (policy.interval.valid_after, policy.interval.valid_until);
-    let start = if after == 0 { "As soon as it is confirmed on the chain".to_owned() } else { local_time(after) };
-    let end = if until == 0 {
-        "Never".to_owned()
-    } else {
-        [&local_time(until), " (in ", &span(until.saturating_sub(now_seconds())), ")"].concat()
     };
     let target = contract_name(policy.contract_address);
     let address = policy.contract_address.to_string();
@@ -239,14 +248,60 @@ fn policy_rows(policy: &Policy, account: Address) -> impl IntoView + use<> {
                 <dt>"May spend"</dt>
                 <dd>{value}</dd>
             </div>
-            <div>
-                <dt>"Starts"</dt>
-                <dd>{start}</dd>
-            </div>
-            <div>
-                <dt>"Ends"</dt>
-                <dd>{end}</dd>
-            </div>
+            {interval_rows(policy.interval)}
         </dl>
+    }
+}
+
+fn transfer_rows(transfer: &Erc20Policy, account: Address) -> impl IntoView + use<> {
+    let recipient = match transfer.recipient {
+        own if own == account => "your own smart account".to_owned(),
+        other => other.to_string(),
+    };
+    view! {
+        <dl class="rows">
+            <div>
+                <dt>"May send"</dt>
+                <dd>
+                    "At most "<strong>{amount_text(transfer.token, transfer.max_amount)}</strong>" of "
+                    {contract_text(transfer.token)}" per call"
+                </dd>
+            </div>
+            <div>
+                <dt>"Only to"</dt>
+                <dd>
+                    <span class="mono">{recipient}</span>
+                </dd>
+            </div>
+            {interval_rows(transfer.interval)}
+        </dl>
+    }
+}
+
+/// An amount of a token for people: with its unit when the token is known.
+pub fn amount_text(token: Address, amount: U256) -> String {
+    match (token, format_units(amount, 6)) {
+        (DEMO_TOKEN, Ok(text)) => [text.trim_end_matches('0').trim_end_matches('.'), " DUSD"].concat(),
+        _ => [&amount.to_string(), " units"].concat(),
+    }
+}
+
+fn interval_rows(interval: SessionEpoch) -> impl IntoView + use<> {
+    let SessionEpoch { valid_after: after, valid_until: until } = interval;
+    let start = if after == 0 { "As soon as it is confirmed on the chain".to_owned() } else { local_time(after) };
+    let end = if until == 0 {
+        "Never".to_owned()
+    } else {
+        [&local_time(until), " (in ", &span(until.saturating_sub(now_seconds())), ")"].concat()
+    };
+    view! {
+        <div>
+            <dt>"Starts"</dt>
+            <dd>{start}</dd>
+        </div>
+        <div>
+            <dt>"Ends"</dt>
+            <dd>{end}</dd>
+        </div>
     }
 }

@@ -7,17 +7,17 @@ use super::{
     address::shortened,
     countdown::Countdown,
     error_notice::ErrorNotice,
-    grant_review::contract_text,
+    grant_review::{amount_text, contract_text},
     icon::{Glyph, Icon},
     time::local_time,
 };
 use crate::{
     hooks::{QueryStatus, UseSessionListReturn, use_smart_account},
     protocol::{
-        addresses::DEMO_NFT,
+        addresses::{DEMO_NFT, ERC20_SESSION_VALIDATION_MODULE},
         policy::{Condition, FunctionSelector},
         session::{SessionLeaf, SessionStatus},
-        session_data::AbiSessionData,
+        session_data::{AbiSessionData, Erc20SessionData},
     },
 };
 
@@ -34,6 +34,17 @@ fn status_text(status: SessionStatus) -> &'static str {
 
 /// What the leaf allows, as far as its data can be read.
 fn permission_text(leaf: &SessionLeaf, account: Option<Address>) -> String {
+    if leaf.session_validation_module == ERC20_SESSION_VALIDATION_MODULE
+        && let Ok(data) = Erc20SessionData::decode(&leaf.session_key_data)
+    {
+        let amount = amount_text(data.token, data.max_amount);
+        let recipient = match Some(data.recipient) == account {
+            true => "your own account".to_owned(),
+            false => shortened(&data.recipient.to_string()),
+        };
+        return ["May send at most ", &amount, " of ", &contract_text(data.token), " per call, only to ", &recipient]
+            .concat();
+    }
     let Ok(data) = AbiSessionData::decode(&leaf.session_key_data) else {
         return ["Checked by module ", &shortened(&leaf.session_validation_module.to_string())].concat();
     };

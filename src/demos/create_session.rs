@@ -64,6 +64,7 @@ pub fn CreateSession() -> impl IntoView {
             label: label.get_untracked().trim().to_owned(),
             account: account_address,
             policies: vec![policy],
+            transfers: Vec::new(),
             sponsored: account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored),
         })
     };

@@ -3,7 +3,10 @@
 
 use leptos::prelude::*;
 
+pub mod batch_session;
+pub mod create_batch_session;
 pub mod create_session;
+pub mod deploy_smart_account;
 pub mod documentation;
 pub mod gas_estimate;
 pub mod send_gas_token_transaction;
@@ -119,6 +122,15 @@ demos! {
             "let account = use_smart_account();\naccount.smart_account_address.get()",
         )),
     }
+    use_deploy_smart_account in deploy_smart_account::DeploySmartAccount {
+        task: Task::Account,
+        summary: "Put the account on the chain without doing anything else.",
+        react: "useDeploySmartAccount",
+        compare: Some((
+            "const { mutate } = useDeploySmartAccount();\nmutate({ options });",
+            "let deploy = use_deploy_smart_account(MutationOptions::default());\ndeploy.mutate.run(DeploySmartAccountVariables::default());",
+        )),
+    }
     use_send_transaction in send_transaction::SendTransaction {
         task: Task::Send,
         summary: "One or more calls in one operation; the account pays the gas.",
@@ -172,6 +184,25 @@ demos! {
         compare: Some((
             "const { mutate } = useSession();\nmutate({ transactions: tx, correspondingIndex: 0 });",
             "let session = use_session(MutationOptions::default());\nsession.mutate.run(UseSessionVariables {\n    calls: vec![call],\n    corresponding_index: Some(0),\n    ..Default::default()\n});",
+        )),
+    }
+    use_create_batch_session in create_batch_session::CreateBatchSession {
+        task: Task::Sessions,
+        summary: "Allow several calls, judged by different modules, with one key and one signature.",
+        react: "useCreateBatchSession",
+        compare: Some((
+            "const { mutate } = useCreateBatchSession();\nmutate({ policy: [mint, pay], options });",
+            "let grant = use_create_batch_session(MutationOptions::default());\ngrant.mutate.run(CreateBatchSessionVariables {\n    policy: vec![mint.into(), pay.into()],\n    ..Default::default()\n});",
+        )),
+    }
+    use_batch_session in batch_session::BatchSession {
+        task: Task::Sessions,
+        summary: "Several calls in one operation, each within a session of its own.",
+        react: "useBatchSession",
+        before: Some("use_create_batch_session"),
+        compare: Some((
+            "const { mutate } = useBatchSession();\nmutate({ transactions: [mint, pay], correspondingIndexes: [0, 1] });",
+            "let batch = use_batch_session(MutationOptions::default());\nbatch.mutate.run(UseBatchSessionVariables {\n    calls: vec![mint, pay],\n    corresponding_indexes: Some(vec![0, 1]),\n    ..Default::default()\n});",
         )),
     }
     use_token_fees in token_fees::TokenFees {

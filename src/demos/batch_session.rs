@@ -1,0 +1,137 @@
+//! `use_batch_session`: several calls in one operation, each allowed by a session of its own. No wallet is asked.
+
+use alloy::primitives::{Address, U256};
+use leptos::prelude::*;
+
+use crate::{
+    components::{error_notice::ErrorNotice, nft_balance::NftBalance, operation_status::OperationStatus},
+    error::AppError,
+    hooks::{
+        MutationOptions, OperationKind, UseBatchSessionVariables, UserOpWaitOptions, use_batch_session,
+        use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
+    },
+    protocol::{
+        addresses::{DEMO_NFT, DEMO_TOKEN, ERC20_SESSION_VALIDATION_MODULE},
+        session::{SessionLeaf, SessionStatus},
+        session_data::Erc20SessionData,
+        smart_account::Call,
+    },
+};
+
+/// Mints a demo NFT and demo tokens and sends the tokens on, all or nothing, with session keys.
+#[component]
+pub fn BatchSession() -> impl IntoView {
+    let account = use_smart_account();
+    let sessions = use_session_list();
+    let batch = use_batch_session(MutationOptions::default());
+    // Goes on after a reload, too.
+    let operation = use_resumed_operation(OperationKind::UseBatchSession, batch.data);
+    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+
+    let amount = RwSignal::new("5".to_owned());
+    let with_tokens = RwSignal::new(true);
+    let refused = RwSignal::new(None::<AppError>);
+    // The newest session that may send tokens says to whom.
+    let transfer = Memo::new(move |_| {
+        sessions.sessions.with(|leaves| leaves.iter().rev().filter(|leaf| is_active(leaf)).find_map(transfer_of))
+    });
+
+    // Which sessions allow the calls is found by the hook.
+    let variables = move || {
+        let own_account = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
+        let transfer =
+            transfer.get_untracked().ok_or(AppError::SessionNotFound { wanted: "a batch session".into() })?;
+        let mut calls = vec![call(DEMO_NFT, [0x40, 0xd0, 0x97, 0xc3], own_account, None)];
+        if with_tokens.get_untracked() {
+            let typed = amount.get_untracked();
+            let whole: u64 = typed.trim().parse().map_err(|_| AppError::invalid("amount", "whole DUSD", &typed))?;
+            let units = U256::from(whole) * U256::from(1_000_000);
+            calls.push(call(DEMO_TOKEN, [0x40, 0xc1, 0x0f, 0x19], own_account, Some(units)));
+            calls.push(call(DEMO_TOKEN, [0xa9, 0x05, 0x9c, 0xbb], transfer.recipient, Some(units)));
+        }
+        Ok::<_, AppError>(UseBatchSessionVariables { calls, ..Default::default() })
+    };
+    let use_it = move |_| {
+        refused.set(None);
+        match variables() {
+            Ok(variables) => batch.mutate.run(variables),
+            Err(error) => refused.set(Some(error)),
+        }
+    };
+    // Who comes to the button will likely press it: what can be built before the click is.
+    let get_ready = move || {
+        if let Ok(variables) = variables() {
+            batch.prepare.run(variables);
+        }
+    };
+    let none = move || transfer.with(Option::is_none);
+    let recipient = move || transfer.get().map(|transfer| transfer.recipient.to_string());
+
+    view! {
+        <div class="panel">
+            <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
+            <div class="fields">
+                <div class="field">
+                    <label for="batch-amount">"Tokens to send, DUSD"</label>
+                    <input
+                        id="batch-amount"
+                        data-testid="batch-amount"
+                        inputmode="numeric"
+                        disabled=move || !with_tokens.get()
+                        bind:value=amount
+                    />
+                    <span class="hint">"More than the session allows is refused before anything is sent."</span>
+                </div>
+                <div class="field wide">
+                    <label>
+                        <input type="checkbox" data-testid="batch-tokens" bind:checked=with_tokens />
+                        " Mint these tokens and send them to "
+                        <span class="mono" data-testid="batch-to">
+                            {recipient}
+                        </span>
+                    </label>
+                    <span class="hint">"Without them the batch is a single call: mint an NFT."</span>
+                </div>
+            </div>
+            <div class="actions">
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="use-batch-session"
+                    disabled=move || none() || batch.is_pending.get()
+                    on:pointerenter=move |_| get_ready()
+                    on:focus=move |_| get_ready()
+                    on:click=use_it
+                >
+                    {move || if batch.is_pending.get() { "Sending" } else { "Do it with the sessions" }}
+                </button>
+                <Show when=none>
+                    <span class="reason">"Grant a batch session first."</span>
+                </Show>
+            </div>
+            <ErrorNotice error=refused />
+            <OperationStatus mutation=batch wait=receipt hash_testid="use-batch-session-hash" by_session=true />
+        </div>
+    }
+    .into_any()
+}
+
+fn is_active(leaf: &SessionLeaf) -> bool {
+    leaf.status == SessionStatus::Active
+}
+
+/// What the session may send, if it is one of the ERC-20 module.
+fn transfer_of(leaf: &SessionLeaf) -> Option<Erc20SessionData> {
+    let is_transfer = leaf.session_validation_module == ERC20_SESSION_VALIDATION_MODULE;
+    is_transfer.then(|| Erc20SessionData::decode(&leaf.session_key_data).ok()).flatten()
+}
+
+/// A call of a function that takes an address and maybe an amount.
+fn call(contract: Address, selector: [u8; 4], address: Address, amount: Option<U256>) -> Call {
+    let mut data = selector.to_vec();
+    data.extend_from_slice(address.into_word().as_slice());
+    if let Some(amount) = amount {
+        data.extend_from_slice(&amount.to_be_bytes::<32>());
+    }
+    Call { to: contract, value: U256::ZERO, data: data.into() }
+}

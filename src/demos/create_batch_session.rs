@@ -1,0 +1,134 @@
+//! `use_create_batch_session`: allow several calls at once, judged by different modules, with one signature.
+
+use alloy::primitives::{Address, U256};
+use leptos::{ev::SubmitEvent, prelude::*};
+
+use crate::{
+    components::{
+        end_time::EndTime,
+        error_notice::ErrorNotice,
+        grant_review::{GrantRequest, GrantReview},
+        operation_status::OperationStatus,
+        time::now_seconds,
+    },
+    error::AppError,
+    hooks::{
+        CreateBatchSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_create_batch_session,
+        use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
+    },
+    protocol::{
+        addresses::{DEMO_NFT, DEMO_TOKEN},
+        policy::{Condition, Erc20Policy, Policy},
+    },
+};
+
+/// Grants three sessions with one key: mint a demo NFT, mint demo tokens, and send some of them to one recipient.
+#[component]
+pub fn CreateBatchSession() -> impl IntoView {
+    let account = use_smart_account();
+    let sessions = use_session_list();
+    let create = use_create_batch_session(MutationOptions::default());
+    // Goes on after a reload, too.
+    let operation = use_resumed_operation(OperationKind::CreateBatchSession, create.data);
+    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+
+    let recipient = RwSignal::new(None::<String>);
+    let most = RwSignal::new("10".to_owned());
+    let ends = RwSignal::new(Some(now_seconds() + 3_600));
+    let review = RwSignal::new(None::<GrantRequest>);
+    let refused = RwSignal::new(None::<AppError>);
+    // The owner of the account, unless the person says otherwise.
+    let owner = move || account.owner_address.get().map(|address| address.to_string()).unwrap_or_default();
+
+    let request = move || {
+        let own_account = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
+        let until = ends.get_untracked().unwrap_or(0);
+        let to = recipient.get_untracked().unwrap_or_else(|| untrack(owner));
+        let to: Address = to.trim().parse().map_err(|_| AppError::invalid("recipient", "an address", &to))?;
+        let amount = dusd(&most.get_untracked()).map_err(|got| AppError::invalid("amount", "whole DUSD", got))?;
+        let own = |contract, function: &str| {
+            Policy::new(contract, function).with_rule(0, Condition::Equal, own_account).with_valid_until(until)
+        };
+        let policies = vec![
+            own(DEMO_NFT, "safeMint(address)"),
+            own(DEMO_TOKEN, "mint(address,uint256)").with_rule(1, Condition::LessThanOrEqual, amount),
+        ];
+        let transfers = vec![Erc20Policy::new(DEMO_TOKEN, to, amount).with_valid_until(until)];
+        policies.iter().try_for_each(|policy| policy.check(own_account, now_seconds()))?;
+        transfers.iter().try_for_each(|transfer| transfer.check(own_account, now_seconds()))?;
+        let sponsored = account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored);
+        let label = "Mint and send".to_owned();
+        Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, transfers, sponsored })
+    };
+    let open_review = move |event: SubmitEvent| {
+        event.prevent_default();
+        refused.set(None);
+        match request() {
+            Ok(request) => review.set(Some(request)),
+            Err(error) => refused.set(Some(error)),
+        }
+    };
+    let variables = move |request: GrantRequest| CreateBatchSessionVariables {
+        policy: request
+            .policies
+            .into_iter()
+            .map(Into::into)
+            .chain(request.transfers.into_iter().map(Into::into))
+            .collect(),
+        label: Some(request.label),
+        // The review says so when that ends sessions granted elsewhere.
+        replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
+        ..Default::default()
+    };
+    // While the person reads, the operation is built.
+    Effect::new(move |_| {
+        if let (Some(request), Some(_)) = (review.get(), sessions.is_in_sync.get()) {
+            create.prepare.run(variables(request));
+        }
+    });
+    let grant = Callback::new(move |request: GrantRequest| create.mutate.run(variables(request)));
+    let blocked = move || account.owner_address.get().is_none() || create.is_pending.get();
+
+    view! {
+        <form class="panel" on:submit=open_review>
+            <div class="fields">
+                <div class="field wide">
+                    <label for="batch-recipient">"Send tokens to"</label>
+                    <input
+                        id="batch-recipient"
+                        class="mono"
+                        data-testid="batch-recipient"
+                        spellcheck="false"
+                        autocomplete="off"
+                        prop:value=move || recipient.get().unwrap_or_else(owner)
+                        on:input:target=move |event| recipient.set(Some(event.target().value()))
+                    />
+                    <span class="hint">"The owner of the account, unless you say otherwise."</span>
+                </div>
+                <div class="field">
+                    <label for="batch-most">"Most per call, DUSD"</label>
+                    <input id="batch-most" data-testid="batch-most" inputmode="numeric" required bind:value=most />
+                </div>
+                <EndTime ends />
+            </div>
+            <div class="actions">
+                <button class="button" data-testid="create-batch-session" disabled=blocked>
+                    {move || if create.is_pending.get() { "Granting" } else { "Review and grant" }}
+                </button>
+                <Show when=move || account.owner_address.get().is_none()>
+                    <span class="reason">"Connect the wallet that owns this account to grant."</span>
+                </Show>
+            </div>
+            <ErrorNotice error=refused />
+            <OperationStatus mutation=create wait=receipt hash_testid="create-batch-session-hash" />
+        </form>
+        <GrantReview request=review sessions on_confirm=grant />
+    }
+    .into_any()
+}
+
+/// Whole demo dollars in the token's smallest unit (6 decimals); what was typed when it is no such number.
+fn dusd(typed: &str) -> Result<U256, String> {
+    let whole: u64 = typed.trim().parse().map_err(|_| typed.to_owned())?;
+    Ok(U256::from(whole) * U256::from(1_000_000))
+}

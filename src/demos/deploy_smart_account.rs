@@ -1,0 +1,52 @@
+//! `use_deploy_smart_account`: put the account on the chain without doing anything else.
+
+use leptos::prelude::*;
+
+use crate::{
+    components::operation_status::OperationStatus,
+    hooks::{
+        DeploySmartAccountVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_deploy_smart_account,
+        use_resumed_operation, use_smart_account, use_user_op_wait,
+    },
+};
+
+/// Deploys the account; the gas is sponsored where the server can.
+#[component]
+pub fn DeploySmartAccount() -> impl IntoView {
+    let account = use_smart_account();
+    let deploy = use_deploy_smart_account(MutationOptions::default());
+    // Goes on after a reload, too.
+    let operation = use_resumed_operation(OperationKind::DeploySmartAccount, deploy.data);
+    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let blocked = move || account.owner_address.get().is_none() || deploy.is_pending.get();
+    let state = move || match account.is_deployed.get() {
+        Some(true) => "The account is on the chain.",
+        Some(false) => "The account has an address, but no code on the chain yet.",
+        None => "Connect a wallet to see the account.",
+    };
+    view! {
+        <div class="panel">
+            <p
+                class="step-text"
+                role="status"
+                data-testid="deployed"
+                data-value=move || account.is_deployed.get().map(|deployed| deployed.to_string())
+            >
+                {state}
+            </p>
+            <div class="actions">
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="deploy-smart-account"
+                    disabled=blocked
+                    on:click=move |_| deploy.mutate.run(DeploySmartAccountVariables::default())
+                >
+                    {move || if deploy.is_pending.get() { "Deploying" } else { "Deploy the account" }}
+                </button>
+            </div>
+            <OperationStatus mutation=deploy wait=receipt hash_testid="deploy-smart-account-hash" />
+        </div>
+    }
+    .into_any()
+}
