@@ -175,5 +175,5 @@ fn no_session() -> Violation {
 }
 
 fn is_general(violation: &Violation) -> bool {
-    matches!(violation.rule.as_str(), "destination" | "selector")
+    matches!(violation.rule.as_str(), "destination" | "token" | "selector")
 }
