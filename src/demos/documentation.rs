@@ -18,6 +18,7 @@ const TYPES: &[&str] = &[
     include_str!("../actions/send_gas_token_transaction.rs"),
     include_str!("../actions/send_withdrawals.rs"),
     include_str!("../protocol/policy.rs"),
+    include_str!("../protocol/policy/erc20.rs"),
     include_str!("../protocol/smart_account.rs"),
     include_str!("../protocol/user_op_response.rs"),
     include_str!("../protocol/paymaster/fee_quote.rs"),
