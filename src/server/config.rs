@@ -8,10 +8,12 @@ mod key_nodes;
 mod tests;
 mod values;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy::primitives::Address;
 use leptos::config::LeptosOptions;
+
+use super::sponsor::Policy;
 
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use key_nodes::KeyNode;
@@ -73,8 +75,8 @@ pub struct ServeArgs {
     /// Data folder [default: ./data]
     #[arg(long, env = "USE_AA_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<String>,
-    /// File of the sponsorship policy; not supported yet, so it must be unset
-    #[arg(long, env = "USE_AA_SPONSOR_POLICY", value_name = "FILE", hide = true)]
+    /// File of the sponsorship policy, TOML or JSON [default: the lab's, with small budgets outside of it]
+    #[arg(long, env = "USE_AA_SPONSOR_POLICY", value_name = "FILE")]
     pub sponsor_policy: Option<String>,
     /// Options of the lab, used when it is started.
     #[command(flatten)]
@@ -157,6 +159,8 @@ pub struct Config {
     pub key_nodes: Vec<KeyNode>,
     /// How many distributed keys wait for an owner.
     pub key_pool: usize,
+    /// What is sponsored; `None` = the lab's policy for the built-in paymaster, what it likes for a remote one.
+    pub sponsor_policy: Option<Arc<Policy>>,
     /// Where the server keeps its data.
     pub data_dir: PathBuf,
     /// The folder was named; else the lab keeps its data in its own.
@@ -194,14 +198,8 @@ impl Config {
                 chain_id,
             ));
         }
-        if let Some(file) = args.sponsor_policy.as_deref().filter(|file| !file.trim().is_empty()) {
-            // To start without the limits that somebody wrote down would be worse than not to start.
-            return Err(ConfigError::new(
-                "USE_AA_SPONSOR_POLICY",
-                "nothing (this version does not support it yet)",
-                file,
-            ));
-        }
+        let policy_file = args.sponsor_policy.as_deref().map(str::trim).filter(|file| !file.is_empty());
+        let sponsor_policy = policy_file.map(|file| Policy::read(file.as_ref()).map(Arc::new)).transpose()?;
         let data_dir = values::folder("USE_AA_DATA_DIR", args.data_dir.as_deref())?;
         Ok(Self {
             addr,
@@ -209,6 +207,7 @@ impl Config {
             rpc_urls,
             bundler_urls,
             paymaster: paymaster(args)?,
+            sponsor_policy,
             data_dir_given: data_dir.is_some(),
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
             token_paymaster: token_paymaster(args)?,

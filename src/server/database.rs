@@ -100,7 +100,6 @@ struct Inner {
     target: Target,
     pool: OnceCell<Pool>,
     keys: KeyCache,
-    #[allow(dead_code)]
     /// SQLite lets one writer in at a time and makes the others poll; within this process they queue here instead.
     writers: Mutex<()>,
 }
@@ -134,7 +133,6 @@ macro_rules! on_pool {
 pub(super) use on_pool;
 
 /// Runs one body in a transaction that may write; the body commits (`$transaction.commit().await?`) or drops it.
-#[allow(unused_macros)] // until the ledger is there
 macro_rules! in_transaction {
     ($database:expr, $transaction:ident => $body:expr) => {
         match $database.pool().await? {
@@ -153,7 +151,6 @@ macro_rules! in_transaction {
         }
     };
 }
-#[allow(unused_imports)]
 pub(super) use in_transaction;
 
 impl Database {
@@ -252,7 +249,6 @@ impl Database {
             .await
     }
 
-    #[allow(dead_code)]
     /// This process' turn to write to SQLite.
     pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
         self.inner.writers.lock().await

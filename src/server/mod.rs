@@ -43,6 +43,8 @@ mod receipt;
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod session_ledger;
 #[cfg(feature = "ssr")]
+pub mod sponsor;
+#[cfg(feature = "ssr")]
 pub mod state;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes

@@ -27,14 +27,7 @@ pub async fn sponsor_user_operation(
     user_operation: UserOperation,
     context: SponsorContext,
 ) -> Result<Sponsorship, AppError> {
-    let state = super::state::server_state()?;
-    if context.mode == crate::protocol::rpc::PaymasterMode::Erc20 {
-        return token::sponsor(&state, &user_operation, &context).await;
-    }
-    match state.paymaster() {
-        Some(paymaster) => paymaster.sponsor(&state, &user_operation, &context).await,
-        None => Err(AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() }),
-    }
+    ssr::sponsor(&super::state::server_state()?, &user_operation, &context, None).await
 }
 
 /// What gas would cost in tokens (`pm_getFeeQuoteOrData`, mode ERC20). The operation carries its gas limits.
@@ -49,11 +42,14 @@ pub(super) mod ssr {
 
     use super::{
         super::{
+            api_keys::ApiKey,
             config::{PaymasterConfig, PaymasterDialect},
+            sponsor::Request,
             state::ServerState,
         },
         built_in::BuiltIn,
         remote::Remote,
+        token,
     };
     use crate::{
         error::AppError,
@@ -85,6 +81,30 @@ pub(super) mod ssr {
             return Err(AppError::invalid("user_operation.sender", "a smart account", user_operation.sender));
         }
         Ok(())
+    }
+
+    /// The paymaster's signature in either mode, when the sponsorship policy agrees; `api_key` is the key of the
+    /// JSON-RPC path, when the request came that way.
+    pub(in super::super) async fn sponsor(
+        state: &ServerState,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+        api_key: Option<&ApiKey>,
+    ) -> Result<Sponsorship, AppError> {
+        check_request(user_operation, context.expiry_duration)?;
+        let sign = async {
+            match (context.mode, state.paymaster()) {
+                (PaymasterMode::Erc20, _) => token::sponsor(state, user_operation, context).await,
+                (PaymasterMode::Sponsored, Some(paymaster)) => paymaster.sponsor(state, user_operation, context).await,
+                (PaymasterMode::Sponsored, None) => {
+                    Err(AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() })
+                }
+            }
+        };
+        match state.sponsor() {
+            Some(sponsor) => sponsor.guard(Request { user_operation, context, api_key }, sign).await,
+            None => sign.await,
+        }
     }
 
     impl Paymaster {

@@ -13,6 +13,7 @@ use super::{
     events::{Pace, Watcher},
     node::ssr::Node,
     paymaster::{ssr::Paymaster, token::TokenPaymaster},
+    sponsor::Sponsor,
     upstream_health::UpstreamHealth,
 };
 use crate::error::{AppError, Upstream};
@@ -35,6 +36,7 @@ struct Inner {
     watcher: Watcher,
     database: Database,
     key_nodes: Option<KeyNodes>,
+    sponsor: Option<Sponsor>,
 }
 
 impl ServerState {
@@ -54,6 +56,7 @@ impl ServerState {
         let database = Database::new(&config)?;
         let key_nodes =
             (!config.key_nodes.is_empty()).then(|| KeyNodes::new(&config.key_nodes, config.key_pool)).transpose()?;
+        let sponsor = Sponsor::new(&config, database.clone(), node.clone())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 paymaster: paymaster.transpose()?,
@@ -64,6 +67,7 @@ impl ServerState {
                 watcher,
                 database,
                 key_nodes,
+                sponsor,
             }),
         })
     }
@@ -137,6 +141,11 @@ impl ServerState {
     /// The nodes that share distributed keys, or an error that says that there are none.
     pub(super) fn key_nodes(&self) -> Result<&KeyNodes, AppError> {
         self.inner.key_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
+    }
+
+    /// Who decides what is sponsored; `None` when a remote paymaster does alone.
+    pub(super) fn sponsor(&self) -> Option<&Sponsor> {
+        self.inner.sponsor.as_ref()
     }
 
     pub(super) fn watcher(&self) -> &Watcher {

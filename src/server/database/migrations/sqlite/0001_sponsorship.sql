@@ -19,9 +19,11 @@ CREATE TABLE IF NOT EXISTS sponsorships (
     webhooks TEXT,
     -- What became of the reservation; 'none' when there was none.
     state TEXT NOT NULL CHECK (state IN ('none', 'reserved', 'settled', 'released')),
-    -- Held in the budgets, gwei rounded up.
+    -- What it takes of its day's budgets now, gwei rounded up: the most it may cost, then what it did cost, or 0.
     reserved BIGINT NOT NULL,
     valid_until BIGINT NOT NULL,
+    -- The contract that pays, by whose events the reservation is settled.
+    paymaster TEXT,
     actual_cost TEXT,
     transaction_hash TEXT,
     settled_at BIGINT

@@ -1,0 +1,342 @@
+//! The ledger and the budgets in the database.
+//!
+//! A grant is one transaction: its row in the ledger, then one conditional upsert per budget, which does nothing when
+//! the sum would exceed the limit; then the whole transaction is undone. So budgets hold however many servers ask at
+//! once. Budgets are taken in one order (account, key, everybody), so that two grants never wait for each other in a
+//! circle, and the one that all share is locked last and shortest.
+
+use alloy::primitives::{Address, B256, U256};
+
+use super::super::database::{Database, DatabaseError, in_transaction, on_pool};
+
+/// Stands for "no limit": sums of two of them still fit.
+const UNLIMITED: i64 = i64::MAX / 4;
+/// Budgets are counted in this, wei.
+const GWEI: u64 = 1_000_000_000;
+
+/// What the policy decided about one operation.
+#[derive(Clone, Debug)]
+pub(super) struct Decision {
+    pub(super) chain_id: u64,
+    /// Unix seconds.
+    pub(super) decided_at: u64,
+    pub(super) mode: &'static str,
+    pub(super) account: Address,
+    pub(super) user_op_hash: B256,
+    /// Most that the operation can cost, wei.
+    pub(super) max_cost: U256,
+    pub(super) policy_version: String,
+    pub(super) api_key: Option<String>,
+    /// JSON.
+    pub(super) webhooks: Option<String>,
+    /// Unix seconds of the chain.
+    pub(super) valid_until: u64,
+    pub(super) paymaster: Option<Address>,
+}
+
+/// What a grant may take from, wei per day; `None` = unlimited.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) account: Option<U256>,
+    pub(super) key: Option<U256>,
+    pub(super) global: Option<U256>,
+}
+
+/// How a grant went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Grant {
+    /// It is in the ledger and its cost is reserved.
+    Written,
+    /// Nothing was written: this budget does not reach.
+    Exhausted {
+        /// Whose.
+        budget: &'static str,
+        /// Its limit, wei.
+        limit: U256,
+    },
+}
+
+/// A grant whose cost is still reserved.
+struct Reservation {
+    id: i64,
+    day: i64,
+    scopes: Vec<String>,
+    reserved: i64,
+}
+
+/// One row of the ledger, for people and tests. Times are unix seconds, costs wei.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerEntry {
+    /// When it was decided.
+    pub decided_at: i64,
+    /// `SPONSORED` or `ERC20`.
+    pub mode: String,
+    /// Who asked.
+    pub account: String,
+    /// Of the operation as it was signed; for a refusal, of the operation as it came.
+    pub user_op_hash: String,
+    /// `granted` or `refused`.
+    pub outcome: String,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// Most that it can cost.
+    pub max_cost: String,
+    /// Which policy decided.
+    pub policy_version: String,
+    /// Id of the key that was used.
+    pub api_key: Option<String>,
+    /// What the webhooks answered, JSON.
+    pub webhooks: Option<String>,
+    /// `none`, `reserved`, `settled`, `released`.
+    pub state: String,
+    /// What it did cost.
+    pub actual_cost: Option<String>,
+}
+
+/// The UTC day of a time, days since 1970.
+pub(super) fn day_of(unix_seconds: u64) -> i64 {
+    signed(unix_seconds / 86_400)
+}
+
+/// What an amount takes of a budget, gwei, rounded up.
+fn gwei_up(wei: U256) -> i64 {
+    i64::try_from(wei.div_ceil(U256::from(GWEI))).unwrap_or(i64::MAX)
+}
+
+/// A limit, gwei, rounded down.
+fn gwei_limit(wei: Option<U256>) -> i64 {
+    wei.map_or(UNLIMITED, |wei| i64::try_from(wei / U256::from(GWEI)).unwrap_or(UNLIMITED).min(UNLIMITED))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn scopes(account: &str, api_key: Option<&str>) -> Vec<String> {
+    let account = format!("account:{account}");
+    let key = api_key.map(|key| format!("key:{key}"));
+    [Some(account), key, Some("global".to_owned())].into_iter().flatten().collect()
+}
+
+const INSERT: &str = "INSERT INTO sponsorships (chain_id, decided_at, day, mode, account, user_op_hash, outcome, reason, \
+    max_cost, policy_version, api_key, webhooks, state, reserved, valid_until, paymaster) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING";
+/// Nothing happens when the sum would exceed `$5`.
+const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (chain_id, day, scope) DO UPDATE SET used = sponsor_budgets.used + excluded.used \
+    WHERE sponsor_budgets.used + excluded.used <= $5";
+const GIVE_BACK: &str = "UPDATE sponsor_budgets SET used = used + $1 WHERE chain_id = $2 AND day = $3 AND scope = $4";
+
+/// The row of a decision, bound to [`INSERT`].
+macro_rules! insert {
+    ($decision:expr, $outcome:expr, $reason:expr, $state:expr, $reserved:expr) => {
+        sqlx::query(INSERT)
+            .bind(signed($decision.chain_id))
+            .bind(signed($decision.decided_at))
+            .bind(day_of($decision.decided_at))
+            .bind($decision.mode)
+            .bind(hex($decision.account))
+            .bind(format!("{:#x}", $decision.user_op_hash))
+            .bind($outcome)
+            .bind($reason)
+            .bind($decision.max_cost.to_string())
+            .bind($decision.policy_version.as_str())
+            .bind($decision.api_key.as_deref())
+            .bind($decision.webhooks.as_deref())
+            .bind($state)
+            .bind($reserved)
+            .bind(signed($decision.valid_until))
+            .bind($decision.paymaster.map(hex))
+    };
+}
+
+/// Lower case: the ledger is searched by it.
+fn hex(address: Address) -> String {
+    format!("{address:#x}")
+}
+
+impl Database {
+    /// Writes a grant and reserves its cost, or does nothing because a budget does not reach. The same operation again
+    /// (same hash) is granted already and takes nothing more.
+    pub(super) async fn grant(&self, decision: &Decision, limits: Option<&Limits>) -> Result<Grant, DatabaseError> {
+        let Some(limits) = limits else {
+            on_pool!(self, pool => { insert!(decision, "granted", None::<&str>, "none", 0_i64).execute(pool).await?; });
+            return Ok(Grant::Written);
+        };
+        let amount = gwei_up(decision.max_cost);
+        let account = format!("account:{}", hex(decision.account));
+        let key = decision.api_key.as_deref().map(|key| format!("key:{key}"));
+        let takes = [
+            Some(("the account's", account, limits.account)),
+            key.map(|key| ("the API key's", key, limits.key)),
+            Some(("the", "global".to_owned(), limits.global)),
+        ];
+        let takes: Vec<_> = takes.into_iter().flatten().collect();
+        // The first row of a day is written without a comparison.
+        if let Some((budget, _, limit)) = takes.iter().find(|(_, _, limit)| amount > gwei_limit(*limit)) {
+            return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
+        }
+        let (chain_id, day) = (signed(decision.chain_id), day_of(decision.decided_at));
+        in_transaction!(self, transaction => {
+            let written = insert!(decision, "granted", None::<&str>, "reserved", amount)
+                .execute(&mut *transaction).await?.rows_affected();
+            if written == 0 {
+                return Ok(Grant::Written);
+            }
+            for (budget, scope, limit) in &takes {
+                let taken = sqlx::query(TAKE)
+                    .bind(chain_id)
+                    .bind(day)
+                    .bind(scope)
+                    .bind(amount)
+                    .bind(gwei_limit(*limit))
+                    .execute(&mut *transaction)
+                    .await?
+                    .rows_affected();
+                if taken == 0 {
+                    transaction.rollback().await?;
+                    return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
+                }
+            }
+            transaction.commit().await?;
+            Ok(Grant::Written)
+        })
+    }
+
+    /// Writes a refusal.
+    pub(super) async fn refuse(&self, decision: &Decision, reason: &str) -> Result<(), DatabaseError> {
+        on_pool!(self, pool => { insert!(decision, "refused", Some(reason), "none", 0_i64).execute(pool).await?; });
+        Ok(())
+    }
+
+    /// The contracts by which something is still reserved on this chain.
+    pub(super) async fn open_paymasters(&self, chain_id: u64) -> Result<Vec<Address>, DatabaseError> {
+        let query = "SELECT DISTINCT paymaster FROM sponsorships WHERE chain_id = $1 AND state = 'reserved'";
+        let found: Vec<Option<String>> =
+            on_pool!(self, pool => sqlx::query_scalar(query).bind(signed(chain_id)).fetch_all(pool).await?);
+        Ok(found.into_iter().flatten().filter_map(|address| address.parse().ok()).collect())
+    }
+
+    /// The operation was mined: its budgets hold what it did cost from now on. Does nothing for operations that are not
+    /// in the ledger. May be told again, with another cost, after a reorganisation.
+    pub(super) async fn settle(
+        &self,
+        chain_id: u64,
+        user_op_hash: B256,
+        actual_cost: U256,
+        transaction_hash: B256,
+        now: u64,
+    ) -> Result<bool, DatabaseError> {
+        let find = "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND user_op_hash = $2 \
+            AND outcome = 'granted' AND state <> 'none' AND (actual_cost IS NULL OR actual_cost <> $3)";
+        let write = "UPDATE sponsorships SET state = 'settled', reserved = $1, actual_cost = $2, transaction_hash = $3, \
+            settled_at = $4 WHERE id = $5 AND reserved = $6 AND (actual_cost IS NULL OR actual_cost <> $2)";
+        let (cost, amount) = (actual_cost.to_string(), gwei_up(actual_cost));
+        in_transaction!(self, transaction => {
+            let found: Option<(i64, i64, String, Option<String>, i64)> = sqlx::query_as(find)
+                .bind(signed(chain_id))
+                .bind(format!("{user_op_hash:#x}"))
+                .bind(&cost)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            let Some((id, day, account, api_key, reserved)) = found else { return Ok(false) };
+            let written = sqlx::query(write)
+                .bind(amount)
+                .bind(&cost)
+                .bind(format!("{transaction_hash:#x}"))
+                .bind(signed(now))
+                .bind(id)
+                .bind(reserved)
+                .execute(&mut *transaction)
+                .await?
+                .rows_affected();
+            if written == 0 {
+                // Another server was quicker.
+                return Ok(false);
+            }
+            for scope in scopes(&account, api_key.as_deref()) {
+                sqlx::query(GIVE_BACK)
+                    .bind(amount - reserved)
+                    .bind(signed(chain_id))
+                    .bind(day)
+                    .bind(scope)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await?;
+            Ok(true)
+        })
+    }
+
+    /// Gives back what was reserved for signatures that ran out before `chain_time` and were not used. Returns how many.
+    pub(super) async fn release_expired(&self, chain_id: u64, chain_time: u64) -> Result<usize, DatabaseError> {
+        let find = "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
+            AND valid_until < $2 ORDER BY id LIMIT 1000";
+        let found: Vec<(i64, i64, String, Option<String>, i64)> = on_pool!(self, pool => {
+            sqlx::query_as(find).bind(signed(chain_id)).bind(signed(chain_time)).fetch_all(pool).await?
+        });
+        let mut released = 0;
+        for (id, day, account, api_key, reserved) in found {
+            let reservation = Reservation { id, day, scopes: scopes(&account, api_key.as_deref()), reserved };
+            released += usize::from(self.release(chain_id, &reservation).await?);
+        }
+        Ok(released)
+    }
+
+    async fn release(&self, chain_id: u64, reservation: &Reservation) -> Result<bool, DatabaseError> {
+        let write = "UPDATE sponsorships SET state = 'released', reserved = 0 WHERE id = $1 AND state = 'reserved'";
+        in_transaction!(self, transaction => {
+            let written = sqlx::query(write).bind(reservation.id).execute(&mut *transaction).await?.rows_affected();
+            if written == 0 {
+                return Ok(false);
+            }
+            for scope in &reservation.scopes {
+                sqlx::query(GIVE_BACK)
+                    .bind(-reservation.reserved)
+                    .bind(signed(chain_id))
+                    .bind(reservation.day)
+                    .bind(scope)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await?;
+            Ok(true)
+        })
+    }
+
+    /// The last block whose receipts were looked through.
+    pub(super) async fn settled_block(&self, chain_id: u64) -> Result<Option<u64>, DatabaseError> {
+        let query = "SELECT block FROM sponsor_cursors WHERE chain_id = $1";
+        let block: Option<i64> =
+            on_pool!(self, pool => sqlx::query_scalar(query).bind(signed(chain_id)).fetch_optional(pool).await?);
+        Ok(block.map(i64::unsigned_abs))
+    }
+
+    /// Remembers it.
+    pub(super) async fn set_settled_block(&self, chain_id: u64, block: u64) -> Result<(), DatabaseError> {
+        let query = "INSERT INTO sponsor_cursors (chain_id, block) VALUES ($1, $2) \
+            ON CONFLICT (chain_id) DO UPDATE SET block = excluded.block";
+        on_pool!(self, pool => { sqlx::query(query).bind(signed(chain_id)).bind(signed(block)).execute(pool).await?; });
+        Ok(())
+    }
+
+    /// The latest decisions on a chain, the newest first.
+    pub async fn sponsorships(&self, chain_id: u64, most: u32) -> Result<Vec<LedgerEntry>, DatabaseError> {
+        let query = "SELECT decided_at, mode, account, user_op_hash, outcome, reason, max_cost, policy_version, api_key, \
+            webhooks, state, actual_cost FROM sponsorships WHERE chain_id = $1 ORDER BY id DESC LIMIT $2";
+        Ok(on_pool!(self, pool => {
+            sqlx::query_as(query).bind(signed(chain_id)).bind(i64::from(most)).fetch_all(pool).await?
+        }))
+    }
+
+    /// What is reserved and spent on the day of `now` (unix seconds), gwei; `None` = of all accounts together.
+    pub async fn sponsored_on(&self, chain_id: u64, now: u64, account: Option<Address>) -> Result<u64, DatabaseError> {
+        let scope = account.map_or_else(|| "global".to_owned(), |account| format!("account:{}", hex(account)));
+        let query = "SELECT used FROM sponsor_budgets WHERE chain_id = $1 AND day = $2 AND scope = $3";
+        let used: Option<i64> = on_pool!(self, pool => {
+            sqlx::query_scalar(query).bind(signed(chain_id)).bind(day_of(now)).bind(scope).fetch_optional(pool).await?
+        });
+        Ok(used.map_or(0, |used| u64::try_from(used).unwrap_or(0)))
+    }
+}

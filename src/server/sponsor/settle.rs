@@ -1,0 +1,101 @@
+//! What became of the signatures: reservations are corrected to what the operations did cost, or given back.
+//!
+//! Every server looks, in turns of its own; the database lets each reservation be settled once. The entry point's events
+//! name the paymaster, so one query finds all operations, whoever sent them.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use alloy::primitives::Address;
+use serde_json::{Value, json};
+
+use super::{super::receipt, Inner, Sponsor, unix_now};
+use crate::{error::AppError, protocol::addresses::ENTRY_POINT};
+
+/// Blocks that are read again each time, for reorganisations.
+const OVERLAP: u64 = 20;
+/// How far back the first look goes, blocks: signatures live for an hour at most.
+const LOOK_BACK: u64 = 20_000;
+/// Blocks per request; many nodes refuse more.
+const RANGE: u64 = 2_000;
+/// After its end, chain seconds, a signature counts as unused: a reorganisation may still bring it.
+const GRACE: u64 = 60;
+/// Longest pause after failures.
+const SLOWEST: Duration = Duration::from_secs(60);
+
+impl Sponsor {
+    /// Looks from now on, until the server is gone. May be called again and again.
+    pub(in crate::server) fn start_settling(&self) {
+        if !self.inner.settles.swap(true, Ordering::AcqRel) {
+            tokio::spawn(run(Arc::downgrade(&self.inner), self.inner.pause));
+        }
+    }
+}
+
+async fn run(sponsor: Weak<Inner>, pause: Duration) {
+    let mut wait = pause;
+    loop {
+        tokio::time::sleep(wait).await;
+        let Some(sponsor) = sponsor.upgrade() else { return };
+        wait = match sponsor.settle().await {
+            Ok(()) => pause,
+            Err(error) => {
+                tracing::warn!(%error, "settling sponsorships");
+                wait.saturating_mul(2).min(SLOWEST)
+            }
+        };
+    }
+}
+
+impl Inner {
+    /// Looks through the blocks since the last time.
+    pub(super) async fn settle(&self) -> Result<(), AppError> {
+        let paymasters = self.database.open_paymasters(self.chain_id).await?;
+        if paymasters.is_empty() {
+            return Ok(());
+        }
+        // In this order: no later block is as old as that.
+        let chain_time = self.node.block_timestamp().await?;
+        let head = self.node.block_number().await?;
+        let oldest = head.saturating_sub(LOOK_BACK);
+        let settled = self.database.settled_block(self.chain_id).await?;
+        // A cursor beyond the head is another chain's (a new lab over an old ledger).
+        let mut from = settled.filter(|block| *block <= head).map_or(oldest, |block| block.saturating_sub(OVERLAP));
+        from = from.max(oldest);
+        while from <= head {
+            let to = head.min(from.saturating_add(RANGE - 1));
+            self.settle_range(&paymasters, from, to).await?;
+            self.database.set_settled_block(self.chain_id, to).await?;
+            from = to.saturating_add(1);
+        }
+        let released = self.database.release_expired(self.chain_id, chain_time.saturating_sub(GRACE)).await?;
+        if released > 0 {
+            tracing::info!(released, "sponsorships ran out unused");
+        }
+        Ok(())
+    }
+
+    async fn settle_range(&self, paymasters: &[Address], from: u64, to: u64) -> Result<(), AppError> {
+        let [mined, _] = receipt::topics();
+        let paymasters: Vec<_> = paymasters.iter().map(|paymaster| paymaster.into_word()).collect();
+        let filter = json!({
+            "fromBlock": format!("{from:#x}"),
+            "toBlock": format!("{to:#x}"),
+            "address": ENTRY_POINT,
+            "topics": [mined, Value::Null, Value::Null, paymasters],
+        });
+        let logs = match self.node.read("eth_getLogs", json!([filter])).await? {
+            Value::Array(logs) => logs,
+            _ => Vec::new(),
+        };
+        for (user_op_hash, receipt) in receipt::from_logs(&logs) {
+            let (cost, transaction) = (receipt.actual_gas_cost, receipt.transaction_hash);
+            if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_now()).await? {
+                tracing::info!(%user_op_hash, actual_cost = %cost, "sponsorship settled");
+            }
+        }
+        Ok(())
+    }
+}
