@@ -90,8 +90,9 @@ impl Inner {
             Value::Array(logs) => logs,
             _ => Vec::new(),
         };
-        for (user_op_hash, receipt) in receipt::from_logs(&logs) {
-            let (cost, transaction) = (receipt.actual_gas_cost, receipt.transaction_hash);
+        for receipt in receipt::sightings(&logs).into_iter().map(|sighting| sighting.receipt) {
+            let (user_op_hash, cost, transaction) =
+                (receipt.user_op_hash, receipt.actual_gas_cost, receipt.transaction_hash);
             if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_now()).await? {
                 tracing::info!(%user_op_hash, actual_cost = %cost, "sponsorship settled");
             }
