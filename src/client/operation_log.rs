@@ -23,6 +23,10 @@ pub enum OperationKind {
     CreateBatchSession,
     /// A use of several sessions at once.
     UseBatchSession,
+    /// Sessions taken back.
+    RevokeSessions,
+    /// Revoked sessions brought back.
+    RestoreSessions,
     /// A deployment.
     DeploySmartAccount,
 }

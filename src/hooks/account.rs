@@ -56,6 +56,7 @@ fn found(context: SmartAccountContext, account: Address) {
         context.is_deployed.try_set(None);
         context.sessions.try_set(Vec::new());
         context.in_sync.try_set(None);
+        context.ended_elsewhere.try_set(Vec::new());
         context.account.try_set(Some(account));
     }
     context.account_error.try_set(None);
@@ -113,6 +114,10 @@ fn settle(context: SmartAccountContext, account: Address) {
             Ok(synced) => {
                 context.in_sync.try_set(Some(synced.in_sync));
                 context.sessions.try_set(synced.leaves);
+                context.ended_elsewhere.try_update(|ended| ended.extend(synced.ended));
+                for user_op_hash in synced.revocations {
+                    spawn_local(async move { drop(lazy::settle_revocation(account, user_op_hash).await) });
+                }
                 for user_op_hash in synced.pending {
                     spawn_local(async move { drop(lazy::settle_session(account, user_op_hash).await) });
                 }

@@ -46,6 +46,8 @@ pub(crate) struct SmartAccountContext {
     pub sessions_error: RwSignal<Option<AppError>>,
     /// Are the stored sessions those on chain?
     pub in_sync: RwSignal<Option<bool>>,
+    /// Ids of sessions that another device's root was seen to leave out, in this visit.
+    pub ended_elsewhere: RwSignal<Vec<String>>,
     /// Moves when something stored for the account changed, here or in another tab.
     pub stored: RwSignal<u64>,
     /// Moves when the chain's part of the account should be read again.
@@ -71,6 +73,7 @@ impl SmartAccountContext {
             sessions_status: RwSignal::new(QueryStatus::Pending),
             sessions_error: RwSignal::new(None),
             in_sync: RwSignal::new(None),
+            ended_elsewhere: RwSignal::new(Vec::new()),
             stored: RwSignal::new(0),
             refetch: RwSignal::new(0),
         }

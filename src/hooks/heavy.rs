@@ -16,8 +16,9 @@ use super::{
     query,
     variables::{
         CostArguments, CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables,
-        GrantVariables, SendGasTokenTransactionVariables, SendTransactionVariables, SendWithdrawalsVariables,
-        UseBatchSessionVariables, UseSessionVariables, UseVariables,
+        GrantVariables, RestoreSessionsVariables, RevokeSessionsVariables, SendGasTokenTransactionVariables,
+        SendTransactionVariables, SendWithdrawalsVariables, UseBatchSessionVariables, UseSessionVariables,
+        UseVariables,
     },
 };
 use crate::{
@@ -27,6 +28,9 @@ use crate::{
         create_batch_session::{CreateBatchSessionRequest, prepare_create_batch_session},
         create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session},
         ports::{SessionStore, Wallet},
+        prove_revocation::RevocationProof,
+        restore_sessions::RestoreSessionsRequest,
+        revoke_sessions::RevokeSessionsRequest,
         send_with_batch_session::{SendWithBatchSessionRequest, prepare_send_with_batch_session},
         send_with_session::{
             PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
@@ -236,6 +240,42 @@ pub async fn use_session(
     Ok(response)
 }
 
+// --- taking back ---
+
+pub async fn revoke_sessions(
+    owner: Owner,
+    variables: RevokeSessionsVariables,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let client = client_of(&owner, Some(&on_progress)).await?;
+    let RevokeSessionsVariables { sessions, options } = variables;
+    let request = RevokeSessionsRequest { sessions, options };
+    let response = actions::revoke_sessions::revoke_sessions(&client, &LocalSessionStore, request).await?;
+    on_progress(UserOpStatus::Submitted);
+    sent(client.account, OperationKind::RevokeSessions, &response);
+    Ok(response)
+}
+
+pub async fn restore_sessions(
+    owner: Owner,
+    variables: RestoreSessionsVariables,
+    on_progress: OnProgress,
+) -> Outcome<UserOpResponse> {
+    on_progress(UserOpStatus::Preparing);
+    let client = client_of(&owner, Some(&on_progress)).await?;
+    let RestoreSessionsVariables { session_ids, options } = variables;
+    let request = RestoreSessionsRequest { session_ids, options };
+    let response = actions::restore_sessions::restore_sessions(&client, &LocalSessionStore, request).await?;
+    on_progress(UserOpStatus::Submitted);
+    sent(client.account, OperationKind::RestoreSessions, &response);
+    Ok(response)
+}
+
+pub async fn prove_revocation(account: Address, session_id: String) -> Outcome<RevocationProof> {
+    actions::prove_revocation::prove_revocation(&ServerRelay, &LocalSessionStore, account, &session_id).await
+}
+
 // --- calls signed by the owner ---
 
 pub async fn send_transaction(
@@ -375,21 +415,41 @@ pub async fn wait_for_user_operation(
     on_update: OnUpdate,
 ) -> Outcome<UserOpReceipt> {
     let grant = response.session.map(|session| session.account);
-    follow(account.or(grant), grant, response.user_op_hash, on_update).await
+    let change = match (grant, account) {
+        (Some(account), _) => Some((account, Change::Grant)),
+        (None, Some(account)) => {
+            let book = LocalSessionStore.load(account).await;
+            let revokes = book.is_ok_and(|book| book.revocations().contains(&response.user_op_hash));
+            revokes.then_some((account, Change::Revocation))
+        }
+        (None, None) => None,
+    };
+    follow(account.or(grant), change, response.user_op_hash, on_update).await
 }
 
 pub async fn settle_session(account: Address, user_op_hash: B256) -> Outcome<()> {
-    follow(Some(account), Some(account), user_op_hash, Rc::new(|_| ())).await.map(drop)
+    follow(Some(account), Some((account, Change::Grant)), user_op_hash, Rc::new(|_| ())).await.map(drop)
+}
+
+pub async fn settle_revocation(account: Address, user_op_hash: B256) -> Outcome<()> {
+    follow(Some(account), Some((account, Change::Revocation)), user_op_hash, Rc::new(|_| ())).await.map(drop)
+}
+
+/// What an operation does to the stored sessions when it ends.
+#[derive(Clone, Copy)]
+enum Change {
+    Grant,
+    Revocation,
 }
 
 async fn follow(
     account: Option<Address>,
-    grant: Option<Address>,
+    change: Option<(Address, Change)>,
     user_op_hash: B256,
     on_update: OnUpdate,
 ) -> Outcome<UserOpReceipt> {
     let known = FOLLOWED.with_borrow(|followed| followed.get(&user_op_hash).cloned());
-    let followed = known.unwrap_or_else(|| begin(account, grant, user_op_hash));
+    let followed = known.unwrap_or_else(|| begin(account, change, user_op_hash));
     if let Some(last) = followed.last.borrow().as_ref() {
         on_update(last);
     }
@@ -397,7 +457,7 @@ async fn follow(
     followed.end.await
 }
 
-fn begin(account: Option<Address>, grant: Option<Address>, user_op_hash: B256) -> Followed {
+fn begin(account: Option<Address>, change: Option<(Address, Change)>, user_op_hash: B256) -> Followed {
     let last = Rc::<RefCell<Option<UserOpUpdate>>>::default();
     let listeners = Rc::<RefCell<Vec<OnUpdate>>>::default();
     let tell = {
@@ -408,7 +468,7 @@ fn begin(account: Option<Address>, grant: Option<Address>, user_op_hash: B256) -
             hearing.iter().for_each(|listener| listener(update));
         }
     };
-    let end = run_to_end(account, grant, user_op_hash, tell).boxed_local().shared();
+    let end = run_to_end(account, change, user_op_hash, tell).boxed_local().shared();
     let followed = Followed { last, listeners, end: end.clone() };
     FOLLOWED.with_borrow_mut(|all| all.insert(user_op_hash, followed.clone()));
     let listeners = Rc::clone(&followed.listeners);
@@ -425,13 +485,17 @@ fn begin(account: Option<Address>, grant: Option<Address>, user_op_hash: B256) -
 
 async fn run_to_end(
     account: Option<Address>,
-    grant: Option<Address>,
+    change: Option<(Address, Change)>,
     user_op_hash: B256,
     tell: impl FnMut(&UserOpUpdate),
 ) -> Outcome<UserOpReceipt> {
-    let outcome = match grant {
-        Some(grant) => {
-            actions::settle_session::settle_session(&ServerRelay, &LocalSessionStore, grant, user_op_hash, tell).await
+    let (relay, store) = (&ServerRelay, &LocalSessionStore);
+    let outcome = match change {
+        Some((account, Change::Grant)) => {
+            actions::settle_session::settle_session(relay, store, account, user_op_hash, tell).await
+        }
+        Some((account, Change::Revocation)) => {
+            actions::settle_revocation::settle_revocation(relay, store, account, user_op_hash, tell).await
         }
         None => wait_for_user_operation_receipt(&ServerRelay, user_op_hash, tell).await,
     };
@@ -441,7 +505,18 @@ async fn run_to_end(
     if let (Some(account), true) = (account, is_final(&outcome)) {
         operation_log::settle(account, user_op_hash).await.ok();
     }
+    if let (Some((account, _)), Ok(_)) = (change, &outcome) {
+        publish(account);
+    }
     outcome
+}
+
+/// Lets the owner's other devices know the sessions as they are now. What fails is made up for at the next change or
+/// visit: nothing here depends on it.
+fn publish(account: Address) {
+    spawn_local(async move {
+        drop(actions::session_ledger::publish_sessions(&ServerRelay, &LocalSessionStore, account).await);
+    });
 }
 
 fn is_final(outcome: &Outcome<UserOpReceipt>) -> bool {
@@ -460,5 +535,10 @@ pub async fn load_sessions(account: Address) -> Outcome<Vec<SessionLeaf>> {
 pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
     LocalSessionStore.take_over_clear_text(account).await?;
     let synced = actions::sync_sessions::sync_sessions(&ServerRelay, &LocalSessionStore, account).await?;
-    Ok(StoredSessions { leaves: synced.book.leaf_nodes, pending: synced.pending, in_sync: synced.in_sync })
+    if synced.in_sync {
+        publish(account);
+    }
+    let ended = synced.adopted.map(|adoption| adoption.ended).unwrap_or_default();
+    let actions::sync_sessions::SyncedSessions { book, in_sync, pending, revocations, .. } = synced;
+    Ok(StoredSessions { leaves: book.leaf_nodes, pending, revocations, ended, in_sync })
 }

@@ -14,11 +14,12 @@ use alloy::primitives::{Address, B256, U256};
 use super::{
     UserOpStatus,
     variables::{
-        CostArguments, DeploySmartAccountVariables, GrantVariables, SendGasTokenTransactionVariables,
-        SendTransactionVariables, SendWithdrawalsVariables, UseVariables,
+        CostArguments, DeploySmartAccountVariables, GrantVariables, RestoreSessionsVariables, RevokeSessionsVariables,
+        SendGasTokenTransactionVariables, SendTransactionVariables, SendWithdrawalsVariables, UseVariables,
     },
 };
 use crate::{
+    actions::prove_revocation::RevocationProof,
     error::AppError,
     protocol::{
         paymaster::FeeQuotes,
@@ -49,6 +50,10 @@ pub(super) struct StoredSessions {
     pub leaves: Vec<SessionLeaf>,
     /// Operations of unconfirmed leaves.
     pub pending: Vec<B256>,
+    /// Operations that take leaves out.
+    pub revocations: Vec<B256>,
+    /// Ids of sessions that turned out to be ended by another device.
+    pub ended: Vec<String>,
     /// The stored root is the one on chain.
     pub in_sync: bool,
 }
@@ -181,6 +186,28 @@ gateways! {
 
     /// The stored sessions after comparing them with the chain.
     fn sync_sessions(account: Address) -> StoredSessions = heavy::sync_sessions(account);
+
+    /// Takes sessions back.
+    fn revoke_sessions(
+        owner: Owner,
+        variables: RevokeSessionsVariables,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::revoke_sessions(owner, variables, on_progress);
+
+    /// Brings revoked sessions back.
+    fn restore_sessions(
+        owner: Owner,
+        variables: RestoreSessionsVariables,
+        on_progress: OnProgress,
+    ) -> UserOpResponse = heavy::restore_sessions(owner, variables, on_progress);
+
+    /// Tries a session on the chain, without sending anything.
+    fn prove_revocation(account: Address, session_id: String) -> RevocationProof =
+        heavy::prove_revocation(account, session_id);
+
+    /// Follows a revocation to its end.
+    fn settle_revocation(account: Address, user_op_hash: B256) -> () =
+        heavy::settle_revocation(account, user_op_hash);
 
     /// Follows the grant of one operation to its end.
     fn settle_session(account: Address, user_op_hash: B256) -> () = heavy::settle_session(account, user_op_hash);

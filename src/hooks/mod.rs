@@ -21,7 +21,10 @@ mod use_create_session;
 mod use_deploy_smart_account;
 mod use_gas_estimate;
 mod use_read_contract;
+mod use_restore_sessions;
 mod use_resumed_operation;
+mod use_revocation_proof;
+mod use_revoke_sessions;
 mod use_send_gas_token_transaction;
 mod use_send_sponsored_transaction;
 mod use_send_transaction;
@@ -51,7 +54,10 @@ pub use use_create_session::use_create_session;
 pub use use_deploy_smart_account::use_deploy_smart_account;
 pub use use_gas_estimate::use_gas_estimate;
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
+pub use use_restore_sessions::use_restore_sessions;
 pub use use_resumed_operation::use_resumed_operation;
+pub use use_revocation_proof::use_revocation_proof;
+pub use use_revoke_sessions::use_revoke_sessions;
 pub use use_send_gas_token_transaction::use_send_gas_token_transaction;
 pub use use_send_sponsored_transaction::use_send_sponsored_transaction;
 pub use use_send_transaction::use_send_transaction;
@@ -66,13 +72,15 @@ pub use user_op_status::UserOpStatus;
 
 pub use variables::{
     CostArguments, CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables,
-    SendGasTokenTransactionVariables, SendTransactionVariables, SendWithdrawalsVariables, UseBatchSessionVariables,
-    UseSessionVariables,
+    RestoreSessionsVariables, RevokeSessionsVariables, SendGasTokenTransactionVariables, SendTransactionVariables,
+    SendWithdrawalsVariables, UseBatchSessionVariables, UseSessionVariables,
 };
 
 pub use crate::{
     actions::{
         options::{BuildUserOpOptions, Options, merge_options},
+        prove_revocation::RevocationProof,
+        revoke_sessions::SessionsToRevoke,
         send_gas_token_transaction::TokenParam,
         send_withdrawals::WithdrawalRequest,
     },

@@ -4,7 +4,8 @@ use alloy::primitives::Address;
 
 use crate::{
     actions::{
-        options::BuildUserOpOptions, send_gas_token_transaction::TokenParam, send_withdrawals::WithdrawalRequest,
+        options::BuildUserOpOptions, revoke_sessions::SessionsToRevoke, send_gas_token_transaction::TokenParam,
+        send_withdrawals::WithdrawalRequest,
     },
     protocol::{
         policy::{Policy, SessionPolicy},
@@ -24,6 +25,24 @@ pub struct CreateSessionVariables {
     /// Grant even when the account has sessions that this browser does not know, which ends them. Ask first:
     /// [`UseSessionListReturn::is_in_sync`](super::UseSessionListReturn) tells.
     pub replace_unknown: bool,
+}
+
+/// Variables of [`use_revoke_sessions`](super::use_revoke_sessions).
+#[derive(Clone, Debug, PartialEq)]
+pub struct RevokeSessionsVariables {
+    /// Which sessions.
+    pub sessions: SessionsToRevoke,
+    /// How the revoking operation is built; sponsored where the server can, unless said otherwise.
+    pub options: BuildUserOpOptions,
+}
+
+/// Variables of [`use_restore_sessions`](super::use_restore_sessions).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreSessionsVariables {
+    /// Ids of revoked sessions.
+    pub session_ids: Vec<String>,
+    /// How the operation is built; sponsored where the server can, unless said otherwise.
+    pub options: BuildUserOpOptions,
 }
 
 /// Variables of [`use_session`](super::use_session).

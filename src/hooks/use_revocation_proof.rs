@@ -1,0 +1,40 @@
+//! [`use_revocation_proof`].
+
+use super::{
+    MutationOptions, RevocationProof, UseMutationReturn, context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// Tries a session by its id, without sending anything: its key signs an operation, and the entry point on chain says
+/// whether it would take it. After a revocation it must not.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::hooks::{MutationOptions, RevocationProof, use_revocation_proof};
+///
+/// #[component]
+/// fn IsItGone(session_id: String) -> impl IntoView {
+///     let proof = use_revocation_proof(MutationOptions::default());
+///     let answer = move || match proof.data.get() {
+///         Some(RevocationProof::Refused { reason }) => format!("gone: {reason}"),
+///         Some(RevocationProof::NotProven { answer }) => format!("not proven: {answer}"),
+///         None => String::new(),
+///     };
+///     view! {
+///         <button on:click=move |_| proof.mutate.run(session_id.clone())>"Try it"</button>
+///         <p>{answer}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` is for event handlers, which only run in the browser.
+///
+/// In React: nothing; ours.
+pub fn use_revocation_proof(
+    options: MutationOptions<String, RevocationProof>,
+) -> UseMutationReturn<String, RevocationProof> {
+    let context = use_context_or_detached();
+    use_mutation(options, move |session_id, _| async move {
+        lazy::prove_revocation(context.account_or(None)?, session_id).await
+    })
+}

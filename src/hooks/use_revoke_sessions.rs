@@ -1,0 +1,47 @@
+//! [`use_revoke_sessions`].
+
+use std::rc::Rc;
+
+use super::{
+    MutationOptions, Progress, RevokeSessionsVariables, UseMutationReturn, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation,
+};
+
+/// Takes sessions back: the owner signs an operation that sets a root without them; with
+/// [`SessionsToRevoke::All`](super::SessionsToRevoke) the zero root, which ends also those of other devices.
+///
+/// Resolves when the bundler has the operation. Follow it with [`use_user_op_wait`](super::use_user_op_wait): a status
+/// changes when the chain has changed, not before. Then [`use_revocation_proof`](super::use_revocation_proof) shows
+/// that the chain refuses the session.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::hooks::{MutationOptions, RevokeSessionsVariables, SessionsToRevoke, use_revoke_sessions};
+///
+/// #[component]
+/// fn TakeBack(session_id: String) -> impl IntoView {
+///     let revoke = use_revoke_sessions(MutationOptions::default());
+///     let click = move |_| {
+///         let sessions = SessionsToRevoke::These(vec![session_id.clone()]);
+///         revoke.mutate.run(RevokeSessionsVariables { sessions, options: Default::default() });
+///     };
+///     view! {
+///         <button on:click=click disabled=revoke.is_pending>"Take back"</button>
+///         <p role="alert">{move || revoke.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` is for event handlers, which only run in the browser.
+///
+/// In React: nothing; ours.
+pub fn use_revoke_sessions(
+    options: MutationOptions<RevokeSessionsVariables, UserOpResponse>,
+) -> UseMutationReturn<RevokeSessionsVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    use_mutation(options, move |variables, progress: Progress| async move {
+        let owner = context.connected_owner()?;
+        lazy::revoke_sessions(owner, variables, Rc::new(move |status| progress.set(status))).await
+    })
+}
