@@ -1,4 +1,4 @@
-//! The command line: `serve` (default), `lab` and `key`; nothing else.
+//! The command line: `serve` (default), `lab`, `dan-node` and `key`; nothing else.
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -6,6 +6,10 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use use_aa::{
     app::{App, shell},
+    dan::{
+        config::{NodeArgs, NodeConfig},
+        node,
+    },
     lab::{Lab, LabOptions},
     server::{
         api_keys::{self, KeyArgs},
@@ -44,6 +48,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run one of the nodes that share distributed session keys; prints its address as one line of JSON
+    DanNode(Box<NodeArgs>),
     /// Issue, list and revoke the keys of the JSON-RPC paths
     Key(KeyArgs),
 }
@@ -81,8 +87,12 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    if let Some(Command::DanNode(args)) = &cli.command {
+        return dan_node(NodeConfig::from_args(args)?, args.end_with_stdin);
+    }
     let runtime = tokio::runtime::Runtime::new()?;
     match cli.command {
+        Some(Command::DanNode(_)) => Ok(()),
         Some(Command::Lab { options, json }) => runtime.block_on(lab(LabConfig::from_args(&options)?, json)),
         Some(Command::Serve(args)) => runtime.block_on(serve(Config::from_args(&args)?)),
         Some(Command::Key(args)) => {
@@ -97,7 +107,7 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result
 async fn lab(config: LabConfig, json: bool) -> Result<(), Failure> {
     let mut stop = Box::pin(stop_signal()?);
     let lab = tokio::select! {
-        lab = Lab::start(LabOptions::from(config)) => lab?,
+        lab = Lab::start(lab_options(config)?) => lab?,
         () = &mut stop => return Ok(()),
     };
     match json {
@@ -112,6 +122,39 @@ async fn lab(config: LabConfig, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Runs a node until told to end. Its computations have threads of their own: two for everything else are plenty.
+fn dan_node(config: NodeConfig, end_with_stdin: bool) -> Result<(), Failure> {
+    // Neither a core dump nor another process of this user may see the shares.
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_dumpable(false)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let signal = stop_signal()?;
+        let (closed, mut input_ended) = tokio::sync::watch::channel(());
+        if end_with_stdin {
+            let closed = closed.clone();
+            // A thread, not a task: reading standard input cannot be cancelled.
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+                closed.send_replace(());
+            });
+        }
+        let stop = async move {
+            // Kept, so that no end is seen where none is waited for.
+            let _closed = closed;
+            tokio::select! {
+                () = signal => {}
+                _ = input_ended.changed() => {}
+            }
+        };
+        let (id, identity) = (config.id, config.identity.public().to_string());
+        let ready = move |address: std::net::SocketAddr| {
+            println!(r#"{{"node":{id},"url":"http://{address}","identity":"{identity}"}}"#);
+        };
+        Ok(node::run(config, ready, stop).await?)
+    })
+}
+
 /// Serves until told to end, on the lab when no networks are given.
 async fn serve(mut config: Config) -> Result<(), Failure> {
     let mut stop = Box::pin(stop_signal()?);
@@ -122,7 +165,7 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     let listener = http::bind(config.addr).await?;
     let started = std::time::Instant::now();
     let lab = tokio::select! {
-        lab = Lab::start(LabOptions::from(config.lab_options.clone())) => lab?,
+        lab = Lab::start(lab_options(config.lab_options.clone())?) => lab?,
         () = &mut stop => return Ok(()),
     };
     lab.fill(&mut config);
@@ -135,6 +178,11 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     }
     lab.stop().await;
     Ok(())
+}
+
+/// The lab with all it has: its nodes are this very program.
+fn lab_options(config: LabConfig) -> Result<LabOptions, Failure> {
+    Ok(LabOptions { dan_program: Some(std::env::current_exe()?), ..LabOptions::from(config) })
 }
 
 /// Ctrl-C (SIGINT), SIGTERM or SIGHUP, listened for from now on.

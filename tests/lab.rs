@@ -195,7 +195,10 @@ fn lab_command() -> (Child, Vec<i32>) {
     let info: Value = serde_json::from_str(&line).unwrap();
     let id = |name: &str| i32::try_from(info["processes"][name].as_i64().unwrap()).unwrap();
     assert!(info["rpcUrl"].as_str().unwrap().starts_with("http://127.0.0.1:"));
-    (child, vec![id("anvil"), id("alto")])
+    let nodes = info["danNodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 5, "{info}");
+    let nodes = nodes.iter().map(|node| i32::try_from(node["process"].as_i64().unwrap()).unwrap());
+    (child, [id("anvil"), id("alto")].into_iter().chain(nodes).collect())
 }
 
 #[tokio::test]

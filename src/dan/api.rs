@@ -175,6 +175,8 @@ pub struct StatusAnswer {
     pub pooled: u32,
     /// Sessions under way.
     pub sessions: u32,
+    /// Bytes of messages sent to other nodes since the start.
+    pub mesh_bytes_sent: u64,
 }
 
 /// How a node sees another.
@@ -203,6 +205,8 @@ pub struct PeerStatus {
 /// | `disagree` | 503 | a participant was asked something else |
 /// | `timeout` | 504 | a participant did not answer in time |
 /// | `aborted` | 503 | the protocol stopped; to be tried again |
+/// | `revoked` | 403 | the grant was taken back |
+/// | `no-share` | 503 | the node lost its share: it must be repaired |
 /// | `rate-limited`, `busy`, `pool-full` | 429 | too many requests for this key, of all, or keys |
 /// | `internal` | 500 | this node's own fault |
 /// | codes of [`Refusal`](crate::protocol::distributed_key::Refusal) | 403 | the grant or the request is refused |

@@ -10,14 +10,22 @@
 //! | [`key_generation`], [`signing`], [`refresh`] | the protocols, over sessions |
 //! | [`workers`] | where they compute |
 //! | [`vault`] | encrypted files that survive crashes |
+//! | [`config`], [`node`], [`http`] | a node: what it is told, what it decides, its HTTP interface |
+//! | [`keys`], [`nonces`], [`limits`] | what it keeps: keys and their grants, single-use nonces, signatures per minute |
 
 pub mod api;
+pub mod config;
 pub mod frame;
+pub mod http;
 pub mod identity;
 pub mod key_generation;
+pub mod keys;
+pub mod limits;
 pub mod mesh;
 pub mod message;
+pub mod node;
 pub mod noise;
+pub mod nonces;
 pub mod refresh;
 pub mod session;
 pub mod share;

@@ -51,36 +51,35 @@ pub async fn help(
     session.send(BTreeMap::from([(target, encode(&help)?)]))
 }
 
-/// As the node that lost it: a share that can only be refreshed, and the record on which all helpers agree.
-pub async fn be_helped(session: &mut Session, workers: &Workers) -> Result<(KeyShare, SecretBytes), SessionError> {
+/// As the node that lost it: a share that can only be refreshed, and each helper's record of the key. On the share all
+/// helpers must agree; what to make of the records is the caller's.
+pub async fn be_helped(
+    session: &mut Session,
+    workers: &Workers,
+) -> Result<(KeyShare, BTreeMap<u8, SecretBytes>), SessionError> {
     let me = index(session.me())?;
     session.send(BTreeMap::new())?;
     let others: Vec<u8> = session.others().collect();
-    let mut all: BTreeMap<u8, Help> = BTreeMap::new();
+    let (mut terms, mut records, mut view) = (Vec::new(), BTreeMap::new(), None);
     for (node, bytes) in session.receive(&others).await? {
         let help: Help = decode(node, &bytes)?;
         if help.term.helper.as_u8() != node {
             return Err(SessionError::cheated(node, "a term of another"));
         }
-        all.insert(node, help);
-    }
-    let view = |help: &Help| Ok::<_, SessionError>((encode(&help.package)?, help.epoch, help.record.clone()));
-    let mut views = all.iter().map(|(node, help)| Ok((*node, view(help)?)));
-    let (_, (package, epoch, record)) =
-        views.next().ok_or_else(|| SessionError::Internal("nobody to help".into()))??;
-    for other in views {
-        let (node, other): (u8, _) = other?;
-        if other != (package.clone(), epoch, record.clone()) {
+        let (first, epoch, _) = view.get_or_insert((encode(&help.package)?, help.epoch, help.package.clone()));
+        let same = *first == encode(&help.package)? && *epoch == help.epoch;
+        if !same {
             return Err(SessionError::cheated(node, "another view of the key"));
         }
+        records.insert(node, Zeroizing::new(help.record));
+        terms.push(help.term);
     }
-    let package: PublicKeyPackage = decode(0, &package)?;
-    let terms: Vec<_> = all.into_values().map(|help| help.term).collect();
+    let (_, epoch, package) = view.ok_or_else(|| SessionError::Internal("nobody to help".into()))?;
     let (package, party) = workers
         .run(move || repair_assemble(&package, me, &terms, |_| String::new()).map(|party| (package, party)))
         .await?
         .map_err(|error| SessionError::Aborted(error.to_string()))?;
-    Ok((KeyShare { party, package, epoch }, Zeroizing::new(record)))
+    Ok((KeyShare { party, package, epoch }, records))
 }
 
 /// New shares. The old one stays valid until the new one is committed.

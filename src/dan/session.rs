@@ -82,6 +82,12 @@ pub enum SessionError {
     /// The protocol stopped, and nobody in particular is at fault.
     #[error("the protocol stopped: {0}")]
     Aborted(String),
+    /// The key gave as many signatures as it may; there is room again in so many seconds.
+    #[error("the key signed as often as it may; again in {0} s")]
+    RateLimited(u64),
+    /// This node has no share of the key (any more).
+    #[error("the share of the key is lost here")]
+    NoShare,
     /// There is such a session already.
     #[error("the session is under way or over")]
     Repeated,
@@ -104,6 +110,8 @@ impl SessionError {
             Self::Timeout(_) => "timeout",
             Self::Ban { .. } => "peer-banned",
             Self::Cheated { .. } | Self::Aborted(_) => "aborted",
+            Self::RateLimited(_) => "rate-limited",
+            Self::NoShare => "no-share",
             Self::Repeated => "nonce",
             Self::Internal(_) => "internal",
         }

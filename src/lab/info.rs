@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use alloy::primitives::Address;
 use serde_json::json;
 
-use super::{ACCOUNTS, LabAccount, Role, accounts::first};
+use super::{ACCOUNTS, DanNodeInfo, LabAccount, Role, accounts::first};
 use crate::server::config::{SignerKey, UpstreamUrl};
 
 /// Addresses, URLs and (public) keys of a running lab.
@@ -31,6 +31,8 @@ pub struct LabInfo {
     pub folder: PathBuf,
     /// Process ids: node, bundler.
     pub processes: [i32; 2],
+    /// The nodes of the distributed keys, in the order of their ids.
+    pub dan_nodes: Vec<DanNodeInfo>,
 }
 
 impl LabInfo {
@@ -54,6 +56,12 @@ impl LabInfo {
             "paymasterSignerKey": first(Role::PaymasterSigner).private_key,
             "contracts": contracts,
             "processes": { "anvil": self.processes[0], "alto": self.processes[1] },
+            "danNodes": self.dan_nodes.iter().map(|node| json!({
+                "id": node.id,
+                "url": node.url.expose().as_str(),
+                "identity": node.identity,
+                "process": node.process,
+            })).collect::<Vec<_>>(),
             "accounts": ACCOUNTS,
         })
     }
@@ -65,6 +73,9 @@ impl fmt::Display for LabInfo {
         writeln!(f, "bundler      {}", self.bundler_url)?;
         writeln!(f, "entry point  {}", self.entry_point)?;
         writeln!(f, "paymaster    {}  (signer {})", self.paymaster, self.paymaster_signer.address())?;
+        for node in &self.dan_nodes {
+            writeln!(f, "dan node {}   {}  (identity {})", node.id, node.url, node.identity)?;
+        }
         writeln!(f, "contracts")?;
         let width = self.contracts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         for (name, address) in &self.contracts {

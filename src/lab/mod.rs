@@ -9,6 +9,7 @@ mod alto;
 mod anvil;
 mod bootstrap;
 pub mod contracts;
+mod dan;
 mod error;
 mod info;
 mod paths;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use accounts::{ACCOUNTS, LabAccount, Role};
+pub use dan::DanNodeInfo;
 pub use error::LabError;
 pub use info::LabInfo;
 
@@ -37,11 +39,13 @@ pub struct LabOptions {
     pub config: LabConfig,
     /// Folder that holds `contracts/` and `end2end/`; `None` = the current one, else the one this was built from.
     pub root: Option<PathBuf>,
+    /// The program whose `dan-node` is started five times: this very program. `None` = no distributed keys.
+    pub dan_program: Option<PathBuf>,
 }
 
 impl From<LabConfig> for LabOptions {
     fn from(config: LabConfig) -> Self {
-        Self { config, root: None }
+        Self { config, root: None, dan_program: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The lab's own thread: builds the lab, keeps its children, ends them.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use tokio::sync::{oneshot, watch};
 
@@ -10,6 +10,7 @@ use super::{
     alto::{Alto, AltoOptions},
     anvil::{Anvil, check_free},
     bootstrap, contracts,
+    dan::DanNodes,
     paths::{StateDir, Tools, project_root},
 };
 use crate::protocol::addresses::{ENTRY_POINT, VERIFYING_PAYMASTER};
@@ -53,6 +54,7 @@ pub fn keep(
             _ = stop => None,
             error = lab.anvil.process.ended() => Some(error),
             error = lab.alto.process.ended() => Some(error),
+            () = watch_nodes(&mut lab.dan) => None,
         };
         lab.end().await;
         if let Some(error) = died {
@@ -64,6 +66,7 @@ pub fn keep(
 struct Running {
     anvil: Anvil,
     alto: Alto,
+    dan: Option<DanNodes>,
     info: LabInfo,
     keep: bool,
     // Last: the folder goes after the processes.
@@ -81,15 +84,32 @@ impl Running {
             check_free(port)?;
         }
         let keep = options.config.dir.is_some();
-        let mut anvil = Anvil::start(&tools, state.path(), keep, options.config.port_base).await?;
+        // They need nothing of the chain: they start meanwhile.
+        let dan = start_nodes(options, state.path());
+        let rest = Self::build_chain(options, &root, &tools, &state, alto_port, keep, started);
+        let (dan, (anvil, alto, mut info)) = tokio::try_join!(dan, rest)?;
+        info.dan_nodes = dan.as_ref().map(|nodes| nodes.info.clone()).unwrap_or_default();
+        Ok(Self { anvil, alto, dan, info, keep, _state: state })
+    }
+
+    async fn build_chain(
+        options: &LabOptions,
+        root: &Path,
+        tools: &Tools,
+        state: &StateDir,
+        alto_port: Option<u16>,
+        keep: bool,
+        started: std::time::Instant,
+    ) -> Result<(Anvil, Alto, LabInfo), LabError> {
+        let mut anvil = Anvil::start(tools, state.path(), keep, options.config.port_base).await?;
         let simulations = tokio::select! {
             biased;
-            placed = bootstrap::place(&anvil.rpc, &tools) => placed?,
+            placed = bootstrap::place(&anvil.rpc, tools) => placed?,
             error = anvil.process.ended() => return Err(error),
         };
         tracing::debug!(target: "use_aa::lab", elapsed = ?started.elapsed(), "the EntryPoint is placed");
         let alto = Alto::start(
-            &tools,
+            tools,
             &AltoOptions {
                 state: state.path(),
                 rpc_url: anvil.rpc.url(),
@@ -100,7 +120,7 @@ impl Running {
             },
         )?;
         let contracts = async {
-            let placed = contracts::place(anvil.rpc.url(), &root).await;
+            let placed = contracts::place(anvil.rpc.url(), root).await;
             let placed = placed.map_err(|error| LabError::Contracts { reason: error.to_string() })?;
             bootstrap::deposit_for_signer(&anvil.rpc).await?;
             tracing::debug!(target: "use_aa::lab", elapsed = ?started.elapsed(), "the contracts are placed");
@@ -124,13 +144,34 @@ impl Running {
             contracts: placed.contracts,
             folder: state.path().to_owned(),
             processes: [anvil.process.id(), alto.process.id()],
+            dan_nodes: Vec::new(),
         };
-        Ok(Self { anvil, alto, info, keep, _state: state })
+        Ok((anvil, alto, info))
     }
 
     async fn end(&mut self) {
         let saving = if self.keep { SAVING } else { Duration::ZERO };
-        tokio::join!(self.alto.process.stop(Duration::ZERO), self.anvil.process.stop(saving));
+        let nodes = async {
+            if let Some(nodes) = &mut self.dan {
+                nodes.end().await;
+            }
+        };
+        tokio::join!(self.alto.process.stop(Duration::ZERO), self.anvil.process.stop(saving), nodes);
+    }
+}
+
+/// The nodes of the distributed keys, when there are to be any.
+async fn start_nodes(options: &LabOptions, state: &Path) -> Result<Option<DanNodes>, LabError> {
+    let Some(program) = &options.dan_program else { return Ok(None) };
+    let ports = options.config.port_base.map(|base| base.saturating_add(2));
+    DanNodes::start(program, state, ports).await.map(Some)
+}
+
+/// Never ends.
+async fn watch_nodes(nodes: &mut Option<DanNodes>) {
+    match nodes {
+        Some(nodes) => nodes.watch().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,0 +1,133 @@
+//! The node's HTTP interface: JSON in, JSON out, see [`super::api`].
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State, rejection::BytesRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use super::{
+    api::{MAX_BODY, NodeRefusal},
+    node::Node,
+};
+
+/// Requests under way at the same time; more are refused at once.
+const REQUESTS: usize = 256;
+/// How long requests under way may go on when the node is told to end.
+const GRACE: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
+struct Served {
+    node: Arc<Node>,
+    room: Arc<Semaphore>,
+}
+
+/// Serves until `stop`.
+pub async fn serve(
+    listener: TcpListener,
+    node: Arc<Node>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = axum::serve(listener, router(node)).with_graceful_shutdown(async move {
+        stop.await;
+        drop(stopping);
+    });
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = async {
+            let _ = stopped.await;
+            tokio::time::sleep(GRACE).await;
+        } => Ok(()),
+    }
+}
+
+/// All endpoints.
+pub fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route(
+            "/v1/nonce",
+            post(|served, body| {
+                answer(served, body, async |node, request: super::api::NonceRequest| Ok(node.nonce(request.kind)))
+            }),
+        )
+        .route(
+            "/v1/pool",
+            post(|served, body| answer(served, body, async |node, request| node.fill_pool(request).await)),
+        )
+        .route("/v1/keygen", post(|served, body| answer(served, body, async |node, request| node.bind(request).await)))
+        .route("/v1/sign", post(|served, body| answer(served, body, async |node, request| node.sign(request).await)))
+        .route(
+            "/v1/revoke",
+            post(|served, body| answer(served, body, async |node, request| node.revoke(request).await)),
+        )
+        .route(
+            "/v1/refresh",
+            post(|served, body| answer(served, body, async |node, request| node.renew(request).await)),
+        )
+        .route("/v1/pool", get(async |State(served): State<Served>| Json(served.node.pool())))
+        .route("/v1/status", get(async |State(served): State<Served>| Json(served.node.status())))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Served { node, room: Arc::new(Semaphore::new(REQUESTS)) })
+}
+
+/// Reads the request, answers it in a task of its own: what was begun with other nodes goes on when the coordinator
+/// hangs up.
+async fn answer<Q, A, F>(
+    State(served): State<Served>,
+    body: Result<Bytes, BytesRejection>,
+    handle: impl FnOnce(Arc<Node>, Q) -> F + Send + 'static,
+) -> Response
+where
+    Q: DeserializeOwned + Send + 'static,
+    A: Serialize + Send + 'static,
+    F: Future<Output = Result<A, NodeRefusal>> + Send + 'static,
+{
+    let Served { node, room } = served;
+    let Ok(permit) = room.try_acquire_owned() else {
+        return refused(node.refuse("busy", "too many requests at the moment"));
+    };
+    let request: Q = match body {
+        Err(rejection) => return refused(node.refuse("malformed", rejection.body_text())),
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(request) => request,
+            Err(error) => return refused(node.refuse("malformed", error.to_string())),
+        },
+    };
+    let handled = {
+        let node = node.clone();
+        tokio::spawn(async move {
+            let _permit = permit;
+            handle(node, request).await
+        })
+    };
+    match handled.await {
+        Ok(Ok(answer)) => Json(answer).into_response(),
+        Ok(Err(refusal)) => refused(refusal),
+        Err(_) => refused(node.refuse("internal", "the node failed; its log says why")),
+    }
+}
+
+fn refused(refusal: NodeRefusal) -> Response {
+    let status = match refusal.code.as_str() {
+        "malformed" => StatusCode::BAD_REQUEST,
+        "unknown-key" => StatusCode::NOT_FOUND,
+        "key-taken" => StatusCode::CONFLICT,
+        "rate-limited" | "busy" | "pool-full" => StatusCode::TOO_MANY_REQUESTS,
+        "peer-down" | "peer-banned" | "peer-refused" | "disagree" | "aborted" | "no-share" => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        "timeout" => StatusCode::GATEWAY_TIMEOUT,
+        "internal" => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::FORBIDDEN,
+    };
+    tracing::info!(node = refusal.node, code = refusal.code, reason = refusal.message, "refused");
+    (status, Json(refusal)).into_response()
+}
