@@ -256,3 +256,18 @@ pub(super) fn on_focus() {
 pub(super) fn on_reconnect() {
     entries(|_| true).into_iter().for_each(AnyEntry::on_reconnect);
 }
+
+/// Forgets everything, for tests.
+#[cfg(test)]
+pub(super) fn clear() {
+    SLOTS.take();
+}
+
+/// How many entries are left when somebody looks so many milliseconds from now, for tests.
+#[cfg(test)]
+pub(super) fn count_after(milliseconds: u64) -> usize {
+    SLOTS.with_borrow_mut(|slots| {
+        sweep(slots, now_millis() + milliseconds);
+        slots.len()
+    })
+}
