@@ -14,7 +14,7 @@ use crate::{
 
 on_demand! {
     /// Makes the view of a hook's demo below the owner, so that it finds the provider.
-    in gallery: fn load(demo: (Owner, String)) -> AnyView {
+    in smart_account: fn load(demo: (Owner, String)) -> AnyView {
         let (owner, hook) = demo;
         owner.with(|| {
             demos::live(&hook).unwrap_or_else(|| ().into_any())
