@@ -14,6 +14,8 @@
 //! | [`restore_sessions`] | brings revoked sessions back |
 //! | [`prove_revocation`] | shows that the chain refuses a session |
 //! | [`deploy`] | deploys the account |
+//! | [`sign_message`] | signs a message in the account's name, and checks such signatures |
+//! | [`session_key`], [`session_params`] | the seed's helpers: a key ahead of its grant, the sessions an operation would use |
 //! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
 //! | [`settle_session`], [`settle_revocation`], [`sync_sessions`] | bring stored sessions in line with what became of their operations |
 pub mod account;
@@ -42,10 +44,14 @@ pub mod send_with_distributed_session;
 pub mod send_with_session;
 pub mod send_withdrawals;
 mod session_choice;
+pub mod session_key;
 pub mod session_ledger;
+pub mod session_params;
 pub mod session_tree;
 pub mod settle_revocation;
 pub mod settle_session;
+pub mod sign_message;
+mod smart_account_client;
 pub mod sync_sessions;
 pub mod token;
 pub mod token_fees;

@@ -29,7 +29,7 @@ pub async fn sign_user_operation(
 ) -> Result<UserOperation, AppError> {
     check_wallet_chain(client, prepared.chain.chain_id).await?;
     let given = client.wallet.sign_message(prepared.user_op_hash.as_slice()).await?;
-    let signature = owner_signature(client.owner, prepared.user_op_hash, &given)?;
+    let signature = owner_signature(client.owner, prepared.user_op_hash.as_slice(), &given)?;
     let mut user_operation = prepared.user_operation.clone();
     user_operation.signature = wrap(ECDSA_MODULE, &signature);
     Ok(user_operation)
@@ -41,14 +41,14 @@ pub(super) async fn check_wallet_chain(client: &SmartAccountClient, expected: u6
     if actual == expected { Ok(()) } else { Err(AppError::WrongChain { expected, actual }) }
 }
 
-/// Checks that `given` is the owner's `personal_sign` of the hash, and brings `v` to 27 or 28.
-fn owner_signature(owner: Address, user_op_hash: B256, given: &[u8]) -> Result<[u8; 65], AppError> {
+/// Checks that `given` is the owner's `personal_sign` of the message, and brings `v` to 27 or 28.
+pub(super) fn owner_signature(owner: Address, message: &[u8], given: &[u8]) -> Result<[u8; 65], AppError> {
     let expected = || format!("65 bytes r‖s‖v signed by {owner}");
     let signature = Signature::from_raw(given)
         .map_err(|error| AppError::invalid("signature", expected(), format!("{} bytes: {error}", given.len())))?;
     // The ECDSA module takes the lower half of s only.
     let signature = signature.normalized_s();
-    match signature.recover_address_from_msg(user_op_hash.as_slice()) {
+    match signature.recover_address_from_msg(message) {
         Ok(signer) if signer == owner => Ok(signature.as_bytes()),
         Ok(signer) => Err(AppError::invalid("signature", expected(), format!("a signature by {signer}"))),
         Err(error) => Err(AppError::invalid("signature", expected(), error)),
@@ -101,8 +101,8 @@ mod tests {
         let good = owner.sign_message_sync(hash.as_slice()).unwrap().as_bytes();
         let mut low = good;
         low[64] -= 27;
-        assert_eq!(owner_signature(owner.address(), hash, &good).unwrap(), good);
-        assert_eq!(owner_signature(owner.address(), hash, &low).unwrap(), good);
+        assert_eq!(owner_signature(owner.address(), hash.as_slice(), &good).unwrap(), good);
+        assert_eq!(owner_signature(owner.address(), hash.as_slice(), &low).unwrap(), good);
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         let wrong_hash = owner.sign_message_sync(b"something else").unwrap().as_bytes();
         let given: [&[u8]; 6] = [&other, &wrong_hash, &[], &[0; 64], &[0xff; 65], &[0; 65]];
         for bytes in given {
-            let error = owner_signature(owner.address(), hash, bytes).unwrap_err();
+            let error = owner_signature(owner.address(), hash.as_slice(), bytes).unwrap_err();
             assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "signature"), "{error}");
         }
     }

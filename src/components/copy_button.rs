@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leptos::{oco::Oco, prelude::*};
+use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 
@@ -16,8 +16,7 @@ pub fn CopyButton(
     #[prop(into)]
     value: Signal<String>,
     /// What it is, for the button's name: "Copy the transaction hash".
-    #[prop(into)]
-    what: Oco<'static, str>,
+    what: &'static str,
 ) -> impl IntoView {
     let copied = RwSignal::new(false);
     let copy = move |_| {
@@ -35,7 +34,7 @@ pub fn CopyButton(
             type="button"
             class="copy"
             data-copied=move || copied.get().to_string()
-            aria-label=move || if copied.get() { "Copied".to_owned() } else { ["Copy the ", &what].concat() }
+            aria-label=move || if copied.get() { "Copied".to_owned() } else { ["Copy the ", what].concat() }
             on:click=copy
         >
             {move || view! { <Icon glyph=if copied.get() { Glyph::Check } else { Glyph::Copy } /> }}

@@ -72,8 +72,13 @@ impl Documentation {
         let text = doc.split("```").next().unwrap_or_default();
         let on_server = doc.split_once("# Server-Side Rendering").map(|(_, after)| after).unwrap_or_default();
         let (arguments, returned) = signature.split_once("->").unwrap_or((signature.as_str(), ""));
-        let takes = types(arguments, demo.hook_source, &[]);
-        let returns = types(returned, demo.hook_source, &takes);
+        // What a mutation takes stands among the types of what it returns, too: `UseMutationReturn<Variables, Data>`.
+        let (variables, data): (Vec<_>, Vec<_>) =
+            names(returned).into_iter().partition(|name| name.ends_with("Variables"));
+        let taken = names(arguments).into_iter().filter(|name| !data.contains(name) && !variables.contains(name));
+        let taken: Vec<_> = variables.iter().cloned().chain(taken).collect();
+        let takes = types(taken, demo.hook_source, &[]);
+        let returns = types(data, demo.hook_source, &takes);
         Some(Self {
             text: paragraphs(text),
             on_server: paragraphs(on_server).into_iter().next().unwrap_or_default(),
@@ -101,10 +106,9 @@ fn paragraphs(markdown: &str) -> Vec<String> {
     blocks.filter(|block| !block.is_empty()).collect()
 }
 
-/// All known types that `text` names, then those that their fields name, without `known`.
-fn types(text: &str, own: &str, known: &[Type]) -> Vec<Type> {
+/// All known types of these names, then those that their fields name, without `known`.
+fn types(mut waiting: Vec<String>, own: &str, known: &[Type]) -> Vec<Type> {
     let mut found: Vec<Type> = Vec::new();
-    let mut waiting: Vec<String> = names(text);
     while !waiting.is_empty() {
         for name in std::mem::take(&mut waiting) {
             if known.iter().chain(&found).any(|seen| seen.name == name) {
@@ -192,7 +196,7 @@ mod tests {
                       pub one: Option<V>,\n    /// Two.\n    pub two:\n        Vec<Other>,\n    hidden: u8,\n}\n\
                       /// O.\npub enum Other {\n    /// X.\n    X,\n    /// Y.\n    Y(u8),\n}\npub struct OptionsElse;\n";
         let field = |name: &str, ty: &str, doc: &str| Field { name: name.into(), ty: ty.into(), doc: doc.into() };
-        let found = types("Options<u8>", source, &[]);
+        let found = types(names("Options<u8>"), source, &[]);
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].fields, [field("one", "Option<V>", "First line."), field("two", "Vec<Other>", "Two.")]);
         assert_eq!(found[1].fields, [field("X", "", "X."), field("Y", "", "Y.")]);

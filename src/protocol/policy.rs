@@ -12,12 +12,14 @@ use super::{
 
 mod condition;
 mod erc20;
+mod helpers;
 mod reference_value;
 mod seed_json;
 mod selector;
 
 pub use condition::Condition;
 pub use erc20::{Erc20Policy, SessionPolicy};
+pub use helpers::{PolicyHelpers, RuleHelpers, create_abi_session_datum, create_erc20_session_datum};
 pub use reference_value::ReferenceValue;
 pub use selector::FunctionSelector;
 

@@ -105,6 +105,13 @@ pub fn counterfactual(factory: Address, factory_call_data: Bytes, wrapped: Bytes
     [signature.abi_encode_params().as_slice(), &ERC_6492_MAGIC].concat().into()
 }
 
+/// Factory, its call data and the wrapped signature inside [`counterfactual`]; `None` for any other signature.
+pub fn split_counterfactual(signature: &[u8]) -> Option<(Address, Bytes, Bytes)> {
+    let inside = signature.strip_suffix(ERC_6492_MAGIC.as_slice())?;
+    let told = CounterfactualSignature::abi_decode_params_validate(inside).ok()?;
+    Some((told.factory, told.factoryCallData, told.signature))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -121,6 +128,15 @@ mod tests {
         assert_eq!(wrapped[96..161], DUMMY_ECDSA);
         assert_eq!(unwrap(&wrapped).unwrap(), (ECDSA_MODULE, DUMMY_ECDSA.to_vec().into()));
         assert!(unwrap(&wrapped[..100]).unwrap_err().to_string().starts_with("signature"));
+    }
+
+    #[test]
+    fn a_counterfactual_signature_comes_apart_again() {
+        let (data, inner) = (Bytes::from(vec![1; 40]), wrap(ECDSA_MODULE, &DUMMY_ECDSA));
+        let signature = counterfactual(ECDSA_MODULE, data.clone(), inner.clone());
+        assert_eq!(split_counterfactual(&signature), Some((ECDSA_MODULE, data, inner.clone())));
+        assert_eq!(split_counterfactual(&inner), None);
+        assert_eq!(split_counterfactual(&ERC_6492_MAGIC), None);
     }
 
     /// SPEC 3.5: 192 + (32 + pad32(n)) + (32 + 32·p) + (32 + 96); n = 97, p = 2: 576.

@@ -55,6 +55,11 @@ const USER_OPERATION_EVENT: &str = "0x49628fd1471006c1482da88028e9ce4dbb080b815c
 
 /// A server of this test's own, over the lab that all tests of the binary share.
 pub async fn server() -> Rc<HttpRelay> {
+    Rc::new(HttpRelay::new(&server_url().await).unwrap())
+}
+
+/// The same, where it listens.
+pub async fn server_url() -> String {
     let lab = common::lab().await;
     let mut config = Config::from_args(&ServeArgs::default()).unwrap();
     lab.fill(&mut config);
@@ -62,7 +67,7 @@ pub async fn server() -> Rc<HttpRelay> {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let state = ServerState::new(config).unwrap();
     tokio::spawn(http::serve_on(listener, state, http::Pages { app: App, shell }, std::future::pending()));
-    Rc::new(HttpRelay::new(&base).unwrap())
+    base
 }
 
 /// Somebody with a fresh account, a wallet that may be told to refuse, and a browser's worth of storage.

@@ -1,56 +1,61 @@
 //! The filter of the list of hooks.
 
-use leptos::{html, prelude::*, web_sys};
+use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys};
 
 /// Id of the list.
 pub(super) const LIST: &str = "hook-list";
 
+/// Id of the search field.
+const FIELD: &str = "hook-filter";
+
 /// Does `text`, in lower case, hold every word of `wanted`?
 pub(super) fn matches(text: &str, wanted: &str) -> bool {
-    wanted.to_lowercase().split_whitespace().all(|word| text.contains(word))
+    wanted.to_ascii_lowercase().split_ascii_whitespace().all(|word| text.contains(word))
 }
 
-/// A search field that hides what does not match while one types.
-///
-/// # Server-Side Rendering
-/// A form that asks the server for the filtered list; it works without JavaScript.
-#[island]
+/// A search field. Without JavaScript the form asks the server for the filtered list.
+#[component]
 pub(super) fn HookFilter(
     /// What the server filtered by.
     wanted: String,
 ) -> impl IntoView {
-    let input = NodeRef::<html::Input>::new();
-    let news = RwSignal::new(String::new());
-    let filter = move |_| {
-        let Some(input) = input.get_untracked() else { return };
-        let wanted = input.value();
-        news.set(match show_matching(&wanted) {
-            0 => ["No hook matches “", wanted.trim(), "”."].concat(),
-            1 => "1 hook".to_owned(),
-            shown => [&shown.to_string(), " hooks"].concat(),
-        });
-    };
     view! {
         <form class="hook-filter" role="search" action="/hooks" method="get">
-            <label for="hook-filter">"Filter by task, hook or React name"</label>
+            <label for=FIELD>"Filter by task, hook or React name"</label>
             <div class="actions">
-                <input
-                    id="hook-filter"
-                    type="search"
-                    name="q"
-                    value=wanted
-                    autocomplete="off"
-                    spellcheck="false"
-                    node_ref=input
-                    on:input=filter
-                />
+                <input id=FIELD type="search" name="q" value=wanted autocomplete="off" spellcheck="false" />
                 <noscript>
                     <button class="button quiet">"Filter"</button>
                 </noscript>
             </div>
-            <p role="status">{news}</p>
+            <FilterAtOnce />
         </form>
     }
+    .into_any()
+}
+
+/// Hides what does not match while one types, and says how much is left. An island without properties: they would
+/// bring a JSON parser into the first load.
+///
+/// # Server-Side Rendering
+/// An empty line.
+#[island]
+fn FilterAtOnce() -> impl IntoView {
+    let news = RwSignal::new(String::new());
+    Effect::new(move |_| {
+        let listener = window_event_listener(ev::input, move |event| {
+            let field = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
+            let Some(field) = field.filter(|field| field.id() == FIELD) else { return };
+            let wanted = field.value();
+            news.set(match show_matching(&wanted) {
+                0 => ["No hook matches “", wanted.trim(), "”."].concat(),
+                1 => "1 hook".to_owned(),
+                shown => [&shown.to_string(), " hooks"].concat(),
+            });
+        });
+        on_cleanup(move || listener.remove());
+    });
+    view! { <p role="status">{news}</p> }
 }
 
 /// Shows what matches, hides the rest and tasks of which nothing is left; how many are shown.

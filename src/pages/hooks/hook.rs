@@ -52,12 +52,12 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
                         </span>
                     </p>
                 </noscript>
-                <LiveDemo hook=demo.hook.to_owned() />
+                <LiveDemo />
             </section>
             <section aria-labelledby="what">
                 <h2 id="what">"What it does"</h2>
                 {text.iter().map(|paragraph| view! { <p>{inline(paragraph)}</p> }).collect_view()}
-                <Listing id="signature" what="signature" caption="" html=rust(&signature) />
+                <Listing what="Signature" caption="Signature" html=rust(&signature) />
                 <p>
                     <strong>"While the server renders: "</strong>
                     {inline(&on_server)}
@@ -67,7 +67,7 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
             <section aria-labelledby="source">
                 <h2 id="source">"Source of this demo"</h2>
                 <p>"The file that is compiled into this page. Copy it as it is."</p>
-                <Listing id="demo-source" what="source of the demo" caption=file html=rust_file(demo.source) />
+                <Listing what="Source of the demo" caption=file html=rust_file(demo.source) />
             </section>
             {(!takes.is_empty())
                 .then(|| {
@@ -123,8 +123,8 @@ fn Compare(demo: &'static Demo) -> impl IntoView {
                 <section aria-labelledby="compare">
                     <h2 id="compare">"Coming from useAA"</h2>
                     <div class="compare">
-                        <Listing id="compare-react" what="lines with useAA" caption="useAA" html=javascript(react) />
-                        <Listing id="compare-here" what="lines with use-aa" caption="use-aa" html=rust_file(here) />
+                        <Listing what="With useAA" caption="useAA" html=javascript(react) />
+                        <Listing what="With use-aa" caption="use-aa" html=rust_file(here) />
                     </div>
                 </section>
             }

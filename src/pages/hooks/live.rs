@@ -14,7 +14,7 @@ use crate::{
 
 on_demand! {
     /// Makes the view of a hook's demo below the owner, so that it finds the provider.
-    in smart_account: fn load(demo: (Owner, String)) -> AnyView {
+    in gallery: fn load(demo: (Owner, String)) -> AnyView {
         let (owner, hook) = demo;
         owner.with(|| {
             demos::live(&hook).unwrap_or_else(|| ().into_any())
@@ -22,18 +22,16 @@ on_demand! {
     }
 }
 
-/// A place for the demo of a hook: asks for a wallet, then works.
+/// A place for the demo of the page's hook: asks for a wallet, then works. The hook is read from the page's address:
+/// properties of islands would bring a JSON parser into the first load.
 ///
 /// # Server-Side Rendering
 /// Says that a wallet is needed.
 #[island]
-pub(super) fn LiveDemo(
-    /// Name of the hook.
-    hook: String,
-) -> impl IntoView {
+pub(super) fn LiveDemo() -> impl IntoView {
     let state = use_connect_state();
     let demo = LateView::default();
-    let failed = load_when(state.flow_wanted, move |owner| load((owner, hook.clone())), {
+    let failed = load_when(state.flow_wanted, |owner| load((owner, hook_of_this_page())), {
         let demo = demo.clone();
         move |view| demo.put(view)
     });
@@ -54,4 +52,10 @@ pub(super) fn LiveDemo(
         <NotLoadedNotice failed wanted=state.flow_wanted />
         {move || view().unwrap_or_else(|| waiting().into_any())}
     }
+}
+
+/// The last part of the page's path.
+fn hook_of_this_page() -> String {
+    let path = window().location().pathname().unwrap_or_default();
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned()
 }

@@ -1,15 +1,13 @@
 //! Source text: highlighted, selectable, with a button that copies it.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 use crate::components::copy_button::CopyButton;
 
 /// A listing. What is copied is the text that is shown.
 #[component]
 pub(super) fn Listing(
-    /// Its id in the page.
-    id: &'static str,
-    /// What it is, for people who cannot see it and for the button.
+    /// What it is, for people who cannot see it.
     what: &'static str,
     /// Shown above it: a file name.
     #[prop(into)]
@@ -21,27 +19,30 @@ pub(super) fn Listing(
         <figure class="listing">
             <figcaption>
                 <span class="mono">{caption}</span>
-                <CopyListing id=id.to_owned() what=what.to_owned() />
+                <CopyListing />
             </figcaption>
             <pre tabindex="0" role="region" aria-label=what>
-                <code id=id class="code" inner_html=html></code>
+                <code class="code" inner_html=html></code>
             </pre>
         </figure>
     }
     .into_any()
 }
 
-/// Copies the text of the element with this id.
+/// Copies the text of the listing around it. Without properties: they would bring a JSON parser into the first load.
 ///
 /// # Server-Side Rendering
-/// A button that does nothing yet; hidden while there is no JavaScript.
+/// A button that does nothing yet; style sheets hide it while there is no JavaScript.
 #[island]
-fn CopyListing(
-    /// Id of the element.
-    id: String,
-    /// What it is.
-    what: String,
-) -> impl IntoView {
-    let text = move || document().get_element_by_id(&id).and_then(|element| element.text_content()).unwrap_or_default();
-    view! { <CopyButton value=Signal::derive(text) what /> }
+fn CopyListing() -> impl IntoView {
+    let place = NodeRef::<html::Span>::new();
+    let text = move || {
+        let listing = place.get_untracked()?.closest("figure").ok()??;
+        listing.query_selector("code").ok()??.text_content()
+    };
+    view! {
+        <span node_ref=place>
+            <CopyButton value=Signal::derive(move || text().unwrap_or_default()) what="code" />
+        </span>
+    }
 }

@@ -1,0 +1,44 @@
+//! The examples, run against the real server and the real lab.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    sol,
+    sol_types::SolCall,
+};
+use serde_json::json;
+use use_aa::protocol::addresses::{DEMO_NFT, DEMO_TOKEN};
+
+mod actions_support;
+use actions_support::{common, server_url};
+
+#[allow(dead_code)]
+#[path = "../examples/create_batch_session.rs"]
+mod create_batch_session;
+
+sol! {
+    function balanceOf(address owner) returns (uint256);
+}
+
+async fn balance(of: Address, at: Address) -> U256 {
+    let url = common::lab().await.info().rpc_url.expose().as_str();
+    let data = Bytes::from(balanceOfCall { owner: of }.abi_encode());
+    let answer = common::rpc(url, "eth_call", json!([{"to": at, "data": data}, "latest"])).await;
+    serde_json::from_value(answer).unwrap()
+}
+
+#[tokio::test]
+async fn the_tutorial_create_a_batch_session_does_what_it_says() {
+    let paid_before = balance(create_batch_session::PAID, DEMO_TOKEN).await;
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = create_batch_session::tutorial(&server_url().await, folder.path()).await.unwrap();
+    assert_eq!(balance(outcome.account, DEMO_NFT).await, U256::from(1));
+    let price = U256::from(create_batch_session::PRICE);
+    assert_eq!(balance(outcome.account, DEMO_TOKEN).await, U256::from(1_000_000) - price);
+    assert_eq!(balance(create_batch_session::PAID, DEMO_TOKEN).await, paid_before + price);
+
+    let url = common::lab().await.info().rpc_url.expose().as_str();
+    let receipt = common::rpc(url, "eth_getTransactionReceipt", json!([outcome.transaction_hash])).await;
+    assert_eq!(receipt["status"], "0x1", "{receipt}");
+}
