@@ -8,16 +8,20 @@ use super::{
     create_batch_session::{CreateBatchSessionRequest, create_batch_session},
     create_session::{CreateSessionRequest, create_session},
     deploy::deploy_smart_account,
+    gas_estimate::get_gas_estimate,
     options::BuildUserOpOptions,
     ports::SessionStore,
+    send_gas_token_transaction::{TokenParam, send_gas_token_transaction},
     send_sponsored_transaction::send_sponsored_transaction,
     send_transaction::send_transaction,
+    send_withdrawals::{WithdrawalRequest, send_withdrawals},
     sign_message::sign_message,
+    token_fees::get_token_fees,
     wait_for_user_operation_receipt::wait_for_user_operation_receipt,
 };
 use crate::{
     error::AppError,
-    protocol::{rpc::UserOpReceipt, smart_account::Call, user_op_response::UserOpResponse},
+    protocol::{paymaster::FeeQuotes, rpc::UserOpReceipt, smart_account::Call, user_op_response::UserOpResponse},
 };
 
 impl SmartAccountClient {
@@ -56,6 +60,48 @@ impl SmartAccountClient {
         options: &BuildUserOpOptions,
     ) -> Result<UserOpResponse, AppError> {
         send_sponsored_transaction(self, calls, options).await
+    }
+
+    /// [`send_gas_token_transaction`]: the same with the gas paid in a token.
+    ///
+    /// # Errors
+    /// Those of [`send_gas_token_transaction`].
+    pub async fn send_gas_token_transaction(
+        &self,
+        calls: &[Call],
+        token_param: &TokenParam,
+        options: &BuildUserOpOptions,
+    ) -> Result<UserOpResponse, AppError> {
+        send_gas_token_transaction(self, calls, token_param, options).await
+    }
+
+    /// [`send_withdrawals`]: takes tokens and ether out of the account (the seed's `withdraw`).
+    ///
+    /// # Errors
+    /// Those of [`send_withdrawals`].
+    pub async fn withdraw(
+        &self,
+        requests: &[WithdrawalRequest],
+        default_recipient: Option<Address>,
+        options: &BuildUserOpOptions,
+    ) -> Result<UserOpResponse, AppError> {
+        send_withdrawals(self, requests, default_recipient, options).await
+    }
+
+    /// [`get_token_fees`]: what the calls would cost in tokens (the seed's `getTokenFees`).
+    ///
+    /// # Errors
+    /// Those of [`get_token_fees`].
+    pub async fn get_token_fees(&self, calls: &[Call], options: &BuildUserOpOptions) -> Result<FeeQuotes, AppError> {
+        get_token_fees(self, calls, options).await
+    }
+
+    /// [`get_gas_estimate`]: what they would cost in wei (the seed's `getGasEstimate`).
+    ///
+    /// # Errors
+    /// Those of [`get_gas_estimate`].
+    pub async fn get_gas_estimate(&self, calls: &[Call], options: &BuildUserOpOptions) -> Result<U256, AppError> {
+        get_gas_estimate(self, calls, options).await
     }
 
     /// [`deploy_smart_account`]: deploys and does nothing else (the seed's `deploy`).
