@@ -4,7 +4,7 @@
 
 mod dan_support;
 
-use std::{time::Instant};
+use std::time::Instant;
 
 use dan_support::{Cluster, Session};
 use tokio::sync::OnceCell;

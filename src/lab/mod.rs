@@ -24,7 +24,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER},
-    server::config::{Config, FeeToken, LabConfig, PaymasterConfig, TokenPaymasterConfig},
+    server::config::{Config, FeeToken, KeyNode, LabConfig, PaymasterConfig, TokenPaymasterConfig},
 };
 
 pub use accounts::{ACCOUNTS, LabAccount, Role};
@@ -101,6 +101,10 @@ impl Lab {
         config.chain_id = self.info.chain_id;
         config.rpc_urls = vec![self.info.rpc_url.clone()];
         config.bundler_urls = vec![self.info.bundler_url.clone()];
+        if config.key_nodes.is_empty() {
+            let nodes = self.info.dan_nodes.iter();
+            config.key_nodes = nodes.map(|node| KeyNode { url: node.url.clone(), identity: node.identity }).collect();
+        }
         config.paymaster = Some(PaymasterConfig::BuiltIn {
             signer_key: self.info.paymaster_signer.clone(),
             address: self.info.paymaster,
