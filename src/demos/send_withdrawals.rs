@@ -85,12 +85,13 @@ pub fn SendWithdrawals() -> impl IntoView {
         })
     };
     let remove = Callback::new(move |id| lines.update(|lines| lines.retain(|line| line.id != id)));
+    let removable = Signal::derive(move || lines.with(Vec::len) > 1);
     let unconnected = move || account.owner_address.get().is_none();
     view! {
         <div class="panel">
             <TokenBalance token=DEMO_TOKEN symbol="DUSD" decimals=6 owner=account.smart_account_address />
             <For each=move || lines.get() key=|line| line.id let:line>
-                <WithdrawalLine line remove />
+                <WithdrawalLine line removable remove />
             </For>
             <p class="hint">"No amount: all of it. No recipient: the wallet that owns the account."</p>
             <div class="actions">
@@ -125,7 +126,7 @@ pub fn SendWithdrawals() -> impl IntoView {
 }
 
 #[component]
-fn WithdrawalLine(line: Line, remove: Callback<u32>) -> impl IntoView {
+fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) -> impl IntoView {
     let Line { id, ether, amount, recipient } = line;
     let name = move |field: &str| [field, "-", &id.to_string()].concat();
     view! {
@@ -164,9 +165,13 @@ fn WithdrawalLine(line: Line, remove: Callback<u32>) -> impl IntoView {
                     bind:value=recipient
                 />
             </div>
-            <button type="button" class="button quiet small" on:click=move |_| remove.run(id)>
-                "Remove"
-            </button>
+            <Show when=move || removable.get()>
+                <div class="actions">
+                    <button type="button" class="button quiet small" on:click=move |_| remove.run(id)>
+                        "Remove"
+                    </button>
+                </div>
+            </Show>
         </div>
     }
     .into_any()
