@@ -261,6 +261,27 @@ async fn a_paymaster_that_answers_0x_refuses() {
 }
 
 #[tokio::test]
+async fn a_service_without_quotes_is_not_asked_for_any() {
+    let upstream = Upstream::always(Reply::Close).await;
+    let server = server(&upstream.url(), PaymasterDialect::Erc7677).await;
+    let token_info = json!({"feeTokenAddress": format!("0x{}", "05".repeat(20))});
+    let context = json!({"mode": "ERC20", "calculateGasLimits": true, "tokenInfo": token_info});
+    let calls = [
+        ("fee_quotes", json!({"user_operation": operation(), "request": {}})),
+        ("sponsor_user_operation", json!({"user_operation": operation(), "context": context})),
+    ];
+    for (function, arguments) in calls {
+        let (status, answer) = server.call(function, &arguments).await;
+        assert_eq!((status, &answer["error"]), (403, &json!("GasTokenRefused")), "{answer}");
+    }
+    let context = json!({"mode": "ERC20", "calculateGasLimits": true});
+    let arguments = json!({"user_operation": operation(), "context": context});
+    let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
+    assert_eq!((status, &answer["field"]), (400, &json!("context.tokenInfo.feeTokenAddress")));
+    assert_eq!(upstream.count("pm_getPaymasterStubData") + upstream.count("pm_getFeeQuoteOrData"), 0);
+}
+
+#[tokio::test]
 async fn the_erc7677_dialect_estimates_between_stub_and_data() {
     let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
         "eth_chainId" => Reply::Result(json!("0x7a69")),

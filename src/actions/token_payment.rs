@@ -183,3 +183,55 @@ pub(super) async fn fee_quotes(
 pub(super) fn rich(account: Address) -> Value {
     json!({ account.to_string(): { "balance": U256::from(1) << 96 } })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn payment(most: u64) -> TokenPayment {
+        let quote = serde_json::from_value(json!({
+            "symbol": "T", "tokenAddress": Address::repeat_byte(5), "decimal": 6, "maxGasFee": "1",
+        }));
+        TokenPayment { quote: quote.unwrap(), spender: TOKEN_PAYMASTER, most: U256::from(most) }
+    }
+
+    /// Costs 145,000 wei at most with the charge itself; one unit per wei.
+    fn signed(fee_token: Address, price_markup: u32) -> UserOperation {
+        let data = TokenPaymasterData {
+            paymaster: TOKEN_PAYMASTER,
+            price_source: 0,
+            valid_until: 0,
+            valid_after: 0,
+            fee_token,
+            oracle_aggregator: Address::ZERO,
+            exchange_rate: U256::from(10).pow(U256::from(18)),
+            price_markup,
+            signature: vec![1; 65].into(),
+        };
+        UserOperation {
+            call_gas_limit: U256::from(70_000),
+            verification_gas_limit: U256::from(10_000),
+            max_fee_per_gas: U256::ONE,
+            paymaster_and_data: data.encode(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn more_than_was_quoted_is_not_signed_by_the_owner() {
+        let token = Address::repeat_byte(5);
+        assert_eq!(payment(145_000).check_signed(&signed(token, 1_000_000)), Ok(()));
+        let dearer = [
+            (payment(144_999), signed(token, 1_000_000)),
+            (payment(145_000), signed(token, 1_000_010)),
+            (payment(145_000), signed(Address::repeat_byte(6), 1_000_000)),
+        ];
+        for (payment, operation) in dearer {
+            assert!(matches!(payment.check_signed(&operation), Err(AppError::GasTokenRefused { .. })));
+        }
+        // Data of a service with another layout: the allowance is the limit.
+        let other = UserOperation { paymaster_and_data: vec![1; 200].into(), ..Default::default() };
+        assert_eq!(payment(0).check_signed(&other), Ok(()));
+    }
+}
