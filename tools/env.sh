@@ -13,3 +13,11 @@ chromedriver_path() {
   if [ -n "${CHROMEDRIVER:-}" ]; then printf '%s\n' "$CHROMEDRIVER"; return; fi
   command -v chromedriver || true
 }
+
+postgres_bin() { # the folder of initdb and postgres: POSTGRES_BIN, else on PATH, else where Debian keeps them
+  local folder
+  for folder in ${POSTGRES_BIN:+"$POSTGRES_BIN"} $(command -v initdb | xargs -r dirname) /usr/lib/postgresql/*/bin; do
+    if [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ]; then printf '%s\n' "$folder"; return; fi
+  done
+  return 1
+}

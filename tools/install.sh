@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh [rust|npm|chromium|all]: installs what is missing, and says in one line what it cannot install.
+# install.sh [rust|npm|chromium|postgres|all]: installs what is missing, and says in one line what it cannot install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
@@ -59,10 +59,23 @@ install_chromium() {
   [ -n "$(chromedriver_path)" ] || { echo "use-aa's wasm tests need chromedriver: install it, or name it in CHROMEDRIVER" >&2; exit 1; }
 }
 
+install_postgres() {
+  postgres_bin >/dev/null && return
+  if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    # only the programs: the tests make and end clusters of their own
+    mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >&2
+  fi
+  postgres_bin >/dev/null || { echo "use-aa's database tests need PostgreSQL: install it, or name the folder of initdb and postgres in POSTGRES_BIN" >&2; exit 1; }
+}
+
 case "${1:-all}" in
   rust) install_rust ;;
   npm) install_npm ;;
   chromium) install_chromium ;;
-  all) install_rust; install_npm; install_chromium ;;
-  *) echo "install.sh: rust, npm, chromium or all" >&2; exit 2 ;;
+  postgres) install_postgres ;;
+  all) install_rust; install_npm; install_chromium; install_postgres ;;
+  *) echo "install.sh: rust, npm, chromium, postgres or all" >&2; exit 2 ;;
 esac

@@ -112,6 +112,9 @@ where
     if let Ok(key_nodes) = state.key_nodes() {
         key_nodes.keep_pool();
     }
+    if let Some(sponsor) = state.sponsor() {
+        sponsor.start_settling();
+    }
     let server = axum::serve(listener, router(state, pages)).with_graceful_shutdown(async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes.

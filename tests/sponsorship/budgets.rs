@@ -1,0 +1,133 @@
+//! Budgets: two servers, one database, everybody at once.
+
+use std::time::Instant;
+
+use futures::future::join_all;
+use serde_json::json;
+use use_aa::server::config::{PaymasterConfig, PaymasterDialect};
+
+use super::*;
+
+/// 200 requests at once, half to each of two servers, a budget for fifty.
+async fn two_hundred_at_once(database_url: &str) {
+    let upstream = upstream().await;
+    let limit = 50 * COST_GWEI + COST_GWEI / 2;
+    let policy = policy(&format!("targets = [{{address = \"*\"}}]\n[budgets]\nglobal_per_day = \"{limit} gwei\""));
+    let servers =
+        [server(&upstream, policy.clone(), database_url).await, server(&upstream, policy, database_url).await];
+    let begun = Instant::now();
+    let answers = join_all((0..200u64).map(|number| {
+        let server = &servers[usize::try_from(number % 2).unwrap()];
+        async move { server.call("sponsor_user_operation", &asking(account(number), 0)).await }
+    }));
+    let answers = answers.await;
+    println!("200 requests after {:?}", begun.elapsed());
+    let granted = answers.iter().filter(|(status, _)| *status == 200).count();
+    for (status, answer) in &answers {
+        match status {
+            200 => assert!(answer["paymasterAndData"].as_str().unwrap().len() > 300),
+            403 => assert!(answer["reason"].as_str().unwrap().contains("budget"), "{answer}"),
+            other => panic!("{other}: {answer}"),
+        }
+    }
+    assert_eq!(granted, 50);
+    assert_eq!(used_gwei(database_url).await, 50 * COST_GWEI);
+    let ledger = ledger(database_url).await;
+    assert_eq!(ledger.len(), 200, "every decision is written");
+    assert_eq!(ledger.iter().filter(|entry| entry.outcome == "granted" && entry.state == "reserved").count(), 50);
+    assert!(ledger.iter().all(|entry| entry.max_cost == (u128::from(COST_GWEI) * 1_000_000_000).to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn budgets_hold_across_servers_over_postgresql() {
+    two_hundred_at_once(&postgres_support::database().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn budgets_hold_across_servers_over_one_sqlite_file() {
+    let (_folder, url) = sqlite();
+    two_hundred_at_once(&url).await;
+}
+
+/// One account asks forty times at once; the account's budget is for seven.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accounts_budget_holds_and_others_have_their_own() {
+    let upstream = upstream().await;
+    let url = postgres_support::database().await;
+    let text = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"\n";
+    let policy = policy(&format!("{text}account_per_day = \"{} gwei\"", 7 * COST_GWEI));
+    let servers = [server(&upstream, policy.clone(), &url).await, server(&upstream, policy, &url).await];
+    let answers = join_all((0..40u64).map(|nonce| {
+        let server = &servers[usize::try_from(nonce % 2).unwrap()];
+        async move { server.call("sponsor_user_operation", &asking(account(1), nonce)).await }
+    }));
+    let statuses: Vec<u16> = answers.await.into_iter().map(|(status, _)| status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 7, "{statuses:?}");
+    let (status, answer) = servers[0].call("sponsor_user_operation", &asking(account(2), 0)).await;
+    assert_eq!(status, 200, "{answer}");
+    // The offer is the same within a second; what was reserved is not reserved twice then.
+    assert_eq!(used_gwei(&url).await, 8 * COST_GWEI);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_policy_refuses_is_written_with_its_reason() {
+    let upstream = upstream().await;
+    let (_folder, url) = sqlite();
+    let text = "version = \"v7\"\ntargets = []\n[budgets]\nglobal_per_day = \"1 ether\"";
+    let server = server(&upstream, policy(text), &url).await;
+    let (status, answer) = server.call("sponsor_user_operation", &asking(account(1), 0)).await;
+    assert_eq!((status, &answer["error"]), (403, &json!("SponsorshipRefused")), "{answer}");
+    let entry = ledger(&url).await.remove(0);
+    assert_eq!((entry.outcome.as_str(), entry.account), ("refused", format!("{:#x}", account(1))));
+    assert!(entry.reason.unwrap().contains("targets") && entry.policy_version.starts_with("v7 "));
+    assert_eq!(used_gwei(&url).await, 0);
+}
+
+/// The known hole: preVerificationGas, which the bundler keeps.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundler_cannot_name_its_own_price() {
+    let upstream = upstream().await;
+    let (_folder, url) = sqlite();
+    let text = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"";
+    let server = server(&upstream, policy(text), &url).await;
+    let mut asking = asking(account(1), 0);
+    asking["user_operation"]["preVerificationGas"] = json!("14000000");
+    let (status, answer) = server.call("sponsor_user_operation", &asking).await;
+    assert_eq!(status, 403, "{answer}");
+    assert!(answer["reason"].as_str().unwrap().contains("preVerificationGas"), "{answer}");
+}
+
+/// Fail closed: nothing is signed that cannot be written down.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_database_nothing_is_sponsored() {
+    let upstream = upstream().await;
+    let text = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"";
+    let gone = format!("postgres://me:{}@127.0.0.1:1/ledger", server_support::SECRET);
+    let server = server(&upstream, policy(text), &gone).await;
+    let (status, answer) = server.call("sponsor_user_operation", &asking(account(1), 0)).await;
+    assert_eq!((status, &answer["upstream"]), (503, &json!("database")), "{answer}");
+    let text = answer.to_string();
+    assert!(!text.contains(server_support::SECRET) && !text.contains("paymasterAndData"), "{text}");
+}
+
+/// A remote paymaster is not even asked when our own policy refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_stands_before_a_remote_paymaster_too() {
+    let upstream = upstream().await;
+    let data = format!("0x{}", "ab".repeat(200));
+    let remote = Upstream::always(Reply::Result(json!({"mode": "SPONSORED", "paymasterAndData": data}))).await;
+    let (_folder, url) = sqlite();
+    let with = |text: &str| {
+        let mut config = config(&upstream, policy(text), &url);
+        let dialect = PaymasterDialect::Biconomy;
+        config.paymaster = Some(PaymasterConfig::Remote { url: remote.url().parse().unwrap(), dialect, api_key: None });
+        Server::start_with(ServerState::new(config).unwrap())
+    };
+    let refusing = with("targets = []\n[budgets]\nglobal_per_day = \"unlimited\"").await;
+    assert_eq!(refusing.call("sponsor_user_operation", &asking(account(1), 0)).await.0, 403);
+    assert_eq!(remote.count("pm_sponsorUserOperation"), 0);
+    let allowing = with("targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"").await;
+    let (status, answer) = allowing.call("sponsor_user_operation", &asking(account(1), 0)).await;
+    assert_eq!((status, &answer["paymasterAndData"]), (200, &json!(data)), "{answer}");
+    assert_eq!((remote.count("pm_sponsorUserOperation"), used_gwei(&url).await), (1, COST_GWEI));
+}

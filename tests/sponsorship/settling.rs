@@ -1,0 +1,103 @@
+//! On the real lab: reservations become what was paid, or are given back.
+
+use std::time::{Duration, Instant};
+
+use alloy::{
+    primitives::{Bytes, FixedBytes},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use use_aa::protocol::{
+    addresses::{ECDSA_MODULE, ENTRY_POINT},
+    signature::{DUMMY_ECDSA, wrap},
+    smart_account::{counterfactual_address, init_code},
+    user_operation::UserOperation,
+};
+
+use super::*;
+
+/// Our server on the shared lab with the lab's own policy, and a ledger of its own.
+async fn lab_server() -> (tempfile::TempDir, String, Server) {
+    let (folder, url) = sqlite();
+    let args = use_aa::server::config::ServeArgs { database_url: Some(url.parse().unwrap()), ..Default::default() };
+    let mut config = Config::from_args(&args).unwrap();
+    common::lab().await.fill(&mut config);
+    let server = Server::start_with(ServerState::new(config).unwrap()).await;
+    (folder, url, server)
+}
+
+/// A sponsored mint of a new account, signed by its owner.
+async fn sponsored_mint(server: &Server, expiry: u64) -> (UserOperation, Value) {
+    let key = PrivateKeySigner::random();
+    let account = counterfactual_address(key.address(), U256::ZERO);
+    let (_, fees) = server.call("gas_fees", &json!({})).await;
+    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
+    data.extend(FixedBytes::<32>::left_padding_from(account.as_slice()));
+    let call = Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() };
+    let mut operation = UserOperation {
+        sender: account,
+        init_code: init_code(key.address(), U256::ZERO),
+        call_data: encode_calls(&[call], false).unwrap(),
+        max_fee_per_gas: serde_json::from_value(fees["maxFeePerGas"].clone()).unwrap(),
+        max_priority_fee_per_gas: serde_json::from_value(fees["maxPriorityFeePerGas"].clone()).unwrap(),
+        signature: wrap(ECDSA_MODULE, &DUMMY_ECDSA),
+        ..Default::default()
+    };
+    let context = json!({"mode": "SPONSORED", "calculateGasLimits": true, "expiryDuration": expiry});
+    let arguments = json!({"user_operation": operation, "context": context});
+    let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
+    assert_eq!(status, 200, "{answer}");
+    let gas = |name: &str| serde_json::from_value(answer[name].clone()).unwrap();
+    operation.call_gas_limit = gas("callGasLimit");
+    operation.verification_gas_limit = gas("verificationGasLimit");
+    operation.pre_verification_gas = gas("preVerificationGas");
+    operation.paymaster_and_data = serde_json::from_value::<Bytes>(answer["paymasterAndData"].clone()).unwrap();
+    let hash = operation.hash(ENTRY_POINT, CHAIN);
+    operation.signature = wrap(ECDSA_MODULE, &key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
+    (operation, json!(hash))
+}
+
+/// The ledger's row of an operation, once it is in this state.
+async fn row(url: &str, user_op_hash: &Value, state: &str) -> LedgerEntry {
+    let begun = Instant::now();
+    loop {
+        let found = ledger(url).await.into_iter().find(|entry| user_op_hash == &json!(entry.user_op_hash)).unwrap();
+        if found.state == state {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "still {found:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mined_operation_is_settled_at_its_cost() {
+    let (_folder, url, server) = lab_server().await;
+    let (operation, hash) = sponsored_mint(&server, 600).await;
+    let reserved = row(&url, &hash, "reserved").await;
+    assert_eq!(reserved.max_cost, operation.required_prefund().to_string());
+    let most = used_gwei(&url).await;
+    assert_eq!(U256::from(most), operation.required_prefund().div_ceil(U256::from(1_000_000_000)));
+    let (status, sent) = server.call("send_user_operation", &json!({"user_operation": operation})).await;
+    assert_eq!((status, &sent), (200, &hash), "{sent}");
+    let lines = server.follow(&hash, Duration::from_secs(20)).await;
+    let cost: U256 = serde_json::from_value(lines.last().unwrap().1["receipt"]["actualGasCost"].clone()).unwrap();
+    let settled = row(&url, &hash, "settled").await;
+    assert_eq!(settled.actual_cost, Some(cost.to_string()));
+    let used = used_gwei(&url).await;
+    assert_eq!(U256::from(used), cost.div_ceil(U256::from(1_000_000_000)));
+    println!("reserved {most} gwei, paid {used} gwei");
+    assert!(used < most);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_that_runs_out_unused_is_given_back() {
+    let (_folder, url, server) = lab_server().await;
+    let (_, hash) = sponsored_mint(&server, 30).await;
+    row(&url, &hash, "reserved").await;
+    assert!(used_gwei(&url).await > 0);
+    let rpc = common::lab().await.info().rpc_url.expose().to_string();
+    common::rpc(&rpc, "evm_increaseTime", json!([200])).await;
+    common::rpc(&rpc, "evm_mine", json!([])).await;
+    row(&url, &hash, "released").await;
+    assert_eq!(used_gwei(&url).await, 0);
+}
