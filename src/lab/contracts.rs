@@ -226,15 +226,17 @@ async fn deployer(node: &Node) -> Result<(u64, Deployer), PlaceError> {
 /// Meanwhile the node mines only when asked: a transaction that anvil checks before the block of the one before it, and
 /// puts into its pool after that block, would wait for its predecessor for ever.
 async fn mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceError> {
+    if transactions.is_empty() {
+        return Ok(());
+    }
     let automine = node.call("anvil_getAutomine", json!([])).await? == Value::Bool(true);
     if automine {
         node.call("evm_setAutomine", json!([false])).await?;
     }
     let mined = send_and_mine(node, transactions).await;
-    if automine {
-        node.call("evm_setAutomine", json!([true])).await?;
-    }
-    mined
+    let restored = if automine { node.call("evm_setAutomine", json!([true])).await.map(drop) } else { Ok(()) };
+    // What went wrong first says more than a node that cannot be restored after it.
+    mined.and(restored)
 }
 
 async fn send_and_mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceError> {

@@ -319,7 +319,7 @@ impl JsonRpcClient {
             }
             endpoint.verified();
         }
-        self.observed(index, endpoint, self.post(endpoint, request, deadline), read).await
+        self.observed(index, endpoint, self.post(endpoint, request, deadline), read, Endpoint::answered).await
     }
 
     /// Waits for an answer and writes down how it went.
@@ -329,18 +329,22 @@ impl JsonRpcClient {
         endpoint: &Endpoint,
         answer: impl Future<Output = Result<Value, Failure>>,
         read: &impl Fn(Value) -> Result<T, Failure>,
+        answered: impl Fn(&Endpoint, Duration),
     ) -> Result<T, Failure> {
         let begun = Instant::now();
         let outcome = answer.await.and_then(read);
         let upstream = self.inner.reader.upstream;
         match &outcome {
-            Ok(_) | Err(Failure::Answer(_)) => endpoint.answered(begun.elapsed()),
+            Ok(_) | Err(Failure::Answer(_)) => answered(endpoint, begun.elapsed()),
             Err(Failure::Limited { error, rest }) => {
                 tracing::warn!(%upstream, entry = index, %error, ?rest, "upstream wants fewer requests");
                 endpoint.rest(*rest, error);
             }
             Err(Failure::Unreached(error) | Failure::Transport { error, .. }) => {
                 tracing::warn!(%upstream, entry = index, %error, "upstream failed");
+                if matches!(outcome, Err(Failure::Unreached(_))) {
+                    endpoint.gone();
+                }
                 endpoint.failed(error);
             }
         }
@@ -358,7 +362,8 @@ impl JsonRpcClient {
             let result = self.inner.reader.result_of("eth_chainId", id, answer)?;
             small(&result).ok_or_else(|| self.inner.reader.lost(format!("eth_chainId: {}", excerpt(&result))))
         };
-        self.observed(index, endpoint, self.post(endpoint, &request, deadline), &read).await
+        let probed = |endpoint: &Endpoint, _| endpoint.probed();
+        self.observed(index, endpoint, self.post(endpoint, &request, deadline), &read, probed).await
     }
 
     /// The request that finds out whether an URL is back.

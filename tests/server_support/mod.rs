@@ -10,13 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::StreamExt;
+use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{broadcast, oneshot},
 };
+use tokio_tungstenite::tungstenite::Message;
 use use_aa::{
     app::{App, shell},
     server::{
@@ -43,16 +44,35 @@ pub enum Reply {
     Hang,
     /// A proper answer with another id.
     WrongId,
+    /// Any status and body, with one more header.
+    WithHeader { status: u16, header: String, body: String },
+    /// Another reply, this much later.
+    Late(Duration, Box<Reply>),
 }
 
 type Handler = dyn Fn(&Value) -> Reply + Send + Sync;
 
-/// An upstream over a real socket; it ends with this value.
+/// An upstream over a real socket, HTTP and web socket at the same place; it ends with this value.
 pub struct Upstream {
     pub addr: SocketAddr,
     pub seen: Arc<Mutex<Vec<Value>>>,
     most_at_once: Arc<AtomicUsize>,
+    pushes: broadcast::Sender<Push>,
+    subscriptions: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// What an upstream does to its open web sockets.
+#[derive(Clone, Debug)]
+pub enum Push {
+    /// Tells every subscriber this log.
+    Log(Value),
+    /// Sends this text as it is.
+    Text(String),
+    /// Sends bytes that are no text.
+    Bytes,
+    /// Cuts the connection, without a word.
+    Cut,
 }
 
 impl Drop for Upstream {
@@ -64,19 +84,32 @@ impl Drop for Upstream {
 impl Upstream {
     /// Answers every call of every request, batches too, with `handler`.
     pub async fn start(handler: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0".parse().unwrap(), handler).await
+    }
+
+    /// As [`Self::start`], at an address that was free a moment ago.
+    pub async fn start_at(addr: SocketAddr, handler: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
         let most_at_once = Arc::new(AtomicUsize::new(0));
         let handler: Arc<Handler> = Arc::new(handler);
+        let pushes = broadcast::Sender::new(20_000);
+        let subscriptions = Arc::new(AtomicUsize::new(0));
         let task = tokio::spawn({
             let (seen, most) = (seen.clone(), most_at_once.clone());
+            let (pushes, subscriptions) = (pushes.clone(), subscriptions.clone());
             async move {
                 let open = Arc::new(AtomicUsize::new(0));
                 loop {
                     let Ok((stream, _)) = listener.accept().await else { return };
                     let (seen, most, open, handler) = (seen.clone(), most.clone(), open.clone(), handler.clone());
+                    let (pushes, subscriptions) = (pushes.clone(), subscriptions.clone());
                     tokio::spawn(async move {
+                        let mut beginning = [0; 3];
+                        if stream.peek(&mut beginning).await.is_ok() && &beginning == b"GET" {
+                            return socket(stream, &seen, &*handler, pushes.subscribe(), &subscriptions).await;
+                        }
                         most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         let _ = serve(stream, &seen, &*handler).await;
                         open.fetch_sub(1, Ordering::SeqCst);
@@ -84,7 +117,7 @@ impl Upstream {
                 }
             }
         });
-        Self { addr, seen, most_at_once, task }
+        Self { addr, seen, most_at_once, pushes, subscriptions, task }
     }
 
     /// An upstream that answers everything alike.
@@ -95,6 +128,25 @@ impl Upstream {
     /// Its URL, with a path that must never be seen in an answer of ours.
     pub fn url(&self) -> String {
         format!("http://{}/{SECRET}", self.addr)
+    }
+
+    /// The same place as a web socket.
+    pub fn ws_url(&self) -> String {
+        self.url().replace("http://", "ws://")
+    }
+
+    /// Does this to all open web sockets.
+    pub fn push(&self, push: Push) {
+        let _ = self.pushes.send(push);
+    }
+
+    /// Waits until logs were subscribed to so often since it started.
+    pub async fn subscribed(&self, times: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.subscriptions.load(Ordering::SeqCst) < times {
+            assert!(Instant::now() < deadline, "nobody subscribes for the {times}th time");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// How often a method was called.
@@ -121,6 +173,59 @@ pub const SECRET: &str = "SECRET-KEY-1234";
 pub async fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}/{SECRET}", listener.local_addr().unwrap())
+}
+
+/// One web socket: answers calls with `handler`, and does what is pushed.
+async fn socket(
+    stream: TcpStream,
+    seen: &Mutex<Vec<Value>>,
+    handler: &Handler,
+    mut pushes: broadcast::Receiver<Push>,
+    subscriptions: &AtomicUsize,
+) {
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    let mut subscribed = false;
+    loop {
+        let text = tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => {
+                    let call: Value = serde_json::from_str(&text).unwrap();
+                    seen.lock().unwrap().push(call.clone());
+                    let result = match call["method"].as_str().unwrap() {
+                        "eth_subscribe" => {
+                            subscribed = true;
+                            subscriptions.fetch_add(1, Ordering::SeqCst);
+                            json!("0x77")
+                        }
+                        "eth_chainId" => json!("0x7a69"),
+                        _ => match handler(&call) {
+                            Reply::Result(result) => result,
+                            _ => return,
+                        },
+                    };
+                    json!({"jsonrpc": "2.0", "id": call["id"], "result": result}).to_string()
+                }
+                Some(Ok(_)) => continue,
+                _ => return,
+            },
+            push = pushes.recv() => match push {
+                Ok(Push::Log(log)) if subscribed => {
+                    let params = json!({"subscription": "0x77", "result": log});
+                    json!({"jsonrpc": "2.0", "method": "eth_subscription", "params": params}).to_string()
+                }
+                Ok(Push::Text(text)) => text,
+                Ok(Push::Bytes) => {
+                    let _ = socket.send(Message::Binary(vec![0, 159, 146, 150].into())).await;
+                    continue;
+                }
+                Ok(Push::Log(_)) => continue,
+                Ok(Push::Cut) | Err(_) => return,
+            },
+        };
+        if socket.send(Message::Text(text.into())).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Value>>, handler: &Handler) -> std::io::Result<()> {
@@ -153,7 +258,18 @@ async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Value>>, handler: &Handle
             Reply::Result(_) | Reply::Error { .. } if call["method"] == "eth_chainId" => Reply::Result(json!("0x7a69")),
             reply => reply,
         };
+        let reply = match reply {
+            Reply::Late(delay, reply) => {
+                tokio::time::sleep(delay).await;
+                *reply
+            }
+            reply => reply,
+        };
         answers.push(match reply {
+            Reply::Late(..) => unreachable!("late once"),
+            Reply::WithHeader { status, header, body } => {
+                return respond_with(&mut stream, status, &format!("{header}\r\n"), &body, body.len()).await;
+            }
             Reply::Result(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
             Reply::Error { code, message, data } => {
                 json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message, "data": data}})
@@ -170,7 +286,17 @@ async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Value>>, handler: &Handle
 }
 
 async fn respond(stream: &mut TcpStream, status: u16, body: &str, length: usize) -> std::io::Result<()> {
-    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    respond_with(stream, status, "", body, length).await
+}
+
+async fn respond_with(
+    stream: &mut TcpStream,
+    status: u16,
+    headers: &str,
+    body: &str,
+    length: usize,
+) -> std::io::Result<()> {
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}connection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(body.as_bytes()).await?;
     stream.shutdown().await
@@ -205,7 +331,11 @@ impl Server {
     }
 
     pub async fn start_with(state: ServerState) -> Self {
-        let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        Self::start_at("127.0.0.1:0".parse().unwrap(), state).await
+    }
+
+    pub async fn start_at(addr: SocketAddr, state: ServerState) -> Self {
+        let listener = http::bind(addr).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(http::serve_on(listener, state, http::Pages { app: App, shell }, async move {

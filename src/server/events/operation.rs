@@ -53,10 +53,6 @@ impl Progress {
         self.updates.back()
     }
 
-    fn contains(&self, update: &UserOpUpdate) -> bool {
-        self.updates.contains(update)
-    }
-
     pub(super) fn is_over(&self) -> bool {
         self.failure.is_some() || self.last().is_some_and(UserOpUpdate::is_final)
     }
@@ -119,7 +115,7 @@ impl Outcome {
 /// What was found out about it.
 #[derive(Debug)]
 pub(super) struct Facts {
-    /// The transaction that the bundler named last.
+    /// The transaction that waiters were told of last.
     pub(super) transaction: Option<B256>,
     /// When the bundler last said that it has the operation.
     pub(super) vouched: Option<Instant>,
@@ -179,14 +175,6 @@ impl Operation {
         });
     }
 
-    /// Tells it unless it was told before.
-    pub(super) fn tell_once(&self, update: UserOpUpdate) {
-        let known = self.progress.borrow().contains(&update);
-        if !known {
-            self.tell(update);
-        }
-    }
-
     /// Ends the wait without a result.
     pub(super) fn fail(&self, error: AppError) {
         self.progress.send_if_modified(|progress| {
@@ -226,7 +214,6 @@ mod tests {
         let operation = Operation::new(B256::ZERO, None);
         operation.tell(bundled(1));
         operation.tell(bundled(1));
-        operation.tell_once(bundled(1));
         operation.tell(UserOpUpdate::Dropped { reason: "too cheap".into() });
         operation.tell(bundled(2));
         operation.fail(AppError::NoSmartAccount);

@@ -40,17 +40,19 @@ impl Inner {
         if operation.is_over() {
             return;
         }
-        {
+        let transaction_hash = outcome.transaction_hash();
+        let is_told = {
             let mut facts = operation.facts();
             if facts.outcome.as_ref() == Some(&outcome) {
                 return;
             }
-            facts.transaction = Some(outcome.transaction_hash());
             facts.outcome = Some(outcome.clone());
-        }
-        let transaction_hash = outcome.transaction_hash();
+            facts.transaction.replace(transaction_hash) == Some(transaction_hash)
+        };
         if matches!(outcome, Outcome::Mined(_)) {
-            operation.tell_once(UserOpUpdate::Bundled { transaction_hash });
+            if !is_told {
+                operation.tell(UserOpUpdate::Bundled { transaction_hash });
+            }
             operation.tell(UserOpUpdate::Included { transaction_hash, block_number: height });
         }
         match self.pace.confirmations {

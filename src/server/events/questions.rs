@@ -177,7 +177,7 @@ async fn ask(inner: &Arc<Inner>, operation: &Operation) {
             // The log watcher is quicker for what was sent from here just now; for the rest, look.
             let first_seen = operation.facts().transaction.replace(transaction_hash) != Some(transaction_hash);
             if first_seen {
-                operation.tell_once(UserOpUpdate::Bundled { transaction_hash });
+                operation.tell(UserOpUpdate::Bundled { transaction_hash });
             }
             if is_stranger || !first_seen {
                 find_in(inner, operation, transaction_hash).await;
@@ -186,7 +186,6 @@ async fn ask(inner: &Arc<Inner>, operation: &Operation) {
         // The chain tells how it ended, not the bundler: a session counts as granted by that.
         BundlerStatus::Done(told) => {
             accepted(operation);
-            operation.facts().transaction = Some(told.transaction_hash);
             find_in(inner, operation, told.transaction_hash).await;
         }
         BundlerStatus::Dropped { reason, transaction_hash } => {

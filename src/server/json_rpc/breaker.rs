@@ -67,6 +67,12 @@ impl Breaker {
         (self.failures_in_row, self.state, self.cooldown) = (0, State::Closed, FIRST_COOLDOWN);
     }
 
+    /// A request of our own was answered: it may be asked again, but is not yet forgiven. Who answers that one and
+    /// fails at all others is left alone longer each time.
+    pub(super) fn probed(&mut self) {
+        self.state = State::Closed;
+    }
+
     /// `spread` in 0..1 keeps several servers from coming back in the same moment.
     pub(super) fn failed(&mut self, now: Instant, spread: f64) {
         self.failures_in_row = self.failures_in_row.saturating_add(1);
@@ -114,6 +120,24 @@ mod tests {
         breaker.succeeded();
         assert_eq!((breaker.circuit(), breaker.admit(later)), (Circuit::Closed, Admission::Yes));
         assert_eq!(breaker.failures_in_row(), 0);
+    }
+
+    #[test]
+    fn who_answers_probes_only_is_left_alone_longer_each_time() {
+        let mut now = Instant::now();
+        let mut breaker = Breaker::new(2);
+        let mut breaks = Vec::new();
+        for _ in 0..4 {
+            breaker.failed(now, 0.5);
+            let begun = now;
+            while breaker.admit(now) != Admission::Probe {
+                now += Duration::from_millis(100);
+            }
+            breaks.push(now - begun);
+            breaker.probed();
+            assert_eq!(breaker.admit(now), Admission::Yes);
+        }
+        assert!(breaks.windows(2).all(|pair| pair[1] >= pair[0] * 2), "{breaks:?}");
     }
 
     #[test]

@@ -93,9 +93,20 @@ impl Endpoint {
         seen.latency = Some(seen.latency.map_or(took, |average| average + (took - average) / 8.0));
     }
 
-    /// No answer, or something else than JSON-RPC. It may come back as another program: its chain is asked again.
-    pub(super) fn failed(&self, error: &AppError) {
+    /// It answered a request of our own.
+    pub(super) fn probed(&self) {
+        let mut seen = self.seen();
+        seen.answered += 1;
+        seen.breaker.probed();
+    }
+
+    /// Nobody listened: it may come back as another program, so its chain is asked again.
+    pub(super) fn gone(&self) {
         self.verified.store(false, Ordering::Relaxed);
+    }
+
+    /// No answer, or something else than JSON-RPC.
+    pub(super) fn failed(&self, error: &AppError) {
         let mut seen = self.seen();
         seen.failed += 1;
         seen.breaker.failed(Instant::now(), rand::random());
