@@ -29,6 +29,10 @@ pub enum OperationKind {
     RestoreSessions,
     /// A deployment.
     DeploySmartAccount,
+    /// A grant with a distributed key.
+    CreateDistributedSession,
+    /// A use of a session with a distributed key.
+    UseDistributedSession,
 }
 
 /// One entry.

@@ -12,6 +12,7 @@ pub mod grant_review;
 pub mod hash_line;
 pub mod hydrated;
 pub mod icon;
+pub mod key_network_status;
 pub mod late_view;
 pub mod nft_balance;
 pub mod not_loaded_notice;

@@ -3,16 +3,19 @@
 use leptos::prelude::*;
 
 use super::time::local_time;
-use crate::protocol::session::{SessionLeaf, SessionStatus};
+use crate::protocol::{
+    distributed_key::is_distributed,
+    session::{SessionLeaf, SessionStatus},
+};
 
-/// Sessions that could act: on the chain, or on their way there.
-fn usable(leaf: &SessionLeaf) -> bool {
-    !matches!(leaf.status, SessionStatus::Revoked)
+/// Sessions that could act: on the chain, or on their way there; with a key that nodes share, or one of this browser.
+fn usable(leaf: &SessionLeaf, distributed: bool) -> bool {
+    !matches!(leaf.status, SessionStatus::Revoked) && is_distributed(leaf) == distributed
 }
 
 /// The session that is used when the person chose none: the newest confirmed one, else the newest.
-pub fn preferred_session(leaves: &[SessionLeaf]) -> Option<String> {
-    let newest_first = || leaves.iter().rev().filter(|leaf| usable(leaf));
+pub fn preferred_session(leaves: &[SessionLeaf], distributed: bool) -> Option<String> {
+    let newest_first = || leaves.iter().rev().filter(|leaf| usable(leaf, distributed));
     newest_first()
         .find(|leaf| leaf.status == SessionStatus::Active)
         .or_else(|| newest_first().next())
@@ -33,13 +36,16 @@ pub fn SessionPicker(
     session_id: Signal<Option<String>>,
     /// What the person chose.
     picked: RwSignal<Option<String>>,
+    /// Sessions whose key nodes share, instead of those of this browser.
+    #[prop(optional)]
+    distributed: bool,
 ) -> impl IntoView {
     let options = move || {
         leaves.with(|leaves| {
             leaves
                 .iter()
                 .rev()
-                .filter(|leaf| usable(leaf))
+                .filter(|leaf| usable(leaf, distributed))
                 .take(OFFERED)
                 .map(|leaf| {
                     let name = leaf.label.clone().unwrap_or_else(|| "Session without a name".to_owned());
@@ -67,7 +73,9 @@ pub fn SessionPicker(
                     </option>
                 </For>
             </select>
-            <span class="hint">"Its key signs. Your wallet is not asked."</span>
+            <span class="hint">
+                {if distributed { "The nodes sign. Your wallet is not asked." } else { "Its key signs. Your wallet is not asked." }}
+            </span>
         </div>
     }
     .into_any()
@@ -85,8 +93,9 @@ mod tests {
     fn the_newest_confirmed_session_is_preferred() {
         use SessionStatus::{Active, Pending, Revoked};
         let leaves = [leaf("a", Active), leaf("b", Active), leaf("c", Pending), leaf("d", Revoked)];
-        assert_eq!(preferred_session(&leaves).as_deref(), Some("b"));
-        assert_eq!(preferred_session(&leaves[2..]).as_deref(), Some("c"));
-        assert_eq!(preferred_session(&leaves[3..]), None);
+        assert_eq!(preferred_session(&leaves, false).as_deref(), Some("b"));
+        assert_eq!(preferred_session(&leaves[2..], false).as_deref(), Some("c"));
+        assert_eq!(preferred_session(&leaves[3..], false), None);
+        assert_eq!(preferred_session(&leaves, true), None);
     }
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 pub mod batch_session;
 pub mod create_batch_session;
 pub mod create_session;
+pub mod create_session_with_distributed_key;
 pub mod deploy_smart_account;
 pub mod documentation;
 pub mod gas_estimate;
@@ -14,6 +15,7 @@ pub mod send_sponsored_transaction;
 pub mod send_transaction;
 pub mod send_withdrawals;
 pub mod session;
+pub mod session_with_distributed_key;
 pub mod smart_account;
 pub mod token_fees;
 pub mod user_op_wait;
@@ -203,6 +205,25 @@ demos! {
         compare: Some((
             "const { mutate } = useBatchSession();\nmutate({ transactions: [mint, pay], correspondingIndexes: [0, 1] });",
             "let batch = use_batch_session(MutationOptions::default());\nbatch.mutate.run(UseBatchSessionVariables {\n    calls: vec![mint, pay],\n    corresponding_indexes: Some(vec![0, 1]),\n    ..Default::default()\n});",
+        )),
+    }
+    use_create_session_with_distributed_key in create_session_with_distributed_key::CreateSessionWithDistributedKey {
+        task: Task::DistributedSessions,
+        summary: "Allow a call with a key that no machine holds: five nodes share it, three must agree.",
+        react: "useCreateSessionWithDistributedKey",
+        compare: Some((
+            "const { mutate } = useCreateSessionWithDistributedKey();\nmutate({ policy, options });",
+            "let grant = use_create_session_with_distributed_key(MutationOptions::default());\ngrant.mutate.run(CreateSessionVariables { policy, ..Default::default() });",
+        )),
+    }
+    use_session_with_distributed_key in session_with_distributed_key::SessionWithDistributedKey {
+        task: Task::DistributedSessions,
+        summary: "Do what such a session allows. Each node checks the call before it signs.",
+        react: "useSessionWithDistributedKey",
+        before: Some("use_create_session_with_distributed_key"),
+        compare: Some((
+            "const { mutate } = useSessionWithDistributedKey();\nmutate({ transactions: tx, correspondingIndex: 0 });",
+            "let session = use_session_with_distributed_key(MutationOptions::default());\nsession.mutate.run(UseSessionVariables {\n    calls: vec![call],\n    corresponding_index: Some(0),\n    ..Default::default()\n});",
         )),
     }
     use_token_fees in token_fees::TokenFees {

@@ -35,7 +35,7 @@ pub fn Session() -> impl IntoView {
     let own_address =
         move || account.smart_account_address.get().map(|address| address.to_string()).unwrap_or_default();
     let session_id =
-        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves))));
+        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves, false))));
 
     let typed = move || recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
     let variables = move || {

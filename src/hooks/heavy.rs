@@ -27,11 +27,14 @@ use crate::{
         account::SmartAccountClient,
         create_batch_session::{CreateBatchSessionRequest, prepare_create_batch_session},
         create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session},
+        create_session_with_distributed_key::PreparedDistributedGrant,
         ports::{SessionStore, Wallet},
+        prepare_user_operation::PreparedUserOperation,
         prove_revocation::RevocationProof,
         restore_sessions::RestoreSessionsRequest,
         revoke_sessions::RevokeSessionsRequest,
         send_with_batch_session::{SendWithBatchSessionRequest, prepare_send_with_batch_session},
+        send_with_distributed_session::PreparedDistributedUse,
         send_with_session::{
             PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
         },
@@ -58,13 +61,15 @@ use crate::{
     },
 };
 
+pub mod distributed;
+
 type Outcome<T> = Result<T, AppError>;
 /// A result that is being worked on and may be asked for by several.
 type Eventually<T> = Shared<LocalBoxFuture<'static, Outcome<T>>>;
 
 thread_local! {
     /// The grant and the use that were built ahead, with what they were built from. Used once.
-    static GRANT: RefCell<Option<(Owner, GrantVariables, Eventually<PreparedCreateSession>)>> =
+    static GRANT: RefCell<Option<(Owner, GrantVariables, Eventually<PreparedGrant>)>> =
         const { RefCell::new(None) };
     static USE: RefCell<Option<UseAhead>> = const { RefCell::new(None) };
     /// Operations that are followed, and how they ended.
@@ -92,7 +97,7 @@ pub async fn prepare_create_session(owner: Owner, variables: GrantVariables) -> 
     Ok(())
 }
 
-async fn build_grant(owner: Owner, variables: GrantVariables) -> Outcome<PreparedCreateSession> {
+async fn build_grant(owner: Owner, variables: GrantVariables) -> Outcome<PreparedGrant> {
     let client = client_of(&owner, None).await?;
     prepare_grant(&client, variables).await
 }
@@ -115,21 +120,43 @@ pub async fn create_session(
         Some(prepared) => prepared,
         None => prepare_grant(&client, variables).await?,
     };
-    let response = complete_create_session(&client, &LocalSessionStore, prepared).await?;
+    let response = prepared.complete(&client).await?;
     on_progress(UserOpStatus::Submitted);
     sent(client.account, kind, &response);
     Ok(response)
 }
 
-async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -> Outcome<PreparedCreateSession> {
+async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -> Outcome<PreparedGrant> {
+    let store = &LocalSessionStore;
     match variables {
         GrantVariables::Sessions(CreateSessionVariables { policy, label, options, replace_unknown }) => {
             let request = CreateSessionRequest { policy, label, options, replace_unknown };
-            actions::create_session::prepare_create_session(client, &LocalSessionStore, request).await
+            actions::create_session::prepare_create_session(client, store, request).await.map(PreparedGrant::Own)
         }
         GrantVariables::Batch(CreateBatchSessionVariables { policy, label, options, replace_unknown }) => {
             let request = CreateBatchSessionRequest { policy, label, options, replace_unknown };
-            prepare_create_batch_session(client, &LocalSessionStore, request).await
+            prepare_create_batch_session(client, store, request).await.map(PreparedGrant::Own)
+        }
+        GrantVariables::Distributed(variables) => {
+            distributed::prepare_grant(client, variables).await.map(PreparedGrant::Distributed)
+        }
+    }
+}
+
+/// A grant that lacks the owner's signature.
+#[derive(Clone)]
+enum PreparedGrant {
+    /// The session key is made here.
+    Own(PreparedCreateSession),
+    /// Nodes share it.
+    Distributed(PreparedDistributedGrant),
+}
+
+impl PreparedGrant {
+    async fn complete(self, client: &SmartAccountClient) -> Outcome<UserOpResponse> {
+        match self {
+            Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, prepared).await,
+            Self::Distributed(prepared) => distributed::complete_grant(client, prepared).await,
         }
     }
 }
@@ -139,6 +166,7 @@ impl GrantVariables {
         match self {
             Self::Sessions(_) => OperationKind::CreateSession,
             Self::Batch(_) => OperationKind::CreateBatchSession,
+            Self::Distributed(_) => OperationKind::CreateDistributedSession,
         }
     }
 }
@@ -148,6 +176,7 @@ impl UseVariables {
         match self {
             Self::Single(_) => OperationKind::UseSession,
             Self::Batch(_) => OperationKind::UseBatchSession,
+            Self::Distributed(_) => OperationKind::UseDistributedSession,
         }
     }
 }
@@ -160,7 +189,7 @@ struct UseAhead {
     variables: UseVariables,
     /// Its proof is that of these sessions.
     sessions: StoredState,
-    work: Eventually<PreparedSessionUse>,
+    work: Eventually<PreparedUse>,
 }
 
 impl UseAhead {
@@ -186,24 +215,64 @@ pub async fn prepare_use_session(account: Address, variables: UseVariables) -> O
     Ok(())
 }
 
-async fn build_use(account: Address, variables: UseVariables) -> Outcome<PreparedSessionUse> {
+async fn build_use(account: Address, variables: UseVariables) -> Outcome<PreparedUse> {
     match variables {
-        UseVariables::Single(UseSessionVariables { calls, corresponding_index, session_id, options, .. }) => {
-            let request = SendWithSessionRequest { account, calls, session_id, corresponding_index, options };
-            prepare_send_with_session(&ServerRelay, &LocalSessionStore, request).await
+        UseVariables::Single(variables) => {
+            let request = single_request(account, variables);
+            prepare_send_with_session(&ServerRelay, &LocalSessionStore, request).await.map(PreparedUse::Own)
         }
         UseVariables::Batch(UseBatchSessionVariables {
             calls, corresponding_indexes, session_ids, options, ..
         }) => {
             let request = SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options };
-            prepare_send_with_batch_session(&ServerRelay, &LocalSessionStore, request).await
+            prepare_send_with_batch_session(&ServerRelay, &LocalSessionStore, request).await.map(PreparedUse::Own)
+        }
+        UseVariables::Distributed(variables) => {
+            distributed::prepare_use(single_request(account, variables)).await.map(PreparedUse::Distributed)
         }
     }
 }
 
-fn is_usable_now(prepared: &PreparedSessionUse) -> bool {
-    let now = now_seconds();
-    prepared.operation().is_fresh() && prepared.leaves().all(|leaf| leaf.status_at(now) == SessionStatus::Active)
+fn single_request(account: Address, variables: UseSessionVariables) -> SendWithSessionRequest {
+    let UseSessionVariables { calls, corresponding_index, session_id, options, .. } = variables;
+    SendWithSessionRequest { account, calls, session_id, corresponding_index, options }
+}
+
+/// A use of sessions that lacks the session key's signature.
+#[derive(Clone)]
+enum PreparedUse {
+    /// The key is stored here.
+    Own(PreparedSessionUse),
+    /// Nodes share it.
+    Distributed(PreparedDistributedUse),
+}
+
+impl PreparedUse {
+    fn operation(&self) -> &PreparedUserOperation {
+        match self {
+            Self::Own(prepared) => prepared.operation(),
+            Self::Distributed(prepared) => prepared.operation(),
+        }
+    }
+
+    fn is_active_at(&self, now: u64) -> bool {
+        let is_active = |leaf: &SessionLeaf| leaf.status_at(now) == SessionStatus::Active;
+        match self {
+            Self::Own(prepared) => prepared.leaves().all(is_active),
+            Self::Distributed(prepared) => prepared.leaves().all(is_active),
+        }
+    }
+
+    async fn complete(&self) -> Outcome<UserOpResponse> {
+        match self {
+            Self::Own(prepared) => complete_send_with_session(&ServerRelay, prepared).await,
+            Self::Distributed(prepared) => distributed::complete_use(prepared).await,
+        }
+    }
+}
+
+fn is_usable_now(prepared: &PreparedUse) -> bool {
+    prepared.operation().is_fresh() && prepared.is_active_at(now_seconds())
 }
 
 pub async fn use_session(
@@ -226,7 +295,7 @@ pub async fn use_session(
     let user_op_hash = prepared.operation().user_op_hash;
     let note = UserOpResponse { user_op_hash, session: None };
     let note = operation_log::record(account, kind, note);
-    let (_, response) = join(note, complete_send_with_session(&ServerRelay, &prepared)).await;
+    let (_, response) = join(note, prepared.complete()).await;
     let response = match response {
         Ok(response) => response,
         // Whoever sees the error need not see a wait after a reload, too.

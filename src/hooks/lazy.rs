@@ -22,6 +22,7 @@ use crate::{
     actions::prove_revocation::RevocationProof,
     error::AppError,
     protocol::{
+        distributed_key::KeyNetwork,
         paymaster::FeeQuotes,
         rpc::{UserOpReceipt, UserOpUpdate},
         session::SessionLeaf,
@@ -173,6 +174,13 @@ gateways! {
 
     /// What an operation would cost at most, wei.
     fn gas_estimate(owner: Owner, arguments: CostArguments) -> U256 = heavy::gas_estimate(owner, arguments);
+
+    /// How the network of nodes that share distributed keys is.
+    fn key_network() -> KeyNetwork = heavy::distributed::network();
+
+    /// Tells the nodes to sign no more with a session's key.
+    fn revoke_at_nodes(account: Address, session_id: String) -> () =
+        heavy::distributed::revoke(account, session_id);
 
     /// Follows an operation to its end and writes the outcome into store and log.
     fn wait_for_user_operation(

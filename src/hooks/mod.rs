@@ -18,12 +18,15 @@ mod returning;
 mod use_batch_session;
 mod use_create_batch_session;
 mod use_create_session;
+mod use_create_session_with_distributed_key;
 mod use_deploy_smart_account;
 mod use_gas_estimate;
+mod use_key_network;
 mod use_read_contract;
 mod use_restore_sessions;
 mod use_resumed_operation;
 mod use_revocation_proof;
+mod use_revoke_at_nodes;
 mod use_revoke_sessions;
 mod use_send_gas_token_transaction;
 mod use_send_sponsored_transaction;
@@ -31,6 +34,7 @@ mod use_send_transaction;
 mod use_send_withdrawals;
 mod use_session;
 mod use_session_list;
+mod use_session_with_distributed_key;
 mod use_smart_account;
 mod use_token_fees;
 mod use_user_op_wait;
@@ -51,12 +55,15 @@ pub use returning::is_returning_visitor;
 pub use use_batch_session::use_batch_session;
 pub use use_create_batch_session::use_create_batch_session;
 pub use use_create_session::use_create_session;
+pub use use_create_session_with_distributed_key::use_create_session_with_distributed_key;
 pub use use_deploy_smart_account::use_deploy_smart_account;
 pub use use_gas_estimate::use_gas_estimate;
+pub use use_key_network::{KeyNetwork, use_key_network};
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_restore_sessions::use_restore_sessions;
 pub use use_resumed_operation::use_resumed_operation;
 pub use use_revocation_proof::use_revocation_proof;
+pub use use_revoke_at_nodes::use_revoke_at_nodes;
 pub use use_revoke_sessions::use_revoke_sessions;
 pub use use_send_gas_token_transaction::use_send_gas_token_transaction;
 pub use use_send_sponsored_transaction::use_send_sponsored_transaction;
@@ -64,6 +71,7 @@ pub use use_send_transaction::use_send_transaction;
 pub use use_send_withdrawals::use_send_withdrawals;
 pub use use_session::use_session;
 pub use use_session_list::{UseSessionListReturn, use_session_list};
+pub use use_session_with_distributed_key::use_session_with_distributed_key;
 pub use use_smart_account::{UseSmartAccountReturn, use_smart_account};
 pub use use_token_fees::use_token_fees;
 pub use use_user_op_wait::{UseUserOpWaitReturn, UserOpWaitOptions, use_user_op_wait};
@@ -72,8 +80,8 @@ pub use user_op_status::UserOpStatus;
 
 pub use variables::{
     CostArguments, CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables,
-    RestoreSessionsVariables, RevokeSessionsVariables, SendGasTokenTransactionVariables, SendTransactionVariables,
-    SendWithdrawalsVariables, UseBatchSessionVariables, UseSessionVariables,
+    RestoreSessionsVariables, RevokeAtNodesVariables, RevokeSessionsVariables, SendGasTokenTransactionVariables,
+    SendTransactionVariables, SendWithdrawalsVariables, UseBatchSessionVariables, UseSessionVariables,
 };
 
 pub use crate::{

@@ -138,11 +138,21 @@ pub struct CostArguments {
     pub options: BuildUserOpOptions,
 }
 
+/// Variables of [`use_revoke_at_nodes`](super::use_revoke_at_nodes).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RevokeAtNodesVariables {
+    /// A session with a distributed key. Every session of its key ends with it.
+    pub session_id: String,
+    /// Whose session; `None`: the account of [`use_smart_account`](super::use_smart_account).
+    pub smart_account_address: Option<Address>,
+}
+
 /// What a grant is made from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum GrantVariables {
     Sessions(CreateSessionVariables),
     Batch(CreateBatchSessionVariables),
+    Distributed(CreateSessionVariables),
 }
 
 /// What a use of sessions is made from.
@@ -150,4 +160,5 @@ pub(super) enum GrantVariables {
 pub(super) enum UseVariables {
     Single(UseSessionVariables),
     Batch(UseBatchSessionVariables),
+    Distributed(UseSessionVariables),
 }

@@ -114,6 +114,10 @@ impl Lab {
             // A ledger of another chain's life would be wrong on this one.
             config.data_dir.clone_from(&self.info.folder);
         }
+        if config.key_nodes.is_empty() {
+            let node = |node: &DanNodeInfo| KeyNode { url: node.url.clone(), identity: node.identity };
+            config.key_nodes = self.info.dan_nodes.iter().map(node).collect();
+        }
         config.token_paymaster = Some(TokenPaymasterConfig {
             signer_key: self.info.paymaster_signer.clone(),
             address: TOKEN_PAYMASTER,

@@ -1,0 +1,72 @@
+//! [`use_create_session_with_distributed_key`].
+
+use std::rc::Rc;
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{
+    CreateSessionVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation, variables::GrantVariables,
+};
+
+/// Grants sessions whose key nobody holds: nodes share it, and as many as agreed (3 of 5, say) must sign together. This
+/// browser keeps only a key with which it may ask them, encrypted; each node checks every call against the policy.
+///
+/// The wallet is asked twice: for the grant, which it shows in words and each node verifies, and for the operation that
+/// puts the sessions under the account's root. Otherwise as [`use_create_session`](super::use_create_session); `prepare`
+/// also takes a key out of the server's pool, so that nobody waits while one is made (some seconds; see
+/// [`use_key_network`](super::use_key_network)). All nodes must be there. What they can and cannot do:
+/// `use_aa::dan`, "Trust model".
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{
+///         CreateSessionVariables, MutationOptions, use_create_session_with_distributed_key, use_smart_account,
+///     },
+///     protocol::{
+///         addresses::DEMO_NFT,
+///         policy::{Condition, Policy},
+///     },
+/// };
+///
+/// #[component]
+/// fn Grant() -> impl IntoView {
+///     let account = use_smart_account();
+///     let grant = use_create_session_with_distributed_key(MutationOptions::default());
+///     let confirm = move |_| {
+///         let Some(own) = account.smart_account_address.get() else { return };
+///         let policy = Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, own);
+///         grant.mutate.run(CreateSessionVariables { policy: vec![policy], ..Default::default() });
+///     };
+///     view! {
+///         <button on:click=confirm disabled=grant.is_pending>"Allow"</button>
+///         <p>{move || grant.progress.get().map(|status| status.to_string())}</p>
+///         <code>{move || grant.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || grant.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
+///
+/// In React: `useCreateSessionWithDistributedKey`.
+pub fn use_create_session_with_distributed_key(
+    options: MutationOptions<CreateSessionVariables, UserOpResponse>,
+) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    let mutation = use_mutation(options, move |variables, progress: Progress| async move {
+        let owner = context.connected_owner()?;
+        let on_progress = Rc::new(move |status| progress.set(status));
+        lazy::create_session(owner, GrantVariables::Distributed(variables), on_progress).await
+    });
+    let prepare = Callback::new(move |variables| {
+        if let Ok(owner) = context.connected_owner() {
+            // What fails here fails again, and is shown, when it is confirmed.
+            let work = lazy::prepare_create_session(owner, GrantVariables::Distributed(variables));
+            spawn_local(async move { drop(work.await) });
+        }
+    });
+    UseMutationReturn { prepare, ..mutation }
+}

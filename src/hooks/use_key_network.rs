@@ -1,0 +1,29 @@
+//! [`use_key_network`].
+
+use leptos::prelude::*;
+
+use super::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, lazy, use_query};
+pub use crate::protocol::distributed_key::KeyNetwork;
+
+/// How the nodes that share distributed keys are: how many answer, how many must sign, and whether a key waits for an
+/// owner or is being made. Asked for while `watched` is true; ask again with `refetch`.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::hooks::{QueryOptions, use_key_network};
+///
+/// #[component]
+/// fn Nodes() -> impl IntoView {
+///     let network = use_key_network(Signal::stored(true), QueryOptions::default());
+///     view! { <p>{move || network.data.get().map(|now| format!("{} of {} nodes answer", now.live, now.nodes))}</p> }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Nothing is asked: pending.
+///
+/// In React: nothing; ours.
+pub fn use_key_network(watched: Signal<bool>, options: QueryOptions) -> UseQueryReturn<KeyNetwork> {
+    let asked = Signal::derive(move || watched.get().then_some(()));
+    use_query("key-network", QueryScope::Chain, asked, options, |_: QueryKey<()>| lazy::key_network())
+}

@@ -1,0 +1,41 @@
+//! [`use_revoke_at_nodes`].
+
+use super::{
+    MutationOptions, Progress, RevokeAtNodesVariables, UseMutationReturn, context::use_context_or_detached, lazy,
+    use_mutation,
+};
+
+/// Tells the nodes that share a session's key to sign no more with it, for ever. Works at once, without wallet and
+/// without an operation on chain; the session's leaf stays under the account's root until it is revoked there, but
+/// nobody can sign for it.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::hooks::{MutationOptions, RevokeAtNodesVariables, use_revoke_at_nodes};
+///
+/// #[component]
+/// fn Stop(session_id: String) -> impl IntoView {
+///     let revoke = use_revoke_at_nodes(MutationOptions::default());
+///     let click = move |_| {
+///         revoke.mutate.run(RevokeAtNodesVariables { session_id: session_id.clone(), ..Default::default() });
+///     };
+///     view! {
+///         <button on:click=click disabled=revoke.is_pending>"Stop"</button>
+///         <p role="alert">{move || revoke.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` is for event handlers, which only run in the browser.
+///
+/// In React: nothing; ours.
+pub fn use_revoke_at_nodes(
+    options: MutationOptions<RevokeAtNodesVariables, ()>,
+) -> UseMutationReturn<RevokeAtNodesVariables, ()> {
+    let context = use_context_or_detached();
+    use_mutation(options, move |variables: RevokeAtNodesVariables, _: Progress| async move {
+        let account = context.account_or(variables.smart_account_address)?;
+        lazy::revoke_at_nodes(account, variables.session_id).await
+    })
+}

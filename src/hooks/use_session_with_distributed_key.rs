@@ -1,0 +1,60 @@
+//! [`use_session_with_distributed_key`].
+
+use std::rc::Rc;
+
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{
+    MutationOptions, Progress, UseMutationReturn, UseSessionVariables, UserOpResponse,
+    context::use_context_or_detached, lazy, use_mutation, variables::UseVariables,
+};
+
+/// Does what a session with a distributed key allows, without the owner: this browser asks, the nodes check the call by
+/// themselves and sign together. Any `t` of them suffice; others are asked when some fail on the way. With fewer the
+/// error is `TooFewNodes`, at once. A call that breaks the policy is refused here, and would be by every node.
+///
+/// As [`use_session`](super::use_session) otherwise: without `session_id` and `corresponding_index` the newest usable
+/// session with a distributed key is taken; index 0 is the first of these.
+///
+/// ```
+/// use leptos::prelude::*;
+/// use use_aa::{
+///     hooks::{MutationOptions, UseSessionVariables, use_session_with_distributed_key},
+///     protocol::smart_account::Call,
+/// };
+///
+/// #[component]
+/// fn Mint(call: Call) -> impl IntoView {
+///     let mint = use_session_with_distributed_key(MutationOptions::default());
+///     let click = move |_| {
+///         mint.mutate.run(UseSessionVariables { calls: vec![call.clone()], ..Default::default() });
+///     };
+///     view! {
+///         <button on:click=click disabled=mint.is_pending>"Mint"</button>
+///         <code>{move || mint.data.get().map(|response| response.user_op_hash.to_string())}</code>
+///         <p role="alert">{move || mint.error.get().map(|error| error.to_string())}</p>
+///     }
+/// }
+/// ```
+///
+/// # Server-Side Rendering
+/// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
+///
+/// In React: `useSessionWithDistributedKey`.
+pub fn use_session_with_distributed_key(
+    options: MutationOptions<UseSessionVariables, UserOpResponse>,
+) -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
+    let context = use_context_or_detached();
+    let mutation = use_mutation(options, move |variables: UseSessionVariables, progress: Progress| async move {
+        let account = context.account_or(variables.smart_account_address)?;
+        let on_progress = Rc::new(move |status| progress.set(status));
+        lazy::use_session(account, UseVariables::Distributed(variables), on_progress).await
+    });
+    let prepare = Callback::new(move |variables: UseSessionVariables| {
+        if let Ok(account) = context.account_or(variables.smart_account_address) {
+            let work = lazy::prepare_use_session(account, UseVariables::Distributed(variables));
+            spawn_local(async move { drop(work.await) });
+        }
+    });
+    UseMutationReturn { prepare, ..mutation }
+}
