@@ -138,7 +138,7 @@ async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -
             prepare_create_batch_session(client, store, request).await.map(PreparedGrant::Own)
         }
         GrantVariables::Distributed(variables) => {
-            distributed::prepare_grant(client, variables).await.map(PreparedGrant::Distributed)
+            distributed::prepare_grant(client, variables).await.map(Box::new).map(PreparedGrant::Distributed)
         }
     }
 }
@@ -149,14 +149,14 @@ enum PreparedGrant {
     /// The session key is made here.
     Own(PreparedCreateSession),
     /// Nodes share it.
-    Distributed(PreparedDistributedGrant),
+    Distributed(Box<PreparedDistributedGrant>),
 }
 
 impl PreparedGrant {
     async fn complete(self, client: &SmartAccountClient) -> Outcome<UserOpResponse> {
         match self {
             Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, prepared).await,
-            Self::Distributed(prepared) => distributed::complete_grant(client, prepared).await,
+            Self::Distributed(prepared) => distributed::complete_grant(client, *prepared).await,
         }
     }
 }
