@@ -83,6 +83,7 @@ pub struct Demo {
 macro_rules! demos {
     ($($hook:ident in $module:ident::$component:ident { $($field:ident: $value:expr),* $(,)? })*) => {
         /// All hooks of the gallery, task by task.
+        #[allow(clippy::needless_update)] // some entries say everything
         pub const DEMOS: &[Demo] = &[$(Demo {
             hook: stringify!($hook),
             module: stringify!($module),
