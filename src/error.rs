@@ -295,6 +295,14 @@ pub enum AppError {
         /// Limit with unit.
         limit: String,
     },
+    /// More requests than are allowed; after a while they are answered again.
+    #[error("too many requests from one {scope}; again in {seconds} s")]
+    RateLimited {
+        /// What is counted: `address` or `key`.
+        scope: String,
+        /// How long to wait, seconds.
+        seconds: u64,
+    },
     /// A fault of ours.
     #[error("internal error: {reason}")]
     Internal {
@@ -353,6 +361,7 @@ impl AppError {
             Self::NodeRefused { .. } => "NodeRefused",
             Self::Key { .. } => "Key",
             Self::TooLarge { .. } => "TooLarge",
+            Self::RateLimited { .. } => "RateLimited",
             Self::Internal { .. } => "Internal",
         }
     }

@@ -27,7 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Sessions for smart accounts: the page, the server that relays for it, and a local network to try it on.
 #[derive(Debug, Parser)]
 #[command(name = "use-aa", version, args_conflicts_with_subcommands = true)]
-#[command(after_help = "A .env file in the current folder is read. RUST_LOG sets the log level (default: info).")]
+#[command(after_help = "A .env file in the current folder is read. RUST_LOG sets the log level (default: info), \
+                       USE_AA_LOG_FORMAT its form (text or json).")]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -82,11 +83,7 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result
         }
         _ => EnvFilter::new("info"),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    log_with(filter)?;
     if let Some(Command::DanNode(args)) = &cli.command {
         return dan_node(NodeConfig::from_args(args)?, args.end_with_stdin);
     }
@@ -94,13 +91,36 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result
     match cli.command {
         Some(Command::DanNode(_)) => Ok(()),
         Some(Command::Lab { options, json }) => runtime.block_on(lab(LabConfig::from_args(&options)?, json)),
-        Some(Command::Serve(args)) => runtime.block_on(serve(Config::from_args(&args)?)),
+        Some(Command::Serve(args)) => runtime.block_on(serve_or_check(&args)),
         Some(Command::Key(args)) => {
             println!("{}", runtime.block_on(api_keys::run(args))?);
             Ok(())
         }
-        None => runtime.block_on(serve(Config::from_args(&cli.serve)?)),
+        None => runtime.block_on(serve_or_check(&cli.serve)),
     }
+}
+
+/// Logs to standard error: lines for people, or JSON (USE_AA_LOG_FORMAT=json) for machines.
+fn log_with(filter: EnvFilter) -> Result<(), Failure> {
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match std::env::var("USE_AA_LOG_FORMAT").unwrap_or_default().trim() {
+        "" | "text" => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        "json" => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
+        other => return Err(format!("USE_AA_LOG_FORMAT: expected text or json, got {other}").into()),
+    }
+    Ok(())
+}
+
+/// Says whether a server with this configuration would work; a failure is the program's.
+async fn check(config: Config) -> Result<(), Failure> {
+    if config.lab {
+        println!("ok    configuration (the lab would be started)");
+    }
+    let (findings, good) = http::check(config).await;
+    for finding in findings {
+        println!("{finding}");
+    }
+    if good { Ok(()) } else { Err("the configuration cannot be used as it is".into()) }
 }
 
 /// Keeps the local networks until told to end.
@@ -153,6 +173,11 @@ fn dan_node(config: NodeConfig, end_with_stdin: bool) -> Result<(), Failure> {
         };
         Ok(node::run(config, ready, stop).await?)
     })
+}
+
+async fn serve_or_check(args: &ServeArgs) -> Result<(), Failure> {
+    let config = Config::from_args(args)?;
+    if args.check { check(config).await } else { serve(config).await }
 }
 
 /// Serves until told to end, on the lab when no networks are given.

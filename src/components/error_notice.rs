@@ -68,6 +68,7 @@ fn advice(error: &AppError) -> &'static str {
         }
         AppError::Key { .. } => "Grant a new session: this browser cannot use the old key.",
         AppError::TooLarge { .. } => "Split it into smaller parts. Nothing was sent.",
+        AppError::RateLimited { .. } => "Wait a little, then try again. Nothing was sent.",
         AppError::Internal { .. } => "This is a fault of ours. Reload the page and try again.",
     }
 }

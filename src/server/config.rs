@@ -4,6 +4,7 @@
 
 mod fee_token;
 mod key_nodes;
+mod protection;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -17,6 +18,7 @@ use super::sponsor::Policy;
 
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use key_nodes::KeyNode;
+pub use protection::{Network, Protection, ProtectionArgs, Rate};
 pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
 
 /// Chain id of the lab (anvil's own).
@@ -78,9 +80,15 @@ pub struct ServeArgs {
     /// File of the sponsorship policy, TOML or JSON [default: the lab's, with small budgets outside of it]
     #[arg(long, env = "USE_AA_SPONSOR_POLICY", value_name = "FILE")]
     pub sponsor_policy: Option<String>,
+    /// Whom the server answers, and how often.
+    #[command(flatten)]
+    pub protection: ProtectionArgs,
     /// Options of the lab, used when it is started.
     #[command(flatten)]
     pub lab: LabArgs,
+    /// Check the configuration, upstreams and their chain ids included, say what was found, and end
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Options of the lab as they came.
@@ -174,6 +182,8 @@ pub struct Config {
     pub lab: bool,
     /// How the lab runs, when it does.
     pub lab_options: LabConfig,
+    /// Whom the server answers, and how often.
+    pub protection: Protection,
     /// Where the page's files are; its `site_addr` equals `addr`.
     pub site: LeptosOptions,
 }
@@ -217,6 +227,7 @@ impl Config {
             confirmations: 1,
             lab,
             lab_options: LabConfig::from_args(&args.lab)?,
+            protection: Protection::from_args(&args.protection, lab)?,
             site: values::site(addr)?,
         })
     }

@@ -1,12 +1,16 @@
 //! The HTTP server: pages, their files, server functions, health; with limits and headers around them.
 
+mod check;
+mod client;
 mod files;
 mod guard;
 mod headers;
 mod health;
+mod limits;
+mod metrics_page;
 mod trace;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -32,8 +36,13 @@ use tower_http::compression::{
     predicate::{DefaultPredicate, NotForContentType, Predicate, SizeAbove},
 };
 
-use super::{bundler, config::Config, dan, http_status, node, paymaster, state::ServerState, status};
+use super::{
+    biconomy, bundler, config::Config, dan, http_status, metrics, node, paymaster, state::ServerState, status,
+};
 use crate::error::AppError;
+
+pub use check::check;
+pub(super) use trace::{REQUEST_ID, current_request_id};
 
 /// How long requests that are under way may take to end after the signal to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -66,18 +75,47 @@ pub struct Pages<A, S> {
     pub shell: S,
 }
 
-/// Serves until `shutdown` is ready, then lets open requests end.
-pub async fn serve<A, AV, S, SV>(
-    config: Config,
-    pages: Pages<A, S>,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServeError>
+/// Whatever can be served as pages: in practice [`Pages`].
+pub trait Site: Send + 'static {
+    /// The routes of the pages, and the fallback that looks for files before it says that there is no such page.
+    /// `context` is run before each rendering.
+    fn routes(self, options: &LeptosOptions, context: impl Fn() + Clone + Send + Sync + 'static)
+    -> Router<ServerState>;
+}
+
+impl<A, AV, S, SV> Site for Pages<A, S>
 where
     A: Fn() -> AV + Clone + Send + 'static,
     AV: IntoView + 'static,
     S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
     SV: IntoView + 'static,
 {
+    fn routes(
+        self,
+        options: &LeptosOptions,
+        context: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> Router<ServerState> {
+        let Self { app, shell } = self;
+        let page = {
+            let (options, shell) = (options.clone(), shell.clone());
+            move || shell(options.clone())
+        };
+        Router::new()
+            // Not `leptos_routes_with_context`: it would add the server functions once more, without their guards.
+            .leptos_routes_with_handler(
+                generate_route_list(app),
+                render_app_to_stream_with_context(context.clone(), page),
+            )
+            .fallback(file_and_error_handler_with_context::<ServerState, _>(context, shell))
+    }
+}
+
+/// Serves until `shutdown` is ready, then lets open requests end.
+pub async fn serve(
+    config: Config,
+    pages: impl Site,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
     let listener = bind(config.addr).await?;
     let state = ServerState::new(config)?;
     state.check_chains().await?;
@@ -90,23 +128,19 @@ pub async fn bind(addr: SocketAddr) -> Result<TcpListener, ServeError> {
 }
 
 /// As [`serve`], on a listener that is there already.
-pub async fn serve_on<A, AV, S, SV>(
+pub async fn serve_on(
     listener: TcpListener,
     state: ServerState,
-    pages: Pages<A, S>,
+    pages: impl Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServeError>
-where
-    A: Fn() -> AV + Clone + Send + 'static,
-    AV: IntoView + 'static,
-    S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
-    SV: IntoView + 'static,
-{
+) -> Result<(), ServeError> {
     tracing::info!("listening on http://{}", listener.local_addr()?);
     // Without it every small answer waits 40 ms for an acknowledgement (Nagle's algorithm).
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
+    let alive = Arc::new(());
+    metrics::start(Arc::downgrade(&alive));
     let (stopping, mut stopped) = watch::channel(false);
     let watcher = state.watcher().clone();
     if let Ok(key_nodes) = state.key_nodes() {
@@ -115,9 +149,11 @@ where
     if let Some(sponsor) = state.sponsor() {
         sponsor.start_settling();
     }
-    let server = axum::serve(listener, router(state, pages)).with_graceful_shutdown(async move {
+    let service = router(state, pages).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         shutdown.await;
-        // Status streams would keep their connections open for minutes.
+        // Status streams would keep their connections open for minutes. A page whose stream ends without a final
+        // state comes back by itself, to the next server.
         watcher.close();
         stopping.send_replace(true);
     });
@@ -125,6 +161,7 @@ where
         if stopped.wait_for(|stopping| *stopping).await.is_err() {
             return std::future::pending().await;
         }
+        tracing::info!("stopping: requests that are under way may end, for {} s", GRACE.as_secs());
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
@@ -137,13 +174,7 @@ where
 }
 
 /// All routes, over `state`.
-pub fn router<A, AV, S, SV>(state: ServerState, Pages { app, shell }: Pages<A, S>) -> Router
-where
-    A: Fn() -> AV + Clone + Send + 'static,
-    AV: IntoView + 'static,
-    S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
-    SV: IntoView + 'static,
-{
+pub fn router(state: ServerState, pages: impl Site) -> Router {
     register_server_functions();
     let context = {
         let state = state.clone();
@@ -153,30 +184,32 @@ where
         }
     };
     let options = state.config().site.clone();
-    let page = {
-        let (options, shell) = (options.clone(), shell.clone());
-        move || shell(options.clone())
-    };
+    let protection = &state.config().protection;
+    let limits = limits::Limits::new(protection.rate_limit, protection.key_rate_limit);
     let functions = Router::new()
         .route("/api/fn/{*name}", post(server_function))
         .layer(middleware::from_fn(guard::limits))
         .layer(middleware::from_fn(guard::same_origin));
+    let json_rpc = Router::new()
+        .route("/api/v2/{chain_id}/{key}", post(biconomy::bundler))
+        .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster));
+    let json_rpc = limits.json_rpc(json_rpc).layer(middleware::from_fn(biconomy::cross_origin));
     // The status stream must not wait in a compressor; small answers are not worth one.
     let compression = CompressionLayer::new().compress_when(
         DefaultPredicate::new().and(SizeAbove::new(1024)).and(NotForContentType::const_new("application/octet-stream")),
     );
-    Router::new()
-        // Not `leptos_routes_with_context`: it would add the server functions once more, without their guards.
-        .leptos_routes_with_handler(generate_route_list(app), render_app_to_stream_with_context(context.clone(), page))
-        .fallback(file_and_error_handler_with_context::<ServerState, _>(context, shell))
+    let readiness = health::Cache::default();
+    limits
+        .pages(pages.routes(&options, context).merge(functions))
         .route_service(&files::route(&options), files::service(&options))
-        .merge(functions)
+        .merge(json_rpc)
         .layer(compression)
         .route("/healthz", get(|| async { "ok" }))
-        .route("/readyz", get(health::readyz))
+        .route("/readyz", get(move |state: State<ServerState>| async move { readiness.readyz(&state).await }))
+        .route("/metrics", get(metrics_page::metrics))
         .layer(middleware::from_fn(headers::security))
-        .layer(middleware::from_fn(guard::well_formed))
-        .layer(middleware::from_fn(trace::request))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::well_formed))
+        .layer(middleware::from_fn_with_state(state.clone(), trace::request))
         .with_state(state)
 }
 

@@ -11,6 +11,7 @@ pub(super) fn of(error: &AppError) -> StatusCode {
     match error {
         AppError::InvalidInput { .. } => StatusCode::BAD_REQUEST,
         AppError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        AppError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         AppError::MethodNotAllowed { .. } | AppError::SponsorshipRefused { .. } | AppError::GasTokenRefused { .. } => {
             StatusCode::FORBIDDEN
         }

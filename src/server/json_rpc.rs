@@ -62,6 +62,8 @@ use tokio::time::Instant;
 
 use super::{
     config::{Secret, UpstreamUrl},
+    http::{REQUEST_ID, current_request_id},
+    metrics,
     quantity::small,
     upstream_health::UpstreamHealth,
 };
@@ -334,6 +336,7 @@ impl JsonRpcClient {
         let begun = Instant::now();
         let outcome = answer.await.and_then(read);
         let upstream = self.inner.reader.upstream;
+        metrics::upstream(upstream, index, outcome.as_ref().err().map(Failure::error), begun.elapsed());
         match &outcome {
             Ok(_) | Err(Failure::Answer(_)) => answered(endpoint, begun.elapsed()),
             Err(Failure::Limited { error, rest }) => {
@@ -384,7 +387,11 @@ impl JsonRpcClient {
     async fn post(&self, endpoint: &Endpoint, request: &Value, deadline: Instant) -> Result<Value, Failure> {
         let reader = &self.inner.reader;
         let timeout = self.inner.timeout.min(deadline.saturating_duration_since(Instant::now()));
-        let sent = self.inner.http.post(endpoint.url.clone()).timeout(timeout).json(request).send().await;
+        let mut sending = self.inner.http.post(endpoint.url.clone()).timeout(timeout).json(request);
+        if let Some(id) = current_request_id() {
+            sending = sending.header(REQUEST_ID, id);
+        }
+        let sent = sending.send().await;
         let mut response = sent.map_err(|error| {
             let reason = reader.unavailable(reason(&error, timeout));
             match error.is_connect() {

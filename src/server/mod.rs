@@ -7,6 +7,8 @@
 mod amount;
 #[cfg(feature = "ssr")]
 pub mod api_keys;
+#[cfg(feature = "ssr")]
+mod biconomy;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod bundler;
@@ -26,7 +28,11 @@ pub mod http;
 #[cfg(feature = "ssr")]
 mod http_status;
 #[cfg(feature = "ssr")]
+mod json_depth;
+#[cfg(feature = "ssr")]
 mod json_rpc;
+#[cfg(feature = "ssr")]
+mod metrics;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod node;

@@ -44,6 +44,7 @@ pub(super) mod ssr {
         super::{
             api_keys::ApiKey,
             config::{PaymasterConfig, PaymasterDialect},
+            metrics,
             sponsor::Request,
             state::ServerState,
         },
@@ -101,10 +102,12 @@ pub(super) mod ssr {
                 }
             }
         };
-        match state.sponsor() {
+        let result = match state.sponsor() {
             Some(sponsor) => sponsor.guard(Request { user_operation, context, api_key }, sign).await,
             None => sign.await,
-        }
+        };
+        metrics::sponsorship(result.as_ref().map(|_| ()));
+        result
     }
 
     impl Paymaster {

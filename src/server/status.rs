@@ -19,7 +19,11 @@ pub async fn user_operation_status(user_op_hash: B256) -> Result<TextStream<AppE
         return Err(AppError::invalid("user_op_hash", "the hash of a user operation", user_op_hash));
     }
     let events = super::state::server_state()?.watcher().subscribe(user_op_hash)?;
-    Ok(TextStream::new(events.map(|event| Ok(ssr::line(&event)))))
+    let mut wait = super::metrics::Wait::new();
+    Ok(TextStream::new(events.map(move |event| {
+        wait.told(ssr::outcome(&event));
+        Ok(ssr::line(&event))
+    })))
 }
 
 /// Reads one line of the stream; `None` for a heartbeat.
@@ -41,6 +45,19 @@ mod ssr {
     use std::fmt::Write;
 
     use super::super::events::Event;
+    use crate::protocol::rpc::UserOpUpdate;
+
+    /// What a stream that ends with this event has told, for the metrics.
+    pub(super) fn outcome(event: &Event) -> &'static str {
+        match event {
+            Event::Update(UserOpUpdate::Confirmed { .. }) => "confirmed",
+            Event::Update(UserOpUpdate::Reverted { .. }) => "reverted",
+            Event::Update(UserOpUpdate::Dropped { .. }) => "dropped",
+            Event::Failed(_) => "failed",
+            // Nothing final yet: whoever waited has left, or the server is stopping.
+            _ => "left",
+        }
+    }
 
     /// The line for an event, newline included. Pure ASCII, so that a chunk may end anywhere.
     pub(super) fn line(event: &Event) -> String {

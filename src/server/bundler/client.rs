@@ -174,6 +174,12 @@ impl Bundler {
         let answer = self.rpc.call_value("eth_getUserOperationReceipt", json!([user_op_hash])).await?;
         Ok(receipt::from_bundler(user_op_hash, &answer))
     }
+
+    /// `eth_getUserOperationByHash` as it came; `None` when the bundler does not know it.
+    pub(crate) async fn operation_by_hash(&self, user_op_hash: B256) -> Result<Option<Value>, AppError> {
+        let answer = self.rpc.call_value("eth_getUserOperationByHash", json!([user_op_hash])).await?;
+        Ok((!answer.is_null()).then_some(answer))
+    }
 }
 
 /// The methods of a list with their places, beginning at `start`.

@@ -162,7 +162,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 /// An empty value counts as unset: `.env` files often keep the names with nothing behind.
-fn given(value: Option<&str>) -> Option<&str> {
+pub(super) fn given(value: Option<&str>) -> Option<&str> {
     value.map(str::trim).filter(|text| !text.is_empty())
 }
 

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, to_bytes},
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::refuse;
+use super::{
+    super::{config::Config, json_depth, state::ServerState},
+    refuse,
+};
 use crate::error::AppError;
 
 /// Largest body of a server function, bytes.
@@ -23,15 +26,42 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// it then lasts is not limited here.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Refuses methods that nothing here answers, and request targets without a path.
-pub(super) async fn well_formed(request: Request, next: Next) -> Response {
+/// Refuses methods that nothing here answers, request targets without a path, and hosts that are not ours.
+pub(super) async fn well_formed(State(state): State<ServerState>, request: Request, next: Next) -> Response {
     if ![Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(request.method()) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     if request.uri().path_and_query().is_none_or(|target| !target.path().starts_with('/')) {
         return StatusCode::BAD_REQUEST.into_response();
     }
+    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or("?"));
+    if let Some(host) = host
+        && !is_ours(host, state.config())
+    {
+        let error = AppError::invalid("Host", "a name that this server answers to (USE_AA_HOSTS)", host);
+        return refuse(Some(StatusCode::MISDIRECTED_REQUEST), error);
+    }
     next.run(request).await
+}
+
+/// Whether the server answers to this name. A foreign site could point a name of its own to a loopback address and
+/// then call as if it were this site (DNS rebinding): for that it needs a name with a dot in it, so that while
+/// listening on loopback, names without one and bare addresses are enough.
+fn is_ours(host: &str, config: &Config) -> bool {
+    let name = match host.rsplit_once(':') {
+        // Not the last part of an IPv6 address.
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    };
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    if !config.protection.hosts.is_empty() {
+        return config.protection.hosts.contains(&name);
+    }
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    !config.addr.ip().is_loopback()
+        || !name.contains('.')
+        || name.ends_with(".localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok()
 }
 
 /// Refuses calls that a page of another site makes. Programs that are no browsers send neither header.
@@ -79,6 +109,9 @@ pub(super) async fn limits(request: Request, next: Next) -> Response {
             return refuse(Some(StatusCode::REQUEST_TIMEOUT), AppError::Network { reason });
         }
     };
+    if !json_depth::is_shallow(&body) {
+        return refuse(None, AppError::invalid("request", "JSON of modest depth", "deeper nesting"));
+    }
     let request = Request::from_parts(parts, Body::from(body));
     match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
@@ -99,6 +132,28 @@ mod tests {
     fn from(list: &[(&'static str, &'static str)]) -> Option<String> {
         let headers = list.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         foreign(&headers.collect())
+    }
+
+    #[test]
+    fn foreign_names_are_not_answered_on_loopback() {
+        use crate::server::config::{Config, ProtectionArgs, ServeArgs};
+        let config = |addr: &str, hosts: Option<&str>| {
+            let protection = ProtectionArgs { hosts: hosts.map(Into::into), ..Default::default() };
+            Config::from_args(&ServeArgs { addr: Some(addr.into()), protection, ..Default::default() }).unwrap()
+        };
+        let loopback = config("127.0.0.1:3000", None);
+        for host in
+            ["127.0.0.1:3000", "localhost:3000", "LOCALHOST", "[::1]:3000", "x", "aa.localhost:1", "192.168.1.7"]
+        {
+            assert!(is_ours(host, &loopback), "{host}");
+        }
+        for host in ["evil.example", "evil.example:3000", "127.0.0.1.evil.example", "?.x", "evil.example."] {
+            assert!(!is_ours(host, &loopback), "{host}");
+        }
+        assert!(is_ours("aa.example", &config("0.0.0.0:3000", None)));
+        let named = config("0.0.0.0:3000", Some("aa.example, [::1]"));
+        assert!(is_ours("AA.example:443", &named) && is_ours("[::1]:80", &named));
+        assert!(!is_ours("localhost", &named) && !is_ours("b.aa.example", &named));
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! `/readyz`: do the upstreams answer? Each by name, with its latency or its error.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
-    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use super::super::state::ServerState;
 use crate::{
@@ -18,38 +21,71 @@ use crate::{
 
 /// How long an upstream may take here.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A report is given again for so long: however many ask, the upstreams are asked once.
+const FRESH: Duration = Duration::from_millis(500);
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Report {
-    ready: bool,
-    upstreams: Vec<UpstreamReport>,
+/// What was found out lately. While one request finds out, the others wait for it.
+#[derive(Clone, Default)]
+pub(super) struct Cache {
+    latest: Arc<Mutex<Option<(Instant, Report)>>>,
 }
 
-#[derive(Serialize)]
+impl Cache {
+    /// 200 when every upstream answers as it should, else 503; the body says which does not.
+    pub(super) async fn readyz(&self, state: &ServerState) -> Response {
+        let report = {
+            let mut latest = self.latest.lock().await;
+            match &*latest {
+                Some((when, report)) if when.elapsed() < FRESH => report.clone(),
+                _ => {
+                    let report = report(state).await;
+                    *latest = Some((Instant::now(), report.clone()));
+                    report
+                }
+            }
+        };
+        let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, [(header::CACHE_CONTROL, "no-store")], Json(report)).into_response()
+    }
+}
+
+/// What all upstreams answered.
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct UpstreamReport {
-    name: Upstream,
+pub(super) struct Report {
+    /// Everything needed is there.
+    pub(super) ready: bool,
+    /// One by one.
+    pub(super) upstreams: Vec<UpstreamReport>,
+}
+
+/// What one upstream answered.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpstreamReport {
+    /// Which.
+    pub(super) name: Upstream,
     ok: bool,
     latency_ms: f64,
+    /// What is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<AppError>,
+    pub(super) error: Option<AppError>,
 }
 
-/// 200 when every upstream answers as it should, else 503; the body says which does not.
-pub(super) async fn readyz(State(state): State<ServerState>) -> Response {
-    let (node, bundler, paymaster) = tokio::join!(
-        checked(Upstream::Node, node(&state)),
-        checked(Upstream::Bundler, bundler(&state)),
-        checked(Upstream::Paymaster, paymaster(&state)),
+/// Asks all upstreams at once.
+pub(super) async fn report(state: &ServerState) -> Report {
+    let (node, bundler, paymaster, database) = tokio::join!(
+        checked(Upstream::Node, node(state)),
+        checked(Upstream::Bundler, bundler(state)),
+        checked(Upstream::Paymaster, paymaster(state)),
+        checked(Upstream::Database, database(state)),
     );
     let mut upstreams = vec![node, bundler];
     if state.paymaster().is_some() {
         upstreams.push(paymaster);
     }
-    let ready = upstreams.iter().all(|upstream| upstream.ok);
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(Report { ready, upstreams })).into_response()
+    upstreams.push(database);
+    Report { ready: upstreams.iter().all(|upstream| upstream.ok), upstreams }
 }
 
 async fn checked(name: Upstream, check: impl Future<Output = Result<(), AppError>>) -> UpstreamReport {
@@ -85,4 +121,8 @@ async fn paymaster(state: &ServerState) -> Result<(), AppError> {
         Some(remote) => remote.ping().await,
         None => Ok(()),
     }
+}
+
+async fn database(state: &ServerState) -> Result<(), AppError> {
+    Ok(state.database().ping().await?)
 }

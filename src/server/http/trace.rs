@@ -1,7 +1,9 @@
 //! One log line per request: who asked for what, how it ended, how long it took. No query, no body, no header.
 
 use std::{
+    borrow::Cow,
     hash::{BuildHasher, RandomState},
+    net::SocketAddr,
     sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -10,32 +12,84 @@ use std::{
 };
 
 use axum::{
-    extract::Request,
+    extract::{ConnectInfo, MatchedPath, Request, State},
     http::{HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
+use leptos::server_fn::axum as server_fns;
 use tracing::Instrument;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use super::{
+    super::{metrics, state::ServerState},
+    client::Caller,
+};
 
-/// Gives the request an id (a proxy's is kept), logs it, and sends the id back.
-pub(super) async fn request(request: Request, next: Next) -> Response {
+/// Names a request, here and at upstreams.
+pub(in crate::server) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+tokio::task_local! {
+    /// The id of the request that this task answers.
+    static ID: HeaderValue;
+}
+
+/// The id of the request that is being answered, for the requests to upstreams that it leads to.
+pub(in crate::server) fn current_request_id() -> Option<HeaderValue> {
+    ID.try_with(Clone::clone).ok()
+}
+
+/// Gives the request an id (a proxy's is kept), logs and counts it, and sends the id back.
+pub(super) async fn request(State(state): State<ServerState>, mut request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).filter(|id| acceptable(id)).cloned().unwrap_or_else(new_id);
     let begun = Instant::now();
+    let open = metrics::Open::new();
+    let caller = Caller::of(
+        request.extensions().get::<ConnectInfo<SocketAddr>>(),
+        request.headers(),
+        &state.config().protection.trusted_proxies,
+    );
+    request.extensions_mut().insert(caller);
     let method = request.method().clone();
-    let path = request.uri().path().chars().take(200).collect::<String>();
-    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let route = route(&request);
+    let path = shown(request.uri().path());
+    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), key = tracing::field::Empty);
+    let mut response = ID.scope(id.clone(), next.run(request).instrument(span.clone())).await;
+    drop(open);
     let status = response.status().as_u16();
-    let ms = begun.elapsed().as_secs_f64() * 1e3;
+    metrics::request(&route, status, begun);
+    let (ms, from) = (begun.elapsed().as_secs_f64() * 1e3, caller.address);
     span.in_scope(|| match status {
-        500.. => tracing::warn!(%method, path, status, ms, "answered"),
-        400.. => tracing::info!(%method, path, status, ms, "answered"),
-        _ => tracing::debug!(%method, path, status, ms, "answered"),
+        500.. => tracing::warn!(%method, path, status, ms, %from, "answered"),
+        400.. => tracing::info!(%method, path, status, ms, %from, "answered"),
+        _ => tracing::debug!(%method, path, status, ms, %from, "answered"),
     });
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// The path as logs may show it: without the key that the JSON-RPC interface has there.
+fn shown(path: &str) -> String {
+    let mut parts = path.splitn(5, '/');
+    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(""), Some("api"), Some(version @ ("v1" | "v2")), Some(chain), Some(_)) => {
+            let chain: String = chain.chars().take(20).collect();
+            format!("/api/{version}/{chain}/…")
+        }
+        _ => path.chars().take(200).collect(),
+    }
+}
+
+/// What is counted as one route: the pattern that matched, server functions by their names.
+fn route(request: &Request) -> Cow<'static, str> {
+    let path = request.uri().path();
+    if path.starts_with("/api/fn/") {
+        let known = server_fns::server_fn_paths().find(|(known, _)| *known == path);
+        return known.map_or("/api/fn/?".into(), |(known, _)| known.into());
+    }
+    match request.extensions().get::<MatchedPath>() {
+        Some(matched) => matched.as_str().to_owned().into(),
+        None => "other".into(),
+    }
 }
 
 fn acceptable(id: &HeaderValue) -> bool {
@@ -54,6 +108,14 @@ fn new_id() -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_not_shown() {
+        assert_eq!(shown("/api/v2/31337/abc.def"), "/api/v2/31337/…");
+        assert_eq!(shown("/api/v1/31337/abc/def"), "/api/v1/31337/…");
+        assert_eq!(shown("/api/fn/chain_info"), "/api/fn/chain_info");
+        assert_eq!(shown("/"), "/");
+    }
 
     #[test]
     fn ids_differ_and_are_acceptable() {
