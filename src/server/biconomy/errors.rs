@@ -20,7 +20,7 @@ pub(super) struct RpcError {
     /// JSON-RPC code.
     pub(super) code: i64,
     message: String,
-    data: Option<Value>,
+    data: Option<Box<Value>>,
     /// After so many seconds it may go better.
     retry_after: Option<u64>,
 }
@@ -34,7 +34,7 @@ impl RpcError {
     pub(super) fn body(&self, id: &Value) -> Value {
         let mut error = json!({"code": self.code, "message": self.message});
         if let Some(data) = &self.data {
-            error["data"] = data.clone();
+            error["data"] = Value::clone(data);
         }
         json!({"jsonrpc": "2.0", "id": id, "error": error})
     }
@@ -107,7 +107,7 @@ impl From<AppError> for RpcError {
         let message = error.to_string();
         let (status, code) = match error {
             AppError::UpstreamRejected { code, message, data, .. } => {
-                let data = data.map(|data| serde_json::from_str(&data).unwrap_or(Value::String(data)));
+                let data = data.map(|data| Box::new(serde_json::from_str(&data).unwrap_or(Value::String(data))));
                 let code = if code == 0 { -32005 } else { code };
                 return Self { data, ..Self::new(StatusCode::BAD_REQUEST, code, message) };
             }
