@@ -140,7 +140,7 @@ async fn what_the_relay_gets_wrong_is_named() {
     let unknown = person.relay.read("eth_sendRawTransaction", json!(["0x"])).await.unwrap_err();
     assert!(matches!(unknown, AppError::MethodNotAllowed { method } if method == "eth_sendRawTransaction"));
     let prepared = prepare_transaction(&person.client, &[mint(&person)], &Options::sponsored()).await.unwrap();
-    let unsigned = person.relay.send(&prepared.user_operation).await.unwrap_err();
+    let unsigned = person.relay.send(&prepared.user_operation, None).await.unwrap_err();
     // -32507: the bundler refuses the signature.
     assert!(matches!(&unsigned, AppError::UpstreamRejected { code: -32507, .. }), "{unsigned}");
 }

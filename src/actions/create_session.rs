@@ -317,7 +317,7 @@ impl PreparedCreateSession {
         signed: &UserOperation,
     ) -> Result<UserOpResponse, AppError> {
         let user_op_hash = self.operation.user_op_hash;
-        let sent = send_user_operation(client.relay.as_ref(), signed, user_op_hash).await;
+        let sent = send_user_operation(client.relay.as_ref(), signed, &self.operation).await;
         if let Err(error) = sent {
             // Should the store refuse either, the leaves stay PENDING and outside every root.
             let _ = match leaves_doubt(&error) {

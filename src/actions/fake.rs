@@ -20,7 +20,8 @@ use crate::{
         distributed_key::{EphemeralKey, TypedData},
         paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
         rpc::{
-            AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpReceipt, UserOpUpdate,
+            AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpReceipt,
+            UserOpUpdate,
         },
         session::{PublishedLeaves, SessionBook},
         smart_account::decode_calls,
@@ -285,7 +286,7 @@ impl Relay for Fake {
         Ok(self.world.borrow().published.get(&(account, root)).cloned())
     }
 
-    async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {
+    async fn send(&self, user_operation: &UserOperation, _: Option<SimulationType>) -> Result<B256, AppError> {
         self.pass(Step::Send)?;
         let user_op_hash = self.include(user_operation)?;
         self.pass(Step::SendAnswer).map(|()| user_op_hash)

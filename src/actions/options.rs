@@ -5,10 +5,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::clock::unique_milliseconds;
-use crate::protocol::{paymaster::FeeQuote, rpc::PaymasterMode};
+use crate::protocol::{
+    paymaster::FeeQuote,
+    rpc::{PaymasterMode, SimulationType},
+};
 
 /// How a user operation is built. Everything may be left out; a left-out option takes nothing away
 /// when options are merged (SPEC 10, U7).
+///
+/// The seed's `params` (which session, which key) are the hooks' variables here: `session_id`, `session_ids`,
+/// `corresponding_index`, `corresponding_indexes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BuildUserOpOptions {
@@ -24,6 +30,9 @@ pub struct BuildUserOpOptions {
     /// Who pays the gas. `None`: the verb's default. A value without `mode`: the account itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paymaster_service_data: Option<PaymasterServiceData>,
+    /// What a bundler of Biconomy's dialect is to try out before it takes the operation; other bundlers refuse it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulation_type: Option<SimulationType>,
     /// State overrides for the bundler's estimate: address → `{balance?, nonce?, code?, state?, stateDiff?}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_override_set: Option<Value>,
@@ -220,6 +229,7 @@ fn merge(earlier: BuildUserOpOptions, later: BuildUserOpOptions) -> BuildUserOpO
                 max_approval: b.max_approval.or(a.max_approval),
             }
         }),
+        simulation_type: later.simulation_type.or(earlier.simulation_type),
         state_override_set: both(earlier.state_override_set, later.state_override_set, merge_json),
         dummy_pnd_override: later.dummy_pnd_override.or(earlier.dummy_pnd_override),
         use_empty_deploy_call_data: later.use_empty_deploy_call_data.or(earlier.use_empty_deploy_call_data),

@@ -18,7 +18,9 @@ use crate::{
             SignedGrant, TypedData,
         },
         paymaster::{FeeQuotes, FeeQuotesRequest},
-        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
+        rpc::{
+            AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate,
+        },
         session::{PublishedLeaves, SessionBook},
         user_operation::UserOperation,
     },
@@ -66,8 +68,13 @@ pub trait Relay {
     async fn publish_sessions(&self, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError>;
     /// The leaves under this root, when somebody has published them. Not to be believed before they are hashed.
     async fn published_sessions(&self, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError>;
-    /// Hands the signed operation to the bundler; the result is its hash.
-    async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError>;
+    /// Hands the signed operation to the bundler; the result is its hash. `simulation_type` only where the caller
+    /// asked for one: most bundlers refuse it.
+    async fn send(
+        &self,
+        user_operation: &UserOperation,
+        simulation_type: Option<SimulationType>,
+    ) -> Result<B256, AppError>;
     /// Follows an operation to its end. Reconnects by itself; ends after a final update or an error
     /// that waiting cannot mend.
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>;

@@ -15,7 +15,9 @@ use crate::{
     error::AppError,
     protocol::{
         paymaster::{TokenPaymasterData, VerifyingPaymasterData},
-        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SponsorContext, TokenInfo},
+        rpc::{
+            AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo,
+        },
         user_operation::UserOperation,
     },
 };
@@ -106,6 +108,8 @@ pub struct PreparedUserOperation {
     pub chain: ChainInfo,
     /// When its chain state was read, unix seconds.
     pub prepared_at: u64,
+    /// What the bundler is told to try out, if the caller said.
+    pub simulation_type: Option<SimulationType>,
 }
 
 impl PreparedUserOperation {
@@ -142,7 +146,7 @@ impl PreparedUserOperation {
 /// | Options | Requests |
 /// |---|---|
 /// | sponsored | sponsor (the paymaster reckons the limits) |
-/// | sponsored, `calculate_gas_limits: false` | estimate, offsets, sponsor |
+/// | sponsored, `calculate_gas_limits: false`, or with a state override or a dummy | estimate, offsets, sponsor |
 /// | sponsored with `gas_offset` | sponsor for the limits, offsets, sponsor: the raised limits are signed (S4) |
 /// | ERC20 | as sponsored, after a look at the allowance; a quote first when only the token is given |
 /// | no paymaster | estimate, offsets |
@@ -183,16 +187,18 @@ pub async fn prepare_user_operation(
     if let Some(payment) = &payment {
         payment.check_allowed(relay, user_operation.sender, &user_operation.call_data).await?;
     }
+    // Only the bundler's estimate knows what to do with these.
+    let for_bundler = options.state_override_set.is_some() || options.dummy_pnd_override.is_some();
     match sponsor_context(&snapshot.chain, options, payment.as_ref())? {
         None => {
             let gas = estimate(relay, &user_operation, options, options.state_override_set.clone()).await?;
             set_limits(&mut user_operation, &limits(gas)?);
         }
-        Some(context) if context.calculate_gas_limits && offset.is_none() => {
+        Some(context) if context.calculate_gas_limits && offset.is_none() && !for_bundler => {
             sponsor(relay, &mut user_operation, &context).await?;
         }
         Some(context) => {
-            let gas = if context.calculate_gas_limits {
+            let gas = if context.calculate_gas_limits && !for_bundler {
                 relay.sponsor(&user_operation, &context).await?.gas
             } else {
                 // The account need not be able to pay what a paymaster will pay.
@@ -214,6 +220,7 @@ pub async fn prepare_user_operation(
         user_op_hash,
         chain: snapshot.chain.clone(),
         prepared_at: snapshot.read_at,
+        simulation_type: options.simulation_type,
     })
 }
 

@@ -186,7 +186,7 @@ pub async fn complete_revoke_sessions(
             prepared = prepare_revoke_sessions(client, store, prepared.request).await?;
             continue;
         }
-        let sent = send_user_operation(client.relay.as_ref(), &signed, user_op_hash).await;
+        let sent = send_user_operation(client.relay.as_ref(), &signed, &prepared.operation).await;
         if sent.as_ref().is_err_and(|error| !leaves_doubt(error)) {
             forget(store, client.account, user_op_hash).await?;
         }

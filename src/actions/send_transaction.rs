@@ -49,7 +49,7 @@ pub async fn complete_transaction(
     prepared: &PreparedUserOperation,
 ) -> Result<UserOpResponse, AppError> {
     let signed = sign_user_operation(client, prepared).await?;
-    send_user_operation(client.relay.as_ref(), &signed, prepared.user_op_hash).await
+    send_user_operation(client.relay.as_ref(), &signed, prepared).await
 }
 
 /// Prepares calls for the owner's signature over a snapshot that was read already. When gas is paid in a token and the

@@ -1,6 +1,6 @@
 //! Signs a prepared operation as the owner and hands operations to the bundler.
 
-use alloy::primitives::{Address, B256, Bytes, Signature};
+use alloy::primitives::{Address, Bytes, Signature};
 
 use super::{account::SmartAccountClient, ports::Relay, prepare_user_operation::PreparedUserOperation};
 use crate::{
@@ -55,17 +55,18 @@ pub(super) fn owner_signature(owner: Address, message: &[u8], given: &[u8]) -> R
     }
 }
 
-/// Hands a signed operation to the bundler. `user_op_hash` is what we reckon ourselves; a bundler
-/// that names another hash is not believed.
+/// Hands a prepared operation, signed, to the bundler. Its hash is what we reckon ourselves; a bundler
+/// that names another one is not believed.
 ///
 /// # Errors
 /// See [`leaves_doubt`]: after some of them the operation may be on its way all the same.
 pub async fn send_user_operation(
     relay: &dyn Relay,
-    user_operation: &UserOperation,
-    user_op_hash: B256,
+    signed: &UserOperation,
+    prepared: &PreparedUserOperation,
 ) -> Result<UserOpResponse, AppError> {
-    let reported = relay.send(user_operation).await?;
+    let user_op_hash = prepared.user_op_hash;
+    let reported = relay.send(signed, prepared.simulation_type).await?;
     if reported != user_op_hash {
         return Err(AppError::UpstreamMalformed {
             upstream: Upstream::Bundler,
@@ -90,7 +91,10 @@ pub fn leaves_doubt(error: &AppError) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::signers::{SignerSync, local::PrivateKeySigner};
+    use alloy::{
+        primitives::B256,
+        signers::{SignerSync, local::PrivateKeySigner},
+    };
 
     use super::*;
 

@@ -100,7 +100,7 @@ impl UnsignedUse {
     pub async fn send(&self, relay: &dyn Relay, session_signature: &[u8]) -> Result<UserOpResponse, AppError> {
         let mut user_operation = self.operation.user_operation.clone();
         user_operation.signature = signature(&self.sessions, self.batched, session_signature);
-        send_user_operation(relay, &user_operation, self.operation.user_op_hash).await
+        send_user_operation(relay, &user_operation, &self.operation).await
     }
 }
 

@@ -19,7 +19,9 @@ use crate::{
             KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
         },
         paymaster::{FeeQuotes, FeeQuotesRequest},
-        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
+        rpc::{
+            AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate,
+        },
         session::PublishedLeaves,
         user_operation::UserOperation,
     },
@@ -104,8 +106,12 @@ impl Relay for ServerRelay {
         in_time(server::published_sessions(account, root)).await
     }
 
-    async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {
-        in_time(server::send_user_operation(user_operation.clone())).await
+    async fn send(
+        &self,
+        user_operation: &UserOperation,
+        simulation_type: Option<SimulationType>,
+    ) -> Result<B256, AppError> {
+        in_time(server::send_user_operation(user_operation.clone(), simulation_type)).await
     }
 
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {

@@ -19,7 +19,9 @@ use crate::{
             KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
         },
         paymaster::{FeeQuotes, FeeQuotesRequest},
-        rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SponsorContext, Sponsorship, UserOpUpdate},
+        rpc::{
+            AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate,
+        },
         session::PublishedLeaves,
         user_operation::UserOperation,
     },
@@ -160,8 +162,13 @@ impl Relay for HttpRelay {
         self.call("published_sessions", json!({"account": account, "root": root})).await
     }
 
-    async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {
-        self.call("send_user_operation", json!({"user_operation": user_operation})).await
+    async fn send(
+        &self,
+        user_operation: &UserOperation,
+        simulation_type: Option<SimulationType>,
+    ) -> Result<B256, AppError> {
+        let arguments = json!({"user_operation": user_operation, "simulation_type": simulation_type});
+        self.call("send_user_operation", arguments).await
     }
 
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {

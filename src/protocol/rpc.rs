@@ -138,6 +138,16 @@ pub struct Sponsorship {
     pub gas: GasEstimate,
 }
 
+/// What a bundler of Biconomy's dialect tries out before it takes an operation (SPEC 4.2). Others refuse to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SimulationType {
+    /// Whether account and paymaster accept it.
+    Validation,
+    /// That, and what it does.
+    ValidationAndExecution,
+}
+
 /// Receipt of a user operation, with what a person looks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,7 +8,7 @@ use super::call::Call;
 use crate::{
     error::AppError,
     protocol::{
-        rpc::{GasEstimate, GasFees},
+        rpc::{GasEstimate, GasFees, SimulationType},
         user_operation::UserOperation,
     },
 };
@@ -40,8 +40,11 @@ pub async fn estimate_user_operation_gas(
 
 /// Hands a signed operation to the bundler and begins to watch it; the result is its hash.
 #[server(protocol = Call, prefix = "/api/fn", endpoint = "send_user_operation")]
-pub async fn send_user_operation(user_operation: UserOperation) -> Result<B256, AppError> {
-    ssr::send_and_follow(&super::state::server_state()?, &user_operation).await
+pub async fn send_user_operation(
+    user_operation: UserOperation,
+    simulation_type: Option<SimulationType>,
+) -> Result<B256, AppError> {
+    ssr::send_and_follow(&super::state::server_state()?, &user_operation, simulation_type).await
 }
 
 #[cfg(feature = "ssr")]
@@ -52,7 +55,10 @@ pub(super) mod ssr {
     pub(crate) use super::{client::Bundler, status::BundlerStatus};
     use crate::{
         error::AppError,
-        protocol::{rpc::GasFees, user_operation::UserOperation},
+        protocol::{
+            rpc::{GasFees, SimulationType},
+            user_operation::UserOperation,
+        },
     };
 
     /// Fees to offer now: the bundler's own advice, else the node's.
@@ -64,8 +70,12 @@ pub(super) mod ssr {
     }
 
     /// Sends an operation and follows it from then on; the result is its hash.
-    pub(crate) async fn send_and_follow(state: &ServerState, user_operation: &UserOperation) -> Result<B256, AppError> {
-        let user_op_hash = state.bundler().send(user_operation).await?;
+    pub(crate) async fn send_and_follow(
+        state: &ServerState,
+        user_operation: &UserOperation,
+        simulation_type: Option<SimulationType>,
+    ) -> Result<B256, AppError> {
+        let user_op_hash = state.bundler().send(user_operation, simulation_type).await?;
         state.watcher().follow_sent(user_op_hash, user_operation);
         Ok(user_op_hash)
     }

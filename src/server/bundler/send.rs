@@ -14,25 +14,31 @@ use super::{
 };
 use crate::{
     error::AppError,
-    protocol::{addresses::ENTRY_POINT, user_operation::UserOperation},
+    protocol::{addresses::ENTRY_POINT, rpc::SimulationType, user_operation::UserOperation},
 };
 
 /// How long a bundler whose answer was lost may take to say whether it has the operation.
 const ASKING: Duration = Duration::from_secs(3);
 
 impl Bundler {
-    /// Hands an operation to the first bundler that takes it; the result is its hash. No third parameter: bundlers
-    /// other than Biconomy's refuse it. An operation that a bundler has already is as good as sent.
+    /// Hands an operation to the first bundler that takes it; the result is its hash. A third parameter only when the
+    /// caller asks for a simulation: bundlers other than Biconomy's refuse it. An operation that a bundler has already is as good as sent.
     ///
     /// # Errors
     /// `UpstreamRejected` only when it is certain that no bundler took it; a lost answer is told as what it was.
-    pub(crate) async fn send(&self, user_operation: &UserOperation) -> Result<B256, AppError> {
+    pub(crate) async fn send(
+        &self,
+        user_operation: &UserOperation,
+        simulation_type: Option<SimulationType>,
+    ) -> Result<B256, AppError> {
         check(user_operation)?;
         if user_operation.signature.is_empty() {
             return Err(AppError::invalid("user_operation.signature", "a signature", "0x"));
         }
         let user_op_hash = user_operation.hash(ENTRY_POINT, self.chain_id);
-        let params = json!([to_json(user_operation)?, ENTRY_POINT]);
+        let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
+        params.extend(simulation_type.map(|simulation_type| json!({"simulation_type": simulation_type})));
+        let params = Value::Array(params);
         let deadline = Instant::now() + self.rpc.patience();
         // The first answer that was lost: from then on the operation may be on its way.
         let mut lost = None;
