@@ -17,6 +17,7 @@ use use_aa::{
         session_store::{
             changes,
             local::{LocalSessionStore, StoredState, sessions_key, signers_key},
+            transfer::{export_sessions, forget_account, import_sessions},
         },
         time::{now_millis, sleep},
         web_locks::with_lock,
@@ -324,4 +325,41 @@ async fn ten_thousand_leaves_are_quick() {
         .into(),
     );
     storage().remove_item(&sessions_key(account)).unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn sessions_move_to_another_device_by_passphrase_only() {
+    let account = account();
+    let signer = PrivateKeySigner::random();
+    STORE.put_signer(account, &signer).await.unwrap();
+    let change = |book: &mut SessionBook| {
+        let mut leaf = leaf("travels");
+        (leaf.session_key_address, leaf.status) = (signer.address(), SessionStatus::Active);
+        book.leaf_nodes.push(leaf);
+        Ok(())
+    };
+    let before = STORE.update(account, Box::new(change)).await.unwrap();
+    assert!(matches!(export_sessions(account, "short").await, Err(AppError::InvalidInput { .. })));
+    let text = export_sessions(account, "correct horse battery").await.unwrap();
+    let secret = format!("{:x}", signer.to_bytes());
+    assert!(!text.contains(&secret) && !text.contains("travels"));
+
+    // Another device: nothing of the account is stored there.
+    forget_account(account).unwrap();
+    assert!(STORE.load(account).await.unwrap().leaf_nodes.is_empty());
+    assert!(STORE.signer(account, signer.address()).await.is_err());
+    let wrong = import_sessions(&text, "incorrect horse").await.unwrap_err();
+    assert!(matches!(&wrong, AppError::InvalidInput { field, .. } if field == "passphrase"), "{wrong:?}");
+    let changed = text.replacen(&format!("{account:#x}"), &format!("{:#x}", Address::repeat_byte(9)), 1);
+    assert!(import_sessions(&changed, "correct horse battery").await.is_err());
+    assert!(STORE.load(account).await.unwrap().leaf_nodes.is_empty(), "nothing was changed");
+
+    let imported = import_sessions(&text, "correct horse battery").await.unwrap();
+    assert_eq!((imported.account, imported.sessions, imported.keys), (account, 1, 1));
+    assert_eq!(STORE.load(account).await.unwrap().leaf_nodes, before.leaf_nodes);
+    assert_eq!(STORE.signer(account, signer.address()).await.unwrap().to_bytes(), signer.to_bytes());
+    let stored = storage().get_item(&signers_key(account)).unwrap().unwrap();
+    assert!(!stored.contains(&secret), "the key is encrypted here, too");
+    let again = import_sessions(&text, "correct horse battery").await.unwrap();
+    assert_eq!((again.sessions, again.keys), (0, 1));
 }

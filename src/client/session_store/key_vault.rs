@@ -136,11 +136,11 @@ async fn finish(operation: Result<js_sys::Promise, JsValue>) -> Result<Uint8Arra
     Ok(Uint8Array::new(&buffer))
 }
 
-fn crypto() -> Result<web_sys::Crypto, AppError> {
+pub(super) fn crypto() -> Result<web_sys::Crypto, AppError> {
     web_sys::window().and_then(|window| window.crypto().ok()).ok_or_else(|| failed("this browser has no WebCrypto"))
 }
 
-fn subtle() -> Result<SubtleCrypto, AppError> {
+pub(super) fn subtle() -> Result<SubtleCrypto, AppError> {
     let subtle = crypto()?.subtle();
     // Outside a secure context the property is undefined, whatever the binding says.
     if subtle.is_undefined() {

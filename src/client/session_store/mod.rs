@@ -12,3 +12,4 @@ pub mod key_vault;
 pub mod local;
 pub mod memory;
 pub mod signers;
+pub mod transfer;

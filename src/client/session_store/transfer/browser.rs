@@ -1,0 +1,155 @@
+//! Export and import with WebCrypto and the local store.
+
+use alloy::primitives::Address;
+use js_sys::{Array, ArrayBuffer, Object, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AesDerivedKeyParams, AesGcmParams, CryptoKey, Pbkdf2Params};
+use zeroize::Zeroizing;
+
+use super::{Content, Header, Imported, Key, KeyKind, Sealed, Secret, check_passphrase, merge, read};
+use crate::{
+    actions::ports::SessionStore,
+    client::{
+        browser_storage, remembered,
+        session_store::{
+            changes,
+            key_vault::{crypto, subtle},
+            local::{LocalSessionStore, sessions_key, signers_key},
+            signers::signer_of,
+        },
+    },
+    error::AppError,
+    protocol::{
+        distributed_key::{EphemeralKey, is_distributed},
+        session::SessionBook,
+    },
+};
+
+/// Everything stored for the account, encrypted with a passphrase. The keys leave the browser's own encryption for
+/// this, and only inside the result.
+///
+/// # Errors
+/// `InvalidInput` for a short passphrase; `Key` and `Storage` when a stored key cannot be read.
+pub async fn export_sessions(account: Address, passphrase: &str) -> Result<String, AppError> {
+    check_passphrase(passphrase)?;
+    let store = LocalSessionStore;
+    store.take_over_clear_text(account).await?;
+    let sessions = store.load(account).await?;
+    let mut keys = Vec::<Key>::new();
+    for leaf in &sessions.leaf_nodes {
+        let address = leaf.session_key_address;
+        if leaf.is_on_other_device() || keys.iter().any(|key| key.address == address) {
+            continue;
+        }
+        let found = match is_distributed(leaf) {
+            true => store.ephemeral_key(account, address).await.map(|key| (KeyKind::Ed25519, *key.seed())),
+            false => store.signer(account, address).await.map(|key| (KeyKind::Secp256k1, key.to_bytes().0)),
+        };
+        match found {
+            Ok((kind, secret)) => keys.push(Key { address, kind, secret: Secret(Zeroizing::new(secret)) }),
+            // A session whose key was never here, or is gone.
+            Err(AppError::SessionNotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let text = serde_json::to_vec(&Content { sessions, keys }).map(Zeroizing::new).map_err(|_| failed("encoding"))?;
+    let (mut salt, mut iv) = ([0; 16], [0; 12]);
+    for random in [&mut salt[..], &mut iv[..]] {
+        crypto()?.get_random_values_with_u8_array(random).map_err(|_| failed("the browser gives no randomness"))?;
+    }
+    let header = Header::new(account, salt, iv);
+    let key = derive(passphrase, &header, "encrypt").await?;
+    let plain = Uint8Array::from(text.as_slice());
+    let sealing = subtle()?.encrypt_with_object_and_js_u8_array(&parameters(&header), &key, &plain);
+    let ciphertext = finish(sealing).await;
+    plain.fill(0, 0, plain.length());
+    let ciphertext = ciphertext.map_err(|_| failed("it cannot be encrypted"))?.to_vec().into();
+    serde_json::to_string(&Sealed { header, ciphertext }).map_err(|_| failed("encoding"))
+}
+
+/// Opens an exported text and adds what is in it to this browser. Compare with the chain afterwards
+/// ([`crate::actions::sync_sessions`]). Importing twice changes nothing.
+///
+/// # Errors
+/// `InvalidInput` for another text or a wrong passphrase (which cannot be told apart from a changed text); those of the
+/// store. Nothing is changed then, or only keys were added.
+pub async fn import_sessions(text: &str, passphrase: &str) -> Result<Imported, AppError> {
+    let Sealed { header, ciphertext } = read(text)?;
+    let account = header.account;
+    let key = derive(passphrase, &header, "decrypt").await?;
+    let sealed = Uint8Array::from(ciphertext.as_ref());
+    let opening = subtle()?.decrypt_with_object_and_js_u8_array(&parameters(&header), &key, &sealed);
+    let plain = finish(opening).await.map_err(|_| {
+        AppError::invalid("passphrase", "the passphrase of this text, and the text unchanged", "another")
+    })?;
+    let content = Zeroizing::new(plain.to_vec());
+    plain.fill(0, 0, plain.length());
+    let damaged = |_| AppError::invalid("export", "sessions and keys", "something else");
+    let Content { sessions, keys } = serde_json::from_slice(&content).map_err(damaged)?;
+    let store = LocalSessionStore;
+    for key in &keys {
+        match key.kind {
+            KeyKind::Secp256k1 => store.put_signer(account, &signer_of(key.address, key.secret.0.as_slice())?).await?,
+            KeyKind::Ed25519 => {
+                let ephemeral = EphemeralKey::from_seed(&key.secret.0);
+                store.put_ephemeral_key(account, key.address, &ephemeral).await?;
+            }
+        }
+    }
+    let mut added = 0;
+    let change = |book: &mut SessionBook| {
+        added = merge(book, sessions, |address| keys.iter().any(|key| key.address == address));
+        Ok(())
+    };
+    store.update(account, Box::new(change)).await?;
+    Ok(Imported { account, sessions: added, keys: keys.len() })
+}
+
+/// Removes the account's sessions, keys and log from this browser. On chain nothing changes: what is not revoked stays
+/// valid for whoever has a copy of a key.
+///
+/// # Errors
+/// `Storage` when local storage is blocked.
+pub fn forget_account(account: Address) -> Result<(), AppError> {
+    browser_storage::raw()?;
+    for key in [sessions_key(account), signers_key(account), format!("{account:#x}_operations")] {
+        browser_storage::remove(&key);
+    }
+    if remembered::account().is_some_and(|last| last.smart_account_address == account) {
+        browser_storage::remove(remembered::ACCOUNT_KEY);
+    }
+    changes::notify(account);
+    Ok(())
+}
+
+async fn derive(passphrase: &str, header: &Header, usage: &str) -> Result<CryptoKey, AppError> {
+    let subtle = subtle()?;
+    let bytes = Uint8Array::from(passphrase.as_bytes());
+    let unusable = |_| failed("the browser derives no key");
+    let base = subtle.import_key_with_str("raw", &bytes, "PBKDF2", false, &Array::of1(&"deriveKey".into()));
+    let base: CryptoKey =
+        JsFuture::from(base.map_err(unusable)?).await.and_then(|key| key.dyn_into()).map_err(unusable)?;
+    bytes.fill(0, 0, bytes.length());
+    let salt = Uint8Array::from(header.salt.as_ref());
+    let parameters = Pbkdf2Params::new("PBKDF2", &"SHA-256".into(), header.iterations, &salt);
+    let kind = AesDerivedKeyParams::new("AES-GCM", 256);
+    let derived =
+        subtle.derive_key_with_object_and_object(&parameters, &base, &kind, false, &Array::of1(&usage.into()));
+    JsFuture::from(derived.map_err(unusable)?).await.and_then(|key| key.dyn_into()).map_err(unusable)
+}
+
+fn parameters(header: &Header) -> Object {
+    let parameters = AesGcmParams::new("AES-GCM", &Uint8Array::from(header.iv.as_ref()));
+    parameters.set_additional_data(&Uint8Array::from(header.associated_data().as_slice()));
+    parameters.into()
+}
+
+async fn finish(operation: Result<js_sys::Promise, JsValue>) -> Result<Uint8Array, JsValue> {
+    let buffer: ArrayBuffer = JsFuture::from(operation?).await?.dyn_into()?;
+    Ok(Uint8Array::new(&buffer))
+}
+
+fn failed(reason: &str) -> AppError {
+    AppError::Key { reason: reason.to_owned() }
+}
