@@ -73,7 +73,7 @@ async fn send(state: &ServerState, params: &[Value]) -> Result<Value, RpcError> 
     if simulates_execution(params.get(2))? {
         execute_in_thought(state, &operation).await?;
     }
-    Ok(json!(send_and_follow(state, &operation).await?))
+    Ok(json!(send_and_follow(state, &operation, None).await?))
 }
 
 /// The third parameter: validation only (the bundler always does that), or execution as well.
