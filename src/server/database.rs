@@ -24,6 +24,7 @@ use crate::error::{AppError, Upstream};
 #[cfg(test)]
 mod tests;
 
+// Numbers are taken once: look at main before adding one. Cargo does not see new files: change a line here as well.
 static SQLITE: Migrator = sqlx::migrate!("src/server/database/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/server/database/migrations/postgres");
 

@@ -203,6 +203,7 @@ impl Sponsor {
             decided_at: unix_now(),
             mode: mode_name(context.mode),
             account: user_operation.sender,
+            nonce: user_operation.nonce,
             user_op_hash: user_operation.hash(ENTRY_POINT, self.inner.chain_id),
             max_cost: user_operation.required_prefund(),
             policy_version: self.inner.policy.version.clone(),

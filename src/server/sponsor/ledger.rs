@@ -2,7 +2,8 @@
 //!
 //! A grant is one transaction: its row in the ledger, then one conditional upsert per budget, which does nothing when
 //! the sum would exceed the limit; then the whole transaction is undone. So budgets hold however many servers ask at
-//! once. Budgets are taken in one order (account, key, everybody), so that two grants never wait for each other in a
+//! once. An operation that is offered again with the same nonce (somebody asked twice) reserves only what it may cost
+//! more: one of the two at most is ever mined. Budgets are taken in one order (account, key, everybody), so that two grants never wait for each other in a
 //! circle, and the one that all share is locked last and shortest.
 
 use alloy::primitives::{Address, B256, U256};
@@ -22,6 +23,7 @@ pub(super) struct Decision {
     pub(super) decided_at: u64,
     pub(super) mode: &'static str,
     pub(super) account: Address,
+    pub(super) nonce: U256,
     pub(super) user_op_hash: B256,
     /// Most that the operation can cost, wei.
     pub(super) max_cost: U256,
@@ -120,12 +122,16 @@ fn scopes(account: &str, api_key: Option<&str>) -> Vec<String> {
 }
 
 const INSERT: &str = "INSERT INTO sponsorships (chain_id, decided_at, day, mode, account, user_op_hash, outcome, reason, \
-    max_cost, policy_version, api_key, webhooks, state, reserved, valid_until, paymaster) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING";
+    max_cost, policy_version, api_key, webhooks, state, reserved, valid_until, paymaster, nonce) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
 /// Nothing happens when the sum would exceed `$5`.
 const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (chain_id, day, scope) DO UPDATE SET used = sponsor_budgets.used + excluded.used \
     WHERE sponsor_budgets.used + excluded.used <= $5";
+/// Earlier offers of the same operation that hold something in the same budgets.
+const EARLIER: &str = "SELECT id, reserved FROM sponsorships WHERE chain_id = $1 AND account = $2 AND nonce = $3 \
+    AND day = $4 AND COALESCE(api_key, '') = $5 AND state = 'reserved' AND reserved > 0 ORDER BY id";
+const HAND_OVER: &str = "UPDATE sponsorships SET reserved = 0 WHERE id = $1 AND reserved = $2 AND state = 'reserved'";
 const GIVE_BACK: &str = "UPDATE sponsor_budgets SET used = used + $1 WHERE chain_id = $2 AND day = $3 AND scope = $4";
 
 /// The row of a decision, bound to [`INSERT`].
@@ -148,6 +154,7 @@ macro_rules! insert {
             .bind($reserved)
             .bind(signed($decision.valid_until))
             .bind($decision.paymaster.map(hex))
+            .bind($decision.nonce.to_string())
     };
 }
 
@@ -179,17 +186,35 @@ impl Database {
         }
         let (chain_id, day) = (signed(decision.chain_id), day_of(decision.decided_at));
         in_transaction!(self, transaction => {
-            let written = insert!(decision, "granted", None::<&str>, "reserved", amount)
+            let earlier: Vec<(i64, i64)> = sqlx::query_as(EARLIER)
+                .bind(chain_id)
+                .bind(hex(decision.account))
+                .bind(decision.nonce.to_string())
+                .bind(day)
+                .bind(decision.api_key.as_deref().unwrap_or_default())
+                .fetch_all(&mut *transaction)
+                .await?;
+            let mut held = 0_i64;
+            for (id, reserved) in earlier {
+                let handed_over = sqlx::query(HAND_OVER).bind(id).bind(reserved).execute(&mut *transaction).await?;
+                if handed_over.rows_affected() > 0 {
+                    held = held.saturating_add(reserved);
+                }
+            }
+            let written = insert!(decision, "granted", None::<&str>, "reserved", amount.max(held))
                 .execute(&mut *transaction).await?.rows_affected();
             if written == 0 {
+                // Granted already; what was handed over stays where it was.
+                transaction.rollback().await?;
                 return Ok(Grant::Written);
             }
+            let more = (amount - held).max(0);
             for (budget, scope, limit) in &takes {
                 let taken = sqlx::query(TAKE)
                     .bind(chain_id)
                     .bind(day)
                     .bind(scope)
-                    .bind(amount)
+                    .bind(more)
                     .bind(gwei_limit(*limit))
                     .execute(&mut *transaction)
                     .await?

@@ -350,6 +350,7 @@ mod in_the_database {
             decided_at: NOW,
             mode: "SPONSORED",
             account: ACCOUNT,
+            nonce: U256::from(number),
             user_op_hash: B256::repeat_byte(number),
             max_cost: U256::from(gwei) * U256::from(1_000_000_000),
             policy_version: "test".into(),
@@ -390,6 +391,36 @@ mod in_the_database {
         assert_eq!(database.grant(&tomorrow, Some(&limits)).await, Ok(Grant::Written));
         assert_eq!(day_of(NOW) + 1, day_of(NOW + 86_400));
         assert_eq!(database.sponsorships(31_337, 100).await.unwrap().len(), 3, "what was undone left no row");
+    }
+
+    /// One of them at most is ever mined.
+    #[tokio::test]
+    async fn the_same_nonce_again_reserves_only_the_difference() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = Limits { account: gwei(100), ..Limits::default() };
+        let offer = |number: u8, gwei: u64, until: u64| {
+            let offer = Decision { nonce: U256::from(7), valid_until: until, ..decision(number, gwei) };
+            let (database, limits) = (&database, &limits);
+            async move { database.grant(&offer, Some(limits)).await }
+        };
+        assert_eq!(offer(1, 60, NOW + 10).await, Ok(Grant::Written));
+        assert_eq!(offer(2, 70, NOW + 20).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 70);
+        assert_eq!(offer(3, 40, NOW + 30).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 70, "the dearest of them may be the one");
+        // Another nonce is another operation, and another key another budget.
+        assert!(matches!(database.grant(&decision(4, 31), Some(&limits)).await, Ok(Grant::Exhausted { .. })));
+        assert!(matches!(offer(5, 101, NOW + 40).await, Ok(Grant::Exhausted { .. })));
+        let other_key = Decision { api_key: None, nonce: U256::from(7), ..decision(6, 30) };
+        assert_eq!(database.grant(&other_key, Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 100);
+        // The first one runs out and holds nothing; the second one is mined, then the third runs out.
+        assert_eq!(database.release_expired(31_337, NOW + 11).await, Ok(1));
+        assert_eq!(used(&database).await, 100);
+        let cost = U256::from(50_000_000_000u64);
+        assert_eq!(database.settle(31_337, B256::repeat_byte(2), cost, B256::ZERO, NOW).await, Ok(true));
+        assert_eq!(database.release_expired(31_337, NOW + 31).await, Ok(1));
+        assert_eq!(used(&database).await, 80, "50 paid, 30 of the other key");
     }
 
     #[tokio::test]
