@@ -2,20 +2,44 @@
 //!
 //! Biconomy's useAA hooks for [Leptos](https://leptos.dev), with the server that relays for them.
 //!
-//! | Module | What it holds |
-//! |---|---|
-//! | [`protocol`] | user operations, session leaves, Merkle trees, signatures: pure, the same bytes on both sides |
-//! | [`actions`] | one verb per file, free of Leptos, over the traits of [`actions::ports`] |
-//! | `client` | the ports in a browser: wallets, session store, relay |
-//! | `hooks` | what components call: the useAA hooks |
-//! | `components`, `demos`, `pages`, `app` | what a person sees; rendered by the server, interactive as islands |
-//! | [`server`] | server functions and what they relay to |
-//! | `dan` | the nodes that hold shares of distributed session keys (server side only) |
-//! | `lab` | a local network of real programs (server side only) |
+//! ## In your app
+//!
+//! ```toml
+//! [dependencies]
+//! use-aa = { path = "…", default-features = false }
+//!
+//! [features]
+//! ssr = ["use-aa/ssr", "leptos/ssr"]
+//! hydrate = ["use-aa/hydrate", "leptos/hydrate"]
+//! ```
+//!
+//! Wrap the part of the page that needs an account into a `hooks::SmartAccountProvider` and call hooks below it;
+//! `server::http::serve` serves your app together with the functions that the hooks call. `examples/consumer` is such
+//! an app. Without hooks, on a server or in a script: [`actions::account::SmartAccountClient`], as in
+//! `examples/create_batch_session.rs`.
+//!
+//! ## Where to look
+//!
+//! | Module | What it holds | For you |
+//! |---|---|---|
+//! | `hooks` | what components call: the useAA hooks | first |
+//! | [`actions`] | one verb per file, free of Leptos, over the traits of [`actions::ports`] | below the hooks |
+//! | [`protocol`] | user operations, session leaves, Merkle trees, signatures: pure, the same bytes on both sides | below that |
+//! | `client` | the ports in a browser and natively: wallets, session stores, relay | to bring your own |
+//! | [`server`] | server functions and what they relay to | to serve |
+//! | `components` | building blocks of our own pages | to copy |
+//! | `demos`, `pages`, `app` | our own pages, with the feature `app` | – |
+//! | `dan` | nodes that share session keys (server side only) | to run |
+//! | `lab` | a local network of real programs (server side only) | in tests |
+//!
+//! ## Features
+//!
+//! `ssr`: the server; `hydrate`: the browser; exactly one of them in each build. `lazy`: what the first view does not
+//! need in chunks of its own (`cargo leptos --split`). `app`, on by default: our own pages.
 #![warn(missing_docs)]
 
 pub mod actions;
-#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod app;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod client;
@@ -23,14 +47,14 @@ pub mod client;
 pub mod components;
 #[cfg(feature = "ssr")]
 pub mod dan;
-#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod demos;
 pub mod error;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod hooks;
 #[cfg(feature = "ssr")]
 pub mod lab;
-#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod pages;
 pub mod protocol;
 pub mod server;
@@ -48,7 +72,7 @@ struct Readme;
 static ROOM: [u8; 1 << 14] = [1; 1 << 14];
 
 /// Entry point of the page: hydrates its islands.
-#[cfg(feature = "hydrate")]
+#[cfg(all(feature = "app", feature = "hydrate"))]
 #[allow(unsafe_code)]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

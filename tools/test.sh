@@ -40,10 +40,15 @@ export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 
 check "contracts compile" node contracts/build.mjs
 check "formatted" cargo fmt --all --check
-check "protocol and actions compile without features" cargo check --quiet --lib
+check "protocol and actions compile without features" cargo check --quiet --lib --no-default-features
 check "lints, server" cargo clippy --quiet --features ssr --all-targets -- -D warnings
 check "lints, page" cargo clippy --quiet --target wasm32-unknown-unknown --lib --features hydrate -- -D warnings
 suite "unit, integration and doc tests" cargo test --features ssr --no-fail-fast
+check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib --features ssr
+# An app that has use-aa as a dependency, without our pages; the browser's side is linked, so that names clash here and not there.
+suite "an app on the crate: server" cargo test --quiet --package consumer --features ssr
+check "an app on the crate: browser" \
+  cargo build --quiet --package consumer --lib --target wasm32-unknown-unknown --features hydrate
 suite "wasm tests in Chromium" tools/wasm-test.sh
 check "front end builds" tools/front.sh
 check "server builds" cargo build --quiet --features ssr

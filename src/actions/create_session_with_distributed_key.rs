@@ -108,7 +108,7 @@ pub async fn prepare_create_session_with_distributed_key(
 /// # Errors
 /// `WalletRejected` and the wallet's others, for either signature: nothing was stored. `NodeRefused`, `TooFewNodes`,
 /// `InvalidInput` for `attestation` when a node does not say that it holds this key for this grant. Then those of
-/// [`complete_create_session`](super::create_session::complete_create_session).
+/// [`complete_create_session`].
 pub async fn complete_create_session_with_distributed_key(
     client: &SmartAccountClient,
     store: &dyn SessionStore,

@@ -30,7 +30,7 @@ pub struct RestoreSessionsRequest {
 }
 
 /// Restores sessions: [`prepare_restore_sessions`], then
-/// [`complete_create_session`](super::create_session::complete_create_session).
+/// [`complete_create_session`].
 ///
 /// # Errors
 /// Those of the two.

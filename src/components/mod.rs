@@ -23,4 +23,5 @@ pub mod session_picker;
 pub mod stepper;
 pub mod time;
 pub mod token_balance;
+#[cfg(feature = "app")]
 pub mod wallet_menu;

@@ -17,6 +17,7 @@ impl From<leptos::wasm_split::SplitLoaderError> for NotLoaded {
 /// call loads. Functions that name the same chunk share it.
 ///
 /// Not for functions of which no caller is left: the splitter would put their code into the first load.
+#[cfg(feature = "app")]
 macro_rules! on_demand {
     ($(#[$doc:meta])* in $chunk:ident: $visibility:vis fn $name:ident($argument:ident: $type:ty) -> $output:ty $body:block) => {
         $(#[$doc])*
@@ -33,6 +34,7 @@ macro_rules! on_demand {
         }
     };
 }
+#[cfg(feature = "app")]
 pub(crate) use on_demand;
 
 /// Calls such a function as soon as it is wanted, below the owner of now, and hands on what it made. When its code

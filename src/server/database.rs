@@ -2,7 +2,7 @@
 //!
 //! An enum of two pools rather than `sqlx::Any`: `Any` knows neither `BEGIN IMMEDIATE` nor SQLite's settings (write-ahead
 //! log, busy timeout), and sends `NULL` without a type, which PostgreSQL refuses in places. The statements are the same
-//! for both (`$1` works in both, so do upserts and partial indexes); [`on_pool!`] and [`in_transaction!`] run one body
+//! for both (`$1` works in both, so do upserts and partial indexes); `on_pool!` and `in_transaction!` run one body
 //! on whichever pool there is. Only the migrations come in two variants.
 //!
 //! Amounts that are compared inside the database are gwei in a `BIGINT` (SQLite has no larger number); exact amounts

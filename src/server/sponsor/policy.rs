@@ -72,7 +72,7 @@ pub struct Caps {
     pub call_gas: Option<U256>,
     /// `verificationGasLimit`, gas units.
     pub verification_gas: Option<U256>,
-    /// `preVerificationGas`, gas units; `None` = [`super::check::usual_pre_verification_gas`].
+    /// `preVerificationGas`, gas units; `None` = `check::usual_pre_verification_gas`.
     pub pre_verification_gas: Option<U256>,
     /// The three together, gas units.
     pub total_gas: Option<U256>,

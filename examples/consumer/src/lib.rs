@@ -1,0 +1,118 @@
+//! A small app on use-aa: connect a wallet, mint with the gas paid by the app. No page of use-aa is in it.
+
+use alloy::{primitives::Address, sol, sol_types::SolCall};
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    components::{Route, Router, Routes},
+    path,
+};
+use use_aa::{
+    hooks::{
+        MutationOptions, SendTransactionVariables, SmartAccountConfig, SmartAccountProvider, UserOpWaitOptions,
+        use_send_sponsored_transaction, use_smart_account, use_user_op_wait, use_wallets,
+    },
+    protocol::{addresses::DEMO_NFT, smart_account::Call},
+};
+
+sol! {
+    function safeMint(address to);
+}
+
+/// The document.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <HydrationScripts options islands=true />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// The page.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title text="Consumer" />
+        <Router>
+            <main>
+                <Routes fallback=|| "Not found">
+                    <Route path=path!("/") view=Mint />
+                </Routes>
+            </main>
+        </Router>
+    }
+}
+
+/// What works with a wallet: an island, with the provider in it.
+#[island]
+fn Mint() -> impl IntoView {
+    view! {
+        <SmartAccountProvider config=SmartAccountConfig::default()>
+            <Wallets />
+            <MintButton />
+        </SmartAccountProvider>
+    }
+}
+
+#[component]
+fn Wallets() -> impl IntoView {
+    let wallets = use_wallets();
+    view! {
+        <For each=move || wallets.wallets.get() key=|wallet| wallet.rdns.clone() let:wallet>
+            <button on:click=move |_| wallets.connect.run(wallet.rdns.clone())>{wallet.name.clone()}</button>
+        </For>
+    }
+}
+
+#[component]
+fn MintButton() -> impl IntoView {
+    let account = use_smart_account();
+    let mint = use_send_sponsored_transaction(MutationOptions::default());
+    let wait = use_user_op_wait(mint.data, UserOpWaitOptions::default());
+    let click = move |_| {
+        if let Some(to) = account.smart_account_address.get() {
+            mint.mutate.run(SendTransactionVariables { calls: vec![safe_mint(to)], ..Default::default() });
+        }
+    };
+    let unknown = move || account.smart_account_address.get().is_none();
+    view! {
+        <button disabled=unknown on:click=click>
+            "Mint"
+        </button>
+        <output>{move || wait.data.get().map(|receipt| receipt.transaction_hash.to_string())}</output>
+        <p role="alert">{move || mint.error.get().or(wait.error.get()).map(|error| error.to_string())}</p>
+    }
+}
+
+fn safe_mint(to: Address) -> Call {
+    Call { to: DEMO_NFT, value: Default::default(), data: safeMintCall { to }.abi_encode().into() }
+}
+
+/// Entry point in the browser.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    leptos::mount::hydrate_islands();
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_renders_the_island_without_an_account() {
+        let html = Owner::new().with(|| view! { <Mint /> }.to_html());
+        assert!(html.contains("<leptos-island"), "{html}");
+        assert!(html.contains("Mint</button>"), "{html}");
+    }
+}
