@@ -200,7 +200,7 @@ async fn who_cannot_pay_in_the_token_is_told_before_anything_is_sent() {
     let neither = send_transaction(&person.client, &calls, &Options::gas_token_payment()).await;
     assert!(refusal(neither).contains("neither"));
     let good = quote(&person, &calls).await;
-    let old = FeeQuote { valid_until: Some(now() - 1), ..good.clone() };
+    let old = FeeQuote { valid_until: Some(now() - 3_600), ..good.clone() };
     assert!(matches!(send(old.into()).await, Err(AppError::FeeQuoteExpired { .. })));
     give_tokens(person.account(), dollars(100)).await;
     let low = FeeQuote { max_gas_fee: "0.000001".parse().unwrap(), ..good };

@@ -101,6 +101,11 @@ impl Fake {
         self.world.borrow_mut().ending = ending;
     }
 
+    /// What the paymaster quotes from now on.
+    pub fn offer(&self, quotes: FeeQuotes) {
+        self.world.borrow_mut().quotes = quotes;
+    }
+
     pub fn sent(&self) -> usize {
         self.world.borrow().sent.len()
     }

@@ -181,7 +181,9 @@ pub async fn prepare_user_operation(
         None => Ok(gas),
     };
     let payment = match asked(options) {
-        Some(_) => Some(TokenPayment::find(relay, &draft.unpaid(snapshot), options, snapshot.now()).await?),
+        Some(_) => {
+            Some(TokenPayment::find(relay, &draft.unpaid(snapshot), options, snapshot.account.block_timestamp).await?)
+        }
         None => None,
     };
     if let Some(payment) = &payment {

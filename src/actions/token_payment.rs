@@ -44,7 +44,7 @@ pub(super) fn asked(options: &BuildUserOpOptions) -> Option<&PaymasterServiceDat
 
 impl TokenPayment {
     /// The accepted quote, or a new one in the preferred token. `user_operation` lacks limits and approval still;
-    /// `now` is in unix seconds.
+    /// `now` is the latest block's time, unix seconds: a device whose clock is fast would find every quote expired.
     ///
     /// # Errors
     /// `GasTokenRefused` when there is neither quote nor token, or the token is not taken; `FeeQuoteExpired`.
@@ -187,7 +187,18 @@ pub(super) fn rich(account: Address) -> Value {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
+    use std::rc::Rc;
+
+    use futures::executor::block_on;
+
+    use super::{
+        super::{
+            account::SmartAccountClient,
+            fake::{Fake, Step, unavailable},
+            send_gas_token_transaction::{TokenParam, send_gas_token_transaction},
+        },
+        *,
+    };
 
     fn payment(most: u64) -> TokenPayment {
         let quote = serde_json::from_value(json!({
@@ -216,6 +227,27 @@ mod tests {
             paymaster_and_data: data.encode(),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn whatever_fails_on_the_way_nothing_is_sent() {
+        let fake = Fake::new();
+        let client = SmartAccountClient::new(Rc::new(fake.clone()), Rc::new(fake.clone()));
+        let calls = [Call { to: Address::repeat_byte(3), ..Call::default() }];
+        let token = TokenParam::from(Address::repeat_byte(5));
+        let none = BuildUserOpOptions::default();
+        let send = || block_on(send_gas_token_transaction(&client, &calls, &token, &none));
+        assert!(matches!(send(), Err(AppError::GasTokenRefused { .. })), "no quotes at all");
+        let quote = payment(1_000_000).quote;
+        fake.offer(FeeQuotes { fee_quotes: vec![quote], ..Default::default() });
+        // The fake chain has no tokens, so there is no allowance to read.
+        assert!(matches!(send(), Err(AppError::UpstreamMalformed { .. })));
+        for step in [Step::Estimate, Step::FeeQuotes, Step::AccountState, Step::GasFees] {
+            fake.fail(step, unavailable());
+            assert_eq!(send().unwrap_err(), unavailable(), "{step:?}");
+            fake.fail(step, None);
+        }
+        assert_eq!(fake.sent(), 0);
     }
 
     #[test]

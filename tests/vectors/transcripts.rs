@@ -11,7 +11,7 @@ use use_aa::protocol::{
     abi::{BatchedRouterSignature, SessionKeyManagerSignature},
     addresses::*,
     merkle,
-    paymaster::request_user_operation,
+    paymaster::{FeeQuote, approval, approved, patch_call_data, request_user_operation},
     revert::explain,
     session::{SessionLeaf, set_merkle_root},
     signature::{self, DUMMY_ECDSA},
@@ -216,6 +216,29 @@ fn bug_withdraw_loses_the_recipient_and_bug_erc20_goes_without_paymaster() {
     assert_eq!(unpaid.paymaster(), None);
     let paid = sent(scenario(&file, "sponsored, mode only"));
     assert_eq!(paid.paymaster(), Some(VERIFYING_PAYMASTER));
+}
+
+#[test]
+fn an_operation_paid_by_a_quote_is_the_seeds() {
+    let file = file();
+    let asked = list(scenario(&file, "useTokenFees with preferredToken"), "calls");
+    let answer = asked.iter().find(|call| call["request"]["method"] == "pm_getFeeQuoteOrData").unwrap();
+    let quotes: Vec<FeeQuote> = serde_json::from_value(answer["response"]["result"]["feeQuotes"].clone()).unwrap();
+    let spender = address(&answer["response"]["result"], "paymasterAddress");
+    let approval = approval(&quotes[0], spender, false).unwrap();
+    for (name, count) in
+        [("ERC20 with feeQuote (useSendGasTokenTransaction, quote)", 2), ("ERC20 with feeQuote, batch of two", 3)]
+    {
+        let scenario = scenario(&file, name);
+        let op = sent(scenario);
+        let calls = decode_calls(&op.call_data).unwrap();
+        assert_eq!((calls.len(), &calls[0]), (count, &approval), "{name}");
+        let unpatched = encode_calls(&calls[1..], false).unwrap();
+        assert_eq!(patch_call_data(&unpatched, &approval).unwrap(), op.call_data, "{name}");
+        assert_eq!(approved(&op.call_data, quotes[0].token_address, spender), Some(U256::from(125_331)));
+    }
+    let unpatched = sent(scenario(&file, "ERC20 with feeQuote, skipPatchCallData"));
+    assert_eq!(approved(&unpatched.call_data, quotes[0].token_address, spender), None);
 }
 
 #[test]
