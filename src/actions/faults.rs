@@ -500,8 +500,8 @@ fn a_refused_sponsorship_is_never_sent_unsponsored() {
     block_on(send_with_session(&fake, &fake, own)).unwrap();
     let token = merge_options([Options::gas_token_payment()]);
     let calls = mint(client.account, client.account).calls;
-    let unsupported = block_on(prepare_transaction(&client, &calls, &token)).unwrap_err();
-    assert!(matches!(unsupported, AppError::InvalidInput { field, .. } if field == "paymasterServiceData.mode"));
+    let neither = block_on(prepare_transaction(&client, &calls, &token)).unwrap_err();
+    assert!(matches!(neither, AppError::GasTokenRefused { .. }), "neither a token nor a quote");
 }
 
 /// What may happen, in any order.
