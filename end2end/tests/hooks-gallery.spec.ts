@@ -15,6 +15,7 @@ test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
 
   test("every demo file is shown whole, with its hook's options and returned fields", async ({ page }) => {
+    test.slow(); // one page after the other
     const url = process.env.USE_AA_URL!;
     await page.goto(`${url}/hooks`);
     const hooks = await hooksOf(page);
@@ -121,6 +122,7 @@ test("a name that is none leads to the nearest", async ({ manager, page }) => {
 
 for (const scheme of ["light", "dark"] as const) {
   test(`nothing scrolls sideways at 320 pixels, and code has contrast (${scheme})`, async ({ manager, page }) => {
+    test.slow();
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width: 320, height: 720 });
     await manager.open("/hooks");
