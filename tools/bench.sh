@@ -27,6 +27,9 @@ protocol=$(mktemp); trap 'rm -f "$protocol"' EXIT
 cargo bench --quiet --bench protocol -- --output-format bencher >"$protocol" 2>/dev/null
 USE_AA_BINARY=$(realpath "$TARGET_DIR/release/use-aa") USE_AA_PAGE_BENCH=$(realpath "$page_bench") \
   node end2end/bench/page.mjs
+cargo build --release --features ssr --example relay_bench >&2
+ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+USE_AA_BINARY=$(realpath "$TARGET_DIR/release/use-aa") "$TARGET_DIR/release/examples/relay_bench"
 printf '\n== Protocol, native (criterion)\n'
 awk -F' \\.\\.\\. bench: *' '/^test /{sub(/^test /, "", $1); sub(/ ns\/iter.*/, "", $2); gsub(",", "", $2);
   printf "%-52s %12.1f us\n", $1, $2 / 1000}' "$protocol"
