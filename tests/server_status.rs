@@ -288,3 +288,45 @@ async fn heartbeats_show_that_the_connection_lives() {
     }
     assert!(text.lines().any(str::is_empty), "{text:?}");
 }
+
+#[tokio::test]
+async fn an_operation_that_waits_for_long_is_called_stuck_then_replaced() {
+    let story = Story(Instant::now());
+    // The bundler holds it; after 7 s it takes another one with the same nonce in its place.
+    let bundler = Upstream::start({
+        let story = story.clone();
+        move |call| match call["method"].as_str().unwrap() {
+            "eth_chainId" => Reply::Result(json!("0x7a69")),
+            "eth_sendUserOperation" => {
+                let sent: use_aa::protocol::user_operation::UserOperation =
+                    serde_json::from_value(call["params"][0].clone()).unwrap();
+                Reply::Result(json!(sent.hash(use_aa::protocol::addresses::ENTRY_POINT, 31_337)))
+            }
+            "pimlico_getUserOperationGasPrice" => {
+                Reply::Result(json!({"standard": {"maxFeePerGas": "0xffffffffff", "maxPriorityFeePerGas": "0x1"}}))
+            }
+            "pimlico_getUserOperationStatus" if story.after(7_000) && call["params"][0] == json!(op_hash()) => {
+                Reply::Result(json!({"status": "rejected", "transactionHash": null}))
+            }
+            "pimlico_getUserOperationStatus" => Reply::Result(json!({"status": "not_submitted"})),
+            _ => Reply::Result(json!(null)),
+        }
+    })
+    .await;
+    let node = node(story.clone(), 60_000, vec![]).await;
+    let server = Server::start(lab(&node, &bundler)).await;
+    let (status, sent) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
+    assert_eq!((status, &sent), (200, &json!(op_hash())));
+    let mut faster = operation();
+    faster["maxFeePerGas"] = json!("0x10000000000");
+    let replace = async {
+        tokio::time::sleep(Duration::from_millis(6_000)).await;
+        server.call("send_user_operation", &json!({"user_operation": faster})).await.1
+    };
+    let (by, lines) = tokio::join!(replace, server.follow(&sent, PATIENCE));
+    assert_eq!(states(&lines), ["submitted", "stuck", "replaced"]);
+    // Today's fee, and a tenth more than its own tip of 1.
+    assert_eq!(lines[1].1["fees"], json!({"maxFeePerGas": "0xffffffffff", "maxPriorityFeePerGas": "0x2"}));
+    assert!(lines[1].1["seconds"].as_u64().unwrap() >= 5);
+    assert_eq!(lines[2].1, json!({"status": "replaced", "by": by}));
+}

@@ -46,6 +46,8 @@ async fn run() -> Result<(), Failure> {
         .env("USE_AA_RPC_URL", format!("ws://{}", upstream.addr))
         .env("USE_AA_BUNDLER_URL", format!("http://{}", upstream.addr))
         .env("USE_AA_DATA_DIR", data.path())
+        // All of it comes from one address.
+        .env("USE_AA_RATE_LIMIT", "off")
         .env("RUST_LOG", "error")
         .stdout(Stdio::null())
         .kill_on_drop(true)

@@ -110,6 +110,10 @@ impl Fake {
         self.world.borrow().sent.len()
     }
 
+    pub fn last_sent(&self) -> UserOperation {
+        self.world.borrow().sent.last().cloned().unwrap()
+    }
+
     pub fn root(&self) -> B256 {
         self.world.borrow().root
     }

@@ -16,6 +16,7 @@
 //! | [`deploy`] | deploys the account |
 //! | [`sign_message`] | signs a message in the account's name, and checks such signatures |
 //! | [`session_key`], [`session_params`] | the seed's helpers: a key ahead of its grant, the sessions an operation would use |
+//! | [`speed_up_user_operation`] | overtakes a stuck operation: the same again with higher fees |
 //! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
 //! | [`settle_session`], [`settle_revocation`], [`sync_sessions`] | bring stored sessions in line with what became of their operations |
 pub mod account;
@@ -52,6 +53,7 @@ pub mod settle_revocation;
 pub mod settle_session;
 pub mod sign_message;
 mod smart_account_client;
+pub mod speed_up_user_operation;
 pub mod sync_sessions;
 pub mod token;
 pub mod token_fees;

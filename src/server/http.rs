@@ -186,10 +186,14 @@ pub fn router(state: ServerState, pages: impl Site) -> Router {
     let options = state.config().site.clone();
     let protection = &state.config().protection;
     let limits = limits::Limits::new(protection.rate_limit, protection.key_rate_limit);
-    let functions = Router::new()
-        .route("/api/fn/{*name}", post(server_function))
-        .layer(middleware::from_fn(guard::limits))
-        .layer(middleware::from_fn(guard::same_origin));
+    let functions = |path: &str| {
+        Router::new()
+            .route(path, post(server_function))
+            .layer(middleware::from_fn(guard::limits))
+            .layer(middleware::from_fn(guard::same_origin))
+    };
+    // Thousands of these are open at a time: none of them shall carry the state of an encoder that it never uses.
+    let streams = limits.pages(functions("/api/fn/user_operation_status"));
     let json_rpc = Router::new()
         .route("/api/v2/{chain_id}/{key}", post(biconomy::bundler))
         .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster));
@@ -200,10 +204,11 @@ pub fn router(state: ServerState, pages: impl Site) -> Router {
     );
     let readiness = health::Cache::default();
     limits
-        .pages(pages.routes(&options, context).merge(functions))
+        .pages(pages.routes(&options, context).merge(functions("/api/fn/{*name}")))
         .route_service(&files::route(&options), files::service(&options))
         .merge(json_rpc)
         .layer(compression)
+        .merge(streams)
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(move |state: State<ServerState>| async move { readiness.readyz(&state).await }))
         .route("/metrics", get(metrics_page::metrics))
