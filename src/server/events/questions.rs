@@ -32,6 +32,8 @@ pub(super) async fn run(inner: Arc<Inner>) {
         let next = {
             let mut registry = inner.registry();
             match registry.due.peek() {
+                // Whoever is being asked about comes back.
+                None if places.available_permits() < AT_ONCE => Err(Instant::now() + inner.pace.bundled),
                 None => {
                     registry.questions_asked = false;
                     return;
@@ -60,8 +62,9 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 let inner = inner.clone();
                 tokio::spawn(async move {
                     ask(&inner, &operation).await;
-                    drop(place);
                     inner.schedule(user_op_hash, Instant::now() + pause(&inner, &operation));
+                    // Not before: with nothing due and nobody asking, asking ends.
+                    drop(place);
                 });
             }
             Care::Again(after) => inner.schedule(user_op_hash, Instant::now() + after),
