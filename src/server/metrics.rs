@@ -212,6 +212,40 @@ mod tests {
 
     use super::*;
 
+    /// A dashboard that asks for metrics which do not exist shows nothing, and nobody notices.
+    #[test]
+    fn dashboard_and_alerts_ask_for_metrics_that_exist() {
+        let names = [
+            HTTP_REQUESTS,
+            HTTP_DURATION,
+            HTTP_OPEN,
+            RATE_LIMITED,
+            RPC_CALLS,
+            UPSTREAM_REQUESTS,
+            UPSTREAM_DURATION,
+            UPSTREAM_CIRCUIT,
+            WAITS,
+            WAITS_ENDED,
+            SPONSORSHIPS,
+            BUILD,
+            STARTED,
+            MEMORY,
+        ];
+        for text in [include_str!("../../docs/grafana.json"), include_str!("../../docs/operations.md")] {
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let mut asked: Vec<&str> = words
+                .filter(|word| word.starts_with("use_aa_") || word.starts_with("process_"))
+                .map(|word| word.trim_end_matches("_bucket"))
+                .collect();
+            asked.sort_unstable();
+            asked.dedup();
+            assert!(asked.len() >= 12, "{asked:?}");
+            for name in asked {
+                assert!(names.contains(&name), "{name}");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn what_happened_is_rendered() {
         let alive = Arc::new(());

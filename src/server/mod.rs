@@ -36,6 +36,9 @@ mod metrics;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod node;
+#[cfg(feature = "ssr")]
+#[doc = include_str!("../../docs/operations.md")]
+pub mod operations {}
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod paymaster;

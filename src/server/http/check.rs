@@ -32,9 +32,13 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
     findings.chains(Upstream::Node, &nodes, node_chains, expected);
     findings.chains(Upstream::Bundler, &bundlers, bundler_chains, expected);
     for upstream in report.upstreams {
-        // There are none before the lab is started.
-        if !lab || !matches!(upstream.name, Upstream::Node | Upstream::Bundler) {
-            findings.line(upstream.name.to_string(), upstream.error.map_or(Ok(()), Err));
+        match upstream.name {
+            // Each was asked already.
+            Upstream::Node => {}
+            // There is none before the lab is started.
+            Upstream::Bundler if lab => {}
+            Upstream::Bundler => findings.line("bundler's entry point".into(), upstream.error.map_or(Ok(()), Err)),
+            name => findings.line(name.to_string(), upstream.error.map_or(Ok(()), Err)),
         }
     }
     (findings.lines, findings.good)

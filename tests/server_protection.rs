@@ -1,0 +1,456 @@
+//! What keeps the server standing and silent: rates, host names, depth, keys, and no secret in any answer or log.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod server_support;
+
+use std::{
+    io::Read,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use server_support::{Reply, Server, Upstream, config, operation, sponsor_context};
+use use_aa::{
+    protocol::{addresses::ENTRY_POINT, user_operation::UserOperation},
+    server::{
+        api_keys::{NewKey, Scope},
+        config::{Config, Rate},
+        state::ServerState,
+    },
+};
+
+const CHAIN: u64 = 31337;
+
+/// Answers as a chain and a bundler do that have nothing to say.
+async fn upstream() -> Upstream {
+    Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_chainId" => Reply::Result(json!("0x7a69")),
+        "eth_supportedEntryPoints" => Reply::Result(json!(["0x5FF137D4b0FDCD49DcA30c7CF57E578a026d2789"])),
+        "pimlico_getUserOperationGasPrice" => {
+            Reply::Result(json!({"standard": {"maxFeePerGas": "0x826299e00", "maxPriorityFeePerGas": "0x6fc23ac00"}}))
+        }
+        "eth_estimateUserOperationGas" => Reply::Result(
+            json!({"callGasLimit": "0x12da1", "verificationGasLimit": "0x1536f", "preVerificationGas": "0xbcb43"}),
+        ),
+        "eth_sendUserOperation" => {
+            let sent: UserOperation = serde_json::from_value(call["params"][0].clone()).unwrap();
+            Reply::Result(json!(sent.hash(ENTRY_POINT, CHAIN)))
+        }
+        "pimlico_getUserOperationStatus" => Reply::Result(json!({"status": "not_found", "transactionHash": null})),
+        _ => Reply::Result(Value::Null),
+    })
+    .await
+}
+
+fn with(upstream: &Upstream, change: impl FnOnce(&mut Config)) -> (Config, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&upstream.url(), &upstream.url());
+    config.data_dir = folder.path().to_owned();
+    change(&mut config);
+    (config, folder)
+}
+
+async fn key(state: &ServerState, scopes: &[Scope], requests_per_minute: Option<u32>) -> String {
+    let new = NewKey {
+        chain_id: CHAIN,
+        label: "test".into(),
+        scopes: scopes.to_vec(),
+        requests_per_minute,
+        budget_per_day: None,
+        expires_at: None,
+    };
+    state.database().issue_key(new).await.unwrap().0.expose().to_owned()
+}
+
+async fn rpc(server: &Server, path: &str, body: Value) -> (u16, Value) {
+    let answer = server.client.post(format!("{}{path}", server.url)).json(&body).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+}
+
+fn call(method: &str, params: Value) -> Value {
+    json!({"method": method, "params": params, "id": 1_723_000_000, "jsonrpc": "2.0"})
+}
+
+#[tokio::test]
+async fn one_address_may_ask_only_so_often() {
+    let upstream = upstream().await;
+    let (config, _folder) =
+        with(&upstream, |config| config.protection.rate_limit = Some(Rate { per_second: 1, burst: 3 }));
+    let server = Server::start(config).await;
+    for _ in 0..3 {
+        assert_eq!(server.call("chain_info", &json!({})).await.0, 200);
+    }
+    let refused = server.post("chain_info").body("{}").send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(refused.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(
+        refused.json::<Value>().await.unwrap(),
+        json!({"error": "RateLimited", "scope": "address", "seconds": 1})
+    );
+    // Pages and JSON-RPC count to the same address; files and health do not.
+    assert_eq!(server.client.get(&server.url).send().await.unwrap().status(), 429);
+    let (status, answer) = rpc(&server, "/api/v2/31337/x", call("eth_chainId", json!([]))).await;
+    assert_eq!((status, &answer["error"]["code"]), (429, &json!(-32005)));
+    assert_eq!(server.client.get(format!("{}/healthz", server.url)).send().await.unwrap().status(), 200);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(server.call("chain_info", &json!({})).await.0, 200);
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_caller_is_counted() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |config| {
+        config.protection.rate_limit = Some(Rate { per_second: 1, burst: 1 });
+        config.protection.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    });
+    let server = Server::start(config).await;
+    let from = async |address: &str| {
+        let request = server.post("chain_info").header("x-forwarded-for", address).body("{}");
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(from("203.0.113.1").await, 200);
+    assert_eq!(from("203.0.113.1").await, 429);
+    assert_eq!(from("203.0.113.2").await, 200);
+    assert_eq!(from("203.0.113.9, 203.0.113.2").await, 429, "what the caller wrote in front does not help");
+}
+
+#[tokio::test]
+async fn names_of_other_sites_are_not_answered() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let server = Server::start(config).await;
+    for path in ["/", "/healthz", "/api/fn/chain_info", "/api/v2/31337/x", "/no-such-page"] {
+        let request = server.client.get(format!("{}{path}", server.url)).header("host", "rebound.example");
+        assert_eq!(request.send().await.unwrap().status(), 421, "{path}");
+    }
+    let same_site =
+        server.post("chain_info").header("host", "rebound.example").header("origin", "http://rebound.example");
+    assert_eq!(same_site.body("{}").send().await.unwrap().status(), 421);
+}
+
+#[tokio::test]
+async fn deep_json_is_refused() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let server = Server::start(config).await;
+    let deep = format!("{}1{}", "[".repeat(60), "]".repeat(60));
+    let body = format!(r#"{{"method":"eth_blockNumber","params":{deep}}}"#);
+    let answer = server.post("read_chain").body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    assert_eq!(answer.json::<Value>().await.unwrap()["expected"], "JSON of modest depth");
+    assert!(upstream.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_issued_keys_are_answered_until_they_are_revoked() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let state = ServerState::new(config).unwrap();
+    let bundler_key = key(&state, &[Scope::Bundler], None).await;
+    let database = state.database().clone();
+    let server = Server::start_with(state).await;
+    let path = format!("/api/v2/{CHAIN}/{bundler_key}");
+    let chain_id = || call("eth_chainId", json!([]));
+    assert_eq!(
+        rpc(&server, &path, chain_id()).await,
+        (200, json!({"jsonrpc": "2.0", "id": 1_723_000_000, "result": "0x7a69"}))
+    );
+    let unauthorised = |answer: (u16, Value)| {
+        assert_eq!((answer.0, &answer.1["error"]["code"]), (401, &json!(-32001)), "{answer:?}");
+    };
+    unauthorised(rpc(&server, &format!("/api/v1/{CHAIN}/{bundler_key}"), chain_id()).await);
+    unauthorised(rpc(&server, &format!("/api/v2/{CHAIN}/nobody"), chain_id()).await);
+    // The lab's key is for the lab.
+    let lab = "1ab1ab1ab1ab.1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1";
+    unauthorised(rpc(&server, &format!("/api/v2/{CHAIN}/{lab}"), chain_id()).await);
+    let (status, answer) = rpc(&server, &format!("/api/v2/1/{bundler_key}"), chain_id()).await;
+    assert_eq!((status, &answer["error"]["code"]), (400, &json!(-32003)));
+    let get = server.client.get(format!("{}{path}", server.url)).send().await.unwrap();
+    assert_eq!(get.status(), 405);
+    assert!(database.revoke_key(bundler_key.split('.').next().unwrap()).await.unwrap());
+    tokio::time::sleep(Duration::from_millis(2100)).await;
+    unauthorised(rpc(&server, &path, chain_id()).await);
+}
+
+#[tokio::test]
+async fn a_key_with_an_allowance_is_stopped_at_its_end() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let state = ServerState::new(config).unwrap();
+    let path = format!("/api/v2/{CHAIN}/{}", key(&state, &Scope::ALL, Some(2)).await);
+    let server = Server::start_with(state).await;
+    assert_eq!(rpc(&server, &path, call("eth_chainId", json!([]))).await.0, 200);
+    assert_eq!(rpc(&server, &path, call("eth_chainId", json!([]))).await.0, 200);
+    let refused = server.client.post(format!("{}{path}", server.url)).json(&call("eth_chainId", json!([])));
+    let refused = refused.send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((25..=30).contains(&wait), "{wait}");
+}
+
+/// The shapes of SPEC 4.2 and 4.4, as in vectors 14.
+#[tokio::test]
+async fn the_bundlers_methods_answer_as_biconomys_do() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let state = ServerState::new(config).unwrap();
+    let path = format!("/api/v2/{CHAIN}/{}", key(&state, &[Scope::Bundler], None).await);
+    let server = Server::start_with(state).await;
+    let entry_point = "0x5ff137d4b0fdcd49dca30c7cf57e578a026d2789";
+    let fees = json!({"maxPriorityFeePerGas": "30000000000", "maxFeePerGas": "35000000000"});
+    let ask = async |method: &str, params: Value| rpc(&server, &path, call(method, params)).await;
+    assert_eq!(ask("biconomy_getGasFeeValues", json!([])).await.1["result"], fees);
+    let estimate = json!({"callGasLimit": 77217, "verificationGasLimit": 86895, "preVerificationGas": 772931,
+        "validUntil": "0xffffffffffff", "validAfter": "0x00", "maxPriorityFeePerGas": "30000000000", "maxFeePerGas": "35000000000"});
+    let sdk = json!({"sender": operation()["sender"], "nonce": "0x0", "initCode": "0x", "callData": "0x1234",
+        "signature": "0x12", "paymasterAndData": "0x"});
+    let answer = ask("eth_estimateUserOperationGas", json!([sdk, entry_point])).await;
+    assert_eq!(answer, (200, json!({"jsonrpc": "2.0", "id": 1_723_000_000, "result": estimate})));
+    let simulation = json!({"simulation_type": "validation"});
+    let sent: UserOperation = serde_json::from_value(operation()).unwrap();
+    let hash = json!(sent.hash(ENTRY_POINT, CHAIN));
+    assert_eq!(ask("eth_sendUserOperation", json!([operation(), entry_point, simulation])).await.1["result"], hash);
+    assert_eq!(upstream.params("eth_sendUserOperation").as_array().unwrap().len(), 2, "other bundlers refuse a third");
+    assert_eq!(
+        ask("eth_getUserOperationReceipt", json!([hash])).await,
+        (200, json!({"jsonrpc": "2.0", "id": 1_723_000_000, "result": null}))
+    );
+    let (status, answer) = ask("biconomy_getUserOperationStatus", json!([hash])).await;
+    assert_eq!((status, &answer["error"]["code"]), (200, &json!(-32004)));
+    let (status, answer) = ask("eth_sendUserOperation", json!([sdk, entry_point])).await;
+    assert_eq!((status, &answer["error"]["code"]), (200, &json!(-32602)));
+    assert_eq!(answer["error"]["message"], "callGasLimit is required and should be a string");
+    let (status, answer) = ask("eth_accounts", json!([])).await;
+    assert_eq!((status, &answer["error"]["code"]), (400, &json!(-32601)));
+    let batch = json!([call("eth_chainId", json!([])), {"method": "eth_chainId"}, {"method": "nothing", "id": "b"}]);
+    let (status, answer) = rpc(&server, &path, batch).await;
+    assert_eq!((status, answer.as_array().unwrap().len()), (200, 2));
+    assert_eq!(
+        (&answer[0]["result"], &answer[1]["id"], &answer[1]["error"]["code"]),
+        (&json!("0x7a69"), &json!("b"), &json!(-32601))
+    );
+}
+
+#[tokio::test]
+async fn dapps_of_any_site_may_call_with_a_key() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let server = Server::start(config).await;
+    let url = format!("{}/api/v2/{CHAIN}/x", server.url);
+    let preflight = server.client.request(reqwest::Method::OPTIONS, &url).header("origin", "https://dapp.example");
+    let preflight = preflight.send().await.unwrap();
+    assert_eq!(preflight.status(), 204);
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    assert!(preflight.headers()["access-control-allow-headers"].to_str().unwrap().contains("content-type"));
+    let refused =
+        server.client.post(&url).header("origin", "https://dapp.example").json(&call("eth_chainId", json!([])));
+    let refused = refused.send().await.unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["access-control-allow-origin"]),
+        (401, &"*".parse().unwrap())
+    );
+    // Server functions stay closed to them.
+    let function = server.post("chain_info").header("origin", "https://dapp.example").body("{}").send().await.unwrap();
+    assert_eq!((function.status().as_u16(), function.headers().get("access-control-allow-origin")), (403, None));
+}
+
+#[tokio::test]
+async fn request_ids_reach_the_upstream() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let seen = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let length = stream.read(&mut head).await.unwrap();
+        stream.write_all(b"HTTP/1.1 500 X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    });
+    let (config, _folder) = with(&upstream().await, |config| config.rpc_urls = vec![url.parse().unwrap()]);
+    let server = Server::start(config).await;
+    let request = server.post("read_chain").header("x-request-id", "from-the-page-1");
+    let answer = request.json(&json!({"method": "eth_blockNumber", "params": []})).send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "from-the-page-1");
+    let head = seen.await.unwrap();
+    assert!(head.contains("x-request-id: from-the-page-1"), "{head}");
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_or_for_the_token() {
+    let upstream = upstream().await;
+    let (open, _folder) = with(&upstream, |_| {});
+    let server = Server::start(open).await;
+    server.call("chain_info", &json!({})).await;
+    server.call("gas_fees", &json!({})).await;
+    let url = format!("{}/metrics", server.url);
+    let text = server.client.get(&url).send().await.unwrap().text().await.unwrap();
+    for part in [
+        "use_aa_http_requests_total{route=\"/api/fn/chain_info\",status=\"2xx\"}",
+        "use_aa_upstream_requests_total{upstream=\"bundler\",entry=\"0\",outcome=\"answered\"}",
+        "use_aa_upstream_circuit{upstream=\"bundler\",entry=\"0\"} 0",
+        "use_aa_http_request_duration_seconds_bucket",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("no-such-function"));
+    server.call("no-such-function", &json!({})).await;
+    let text = server.client.get(&url).send().await.unwrap().text().await.unwrap();
+    assert!(!text.contains("no-such-function"), "a caller's words are no label");
+    let proxied = server.client.get(&url).header("x-forwarded-for", "203.0.113.1").send().await.unwrap();
+    assert_eq!(proxied.status(), 404);
+    let (closed, _folder) = with(&upstream, |config| config.protection.metrics_token = Some("t0ken".parse().unwrap()));
+    let server = Server::start(closed).await;
+    let url = format!("{}/metrics", server.url);
+    assert_eq!(server.client.get(&url).send().await.unwrap().status(), 404);
+    assert_eq!(server.client.get(&url).bearer_auth("wrong").send().await.unwrap().status(), 404);
+    assert_eq!(server.client.get(&url).bearer_auth("t0ken").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn readiness_names_who_is_missing_and_asks_once_for_many() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let server = Server::start(config).await;
+    let url = format!("{}/readyz", server.url);
+    let many = futures::future::join_all((0..20).map(|_| server.client.get(&url).send())).await;
+    assert!(many.into_iter().all(|answer| answer.unwrap().status() == 200));
+    assert!(upstream.count("eth_supportedEntryPoints") <= 2, "{}", upstream.count("eth_supportedEntryPoints"));
+    let report: Value = server.client.get(&url).send().await.unwrap().json().await.unwrap();
+    let names: Vec<_> = report["upstreams"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names, [json!("node"), json!("bundler"), json!("database")]);
+}
+
+/// The whole program with secrets everywhere one can be put, at its most talkative: none of them comes out.
+#[tokio::test]
+async fn no_secret_is_in_any_answer_or_log() {
+    const MARK: &str = "5ecre7";
+    // Repeat what they were asked, key and all, as services do in their errors.
+    let parrot = |words: &'static str| {
+        Upstream::start(move |call| match call["method"].as_str().unwrap() {
+            "eth_chainId" => Reply::Result(json!("0x7a69")),
+            method => {
+                Reply::Error { code: -32000, message: format!("{method} refused at {words}"), data: json!(words) }
+            }
+        })
+    };
+    let node = parrot("/v2/5ecre7path0123456789/rpc?apikey=5ecre7query0123456789").await;
+    let paymaster = parrot("/api/5ecre7path0123456789 for 5ecre7apikey0123456789").await;
+    let host = node.addr;
+    let folder = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let upstream =
+        format!("http://user:5ecre7password@{host}/v2/5ecre7path0123456789/rpc?apikey=5ecre7query0123456789");
+    let signer = format!("{}5ecr{}", "0".repeat(8), "7".repeat(52));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_use-aa"))
+        .arg("serve")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("RUST_LOG", "trace")
+        .env("USE_AA_ADDR", format!("127.0.0.1:{port}"))
+        .env("USE_AA_RPC_URL", &upstream)
+        .env("USE_AA_BUNDLER_URL", &upstream)
+        .env("USE_AA_PAYMASTER_URL", format!("http://{}/api/5ecre7path0123456789", paymaster.addr))
+        .env("USE_AA_PAYMASTER_API_KEY", "5ecre7apikey0123456789")
+        .env("USE_AA_METRICS_TOKEN", "5ecre7metrics0123456789")
+        .env("USE_AA_DATA_DIR", folder.path())
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = child.stderr.take().unwrap();
+    let log = std::thread::spawn(move || {
+        let mut log = Vec::new();
+        errors.read_to_end(&mut log).map(|_| String::from_utf8_lossy(&log).into_owned())
+    });
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let base = format!("http://127.0.0.1:{port}");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while client.get(format!("{base}/healthz")).send().await.is_err() {
+        assert!(Instant::now() < deadline, "the server does not come up");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut answers = String::new();
+    let mut keep = async |request: reqwest::RequestBuilder| {
+        let answer = request.send().await.unwrap();
+        answers += &format!("{} {:?}\n", answer.status(), answer.headers());
+        answers += &answer.text().await.unwrap();
+    };
+    for path in
+        ["/", "/no-such-page", "/readyz", "/metrics", "/healthz", "/hooks", "/pkg/none", "/api/v2/31337/5ecre7guess"]
+    {
+        keep(client.get(format!("{base}{path}"))).await;
+    }
+    let with_operation = json!({"user_operation": operation(), "context": sponsor_context(), "state_override": null});
+    let functions = [
+        ("chain_info", json!({})),
+        ("gas_fees", json!({})),
+        ("account_state", json!({"account": operation()["sender"], "nonce_key": "0x0"})),
+        ("read_chain", json!({"method": "eth_blockNumber", "params": []})),
+        ("estimate_user_operation_gas", with_operation.clone()),
+        ("send_user_operation", with_operation.clone()),
+        ("sponsor_user_operation", with_operation),
+        ("nobody", json!({})),
+    ];
+    for (function, arguments) in functions {
+        keep(client.post(format!("{base}/api/fn/{function}")).json(&arguments)).await;
+    }
+    // A key in the path is a secret, too: it must not be logged, right or wrong.
+    for service in ["v1", "v2"] {
+        let url = format!("{base}/api/{service}/31337/5ecre7guess00.5ecre7guess");
+        keep(client.post(url).json(&call("eth_chainId", json!([])))).await;
+    }
+    keep(client.get(format!("{base}/metrics")).bearer_auth("5ecre7metrics0123456789")).await;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert!(ended.success(), "{ended}");
+    let log = log.join().unwrap().unwrap();
+    assert!(log.contains("answered") && answers.contains("UpstreamRejected"), "something was said at all");
+    for (what, text) in [("an answer", &answers), ("the log", &log)] {
+        let line = text.lines().find(|line| line.contains(MARK));
+        assert_eq!(line, None, "a secret is in {what}");
+    }
+    let wrong = Command::new(env!("CARGO_BIN_EXE_use-aa"))
+        .arg("serve")
+        .env("USE_AA_PAYMASTER_SIGNER_KEY", format!("{signer}x"))
+        .env("USE_AA_PAYMASTER_ADDRESS", "0x00000f79B7FaF42EEBAdbA19aCc07cD08Af44789")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(!wrong.status.success());
+    assert!(!String::from_utf8_lossy(&wrong.stderr).contains("5ecr"), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_names_every_entry_that_is_wrong() {
+    let good = upstream().await;
+    let other = Upstream::always(Reply::Result(json!("0x1"))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let check = |rpc: String, bundler: String| {
+        Command::new(env!("CARGO_BIN_EXE_use-aa"))
+            .args(["serve", "--check"])
+            .env("USE_AA_RPC_URL", rpc)
+            .env("USE_AA_BUNDLER_URL", bundler)
+            .env("USE_AA_DATA_DIR", folder.path())
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    let (good_url, other_url) = (good.url(), other.url());
+    let fine = {
+        let good_url = good_url.clone();
+        tokio::task::block_in_place(|| check(good_url.clone(), good_url))
+    };
+    let text = String::from_utf8_lossy(&fine.stdout).into_owned();
+    assert!(fine.status.success(), "{fine:?}");
+    assert!(text.contains("ok    chain node 1 of 1") && text.contains("ok    database"), "{text}");
+    let wrong = tokio::task::block_in_place(|| check(format!("{good_url},{other_url}"), good_url.clone()));
+    let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
+    assert!(!wrong.status.success(), "{wrong:?}");
+    assert!(text.contains("ok    chain node 1 of 2") && text.contains("WRONG chain node 2 of 2"), "{text}");
+    assert!(text.contains("it is on chain 1, USE_AA_CHAIN_ID is 31337"), "{text}");
+    assert!(!text.contains("SECRET"), "{text}");
+}
