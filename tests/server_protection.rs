@@ -427,7 +427,7 @@ async fn no_secret_is_in_any_answer_or_log() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_names_every_entry_that_is_wrong() {
     let good = upstream().await;
-    let other = Upstream::always(Reply::Result(json!("0x1"))).await;
+    let other = Upstream::always(Reply::Result(json!("0x1000"))).await;
     let folder = tempfile::tempdir().unwrap();
     let check = |rpc: String, bundler: String| {
         Command::new(env!("CARGO_BIN_EXE_use-aa"))
@@ -451,6 +451,6 @@ async fn a_check_names_every_entry_that_is_wrong() {
     let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
     assert!(!wrong.status.success(), "{wrong:?}");
     assert!(text.contains("ok    chain node 1 of 2") && text.contains("WRONG chain node 2 of 2"), "{text}");
-    assert!(text.contains("it is on chain 1, USE_AA_CHAIN_ID is 31337"), "{text}");
+    assert!(text.contains("it is on chain 4096, USE_AA_CHAIN_ID is 31337"), "{text}");
     assert!(!text.contains("SECRET"), "{text}");
 }
