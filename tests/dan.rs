@@ -6,21 +6,36 @@ mod dan_support;
 
 use std::time::Instant;
 
-use dan_support::{Cluster, Session};
-use tokio::sync::OnceCell;
+use alloy::primitives::{Address, B256, Bytes, U256};
+use dan_support::{Cluster, PATIENCE, Session, codes, now};
+use ed25519_dalek::{Signer, SigningKey};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::OnceCell,
+};
+use use_aa::{
+    dan::api::{
+        KeyAttestation, KeygenRequest, MAX_BODY, NodeRefusal, Revocation, RevokeAnswer, SessionKind, SignAnswer,
+        SignBody, SignRequest,
+    },
+    protocol::{
+        addresses::DEMO_NFT,
+        distributed_key::{RevokedBy, joint_challenge, policy_hash},
+        smart_account::{Call, encode_calls},
+    },
+};
 
 static CLUSTER: OnceCell<(Cluster, Session)> = OnceCell::const_new();
+const SIGNERS: [u8; 3] = [1, 2, 3];
 
 /// One cluster and one granted key for all tests that leave them as they are.
 async fn shared() -> &'static (Cluster, Session) {
     CLUSTER
         .get_or_init(|| async {
-            let start = Instant::now();
             let cluster = Cluster::with(5, &["--signatures-per-minute", "1000"], "info").await;
-            println!("five nodes: {:?}", start.elapsed());
-            let start = Instant::now();
             let session = cluster.granted(3).await;
-            println!("a key: {:?}", start.elapsed());
             (cluster, session)
         })
         .await
@@ -38,8 +53,318 @@ async fn any_three_of_five_sign() {
     let (cluster, session) = shared().await;
     assert_eq!(subsets().len(), 10);
     for (number, signers) in (0..).zip(subsets()) {
-        let start = Instant::now();
-        cluster.sign(session, &signers, session.operation(number)).await.unwrap();
-        println!("{signers:?}: {:?}", start.elapsed());
+        // The order in which they are named does not matter.
+        let named = [signers[2], signers[0], signers[1]];
+        cluster.sign(session, &named, session.operation(number)).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_signatures_at_the_same_time() {
+    let (cluster, session) = shared().await;
+    let start = Instant::now();
+    let signing = (0..50u64).map(|number| {
+        let signers = subsets()[usize::try_from(number).unwrap() % 10];
+        async move { cluster.sign(session, &signers, session.operation(1000 + number)).await }
+    });
+    let mut signatures: Vec<Bytes> =
+        futures::future::join_all(signing).await.into_iter().map(|signed| signed.unwrap()).collect();
+    println!("50 signatures in {:?}", start.elapsed());
+    signatures.sort();
+    signatures.dedup();
+    assert_eq!(signatures.len(), 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_request_is_refused_by_every_signer() {
+    let (cluster, session) = shared().await;
+    let body = cluster.request(session, &SIGNERS, session.operation(1)).await;
+    cluster.send(session, &SIGNERS, &body).await.unwrap();
+    let refusals = cluster.send(session, &SIGNERS, &body).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["nonce"; 3]);
+    assert!(refusals.iter().all(|refusal| refusal.message.contains("used before")), "{refusals:?}");
+}
+
+/// Sent twice at the same time, one request gives one signature: nobody signs the same nonces for two sessions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_sent_twice_at_once_is_answered_once() {
+    let (cluster, session) = shared().await;
+    let body = cluster.request(session, &SIGNERS, session.operation(2)).await;
+    let (first, second) = tokio::join!(
+        cluster.ask_all::<SignAnswer>(&SIGNERS, "/v1/sign", &body),
+        cluster.ask_all::<SignAnswer>(&SIGNERS, "/v1/sign", &body)
+    );
+    for (first, second) in first.into_iter().zip(second) {
+        let (signed, refused): (Vec<_>, Vec<_>) = [first, second].into_iter().partition(Result::is_ok);
+        assert_eq!((signed.len(), refused.len()), (1, 1));
+        assert_eq!(refused[0].as_ref().unwrap_err().code, "nonce");
+    }
+}
+
+/// What a page may ask for and does not get, and what a coordinator may make of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_granted_is_refused_by_every_signer() {
+    let (cluster, session) = shared().await;
+    let account = session.grant.account;
+    type Change = Box<dyn Fn(&mut SignBody) + Send + Sync>;
+    let call = |to: Address, value: u64, data: &'static [u8]| Call { to, value: U256::from(value), data: data.into() };
+    let calling = move |calls: Vec<Call>| -> Change {
+        Box::new(move |body| body.request.user_operation.call_data = encode_calls(&calls, false).unwrap())
+    };
+    let mint = |to: Address| {
+        let data = [&[0x40, 0xd0, 0x97, 0xc3][..], to.into_word().as_slice()].concat();
+        Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() }
+    };
+    // Asked for by the page, which has the ephemeral key.
+    let by_the_page: Vec<(&str, &str, Change)> = vec![
+        ("another account", "other-account", Box::new(|body| body.request.user_operation.sender = Address::ZERO)),
+        ("another chain", "other-chain", Box::new(|body| body.request.chain_id = 1)),
+        ("another entry point", "other-entry-point", Box::new(|body| body.request.entry_point = DEMO_NFT)),
+        ("a mint to somebody else", "policy-violation", calling(vec![mint(Address::repeat_byte(7))])),
+        ("another contract", "policy-violation", calling(vec![call(Address::repeat_byte(7), 0, &[1, 2, 3, 4])])),
+        ("another function", "policy-violation", calling(vec![call(DEMO_NFT, 0, &[1, 2, 3, 4])])),
+        ("ether", "policy-violation", calling(vec![Call { value: U256::ONE, ..mint(account) }])),
+        ("one bad call of two", "policy-violation", calling(vec![mint(account), mint(Address::repeat_byte(7))])),
+        ("no call", "malformed", Box::new(|body| body.request.user_operation.call_data = Bytes::new())),
+        ("a key that is not there", "unknown-key", Box::new(|body| body.request.key_id = B256::repeat_byte(9))),
+        ("another challenge", "challenge", Box::new(|body| body.request.challenge = B256::repeat_byte(9))),
+        ("other signers", "participants", Box::new(|body| body.request.signers = vec![1, 2, 4])),
+    ];
+    for (what, code, change) in &by_the_page {
+        let mut body = cluster.request(session, &SIGNERS, session.operation(3)).await;
+        change(&mut body);
+        body.request = session.authenticated(body.request);
+        let refusals = cluster.send(session, &SIGNERS, &body).await.unwrap_err();
+        assert_eq!(codes(&refusals), [*code; 3], "{what}: {refusals:?}");
+        assert!(refusals.iter().zip(SIGNERS).all(|(refusal, node)| refusal.node == node), "{what}");
+    }
+    // Changed on the way: the signature does not cover it.
+    let on_the_way: Vec<(&str, Change)> = vec![
+        ("another nonce", Box::new(|body| body.request.user_operation.nonce += U256::ONE)),
+        ("a higher fee", Box::new(|body| body.request.user_operation.max_fee_per_gas += U256::ONE)),
+        ("a paymaster", Box::new(|body| body.request.user_operation.paymaster_and_data = vec![1; 20].into())),
+        (
+            "a forged signature",
+            Box::new(|body| {
+                let signature = SigningKey::from_bytes(&[1; 32]).sign(body.request.signed_text().as_bytes());
+                body.request.ephemeral_signature = signature.to_bytes().to_vec().into();
+            }),
+        ),
+        ("no signature", Box::new(|body| body.request.ephemeral_signature = Bytes::new())),
+    ];
+    for (what, change) in &on_the_way {
+        let mut body = cluster.request(session, &SIGNERS, session.operation(4)).await;
+        change(&mut body);
+        let refusals = cluster.send(session, &SIGNERS, &body).await.unwrap_err();
+        assert_eq!(codes(&refusals), ["not-the-ephemeral-key"; 3], "{what}: {refusals:?}");
+    }
+    // None of this changed anything.
+    cluster.sign(session, &SIGNERS, session.operation(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exactly_t_signers_with_nonces_of_their_own() {
+    let (cluster, session) = shared().await;
+    for signers in [&[1, 2][..], &[1, 2, 3, 4]] {
+        let refusals = cluster.sign(session, signers, session.operation(6)).await.unwrap_err();
+        assert_eq!(codes(&refusals), vec!["signer-set"; signers.len()], "{refusals:?}");
+    }
+    // Swapped on the way: node 4 in place of node 3, with a nonce of its own.
+    let mut body = cluster.request(session, &SIGNERS, session.operation(7)).await;
+    body.nonces[2] = cluster.nonces(SessionKind::Signing, &[4]).await[0];
+    let refusals = cluster.send(session, &[1, 2, 4], &body).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["challenge"; 3]);
+    // A node that is not named does not help.
+    let body = cluster.request(session, &SIGNERS, session.operation(8)).await;
+    let refusal = cluster.ask::<SignAnswer>(5, "/v1/sign", &body).await.unwrap_err();
+    assert_eq!(refusal.code, "participants");
+    // Nonces for something else.
+    let mut body = cluster.request(session, &SIGNERS, session.operation(9)).await;
+    body.nonces = cluster.nonces(SessionKind::Refresh, &SIGNERS).await;
+    body.request.challenge = joint_challenge(SessionKind::Signing, &body.nonces).unwrap();
+    body.request = session.authenticated(body.request);
+    let refusals = cluster.send(session, &SIGNERS, &body).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["nonce"; 3]);
+}
+
+/// One node is shown another operation: it refuses, the others hear of it at once, and there is no signature.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_disagreeing_node_is_a_clear_refusal() {
+    let (cluster, session) = shared().await;
+    let start = Instant::now();
+    let body = cluster.request(session, &SIGNERS, session.operation(10)).await;
+    let mut altered = body.clone();
+    altered.request.user_operation.nonce = U256::from(11);
+    let both = [1, 2];
+    let (honest, shown) = tokio::join!(
+        cluster.ask_all::<SignAnswer>(&both, "/v1/sign", &body),
+        cluster.ask::<SignAnswer>(3, "/v1/sign", &altered)
+    );
+    assert_eq!(shown.unwrap_err().code, "not-the-ephemeral-key");
+    for refusal in honest.into_iter().map(Result::unwrap_err) {
+        assert_eq!(refusal.code, "peer-refused", "{refusal}");
+        assert!(refusal.message.contains("node 3") && refusal.message.contains("not-the-ephemeral-key"), "{refusal}");
+    }
+    // Even the page itself cannot have two things signed over one challenge.
+    let body = cluster.request(session, &SIGNERS, session.operation(12)).await;
+    let other = session.authenticated(SignRequest { user_operation: session.operation(13), ..body.request.clone() });
+    let other = SignBody { request: other, nonces: body.nonces.clone() };
+    let (first, second) = tokio::join!(
+        cluster.ask_all::<SignAnswer>(&both, "/v1/sign", &body),
+        cluster.ask::<SignAnswer>(3, "/v1/sign", &other)
+    );
+    let refusals: Vec<_> = first.into_iter().chain([second]).map(Result::unwrap_err).collect();
+    assert!(refusals.iter().any(|refusal| refusal.code == "disagree"), "{refusals:?}");
+    assert!(refusals.iter().all(|refusal| ["disagree", "peer-refused"].contains(&refusal.code.as_str())));
+    assert!(start.elapsed() < PATIENCE / 10, "at once, not by time-out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_bound_once_by_its_owner_only_and_ends() {
+    let (cluster, _) = shared().await;
+    let ids = cluster.ids();
+    let key = cluster.pool(1, 3).await.remove(0);
+    let mut session = Session::new(key, 5);
+    session.grant.valid_until = now() + 20;
+    let mut nonces = cluster.nonces(SessionKind::KeyGeneration, &ids).await;
+    session.grant.challenge = joint_challenge(SessionKind::KeyGeneration, &nonces).unwrap();
+    let refused = async |request: &KeygenRequest, code: &str| {
+        for refusal in cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", request).await {
+            let refusal = refusal.unwrap_err();
+            assert_eq!(refusal.code, code, "{refusal}");
+        }
+    };
+    let good = KeygenRequest { grant: session.signed(), nonces: nonces.clone() };
+
+    let mut bad = good.clone();
+    bad.grant.grant.valid_until += 1;
+    refused(&bad, "not-the-owner").await;
+    let mut bad = good.clone();
+    bad.grant.leaves[0].valid_until = now() + 100;
+    refused(&bad, "other-policy").await;
+    let mut other = session.clone();
+    other.grant.session_key_address = Address::repeat_byte(1);
+    for leaf in &mut other.leaves {
+        leaf.session_key_data = [Address::repeat_byte(1).as_slice(), &leaf.session_key_data[20..]].concat().into();
+    }
+    other.grant.policy_hash = policy_hash(&other.leaves);
+    refused(&KeygenRequest { grant: other.signed(), nonces: nonces.clone() }, "other-key").await;
+    let mut other = session.clone();
+    other.grant.threshold = 2;
+    refused(&KeygenRequest { grant: other.signed(), nonces: nonces.clone() }, "other-key").await;
+    let mut other = session.clone();
+    other.grant.challenge = B256::repeat_byte(3);
+    refused(&KeygenRequest { grant: other.signed(), nonces: nonces.clone() }, "challenge").await;
+    nonces.pop();
+    for (id, refusal) in ids.iter().zip(
+        cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &KeygenRequest { grant: session.signed(), nonces }).await,
+    ) {
+        assert_eq!(refusal.unwrap_err().code, "participants", "node {id}");
+    }
+
+    let first = cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &good).await;
+    let again = cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &good).await;
+    assert_eq!(first, again);
+    assert!(first.iter().all(Result::is_ok), "{first:?}");
+    // Somebody else, and even the same owner with another page.
+    let stranger = Session::of(session.key.clone(), 5, B256::repeat_byte(0x33));
+    for mut late in [stranger, Session::new(session.key.clone(), 5)] {
+        let nonces = cluster.nonces(SessionKind::KeyGeneration, &ids).await;
+        late.grant.challenge = joint_challenge(SessionKind::KeyGeneration, &nonces).unwrap();
+        refused(&KeygenRequest { grant: late.signed(), nonces }, "key-taken").await;
+    }
+
+    // It is used, and then it is over.
+    cluster.sign(&session, &[2, 4, 5], session.operation(1)).await.unwrap();
+    while now() <= session.grant.valid_until {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let refusals = cluster.sign(&session, &[2, 4, 5], session.operation(2)).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["grant-expired"; 3]);
+    // And taken back, by nobody but owner and page.
+    let id = session.key.key_id;
+    let by =
+        |signature: Vec<u8>| Revocation { key_id: id, by: RevokedBy::EphemeralKey { signature: signature.into() } };
+    let text = Revocation::signed_text(id);
+    let forged = by(SigningKey::from_bytes(&[1; 32]).sign(text.as_bytes()).to_bytes().to_vec());
+    let revoked = by(session.page.sign(text.as_bytes()).to_bytes().to_vec());
+    let refusal = cluster.ask::<RevokeAnswer>(1, "/v1/revoke", &forged).await.unwrap_err();
+    assert_eq!(refusal.code, "not-the-ephemeral-key");
+    for _ in 0..2 {
+        let answers = cluster.ask_all::<RevokeAnswer>(&ids, "/v1/revoke", &revoked).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    }
+    let refusals = cluster.sign(&session, &SIGNERS, session.operation(3)).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["revoked"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_and_oversized_requests_are_refused() {
+    let (cluster, session) = shared().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = &cluster.node(1).url;
+    let send = async |path: &str, body: Vec<u8>| {
+        let response = client.post(format!("{url}{path}")).body(body).send().await.unwrap();
+        (response.status().as_u16(), response.json::<NodeRefusal>().await.unwrap())
+    };
+    let nested = "[".repeat(20_000);
+    for path in ["/v1/nonce", "/v1/pool", "/v1/keygen", "/v1/sign", "/v1/revoke", "/v1/refresh"] {
+        for body in ["", "{}", "null", "{\"kind\":\"other\"}", "\u{0}", nested.as_str()] {
+            let (status, refusal) = send(path, body.into()).await;
+            assert_eq!((status, refusal.code.as_str()), (400, "malformed"), "{path} {refusal}");
+        }
+        let (status, refusal) = send(path, vec![b' '; MAX_BODY + 1]).await;
+        assert_eq!((status, refusal.code.as_str()), (400, "malformed"), "{path} {refusal}");
+    }
+    // Every field of an honest request, replaced by something of another kind.
+    let honest = serde_json::to_value(cluster.request(session, &SIGNERS, session.operation(20)).await).unwrap();
+    let fields: Vec<String> = honest["request"].as_object().unwrap().keys().cloned().collect();
+    for field in fields {
+        for wrong in [json!(null), json!(-1), json!("0x"), json!([[]]), json!({"a": 1}), json!("é")] {
+            let mut body = honest.clone();
+            body["request"][&field] = wrong.clone();
+            let (_, refusal) = send("/v1/sign", body.to_string().into_bytes()).await;
+            assert_ne!(refusal.code, "internal", "{field} = {wrong}");
+        }
+    }
+    let status: Value = dan_support::get(url, "/v1/status").await;
+    assert_eq!((status["ready"].clone(), status["node"].clone()), (json!(true), json!(1)));
+}
+
+/// Strangers at the mesh: garbage, a known name without its key, a handshake that was recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_get_nowhere_at_the_mesh() {
+    let (cluster, session) = shared().await;
+    let port = cluster.node(2).mesh_port;
+    let connect = async || TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let hello = |from: u8, to: u8| [&b"use-aa\0\x01"[..], &[from, to]].concat();
+    let mut messages = vec![
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        vec![0xff; 100_000],
+        hello(1, 2),
+        hello(2, 2),
+        hello(0, 2),
+        hello(17, 2),
+        hello(1, 3),
+        [&hello(1, 2)[..], &[0xff, 0xff], &[7; 70_000]].concat(),
+    ];
+    for length in [0u16, 1, 47, 48, 49, 128, 129, 65_535] {
+        messages.push([&hello(1, 2)[..], &length.to_be_bytes(), &vec![9; length.into()][..]].concat());
+    }
+    for message in messages {
+        let mut stream = connect().await;
+        // The node may have hung up already.
+        let _ = stream.write_all(&message).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(PATIENCE / 10, stream.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "the node hangs up");
+        assert!(answer.is_empty(), "{} bytes for a stranger", answer.len());
+    }
+    // Strangers that say nothing take no room from the others.
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(connect().await);
+    }
+    cluster.sign(session, &SIGNERS, session.operation(30)).await.unwrap();
 }

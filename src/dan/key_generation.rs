@@ -21,6 +21,7 @@ use dkls23::{
 };
 use k256::{Scalar, Secp256k1};
 use serde::{Deserialize, Serialize};
+use use_aa_threshold as threshold;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
@@ -48,20 +49,20 @@ pub(super) struct Openings {
 }
 
 /// Makes a key. `session_id` is the binding: all nodes derive the same and no other session has it.
-pub async fn generate(session: &mut Session, workers: &Workers, threshold: u8) -> Result<KeyShare, SessionError> {
+pub async fn generate(session: &mut Session, workers: &Workers, must_sign: u8) -> Result<KeyShare, SessionError> {
     let me = session.me();
     let nodes = u8::try_from(session.participants().len()).unwrap_or_default();
-    let parameters = Parameters::new(threshold, nodes)
-        .map_err(|_| SessionError::Internal(format!("{threshold} of {nodes} is not a threshold of 2 or more")))?;
+    let parameters = Parameters::new(must_sign, nodes)
+        .map_err(|_| SessionError::Internal(format!("{must_sign} of {nodes} is not a threshold of 2 or more")))?;
     let data = Arc::new(SessionData { parameters, party_index: index(me)?, session_id: session.binding().to_vec() });
 
     let own = data.clone();
-    let points = workers.run(move || Zeroizing::new(dkg::phase1::<Secp256k1>(&own))).await?;
+    let points = workers.run(move || Zeroizing::new(threshold::generate_1(&own))).await?;
     let points = exchange_points(session, points).await?;
 
     let own = data.clone();
     let (point, proof, seed_kept, seeds, chain_kept, chain) =
-        workers.run(move || dkg::phase2::<Secp256k1>(&own, &points)).await?;
+        workers.run(move || threshold::generate_2(&own, &points)).await?;
     let point = Zeroizing::new(point);
     let mut outgoing = BTreeMap::new();
     for seed in seeds {
@@ -81,7 +82,7 @@ pub async fn generate(session: &mut Session, workers: &Workers, threshold: u8) -
     let own = data.clone();
     let (seed_kept, seeds, mul_kept, multiplications, chain_opened) = workers
         .run(move || {
-            let result = dkg::phase3::<Secp256k1>(&own, &seed_kept, &chain_kept);
+            let result = threshold::generate_3(&own, &seed_kept, &chain_kept);
             drop(Wiped(seed_kept));
             result
         })
@@ -99,7 +100,7 @@ pub async fn generate(session: &mut Session, workers: &Workers, threshold: u8) -
         openings.into_values().map(|opening| (opening.seed, opening.multiplication)).unzip();
     let (party, package) = workers
         .run(move || {
-            dkg::phase4::<Secp256k1>(
+            threshold::generate_4(
                 &data,
                 &point,
                 &proofs,
@@ -110,8 +111,6 @@ pub async fn generate(session: &mut Session, workers: &Workers, threshold: u8) -
                 &multiplications,
                 &chain_commitments,
                 &chain_openings,
-                // The address is ours to compute.
-                |_| String::new(),
             )
         })
         .await?

@@ -7,11 +7,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use dkls23::{
-    protocols::repair::{RepairTerm, repair_assemble},
+    protocols::repair::RepairTerm,
     secp256k1::{Party, PublicKeyPackage},
 };
 use k256::{Secp256k1, elliptic_curve::group::GroupEncoding};
 use serde::{Deserialize, Serialize};
+use use_aa_threshold as threshold;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
@@ -44,7 +45,7 @@ pub async fn help(
     let (id, target_index) = (session.binding(), index(target)?);
     let own = share.clone();
     let term = workers
-        .run(move || own.party.repair_term(&helpers, target_index, id.as_slice()))
+        .run(move || threshold::repair_term(&own.party, &helpers, target_index, id.as_slice()))
         .await?
         .map_err(|error| SessionError::Aborted(error.to_string()))?;
     let help = Help { term, package: share.package.clone(), epoch: share.epoch, record: record.to_vec() };
@@ -76,7 +77,7 @@ pub async fn be_helped(
     }
     let (_, epoch, package) = view.ok_or_else(|| SessionError::Internal("nobody to help".into()))?;
     let (package, party) = workers
-        .run(move || repair_assemble(&package, me, &terms, |_| String::new()).map(|party| (package, party)))
+        .run(move || threshold::repair_assemble(&package, me, &terms).map(|party| (package, party)))
         .await?
         .map_err(|error| SessionError::Aborted(error.to_string()))?;
     Ok((KeyShare { party, package, epoch }, records))
@@ -86,12 +87,12 @@ pub async fn be_helped(
 pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeyShare>) -> Result<KeyShare, SessionError> {
     let id = session.binding();
     let own = share.clone();
-    let points = workers.run(move || Zeroizing::new(own.party.refresh_complete_phase1())).await?;
+    let points = workers.run(move || Zeroizing::new(threshold::refresh_1(&own.party))).await?;
     let points = exchange_points(session, points).await?;
 
     let own = share.clone();
     let (correction, proof, seed_kept, seeds) =
-        workers.run(move || own.party.refresh_complete_phase2(id.as_slice(), &points)).await?;
+        workers.run(move || threshold::refresh_2(&own.party, id.as_slice(), &points)).await?;
     let correction = Zeroizing::new(correction);
     let mut outgoing = BTreeMap::new();
     for seed in seeds {
@@ -104,7 +105,7 @@ pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeySha
     let own = share.clone();
     let (seed_kept, seeds, mul_kept, multiplications) = workers
         .run(move || {
-            let result = own.party.refresh_complete_phase3(id.as_slice(), &seed_kept);
+            let result = threshold::refresh_3(&own.party, id.as_slice(), &seed_kept);
             for mut kept in seed_kept.into_values() {
                 kept.seed.zeroize();
                 kept.salt.zeroize();
@@ -120,21 +121,19 @@ pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeySha
     let own = share.clone();
     let (party, package) = workers
         .run(move || -> Result<(Party, PublicKeyPackage), SessionError> {
-            let party = own
-                .party
-                .refresh_complete_phase4(
-                    id.as_slice(),
-                    &correction,
-                    &proofs,
-                    &seed_kept,
-                    &commitments,
-                    &seeds,
-                    &mul_kept,
-                    &multiplications,
-                )
-                .map_err(aborted)?;
-            let package = own.package.refresh(id.as_slice(), &proofs);
-            Ok((party, package.map_err(|reason| SessionError::Aborted(reason.to_string()))?))
+            let party = threshold::refresh_4(
+                &own.party,
+                id.as_slice(),
+                &correction,
+                &proofs,
+                &seed_kept,
+                &commitments,
+                &seeds,
+                &mul_kept,
+                &multiplications,
+            );
+            let package = threshold::refresh_package(&own.package, id.as_slice(), &proofs);
+            Ok((party.map_err(aborted)?, package.map_err(SessionError::Aborted)?))
         })
         .await??;
     let new = KeyShare { party, package, epoch: share.epoch + 1 };

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy::primitives::{Address, B256, Bytes, Signature};
 use dkls23::protocols::signing::{Broadcast3to4, SignData, TransmitPhase1to2, TransmitPhase2to3};
 use k256::Secp256k1;
+use use_aa_threshold as threshold;
 
 use super::{
     session::{Session, SessionError},
@@ -27,7 +28,8 @@ pub async fn sign(
     let data = Arc::new(SignData { sign_id: session.binding().to_vec(), counterparties, message_hash: digest.0 });
 
     let (own, data_1) = (share.clone(), data.clone());
-    let (unique, kept, messages) = workers.run(move || own.party.sign_phase1(&data_1)).await?.map_err(aborted)?;
+    let (unique, kept, messages) =
+        workers.run(move || threshold::sign_1(&own.party, &data_1)).await?.map_err(aborted)?;
     let mut outgoing = BTreeMap::new();
     for message in &messages {
         outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
@@ -41,7 +43,7 @@ pub async fn sign(
 
     let (own, data_2) = (share.clone(), data.clone());
     let (unique, kept, messages) =
-        workers.run(move || own.party.sign_phase2(&data_2, unique, kept, &received)).await?.map_err(aborted)?;
+        workers.run(move || threshold::sign_2(&own.party, &data_2, unique, kept, &received)).await?.map_err(aborted)?;
     let mut outgoing = BTreeMap::new();
     for message in &messages {
         outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
@@ -55,7 +57,7 @@ pub async fn sign(
 
     let (own, data_3) = (share.clone(), data.clone());
     let (x_coordinate, broadcast) =
-        workers.run(move || own.party.sign_phase3(&data_3, unique, kept, &received)).await?.map_err(aborted)?;
+        workers.run(move || threshold::sign_3(&own.party, &data_3, unique, kept, &received)).await?.map_err(aborted)?;
     release.await?;
     let body = encode(&broadcast)?;
     let mut broadcasts = vec![broadcast];
@@ -65,7 +67,7 @@ pub async fn sign(
 
     let (own, x) = (share.clone(), x_coordinate.clone());
     let (s, recovery_id) =
-        workers.run(move || own.party.sign_phase4(&data, &x, &broadcasts, true)).await?.map_err(aborted)?;
+        workers.run(move || threshold::sign_4(&own.party, &data, &x, &broadcasts)).await?.map_err(aborted)?;
     let address = share.address().ok_or_else(|| SessionError::Internal("a share without an address".into()))?;
     signature(&x_coordinate, &s, recovery_id, digest, address)
 }

@@ -51,6 +51,7 @@ pub fn now() -> u64 {
 pub struct NodeProcess {
     pub id: u8,
     pub url: String,
+    pub mesh_port: u16,
     pub identity: PublicIdentity,
     pub vault_key: [u8; 32],
     pub vault: PathBuf,
@@ -113,6 +114,7 @@ impl Cluster {
             NodeProcess {
                 id,
                 url: format!("http://127.0.0.1:{http}"),
+                mesh_port: ports[usize::from(id) - 1],
                 identity: identity(seed),
                 vault_key,
                 vault,

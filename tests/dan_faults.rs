@@ -1,0 +1,289 @@
+//! Distributed session keys when nodes go: killed, restarted, hung, emptied, in the middle of things.
+#![cfg(feature = "ssr")]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod dan_support;
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use dan_support::{Cluster, PATIENCE, Session, codes, now};
+use nix::sys::signal::Signal;
+use serde_json::json;
+use use_aa::dan::{
+    api::{NodeRefusal, PoolAnswer, RefreshAnswer, RefreshRequest, SessionKind, SignAnswer, StatusAnswer},
+    share::KeyShare,
+    vault::{Slot, Vault},
+};
+
+/// Far below every time-out: what is said by then was said at once.
+const AT_ONCE: Duration = Duration::from_secs(8);
+
+async fn renew(cluster: &Cluster, session: &Session, repair: Option<u8>) -> Vec<Result<RefreshAnswer, NodeRefusal>> {
+    let ids = cluster.ids();
+    let kind = if repair.is_some() { SessionKind::Repair } else { SessionKind::Refresh };
+    let nonces = cluster.nonces(kind, &ids).await;
+    let request = RefreshRequest { key_id: session.key.key_id, repair, nonces };
+    cluster.ask_all(&ids, "/v1/refresh", &request).await
+}
+
+/// Five nodes: two go, a third goes, all come back; one goes in the middle of a signature and of making a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_three_are_enough_and_two_are_not() {
+    let mut cluster = Cluster::start().await;
+    let session = cluster.granted(3).await;
+    cluster.kill(4);
+    cluster.kill(5);
+    cluster.sign(&session, &[1, 2, 3], session.operation(1)).await.unwrap();
+
+    let start = Instant::now();
+    let mut body = cluster.request(&session, &[1, 2, 3], session.operation(2)).await;
+    cluster.kill(3);
+    for id in [1, 2] {
+        let refusal = cluster.ask::<SignAnswer>(id, "/v1/sign", &body).await.unwrap_err();
+        assert!(["peer-down", "peer-refused"].contains(&refusal.code.as_str()), "{refusal}");
+        assert!(refusal.message.contains("node 3 cannot be reached"), "{refusal}");
+    }
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    let status: StatusAnswer = dan_support::get(&cluster.node(1).url, "/v1/status").await;
+    assert!(!status.ready && status.sessions == 0, "{status:?}");
+
+    for id in [3, 4, 5] {
+        cluster.launch(id);
+    }
+    cluster.connected(5).await;
+    cluster.sign(&session, &[1, 3, 5], session.operation(3)).await.unwrap();
+    // The nonces of a process die with it.
+    body.nonces.truncate(3);
+    let refusal = cluster.ask::<SignAnswer>(3, "/v1/sign", &body).await.unwrap_err();
+    assert_eq!(refusal.code, "nonce");
+
+    // In the middle of a signature: node 2 hangs, the others have begun, then it dies.
+    let body = cluster.request(&session, &[1, 2, 3], session.operation(4)).await;
+    cluster.signal(2, Signal::SIGSTOP);
+    let url = |id: u8| cluster.node(id).url.clone();
+    let signing: Vec<_> = [1, 3]
+        .map(|id| {
+            let (url, body) = (url(id), body.clone());
+            tokio::spawn(async move { dan_support::post::<SignAnswer>(&url, "/v1/sign", &body).await })
+        })
+        .into();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(signing.iter().all(|task| !task.is_finished()), "both wait for node 2");
+    let start = Instant::now();
+    cluster.kill(2);
+    for task in signing {
+        let refusal = task.await.unwrap().unwrap_err();
+        assert!(["peer-down", "peer-refused"].contains(&refusal.code.as_str()), "{refusal}");
+    }
+    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
+    cluster.sign(&session, &[1, 3, 4], session.operation(5)).await.unwrap();
+
+    // In the middle of making a key.
+    cluster.launch(2);
+    cluster.connected(5).await;
+    let nonces = cluster.nonces(SessionKind::Pool, &cluster.ids()).await;
+    let request = json!({ "count": 1, "threshold": 3, "nonces": nonces });
+    let making: Vec<_> = [1, 2, 3, 5]
+        .map(|id| {
+            let (url, request) = (cluster.node(id).url.clone(), request.clone());
+            tokio::spawn(async move { dan_support::post::<PoolAnswer>(&url, "/v1/pool", &request).await })
+        })
+        .into();
+    let fourth = {
+        let (url, request) = (cluster.node(4).url.clone(), request.clone());
+        tokio::spawn(async move { dan_support::post::<PoolAnswer>(&url, "/v1/pool", &request).await })
+    };
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let start = Instant::now();
+    cluster.kill(4);
+    assert!(fourth.await.unwrap().is_err());
+    for task in making {
+        let refusal = task.await.unwrap().unwrap_err();
+        assert!(["peer-down", "peer-refused"].contains(&refusal.code.as_str()), "{refusal}");
+    }
+    // A phase that was being computed is finished first.
+    assert!(start.elapsed() < PATIENCE / 3, "{:?}", start.elapsed());
+    for id in [1, 2, 3, 5] {
+        let pool: PoolAnswer = dan_support::get(&cluster.node(id).url, "/v1/pool").await;
+        assert!(pool.keys.is_empty(), "half a key at node {id}");
+    }
+    cluster.launch(4);
+    cluster.connected(5).await;
+    let second = cluster.granted(3).await;
+    cluster.sign(&second, &[2, 4, 5], second.operation(1)).await.unwrap();
+    // All of them from the disk.
+    for id in cluster.ids() {
+        cluster.kill(id);
+    }
+    for id in cluster.ids() {
+        cluster.launch(id);
+    }
+    cluster.connected(5).await;
+    cluster.sign(&session, &[3, 4, 5], session.operation(6)).await.unwrap();
+    cluster.sign(&second, &[1, 2, 3], second.operation(2)).await.unwrap();
+}
+
+/// Three nodes, two of which sign: new shares, a lost node, crashes in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn shares_are_renewed_and_rebuilt_by_all_or_not_at_all() {
+    let mut cluster = Cluster::with(3, &["--threshold", "2"], "info").await;
+    let session = cluster.granted(2).await;
+    let every_pair = async |cluster: &Cluster, number: u64| {
+        for (index, signers) in [[1, 2], [1, 3], [2, 3]].iter().enumerate() {
+            let operation = session.operation(number + u64::try_from(index).unwrap());
+            cluster.sign(&session, signers, operation).await.unwrap();
+        }
+    };
+    for answer in renew(&cluster, &session, None).await {
+        assert_eq!(answer.unwrap().epoch, 1);
+    }
+    every_pair(&cluster, 10).await;
+    // Nobody can be left out.
+    let nonces = cluster.nonces(SessionKind::Refresh, &[1, 2]).await;
+    let request = RefreshRequest { key_id: session.key.key_id, repair: None, nonces };
+    let refusal = cluster.ask::<RefreshAnswer>(1, "/v1/refresh", &request).await.unwrap_err();
+    assert_eq!(refusal.code, "participants");
+
+    // Node 2 loses everything.
+    cluster.kill(2);
+    std::fs::remove_dir_all(&cluster.node(2).vault).unwrap();
+    cluster.launch(2);
+    cluster.connected(3).await;
+    let refusals = cluster.sign(&session, &[1, 2], session.operation(20)).await.unwrap_err();
+    assert!(codes(&refusals).contains(&"unknown-key"), "{refusals:?}");
+    let refusals: Vec<_> = renew(&cluster, &session, None).await.into_iter().map(Result::unwrap_err).collect();
+    assert!(codes(&refusals).contains(&"unknown-key"), "{refusals:?}");
+    for answer in renew(&cluster, &session, Some(2)).await {
+        assert_eq!(answer.unwrap().epoch, 2);
+    }
+    every_pair(&cluster, 30).await;
+    // It knows the policy again, too.
+    let elsewhere = session.mint(alloy::primitives::Address::repeat_byte(7), 40);
+    let refusals = cluster.sign(&session, &[2, 3], elsewhere).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["policy-violation"; 2]);
+    // A node that has its share is not given another.
+    let refusals: Vec<_> = renew(&cluster, &session, Some(3)).await.into_iter().map(Result::unwrap_err).collect();
+    assert!(codes(&refusals).contains(&"malformed"), "{refusals:?}");
+
+    // One dies at some moment of a refresh. Afterwards all have the old shares or all have the new ones.
+    for pause in [0, 150, 400, 800, 1500, 2500] {
+        let victim = u8::try_from(pause % 3 + 1).unwrap();
+        let nonces = cluster.nonces(SessionKind::Refresh, &cluster.ids()).await;
+        let request = RefreshRequest { key_id: session.key.key_id, repair: None, nonces };
+        let renewing: Vec<_> = (1..=3u8)
+            .map(|id| {
+                let (url, request) = (cluster.node(id).url.clone(), request.clone());
+                tokio::spawn(async move { dan_support::post::<RefreshAnswer>(&url, "/v1/refresh", &request).await })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        cluster.kill(victim);
+        for task in renewing {
+            let _ = task.await.unwrap();
+        }
+        cluster.launch(victim);
+        cluster.connected(3).await;
+        let deadline = Instant::now() + PATIENCE;
+        while cluster.nodes.iter().any(|node| staged(&node.vault)) {
+            assert!(Instant::now() < deadline, "a refresh stays undecided");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        every_pair(&cluster, 100 * (pause + 1)).await;
+    }
+}
+
+fn staged(vault: &std::path::Path) -> bool {
+    let files = std::fs::read_dir(vault).unwrap().flatten();
+    files.into_iter().any(|file| file.path().extension().is_some_and(|end| end == "staged"))
+}
+
+/// Signatures per minute survive a restart; nothing secret is ever in a log.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_survive_and_logs_say_nothing_secret() {
+    let mut cluster = Cluster::with(3, &["--threshold", "2", "--signatures-per-minute", "4"], "trace").await;
+    let session = cluster.granted(2).await;
+    for answer in renew(&cluster, &session, None).await {
+        answer.unwrap();
+    }
+    // Within one minute of the clock, however busy the machine is.
+    let mut number = 0;
+    loop {
+        let minute = now() / 60;
+        let mut signed = 0;
+        let refusals = loop {
+            number += 1;
+            match cluster.sign(&session, &[1, 2], session.operation(number)).await {
+                Ok(_) => signed += 1,
+                Err(refusals) => break refusals,
+            }
+        };
+        assert!(codes(&refusals).contains(&"rate-limited"), "{refusals:?}");
+        for id in cluster.ids() {
+            cluster.kill(id);
+        }
+        for id in cluster.ids() {
+            cluster.launch(id);
+        }
+        cluster.connected(3).await;
+        let after = cluster.sign(&session, &[1, 2], session.operation(0)).await;
+        if now() / 60 == minute {
+            assert_eq!(signed, 4);
+            assert!(codes(&after.unwrap_err()).contains(&"rate-limited"));
+            break;
+        }
+    }
+    // A key's limit is its own, and so is a pair's.
+    for id in cluster.ids() {
+        cluster.kill(id);
+    }
+    for node in &cluster.nodes {
+        let vault = Vault::open(&node.vault, &node.vault_key, node.id).unwrap();
+        let bytes = vault.read(Slot::Share, session.key.key_id).unwrap().unwrap();
+        let share = KeyShare::decode(&bytes).unwrap();
+        assert_eq!(format!("{share:?}"), format!("KeyShare(of {}, epoch 1)", node.id));
+        let log = node.log.lock().unwrap().clone();
+        let text = String::from_utf8_lossy(&log);
+        assert!(text.contains("DEBUG") && text.contains("a key was granted"), "everything is logged: {text}");
+        let secret = windows(&bytes);
+        // Key id and public key are no secret; they are in the share, too.
+        let public = [session.key.key_id.as_slice(), &session.key.public_key].concat();
+        let secret: HashSet<_> = secret.difference(&windows(&public)).copied().collect();
+        let found: Vec<_> = said(&log).intersection(&secret).map(hex::encode).collect();
+        assert!(found.is_empty(), "node {} logs {found:?}", node.id);
+        for own in [&bytes[..], &node.vault_key[..]] {
+            // The search does find what is there.
+            for leak in [format!("{:?}", &own[..32]), hex::encode(&own[..32]), hex::encode_upper(&own[8..32])] {
+                let leaks = [&log[..], leak.as_bytes()].concat();
+                assert!(!said(&leaks).is_disjoint(&windows(own)), "{leak}");
+            }
+        }
+        assert!(said(&log).is_disjoint(&windows(&node.vault_key)));
+    }
+}
+
+/// All runs of eight bytes that are not mostly the same byte.
+fn windows(bytes: &[u8]) -> HashSet<[u8; 8]> {
+    let all = bytes.windows(8).map(|window| <[u8; 8]>::try_from(window).unwrap());
+    all.filter(|window| window.iter().collect::<HashSet<_>>().len() > 5).collect()
+}
+
+/// Runs of bytes that a log gives away: as they are, in hexadecimal, as a list of numbers.
+fn said(log: &[u8]) -> HashSet<[u8; 8]> {
+    let mut found = windows(log);
+    for run in log.split(|byte| !byte.is_ascii_hexdigit()).filter(|run| run.len() >= 16) {
+        for start in [0, 1] {
+            let digits = &run[start..];
+            let even = &digits[..digits.len() / 2 * 2];
+            found.extend(windows(&hex::decode(even).unwrap()));
+        }
+    }
+    let text = String::from_utf8_lossy(log);
+    for list in text.split('[').filter_map(|rest| rest.split(']').next()) {
+        let numbers: Option<Vec<u8>> = list.split(',').map(|number| number.trim().parse().ok()).collect();
+        found.extend(windows(&numbers.unwrap_or_default()));
+    }
+    found
+}
