@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setMerkleRoot, watchMined } from "./chain.mjs";
+import { distributed } from "./distributed.mjs";
 import { connect, grant, instrument, use } from "./flow.mjs";
 import { startBrowser, startServer } from "./lab.mjs";
 import { storedSessions } from "./leaves.mjs";
@@ -126,6 +127,8 @@ try {
     page.on("pageerror", (error) => console.error(error));
     const account = await grantAndUse(page, server);
     await manyLeaves(page, server, account);
+    const another = await browser.newContext();
+    await distributed(table, another, server.url, Math.min(RUNS, 10));
   } finally {
     await browser.close();
   }

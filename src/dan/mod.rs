@@ -12,6 +12,8 @@
 //! | [`vault`] | encrypted files that survive crashes |
 //! | [`config`], [`node`], [`http`] | a node: what it is told, what it decides, its HTTP interface |
 //! | [`keys`], [`nonces`], [`limits`] | what it keeps: keys and their grants, single-use nonces, signatures per minute |
+//!
+#![doc = include_str!("trust_model.md")]
 
 pub mod api;
 pub mod config;

@@ -3,7 +3,7 @@
 //! The lab's own thread keeps it across the tests' runtimes; the kernel ends its processes with the test binary.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -11,9 +11,21 @@ use use_aa::lab::{Lab, LabOptions};
 
 static LAB: OnceCell<Lab> = OnceCell::const_new();
 
+/// The program whose nodes the lab starts, when a test wants them.
+static NODES: OnceLock<&'static str> = OnceLock::new();
+
+/// The lab of this test binary shall have the five nodes of the distributed keys. To be said before the first [`lab`].
+pub fn with_nodes(program: &'static str) {
+    NODES.get_or_init(|| program);
+}
+
 /// The lab of this test binary: ready, with contracts and a funded paymaster.
 pub async fn lab() -> &'static Lab {
-    LAB.get_or_init(|| async { Lab::start(LabOptions::default()).await.expect("the lab starts") }).await
+    LAB.get_or_init(|| async {
+        let options = LabOptions { dan_program: NODES.get().map(Into::into), ..LabOptions::default() };
+        Lab::start(options).await.expect("the lab starts")
+    })
+    .await
 }
 
 /// One JSON-RPC call; an error of the other side is a failed test.
