@@ -29,6 +29,7 @@ use use_aa::{
         wait_for_user_operation_receipt::wait_for_user_operation_receipt,
     },
     error::AppError,
+    lab::DanNodeInfo,
     protocol::{
         addresses::ENTRY_POINT,
         distributed_key::{DanModuleInfo, SessionKind, SignRequest, joint_challenge},
@@ -49,11 +50,15 @@ struct Killed {
 }
 
 /// Ends a node as a power cut would.
-fn kill_node(process: i32) -> Killed {
+fn kill_node(node: &DanNodeInfo) -> Killed {
+    let process = node.process;
     let proc = PathBuf::from(format!("/proc/{process}"));
     let command = std::fs::read(proc.join("cmdline")).unwrap();
     let arguments = command.split(|byte| *byte == 0).filter(|text| !text.is_empty());
-    let arguments = arguments.map(|text| String::from_utf8(text.to_vec()).unwrap()).collect();
+    let mut arguments: Vec<String> = arguments.map(|text| String::from_utf8(text.to_vec()).unwrap()).collect();
+    // It may have been started on any free port.
+    let listen = arguments.iter().position(|argument| argument == "--listen").unwrap();
+    arguments[listen + 1] = node.url.expose().socket_addrs(|| None).unwrap()[0].to_string();
     let folder = std::fs::read_link(proc.join("cwd")).unwrap();
     kill(Pid::from_raw(process), Signal::SIGKILL).unwrap();
     Killed { arguments, folder }
@@ -212,13 +217,13 @@ async fn whole_life() {
     assert_eq!(person.operations().await, 2);
 
     // Two nodes die: any three suffice. A third: a clear error, at once. They come back: it works again.
-    let nodes: Vec<i32> = common::lab().await.info().dan_nodes.iter().map(|node| node.process).collect();
-    let mut killed = vec![kill_node(nodes[0]), kill_node(nodes[3])];
+    let nodes = &common::lab().await.info().dan_nodes;
+    let mut killed = vec![kill_node(&nodes[0]), kill_node(&nodes[3])];
     mint(&person).await.unwrap();
     assert_eq!(person.nfts().await, 2);
     let keyless = relay.offer().await.unwrap_err();
     assert_eq!(keyless, AppError::TooFewNodes { live: 3, needed: 5 });
-    killed.push(kill_node(nodes[4]));
+    killed.push(kill_node(&nodes[4]));
     let prepared = prepare_send_with_distributed_session(relay, store, person.mint_request()).await.unwrap();
     let began = Instant::now();
     let error = complete_send_with_distributed_session(relay, relay, &prepared).await.unwrap_err();

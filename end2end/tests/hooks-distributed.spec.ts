@@ -149,7 +149,7 @@ test.describe("nodes of one's own", () => {
     const account = await manager.account();
     await manager.open(USE);
 
-    const nodes = lab.danNodes.map(({ process }) => new NodeProcess(process));
+    const nodes = lab.danNodes.map(({ process, url }) => new NodeProcess(process, url));
     try {
       nodes[0].kill();
       nodes[3].kill();
