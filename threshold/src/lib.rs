@@ -200,10 +200,8 @@ pub fn repair_assemble(
 pub fn sign_1(
     party: &Party,
     data: &SignData,
-) -> Result<
-    (UniqueKeep1to2<Secp256k1>, BTreeMap<PartyIndex, KeepPhase1to2<Secp256k1>>, Vec<TransmitPhase1to2>),
-    Abort,
-> {
+) -> Result<(UniqueKeep1to2<Secp256k1>, BTreeMap<PartyIndex, KeepPhase1to2<Secp256k1>>, Vec<TransmitPhase1to2>), Abort>
+{
     party.sign_phase1(data)
 }
 
@@ -219,11 +217,7 @@ pub fn sign_2(
     kept: BTreeMap<PartyIndex, KeepPhase1to2<Secp256k1>>,
     received: &[TransmitPhase1to2],
 ) -> Result<
-    (
-        UniqueKeep2to3<Secp256k1>,
-        BTreeMap<PartyIndex, KeepPhase2to3<Secp256k1>>,
-        Vec<TransmitPhase2to3<Secp256k1>>,
-    ),
+    (UniqueKeep2to3<Secp256k1>, BTreeMap<PartyIndex, KeepPhase2to3<Secp256k1>>, Vec<TransmitPhase2to3<Secp256k1>>),
     Abort,
 > {
     party.sign_phase2(data, unique, kept, received)

@@ -17,6 +17,9 @@ use crate::protocol::{
     user_operation::UserOperation,
 };
 
+/// What is changed, and the code of the refusal that follows.
+type Change<T> = (fn(&mut T), &'static str);
+
 const NOW: u64 = 1_800_000_000;
 const SESSION_KEY: Address = Address::repeat_byte(0x5e);
 
@@ -150,7 +153,7 @@ fn the_wallet_shows_what_is_signed() {
 
 #[test]
 fn every_changed_field_of_a_grant_breaks_the_owners_signature() {
-    let changes: [(fn(&mut SignedGrant), &str); 17] = [
+    let changes: [Change<SignedGrant>; 17] = [
         (|s| s.grant.owner = Address::repeat_byte(1), "not-the-owners-account"),
         (|s| s.grant.account = Address::repeat_byte(1), "not-the-owners-account"),
         (|s| s.grant.account_index = 1, "not-the-owners-account"),
@@ -252,7 +255,7 @@ fn a_node_signs_nothing_but_what_was_granted() {
     assert!(authorize_sign(&signed, &good(), NOW).is_ok());
 
     // Signed anew by the page: the grant itself says no.
-    let changes: [(fn(&mut SignRequest), &str); 8] = [
+    let changes: [Change<SignRequest>; 8] = [
         (|r| r.key_id = B256::ZERO, "other-key"),
         (|r| r.chain_id = 1, "other-chain"),
         (|r| r.entry_point = Address::ZERO, "other-entry-point"),

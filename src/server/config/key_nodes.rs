@@ -50,8 +50,12 @@ fn key_node(id: usize, text: &str) -> Result<KeyNode, ConfigError> {
     let (url, identity) =
         text.rsplit_once('#').ok_or_else(|| wrong("url#static-public-key for each node, separated by commas"))?;
     let url: UpstreamUrl = url.parse().map_err(|_| wrong("an http or https URL before each #"))?;
-    let secure = url.expose().scheme() == "https";
-    if !secure && !(url.expose().scheme() == "http" && is_near(&url)) {
+    let allowed = match url.expose().scheme() {
+        "https" => true,
+        "http" => is_near(&url),
+        _ => false,
+    };
+    if !allowed {
         return Err(wrong("an https URL before each #; http for addresses of this machine or a private network only"));
     }
     let identity: B256 =

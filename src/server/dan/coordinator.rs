@@ -33,8 +33,12 @@ use crate::{
 const QUICK: Duration = Duration::from_secs(2);
 /// For a signature: the nodes' own limit is shorter.
 const SIGNING: Duration = Duration::from_secs(15);
-/// For making keys and binding them.
+/// For binding a key.
+const BINDING: Duration = Duration::from_secs(8);
+/// For making keys.
 const MAKING: Duration = Duration::from_secs(90);
+/// So old may be what is told of the network.
+const SEEN_LATELY: Duration = Duration::from_millis(750);
 /// How long a person waits for a key to be made before hearing that it failed.
 const OFFER_PATIENCE: Duration = Duration::from_secs(60);
 /// Between attempts to make keys while the nodes do not.
@@ -52,11 +56,11 @@ struct Inner {
     nodes: Vec<Node>,
     pool: Pool,
     pool_size: usize,
-    /// Held while keys are being made; `Some` = how many must sign, as the nodes said.
+    /// How many must sign, once the nodes have said so.
     threshold: std::sync::Mutex<Option<u8>>,
     making: std::sync::atomic::AtomicBool,
-    /// One binding at a time per server: they are short, and a key is not bound twice at once.
-    binding: Mutex<()>,
+    /// How the network was a moment ago: many pages ask, and each answer costs a request to every node.
+    seen: Mutex<Option<(Instant, KeyNetwork)>>,
 }
 
 impl KeyNodes {
@@ -71,7 +75,7 @@ impl KeyNodes {
             pool_size,
             threshold: std::sync::Mutex::new(None),
             making: false.into(),
-            binding: Mutex::new(()),
+            seen: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -97,15 +101,22 @@ impl KeyNodes {
 
     /// How the network is now.
     pub(crate) async fn network(&self) -> KeyNetwork {
+        // Whoever comes while the nodes are being asked waits for that answer.
+        let mut seen = self.inner.seen.lock().await;
+        if let Some((_, network)) = seen.filter(|(at, _)| at.elapsed() < SEEN_LATELY) {
+            return network;
+        }
         let statuses = self.inner.statuses().await;
         let (pooled, _) = self.inner.pool.count();
-        KeyNetwork {
+        let network = KeyNetwork {
             nodes: self.inner.count(),
             live: u8::try_from(statuses.len()).unwrap_or(u8::MAX),
             threshold: self.inner.known_threshold().unwrap_or_default(),
             pooled: u32::try_from(pooled).unwrap_or(u32::MAX),
             making: self.inner.making.load(std::sync::atomic::Ordering::Relaxed),
-        }
+        };
+        *seen = Some((Instant::now(), network));
+        network
     }
 
     /// Takes a key out of the pool, or waits until one is made.
@@ -137,10 +148,10 @@ impl KeyNodes {
     ) -> Result<Vec<KeyAttestation>, AppError> {
         let key_id = grant.grant.key_id;
         let request = KeygenRequest { grant, nonces };
-        let _one_at_a_time = self.inner.binding.lock().await;
         let mut attempt = 1;
         loop {
-            let answers = join_all(self.inner.nodes.iter().map(|node| node.post("/v1/keygen", &request, MAKING))).await;
+            let answers =
+                join_all(self.inner.nodes.iter().map(|node| node.post("/v1/keygen", &request, BINDING))).await;
             let failures: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err().cloned()).collect();
             if failures.is_empty() {
                 self.inner.pool.bound(key_id);
