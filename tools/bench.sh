@@ -33,3 +33,6 @@ USE_AA_BINARY=$(realpath "$TARGET_DIR/release/use-aa") "$TARGET_DIR/release/exam
 printf '\n== Protocol, native (criterion)\n'
 awk -F' \\.\\.\\. bench: *' '/^test /{sub(/^test /, "", $1); sub(/ ns\/iter.*/, "", $2); gsub(",", "", $2);
   printf "%-52s %12.1f us\n", $1, $2 / 1000}' "$protocol"
+
+printf '\n== Distributed session keys, 3 of 5 processes\n'
+cargo bench --quiet --features ssr --bench dan

@@ -57,6 +57,9 @@ pub enum NodeError {
     Served(std::io::Error),
 }
 
+/// A peer's answer about a key: who says so, fingerprint of the share in use, of the prepared one.
+type Told = (u8, B256, B256);
+
 /// A running node.
 pub struct Node {
     config: NodeConfig,
@@ -68,7 +71,7 @@ pub struct Node {
     nonces: Nonces,
     bans: Bans,
     /// Who waits for a peer's answer about a key's shares.
-    asked: Mutex<HashMap<B256, mpsc::Sender<(u8, B256, B256)>>>,
+    asked: Mutex<HashMap<B256, mpsc::Sender<Told>>>,
     _tasks: Mutex<JoinSet<()>>,
 }
 

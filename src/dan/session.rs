@@ -200,9 +200,9 @@ impl Sessions {
             entries.insert(id, Entry::Early { since: Instant::now(), messages: Vec::new() });
         }
         match entries.get_mut(&id) {
-            Some(Entry::Open { sender, participants }) => {
-                // A full queue is the sender's fault: the session then misses its message and lapses.
-                if participants.contains(&from) && sender.try_send(Incoming { from, message }).is_err() {
+            // A full queue is the sender's fault: the session then misses its message and lapses.
+            Some(Entry::Open { sender, participants }) if participants.contains(&from) => {
+                if sender.try_send(Incoming { from, message }).is_err() {
                     tracing::debug!(node = self.me, from, "a message for a full session was dropped");
                 }
             }
