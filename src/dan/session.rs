@@ -202,7 +202,8 @@ impl Sessions {
         match entries.get_mut(&id) {
             // A full queue is the sender's fault: the session then misses its message and lapses.
             Some(Entry::Open { sender, participants }) if participants.contains(&from) => {
-                if sender.try_send(Incoming { from, message }).is_err() {
+                let dropped = sender.try_send(Incoming { from, message }).is_err();
+                if dropped {
                     tracing::debug!(node = self.me, from, "a message for a full session was dropped");
                 }
             }
