@@ -1,7 +1,7 @@
 //! `danModuleInfo`: what a stored leaf says of its distributed key (SPEC 7.4), in the seed's schema.
 
 use alloy::primitives::{Address, hex};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::EphemeralKey;
@@ -22,10 +22,15 @@ pub struct DanModuleInfo {
     pub parties_number: u8,
     /// How many must sign, t.
     pub threshold: u8,
-    /// Who granted it.
+    /// Who granted it; checksummed on the wire, as the seed writes it.
+    #[serde(serialize_with = "checksummed")]
     pub eoa_address: Address,
     /// For which chain.
     pub chain_id: u64,
+}
+
+fn checksummed<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&address.to_checksum(None))
 }
 
 impl DanModuleInfo {
