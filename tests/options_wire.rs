@@ -122,7 +122,7 @@ impl Asked {
         let upstream = upstream().await;
         let mut config = config(&upstream.url(), &upstream.url());
         let (url, dialect) = (upstream.url().parse().unwrap(), PaymasterDialect::Biconomy);
-        config.paymaster = Some(PaymasterConfig::Remote { url, dialect, api_key: None });
+        config.paymaster = Some(PaymasterConfig::Remote { urls: vec![url], dialect, api_key: None });
         let server = Server::start(config).await;
         let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
         let client = SmartAccountClient::new(wallet, Rc::new(Wire(HttpRelay::new(&server.url).unwrap())));

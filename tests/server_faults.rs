@@ -23,9 +23,14 @@ fn functions() -> Vec<(&'static str, Value, &'static str)> {
 }
 
 async fn server(url: &str, dialect: PaymasterDialect) -> Server {
-    let mut config = config(url, url);
+    let first = url.split(',').next().unwrap();
+    let mut config = config(first, first);
     let api_key = Some(Secret::new(SECRET));
-    config.paymaster = Some(PaymasterConfig::Remote { url: url.parse().unwrap(), dialect, api_key });
+    config.paymaster = Some(PaymasterConfig::Remote {
+        urls: url.split(',').map(|url| url.parse().unwrap()).collect(),
+        dialect,
+        api_key,
+    });
     Server::start(config).await
 }
 
@@ -247,6 +252,18 @@ async fn the_biconomy_dialect_end_to_end() {
     assert_eq!(params[0]["verificationGasLimit"], "100000");
     assert_eq!(params[0]["maxFeePerGas"], "0x59682f00");
     assert_eq!(params[1]["calculateGasLimits"], true);
+}
+
+#[tokio::test]
+async fn the_next_address_of_the_paymaster_is_asked_when_the_first_is_down() {
+    let data = format!("0x{}", "03".repeat(60));
+    let reply = json!({"mode": "SPONSORED", "paymasterAndData": data, "callGasLimit": 1, "verificationGasLimit": 2,
+        "preVerificationGas": 3});
+    let second = Upstream::always(Reply::Result(reply)).await;
+    let server = server(&format!("{},{}", nobody().await, second.url()), PaymasterDialect::Biconomy).await;
+    let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
+    let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
+    assert_eq!((status, &answer["paymasterAndData"]), (200, &json!(data)), "{answer}");
 }
 
 #[tokio::test]

@@ -262,7 +262,7 @@ async fn all_upstreams_are_ready() {
     assert_eq!(response.status(), 200);
     let report: Value = response.json().await.unwrap();
     let names: Vec<_> = report["upstreams"].as_array().unwrap().iter().map(|u| u["name"].clone()).collect();
-    assert_eq!(names, ["node", "bundler", "paymaster"]);
+    assert_eq!(names, ["node", "bundler", "paymaster", "database"]);
     let (_, info) = server.call("chain_info", &json!({})).await;
     assert_eq!((&info["chainId"], &info["lab"], &info["sponsored"]), (&json!(31337), &json!(true), &json!(true)));
 }

@@ -78,8 +78,10 @@ async fn bundler() -> Upstream {
 }
 
 async fn server(node: &Upstream, bundler: &Upstream, confirmations: u64) -> Server {
-    let config = config(&node.ws_url(), &bundler.url());
-    Server::start(Config { confirmations, ..config }).await
+    let mut config = Config { confirmations, ..config(&node.ws_url(), &bundler.url()) };
+    // All waits of these tests come from one address.
+    config.protection.rate_limit = None;
+    Server::start(config).await
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn replay(response: &Value) -> (Server, Upstream) {
     .await;
     let mut config = config(&upstream.url(), &upstream.url());
     let (url, dialect) = (upstream.url().parse().unwrap(), PaymasterDialect::Biconomy);
-    config.paymaster = Some(PaymasterConfig::Remote { url, dialect, api_key: None });
+    config.paymaster = Some(PaymasterConfig::Remote { urls: vec![url], dialect, api_key: None });
     (Server::start(config).await, upstream)
 }
 

@@ -39,8 +39,9 @@ pub struct ServeArgs {
     /// Bundler(s), comma-separated in failover order [default: the lab's]
     #[arg(long, env = "USE_AA_BUNDLER_URL", value_name = "URLS", hide_env_values = true)]
     pub bundler_url: Option<Secret>,
-    /// Remote paymaster [default: the built-in one when its signer key and address are set; in the lab always]
-    #[arg(long, env = "USE_AA_PAYMASTER_URL", value_name = "URL", hide_env_values = true)]
+    /// Remote paymaster; several addresses of it, comma-separated in failover order [default: the built-in one when its
+    /// signer key and address are set; in the lab always]
+    #[arg(long, env = "USE_AA_PAYMASTER_URL", value_name = "URLS", hide_env_values = true)]
     pub paymaster_url: Option<Secret>,
     /// Dialect of the remote paymaster: biconomy or erc7677 [default: biconomy]
     #[arg(long, env = "USE_AA_PAYMASTER_DIALECT", value_name = "NAME")]
@@ -139,8 +140,8 @@ pub enum PaymasterConfig {
     },
     /// Another service.
     Remote {
-        /// Its URL.
-        url: UpstreamUrl,
+        /// Its URLs in failover order; all of them the same service, with the same key.
+        urls: Vec<UpstreamUrl>,
         /// What it speaks.
         dialect: PaymasterDialect,
         /// Added to each request by the server.
@@ -273,9 +274,10 @@ fn paymaster(args: &ServeArgs) -> Result<Option<PaymasterConfig>, ConfigError> {
     let signer_key = values::signer_key("USE_AA_PAYMASTER_SIGNER_KEY", args.paymaster_signer_key.as_ref())?;
     let address = values::address("USE_AA_PAYMASTER_ADDRESS", args.paymaster_address.as_deref())?;
     let paymaster_id = values::address("USE_AA_PAYMASTER_ID", args.paymaster_id.as_deref())?;
-    if let Some(url) = values::url("USE_AA_PAYMASTER_URL", args.paymaster_url.as_ref(), &["http", "https"])? {
+    let urls = values::urls("USE_AA_PAYMASTER_URL", args.paymaster_url.as_ref(), &["http", "https"])?;
+    if !urls.is_empty() {
         let api_key = args.paymaster_api_key.clone().filter(|key| !key.is_empty());
-        return Ok(Some(PaymasterConfig::Remote { url, dialect, api_key }));
+        return Ok(Some(PaymasterConfig::Remote { urls, dialect, api_key }));
     }
     match (signer_key, address) {
         (Some(signer_key), Some(address)) => {

@@ -116,11 +116,11 @@ pub(super) mod ssr {
                 PaymasterConfig::BuiltIn { signer_key, address, paymaster_id } => {
                     Self::BuiltIn(Box::new(BuiltIn::new(signer_key.clone(), *address, *paymaster_id, chain_id)))
                 }
-                PaymasterConfig::Remote { url, dialect: PaymasterDialect::Biconomy, api_key } => {
-                    Self::Biconomy(Remote::biconomy(url, api_key.as_ref(), chain_id, timeout)?)
+                PaymasterConfig::Remote { urls, dialect: PaymasterDialect::Biconomy, api_key } => {
+                    Self::Biconomy(Remote::biconomy(urls, api_key.as_ref(), chain_id, timeout)?)
                 }
-                PaymasterConfig::Remote { url, dialect: PaymasterDialect::Erc7677, api_key } => {
-                    Self::Erc7677(Remote::erc7677(url, api_key.as_ref(), chain_id, timeout)?)
+                PaymasterConfig::Remote { urls, dialect: PaymasterDialect::Erc7677, api_key } => {
+                    Self::Erc7677(Remote::erc7677(urls, api_key.as_ref(), chain_id, timeout)?)
                 }
             })
         }

@@ -124,7 +124,8 @@ async fn the_policy_stands_before_a_remote_paymaster_too() {
     let with = |text: &str| {
         let mut config = config(&upstream, policy(text), &url);
         let dialect = PaymasterDialect::Biconomy;
-        config.paymaster = Some(PaymasterConfig::Remote { url: remote.url().parse().unwrap(), dialect, api_key: None });
+        config.paymaster =
+            Some(PaymasterConfig::Remote { urls: vec![remote.url().parse().unwrap()], dialect, api_key: None });
         Server::start_with(ServerState::new(config).unwrap())
     };
     let refusing = with("targets = []\n[budgets]\nglobal_per_day = \"unlimited\"").await;

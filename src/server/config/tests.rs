@@ -129,7 +129,7 @@ fn every_wrong_value_names_its_variable() {
         ("USE_AA_RPC_URL", ServeArgs { rpc_url: secret("file:///etc/passwd"), ..on() }),
         ("USE_AA_BUNDLER_URL", ServeArgs { bundler_url: None, ..on() }),
         ("USE_AA_BUNDLER_URL", ServeArgs { bundler_url: secret("ws://a/"), ..on() }),
-        ("USE_AA_PAYMASTER_URL", ServeArgs { paymaster_url: secret("https://a/,https://b/"), ..on() }),
+        ("USE_AA_PAYMASTER_URL", ServeArgs { paymaster_url: secret("https://a/,ws://b/"), ..on() }),
         ("USE_AA_PAYMASTER_DIALECT", ServeArgs { paymaster_dialect: text("pimlico"), ..on() }),
         ("USE_AA_PAYMASTER_SIGNER_KEY", ServeArgs { paymaster_signer_key: secret(&"0".repeat(64)), ..on() }),
         ("USE_AA_PAYMASTER_SIGNER_KEY", ServeArgs { paymaster_signer_key: secret(&"f".repeat(64)), ..on() }),

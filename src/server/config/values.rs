@@ -207,18 +207,6 @@ pub(super) fn urls(
         .collect()
 }
 
-pub(super) fn url(
-    variable: &'static str,
-    value: Option<&Secret>,
-    schemes: &[&str],
-) -> Result<Option<UpstreamUrl>, ConfigError> {
-    let mut all = urls(variable, value, schemes)?;
-    if all.len() > 1 {
-        return Err(ConfigError::new(variable, "one URL", format!("{} of them", all.len())));
-    }
-    Ok(all.pop())
-}
-
 pub(super) fn dialect(variable: &'static str, value: Option<&str>) -> Result<PaymasterDialect, ConfigError> {
     match given(value) {
         None | Some("biconomy") => Ok(PaymasterDialect::Biconomy),

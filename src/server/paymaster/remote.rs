@@ -40,33 +40,38 @@ pub(crate) struct Remote {
 
 impl Remote {
     pub(super) fn biconomy(
-        url: &UpstreamUrl,
+        urls: &[UpstreamUrl],
         api_key: Option<&Secret>,
         chain_id: u64,
         timeout: Duration,
     ) -> Result<Self, AppError> {
-        let url = match (with_key(url, api_key)?, api_key) {
-            (Some(url), _) => url,
-            (None, Some(key)) => append_key(url, key)?,
-            (None, None) => url.clone(),
+        let keyed = |url: &UpstreamUrl| match (with_key(url, api_key)?, api_key) {
+            (Some(url), _) => Ok(url),
+            (None, Some(key)) => append_key(url, key),
+            (None, None) => Ok(url.clone()),
         };
-        Ok(Self { rpc: JsonRpcClient::new(Upstream::Paymaster, &[url], timeout)?, chain_id })
+        let urls = urls.iter().map(keyed).collect::<Result<Vec<_>, AppError>>()?;
+        Ok(Self { rpc: JsonRpcClient::new(Upstream::Paymaster, &urls, timeout)?, chain_id })
     }
 
     pub(super) fn erc7677(
-        url: &UpstreamUrl,
+        urls: &[UpstreamUrl],
         api_key: Option<&Secret>,
         chain_id: u64,
         timeout: Duration,
     ) -> Result<Self, AppError> {
-        let rpc = match with_key(url, api_key)? {
-            Some(url) => JsonRpcClient::new(Upstream::Paymaster, &[url], timeout)?,
-            None => JsonRpcClient::with_api_key(Upstream::Paymaster, std::slice::from_ref(url), timeout, api_key)?,
+        let keyed = urls.iter().map(|url| with_key(url, api_key)).collect::<Result<Vec<_>, AppError>>()?;
+        let in_urls = keyed.iter().any(Option::is_some);
+        let urls =
+            keyed.into_iter().zip(urls).map(|(keyed, url)| keyed.unwrap_or_else(|| url.clone())).collect::<Vec<_>>();
+        let rpc = match in_urls {
+            true => JsonRpcClient::new(Upstream::Paymaster, &urls, timeout)?,
+            false => JsonRpcClient::with_api_key(Upstream::Paymaster, &urls, timeout, api_key)?,
         };
         Ok(Self { rpc, chain_id })
     }
 
-    /// How its URL does.
+    /// How its URLs do.
     pub(crate) fn health(&self) -> Vec<UpstreamHealth> {
         self.rpc.health()
     }
@@ -275,7 +280,7 @@ mod tests {
     use super::*;
 
     fn remote() -> Remote {
-        Remote::biconomy(&"http://127.0.0.1:1".parse().unwrap(), None, 80002, Duration::from_secs(1)).unwrap()
+        Remote::biconomy(&["http://127.0.0.1:1".parse().unwrap()], None, 80002, Duration::from_secs(1)).unwrap()
     }
 
     fn operation() -> UserOperation {
