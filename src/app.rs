@@ -16,6 +16,7 @@ use crate::{
         home::HomePage,
         hooks::{HookPage, HooksPage},
         not_found::NotFoundPage,
+        sessions::SessionsPage,
     },
 };
 
@@ -60,6 +61,7 @@ pub fn App() -> impl IntoView {
                 <Frame>
                     <Routes fallback=NotFoundPage>
                         <Route path=path!("/") view=HomePage />
+                        <Route path=path!("/sessions") view=SessionsPage />
                         <Route path=path!("/hooks") view=HooksPage />
                         <Route path=path!("/hooks/:hook_name") view=HookPage />
                     </Routes>

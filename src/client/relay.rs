@@ -22,7 +22,7 @@ use crate::{
         rpc::{
             AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate,
         },
-        session::PublishedLeaves,
+        session::{PublishedLeaves, SessionUses},
         user_operation::UserOperation,
     },
     server,
@@ -58,6 +58,11 @@ pub async fn chain_info() -> Result<ChainInfo, AppError> {
 /// The state of an account, without the rest of the relay: for code of the first load.
 pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
     in_time(server::account_state(account, nonce_key)).await
+}
+
+/// How often the account's sessions were used lately.
+pub async fn session_uses(account: Address) -> Result<SessionUses, AppError> {
+    in_time(server::session_uses::session_uses(account)).await
 }
 
 #[async_trait(?Send)]

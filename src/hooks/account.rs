@@ -57,6 +57,7 @@ fn found(context: SmartAccountContext, account: Address) {
         context.sessions.try_set(Vec::new());
         context.in_sync.try_set(None);
         context.ended_elsewhere.try_set(Vec::new());
+        context.seen_root.try_set(None);
         context.account.try_set(Some(account));
     }
     context.account_error.try_set(None);
@@ -99,6 +100,25 @@ fn read_state(context: SmartAccountContext, account: Address) {
                 context.account_error.try_set(None);
             }
             Err(error) => drop(context.account_error.try_set(Some(error))),
+        }
+    });
+}
+
+/// Compares the store with the chain when the root there is no longer the one of the last look: somebody changed the
+/// sessions, maybe another device.
+pub(super) fn look(context: SmartAccountContext) {
+    let Some(account) = context.account.try_get_untracked().flatten() else { return };
+    spawn_local(async move {
+        let Ok(state) = relay::account_state(account, U256::ZERO).await else { return };
+        if context.account.try_get_untracked() != Some(Some(account)) {
+            return;
+        }
+        let seen = context.seen_root.try_get_untracked().flatten();
+        if seen != Some(state.merkle_root) {
+            context.seen_root.try_set(Some(state.merkle_root));
+            if seen.is_some() {
+                settle(context, account);
+            }
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use leptos::{prelude::*, reactive::owner::WeakOwner};
 
 use super::{QueryStatus, lazy::Owner};
@@ -48,6 +48,8 @@ pub(crate) struct SmartAccountContext {
     pub in_sync: RwSignal<Option<bool>>,
     /// Ids of sessions that another device's root was seen to leave out, in this visit.
     pub ended_elsewhere: RwSignal<Vec<String>>,
+    /// The root on chain when somebody last looked for changes by other devices.
+    pub seen_root: RwSignal<Option<B256>>,
     /// Moves when something stored for the account changed, here or in another tab.
     pub stored: RwSignal<u64>,
     /// Moves when the chain's part of the account should be read again.
@@ -74,6 +76,7 @@ impl SmartAccountContext {
             sessions_error: RwSignal::new(None),
             in_sync: RwSignal::new(None),
             ended_elsewhere: RwSignal::new(Vec::new()),
+            seen_root: RwSignal::new(None),
             stored: RwSignal::new(0),
             refetch: RwSignal::new(0),
         }

@@ -26,6 +26,7 @@ pub fn Frame(
                 </a>
                 <nav aria-label="Main">
                     <NavLink href="/" text="Session manager" />
+                    <NavLink href="/sessions" text="Sessions" />
                     <NavLink href="/hooks" text="Hooks" />
                 </nav>
                 <WalletMenu />

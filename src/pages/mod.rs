@@ -3,3 +3,4 @@ pub mod frame;
 pub mod home;
 pub mod hooks;
 pub mod not_found;
+pub mod sessions;

@@ -88,6 +88,8 @@ alloy::sol! {
         /// Validates as an inclusion would, then always reverts: `ValidationResult` or `FailedOp`.
         function simulateValidation(Operation operation);
 
+        function handleOps(Operation[] operations, address beneficiary);
+
         error ValidationResult(ReturnInfo returnInfo, StakeInfo senderInfo, StakeInfo factoryInfo, StakeInfo paymasterInfo);
         error FailedOp(uint256 opIndex, string reason);
 

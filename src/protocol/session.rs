@@ -11,19 +11,23 @@ use super::{
 };
 
 mod book;
+mod listing;
 mod published;
 mod reconcile;
 mod revocation;
 mod signers;
 mod status;
 mod storage;
+mod uses;
 
 pub use super::smart_account::set_merkle_root;
 pub use book::{SessionBook, SessionSearch};
+pub use listing::{ListedStatus, matches_search};
 pub use published::{Adoption, MAX_PUBLISHED_LEAVES, PublishedLeaves};
 pub use reconcile::Reconciliation;
 pub use signers::{SignerBook, StoredSigner};
 pub use status::SessionStatus;
+pub use uses::{OperationUse, SessionUse, SessionUses, count_uses, session_uses_in};
 
 /// One session: a leaf of the Merkle tree, and what is stored beside it.
 #[derive(Clone, Debug, Default, PartialEq)]

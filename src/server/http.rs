@@ -230,6 +230,7 @@ fn register_server_functions() {
     server_fns::register_explicit::<paymaster::GetFeeQuotes>();
     server_fns::register_explicit::<super::session_ledger::PublishSessions>();
     server_fns::register_explicit::<super::session_ledger::PublishedSessions>();
+    server_fns::register_explicit::<super::session_uses::GetSessionUses>();
     server_fns::register_explicit::<status::UserOperationStatus>();
     server_fns::register_explicit::<dan::GetKeyNetwork>();
     server_fns::register_explicit::<dan::OfferDistributedKey>();

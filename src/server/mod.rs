@@ -51,6 +51,9 @@ mod receipt;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes
 pub mod session_ledger;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[allow(missing_docs)] // of the argument structs that `#[server]` makes
+pub mod session_uses;
 #[cfg(feature = "ssr")]
 pub mod sponsor;
 #[cfg(feature = "ssr")]

@@ -115,6 +115,11 @@ pub(super) mod ssr {
             Ok((!value.is_null()).then_some(value))
         }
 
+        /// Answers to several questions, in their order.
+        pub(crate) async fn batch(&self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, AppError>>, AppError> {
+            self.rpc.batch(calls).await
+        }
+
         /// The height and the logs since `from_block`, in one request: `filters` are topic lists.
         pub(crate) async fn head_and_logs(
             &self,

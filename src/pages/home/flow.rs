@@ -10,12 +10,13 @@ use crate::{
         icon::{Glyph, Icon},
         on_demand::on_demand,
         session_list::SessionList,
+        session_row::name_of_contract,
     },
     demos::{
         create_session::CreateSession, send_sponsored_transaction::SendSponsoredTransaction,
         send_transaction::SendTransaction, session::Session, user_op_wait::UserOpWait,
     },
-    hooks::{use_session_list, use_smart_account, use_wallets},
+    hooks::{UseSessionsOptions, use_sessions, use_smart_account, use_wallets},
     protocol::session::SessionStatus,
 };
 
@@ -63,10 +64,10 @@ fn Step(
 fn Flow() -> impl IntoView {
     let account = use_smart_account();
     let wallets = use_wallets();
-    let sessions = use_session_list();
+    let sessions = use_sessions(UseSessionsOptions { contract_name: Some(name_of_contract) });
     let owner_known = Memo::new(move |_| account.owner_address.get().is_some());
     let granted = Memo::new(move |_| {
-        sessions.sessions.with(|leaves| leaves.iter().any(|leaf| leaf.status == SessionStatus::Active))
+        sessions.list.sessions.with(|leaves| leaves.iter().any(|leaf| leaf.status == SessionStatus::Active))
     });
     let connect_state = Signal::derive(move || if owner_known.get() { "done" } else { "now" });
     let grant_state = Signal::derive(move || match (owner_known.get(), granted.get()) {
@@ -111,7 +112,7 @@ fn Flow() -> impl IntoView {
                 number="3"
                 title="Your sessions"
                 state=list_state
-                text="What you granted, for which call, and how long it still lasts."
+                text="What you granted, for which call, and how long it still lasts. Take back what you no longer want."
             >
                 <div class="panel">
                     <SessionList sessions />

@@ -1,0 +1,292 @@
+import type { Browser, BrowserContext, Locator, Page } from "@playwright/test";
+import { storedSessions } from "../bench/leaves.mjs";
+import { setMerkleRoot } from "../bench/chain.mjs";
+import { expect, Manager, test } from "../fixtures/test.ts";
+import { TestWallet } from "../fixtures/wallet.ts";
+
+const ZERO_ROOT = `0x${"0".repeat(64)}`;
+
+/** Waits until the sessions are compared with the chain and the row is there. */
+async function rowIds(rows: Locator): Promise<string[]> {
+  return rows.evaluateAll((all) => all.map((row) => row.getAttribute("data-session-id")!));
+}
+
+const row = (page: Page, id: string) => page.locator(`[data-testid="session-row"][data-session-id="${id}"]`);
+
+async function confirm(page: Page): Promise<void> {
+  await expect(page.getByTestId("session-change")).toBeVisible();
+  await page.getByTestId("revoke-confirm").click();
+}
+
+/** Grants `count` sessions on the front page, then opens `/sessions`. */
+async function granted(manager: Manager, count: number): Promise<string[]> {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  for (let done = 1; done <= count; done++) {
+    await manager.page.getByTestId("session-label").fill(`Session ${done}`);
+    await manager.grant();
+    await expect(manager.rows("ACTIVE")).toHaveCount(done);
+  }
+  await manager.open("/sessions");
+  await expect(manager.rows("ACTIVE")).toHaveCount(count);
+  return rowIds(manager.rows()); // newest first
+}
+
+/** A fresh browser with the same wallet. */
+async function elsewhere(browser: Browser, wallet: TestWallet, url: string): Promise<[BrowserContext, Manager]> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const same = new TestWallet(wallet.chainId, wallet.key);
+  await same.install(page);
+  return [context, new Manager(page, url)];
+}
+
+test("one of three is taken back: said first, proven by the chain, and the others go on", async ({ manager, page, chain, wallet }) => {
+  const [third, second, first] = await granted(manager, 3);
+  const account = await manager.account();
+  const before = await chain.sessionRoot(account);
+  await expect(row(page, second)).toContainText("May call safeMint on Demo NFT");
+  await expect(row(page, second).getByTestId("session-countdown")).toContainText("Ends in");
+  const countdown = await row(page, second).getByTestId("session-countdown").textContent();
+  await expect(row(page, second).getByTestId("session-countdown")).not.toHaveText(countdown!);
+
+  await row(page, second).getByTestId("revoke-session").click();
+  await expect(page.getByTestId("session-change")).toContainText("Session 2");
+  await expect(page.getByTestId("session-change")).toContainText("Your wallet signs once");
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("session-change")).toBeHidden();
+  expect(await chain.sessionRoot(account)).toBe(before);
+
+  const asked = wallet.asked.filter((method) => method === "personal_sign").length;
+  await row(page, second).getByTestId("revoke-session").click();
+  await confirm(page);
+  await manager.hash("revoke-sessions-hash");
+  expect(wallet.asked.filter((method) => method === "personal_sign")).toHaveLength(asked + 1);
+  await expect(row(page, second)).toHaveAttribute("data-status", "REVOKED");
+  await expect(row(page, second).getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+  await expect(row(page, second).getByTestId("revocation-proof")).toContainText("The chain refuses it now: SessionNotApproved");
+  expect(await chain.sessionRoot(account)).not.toBe(before);
+  for (const id of [first, third]) await expect(row(page, id)).toHaveAttribute("data-status", "ACTIVE");
+
+  // The others work, and the uses are counted from the chain.
+  await manager.open();
+  await page.getByTestId("session-picker").selectOption(first);
+  await manager.useAndWait();
+  await page.getByTestId("session-picker").selectOption(third);
+  await page.getByTestId("use-session").click();
+  await expect.poll(() => chain.nfts(account)).toBe(2n);
+  await expect(row(page, first).getByTestId("session-uses")).toHaveAttribute("data-count", "1");
+  await expect(row(page, third).getByTestId("session-uses")).toHaveAttribute("data-count", "1");
+  await expect(row(page, second).getByTestId("session-uses")).toHaveAttribute("data-count", "0");
+  // The revoked one is not even offered.
+  await expect(page.getByTestId("session-picker").locator(`option[value="${second}"]`)).toHaveCount(0);
+});
+
+test("until the receipt the session stays active and is said to be on its way out", async ({ manager, page, chain }) => {
+  const [only] = await granted(manager, 1);
+  const account = await manager.account();
+  await chain.client.setAutomine(false);
+  try {
+    await row(page, only).getByTestId("revoke-session").click();
+    await confirm(page);
+    await expect(row(page, only)).toContainText("Being taken back");
+    await expect(row(page, only)).toHaveAttribute("data-status", "ACTIVE");
+    expect(await chain.sessionRoot(account)).not.toBe(ZERO_ROOT);
+    // A reload forgets nothing.
+    await page.reload();
+    await expect(row(page, only)).toContainText("Being taken back");
+    await expect(row(page, only).getByTestId("revoke-session")).toBeDisabled();
+    await expect.poll(() => chain.client.getTxpoolContent().then(({ pending }) => Object.keys(pending).length)).toBeGreaterThan(0);
+  } finally {
+    await chain.client.mine({ blocks: 1 });
+    await chain.client.setAutomine(true);
+  }
+  await expect(row(page, only)).toHaveAttribute("data-status", "REVOKED");
+  await expect(row(page, only).getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+  expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
+});
+
+test("a refusal in the wallet leaves everything as it is", async ({ manager, page, chain, wallet }) => {
+  const [only] = await granted(manager, 1);
+  const account = await manager.account();
+  const before = await chain.sessionRoot(account);
+  wallet.refuse = { code: 4001, message: "User rejected the request." };
+  await row(page, only).getByTestId("revoke-session").click();
+  await confirm(page);
+  await expect(manager.error("WalletRejected")).toBeVisible();
+  await expect(row(page, only)).toHaveAttribute("data-status", "ACTIVE");
+  await expect(row(page, only)).not.toContainText("Being taken back");
+  expect(await chain.sessionRoot(account)).toBe(before);
+});
+
+test("several are selected and taken back together, then brought back, then all are ended", async ({ manager, page, chain, wallet }) => {
+  const ids = await granted(manager, 3);
+  const account = await manager.account();
+  const before = await chain.sessionRoot(account);
+  for (const id of ids.slice(0, 2)) await row(page, id).getByTestId("select-session").check();
+  const signed = () => wallet.asked.filter((method) => method === "personal_sign").length;
+  const asked = signed();
+  await page.getByTestId("revoke-selected").click();
+  await confirm(page);
+  await expect(manager.rows("REVOKED")).toHaveCount(2);
+  expect(signed()).toBe(asked + 1);
+  for (const id of ids.slice(0, 2)) {
+    await expect(row(page, id).getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+  }
+  await expect(page.getByTestId("revoke-selected")).toBeHidden();
+
+  await row(page, ids[0]).getByTestId("restore-session").click();
+  await confirm(page);
+  await expect(row(page, ids[0])).toHaveAttribute("data-status", "ACTIVE");
+  await manager.hash("restore-sessions-hash");
+  expect(await chain.sessionRoot(account)).not.toBe(before);
+
+  await page.getByTestId("revoke-all-sessions").click();
+  await expect(page.getByTestId("session-change")).toContainText("every session");
+  await confirm(page);
+  await expect(manager.rows("REVOKED")).toHaveCount(3);
+  expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
+  await expect(page.getByTestId("revoke-all-sessions")).toBeHidden();
+});
+
+test("filter, search and selection by keyboard", async ({ manager, page }) => {
+  const [third, second] = await granted(manager, 3);
+  await row(page, second).getByTestId("revoke-session").click();
+  await confirm(page);
+  await expect(row(page, second)).toHaveAttribute("data-status", "REVOKED");
+
+  const filter = (status: string) => page.locator(`[data-testid="session-filter"][data-filter="${status}"]`);
+  await filter("REVOKED").click();
+  await expect(manager.rows()).toHaveCount(1);
+  await expect(filter("REVOKED")).toHaveAttribute("aria-pressed", "true");
+  await expect(page.getByTestId("session-count")).toHaveText("1 session of 3");
+  await filter("ALL").click();
+  await page.getByTestId("session-search").fill("safemint 3");
+  await expect(manager.rows()).toHaveCount(1);
+  await expect(row(page, third)).toBeVisible();
+  await page.getByTestId("session-search").fill("demo nft 0x1758");
+  await expect(manager.rows()).toHaveCount(3);
+  await page.getByTestId("session-search").fill("nothing like it");
+  await expect(manager.rows()).toHaveCount(0);
+  await expect(page.getByTestId("sessions-empty")).toBeVisible();
+  await page.getByTestId("session-search").fill("");
+
+  await row(page, third).getByTestId("select-session").focus();
+  await page.keyboard.press("Space");
+  await expect(page.getByTestId("revoke-selected")).toHaveText("Take back 1 session");
+  await page.keyboard.press("Tab");
+  await expect(row(page, third).getByTestId("revoke-session")).toBeFocused();
+  await expect(row(page, third)).toHaveAttribute("aria-posinset", "1");
+  await expect(row(page, third)).toHaveAttribute("aria-setsize", "3");
+});
+
+test("a second browser sees the sessions of the first, adds to them and takes them back", async ({ manager, page, chain, wallet, browser }) => {
+  const [ofA] = await granted(manager, 1);
+  const account = await manager.account();
+  const [context, other] = await elsewhere(browser, wallet, manager.url);
+  try {
+    await other.open("/sessions");
+    await other.connect(TestWallet.rdns);
+    expect(await other.account()).toBe(account);
+    await expect(other.rows("OTHER_DEVICE")).toHaveCount(1);
+    await expect(other.rows("OTHER_DEVICE")).toContainText("Its key is in another browser");
+    await expect(other.rows("OTHER_DEVICE")).toContainText("May call safeMint on Demo NFT");
+
+    // B adds to A's sessions instead of overwriting them: both work.
+    await other.open();
+    await other.grantAndWait();
+    await expect(other.rows("ACTIVE")).toHaveCount(1);
+    await other.useAndWait();
+    await expect.poll(() => chain.nfts(account)).toBe(1n);
+    await manager.open();
+    await page.getByTestId("session-picker").selectOption(ofA);
+    await manager.useAndWait();
+    await expect.poll(() => chain.nfts(account)).toBe(2n);
+    await manager.open("/sessions");
+    await expect(manager.rows("OTHER_DEVICE")).toHaveCount(1);
+    await expect(row(page, ofA)).toHaveAttribute("data-status", "ACTIVE");
+
+    // B takes A's back; A notices without a reload, and can repair it.
+    await other.open("/sessions");
+    await other.rows("OTHER_DEVICE").getByTestId("revoke-session").click();
+    await confirm(other.page);
+    await expect(other.rows("REVOKED")).toHaveCount(1);
+    await expect(other.rows("REVOKED").getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+    await expect(row(page, ofA)).toHaveAttribute("data-status", "REVOKED", { timeout: 25_000 });
+    const notice = page.getByTestId("sessions-ended-elsewhere");
+    await expect(notice).toHaveAttribute("data-count", "1");
+    await page.getByTestId("repair-sessions").click();
+    await confirm(page);
+    await expect(row(page, ofA)).toHaveAttribute("data-status", "ACTIVE");
+    await expect(notice).toBeHidden();
+    await manager.open();
+    await page.getByTestId("session-picker").selectOption(ofA);
+    await manager.useAndWait();
+    await expect.poll(() => chain.nfts(account)).toBe(3n);
+  } finally {
+    await context.close();
+  }
+});
+
+test("a session whose key nodes share is revoked at the nodes, too", async ({ manager, page, chain }) => {
+  await manager.open("/hooks/use_create_session_with_distributed_key");
+  await manager.connect(TestWallet.rdns);
+  await page.getByTestId("create-distributed-session").click();
+  await page.getByTestId("grant-confirm").click();
+  await manager.hash("create-distributed-session-hash");
+  const account = await manager.account();
+  await manager.open("/sessions");
+  await manager.rows("ACTIVE").getByTestId("revoke-session").click();
+  await confirm(page);
+  await expect(manager.rows("REVOKED")).toHaveCount(1);
+  expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
+  await expect(page.getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+  await expect(page.getByTestId("revoked-at-nodes")).toContainText("told");
+});
+
+test("ten thousand sessions are listed, counted and scrolled with few rows in the document", async ({ manager, page, chain }) => {
+  const LEAVES = 10_000;
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await manager.grantAndWait(); // deploys
+  const { root, key, text } = storedSessions(account, LEAVES);
+  await setMerkleRoot(chain.rpcUrl, account, root);
+  await page.evaluate(([key, text]) => localStorage.setItem(key, text), [key, text]);
+  await manager.open("/sessions");
+  await expect(page.getByTestId("session-count")).toHaveText(`${LEAVES} sessions`);
+  const stored = JSON.parse(text).leafNodes.map((leaf: { sessionID: string }) => leaf.sessionID) as string[];
+  const few = async () => expect(await manager.rows().count()).toBeLessThan(60);
+  await few();
+  await expect(manager.rows().first()).toHaveAttribute("aria-setsize", String(LEAVES));
+  await expect(row(page, stored[LEAVES - 1])).toHaveAttribute("aria-posinset", "1");
+
+  for (const share of [0.3, 0.7]) {
+    await page.evaluate((share) => window.scrollTo(0, document.documentElement.scrollHeight * share), share);
+    const place = async () => Number(await manager.rows().first().getAttribute("aria-posinset"));
+    await expect.poll(place).toBeGreaterThan(LEAVES * (share - 0.1));
+    await few();
+    // A row is on the screen, not an empty place.
+    const at = await page.evaluate(() => document.elementFromPoint(innerWidth / 2, innerHeight / 2)?.closest("[data-testid=session-row]") !== null);
+    expect(at).toBe(true);
+  }
+  await page.keyboard.press("End");
+  await expect(row(page, stored[0])).toBeVisible();
+  await expect(row(page, stored[0])).toHaveAttribute("aria-posinset", String(LEAVES));
+  await few();
+
+  await page.getByTestId("session-search").fill(stored[4_321].toLowerCase());
+  await expect(manager.rows()).toHaveCount(1);
+  await expect(row(page, stored[4_321])).toBeVisible();
+});
+
+test("without sessions the list says so, and without a wallet it asks for one", async ({ manager, page }) => {
+  await manager.open("/sessions");
+  await expect(page.locator("main").getByRole("button", { name: /connect/i })).toBeVisible();
+  await manager.connect(TestWallet.rdns);
+  await expect(page.getByTestId("sessions-empty")).toContainText("No session yet");
+  await expect(page.getByTestId("revoke-all-sessions")).toBeHidden();
+  await page.setViewportSize({ width: 320, height: 700 });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow).toBe(0);
+});

@@ -1,0 +1,289 @@
+//! Taking sessions back, and bringing them back: what happens is said first, the chain proves it afterwards.
+
+use std::collections::HashMap;
+
+use leptos::{html, prelude::*, task::spawn_local};
+
+use super::{
+    operation_status::OperationStatus,
+    session_words::{sessions_text, title_of},
+};
+use crate::{
+    error::AppError,
+    hooks::{
+        BuildUserOpOptions, MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof,
+        RevokeAtNodesVariables, RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn,
+        UseUserOpWaitReturn, UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation,
+        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
+    },
+    protocol::{distributed_key::is_distributed, rpc::UserOpReceipt, session::SessionLeaf},
+};
+
+/// So many sessions are tried by themselves after one revocation; the others when somebody asks.
+const TRIED_AT_ONCE: usize = 25;
+/// Names in the dialog.
+const NAMED: usize = 5;
+
+/// A change that a person asks for, by the sessions' ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Take these back.
+    Revoke(Vec<String>),
+    /// Take every session of the account back, also unknown ones.
+    RevokeAll,
+    /// Bring these back.
+    Restore(Vec<String>),
+}
+
+/// What the chain says of a session that was taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It is being asked.
+    Trying,
+    /// It refuses the session's key.
+    Refused {
+        /// Its words.
+        reason: String,
+        /// Were the nodes told that share the key? `None` when no nodes do.
+        at_nodes: Option<bool>,
+    },
+    /// It does not refuse it, or for another reason.
+    NotProven {
+        /// Its words.
+        answer: String,
+    },
+    /// It could not be asked.
+    Unanswered {
+        /// Why.
+        error: String,
+    },
+}
+
+/// What the rows need of it; `Copy`.
+#[derive(Clone, Copy)]
+pub struct SessionChanges {
+    /// Set it to open the dialog.
+    pub ask: RwSignal<Option<Change>>,
+    /// A change is being built, signed or sent.
+    pub busy: Signal<bool>,
+    /// Asks the chain about the session with this id.
+    pub prove: Callback<String>,
+    proofs: RwSignal<HashMap<String, Proof>>,
+    revoke: UseMutationReturn<RevokeSessionsVariables, UserOpResponse>,
+    revocation: UseUserOpWaitReturn,
+    restore: UseMutationReturn<RestoreSessionsVariables, UserOpResponse>,
+    return_: UseUserOpWaitReturn,
+    /// Ids that the revocation on its way takes out.
+    taken: RwSignal<Vec<String>>,
+}
+
+impl SessionChanges {
+    /// What the chain said of the session, if it was asked.
+    pub fn proof_of(self, session_id: &str) -> Option<Proof> {
+        self.proofs.with(|proofs| proofs.get(session_id).cloned())
+    }
+}
+
+/// Mutations, waits and proofs of the list.
+pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
+    let compare_again = Callback::new(move |(error, _): (AppError, _)| {
+        if matches!(error, AppError::SessionsOutOfSync { .. }) {
+            sessions.list.refetch.run(());
+        }
+    });
+    let revoke = use_revoke_sessions(MutationOptions { on_error: Some(compare_again), ..MutationOptions::default() });
+    let restore = use_restore_sessions(MutationOptions::default());
+    let try_it = use_revocation_proof(MutationOptions::default());
+    let tell_nodes = use_revoke_at_nodes(MutationOptions::default());
+    let proofs = RwSignal::new(HashMap::new());
+    let taken = RwSignal::new(Vec::<String>::new());
+    let note = move |id: &str, proof: Proof| {
+        proofs.try_update(|proofs| drop(proofs.insert(id.to_owned(), proof)));
+    };
+    let ask_chain = move |ids: Vec<String>| {
+        ids.iter().for_each(|id| note(id, Proof::Trying));
+        spawn_local(async move {
+            for id in ids {
+                let proof = match try_it.mutate_async(id.clone()).await {
+                    Ok(RevocationProof::Refused { reason }) => {
+                        let is_shared = |leaf: &SessionLeaf| leaf.session_id == id && is_distributed(leaf);
+                        let shared = sessions.list.sessions.try_with_untracked(|all| all.iter().any(is_shared));
+                        let at_nodes = match shared {
+                            Some(true) => {
+                                let session_id = id.clone();
+                                let variables = RevokeAtNodesVariables { session_id, ..Default::default() };
+                                Some(tell_nodes.mutate_async(variables).await.is_ok())
+                            }
+                            _ => None,
+                        };
+                        Proof::Refused { reason, at_nodes }
+                    }
+                    Ok(RevocationProof::NotProven { answer }) => Proof::NotProven { answer },
+                    Err(error) => Proof::Unanswered { error: error.to_string() },
+                };
+                note(&id, proof);
+            }
+        });
+    };
+    // Go on after a reload, too.
+    let operation = use_resumed_operation(OperationKind::RevokeSessions, revoke.data);
+    Effect::new(move |_| {
+        let Some(hash) = operation.with(|operation| operation.as_ref().map(|operation| operation.user_op_hash)) else {
+            return;
+        };
+        let leaving = |leaf: &&SessionLeaf| leaf.revoked_by() == Some(hash);
+        let ids = sessions
+            .list
+            .sessions
+            .with(|all| all.iter().filter(leaving).map(|leaf| leaf.session_id.clone()).collect::<Vec<_>>());
+        if !ids.is_empty() && taken.with_untracked(|known| *known != ids) {
+            taken.set(ids);
+        }
+    });
+    let on_success = Callback::new(move |_: UserOpReceipt| {
+        sessions.selected.try_update(|selected| selected.clear());
+        let ids = taken.try_update(std::mem::take).unwrap_or_default();
+        ask_chain(ids.into_iter().take(TRIED_AT_ONCE).collect());
+    });
+    let revocation =
+        use_user_op_wait(operation, UserOpWaitOptions { on_success: Some(on_success), ..UserOpWaitOptions::default() });
+    let returning = use_resumed_operation(OperationKind::RestoreSessions, restore.data);
+    let return_ = use_user_op_wait(returning, UserOpWaitOptions::default());
+    SessionChanges {
+        ask: RwSignal::new(None),
+        busy: Signal::derive(move || revoke.is_pending.get() || restore.is_pending.get()),
+        prove: Callback::new(move |id| ask_chain(vec![id])),
+        proofs,
+        revoke,
+        revocation,
+        restore,
+        return_,
+        taken,
+    }
+}
+
+/// The dialog before a change, and how the change goes.
+#[component]
+pub fn SessionChangeStatus(
+    /// The list.
+    sessions: UseSessionsReturn,
+    /// Its changes.
+    changes: SessionChanges,
+) -> impl IntoView {
+    let account = use_smart_account();
+    let dialog = NodeRef::<html::Dialog>::new();
+    let SessionChanges { ask, .. } = changes;
+    Effect::new(move |_| {
+        if let (Some(dialog), true) = (dialog.get(), ask.with(Option::is_some))
+            && !dialog.open()
+        {
+            // Fails only when the element has left the document, and then there is nothing to show.
+            drop(dialog.show_modal());
+        }
+    });
+    let close = move || {
+        if let Some(dialog) = dialog.get_untracked() {
+            dialog.close();
+        }
+    };
+    let confirm = move |_| {
+        let agreed = ask.get_untracked();
+        close();
+        match agreed {
+            Some(Change::Restore(session_ids)) => {
+                changes.proofs.update(|proofs| proofs.retain(|id, _| !session_ids.contains(id)));
+                changes.restore.mutate.run(RestoreSessionsVariables { session_ids, ..Default::default() });
+            }
+            Some(Change::Revoke(ids)) => {
+                changes.taken.set(ids.clone());
+                let sessions = SessionsToRevoke::These(ids);
+                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+            }
+            Some(Change::RevokeAll) => {
+                let in_tree = |leaf: &&SessionLeaf| leaf.status.in_tree();
+                let ids = sessions
+                    .list
+                    .sessions
+                    .with_untracked(|all| all.iter().filter(in_tree).map(|leaf| leaf.session_id.clone()).collect());
+                changes.taken.set(ids);
+                let sessions = SessionsToRevoke::All;
+                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+            }
+            None => {}
+        }
+    };
+    let is_return = move || matches!(ask.get(), Some(Change::Restore(_)));
+    let sponsored = move || account.chain_info.with(|chain| chain.as_ref().is_some_and(|chain| chain.sponsored));
+    view! {
+        <dialog
+            class="review"
+            node_ref=dialog
+            data-testid="session-change"
+            aria-labelledby="session-change-title"
+            on:close=move |_| ask.set(None)
+        >
+            {move || ask.get().map(|change| question(&change, sessions, sponsored()))}
+            <div class="review-foot">
+                <button type="button" class="button quiet" data-testid="revoke-cancel" on:click=move |_| close()>
+                    {move || if is_return() { "Leave it ended" } else { "Keep" }}
+                </button>
+                <button type="button" class="button" data-testid="revoke-confirm" on:click=confirm>
+                    {move || if is_return() { "Sign and bring back" } else { "Sign and take back" }}
+                </button>
+            </div>
+        </dialog>
+        <OperationStatus mutation=changes.revoke wait=changes.revocation hash_testid="revoke-sessions-hash" />
+        <OperationStatus mutation=changes.restore wait=changes.return_ hash_testid="restore-sessions-hash" />
+    }
+    .into_any()
+}
+
+/// What will happen, in plain words.
+fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> AnyView {
+    let (ids, title, what) = match change {
+        Change::Revoke(ids) => (
+            ids.as_slice(),
+            ["Take back ", &sessions_text(ids.len()), "?"].concat(),
+            "Whoever holds the key can do nothing with it any more, in this browser or elsewhere. Your other sessions stay as they are.",
+        ),
+        Change::RevokeAll => (
+            &[][..],
+            "Take back every session?".to_owned(),
+            "This ends all sessions of the account, also those that were granted in other browsers or apps and are not listed here. The keys open nothing any more.",
+        ),
+        Change::Restore(ids) => (
+            ids.as_slice(),
+            ["Bring back ", &sessions_text(ids.len()), "?"].concat(),
+            "The same keys work again, within the same limits and until the same end.",
+        ),
+    };
+    let names = sessions.list.sessions.with_untracked(|all| {
+        let named = ids.iter().take(NAMED).filter_map(|id| all.iter().find(|leaf| leaf.session_id == *id));
+        named.map(title_of).collect::<Vec<_>>()
+    });
+    let more = ids.len().saturating_sub(names.len());
+    let gas =
+        if sponsored { "This app's sponsor pays the network fee." } else { "Your smart account pays the network fee." };
+    view! {
+        <div class="review-head">
+            <h2 id="session-change-title" tabindex="-1" autofocus>
+                {title}
+            </h2>
+        </div>
+        <div class="review-body">
+            {(!names.is_empty())
+                .then(|| {
+                    view! {
+                        <ul class="named">
+                            {names.into_iter().map(|name| view! { <li>{name}</li> }).collect_view()}
+                            {(more > 0).then(|| view! { <li>"and " {more} " more"</li> })}
+                        </ul>
+                    }
+                })} <p>{what}</p>
+            <p class="reason">
+                "Your wallet signs once. " {gas} " The change counts when the chain has confirmed it."
+            </p>
+        </div>
+    }
+    .into_any()
+}

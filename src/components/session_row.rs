@@ -1,0 +1,237 @@
+//! One session of the list: what it may do, where it stands, how often it was used, and taking it back.
+
+use alloy::primitives::{Address, B256};
+use leptos::prelude::*;
+
+use super::{
+    address::shortened,
+    countdown::Countdown,
+    session_changes::{Change, Proof, SessionChanges},
+    session_words::{permission_text, status_text, title_of},
+    time::local_time,
+};
+use crate::{
+    hooks::{UseSessionsReturn, use_smart_account},
+    protocol::session::{ListedStatus, SessionLeaf, SessionUses},
+};
+
+/// A row of the list.
+#[component]
+pub fn SessionRow(
+    /// The session; changes while it is shown.
+    leaf: Memo<SessionLeaf>,
+    /// Place in the whole list, from 1, and the length of that list: most of it is not in the document.
+    place: Memo<(usize, usize)>,
+    /// The list.
+    sessions: UseSessionsReturn,
+    /// Taking back and bringing back.
+    changes: SessionChanges,
+    /// With a box to select it.
+    selectable: bool,
+) -> impl IntoView {
+    let account = use_smart_account();
+    let owner_here = move || account.owner_address.get().is_some();
+    let id = leaf.with_untracked(|leaf| leaf.session_id.clone());
+    let now = sessions.list.now;
+    let status = Memo::new(move |_| leaf.with(|leaf| leaf.listed_at(now.get())));
+    let title = Memo::new(move |_| leaf.with(title_of));
+    let leaving = Memo::new(move |_| leaf.with(|leaf| leaf.revoked_by().is_some()));
+    let is_revoked = Memo::new(move |_| status.get() == ListedStatus::Revoked);
+    let hash = Memo::new(move |_| leaf.with(SessionLeaf::hash));
+    let what = move || leaf.with(|leaf| permission_text(leaf, account.smart_account_address.get()));
+    let badge = move || match (status.get(), leaf.with(SessionLeaf::is_returning)) {
+        (ListedStatus::Pending, true) => "Coming back",
+        (status, _) => status_text(status),
+    };
+    let until = Memo::new(move |_| leaf.with(|leaf| leaf.valid_until));
+    let countdown = move || (!is_revoked.get()).then(|| view! { <Countdown valid_until=until.get() now /> });
+    let granted = move || leaf.with(|leaf| leaf.created_at).map(|time| ["Granted ", &local_time(time)].concat());
+    let key = move || leaf.with(|leaf| shortened(&leaf.session_key_address.to_string()));
+    let change = move |change: fn(Vec<String>) -> Change| {
+        changes.ask.set(Some(change(vec![leaf.with_untracked(|leaf| leaf.session_id.clone())])));
+    };
+    let ended = move || {
+        let end = until.get();
+        end != 0 && end <= now.get()
+    };
+    let actions = move || match status.get() {
+        ListedStatus::Revoked => view! {
+            <button
+                type="button"
+                class="button quiet small"
+                data-testid="restore-session"
+                aria-label=move || ["Bring back ", &title.get()].concat()
+                disabled=move || !owner_here() || changes.busy.get() || ended()
+                on:click=move |_| change(Change::Restore)
+            >
+                "Bring back"
+            </button>
+            <button
+                type="button"
+                class="link-button"
+                data-testid="try-session"
+                aria-label=move || ["Ask the chain whether it refuses ", &title.get()].concat()
+                on:click=move |_| changes.prove.run(leaf.with_untracked(|leaf| leaf.session_id.clone()))
+            >
+                "Ask the chain"
+            </button>
+        }
+        .into_any(),
+        _ => view! {
+            <button
+                type="button"
+                class="button quiet small"
+                data-testid="revoke-session"
+                aria-label=move || ["Take back ", &title.get()].concat()
+                disabled=move || {
+                    !owner_here() || changes.busy.get() || leaving.get() || status.get() == ListedStatus::Pending
+                }
+                on:click=move |_| change(Change::Revoke)
+            >
+                "Take back"
+            </button>
+        }
+        .into_any(),
+    };
+    let pick = selectable.then(|| {
+        let (mine, toggled) = (id.clone(), id.clone());
+        view! {
+            <input
+                type="checkbox"
+                class="pick"
+                data-testid="select-session"
+                aria-label=move || ["Select ", &title.get()].concat()
+                disabled=move || matches!(status.get(), ListedStatus::Revoked | ListedStatus::Pending) || leaving.get()
+                prop:checked=move || sessions.selected.with(|selected| selected.contains(&mine))
+                on:change:target=move |event| {
+                    let checked = event.target().checked();
+                    sessions
+                        .selected
+                        .update(|selected| {
+                            if checked {
+                                selected.insert(toggled.clone());
+                            } else {
+                                selected.remove(&toggled);
+                            }
+                        });
+                }
+            />
+        }
+    });
+    let news = {
+        let id = id.clone();
+        move || {
+            news_view(status.get(), leaving.get(), leaf.with(SessionLeaf::is_on_other_device), changes.proof_of(&id))
+        }
+    };
+    view! {
+        <li
+            class="session-row"
+            data-testid="session-row"
+            data-session-id=id
+            data-status=move || status.get().wire_name()
+            aria-posinset=move || place.get().0.to_string()
+            aria-setsize=move || place.get().1.to_string()
+        >
+            {pick}
+            <span class="title">{title}</span>
+            <span class="badge" data-status=move || status.get().wire_name()>
+                {badge}
+            </span>
+            <p class="what">{what}</p>
+            <p class="meta">
+                {countdown}
+                {move || granted().map(|text| view! { <span>{text}</span> })}
+                <span>"Key " <span class="mono">{key}</span></span>
+                {move || uses_view(hash.get(), sessions.uses.data.get().as_ref())}
+            </p>
+            {news}
+            <div class="row-actions">{actions}</div>
+        </li>
+    }
+    .into_any()
+}
+
+/// How often it was used; nothing while that is not known.
+fn uses_view(leaf: B256, uses: Option<&SessionUses>) -> Option<AnyView> {
+    let uses = uses?;
+    let (count, text, title) = match uses.of(leaf) {
+        None => (0, "Not used".to_owned(), None),
+        Some(used) => {
+            let times = match used.count {
+                1 => "Used once".to_owned(),
+                2 => "Used twice".to_owned(),
+                many => ["Used ", &many.to_string(), " times"].concat(),
+            };
+            let last = match used.last_at {
+                0 => String::new(),
+                at => [", last ", &local_time(at)].concat(),
+            };
+            (
+                used.count,
+                [times, last].concat(),
+                Some(["Last in transaction ", &used.last_transaction.to_string()].concat()),
+            )
+        }
+    };
+    let since = (uses.from_block > 0).then(|| [" since block ", &uses.from_block.to_string()].concat());
+    Some(
+        view! { <span data-testid="session-uses" data-count=count.to_string() title=title>{text} {since}</span> }
+            .into_any(),
+    )
+}
+
+/// What happens to it, and what the chain answered.
+fn news_view(status: ListedStatus, leaving: bool, elsewhere: bool, proof: Option<Proof>) -> AnyView {
+    let line = |text: String| view! { <p class="news" role="status">{text}</p> }.into_any();
+    match (status, proof) {
+        (ListedStatus::Revoked, Some(proof)) => proof_view(proof),
+        _ if leaving => line("Being taken back. It works until the chain has confirmed that.".to_owned()),
+        (ListedStatus::OtherDevice, _) => {
+            line("Its key is in another browser or app. You can take it back from here.".to_owned())
+        }
+        (ListedStatus::Expired, _) if elsewhere => line("Was used from another browser or app.".to_owned()),
+        _ => ().into_any(),
+    }
+}
+
+fn proof_view(proof: Proof) -> AnyView {
+    let (result, text, is_good) = match &proof {
+        Proof::Trying => ("trying", "Asking the chain whether it still takes this key.".to_owned(), None),
+        Proof::Refused { reason, .. } => {
+            let name = if reason.contains("SessionNotApproved") { "SessionNotApproved" } else { reason };
+            ("refused", ["The chain refuses it now: ", name].concat(), Some(true))
+        }
+        Proof::NotProven { answer } => {
+            ("not-proven", ["Not proven: the chain answered “", answer, "”"].concat(), Some(false))
+        }
+        Proof::Unanswered { error } => ("not-proven", ["The chain could not be asked: ", error].concat(), Some(false)),
+    };
+    let nodes = match proof {
+        Proof::Refused { at_nodes: Some(true), .. } => {
+            Some("The nodes that share its key were told, too: they sign no more with it.")
+        }
+        Proof::Refused { at_nodes: Some(false), .. } => {
+            Some("The nodes that share its key could not be told. The chain refuses it all the same.")
+        }
+        _ => None,
+    };
+    view! {
+        <p
+            class="news"
+            role="status"
+            data-testid="revocation-proof"
+            data-result=result
+            data-good=is_good.map(|good| good.to_string())
+        >
+            {text}
+            {nodes.map(|text| view! { <span data-testid="revoked-at-nodes">" " {text}</span> })}
+        </p>
+    }
+    .into_any()
+}
+
+/// The contract's name, for the search.
+pub fn name_of_contract(contract: Address) -> Option<&'static str> {
+    super::grant_review::contract_name(contract)
+}

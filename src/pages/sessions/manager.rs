@@ -1,0 +1,25 @@
+//! The list at work.
+
+#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
+
+use leptos::prelude::*;
+
+use crate::{
+    components::{on_demand::on_demand, session_list::SessionList, session_row::name_of_contract},
+    hooks::{UseSessionsOptions, use_sessions},
+};
+
+on_demand! {
+    /// Makes the view of the list below `owner`, so that it finds the provider.
+    in sessions: pub(super) fn load(owner: Owner) -> AnyView {
+        owner.with(|| {
+            let sessions = use_sessions(UseSessionsOptions { contract_name: Some(name_of_contract) });
+            view! {
+                <section class="panel session-board" aria-label="Sessions">
+                    <SessionList sessions whole=true />
+                </section>
+            }
+            .into_any()
+        })
+    }
+}
