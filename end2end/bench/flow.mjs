@@ -8,6 +8,14 @@ export function instrument() {
     if (String(resource?.url ?? resource).includes("/api/fn/send_user_operation")) bench.sent.push(performance.now());
     return fetch.call(this, resource, ...rest);
   };
+  // When the list was asked for its rows (an empty one is in the page), and when the first of them was there.
+  const seen = new MutationObserver(() => {
+    if (document.querySelector("ul.sessions")) bench.listAsked ??= performance.now();
+    if (!document.querySelector('[data-testid="session-row"]')) return;
+    bench.firstRow = performance.now();
+    seen.disconnect();
+  });
+  seen.observe(document, { subtree: true, childList: true });
   new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) bench.long.push({ startTime, duration });
   }).observe({ type: "longtask", buffered: true });

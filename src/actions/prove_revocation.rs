@@ -67,13 +67,13 @@ pub async fn prove_revocation(
         verification_gas_limit: U256::from(VERIFICATION_GAS),
         ..UserOperation::default()
     };
-    // The root is looked at before the signature, so a key that is not stored here changes nothing.
+    // The root is looked at before the signature, so a key that is not stored here, or that nodes share, changes nothing.
     let signature = match store.signer(account, leaf.session_key_address).await {
         Ok(key) => {
             let signed = key.sign_message_sync(trial.hash(ENTRY_POINT, chain.chain_id).as_slice());
             signed.map_err(|error| AppError::Key { reason: error.to_string() })?.as_bytes()
         }
-        Err(AppError::SessionNotFound { .. }) => DUMMY_SESSION,
+        Err(AppError::SessionNotFound { .. } | AppError::Key { .. }) => DUMMY_SESSION,
         Err(error) => return Err(error),
     };
     trial.signature = wrap(SESSION_KEY_MANAGER, &session_key_manager(leaf, &proof, &signature));

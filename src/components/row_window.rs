@@ -25,15 +25,15 @@ pub struct Shown {
 #[derive(Clone, Debug, Default)]
 pub struct RowWindow {
     heights: Vec<f64>,
-    guess: f64,
+    /// Some rows of this list were seen: the others are guessed to be like them.
+    is_measured: bool,
 }
 
 impl RowWindow {
     /// Forgets all heights: another list, or another width.
     pub fn reset(&mut self, rows: usize) {
-        let known = self.heights.first().copied().filter(|height| *height > 0.0);
-        self.guess = known.unwrap_or(GUESS);
-        self.heights = vec![self.guess; rows];
+        self.heights = vec![GUESS; rows];
+        self.is_measured = false;
     }
 
     /// How many rows there are.
@@ -46,15 +46,23 @@ impl RowWindow {
         self.heights.is_empty()
     }
 
-    /// The true height of a row; true when that is news.
-    pub fn measured(&mut self, row: usize, height: f64) -> bool {
-        match self.heights.get_mut(row) {
-            Some(known) if height > 0.0 && (*known - height).abs() >= 1.0 => {
-                *known = height;
-                true
-            }
-            _ => false,
+    /// The true heights of the rows from `start` on; true when that is news. The first rows that are seen are taken as
+    /// a measure for the others, so that the list keeps its length while it is scrolled.
+    pub fn measured(&mut self, start: usize, heights: &[f64]) -> bool {
+        let laid_out = heights.iter().filter(|height| **height > 0.0);
+        let (count, sum) = laid_out.fold((0.0, 0.0), |(count, sum), height| (count + 1.0, sum + height));
+        let mut news = false;
+        if !self.is_measured && count > 0.0 {
+            self.heights.fill(sum / count);
+            (self.is_measured, news) = (true, true);
         }
+        for (known, height) in self.heights.iter_mut().skip(start).zip(heights) {
+            if *height > 0.0 && (*known - height).abs() >= 1.0 {
+                *known = *height;
+                news = true;
+            }
+        }
+        news
     }
 
     /// What to show when the screen begins `top` px below the list's top and is `height` px high.
@@ -102,9 +110,7 @@ mod tests {
     #[test]
     fn long_lists_show_what_the_screen_shows_and_keep_their_length() {
         let mut window = window(10_000);
-        for row in 0..10_000 {
-            window.measured(row, if row % 2 == 0 { 100.0 } else { 150.0 });
-        }
+        window.measured(0, &(0..10_000).map(|row| if row % 2 == 0 { 100.0 } else { 150.0 }).collect::<Vec<_>>());
         let total = 1_250_000.0;
         for top in [-5_000.0, -100.0, 0.0, 3_333.0, 600_000.0, 1_249_500.0, 9e9] {
             let shown = window.shown(top, 900.0);
@@ -119,11 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn only_news_counts() {
-        let mut window = window(50);
-        assert!(window.measured(3, 90.0));
-        assert!(!window.measured(3, 90.4));
-        assert!(!window.measured(3, 0.0), "a row that is not laid out has no height");
-        assert!(!window.measured(50, 90.0));
+    fn the_first_rows_are_the_measure_for_the_others_and_only_news_counts() {
+        let mut window = window(1_000);
+        assert!(!window.measured(0, &[0.0, 0.0]), "rows that are not laid out have no height");
+        assert!(window.measured(0, &[100.0, 200.0]));
+        assert_eq!(window.shown(0.0, 900.0).above, 0.0);
+        let total = |shown: Shown| shown.above + shown.below + (shown.end - shown.start) as f64 * 150.0;
+        assert!((total(window.shown(90_000.0, 900.0)) - 150_000.0).abs() < 1e-6);
+        assert!(!window.measured(0, &[100.4, 200.0, 0.0]));
+        assert!(window.measured(2, &[90.0]));
+        assert!(!window.measured(1_000, &[90.0]));
     }
 }

@@ -317,12 +317,7 @@ fn Rows(
         let start = shown.try_with_untracked(|shown| shown.start).unwrap_or_default();
         let rows = std::iter::successors(list.first_element_child(), |row| row.next_element_sibling());
         let heights = rows.map(|row| f64::from(row.client_height())).collect::<Vec<_>>();
-        let news = window.try_update_value(|window| {
-            heights
-                .into_iter()
-                .enumerate()
-                .fold(false, |news, (row, height)| window.measured(start + row, height) || news)
-        });
+        let news = window.try_update_value(|window| window.measured(start, &heights));
         if news == Some(true) {
             look();
         }

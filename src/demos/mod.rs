@@ -10,12 +10,14 @@ pub mod create_session_with_distributed_key;
 pub mod deploy_smart_account;
 pub mod documentation;
 pub mod gas_estimate;
+pub mod revoke_sessions;
 pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;
 pub mod send_transaction;
 pub mod send_withdrawals;
 pub mod session;
 pub mod session_with_distributed_key;
+pub mod sessions;
 pub mod smart_account;
 pub mod token_fees;
 pub mod user_op_wait;
@@ -207,6 +209,16 @@ demos! {
             "const { mutate } = useBatchSession();\nmutate({ transactions: [mint, pay], correspondingIndexes: [0, 1] });",
             "let batch = use_batch_session(MutationOptions::default());\nbatch.mutate.run(UseBatchSessionVariables {\n    calls: vec![mint, pay],\n    corresponding_indexes: Some(vec![0, 1]),\n    ..Default::default()\n});",
         )),
+    }
+    use_sessions in sessions::Sessions {
+        task: Task::Sessions,
+        summary: "Everything that was granted: status by the chain, uses, filter and search, ten thousand fluently.",
+        before: Some("use_create_session"),
+    }
+    use_revoke_sessions in revoke_sessions::RevokeSessions {
+        task: Task::Sessions,
+        summary: "Take sessions back, one, several or all, and have the chain prove that they are gone.",
+        before: Some("use_create_session"),
     }
     use_create_session_with_distributed_key in create_session_with_distributed_key::CreateSessionWithDistributedKey {
         task: Task::DistributedSessions,

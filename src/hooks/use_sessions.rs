@@ -86,7 +86,7 @@ pub fn use_sessions(options: UseSessionsOptions) -> UseSessionsReturn {
     let texts = Memo::new(move |_| {
         let name = |contract| options.contract_name.and_then(|name| name(contract)).unwrap_or_default().to_lowercase();
         let text = |leaf: &crate::protocol::session::SessionLeaf| {
-            [leaf.search_text(), leaf.contract().map(name).unwrap_or_default()].join(" ")
+            [leaf.contract().map(name).unwrap_or_default(), leaf.search_text()].join(" ")
         };
         list.sessions.with(|all| Arc::new(all.iter().map(text).collect::<Vec<_>>()))
     });

@@ -65,26 +65,31 @@ impl SessionLeaf {
         AbiSessionData::decode(&self.session_key_data).ok().map(|data| data.contract_address)
     }
 
-    /// Name, contract, function, key and id, in lower case: what a search looks through.
+    /// What a search looks through, in lower case: a line with name and function, and one with contract, key and id.
     pub fn search_text(&self) -> String {
-        let label = self.label.as_deref().unwrap_or_default().to_lowercase();
-        let key = format!("{:#x}", self.session_key_address);
-        let mut parts = vec![label, key, self.session_id.to_lowercase()];
+        let mut names = vec![self.label.as_deref().unwrap_or_default().to_lowercase()];
+        let mut codes = vec![format!("{:#x}", self.session_key_address), self.session_id.to_lowercase()];
         if self.session_validation_module == ERC20_SESSION_VALIDATION_MODULE {
+            names.push("transfer".to_owned());
             if let Ok(data) = Erc20SessionData::decode(&self.session_key_data) {
-                parts.extend([format!("{:#x}", data.token), format!("{:#x}", data.recipient), "transfer".to_owned()]);
+                codes.extend([format!("{:#x}", data.token), format!("{:#x}", data.recipient)]);
             }
         } else if let Ok(data) = AbiSessionData::decode(&self.session_key_data) {
-            parts.extend([format!("{:#x}", data.contract_address), hex::encode_prefixed(data.selector)]);
-            parts.extend(known_function(data.selector).map(|function| function.signature.to_lowercase()));
+            codes.extend([format!("{:#x}", data.contract_address), hex::encode_prefixed(data.selector)]);
+            names.extend(known_function(data.selector).map(|function| function.signature.to_lowercase()));
         }
-        parts.join(" ")
+        [names.join(" "), codes.join(" ")].join("\n")
     }
 }
 
-/// Does `text`, in lower case, hold every word of `wanted`?
+/// Words shorter than this are not looked for in addresses, which hold every short one.
+const LEAST_CODE: usize = 4;
+
+/// Does a text of [`SessionLeaf::search_text`] hold every word of `wanted`?
 pub fn matches_search(text: &str, wanted: &str) -> bool {
-    wanted.to_lowercase().split_whitespace().all(|word| text.contains(word))
+    let (names, codes) = text.split_once('\n').unwrap_or((text, ""));
+    let found = |word: &str| names.contains(word) || (word.len() >= LEAST_CODE && codes.contains(word));
+    wanted.to_lowercase().split_whitespace().all(found)
 }
 
 #[cfg(test)]
@@ -99,7 +104,7 @@ mod tests {
 
     fn leaf() -> SessionLeaf {
         let policy = Policy::new(DEMO_NFT, "safeMint(address)").with_valid_until(100);
-        let leaf = SessionLeaf::from_policy(&policy, Address::repeat_byte(0xab), "Id1").unwrap();
+        let leaf = SessionLeaf::from_policy(&policy, Address::repeat_byte(0xab), "Id1Long").unwrap();
         SessionLeaf { status: SessionStatus::Active, label: Some("Demo Mint".into()), ..leaf }
     }
 
@@ -121,10 +126,11 @@ mod tests {
     #[test]
     fn a_search_finds_name_contract_function_and_key_in_any_order() {
         let text = leaf().search_text();
-        for wanted in ["demo", "MINT demo", "0x1758f42a", "SafeMint", "0x40d097c3", "0xabab", "id1", " "] {
+        for wanted in ["demo", "MINT demo", "0x1758f42a", "SafeMint", "0x40d097c3", "0xabab", "id1long", " "] {
             assert!(matches_search(&text, wanted), "{wanted} in {text}");
         }
         assert!(!matches_search(&text, "demo transfer"));
+        assert!(!matches_search(&text, "demo 17"), "addresses hold every short number");
         let odd = SessionLeaf { session_key_data: vec![1, 2].into(), ..leaf() };
         assert!(matches_search(&odd.search_text(), "demo"), "data that cannot be read hides nothing");
         assert_eq!(odd.contract(), None);
