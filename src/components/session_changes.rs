@@ -16,7 +16,7 @@ use crate::{
         UseUserOpWaitReturn, UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation,
         use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
     },
-    protocol::{distributed_key::is_distributed, rpc::UserOpReceipt, session::SessionLeaf},
+    protocol::{distributed_key::is_distributed, session::SessionLeaf},
 };
 
 /// So many sessions are tried by themselves after one revocation; the others when somebody asks.
@@ -73,8 +73,6 @@ pub struct SessionChanges {
     revocation: UseUserOpWaitReturn,
     restore: UseMutationReturn<RestoreSessionsVariables, UserOpResponse>,
     return_: UseUserOpWaitReturn,
-    /// Ids that the revocation on its way takes out.
-    taken: RwSignal<Vec<String>>,
 }
 
 impl SessionChanges {
@@ -96,7 +94,6 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
     let try_it = use_revocation_proof(MutationOptions::default());
     let tell_nodes = use_revoke_at_nodes(MutationOptions::default());
     let proofs = RwSignal::new(HashMap::new());
-    let taken = RwSignal::new(Vec::<String>::new());
     let note = move |id: &str, proof: Proof| {
         proofs.try_update(|proofs| drop(proofs.insert(id.to_owned(), proof)));
     };
@@ -127,26 +124,24 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
     };
     // Go on after a reload, too.
     let operation = use_resumed_operation(OperationKind::RevokeSessions, revoke.data);
+    let revocation = use_user_op_wait(operation, UserOpWaitOptions::default());
+    // The chain has the new root, and the store knows what that took out: the old keys are tried.
     Effect::new(move |_| {
-        let Some(hash) = operation.with(|operation| operation.as_ref().map(|operation| operation.user_op_hash)) else {
+        let Some(hash) = revocation.data.with(|receipt| receipt.as_ref().map(|receipt| receipt.user_op_hash)) else {
             return;
         };
-        let leaving = |leaf: &&SessionLeaf| leaf.revoked_by() == Some(hash);
-        let ids = sessions
-            .list
-            .sessions
-            .with(|all| all.iter().filter(leaving).map(|leaf| leaf.session_id.clone()).collect::<Vec<_>>());
-        if !ids.is_empty() && taken.with_untracked(|known| *known != ids) {
-            taken.set(ids);
+        let untried = |leaf: &&SessionLeaf| {
+            leaf.taken_by() == Some(hash) && proofs.with_untracked(|proofs| !proofs.contains_key(&leaf.session_id))
+        };
+        let ids = sessions.list.sessions.with(|all| {
+            let taken = all.iter().filter(|leaf| leaf.taken_by() == Some(hash)).take(TRIED_AT_ONCE);
+            taken.filter(untried).map(|leaf| leaf.session_id.clone()).collect::<Vec<_>>()
+        });
+        if !ids.is_empty() {
+            sessions.selected.update(|selected| selected.clear());
+            ask_chain(ids);
         }
     });
-    let on_success = Callback::new(move |_: UserOpReceipt| {
-        sessions.selected.try_update(|selected| selected.clear());
-        let ids = taken.try_update(std::mem::take).unwrap_or_default();
-        ask_chain(ids.into_iter().take(TRIED_AT_ONCE).collect());
-    });
-    let revocation =
-        use_user_op_wait(operation, UserOpWaitOptions { on_success: Some(on_success), ..UserOpWaitOptions::default() });
     let returning = use_resumed_operation(OperationKind::RestoreSessions, restore.data);
     let return_ = use_user_op_wait(returning, UserOpWaitOptions::default());
     SessionChanges {
@@ -158,7 +153,6 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
         revocation,
         restore,
         return_,
-        taken,
     }
 }
 
@@ -195,17 +189,10 @@ pub fn SessionChangeStatus(
                 changes.restore.mutate.run(RestoreSessionsVariables { session_ids, ..Default::default() });
             }
             Some(Change::Revoke(ids)) => {
-                changes.taken.set(ids.clone());
                 let sessions = SessionsToRevoke::These(ids);
                 changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
             }
             Some(Change::RevokeAll) => {
-                let in_tree = |leaf: &&SessionLeaf| leaf.status.in_tree();
-                let ids = sessions
-                    .list
-                    .sessions
-                    .with_untracked(|all| all.iter().filter(in_tree).map(|leaf| leaf.session_id.clone()).collect());
-                changes.taken.set(ids);
                 let sessions = SessionsToRevoke::All;
                 changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
             }

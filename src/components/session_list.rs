@@ -325,7 +325,11 @@ fn Rows(
     Effect::new(move |_| {
         let count = rows.with(|rows| rows.len());
         window.update_value(|window| window.reset(count));
-        look();
+        // Also once the list is in the page.
+        if element.get().is_some() {
+            look();
+            request_animation_frame(measure);
+        }
     });
     Effect::new(move |_| {
         shown.track();

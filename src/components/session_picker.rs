@@ -10,7 +10,7 @@ use crate::protocol::{
 
 /// Sessions that could act: on the chain, or on their way there; with a key that nodes share, or one of this browser.
 fn usable(leaf: &SessionLeaf, distributed: bool) -> bool {
-    !matches!(leaf.status, SessionStatus::Revoked) && is_distributed(leaf) == distributed
+    !matches!(leaf.status, SessionStatus::Revoked) && !leaf.is_on_other_device() && is_distributed(leaf) == distributed
 }
 
 /// The session that is used when the person chose none: the newest confirmed one, else the newest.

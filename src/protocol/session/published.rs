@@ -109,7 +109,7 @@ impl SessionLeaf {
     /// It is under the root on chain.
     pub fn enter_tree(&mut self) {
         self.status = SessionStatus::Active;
-        for own in [super::reconcile::LEFT_TREE, ENDED_ELSEWHERE, RETURNING] {
+        for own in [super::reconcile::LEFT_TREE, super::revocation::TAKEN_BY, ENDED_ELSEWHERE, RETURNING] {
             self.extra.remove(own);
         }
     }

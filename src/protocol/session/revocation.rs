@@ -13,11 +13,19 @@ use crate::protocol::merkle::{MerkleFrontier, MerkleTree};
 
 /// Own field of a leaf in the tree: hash of the operation that takes it out.
 const REVOKED_BY: &str = "revokedByUserOp";
+/// Own field of a revoked leaf: hash of the operation that took it out.
+pub(super) const TAKEN_BY: &str = "takenByUserOp";
 
 impl SessionLeaf {
     /// The operation on its way that takes this leaf out of the tree.
     pub fn revoked_by(&self) -> Option<B256> {
         self.extra.get(REVOKED_BY)?.as_str()?.parse().ok().filter(|_| self.status.in_tree())
+    }
+
+    /// The operation of this browser that took this leaf out of the tree.
+    pub fn taken_by(&self) -> Option<B256> {
+        let by = self.extra.get(TAKEN_BY)?.as_str()?.parse().ok();
+        by.filter(|_| self.status == SessionStatus::Revoked)
     }
 }
 
@@ -87,7 +95,9 @@ impl SessionLeaf {
     /// No longer under the root on chain; `tree` is the last root that it was under.
     pub(super) fn leave_tree(&mut self, tree: B256) {
         self.status = SessionStatus::Revoked;
-        self.extra.remove(REVOKED_BY);
+        if let Some(by) = self.extra.remove(REVOKED_BY) {
+            self.extra.insert(TAKEN_BY.into(), by);
+        }
         self.extra.insert(super::reconcile::LEFT_TREE.into(), tree.to_string().into());
     }
 }
@@ -140,12 +150,17 @@ mod tests {
         assert_eq!(statuses(&sessions), [Revoked, Active, Pending]);
         assert_eq!(sessions.root(), book(&[("b", Active)]).root());
         assert!(sessions.revocations().is_empty());
+        assert_eq!(
+            sessions.leaf_nodes.iter().map(SessionLeaf::taken_by).collect::<Vec<_>>(),
+            [Some(OPERATION), None, None]
+        );
         let proof = sessions.last_proof("a").expect("its last tree is known");
         assert!(crate::protocol::merkle::verify(before, sessions.leaf_nodes[0].hash(), &proof));
         assert_eq!(sessions.last_proof("b"), None);
         // A node that answers with an old block brings them back.
         assert!(matches!(sessions.reconcile(before), Reconciliation::Settled { .. }));
         assert_eq!(statuses(&sessions), [Active, Active, Pending]);
+        assert_eq!((sessions.leaf_nodes[0].taken_by(), sessions.leaf_nodes[0].revoked_by()), (None, None));
     }
 
     /// The page was closed between sending and the receipt: any subset may be gone.
