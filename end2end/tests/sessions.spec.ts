@@ -216,6 +216,13 @@ test("a second browser sees the sessions of the first, adds to them and takes th
     await expect(manager.rows("OTHER_DEVICE")).toHaveCount(1);
     await expect(row(page, ofA)).toHaveAttribute("data-status", "ACTIVE");
 
+    // What has its key elsewhere is not offered for use here.
+    await manager.open();
+    await expect(page.getByTestId("session-picker").locator("option")).toHaveCount(1);
+    await expect(manager.rows()).toHaveCount(2);
+    await manager.open("/sessions");
+    await expect(manager.rows("OTHER_DEVICE")).toHaveCount(1);
+
     // B takes A's back; A notices without a reload, and can repair it.
     await other.open("/sessions");
     await other.rows("OTHER_DEVICE").getByTestId("revoke-session").click();

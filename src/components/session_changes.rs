@@ -249,6 +249,12 @@ fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> An
         named.map(title_of).collect::<Vec<_>>()
     });
     let more = ids.len().saturating_sub(names.len());
+    // One is named by the question itself.
+    let (title, names) = match (change, names.as_slice()) {
+        (Change::Revoke(_), [name]) => (["Take back “", name, "”?"].concat(), Vec::new()),
+        (Change::Restore(_), [name]) => (["Bring back “", name, "”?"].concat(), Vec::new()),
+        _ => (title, names),
+    };
     let gas =
         if sponsored { "This app's sponsor pays the network fee." } else { "Your smart account pays the network fee." };
     view! {
