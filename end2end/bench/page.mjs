@@ -7,7 +7,8 @@ import { distributed } from "./distributed.mjs";
 import { connect, grant, instrument, use } from "./flow.mjs";
 import { startBrowser, startServer } from "./lab.mjs";
 import { storedSessions } from "./leaves.mjs";
-import { Table, kB, ms } from "./table.mjs";
+import { longList } from "./long-list.mjs";
+import { Table, kB, ms, repeat, tasks } from "./table.mjs";
 
 const RUNS = Number(process.env.BENCH_RUNS ?? 20);
 const LEAVES = Number(process.env.BENCH_LEAVES ?? 10_000);
@@ -27,12 +28,6 @@ async function firstLoad(browser, url) {
   for (const [name, size] of [...sizes].sort((a, b) => b[1] - a[1])) table.row(`  ${name}`, kB(size));
   table.row("first load of /, all of it", kB([...sizes.values()].reduce((a, b) => a + b, 0)), "<= 200 kB, better 140");
   await page.close();
-}
-
-async function repeat(times, work) {
-  const results = [];
-  for (let i = 0; i < times; i++) results.push(await work());
-  return results;
 }
 
 const shown = (runs) => runs.map((run) => run.shown);
@@ -76,44 +71,6 @@ async function manyLeaves(page, { url, rpcUrl }, account) {
   table.row("  use: click -> hash shown", ms(shown(await repeat(Math.min(RUNS, 9), () => use(page)))));
 }
 
-/** `/sessions` with the same leaves: when rows are there, and how fluently they scroll. */
-async function longList(page, { url }) {
-  const opened = await repeat(Math.min(RUNS, 5), async () => {
-    await page.goto(`${url}/sessions`);
-    await page.getByTestId("session-row").first().waitFor();
-    return page.evaluate(() => window.__bench.firstRow - window.__bench.listAsked);
-  });
-  table.row(`/sessions: ${LEAVES.toLocaleString("en")} leaves, code there -> rows shown`, ms(opened), "< 300 ms");
-  await page.waitForTimeout(1_500); // compared with the chain, heights measured
-  const narrowed = await repeat(Math.min(RUNS, 9), () =>
-    page.evaluate(async () => {
-      const filter = (name) => document.querySelector(`[data-testid="session-filter"][data-filter="${name}"]`);
-      const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-      filter("ACTIVE").click();
-      await frame();
-      const start = performance.now();
-      filter("ALL").click();
-      await frame();
-      return performance.now() - start;
-    }));
-  table.row("  filter: click -> painted", ms(narrowed));
-  const scrolled = await page.evaluate(async () => {
-    const before = window.__bench.long.length;
-    let rows = 0;
-    const end = document.documentElement.scrollHeight;
-    // A wheel turned fast, and then leaps as with the scroll bar.
-    for (let step = 0; step < 120; step++) {
-      window.scrollBy(0, step < 90 ? 600 : end / 30);
-      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-      rows = Math.max(rows, document.querySelectorAll('[data-testid="session-row"]').length);
-    }
-    await new Promise((done) => setTimeout(done, 300));
-    return { long: window.__bench.long.slice(before).map((task) => task.duration), rows };
-  });
-  table.row("  scrolled through: tasks over 50 ms", tasks(scrolled.long), "none");
-  table.row("  scrolled through: most rows in the document", String(scrolled.rows));
-}
-
 /** Timings of single computations: the code of the page, in wasm, in this browser. */
 async function computations(browser, url) {
   const folder = process.env.USE_AA_PAGE_BENCH;
@@ -130,9 +87,6 @@ async function computations(browser, url) {
   table.row(`Merkle root of ${LEAVES.toLocaleString("en")} stored leaves, in the page`, ms(times), "< 30 ms");
   await page.close();
 }
-
-const tasks = (durations) =>
-  durations.length ? `${durations.length}, longest ${Math.max(...durations).toFixed(0)} ms` : "none";
 
 /** Pages per second with wrk, on the cores that the server has, too. */
 function load(server) {
@@ -165,7 +119,7 @@ try {
     page.on("pageerror", (error) => console.error(error));
     const account = await grantAndUse(page, server);
     await manyLeaves(page, server, account);
-    await longList(page, server);
+    await longList(page, server, table, { RUNS, LEAVES });
     const another = await browser.newContext();
     await distributed(table, another, server.url, Math.min(RUNS, 10));
   } finally {

@@ -7,6 +7,16 @@ export const median = (numbers) => at(numbers, 0.5);
 export const ms = (numbers) => `${median(numbers).toFixed(0)} ms (p95 ${at(numbers, 0.95).toFixed(0)})`;
 export const kB = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
+export async function repeat(times, work) {
+  const results = [];
+  for (let i = 0; i < times; i++) results.push(await work());
+  return results;
+}
+
+/** Durations of tasks that blocked the page. */
+export const tasks = (durations) =>
+  durations.length ? `${durations.length}, longest ${Math.max(...durations).toFixed(0)} ms` : "none";
+
 export class Table {
   #rows = [];
 

@@ -313,3 +313,15 @@ test("without sessions the list says so, and without a wallet it asks for one", 
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(overflow).toBe(0);
 });
+
+test("the demo of use_revoke_sessions takes a session back and shows the proof", async ({ manager, page, chain }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await manager.grantAndWait();
+  await manager.open("/hooks/use_revoke_sessions");
+  await page.getByTestId("revoke-session").click();
+  await manager.hash("revoke-sessions-hash");
+  await expect(page.getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+  expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
+});
