@@ -144,9 +144,9 @@ mod tests {
         assert_eq!(words(&mint), "May call safeMint on Demo NFT (0x1758…665e), only for your own account");
         let pay = Policy::new(DEMO_TOKEN, "transfer(address,uint256)")
             .with_rule(0, Condition::Equal, Address::repeat_byte(0xbb))
-            .with_rule(32, Condition::LessThanOrEqual, U256::from(2_500_000));
+            .with_rule(1, Condition::LessThanOrEqual, U256::from(2_500_000));
         let pay = words(&pay);
-        assert!(pay.contains("recipient is 0xbBbB…bbBB and amount is at most 2.5 DUSD"), "{pay}");
+        assert!(pay.contains("recipient is 0xbBbB…BBbB and amount is at most 2.5 DUSD"), "{pay}");
         let odd = Policy::new(ACCOUNT, "f(uint256)").with_rule(0, Condition::NotEqual, U256::from(7));
         assert!(words(&odd).ends_with(", if argument 1 is not 7"), "{}", words(&odd));
         assert!(words(&Policy::new(ACCOUNT, "f()")).ends_with(", with any arguments"));
