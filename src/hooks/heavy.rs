@@ -131,11 +131,14 @@ async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -
     match variables {
         GrantVariables::Sessions(CreateSessionVariables { policy, label, options, replace_unknown }) => {
             let request = CreateSessionRequest { policy, label, options, replace_unknown };
-            actions::create_session::prepare_create_session(client, store, request).await.map(PreparedGrant::Own)
+            actions::create_session::prepare_create_session(client, store, request)
+                .await
+                .map(Box::new)
+                .map(PreparedGrant::Own)
         }
         GrantVariables::Batch(CreateBatchSessionVariables { policy, label, options, replace_unknown }) => {
             let request = CreateBatchSessionRequest { policy, label, options, replace_unknown };
-            prepare_create_batch_session(client, store, request).await.map(PreparedGrant::Own)
+            prepare_create_batch_session(client, store, request).await.map(Box::new).map(PreparedGrant::Own)
         }
         GrantVariables::Distributed(variables) => {
             distributed::prepare_grant(client, variables).await.map(Box::new).map(PreparedGrant::Distributed)
@@ -147,7 +150,7 @@ async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -
 #[derive(Clone)]
 enum PreparedGrant {
     /// The session key is made here.
-    Own(PreparedCreateSession),
+    Own(Box<PreparedCreateSession>),
     /// Nodes share it.
     Distributed(Box<PreparedDistributedGrant>),
 }
@@ -155,7 +158,7 @@ enum PreparedGrant {
 impl PreparedGrant {
     async fn complete(self, client: &SmartAccountClient) -> Outcome<UserOpResponse> {
         match self {
-            Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, prepared).await,
+            Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, *prepared).await,
             Self::Distributed(prepared) => distributed::complete_grant(client, *prepared).await,
         }
     }
