@@ -5,4 +5,5 @@ cd "$(dirname "$0")/.."
 . tools/env.sh
 tools/install.sh rust
 tools/install.sh npm
-exec cargo leptos build --project use-aa --release --frontend-only --split --precompress --lib-features hydrate,lazy,app
+cargo leptos build --project use-aa --release --frontend-only --split --precompress --lib-features hydrate,lazy,app
+node tools/loader.mjs

@@ -89,3 +89,38 @@ test("a returning visitor gets the account without reaching for anything", async
   expect(await manager.account()).toBe(account);
   expect(chunks).not.toEqual([]);
 });
+
+test("a flow that fails while what it shares still travels is one error, not two", async ({ manager, page }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  let failed = () => {};
+  const failure = new Promise<void>((done) => (failed = done));
+  // The shared part arrives after the flow has failed.
+  await page.route(SHARED, async (route) => {
+    await failure;
+    await new Promise((wake) => setTimeout(wake, 300));
+    await route.continue();
+  });
+  await page.route(FLOW, async (route) => {
+    await route.abort();
+    failed();
+  });
+  await page.reload();
+  await expect(manager.error("Network").first()).toBeVisible();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByTestId("create-session")).toBeVisible();
+});
+
+test("a first visit costs less than 140 kB", async ({ page }) => {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Network.enable");
+  let bytes = 0;
+  devtools.on("Network.loadingFinished", ({ encodedDataLength }) => (bytes += encodedDataLength));
+  await page.goto(process.env.USE_AA_URL!);
+  await expect(page.getByTestId("connect-wallet")).toBeEnabled();
+  await page.waitForLoadState("networkidle");
+  console.log(`first visit: ${bytes} bytes over the wire`);
+  expect(bytes).toBeGreaterThan(50_000);
+  expect(bytes).toBeLessThan(140_000);
+});

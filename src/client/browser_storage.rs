@@ -39,6 +39,13 @@ pub fn set_text(key: &str, text: &str) -> Result<(), AppError> {
     raw()?.set_item(key, text).map_err(|_| full())
 }
 
+/// The names of all values.
+pub fn names() -> Result<Vec<String>, AppError> {
+    let storage = raw()?;
+    let length = storage.length().map_err(|_| full())?;
+    Ok((0..length).filter_map(|index| storage.key(index).ok().flatten()).collect())
+}
+
 /// Forgets a value.
 pub fn remove(key: &str) {
     if raw().is_ok() {

@@ -12,8 +12,9 @@ pub const ACCOUNT_KEY: &str = "use_aa_account";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RememberedAccount {
-    /// Address of the owner.
-    pub owner_address: Address,
+    /// Address of the owner; `None` when the account came with imported sessions and no owner was connected yet.
+    #[serde(default)]
+    pub owner_address: Option<Address>,
     /// Address of the smart account.
     pub smart_account_address: Address,
 }
@@ -30,7 +31,7 @@ pub fn wallet() -> Option<String> {
     super::browser_storage::get(WALLET_KEY)
 }
 
-/// Remembers the connected wallet; `None` forgets it. A blocked storage only costs the comfort.
+/// Remembers the connected wallet by its lasting name; `None` forgets it. A blocked storage only costs the comfort.
 #[cfg(feature = "hydrate")]
 pub fn set_wallet(rdns: Option<&str>) {
     match rdns {

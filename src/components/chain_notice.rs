@@ -3,7 +3,22 @@
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
-use crate::hooks::{use_smart_account, use_wallets};
+use crate::{
+    error::AppError,
+    hooks::{use_smart_account, use_wallets},
+};
+
+/// Why switching failed. "Wrong chain" is a wallet's answer that it does not know the chain, where this server names no
+/// address that it could be told.
+fn reason(error: &AppError) -> String {
+    match error {
+        AppError::WrongChain { expected, .. } => {
+            ["The wallet does not know this network. Add it there by hand, chain id ", &expected.to_string(), "."]
+                .concat()
+        }
+        other => [&other.to_string(), "."].concat(),
+    }
+}
 
 /// A notice with a switch button while the wallet is on another chain than the server.
 #[component]
@@ -29,13 +44,7 @@ pub fn ChainNotice() -> impl IntoView {
                                 <p class="detail">
                                     "Nothing can be signed for this app until the wallet is on the same network."
                                 </p>
-                                {move || {
-                                    wallets
-                                        .error
-                                        .get()
-                                        .filter(|error| error.name() != "WrongChain")
-                                        .map(|error| view! { <p class="detail">{error.to_string()}</p> })
-                                }}
+                                {move || wallets.error.get().map(|error| view! { <p class="detail">{reason(&error)}</p> })}
                                 <div class="actions">
                                     <button
                                         type="button"

@@ -51,6 +51,30 @@ pub(super) fn follow(context: SmartAccountContext) {
     });
 }
 
+/// Sessions of the account were brought in from another device. The account becomes this page's when it has none: its
+/// sessions work without the owner.
+pub(super) fn brought_in(context: SmartAccountContext, account: Address) {
+    match context.account.try_get_untracked().flatten() {
+        None => {
+            remembered::set_account(&RememberedAccount { owner_address: None, smart_account_address: account });
+            found(context, account);
+        }
+        Some(shown) if shown == account => settle(context, account),
+        Some(_) => {}
+    }
+}
+
+/// The account was forgotten: the page knows none any more, as on a first visit.
+pub(super) fn forgotten(context: SmartAccountContext) {
+    context.account.try_set(None);
+    context.account_status.try_set(QueryStatus::Pending);
+    context.is_deployed.try_set(None);
+    context.sessions.try_set(Vec::new());
+    context.sessions_status.try_set(QueryStatus::Pending);
+    context.in_sync.try_set(None);
+    context.ended_elsewhere.try_set(Vec::new());
+}
+
 fn found(context: SmartAccountContext, account: Address) {
     if context.account.try_get_untracked() != Some(Some(account)) {
         context.is_deployed.try_set(None);
@@ -66,7 +90,7 @@ fn found(context: SmartAccountContext, account: Address) {
 
 /// Nothing is computed, and no chunk loaded, when the owner is the one of the last visit.
 fn find_account(context: SmartAccountContext, owner: Address) {
-    if let Some(last) = remembered::account().filter(|last| last.owner_address == owner) {
+    if let Some(last) = remembered::account().filter(|last| last.owner_address == Some(owner)) {
         return found(context, last.smart_account_address);
     }
     spawn_local(async move {
@@ -76,7 +100,7 @@ fn find_account(context: SmartAccountContext, owner: Address) {
         }
         match computed {
             Ok(account) => {
-                let last = RememberedAccount { owner_address: owner, smart_account_address: account };
+                let last = RememberedAccount { owner_address: Some(owner), smart_account_address: account };
                 remembered::set_account(&last);
                 found(context, account);
             }
@@ -133,6 +157,7 @@ fn settle(context: SmartAccountContext, account: Address) {
         match synced {
             Ok(synced) => {
                 context.in_sync.try_set(Some(synced.in_sync));
+                context.keys_taken_over.try_update(|keys| *keys += synced.taken_over);
                 context.sessions.try_set(synced.leaves);
                 context.ended_elsewhere.try_update(|ended| ended.extend(synced.ended));
                 for user_op_hash in synced.revocations {

@@ -70,68 +70,80 @@ mod browser {
         let wanted = context.config.try_with_value(|config| config.reconnect) == Some(true)
             && context.connected.try_get_untracked().flatten().is_none()
             && context.is_connecting.try_get_untracked() == Some(false);
-        let Some(rdns) = remembered::wallet().filter(|_| wanted) else { return };
-        if context.wallets.try_with_untracked(|wallets| wallets.iter().any(|wallet| wallet.rdns == rdns)) == Some(true)
-        {
-            open(context, rdns, true);
+        let Some(lasting) = remembered::wallet().filter(|_| wanted) else { return };
+        let found = context.wallets.try_with_untracked(|all| WalletInfo::find_lasting(all, &lasting).cloned());
+        if let Some(wallet) = found.flatten() {
+            open(context, wallet, true);
         }
     }
 
     /// Asks the wallet for its account.
-    pub fn connect(context: SmartAccountContext, rdns: String) {
+    pub fn connect(context: SmartAccountContext, id: String) {
         context.wallet_error.try_set(None);
-        open(context, rdns, false);
+        let called = |all: &Vec<WalletInfo>| {
+            let exactly = all.iter().find(|wallet| wallet.id() == id);
+            exactly.or_else(|| all.iter().find(|wallet| wallet.is_called(&id))).cloned()
+        };
+        match context.wallets.try_with_untracked(called).flatten() {
+            Some(wallet) => open(context, wallet, false),
+            None => {
+                let reason = format!("{id} is not installed in this browser");
+                context.wallet_error.try_set(Some(AppError::NoWallet { reason }));
+            }
+        }
     }
 
-    fn open(context: SmartAccountContext, rdns: String, silent: bool) {
-        let Some(wallet) = context
-            .wallets
-            .try_with_untracked(|wallets| wallets.iter().find(|wallet| wallet.rdns == rdns).cloned())
-            .flatten()
-        else {
-            let reason = format!("{rdns} is not installed in this browser");
-            context.wallet_error.try_set(Some(AppError::NoWallet { reason }));
-            return;
-        };
+    fn open(context: SmartAccountContext, wallet: WalletInfo, silent: bool) {
         context.is_connecting.try_set(true);
         spawn_local(async move {
             let lab_chain = context.chain_info.try_get_untracked().flatten().map(|info| info.chain_id);
-            let opened = Connected::open(&wallet.rdns, silent, lab_chain).await;
+            let opened = Connected::open(wallet.id(), silent, lab_chain).await;
             context.is_connecting.try_set(false);
             match opened {
                 Ok(Some(connected)) => {
-                    remembered::set_wallet(Some(&wallet.rdns));
+                    let lasting = context.wallets.try_with_untracked(|all| wallet.lasting_name(all));
+                    remembered::set_wallet(lasting.as_deref());
+                    follow(context, &wallet);
                     context.wallet_chain.try_set(connected.chain_id);
                     context.connected.try_set(Some(wallet));
                     context.owner.try_set(Some(connected.address));
-                    if connected.rdns != LAB_WALLET {
-                        eip1193::follow(&connected.rdns, move |event| on_event(context, event));
-                    }
                 }
-                // The wallet no longer shares an account with this page: that is an answer, not a failure.
-                Ok(None) => remembered::set_wallet(None),
+                // The wallet is locked, or no longer shares an account with this page: an answer, not a failure. When
+                // it is unlocked it says so.
+                Ok(None) => follow(context, &wallet),
                 Err(error) => drop(context.wallet_error.try_set(Some(error))),
             }
         });
     }
 
-    fn on_event(context: SmartAccountContext, event: WalletEvent) {
+    fn follow(context: SmartAccountContext, wallet: &WalletInfo) {
+        if wallet.rdns == LAB_WALLET {
+            return eip1193::unfollow();
+        }
+        let followed = wallet.clone();
+        eip1193::follow(wallet.id(), move |event| on_event(context, &followed, event));
+    }
+
+    fn on_event(context: SmartAccountContext, wallet: &WalletInfo, event: WalletEvent) {
+        let is_connected = context.connected.try_get_untracked().flatten().is_some();
         match event {
-            WalletEvent::Account(Some(owner)) => drop(context.owner.try_set(Some(owner))),
-            WalletEvent::Account(None) => disconnect(context),
-            WalletEvent::Chain(id) => drop(context.wallet_chain.try_set(Some(id))),
-            WalletEvent::Disconnected => let_go(context),
+            WalletEvent::Account(Some(owner)) if is_connected => drop(context.owner.try_set(Some(owner))),
+            WalletEvent::Account(Some(_)) => open(context, wallet.clone(), true),
+            // Locked, most often, or out of reach for a while: it stays the remembered one, and comes back by itself.
+            WalletEvent::Account(None) | WalletEvent::Disconnected => clear(context),
+            WalletEvent::Chain(id) if is_connected => drop(context.wallet_chain.try_set(Some(id))),
+            WalletEvent::Chain(_) => {}
         }
     }
 
     /// Forgets the wallet; sessions and the account's address stay.
     pub fn disconnect(context: SmartAccountContext) {
         remembered::set_wallet(None);
-        let_go(context);
+        eip1193::unfollow();
+        clear(context);
     }
 
-    fn let_go(context: SmartAccountContext) {
-        eip1193::unfollow();
+    fn clear(context: SmartAccountContext) {
         context.connected.try_set(None);
         context.owner.try_set(None);
         context.wallet_chain.try_set(None);
@@ -143,7 +155,7 @@ mod browser {
         let connected = context.connected.try_get_untracked().flatten();
         let chain = context.chain_info.try_get_untracked().flatten();
         let (Some(wallet), Some(chain)) = (connected, chain) else { return };
-        let Some(provider) = registry::provider(&wallet.rdns) else { return };
+        let Some(provider) = registry::provider(wallet.id()) else { return };
         context.wallet_error.try_set(None);
         spawn_local(async move {
             let switched = match eip1193::switch_chain(&provider, &chain).await {

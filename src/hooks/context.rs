@@ -50,6 +50,8 @@ pub(crate) struct SmartAccountContext {
     pub ended_elsewhere: RwSignal<Vec<String>>,
     /// The root on chain when somebody last looked for changes by other devices.
     pub seen_root: RwSignal<Option<B256>>,
+    /// Clear-text keys of the JavaScript SDK that were encrypted in this visit.
+    pub keys_taken_over: RwSignal<usize>,
     /// Moves when something stored for the account changed, here or in another tab.
     pub stored: RwSignal<u64>,
     /// Moves when the chain's part of the account should be read again.
@@ -77,6 +79,7 @@ impl SmartAccountContext {
             in_sync: RwSignal::new(None),
             ended_elsewhere: RwSignal::new(Vec::new()),
             seen_root: RwSignal::new(None),
+            keys_taken_over: RwSignal::new(0),
             stored: RwSignal::new(0),
             refetch: RwSignal::new(0),
         }
@@ -89,7 +92,7 @@ impl SmartAccountContext {
         let connected = self.connected.try_get_untracked().flatten();
         let owner = self.owner.try_get_untracked().flatten();
         let (Some(wallet), Some(address)) = (connected, owner) else { return Err(AppError::NoSmartAccount) };
-        Ok(Owner { rdns: wallet.rdns, address })
+        Ok(Owner { wallet: wallet.id().to_owned(), address })
     }
 
     /// The account that sessions act for when the caller names none.

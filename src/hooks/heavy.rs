@@ -61,6 +61,7 @@ use crate::{
     },
 };
 
+pub mod custody;
 pub mod distributed;
 
 type Outcome<T> = Result<T, AppError>;
@@ -426,7 +427,7 @@ pub async fn gas_estimate(owner: Owner, arguments: CostArguments) -> Outcome<U25
 
 async fn client_of(owner: &Owner, on_progress: Option<&OnProgress>) -> Outcome<SmartAccountClient> {
     let chain = chain_info().await?;
-    let wallet = wallet::port(&owner.rdns, owner.address, chain.chain_id)?;
+    let wallet = wallet::port(&owner.wallet, owner.address, chain.chain_id)?;
     let wallet = match on_progress {
         Some(on_progress) => Rc::new(ReportingWallet { wallet, on_progress: Rc::clone(on_progress) }),
         None => wallet,
@@ -605,12 +606,12 @@ pub async fn load_sessions(account: Address) -> Outcome<Vec<SessionLeaf>> {
 }
 
 pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
-    LocalSessionStore.take_over_clear_text(account).await?;
+    let taken_over = LocalSessionStore.take_over_clear_text(account).await?;
     let synced = actions::sync_sessions::sync_sessions(&ServerRelay, &LocalSessionStore, account).await?;
     if synced.in_sync {
         publish(account);
     }
     let ended = synced.adopted.map(|adoption| adoption.ended).unwrap_or_default();
     let actions::sync_sessions::SyncedSessions { book, in_sync, pending, revocations, .. } = synced;
-    Ok(StoredSessions { leaves: book.leaf_nodes, pending, revocations, ended, in_sync })
+    Ok(StoredSessions { leaves: book.leaf_nodes, pending, revocations, ended, in_sync, taken_over })
 }

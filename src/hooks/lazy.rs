@@ -10,9 +10,11 @@
 use std::rc::Rc;
 
 use alloy::primitives::{Address, B256, U256};
+use zeroize::Zeroizing;
 
 use super::{
     UserOpStatus,
+    use_session_transfer::ImportedSessions,
     variables::{
         CostArguments, DeploySmartAccountVariables, GrantVariables, RestoreSessionsVariables, RevokeSessionsVariables,
         SendGasTokenTransactionVariables, SendTransactionVariables, SendWithdrawalsVariables, UseVariables,
@@ -38,8 +40,8 @@ pub(super) type OnUpdate = Rc<dyn Fn(&UserOpUpdate)>;
 /// The connected wallet, by name: ports are made inside the chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
-    /// The wallet.
-    pub rdns: String,
+    /// The wallet's id ([`WalletInfo::id`](crate::client::wallet::info::WalletInfo::id)).
+    pub wallet: String,
     /// Its account.
     pub address: Address,
 }
@@ -57,6 +59,8 @@ pub(super) struct StoredSessions {
     pub ended: Vec<String>,
     /// The stored root is the one on chain.
     pub in_sync: bool,
+    /// Clear-text keys of the JavaScript SDK that were encrypted on the way.
+    pub taken_over: usize,
 }
 
 /// Writes one function per verb; all of them go through [`run`], the one entry of the chunk. (One entry, because the
@@ -216,6 +220,17 @@ gateways! {
     /// Follows a revocation to its end.
     fn settle_revocation(account: Address, user_op_hash: B256) -> () =
         heavy::settle_revocation(account, user_op_hash);
+
+    /// The stored sessions and keys as a text that a passphrase opens.
+    fn export_sessions(account: Address, passphrase: Zeroizing<String>) -> String =
+        heavy::custody::export(account, passphrase);
+
+    /// Brings in such a text and compares with the chain.
+    fn import_sessions(text: String, passphrase: Zeroizing<String>) -> ImportedSessions =
+        heavy::custody::import(text, passphrase);
+
+    /// Forgets an account in this browser.
+    fn forget_device(account: Address) -> () = heavy::custody::forget_device(account);
 
     /// Follows the grant of one operation to its end.
     fn settle_session(account: Address, user_op_hash: B256) -> () = heavy::settle_session(account, user_op_hash);

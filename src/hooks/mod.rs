@@ -20,6 +20,7 @@ mod use_create_batch_session;
 mod use_create_session;
 mod use_create_session_with_distributed_key;
 mod use_deploy_smart_account;
+mod use_forget_device;
 mod use_gas_estimate;
 mod use_key_network;
 mod use_read_contract;
@@ -34,6 +35,7 @@ mod use_send_transaction;
 mod use_send_withdrawals;
 mod use_session;
 mod use_session_list;
+mod use_session_transfer;
 mod use_session_with_distributed_key;
 mod use_sessions;
 mod use_smart_account;
@@ -58,6 +60,7 @@ pub use use_create_batch_session::use_create_batch_session;
 pub use use_create_session::use_create_session;
 pub use use_create_session_with_distributed_key::use_create_session_with_distributed_key;
 pub use use_deploy_smart_account::use_deploy_smart_account;
+pub use use_forget_device::{UseForgetDeviceReturn, use_forget_device};
 pub use use_gas_estimate::use_gas_estimate;
 pub use use_key_network::{KeyNetwork, use_key_network};
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
@@ -72,6 +75,10 @@ pub use use_send_transaction::use_send_transaction;
 pub use use_send_withdrawals::use_send_withdrawals;
 pub use use_session::use_session;
 pub use use_session_list::{UseSessionListReturn, use_session_list};
+pub use use_session_transfer::{
+    ExportSessionsVariables, ImportSessionsVariables, ImportedSessions, Passphrase, UseSessionTransferReturn,
+    use_session_transfer,
+};
 pub use use_session_with_distributed_key::use_session_with_distributed_key;
 pub use use_sessions::{UseSessionsOptions, UseSessionsReturn, use_sessions};
 pub use use_smart_account::{UseSmartAccountReturn, use_smart_account};
@@ -96,6 +103,7 @@ pub use crate::{
     },
     client::{
         operation_log::OperationKind,
+        session_store::transfer::SHORTEST_PASSPHRASE,
         wallet::info::{LAB_WALLET, WalletInfo},
     },
     protocol::user_op_response::{CreatedSession, UserOpResponse},

@@ -12,7 +12,7 @@ pub struct UseWalletsReturn {
     pub wallets: Signal<Vec<WalletInfo>>,
     /// The connected one.
     pub connected: Signal<Option<WalletInfo>>,
-    /// Connects the wallet with this rdns (`"lab"`: the lab wallet).
+    /// Connects the wallet with this [`id`](WalletInfo::id), or the first with this rdns (`"lab"`: the lab wallet).
     pub connect: Callback<String>,
     /// Lets the wallet go. Sessions stay, and so does the account's address: they work without the owner.
     pub disconnect: Callback<()>,
@@ -39,8 +39,8 @@ pub struct UseWalletsReturn {
 /// fn Connect() -> impl IntoView {
 ///     let wallets = use_wallets();
 ///     view! {
-///         <For each=move || wallets.wallets.get() key=|wallet| wallet.rdns.clone() let:wallet>
-///             <button on:click=move |_| wallets.connect.run(wallet.rdns.clone())>{wallet.name.clone()}</button>
+///         <For each=move || wallets.wallets.get() key=|wallet| wallet.id().to_owned() let:wallet>
+///             <button on:click=move |_| wallets.connect.run(wallet.id().to_owned())>{wallet.name.clone()}</button>
 ///         </For>
 ///         <Show when=move || wallets.is_wrong_chain.get()>
 ///             <button on:click=move |_| wallets.switch_chain.run(())>"Switch the chain"</button>

@@ -68,8 +68,8 @@ fn Mint() -> impl IntoView {
 fn Wallets() -> impl IntoView {
     let wallets = use_wallets();
     view! {
-        <For each=move || wallets.wallets.get() key=|wallet| wallet.rdns.clone() let:wallet>
-            <button on:click=move |_| wallets.connect.run(wallet.rdns.clone())>{wallet.name.clone()}</button>
+        <For each=move || wallets.wallets.get() key=|wallet| wallet.id().to_owned() let:wallet>
+            <button on:click=move |_| wallets.connect.run(wallet.id().to_owned())>{wallet.name.clone()}</button>
         </For>
     }
 }

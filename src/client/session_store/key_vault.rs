@@ -14,7 +14,13 @@ use web_sys::{AesGcmParams, AesKeyGenParams, CryptoKey, SubtleCrypto};
 use zeroize::Zeroizing;
 
 use super::signers::Sealed;
-use crate::{client::time::sleep, error::AppError};
+use crate::{
+    client::{
+        browser_storage,
+        time::{now_millis, sleep},
+    },
+    error::AppError,
+};
 
 const DATABASE: &str = "use_aa";
 const STORE: &str = "keys";
@@ -22,8 +28,12 @@ const RECORD: &str = "session_key_encryption";
 /// IndexedDB that does not answer within this is blocked. Milliseconds.
 const PATIENCE: u64 = 5_000;
 
+/// Name in `localStorage` that changes when the key is deleted: other tabs hold a copy, and must not go on with it.
+const DELETED_AT: &str = "use_aa_key_deleted_at";
+
 thread_local! {
-    static KEY: RefCell<Option<CryptoKey>> = const { RefCell::new(None) };
+    /// The key, and when the one before it was deleted, milliseconds since the epoch.
+    static KEY: RefCell<Option<(Option<u64>, CryptoKey)>> = const { RefCell::new(None) };
 }
 
 /// Encrypts `plain`, bound to `associated_data`, under a fresh nonce.
@@ -55,15 +65,36 @@ pub async fn warm_up() -> Result<(), AppError> {
     key(true).await.map(drop)
 }
 
+/// Deletes the encryption key: what it encrypted is lost for ever.
+pub async fn forget() -> Result<(), AppError> {
+    KEY.set(None);
+    let deleting = async {
+        let database = open_database().await?;
+        let transaction = database.transaction(&[STORE], TransactionMode::ReadWrite)?;
+        transaction.object_store(STORE)?.delete(idb::Query::Key(JsValue::from_str(RECORD)))?.await?;
+        transaction.await?;
+        database.close();
+        Ok::<_, idb::Error>(())
+    };
+    match select(Box::pin(deleting), Box::pin(sleep(PATIENCE))).await {
+        Either::Left((deleted, _)) => deleted.map_err(|error| blocked(&error.to_string()))?,
+        Either::Right(_) => return Err(blocked("it does not answer")),
+    }
+    browser_storage::set(DELETED_AT, &now_millis())
+}
+
 async fn key(create: bool) -> Result<CryptoKey, AppError> {
-    if let Some(key) = KEY.with_borrow(Clone::clone) {
+    let deleted_at = browser_storage::get(DELETED_AT);
+    if let Some((known_at, key)) = KEY.with_borrow(Clone::clone)
+        && known_at == deleted_at
+    {
         return Ok(key);
     }
     let key = match select(Box::pin(stored_key(create)), Box::pin(sleep(PATIENCE))).await {
         Either::Left((key, _)) => key?,
         Either::Right(_) => return Err(blocked("it does not answer")),
     };
-    KEY.with_borrow_mut(|slot| *slot = Some(key.clone()));
+    KEY.with_borrow_mut(|slot| *slot = Some((deleted_at, key.clone())));
     Ok(key)
 }
 

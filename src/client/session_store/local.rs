@@ -184,27 +184,29 @@ impl SessionStore for LocalSessionStore {
 }
 
 impl LocalSessionStore {
-    /// Encrypts the keys that the JavaScript SDK left in clear text. Damaged entries stay as they are.
-    pub async fn take_over_clear_text(&self, account: Address) -> Result<(), AppError> {
+    /// Encrypts the keys that the JavaScript SDK left in clear text; gives their number. Damaged entries stay as they are.
+    pub async fn take_over_clear_text(&self, account: Address) -> Result<usize, AppError> {
+        let mut taken_over = 0;
         for (name, stored) in read_signers(account)? {
             let Ok(address) = name.parse::<Address>() else { continue };
             let Ok(StoredKey::ClearText(key)) = read_entry(address, &stored) else { continue };
             if let Ok(signer) = signer_of(address, key.as_slice()) {
                 self.put_signer(account, &signer).await?;
+                taken_over += 1;
             }
         }
-        self.take_over_ephemeral_keys(account).await
+        Ok(taken_over + self.take_over_ephemeral_keys(account).await?)
     }
 
     /// Encrypts the ephemeral keys that the JavaScript SDK left in clear text in the leaves of distributed sessions, and
-    /// takes them out of the leaves.
-    async fn take_over_ephemeral_keys(&self, account: Address) -> Result<(), AppError> {
+    /// takes them out of the leaves; gives their number.
+    async fn take_over_ephemeral_keys(&self, account: Address) -> Result<usize, AppError> {
         let mut found = Vec::new();
         for leaf in &read_book(account).await?.book.leaf_nodes {
             found.extend(clear_text_key(leaf).map(|key| (leaf.session_key_address, key)));
         }
         if found.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         for (session_key_address, key) in &found {
             self.put_ephemeral_key(account, *session_key_address, key).await?;
@@ -214,7 +216,8 @@ impl LocalSessionStore {
             book.leaf_nodes.iter_mut().filter(taken).for_each(remove_clear_text_key);
             Ok(())
         };
-        self.update(account, Box::new(forget)).await.map(drop)
+        self.update(account, Box::new(forget)).await?;
+        Ok(found.len())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{error::AppError, protocol::session::SessionBook};
 #[cfg(feature = "hydrate")]
 mod browser;
 #[cfg(feature = "hydrate")]
-pub use browser::{export_sessions, forget_account, import_sessions};
+pub use browser::{export_sessions, forget_account, forget_device, import_sessions};
 
 /// Rounds of PBKDF2.
 pub const ITERATIONS: u32 = 600_000;

@@ -24,8 +24,6 @@ mod connect {
     /// What a wallet shared when it was connected.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Connected {
-        /// Which wallet.
-        pub rdns: String,
         /// The owner.
         pub address: Address,
         /// Its chain; `None` when it did not say.
@@ -33,32 +31,32 @@ mod connect {
     }
 
     impl Connected {
-        /// Connects a wallet; `silent` asks nobody and answers `None` when the wallet shares no account.
+        /// Connects the wallet called `id`; `silent` asks nobody and answers `None` when the wallet shares no account.
         /// `lab_chain` is the chain that the lab wallet is on.
-        pub async fn open(rdns: &str, silent: bool, lab_chain: Option<u64>) -> Result<Option<Self>, AppError> {
-            if rdns == LAB_WALLET {
-                return Ok(Some(Self { rdns: rdns.to_owned(), address: lab::OWNER, chain_id: lab_chain }));
+        pub async fn open(id: &str, silent: bool, lab_chain: Option<u64>) -> Result<Option<Self>, AppError> {
+            if id == LAB_WALLET {
+                return Ok(Some(Self { address: lab::OWNER, chain_id: lab_chain }));
             }
-            let provider = provider(rdns)?;
+            let provider = provider(id)?;
             let Some(address) = eip1193::accounts(&provider, silent).await? else {
                 let reason = "the wallet shares no account with this page".to_owned();
                 return if silent { Ok(None) } else { Err(AppError::NoWallet { reason }) };
             };
             let chain_id = eip1193::chain_id(&provider).await.ok();
-            Ok(Some(Self { rdns: rdns.to_owned(), address, chain_id }))
+            Ok(Some(Self { address, chain_id }))
         }
     }
 
     /// The port to a connected wallet. Brings in the signer of the lab wallet: for code that is loaded on demand.
-    pub fn port(rdns: &str, owner: Address, chain_id: u64) -> Result<Rc<dyn Wallet>, AppError> {
-        if rdns == LAB_WALLET {
+    pub fn port(id: &str, owner: Address, chain_id: u64) -> Result<Rc<dyn Wallet>, AppError> {
+        if id == LAB_WALLET {
             return lab::wallet(chain_id);
         }
-        Ok(Rc::new(eip1193::Eip1193Wallet::new(provider(rdns)?, owner)))
+        Ok(Rc::new(eip1193::Eip1193Wallet::new(provider(id)?, owner)))
     }
 
-    fn provider(rdns: &str) -> Result<js_sys::Object, AppError> {
-        registry::provider(rdns)
-            .ok_or_else(|| AppError::NoWallet { reason: format!("{rdns} is not installed in this browser") })
+    fn provider(id: &str) -> Result<js_sys::Object, AppError> {
+        registry::provider(id)
+            .ok_or_else(|| AppError::NoWallet { reason: format!("{id} is not installed in this browser") })
     }
 }

@@ -7,6 +7,9 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
 use super::info::{INJECTED_WALLET, WalletInfo};
 
+/// More announcements than this are left out: any script of the page can make them.
+const MOST_WALLETS: usize = 64;
+
 thread_local! {
     static ANNOUNCED: RefCell<Vec<(WalletInfo, Object)>> = const { RefCell::new(Vec::new()) };
 }
@@ -38,12 +41,12 @@ pub fn known() -> Vec<WalletInfo> {
     wallets
 }
 
-/// The provider of a wallet.
-pub fn provider(rdns: &str) -> Option<Object> {
-    if rdns == INJECTED_WALLET {
+/// The provider of a wallet, by its [`id`](WalletInfo::id) or rdns.
+pub fn provider(id: &str) -> Option<Object> {
+    if id == INJECTED_WALLET {
         return injected_provider();
     }
-    ANNOUNCED.with_borrow(|list| list.iter().find(|(info, _)| info.rdns == rdns).map(|(_, provider)| provider.clone()))
+    ANNOUNCED.with_borrow(|list| list.iter().find(|(info, _)| info.is_called(id)).map(|(_, provider)| provider.clone()))
 }
 
 /// `window.ethereum`, unless it is a provider that announced itself, or anybody announced anything at all: a browser
@@ -56,10 +59,12 @@ fn injected_provider() -> Option<Object> {
     is_provider(&ethereum).then(|| ethereum.unchecked_into())
 }
 
+/// An announcement replaces one of the same wallet only: the rdns is a kind of wallet, the UUID is the wallet.
 fn keep(info: WalletInfo, provider: Object) {
-    ANNOUNCED.with_borrow_mut(|list| match list.iter_mut().find(|(known, _)| known.rdns == info.rdns) {
-        Some(entry) => *entry = (info, provider),
-        None => list.push((info, provider)),
+    ANNOUNCED.with_borrow_mut(|list| match list.iter().position(|(known, _)| known.is_same_as(&info)) {
+        Some(index) => list[index] = (info, provider),
+        None if list.len() < MOST_WALLETS => list.push((info, provider)),
+        None => {}
     });
 }
 
@@ -68,7 +73,7 @@ fn announcement(event: &JsValue) -> Option<(WalletInfo, Object)> {
     let info = Reflect::get(&detail, &"info".into()).ok()?;
     let text =
         |name: &str| Reflect::get(&info, &name.into()).ok().and_then(|value| value.as_string()).unwrap_or_default();
-    let info = WalletInfo::announced(&text("rdns"), &text("name"), &text("icon"))?;
+    let info = WalletInfo::announced(&text("rdns"), &text("name"), &text("icon"), &text("uuid"))?;
     let provider = Reflect::get(&detail, &"provider".into()).ok()?;
     is_provider(&provider).then(|| (info, provider.unchecked_into()))
 }

@@ -115,15 +115,15 @@ fn Options(
             <ul>
                 <For
                     each=move || wallets.wallets.get()
-                    key=|wallet| wallet.rdns.clone()
+                    key=|wallet| wallet.id().to_owned()
                     children=move |wallet| {
-                        let rdns = wallet.rdns.clone();
+                        let id = wallet.id().to_owned();
                         view! {
                             <WalletOption
                                 rdns=wallet.rdns
                                 name=wallet.name
                                 icon=wallet.icon
-                                on_choose=Callback::new(move |()| wallets.connect.run(rdns.clone()))
+                                on_choose=Callback::new(move |()| wallets.connect.run(id.clone()))
                             />
                         }
                     }

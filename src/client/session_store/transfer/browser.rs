@@ -14,8 +14,8 @@ use crate::{
         browser_storage, remembered,
         session_store::{
             changes,
-            key_vault::{crypto, subtle},
-            local::{LocalSessionStore, sessions_key, signers_key},
+            key_vault::{self, crypto, subtle},
+            local::LocalSessionStore,
             signers::signer_of,
         },
     },
@@ -106,21 +106,35 @@ pub async fn import_sessions(text: &str, passphrase: &str) -> Result<Imported, A
     Ok(Imported { account, sessions: added, keys: keys.len() })
 }
 
-/// Removes the account's sessions, keys and log from this browser. On chain nothing changes: what is not revoked stays
-/// valid for whoever has a copy of a key.
+/// Removes the account's sessions, keys and log from this browser, with what was set aside as unreadable. On chain
+/// nothing changes: what is not revoked stays valid for whoever has a copy of a key.
 ///
 /// # Errors
 /// `Storage` when local storage is blocked.
 pub fn forget_account(account: Address) -> Result<(), AppError> {
-    browser_storage::raw()?;
-    for key in [sessions_key(account), signers_key(account), format!("{account:#x}_operations")] {
-        browser_storage::remove(&key);
+    let own = format!("{account:#x}_");
+    for name in browser_storage::names()?.iter().filter(|name| name.starts_with(&own)) {
+        browser_storage::remove(name);
     }
     if remembered::account().is_some_and(|last| last.smart_account_address == account) {
         browser_storage::remove(remembered::ACCOUNT_KEY);
     }
     changes::notify(account);
     Ok(())
+}
+
+/// Removes the account from this browser ([`forget_account`]), and the key that encrypts session keys when no account
+/// is left that needs it.
+///
+/// # Errors
+/// `Storage` when local storage or IndexedDB is blocked.
+pub async fn forget_device(account: Address) -> Result<(), AppError> {
+    forget_account(account)?;
+    let is_of_an_account = |name: &String| name.starts_with("0x") && name.contains("_signers");
+    match browser_storage::names()?.iter().any(is_of_an_account) {
+        true => Ok(()),
+        false => key_vault::forget().await,
+    }
 }
 
 async fn derive(passphrase: &str, header: &Header, usage: &str) -> Result<CryptoKey, AppError> {

@@ -1,0 +1,165 @@
+//! Bringing an encrypted file in.
+
+use leptos::{ev::SubmitEvent, prelude::*};
+
+use crate::{
+    components::{
+        address::shortened,
+        error_notice::ErrorNotice,
+        icon::{Glyph, Icon},
+        text_file::read_chosen,
+    },
+    hooks::{ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, use_smart_account},
+};
+
+/// Takes a file or a pasted text and its passphrase.
+#[component]
+pub fn Import(
+    /// The import.
+    import: UseMutationReturn<ImportSessionsVariables, ImportedSessions>,
+) -> impl IntoView {
+    let (text, passphrase) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let account = use_smart_account().smart_account_address;
+    let ready = move || text.with(|text| !text.trim().is_empty()) && !passphrase.with(String::is_empty);
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if ready() {
+            let passphrase = Passphrase::new(passphrase.get_untracked());
+            import.mutate.run(ImportSessionsVariables { text: text.get_untracked(), passphrase });
+        }
+    };
+    Effect::new(move |_| {
+        if import.is_success.get() {
+            passphrase.set(String::new());
+            text.set(String::new());
+        }
+    });
+    let result = move || {
+        let imported = import.data.get()?;
+        let other = account.get().filter(|shown| *shown != imported.account).map(|_| imported.account.to_string());
+        let [came, usable] = in_words(&imported);
+        Some(view! {
+            <div class="notice" data-testid="import-result" data-sessions=imported.sessions data-usable=imported.usable>
+                <Icon glyph=Glyph::Check />
+                <strong>{came}</strong>
+                <p class="detail">{usable}</p>
+                {other
+                    .map(|other| {
+                        let text = [
+                            "They belong to another account, ",
+                            &shortened(&other),
+                            ". Connect its owner's wallet to see them.",
+                        ];
+                        view! { <p class="detail">{text.concat()}</p> }
+                    })}
+            </div>
+        })
+    };
+    view! {
+        <form class="panel" on:submit=submit>
+            <div>
+                <h3>"Bring sessions in"</h3>
+                <p class="step-text">
+                    "Open a file that was exported on another device. What is already here stays; importing twice changes nothing."
+                </p>
+            </div>
+            <div class="field">
+                <label for="import-file">"File"</label>
+                <input
+                    id="import-file"
+                    type="file"
+                    accept=".json,application/json"
+                    data-testid="import-file"
+                    on:change:target=move |event| read_chosen(&event.target(), move |read| drop(text.try_set(read)))
+                />
+            </div>
+            <div class="field">
+                <label for="import-text">"Or its text"</label>
+                <textarea
+                    id="import-text"
+                    rows="3"
+                    spellcheck="false"
+                    autocomplete="off"
+                    data-testid="import-text"
+                    class="mono"
+                    prop:value=move || text.get()
+                    on:input:target=move |event| text.set(event.target().value())
+                ></textarea>
+            </div>
+            <div class="field">
+                <label for="import-passphrase">"Passphrase of the file"</label>
+                <input
+                    id="import-passphrase"
+                    type="password"
+                    autocomplete="off"
+                    data-testid="import-passphrase"
+                    bind:value=passphrase
+                />
+            </div>
+            <div class="actions">
+                <button
+                    class="button quiet"
+                    data-testid="import-sessions"
+                    disabled=move || !ready() || import.is_pending.get()
+                >
+                    {move || if import.is_pending.get() { "Opening" } else { "Open and import" }}
+                </button>
+            </div>
+            <ErrorNotice error=import.error />
+            <div role="status">{result}</div>
+        </form>
+    }
+    .into_any()
+}
+
+/// What came, and what can be used.
+fn in_words(imported: &ImportedSessions) -> [String; 2] {
+    let count = |number: usize, one: &str, several: &str| match number {
+        0 => ["No ", several].concat(),
+        1 => ["1 ", one].concat(),
+        _ => [&number.to_string(), " ", several].concat(),
+    };
+    let came = match (imported.sessions, imported.keys) {
+        (0, keys) => {
+            ["Nothing new: the sessions of this file were here already (", &count(keys, "key", "keys"), ")."].concat()
+        }
+        (sessions, keys) => {
+            let sessions = count(sessions, "session", "sessions");
+            [&sessions, " came in, with ", &count(keys, "key", "keys").to_lowercase(), "."].concat()
+        }
+    };
+    let usable = match (imported.is_in_sync, imported.usable) {
+        (None, _) => {
+            "The chain could not be asked now whether they are still valid. That is done at the next visit.".to_owned()
+        }
+        (Some(false), _) => {
+            "The chain holds other sessions than these: they were replaced or revoked since, and cannot be used."
+                .to_owned()
+        }
+        (Some(true), usable) => {
+            let usable = count(usable, "session of the account", "sessions of the account");
+            ["Compared with the chain: ", &usable.to_lowercase(), " can be used here now."].concat()
+        }
+    };
+    [came, usable]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(sessions: usize, usable: usize, is_in_sync: Option<bool>) -> [String; 2] {
+        in_words(&ImportedSessions { account: Default::default(), sessions, keys: 1, usable, is_in_sync })
+    }
+
+    #[test]
+    fn an_import_says_what_came_and_what_the_chain_says_of_it() {
+        let [came, usable] = words(2, 1, Some(true));
+        assert_eq!(came, "2 sessions came in, with 1 key.");
+        assert_eq!(usable, "Compared with the chain: 1 session of the account can be used here now.");
+        assert!(words(0, 1, Some(true))[0].starts_with("Nothing new"));
+        assert!(words(1, 0, Some(true))[1].contains("no sessions of the account can"));
+        assert!(words(1, 0, Some(false))[1].contains("replaced or revoked"));
+        assert!(words(1, 0, None)[1].contains("could not be asked"));
+    }
+}

@@ -1,0 +1,36 @@
+//! Moving sessions to another device, and forgetting them on this one.
+
+use alloy::primitives::Address;
+use zeroize::Zeroizing;
+
+use super::{GRANT, Outcome, USE, sync_sessions};
+use crate::{
+    actions::ports::SessionStore,
+    client::{
+        session_store::{local::LocalSessionStore, transfer},
+        time::now_seconds,
+    },
+    hooks::use_session_transfer::ImportedSessions,
+    protocol::session::{SessionLeaf, SessionStatus},
+};
+
+pub async fn export(account: Address, passphrase: Zeroizing<String>) -> Outcome<String> {
+    transfer::export_sessions(account, &passphrase).await
+}
+
+pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<ImportedSessions> {
+    let transfer::Imported { account, sessions, keys } = transfer::import_sessions(&text, &passphrase).await?;
+    // What came in stays, whether or not the chain can be asked now.
+    let synced = sync_sessions(account).await.ok();
+    let now = now_seconds();
+    let usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active && !leaf.is_on_other_device();
+    let usable = LocalSessionStore.load(account).await?.leaf_nodes.iter().filter(usable).count();
+    Ok(ImportedSessions { account, sessions, keys, usable, is_in_sync: synced.map(|synced| synced.in_sync) })
+}
+
+pub async fn forget_device(account: Address) -> Outcome<()> {
+    // What was built ahead may hold a key.
+    GRANT.set(None);
+    USE.set(None);
+    transfer::forget_device(account).await
+}
