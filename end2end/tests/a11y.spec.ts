@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { sideways, violations } from "../fixtures/accessibility.ts";
+import { addStyle, sideways, violations } from "../fixtures/accessibility.ts";
 import { expect, type Manager, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
 
@@ -23,7 +23,7 @@ async function granted({ manager }: { manager: Manager }): Promise<void> {
 
 test("axe sees a fault that is there", async ({ page }) => {
   await page.goto(process.env.USE_AA_URL!);
-  await page.addStyleTag({ content: ".lead { color: #ccc !important; background: #fff; }" });
+  await addStyle(page, ".lead { color: #ccc !important; background: #fff; }");
   expect((await violations(page)).join()).toContain("color-contrast");
 });
 

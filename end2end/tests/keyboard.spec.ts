@@ -28,7 +28,8 @@ async function tabTo(page: Page, target: Locator, key: "Tab" | "Shift+Tab" = "Ta
     // Between the last element and the first the browser itself has the focus.
     if (stop.tag === "body") continue;
     expect(stop, `the focus is seen on ${stop.name}`).toMatchObject({ outlined: true, inWindow: true });
-    stops.push(stop.name);
+    // A field for a time has a stop for each of its parts.
+    if (stops.at(-1) !== stop.name) stops.push(stop.name);
     if (await target.evaluate((element) => element === document.activeElement)) return stops;
   }
   throw new Error(`not reached by ${key}: ${stops.join(", ")}`);

@@ -1,4 +1,5 @@
 import type { Page } from "@playwright/test";
+import { addStyle } from "../fixtures/accessibility.ts";
 import { differences } from "../fixtures/look.ts";
 import { expect, type Manager, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
@@ -61,9 +62,9 @@ test("a visual break shows: colours, places and sizes are compared, other fonts 
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await scenes.first({ manager, page });
   const with_ = async (css: string) => {
-    const style = await page.addStyleTag({ content: css });
+    const back = await addStyle(page, css);
     const found = await differences(page, "first-light-1280");
-    await style.evaluate((element) => (element as HTMLElement).remove());
+    await back();
     return found;
   };
   test.skip(!!process.env.LOOK_UPDATE, "writes pictures");

@@ -5,6 +5,7 @@ mod outline;
 mod workbench;
 
 use leptos::prelude::*;
+use leptos_meta::Title;
 
 use self::workbench::Workbench;
 use crate::components::icon::{Glyph, Icon};
@@ -13,6 +14,7 @@ use crate::components::icon::{Glyph, Icon};
 #[component]
 pub fn HomePage() -> impl IntoView {
     view! {
+        <Title text="Session manager" />
         <section class="intro" aria-labelledby="intro-title">
             <h1 id="intro-title">"Let an app act for you, within limits you set"</h1>
             <p class="lead">
