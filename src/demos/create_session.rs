@@ -70,6 +70,9 @@ pub fn CreateSession() -> impl IntoView {
     };
     let open_review = move |event: SubmitEvent| {
         event.prevent_default();
+        if create_session.is_pending.get_untracked() {
+            return;
+        }
         refused.set(None);
         match request() {
             Ok(request) => review.set(Some(request)),
@@ -83,7 +86,9 @@ pub fn CreateSession() -> impl IntoView {
         }
     });
     let grant = Callback::new(move |request: GrantRequest| create_session.mutate.run(variables(&request)));
-    let blocked = move || account.owner_address.get().is_none() || create_session.is_pending.get();
+    let blocked = move || account.owner_address.get().is_none();
+    // Not `disabled`: the button keeps the focus of whoever works with the keyboard.
+    let busy = move || create_session.is_pending.get().then_some("true");
 
     view! {
         <form class="panel" on:submit=open_review>
@@ -103,7 +108,7 @@ pub fn CreateSession() -> impl IntoView {
                 <EndTime ends />
             </div>
             <div class="actions">
-                <button class="button" data-testid="create-session" disabled=blocked>
+                <button class="button" data-testid="create-session" disabled=blocked aria-disabled=busy>
                     {move || if create_session.is_pending.get() { "Granting" } else { "Review and grant" }}
                 </button>
                 <Show when=move || account.owner_address.get().is_none()>

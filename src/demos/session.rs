@@ -49,6 +49,9 @@ pub fn Session() -> impl IntoView {
         })
     };
     let use_it = move |_| {
+        if mint.is_pending.get_untracked() {
+            return;
+        }
         refused.set(None);
         match variables() {
             Some(variables) => mint.mutate.run(variables),
@@ -86,7 +89,8 @@ pub fn Session() -> impl IntoView {
                     type="button"
                     class="button"
                     data-testid="use-session"
-                    disabled=move || session_id.get().is_none() || mint.is_pending.get()
+                    disabled=move || session_id.get().is_none()
+                    aria-disabled=move || mint.is_pending.get().then_some("true")
                     on:pointerenter=move |_| get_ready()
                     on:pointerdown=move |_| get_ready()
                     on:focus=move |_| get_ready()

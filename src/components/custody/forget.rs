@@ -112,12 +112,15 @@ fn StillValid(
         1 => "1 session stays valid on the chain.".to_owned(),
         number => [&number.to_string(), " sessions stay valid on the chain."].concat(),
     };
+    let running = move || revoke.is_pending.get() || (revoke.is_success.get() && receipt.is_loading.get());
     let revoke_all = move |_| {
+        if untrack(running) {
+            return;
+        }
         let options = BuildUserOpOptions::default();
         revoke.mutate.run(RevokeSessionsVariables { sessions: SessionsToRevoke::All, options });
     };
     let no_owner = move || account.owner_address.with(Option::is_none);
-    let running = move || revoke.is_pending.get() || (revoke.is_success.get() && receipt.is_loading.get());
     view! {
         <Show
             when=move || some.get()
@@ -140,7 +143,8 @@ fn StillValid(
                         type="button"
                         class="button quiet small"
                         data-testid="forget-revoke"
-                        disabled=move || no_owner() || running()
+                        disabled=no_owner
+                        aria-disabled=move || running().then_some("true")
                         on:click=revoke_all
                     >
                         {move || if running() { "Revoking" } else { "Revoke all first" }}
