@@ -49,6 +49,13 @@ for (const colorScheme of schemes) {
       await expect(page.getByTestId("grant-confirm")).toBeEnabled();
       expect(await violations(page)).toEqual([]);
       await page.keyboard.press("Escape");
+      await manager.open("/sessions");
+      await expect(manager.rows("ACTIVE")).toHaveCount(1);
+      expect(await violations(page)).toEqual([]);
+      await page.getByTestId("revoke-session").first().click();
+      await expect(page.getByTestId("session-change")).toBeVisible();
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press("Escape");
       await page.getByTestId("forget-device").click();
       await expect(page.getByTestId("still-valid")).toBeVisible();
       expect(await violations(page)).toEqual([]);
@@ -56,7 +63,7 @@ for (const colorScheme of schemes) {
 
     test("where something failed", async ({ manager, page, wallet }) => {
       wallet.refuse = { code: 4001, message: "User rejected the request." };
-      await manager.open();
+      await manager.open("/sessions");
       await page.getByTestId("connect-wallet").click();
       await page.getByTestId(`wallet-option-${TestWallet.rdns}`).click();
       await expect(manager.error("WalletRejected").first()).toBeVisible();
@@ -75,7 +82,7 @@ for (const colorScheme of schemes) {
     test("in the gallery, and where there is no page", async ({ page }) => {
       test.setTimeout(240_000);
       const found: string[] = [];
-      for (const path of ["/hooks", "/nowhere", ...(await hookPages(page))]) {
+      for (const path of ["/sessions", "/hooks", "/nowhere", ...(await hookPages(page))]) {
         await page.goto(process.env.USE_AA_URL! + path);
         await expect(page.getByTestId("connect-wallet")).toBeEnabled();
         found.push(...(await violations(page)).map((violation) => `${path}: ${violation}`));
@@ -102,15 +109,18 @@ test("no page scrolls sideways, from 320 pixels to 4K", async ({ manager, page }
   await manager.open();
   await check("/ at first", widths);
   await granted({ manager });
+  await check("/ with a session", widths);
+  await page.getByTestId("create-session").click();
+  await check("the review", widths);
+  await manager.open("/sessions");
+  await expect(manager.rows("ACTIVE")).toHaveCount(1);
   await page.getByTestId("export-passphrase").fill("correct horse battery staple");
   await page.getByTestId("export-passphrase-again").fill("correct horse battery staple");
   await page.getByTestId("export-sessions").click();
   await expect(page.getByTestId("exported")).toBeVisible();
-  await check("/ with a session", widths);
-  await page.getByTestId("create-session").click();
-  await check("the review", widths);
-  const box = await page.getByTestId("grant-review").boundingBox();
-  expect(box!.width).toBeLessThanOrEqual(3840);
+  await check("/sessions", widths);
+  await page.getByTestId("revoke-session").first().click();
+  await check("the question before revoking", widths);
   expect(wide).toEqual([]);
 });
 

@@ -97,15 +97,21 @@ test("from the first visit to a revoked session without a mouse", async ({ manag
   await manager.hash("use-session-hash");
   expect(await chain.nfts(account)).toBe(1n);
 
-  // Take back.
-  await tabTo(page, byId("forget-device"));
+  // Take back, on the page of all sessions.
+  await tabTo(page, page.getByRole("link", { name: "Sessions", exact: true }), "Shift+Tab");
   await page.keyboard.press("Enter");
-  await tabTo(page, byId("forget-revoke"));
+  await expect(manager.rows("ACTIVE")).toHaveCount(1);
+  await tabTo(page, byId("revoke-session").first());
   await page.keyboard.press("Enter");
-  await manager.hash("forget-revoke-hash");
-  expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
+  await expect(byId("session-change")).toBeVisible();
   await page.keyboard.press("Escape");
-  await expect(byId("forget-device")).toBeFocused();
+  await expect(byId("session-change")).toBeHidden();
+  await expect(byId("revoke-session").first()).toBeFocused();
+  await page.keyboard.press("Enter");
+  await tabTo(page, byId("revoke-confirm"));
+  await page.keyboard.press("Enter");
+  await manager.hash("revoke-sessions-hash");
+  expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
   expect(wallet.asked.filter((method) => method === "personal_sign")).toHaveLength(2);
 });
 

@@ -23,8 +23,15 @@ const scenes: Record<string, Scene> = {
     await manager.grantAndWait();
     await manager.useAndWait();
     await expect(manager.rows("ACTIVE")).toHaveCount(1);
-    await expect(page.getByTestId("custody")).toBeVisible();
     await page.mouse.move(0, 0);
+  },
+  sessions: async ({ manager, page }) => {
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    await manager.grantAndWait();
+    await manager.open("/sessions");
+    await expect(manager.rows("ACTIVE")).toHaveCount(1);
+    await expect(page.getByTestId("session-uses").first()).toBeVisible();
   },
   review: async ({ manager, page }) => {
     await manager.open();

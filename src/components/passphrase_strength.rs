@@ -15,6 +15,9 @@ pub enum Strength {
     Strong,
 }
 
+/// A kind of characters and how many there are.
+type Kind = (fn(&char) -> bool, f64);
+
 impl Strength {
     /// Of a passphrase: each character counts by the kinds of characters used, a repeated one little.
     pub fn of(passphrase: &str) -> Self {
@@ -22,7 +25,7 @@ impl Strength {
         if letters.len() < SHORTEST_PASSPHRASE {
             return Self::TooShort;
         }
-        let kinds: [(fn(&char) -> bool, f64); 5] = [
+        let kinds: [Kind; 5] = [
             (char::is_ascii_lowercase, 26.0),
             (char::is_ascii_uppercase, 26.0),
             (char::is_ascii_digit, 10.0),

@@ -7,7 +7,6 @@ use leptos::prelude::*;
 use crate::{
     components::{
         connect_button::ConnectButton,
-        custody::Custody,
         icon::{Glyph, Icon},
         on_demand::on_demand,
         session_list::SessionList,
@@ -140,7 +139,6 @@ fn Flow() -> impl IntoView {
                 <UserOpWait />
             </details>
         </section>
-        <Custody />
     }
     .into_any()
 }

@@ -5,7 +5,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{on_demand::on_demand, session_list::SessionList, session_row::name_of_contract},
+    components::{custody::Custody, on_demand::on_demand, session_list::SessionList, session_row::name_of_contract},
     hooks::{UseSessionsOptions, use_sessions},
 };
 
@@ -18,6 +18,7 @@ on_demand! {
                 <section class="panel session-board" aria-label="Sessions">
                     <SessionList sessions whole=true />
                 </section>
+                <Custody />
             }
             .into_any()
         })
