@@ -98,7 +98,8 @@ pub async fn prepare_create_session_with_distributed_key(
         eoa_address: client.owner,
         chain_id,
     };
-    let material = Material::distributed(&grant, offer.session_key_address, ephemeral_key.clone(), &info)?;
+    let material =
+        Material::distributed(client.account, &grant, offer.session_key_address, ephemeral_key.clone(), &info)?;
     let prepared = prepare_grant_of(client, store, grant, material).await?;
     Ok(PreparedDistributedGrant { request, prepared, offer, ephemeral_key })
 }

@@ -12,6 +12,7 @@ use crate::{
     error::AppError,
     protocol::{
         distributed_key::{DanModuleInfo, EphemeralKey},
+        lint::{FindingKind, LintContext, Severity, lint},
         policy::SessionPolicy,
         session::{SessionBook, SessionLeaf, SessionStatus},
     },
@@ -71,22 +72,29 @@ impl Material {
         let needs_key = policies.iter().any(|policy| policy.session_key_address().is_none());
         let key = needs_key.then(random::session_key).transpose()?;
         let made = key.as_ref().map(PrivateKeySigner::address);
-        Self::with_leaves(grant, made, key.map(NewKey::Session))
+        Self::with_leaves(account, grant, made, key.map(NewKey::Session))
     }
 
     /// Leaves for the key at `session_key_address`, which nodes share; `ephemeral_key` speaks for it.
     pub fn distributed(
+        account: Address,
         grant: &Grant,
         session_key_address: Address,
         ephemeral_key: EphemeralKey,
         info: &DanModuleInfo,
     ) -> Result<Self, AppError> {
-        let mut material = Self::with_leaves(grant, Some(session_key_address), Some(NewKey::Ephemeral(ephemeral_key)))?;
+        let key = Some(NewKey::Ephemeral(ephemeral_key));
+        let mut material = Self::with_leaves(account, grant, Some(session_key_address), key)?;
         material.leaves.iter_mut().for_each(|leaf| info.write(leaf));
         Ok(material)
     }
 
-    fn with_leaves(grant: &Grant, made: Option<Address>, key: Option<NewKey>) -> Result<Self, AppError> {
+    fn with_leaves(
+        account: Address,
+        grant: &Grant,
+        made: Option<Address>,
+        key: Option<NewKey>,
+    ) -> Result<Self, AppError> {
         let now = unix_seconds();
         let leaves = grant.policy.iter().map(|policy| {
             // One of the two is there: a key was made when any policy lacks one.
@@ -98,6 +106,7 @@ impl Material {
             Ok(leaf)
         });
         let leaves = leaves.collect::<Result<Vec<_>, AppError>>()?;
+        refuse_what_must_not_be_granted(account, &leaves, now)?;
         let first = leaves.first().map(|leaf| leaf.session_key_address);
         let session_key_address = made.or(first).unwrap_or_default();
         Ok(Self { key, leaves, session_key_address })
@@ -124,5 +133,50 @@ impl Material {
     /// Writes into the leaves which operation grants them, and until when it can be included.
     pub fn mark(&mut self, operation: &PreparedUserOperation) {
         self.leaves.iter_mut().for_each(|leaf| mark(leaf, operation));
+    }
+}
+
+/// The linter's stops hold here, too, for callers that show no review. Two are left to the review alone: granting the
+/// same twice does no harm, and an unconditioned transfer is what some apps are for.
+fn refuse_what_must_not_be_granted(account: Address, leaves: &[SessionLeaf], now: u64) -> Result<(), AppError> {
+    let findings = lint(leaves, LintContext { account, now, granted: &[] });
+    let stop = findings.into_iter().find(|finding| {
+        finding.severity == Severity::Stop
+            && !matches!(finding.kind, FindingKind::Duplicate | FindingKind::UnruledSpend)
+    });
+    match stop {
+        Some(finding) => Err(AppError::PolicyRefused { reason: format!("policy[{}]: {}", finding.leaf, finding.text) }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::protocol::{
+        addresses::{BATCHED_SESSION_ROUTER, DEMO_TOKEN},
+        policy::{Condition, Policy},
+    };
+
+    const ACCOUNT: Address = Address::repeat_byte(0xaa);
+
+    fn outcome(policies: Vec<Policy>) -> Result<(), AppError> {
+        let policy = policies.into_iter().map(SessionPolicy::from).collect();
+        let grant = Grant { policy, label: None, options: Default::default(), replace_unknown: false, batched: false };
+        Material::new(ACCOUNT, &grant).map(drop)
+    }
+
+    #[test]
+    fn what_the_linter_stops_is_refused_with_its_reason() {
+        let transfer = Policy::new(DEMO_TOKEN, "transfer(address,uint256)");
+        let impossible = transfer.clone().with_rule(1, Condition::Equal, 1_u64).with_rule(1, Condition::Equal, 2_u64);
+        let router = Policy::new(BATCHED_SESSION_ROUTER, "anything()");
+        for (policy, words) in [(impossible, "contradict"), (router, "obeys")] {
+            let refused = outcome(vec![transfer.clone(), policy]).unwrap_err();
+            assert_eq!(refused.name(), "PolicyRefused");
+            assert!(refused.to_string().contains("policy[1]") && refused.to_string().contains(words), "{refused}");
+        }
+        assert_eq!(outcome(vec![transfer.clone(), transfer]), Ok(()), "left to the review");
     }
 }

@@ -44,7 +44,7 @@ pub fn CopyButton(
 }
 
 /// Does nothing where there is no clipboard: on the server, or on a page that is not secure.
-fn write_to_clipboard(text: &str) {
+pub(super) fn write_to_clipboard(text: &str) {
     #[cfg(feature = "hydrate")]
     {
         let clipboard = window().navigator().clipboard();

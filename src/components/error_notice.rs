@@ -1,99 +1,17 @@
-//! An error, where it happened: what failed, what to do, and a way to try again.
+//! An error, where it happened: its name, what it means, what usually causes it, what to do, a way to try again, and
+//! a report to copy.
 
+use alloy::primitives::B256;
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
-use crate::error::{AppError, Upstream};
+use crate::{error::AppError, hooks::use_smart_account, protocol::revert::Explanation};
 
-/// What a person can do about it.
-fn advice(error: &AppError) -> &'static str {
-    match error {
-        AppError::InvalidInput { .. } => "Correct the value and try again. Nothing was sent.",
-        AppError::NoSmartAccount => "Connect the wallet that owns the account.",
-        AppError::NoWallet { .. } => "Install or unlock a wallet, reload the page, and connect it.",
-        AppError::WalletRejected => "Nothing was sent and nothing changed. You can try again.",
-        AppError::WrongChain { .. } => "Switch the wallet to this app's network.",
-        AppError::Wallet { .. } => "Look into the wallet: it may be locked, or a request may be waiting there.",
-        AppError::UpstreamRejected { upstream: Upstream::Bundler, .. } => {
-            "The bundler checked the operation and did not take it. Nothing was sent to the chain."
-        }
-        AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. } => {
-            "Nothing was sent. If it happens again, tell whoever runs this server."
-        }
-        AppError::UpstreamUnavailable { .. } => {
-            "This is a fault of the service, not of yours. Your sessions are kept; try again in a moment."
-        }
-        AppError::SponsorshipRefused { .. } => {
-            "Pay the gas from the account itself, or ask the app to sponsor this call."
-        }
-        AppError::GasTokenRefused { .. } => {
-            "Nothing was sent. Choose another token, get more of this one, or pay the gas in another way."
-        }
-        AppError::FeeQuoteExpired { .. } => "Nothing was sent. Ask for a new quote.",
-        AppError::MethodNotAllowed { .. } => "This server does not offer what was asked for.",
-        AppError::Network { .. } => "Check your connection and try again. Your sessions are kept.",
-        AppError::SessionNotFound { .. } => "Grant a session first, or use the browser in which it was granted.",
-        AppError::SessionPending { .. } => "Wait until the grant is confirmed on the chain, then use it.",
-        AppError::SessionExpired { .. } => "Nothing was sent. Grant a new session to go on.",
-        AppError::SessionNotYetValid { .. } => "Nothing was sent. Wait until the session begins.",
-        AppError::SessionRevoked { .. } => "Nothing was sent. Grant a new session to go on.",
-        AppError::SessionsOutOfSync { .. } => {
-            "Nothing was sent. Another browser or app changed the sessions of this account: use that one, or grant again here; the review says what that ends."
-        }
-        AppError::PolicyViolation { .. } => {
-            "Nothing was sent. Stay within the limits of the session, or grant one that allows this."
-        }
-        AppError::PolicyRefused { .. } => "Change the limits of the session, then review it again.",
-        AppError::AccountNotDeployed { .. } => "Grant a session: the account is created with the first operation.",
-        AppError::AccountAlreadyDeployed { .. } => "Nothing is left to do, and nothing was sent.",
-        AppError::AccountHasNoFunds { .. } => {
-            "Nothing was sent. Send native currency to the account, or have the gas sponsored."
-        }
-        AppError::ModuleNotEnabled { .. } => "Nothing was sent. Grant a batch session: that enables the module.",
-        AppError::SessionKeysDiffer { .. } => "Nothing was sent. Use sessions that were granted together.",
-        AppError::UserOpReverted { .. } => "The chain undid the call. The gas was spent all the same.",
-        AppError::UserOpDropped { .. } => {
-            "The bundler no longer holds it. If it was not included by another one, you can send it again."
-        }
-        AppError::WaitTimedOut { .. } => "Reload the page later: the wait goes on from there. Don't send it twice.",
-        AppError::Storage { .. } => {
-            "Allow this site to store data, or make room, and try again. What is stored is kept."
-        }
-        AppError::NoDistributedKeys => "Grant an ordinary session: its key is kept, encrypted, in this browser.",
-        AppError::TooFewNodes { .. } => {
-            "Nothing was signed. The nodes that share the key are down or unreachable; try again in a moment."
-        }
-        AppError::NodeRefused { .. } => {
-            "Nothing was signed. Each node checks the grant by itself and this one says no."
-        }
-        AppError::Key { .. } => "Grant a new session: this browser cannot use the old key.",
-        AppError::TooLarge { .. } => "Split it into smaller parts. Nothing was sent.",
-        AppError::RateLimited { .. } => "Wait a little, then try again. Nothing was sent.",
-        AppError::Internal { .. } => "This is a fault of ours. Reload the page and try again.",
-    }
-}
+mod guide;
+mod report;
 
-/// Trying the same again can help.
-fn retryable(error: &AppError) -> bool {
-    !matches!(
-        error,
-        AppError::InvalidInput { .. }
-            | AppError::NoSmartAccount
-            | AppError::MethodNotAllowed { .. }
-            | AppError::SessionNotFound { .. }
-            | AppError::SessionExpired { .. }
-            | AppError::SessionRevoked { .. }
-            | AppError::SessionsOutOfSync { .. }
-            | AppError::PolicyViolation { .. }
-            | AppError::PolicyRefused { .. }
-            | AppError::AccountAlreadyDeployed { .. }
-            | AppError::ModuleNotEnabled { .. }
-            | AppError::SessionKeysDiffer { .. }
-            | AppError::NoDistributedKeys
-            | AppError::TooLarge { .. }
-            | AppError::WaitTimedOut { .. }
-    )
-}
+use guide::{advice, code, explanation, retryable};
+use report::{Circumstances, report};
 
 /// An error with what to do about it. Read out as soon as it appears.
 #[component]
@@ -101,42 +19,88 @@ pub fn ErrorNotice(
     /// What failed; nothing is shown while there is none.
     #[prop(into)]
     error: Signal<Option<AppError>>,
-    /// What the retry button does; without it there is none.
+    /// What the retry button does; without it there is none. It is shown only where trying again can help.
     #[prop(optional, into)]
     retry: Option<Callback<()>>,
-    /// Looks an upstream's text up, for a better explanation than the general one.
-    #[prop(optional)]
-    explain: Option<fn(&AppError) -> Option<String>>,
+    /// The user operation that it is about, for the report, where the error does not name it.
+    #[prop(optional, into)]
+    user_op_hash: Signal<Option<B256>>,
 ) -> impl IntoView {
+    let account = use_smart_account();
+    let about = move || Circumstances {
+        user_op_hash: user_op_hash.get_untracked(),
+        account: account.smart_account_address.get_untracked(),
+        chain_id: account.chain_info.with_untracked(|chain| chain.as_ref().map(|chain| chain.chain_id)),
+    };
     view! {
         <div role="alert">
-            {move || {
-                error
-                    .get()
-                    .map(|error| {
-                        let explained = explain.and_then(|explain| explain(&error));
-                        let retry = retry.filter(|_| retryable(&error));
-                        view! {
-                            <div class="notice error" data-testid="error" data-error=error.name()>
-                                <Icon glyph=Glyph::Cross />
-                                <strong>{sentence(&error.to_string())}</strong>
-                                {explained.map(|text| view! { <p class="detail">{text}</p> })}
-                                <p class="detail">{advice(&error)}</p>
-                                {retry
-                                    .map(|retry| {
-                                        view! {
-                                            <div class="actions">
-                                                <button type="button" class="button quiet small" on:click=move |_| retry.run(())>
-                                                    "Try again"
-                                                </button>
-                                            </div>
-                                        }
-                                    })}
-                            </div>
-                        }
-                    })
-            }}
+            {move || error.get().map(|error| notice(error, retry, Callback::new(move |()| about())))}
         </div>
+    }
+    .into_any()
+}
+
+fn notice(error: AppError, retry: Option<Callback<()>>, about: Callback<(), Circumstances>) -> AnyView {
+    let retry = retry.filter(|_| retryable(&error));
+    let explained = explanation(&error).map(explained);
+    let name = explanation(&error).map_or(error.name(), |found| found.name);
+    let code = code(&error).map(|code| [" · code ", &code.to_string()].concat());
+    let copied = RwSignal::new(false);
+    let variant = error.name();
+    let text = sentence(&error.to_string());
+    let advice = advice(&error);
+    let copy = move |_| {
+        super::copy_button::write_to_clipboard(&report(&error, &about.run(())));
+        copied.set(true);
+    };
+    view! {
+        <div class="notice error" data-testid="error" data-error=variant>
+            <Icon glyph=Glyph::Cross />
+            <strong>{text}</strong>
+            {explained}
+            <p class="detail">{advice}</p>
+            <div class="actions">
+                {retry
+                    .map(|retry| {
+                        view! {
+                            <button
+                                type="button"
+                                class="button quiet small"
+                                data-testid="error-retry"
+                                on:click=move |_| retry.run(())
+                            >
+                                "Try again"
+                            </button>
+                        }
+                    })}
+                <button type="button" class="button quiet small" data-testid="copy-error-report" on:click=copy>
+                    {move || if copied.get() { "Copied" } else { "Copy report" }}
+                </button>
+                <span class="error-name mono" data-testid="error-name">
+                    {name}
+                    {code}
+                </span>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn explained(found: &'static Explanation) -> AnyView {
+    let list =
+        |items: &'static [&'static str]| items.iter().map(|item| view! { <li>{sentence(item)}</li> }).collect_view();
+    view! {
+        <p data-testid="error-meaning">{found.meaning}</p>
+        <dl class="causes">
+            <dt>"Likely causes"</dt>
+            <dd>
+                <ul>{list(found.causes)}</ul>
+            </dd>
+            <dt>"What helps"</dt>
+            <dd>
+                <ul data-testid="error-solutions">{list(found.solutions)}</ul>
+            </dd>
+        </dl>
     }
     .into_any()
 }
@@ -149,13 +113,7 @@ fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_can_be_tried_again_and_a_violation_cannot() {
-        assert!(retryable(&AppError::WalletRejected));
-        assert!(!retryable(&AppError::PolicyViolation { rule: "rule 0".into(), reason: String::new() }));
-    }
+    use super::sentence;
 
     #[test]
     fn sentences_begin_with_a_capital() {

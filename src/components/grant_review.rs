@@ -1,130 +1,104 @@
-//! The review before a grant: what is allowed, in plain words, before anything is signed.
+//! The review before a grant: what is allowed, in plain words, before anything is signed, and a say in it.
 
-use alloy::primitives::{
-    Address, U256,
-    utils::{format_ether, format_units},
-};
+use alloy::primitives::{Address, U256};
 use leptos::{html, prelude::*};
 
-use super::{
-    address::shortened,
-    icon::{Glyph, Icon},
-    time::{local_time, now_seconds, span},
-};
+use super::icon::{Glyph, Icon};
 use crate::{
     hooks::UseSessionListReturn,
     protocol::{
-        addresses::{DEMO_NFT, DEMO_TOKEN},
-        policy::{Condition, Erc20Policy, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
+        lint::Severity,
+        policy::{Policy, SessionPolicy},
+        session::SessionLeaf,
     },
 };
 
+mod card;
+mod draft;
+mod ends;
+mod token_facts;
+pub(super) mod words;
+
+use card::card;
+use draft::{Draft, Remark};
+use ends::ends;
+use token_facts::amount_words;
+pub(super) use token_facts::known_token;
+pub use words::{contract_name, contract_text};
+
+/// Who will hold the session key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyHolder {
+    /// This browser, encrypted. A policy with an address of its own is held by whoever has that key, and says so.
+    #[default]
+    ThisBrowser,
+    /// Nobody: nodes share it.
+    Nodes,
+}
+
 /// What a person is asked to allow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GrantRequest {
     /// Name of the session in the list.
     pub label: String,
     /// The smart account that grants.
     pub account: Address,
     /// One session each.
-    pub policies: Vec<Policy>,
-    /// One session each, behind the policies: transfers of a token.
-    pub transfers: Vec<Erc20Policy>,
+    pub policies: Vec<SessionPolicy>,
     /// A sponsor pays the gas.
     pub sponsored: bool,
+    /// Who will hold the key that is made for this grant.
+    pub key_holder: KeyHolder,
 }
 
-/// Names of contracts that this app knows.
-pub fn contract_name(contract: Address) -> Option<&'static str> {
-    match contract {
-        DEMO_NFT => Some("Demo NFT"),
-        DEMO_TOKEN => Some("Demo token"),
-        _ => None,
-    }
-}
-
-/// A contract for people: its name when known, and its address.
-pub fn contract_text(contract: Address) -> String {
-    let short = shortened(&contract.to_string());
-    contract_name(contract).map_or_else(|| short.clone(), |name| [name, " (", &short, ")"].concat())
-}
-
-/// The function's name, or its selector when the name is not known.
-fn function_name(selector: &FunctionSelector) -> String {
-    match selector {
-        FunctionSelector::Signature(signature) => {
-            let name = signature.trim().trim_start_matches("function ").trim_start();
-            name.split('(').next().unwrap_or(name).to_owned()
-        }
-        FunctionSelector::Raw(bytes) => ["0x", &hex::encode(bytes)].concat(),
+impl GrantRequest {
+    /// The policies that the ABI module judges, for hooks that take no others.
+    pub fn abi_policies(&self) -> Vec<Policy> {
+        let abi = |policy: &SessionPolicy| match policy {
+            SessionPolicy::Abi(policy) => Some(policy.clone()),
+            SessionPolicy::Erc20(_) => None,
+        };
+        self.policies.iter().filter_map(abi).collect()
     }
 }
 
-/// A rule in words: `argument 1 must be your own smart account`.
-fn rule_text(rule: &Rule, account: Address) -> String {
-    let condition = match rule.condition {
-        Condition::Equal => "must be",
-        Condition::LessThanOrEqual => "must be at most",
-        Condition::LessThan => "must be less than",
-        Condition::GreaterThanOrEqual => "must be at least",
-        Condition::GreaterThan => "must be greater than",
-        Condition::NotEqual => "must not be",
-    };
-    let value = match &rule.reference_value {
-        ReferenceValue::Address(address) if *address == account => "your own smart account".to_owned(),
-        ReferenceValue::Address(address) => contract_text(*address),
-        ReferenceValue::Uint(value) => value.to_string(),
-        other => reference_text(other),
-    };
-    let argument = (rule.offset / 32 + 1).to_string();
-    ["Argument ", &argument, " ", condition, " ", &value].concat()
+/// What was asked for and what the person made of it. Only `granted` may be granted: amounts and end may be others,
+/// and calls may be missing. An app that needs more than it got compares the two and says so before it goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrantDecision {
+    /// What the review was opened with.
+    pub requested: GrantRequest,
+    /// What the person agreed to.
+    pub granted: GrantRequest,
 }
 
-fn reference_text(value: &ReferenceValue) -> String {
-    value.word("referenceValue").map_or_else(|_| "an unusable value".to_owned(), |word| word.to_string())
-}
-
-/// Things that a person should think twice about.
-fn warnings(request: &GrantRequest, replaces: bool) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    if replaces {
-        found.push(
-            "This account has sessions that were granted in another browser or app. This grant ends them, because this browser cannot see them and so cannot keep them.",
-        );
+impl GrantDecision {
+    /// The person changed something.
+    pub fn is_changed(&self) -> bool {
+        self.requested != self.granted
     }
-    let policies = request.policies.iter().map(|policy| policy.interval);
-    if policies
-        .chain(request.transfers.iter().map(|transfer| transfer.interval))
-        .any(|interval| interval.valid_until == 0)
-    {
-        found.push("This session never ends by itself. Set an end, unless you have a reason not to.");
-    }
-    if request.policies.iter().any(|policy| policy.rules.is_empty()) {
-        found.push("The arguments of the call are not limited: any value is allowed.");
-    }
-    if request.policies.iter().any(|policy| policy.value_limit > U256::ZERO) {
-        found.push("Each use may send native currency out of your account.");
-    }
-    if !request.transfers.is_empty() {
-        found.push(
-            "The limit of a transfer is for each call. The session may also let the recipient spend as much (approve).",
-        );
-    }
-    found
 }
 
 /// Shows the request in a modal dialog while there is one. Esc and Cancel refuse; nothing is sent then.
+///
+/// The person may lower amounts, move the end, and leave calls out. What must not be granted (a past end, a call to
+/// the own account, …) cannot be confirmed, and the reason is said.
 #[component]
 pub fn GrantReview(
     /// What is asked for; set it to open the review.
     request: RwSignal<Option<GrantRequest>>,
     /// The sessions that are there already.
     sessions: UseSessionListReturn,
-    /// The person agreed.
-    on_confirm: Callback<GrantRequest>,
+    /// The person agreed, to `granted`, which may be less than `requested`.
+    on_confirm: Callback<GrantDecision>,
+    /// Hears what would be granted, when the review opens and after each change: a moment to prepare it in.
+    #[prop(optional)]
+    on_ready: Option<Callback<GrantRequest>>,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
+    let draft = RwSignal::new(None::<Draft>);
     Effect::new(move |_| {
+        draft.set(request.get().map(Draft::new));
         if let (Some(dialog), true) = (dialog.get(), request.with(Option::is_some))
             && !dialog.open()
         {
@@ -140,12 +114,33 @@ pub fn GrantReview(
     // Whether the grant ends other sessions must be known, and said, before anybody agrees to it.
     let unsure = move || sessions.is_in_sync.get().is_none() && sessions.error.with(Option::is_none);
     let replaces = Memo::new(move |_| sessions.is_in_sync.get() == Some(false));
+    let remarks = Memo::new(move |_| {
+        let now = sessions.now.get();
+        draft.with(|draft| draft.as_ref().map(|draft| remarks(draft, now, sessions)).unwrap_or_default())
+    });
+    let is_stopped = Memo::new(move |_| remarks.with(|remarks| remarks.iter().any(is_stop)));
+    let has_problems = move || draft.with(|draft| draft.as_ref().is_some_and(Draft::has_problems));
+    let blocked = move || unsure() || is_stopped.get() || has_problems();
+    if let Some(on_ready) = on_ready {
+        Effect::new(move |_| {
+            let decision = draft.with(|draft| draft.as_ref().map(Draft::decision));
+            if let (Some(decision), Some(_), false) = (decision, sessions.is_in_sync.get(), blocked()) {
+                on_ready.run(decision.granted);
+            }
+        });
+    }
     let confirm = move |_| {
-        let agreed = request.get_untracked();
+        let decision = draft.with_untracked(|draft| draft.as_ref().map(Draft::decision));
         close();
-        if let Some(agreed) = agreed {
-            on_confirm.run(agreed);
+        if let Some(decision) = decision {
+            on_confirm.run(decision);
         }
+    };
+    let changed = move || draft.with(|draft| draft.as_ref().is_some_and(|draft| draft.decision().is_changed()));
+    let confirm_text = move || match (unsure(), is_stopped.get()) {
+        (_, true) => "Cannot be granted",
+        (true, _) => "Comparing with the chain",
+        _ => "Sign and grant",
     };
     view! {
         <dialog
@@ -156,24 +151,77 @@ pub fn GrantReview(
             aria-describedby="review-summary"
             on:close=move |_| request.set(None)
         >
-            {move || request.get().map(|request| body(&request, replaces.get()))}
+            {move || request.get().map(|request| body(&request, draft, remarks, replaces))}
             <div class="review-foot">
+                <Show when=changed>
+                    <p class="reason" data-testid="grant-changed">
+                        "You changed what was asked for. The app is told."
+                    </p>
+                </Show>
                 <button type="button" class="button quiet" data-testid="grant-cancel" on:click=move |_| close()>
                     "Cancel"
                 </button>
-                <button type="button" class="button" data-testid="grant-confirm" disabled=unsure on:click=confirm>
-                    {move || if unsure() { "Comparing with the chain" } else { "Sign and grant" }}
+                <button
+                    type="button"
+                    class="button"
+                    data-testid="grant-confirm"
+                    aria-describedby="grant-stop"
+                    disabled=blocked
+                    on:click=confirm
+                >
+                    {confirm_text}
                 </button>
             </div>
         </dialog>
     }
+    .into_any()
 }
 
-fn body(request: &GrantRequest, replaces: bool) -> AnyView {
-    let warnings = warnings(request, replaces);
-    let policies = request.policies.iter().map(|policy| policy_rows(policy, request.account)).collect_view();
-    let transfers = request.transfers.iter().map(|transfer| transfer_rows(transfer, request.account)).collect_view();
+fn is_stop(remark: &Remark) -> bool {
+    remark.severity == Severity::Stop
+}
+
+fn remarks(draft: &Draft, now: u64, sessions: UseSessionListReturn) -> Vec<Remark> {
+    // A leaf can only be there already when its key is not made anew.
+    let brings_key = |policy: &SessionPolicy| policy.session_key_address().is_some();
+    let granted = if draft.decision().granted.policies.iter().any(brings_key) {
+        let in_tree = |leaves: &Vec<SessionLeaf>| {
+            leaves.iter().filter(|leaf| leaf.status.in_tree()).map(SessionLeaf::hash).collect()
+        };
+        sessions.sessions.with(in_tree)
+    } else {
+        Vec::new()
+    };
+    draft.remarks(now, &granted)
+}
+
+/// Made once for each request; only texts change after that, so that a field keeps its focus.
+fn body(
+    request: &GrantRequest,
+    draft: RwSignal<Option<Draft>>,
+    remarks: Memo<Vec<Remark>>,
+    replaces: Memo<bool>,
+) -> AnyView {
+    let first = request.policies.first().map(SessionPolicy::interval);
+    let shared = first.filter(|first| request.policies.iter().all(|policy| policy.interval() == *first));
+    let several = request.policies.len() > 1;
+    let cards = request.policies.iter().enumerate();
+    let cards = cards
+        .map(|(index, policy)| card(index, policy, request.account, draft, several, shared.is_none()))
+        .collect::<Vec<_>>();
+    let window = shared.map(|window| ends((0..request.policies.len()).collect(), window, draft));
     let gas = if request.sponsored { "Paid by this app's sponsor" } else { "Paid by your smart account" };
+    let (holder, signatures) = match request.key_holder {
+        KeyHolder::ThisBrowser => (
+            "This browser, encrypted. It is made for this grant and is not your wallet's key.",
+            "Your wallet asks for one signature. It signs the operation that stores these limits on the chain.",
+        ),
+        KeyHolder::Nodes => (
+            "Nobody alone. Nodes share it, and several must agree; this browser keeps only the right to ask them.",
+            "Your wallet asks for two signatures: what the nodes may sign, and the operation that stores these limits on the chain.",
+        ),
+    };
+    let makes_key = request.policies.iter().any(|policy| policy.session_key_address().is_none());
     view! {
         <div class="review-head">
             <h2 id="review-title" tabindex="-1" autofocus>
@@ -184,124 +232,58 @@ fn body(request: &GrantRequest, replaces: bool) -> AnyView {
             </p>
         </div>
         <div class="review-body">
-            {(!warnings.is_empty())
-                .then(|| {
-                    view! {
-                        <div class="notice warning" data-testid="grant-warning" role="note">
-                            <Icon glyph=Glyph::Warning />
-                            {warnings.into_iter().map(|warning| view! { <p>{warning}</p> }).collect_view()}
-                        </div>
-                    }
-                })}
-            {policies}
-            {transfers}
+            <div role="alert" id="grant-stop">
+                {move || notice(remarks.with(|all| texts(all, true)), "notice error", "grant-stop")}
+            </div>
+            {move || {
+                let mut texts = remarks.with(|all| texts(all, false));
+                if replaces.get() {
+                    texts.insert(0, REPLACES.to_owned());
+                }
+                notice(texts, "notice warning", "grant-warning")
+            }}
+            {cards}
+            {window}
             <dl class="rows">
-                <div>
-                    <dt>"Key held by"</dt>
-                    <dd>"This browser, encrypted. It is made for this grant and is not your wallet's key."</dd>
-                </div>
+                {makes_key
+                    .then(|| {
+                        view! {
+                            <div>
+                                <dt>"Key held by"</dt>
+                                <dd data-testid="grant-key-holder">{holder}</dd>
+                            </div>
+                        }
+                    })}
                 <div>
                     <dt>"Network fee"</dt>
                     <dd>{gas}</dd>
                 </div>
             </dl>
-            <p class="reason">
-                "Your wallet asks for one signature. It signs the operation that stores these limits on the chain."
-            </p>
+            <p class="reason">{signatures}</p>
         </div>
     }
     .into_any()
 }
 
-fn policy_rows(policy: &Policy, account: Address) -> impl IntoView + use<> {
-    let rules = policy.rules.iter().map(|rule| rule_text(rule, account)).collect::<Vec<_>>();
-    let value = if policy.value_limit.is_zero() {
-        "None. It cannot move native currency.".to_owned()
-    } else {
-        ["At most ", &format_ether(policy.value_limit), " per call"].concat()
-    };
-    let target = contract_name(policy.contract_address);
-    let address = policy.contract_address.to_string();
-    let function = function_name(&policy.function_selector);
-    view! {
-        <dl class="rows">
-            <div>
-                <dt>"May call"</dt>
-                <dd>
-                    <strong>{function}</strong>
-                    " on "
-                    {target.map(|name| view! { <strong>{name}</strong> " " })}
-                    <span class="mono">{address}</span>
-                </dd>
-            </div>
-            <div>
-                <dt>"Only if"</dt>
-                <dd>
-                    {if rules.is_empty() {
-                        view! { "No condition" }.into_any()
-                    } else {
-                        view! { <ul>{rules.into_iter().map(|rule| view! { <li>{rule}</li> }).collect_view()}</ul> }.into_any()
-                    }}
-                </dd>
-            </div>
-            <div>
-                <dt>"May spend"</dt>
-                <dd>{value}</dd>
-            </div>
-            {interval_rows(policy.interval)}
-        </dl>
-    }
+const REPLACES: &str = "This account has sessions that were granted in another browser or app. This grant ends them, because this browser cannot see them and so cannot keep them.";
+
+fn texts(remarks: &[Remark], stops: bool) -> Vec<String> {
+    remarks.iter().filter(|remark| is_stop(remark) == stops).map(|remark| remark.text.clone()).collect()
 }
 
-fn transfer_rows(transfer: &Erc20Policy, account: Address) -> impl IntoView + use<> {
-    let recipient = match transfer.recipient {
-        own if own == account => "your own smart account".to_owned(),
-        other => other.to_string(),
-    };
-    view! {
-        <dl class="rows">
-            <div>
-                <dt>"May send"</dt>
-                <dd>
-                    "At most "<strong>{amount_text(transfer.token, transfer.max_amount)}</strong>" of "
-                    {contract_text(transfer.token)}" per call"
-                </dd>
+fn notice(texts: Vec<String>, class: &'static str, testid: &'static str) -> Option<AnyView> {
+    (!texts.is_empty()).then(|| {
+        view! {
+            <div class=class data-testid=testid role="note">
+                <Icon glyph=Glyph::Warning />
+                {texts.into_iter().map(|text| view! { <p>{text}</p> }).collect_view()}
             </div>
-            <div>
-                <dt>"Only to"</dt>
-                <dd>
-                    <span class="mono">{recipient}</span>
-                </dd>
-            </div>
-            {interval_rows(transfer.interval)}
-        </dl>
-    }
+        }
+        .into_any()
+    })
 }
 
 /// An amount of a token for people: with its unit when the token is known.
 pub fn amount_text(token: Address, amount: U256) -> String {
-    match (token, format_units(amount, 6)) {
-        (DEMO_TOKEN, Ok(text)) => [text.trim_end_matches('0').trim_end_matches('.'), " DUSD"].concat(),
-        _ => [&amount.to_string(), " units"].concat(),
-    }
-}
-
-fn interval_rows(interval: SessionEpoch) -> impl IntoView + use<> {
-    let SessionEpoch { valid_after: after, valid_until: until } = interval;
-    let start = if after == 0 { "As soon as it is confirmed on the chain".to_owned() } else { local_time(after) };
-    let end = if until == 0 {
-        "Never".to_owned()
-    } else {
-        [&local_time(until), " (in ", &span(until.saturating_sub(now_seconds())), ")"].concat()
-    };
-    view! {
-        <div>
-            <dt>"Starts"</dt>
-            <dd>{start}</dd>
-        </div>
-        <div>
-            <dt>"Ends"</dt>
-            <dd>{end}</dd>
-        </div>
-    }
+    amount_words(amount, known_token(token).as_ref())
 }

@@ -26,6 +26,7 @@ pub mod session_list;
 pub mod session_picker;
 pub mod session_row;
 pub mod session_words;
+pub mod step_up;
 pub mod stepper;
 pub mod text_file;
 pub mod time;

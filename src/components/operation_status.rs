@@ -6,7 +6,6 @@ use super::{error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper};
 use crate::{
     error::AppError,
     hooks::{UseMutationReturn, UseUserOpWaitReturn, UserOpResponse, UserOpStatus, use_smart_account},
-    protocol::revert,
 };
 
 /// Follows a mutation that sends a user operation, and the wait for its receipt.
@@ -70,8 +69,8 @@ fn status_view(
     view! {
         <div class="operation">
             <Stepper status by_session />
-            <ErrorNotice error=sending_error retry explain=explain_upstream />
-            <ErrorNotice error=wait_error explain=explain_upstream />
+            <ErrorNotice error=sending_error retry />
+            <ErrorNotice error=wait_error />
             <HashLine hash testid=hash_testid explorer_url />
         </div>
     }
@@ -100,16 +99,4 @@ fn is_early(error: &AppError) -> bool {
             | AppError::ModuleNotEnabled { .. }
             | AppError::SessionKeysDiffer { .. }
     )
-}
-
-/// What the codes of bundler, entry point and modules mean (`AA21`, …), when the text carries one.
-fn explain_upstream(error: &AppError) -> Option<String> {
-    let text = match error {
-        AppError::UpstreamRejected { message, .. } => message,
-        AppError::UserOpReverted { reason, .. } | AppError::UserOpDropped { reason, .. } => reason,
-        _ => return None,
-    };
-    let found = revert::explain(text)?;
-    let advice = found.solutions.first().map(|solution| [" What helps: ", solution, "."].concat()).unwrap_or_default();
-    Some([found.meaning, &advice].concat())
 }

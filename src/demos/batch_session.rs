@@ -4,7 +4,12 @@ use alloy::primitives::{Address, U256};
 use leptos::prelude::*;
 
 use crate::{
-    components::{error_notice::ErrorNotice, nft_balance::NftBalance, operation_status::OperationStatus},
+    components::{
+        error_notice::ErrorNotice,
+        nft_balance::NftBalance,
+        operation_status::OperationStatus,
+        step_up::{StepUp, StepUpKind},
+    },
     error::AppError,
     hooks::{
         MutationOptions, OperationKind, UseBatchSessionVariables, UserOpWaitOptions, use_batch_session,
@@ -67,6 +72,9 @@ pub fn BatchSession() -> impl IntoView {
     let none = move || transfer.with(Option::is_none);
     let recipient = move || transfer.get().map(|transfer| transfer.recipient.to_string());
 
+    let newest = None::<String>;
+    let refused_calls = Signal::derive(move || batch.variables.get().map(|used| used.calls).unwrap_or_default());
+
     view! {
         <div class="panel">
             <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
@@ -111,6 +119,7 @@ pub fn BatchSession() -> impl IntoView {
             </div>
             <ErrorNotice error=refused />
             <OperationStatus mutation=batch wait=receipt hash_testid="use-batch-session-hash" by_session=true />
+            <StepUp error=batch.error calls=refused_calls session_id=newest sessions kind=StepUpKind::Batch />
         </div>
     }
     .into_any()

@@ -7,7 +7,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
-        grant_review::{GrantRequest, GrantReview},
+        grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
         operation_status::OperationStatus,
         time::now_seconds,
     },
@@ -49,16 +49,16 @@ pub fn CreateBatchSession() -> impl IntoView {
         let own = |contract, function: &str| {
             Policy::new(contract, function).with_rule(0, Condition::Equal, own_account).with_valid_until(until)
         };
+        // What cannot be granted is said, and kept from being confirmed, by the review.
         let policies = vec![
-            own(DEMO_NFT, "safeMint(address)"),
-            own(DEMO_TOKEN, "mint(address,uint256)").with_rule(1, Condition::LessThanOrEqual, amount),
+            own(DEMO_NFT, "safeMint(address)").into(),
+            own(DEMO_TOKEN, "mint(address,uint256)").with_rule(1, Condition::LessThanOrEqual, amount).into(),
+            Erc20Policy::new(DEMO_TOKEN, to, amount).with_valid_until(until).into(),
         ];
-        let transfers = vec![Erc20Policy::new(DEMO_TOKEN, to, amount).with_valid_until(until)];
-        policies.iter().try_for_each(|policy| policy.check(own_account, now_seconds()))?;
-        transfers.iter().try_for_each(|transfer| transfer.check(own_account, now_seconds()))?;
         let sponsored = account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored);
         let label = "Mint and send".to_owned();
-        Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, transfers, sponsored })
+        let key_holder = KeyHolder::ThisBrowser;
+        Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, sponsored, key_holder })
     };
     let open_review = move |event: SubmitEvent| {
         event.prevent_default();
@@ -69,24 +69,23 @@ pub fn CreateBatchSession() -> impl IntoView {
         }
     };
     let variables = move |request: GrantRequest| CreateBatchSessionVariables {
-        policy: request
-            .policies
-            .into_iter()
-            .map(Into::into)
-            .chain(request.transfers.into_iter().map(Into::into))
-            .collect(),
+        policy: request.policies,
         label: Some(request.label),
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
         ..Default::default()
     };
     // While the person reads, the operation is built.
-    Effect::new(move |_| {
-        if let (Some(request), Some(_)) = (review.get(), sessions.is_in_sync.get()) {
-            create.prepare.run(variables(request));
-        }
+    let get_ready = Callback::new(move |request: GrantRequest| create.prepare.run(variables(request)));
+    // What is granted may be less than what was asked for; an app that needs more says so here.
+    let told = RwSignal::new(None::<String>);
+    let grant = Callback::new(move |decision: GrantDecision| {
+        told.set(decision.is_changed().then(|| {
+            let [asked, got] = [&decision.requested, &decision.granted].map(|one| one.policies.len().to_string());
+            ["You allowed ", &got, " of ", &asked, " calls, within limits of your own."].concat()
+        }));
+        create.mutate.run(variables(decision.granted));
     });
-    let grant = Callback::new(move |request: GrantRequest| create.mutate.run(variables(request)));
     let blocked = move || account.owner_address.get().is_none() || create.is_pending.get();
 
     view! {
@@ -119,10 +118,11 @@ pub fn CreateBatchSession() -> impl IntoView {
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>
                 </Show>
             </div>
+            <p class="reason" role="status" data-testid="grant-told">{move || told.get()}</p>
             <ErrorNotice error=refused />
             <OperationStatus mutation=create wait=receipt hash_testid="create-batch-session-hash" />
         </form>
-        <GrantReview request=review sessions on_confirm=grant />
+        <GrantReview request=review sessions on_confirm=grant on_ready=get_ready />
     }
     .into_any()
 }

@@ -6,7 +6,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
-        grant_review::{GrantRequest, GrantReview},
+        grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
         operation_status::OperationStatus,
         time::{local_time, now_seconds},
     },
@@ -45,7 +45,7 @@ pub fn CreateSession() -> impl IntoView {
     let refused = RwSignal::new(None::<AppError>);
 
     let variables = move |request: &GrantRequest| CreateSessionVariables {
-        policy: request.policies.clone(),
+        policy: request.abi_policies(),
         label: Some(request.label.clone()),
         options: BuildUserOpOptions::default(),
         // The review says so when that ends sessions granted elsewhere.
@@ -63,8 +63,8 @@ pub fn CreateSession() -> impl IntoView {
         Ok::<_, AppError>(GrantRequest {
             label: label.get_untracked().trim().to_owned(),
             account: account_address,
-            policies: vec![policy],
-            transfers: Vec::new(),
+            policies: vec![policy.into()],
+            key_holder: KeyHolder::ThisBrowser,
             sponsored: account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored),
         })
     };
@@ -80,12 +80,9 @@ pub fn CreateSession() -> impl IntoView {
         }
     };
     // While the person reads, the operation is built.
-    Effect::new(move |_| {
-        if let (Some(request), Some(_)) = (review.get(), sessions.is_in_sync.get()) {
-            create_session.prepare.run(variables(&request));
-        }
-    });
-    let grant = Callback::new(move |request: GrantRequest| create_session.mutate.run(variables(&request)));
+    let get_ready = Callback::new(move |request: GrantRequest| create_session.prepare.run(variables(&request)));
+    // What is granted may be less than what was asked for: the person has a say in the review.
+    let grant = Callback::new(move |decision: GrantDecision| create_session.mutate.run(variables(&decision.granted)));
     let blocked = move || account.owner_address.get().is_none();
     // Not `disabled`: the button keeps the focus of whoever works with the keyboard.
     let busy = move || create_session.is_pending.get().then_some("true");
@@ -118,7 +115,7 @@ pub fn CreateSession() -> impl IntoView {
             <ErrorNotice error=refused />
             <OperationStatus mutation=create_session wait=receipt hash_testid="create-session-hash" />
         </form>
-        <GrantReview request=review sessions on_confirm=grant />
+        <GrantReview request=review sessions on_confirm=grant on_ready=get_ready />
     }
     .into_any()
 }

@@ -6,7 +6,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
-        grant_review::{GrantRequest, GrantReview},
+        grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
         key_network_status::KeyNetworkStatus,
         operation_status::OperationStatus,
         time::now_seconds,
@@ -46,8 +46,8 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
         Ok::<_, AppError>(GrantRequest {
             label: "Mint, key shared by nodes".to_owned(),
             account: own_account,
-            policies: vec![policy],
-            transfers: vec![],
+            policies: vec![policy.into()],
+            key_holder: KeyHolder::Nodes,
             sponsored: account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored),
         })
     };
@@ -60,19 +60,15 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
         }
     };
     let variables = move |request: GrantRequest| CreateSessionVariables {
-        policy: request.policies,
+        policy: request.abi_policies(),
         label: Some(request.label),
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
         ..Default::default()
     };
     // While the person reads, a key is taken from the pool and the operation is built.
-    Effect::new(move |_| {
-        if let (Some(request), Some(_)) = (review.get(), sessions.is_in_sync.get()) {
-            create.prepare.run(variables(request));
-        }
-    });
-    let grant = Callback::new(move |request: GrantRequest| create.mutate.run(variables(request)));
+    let get_ready = Callback::new(move |request: GrantRequest| create.prepare.run(variables(request)));
+    let grant = Callback::new(move |decision: GrantDecision| create.mutate.run(variables(decision.granted)));
     let blocked = move || account.owner_address.get().is_none() || create.is_pending.get();
 
     view! {
@@ -100,7 +96,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
             <ErrorNotice error=refused />
             <OperationStatus mutation=create wait=receipt hash_testid="create-distributed-session-hash" />
         </form>
-        <GrantReview request=review sessions on_confirm=grant />
+        <GrantReview request=review sessions on_confirm=grant on_ready=get_ready />
     }
     .into_any()
 }

@@ -9,6 +9,7 @@ use crate::{
         nft_balance::NftBalance,
         operation_status::OperationStatus,
         session_picker::{SessionPicker, preferred_session},
+        step_up::{StepUp, StepUpKind},
     },
     error::AppError,
     hooks::{
@@ -65,6 +66,8 @@ pub fn Session() -> impl IntoView {
         }
     };
 
+    let refused_calls = Signal::derive(move || mint.variables.get().map(|used| used.calls).unwrap_or_default());
+
     view! {
         <div class="panel">
             <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
@@ -104,6 +107,7 @@ pub fn Session() -> impl IntoView {
             </div>
             <ErrorNotice error=refused />
             <OperationStatus mutation=mint wait=receipt hash_testid="use-session-hash" by_session=true />
+            <StepUp error=mint.error calls=refused_calls session_id=session_id sessions kind=StepUpKind::Single />
         </div>
     }
     .into_any()

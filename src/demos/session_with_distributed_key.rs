@@ -10,6 +10,7 @@ use crate::{
         nft_balance::NftBalance,
         operation_status::OperationStatus,
         session_picker::{SessionPicker, preferred_session},
+        step_up::{StepUp, StepUpKind},
     },
     error::AppError,
     hooks::{
@@ -71,6 +72,8 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
     };
     let none = move || session_id.get().is_none();
 
+    let refused_calls = Signal::derive(move || mint.variables.get().map(|used| used.calls).unwrap_or_default());
+
     view! {
         <div class="panel">
             <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
@@ -125,6 +128,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
             <ErrorNotice error=refused />
             <ErrorNotice error=revoke.error />
             <OperationStatus mutation=mint wait=receipt hash_testid="use-distributed-session-hash" by_session=true />
+            <StepUp error=mint.error calls=refused_calls session_id=session_id sessions kind=StepUpKind::Distributed />
         </div>
     }
     .into_any()

@@ -59,6 +59,8 @@ pub enum FindingKind {
     UnruledSpend,
     /// No call can satisfy the conditions.
     Unsatisfiable,
+    /// A transfer of nothing: calls pass, but none moves anything.
+    ZeroAmount,
     /// The same leaf twice, or a leaf that is granted already.
     Duplicate,
     /// A validation module that is not known here: nobody can say what it allows.
@@ -222,7 +224,7 @@ fn erc20(leaf: &SessionLeaf, account: Address, found: &mut Findings<'_>) {
         found.stop(FindingKind::ZeroAddress, "Its recipient is the zero address.");
     }
     if data.max_amount.is_zero() {
-        found.stop(FindingKind::Unsatisfiable, "It allows an amount of 0 only.");
+        found.stop(FindingKind::ZeroAmount, "It allows an amount of 0 only.");
     }
     if data.max_amount >= UNLIMITED {
         found.warn(FindingKind::UnlimitedAmount, "The amount is not limited.");

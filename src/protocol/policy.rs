@@ -16,12 +16,14 @@ mod helpers;
 mod reference_value;
 mod seed_json;
 mod selector;
+mod widen;
 
 pub use condition::Condition;
 pub use erc20::{Erc20Policy, SessionPolicy};
 pub use helpers::{PolicyHelpers, RuleHelpers, create_abi_session_datum, create_erc20_session_datum};
 pub use reference_value::ReferenceValue;
 pub use selector::FunctionSelector;
+pub use widen::{allowed_by, nearest, widen_for};
 
 /// First value beyond uint48, the type of time on chain.
 pub const UINT48_END: u64 = 1 << 48;

@@ -85,6 +85,30 @@ impl SessionPolicy {
         }
     }
 
+    /// The contract that it lets a session call.
+    pub fn contract(&self) -> Address {
+        match self {
+            Self::Abi(policy) => policy.contract_address,
+            Self::Erc20(policy) => policy.token,
+        }
+    }
+
+    /// When the session works.
+    pub fn interval(&self) -> SessionEpoch {
+        match self {
+            Self::Abi(policy) => policy.interval,
+            Self::Erc20(policy) => policy.interval,
+        }
+    }
+
+    /// Ends the session after this second, unix seconds; 0 = no end.
+    pub fn with_valid_until(self, valid_until: u64) -> Self {
+        match self {
+            Self::Abi(policy) => Self::Abi(policy.with_valid_until(valid_until)),
+            Self::Erc20(policy) => Self::Erc20(policy.with_valid_until(valid_until)),
+        }
+    }
+
     /// Refuses what must not or cannot be granted; names the field. `now` is in unix seconds.
     pub fn check(&self, account: Address, now: u64) -> Result<(), ProtocolError> {
         match self {

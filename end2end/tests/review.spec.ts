@@ -1,0 +1,215 @@
+import { type Address, type Hex, concatHex, encodeAbiParameters, encodePacked, keccak256, sliceHex } from "viem";
+import { expect, test } from "../fixtures/test.ts";
+import type { Manager } from "../fixtures/test.ts";
+import { TestWallet } from "../fixtures/wallet.ts";
+
+const STRANGER: Address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+const ERC20_MODULE = "000000d50c68705bd6897b2d17c7de32fb519fda";
+
+type Leaf = { validUntil: number; validAfter: number; sessionValidationModule: Hex; sessionKeyData: Hex; status: string };
+
+/** The leaves as the page stores them. */
+async function leaves(manager: Manager): Promise<Leaf[]> {
+  const account = (await manager.account()).toLowerCase();
+  const stored = await manager.page.evaluate((key) => localStorage.getItem(key), `${account}_sessions`);
+  return JSON.parse(stored ?? "{}").leafNodes;
+}
+
+function leafHash(leaf: Leaf): Hex {
+  return keccak256(
+    encodePacked(
+      ["uint48", "uint48", "address", "bytes"],
+      [leaf.validUntil, leaf.validAfter, leaf.sessionValidationModule as Address, leaf.sessionKeyData],
+    ),
+  );
+}
+
+/** The root over leaves in their order: pairs are sorted, an odd one goes up alone. */
+function rootOf(hashes: Hex[]): Hex {
+  while (hashes.length > 1) {
+    const above: Hex[] = [];
+    for (let i = 0; i < hashes.length; i += 2) {
+      const [a, b] = [hashes[i], hashes[i + 1]];
+      above.push(b === undefined ? a : keccak256(concatHex(BigInt(a) < BigInt(b) ? [a, b] : [b, a])));
+    }
+    hashes = above;
+  }
+  return hashes[0];
+}
+
+async function openBatch(manager: Manager): Promise<void> {
+  await manager.open("/hooks/use_create_batch_session");
+  await manager.connect(TestWallet.rdns);
+  await manager.account();
+  await manager.page.getByTestId("create-batch-session").click();
+  await expect(manager.page.getByTestId("grant-review")).toBeVisible();
+}
+
+test("the review says in plain words what is allowed, until when, and who holds the key", async ({ manager, page }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  await manager.account();
+  await page.getByTestId("create-session").click();
+  const review = page.getByTestId("grant-review");
+  await expect(review.getByTestId("grant-call")).toContainText("May call safeMint on Demo NFT (0x1758…665e) only for your own account");
+  await expect(review.getByTestId("grant-call")).toContainText("It cannot move native currency");
+  await expect(review.getByTestId("grant-end-words")).toContainText(/in (59 min|1 h)/);
+  await expect(review.getByTestId("grant-key-holder")).toContainText("This browser");
+  await expect(review.getByTestId("grant-stop")).toHaveCount(0);
+  await expect(review.getByTestId("grant-confirm")).toBeEnabled();
+});
+
+test("no end is a warning; an end in the past stops the grant and says why", async ({ manager, page, chain }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await page.getByTestId("session-no-end").click();
+  await page.getByTestId("create-session").click();
+  const review = page.getByTestId("grant-review");
+  await expect(review.getByTestId("grant-warning")).toContainText("never ends");
+  await expect(review.getByTestId("grant-confirm")).toBeEnabled();
+  await review.getByTestId("grant-end").fill("2020-01-01T12:00");
+  await review.getByTestId("grant-end").blur();
+  await expect(review.getByTestId("grant-stop")).toContainText("over already");
+  await expect(review.getByTestId("grant-confirm")).toBeDisabled();
+  await review.getByTestId("grant-end-asked").click();
+  await expect(review.getByTestId("grant-confirm")).toBeEnabled();
+  await review.getByTestId("grant-cancel").click();
+  expect(await chain.operations(account)).toHaveLength(0);
+});
+
+test("an amount of nothing stops the grant", async ({ manager, page }) => {
+  await openBatch(manager);
+  const review = page.getByTestId("grant-review");
+  const amount = review.getByTestId("grant-amount").last();
+  await amount.fill("0");
+  await amount.blur();
+  await expect(review.getByTestId("grant-stop")).toBeVisible();
+  await expect(review.getByTestId("grant-confirm")).toBeDisabled();
+  await amount.fill("11");
+  await amount.blur();
+  await expect(review).toContainText("You can only allow less");
+  await expect(review.getByTestId("grant-confirm")).toBeDisabled();
+  await amount.fill("10");
+  await amount.blur();
+  await expect(review.getByTestId("grant-confirm")).toBeEnabled();
+});
+
+test("amounts, end and calls are the person's to lower, and the chain holds what was agreed", async ({ manager, page, chain, wallet }) => {
+  await openBatch(manager);
+  const review = page.getByTestId("grant-review");
+  await expect(review.getByTestId("grant-call")).toHaveCount(3);
+  await expect(review).toContainText("May send at most 10 DUSD of Demo token");
+  const amount = review.getByTestId("grant-amount").last();
+  await amount.fill("2.5");
+  await amount.blur();
+  await expect(review).toContainText("May send at most 2.5 DUSD of Demo token");
+  await review.getByTestId("grant-keep").first().uncheck();
+  const end = "2031-05-04T12:30";
+  await review.getByTestId("grant-end").fill(end);
+  await review.getByTestId("grant-end").blur();
+  await expect(review.getByTestId("grant-changed")).toBeVisible();
+  await review.getByTestId("grant-confirm").click();
+  await manager.hash("create-batch-session-hash");
+  await expect(page.getByTestId("grant-told")).toContainText("2 of 3");
+
+  const seconds = await page.evaluate((text) => Date.parse(text) / 1000, end);
+  const granted = await leaves(manager);
+  expect(granted.map((leaf) => leaf.validUntil)).toEqual([seconds, seconds]);
+  const transfer = granted.find((leaf) => leaf.sessionValidationModule.toLowerCase() === `0x${ERC20_MODULE}`)!;
+  const words = [wallet.account.address, 2_500_000n] as const;
+  expect(sliceHex(transfer.sessionKeyData, 64)).toBe(
+    encodeAbiParameters([{ type: "address" }, { type: "uint256" }], words).toLowerCase(),
+  );
+  expect(await chain.sessionRoot(await manager.account())).toBe(rootOf(granted.map(leafHash)));
+});
+
+test("the last call cannot be left out", async ({ manager, page }) => {
+  await openBatch(manager);
+  const keep = page.getByTestId("grant-keep");
+  await keep.nth(0).uncheck();
+  await keep.nth(1).uncheck();
+  await expect(keep.nth(2)).toBeDisabled();
+  await expect(keep.nth(2)).toBeChecked();
+});
+
+async function refuseMint(manager: Manager): Promise<void> {
+  const { page } = manager;
+  await manager.open("/hooks/use_create_session");
+  await manager.connect(TestWallet.rdns);
+  await manager.grantAndWait();
+  await manager.open("/hooks/use_session");
+  await page.getByTestId("mint-recipient").fill(STRANGER);
+  await page.getByTestId("use-session").click();
+  await expect(page.getByTestId("step-up-reason")).toHaveText(
+    "The recipient must be your own account. In this call it is 0x7099…79C8.",
+  );
+}
+
+test("a refused call can be done with the wallet", async ({ manager, page, chain, wallet }) => {
+  await refuseMint(manager);
+  const account = await manager.account();
+  const root = await chain.sessionRoot(account);
+  const before = await chain.nfts(STRANGER);
+  const signed = wallet.asked.filter((method) => method === "personal_sign").length;
+  await page.getByTestId("step-up-owner").click();
+  await manager.hash("step-up-owner-hash");
+  expect(await chain.nfts(STRANGER)).toBe(before + 1n);
+  expect(await chain.sessionRoot(account)).toBe(root);
+  expect(wallet.asked.filter((method) => method === "personal_sign")).toHaveLength(signed + 1);
+});
+
+test("a refused call can be had by extending the session", async ({ manager, page, chain }) => {
+  await refuseMint(manager);
+  const account = await manager.account();
+  const before = await chain.nfts(STRANGER);
+  await page.getByTestId("step-up-extend").click();
+  const review = page.getByTestId("grant-review");
+  await expect(review.getByTestId("grant-call")).toContainText("recipient must be 0x7099…79C8");
+  await review.getByTestId("grant-confirm").click();
+  await manager.hash("step-up-extend-hash");
+  expect(await chain.sessionRoot(account)).toBe(rootOf((await leaves(manager)).map(leafHash)));
+  await page.getByTestId("use-session").click();
+  await manager.hash("use-session-hash");
+  expect(await chain.nfts(STRANGER)).toBe(before + 1n);
+});
+
+test("a session that ended can be extended", async ({ manager, page, chain }) => {
+  await manager.open("/hooks/use_create_session");
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await manager.grantAndWait();
+  await page.clock.setFixedTime(Date.now() + 2 * 3600 * 1000);
+  await manager.open("/hooks/use_session");
+  await page.getByTestId("use-session").click();
+  await expect(page.getByTestId("step-up-reason")).toContainText("It ended on");
+  await page.getByTestId("step-up-extend").click();
+  await page.getByTestId("grant-review").getByTestId("grant-confirm").click();
+  await expect.poll(async () => (await chain.operations(account)).length, { timeout: 15_000 }).toBe(2);
+  const [first, second] = await leaves(manager);
+  expect(second.validUntil).toBeGreaterThan(first.validUntil);
+});
+
+test("a batch beyond its amounts can be extended, and then goes through", async ({ manager, page, chain, wallet }) => {
+  await openBatch(manager);
+  await page.getByTestId("grant-confirm").click();
+  await manager.hash("create-batch-session-hash");
+  await manager.open("/hooks/use_batch_session");
+  await page.getByTestId("batch-amount").fill("11");
+  await page.getByTestId("use-batch-session").click();
+  await expect(page.getByTestId("step-up-reason")).toContainText("must be at most 10 DUSD. In this call it is 11 DUSD.");
+  await page.getByTestId("step-up-extend").click();
+  await expect(page.getByTestId("grant-review")).toContainText("May send at most 11 DUSD");
+  await page.getByTestId("grant-review").getByTestId("grant-confirm").click();
+  await manager.hash("step-up-extend-hash");
+  await page.getByTestId("use-batch-session").click();
+  await manager.hash("use-batch-session-hash");
+  expect(await chain.tokens(wallet.account.address)).toBe(11_000_000n);
+});
+
+test("the review fits 320 pixels", async ({ manager, page }) => {
+  await page.setViewportSize({ width: 320, height: 720 });
+  await openBatch(manager);
+  const overflow = await page.getByTestId("grant-review").evaluate((review) => review.scrollWidth - review.clientWidth);
+  expect(overflow).toBe(0);
+});

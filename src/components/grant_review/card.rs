@@ -1,0 +1,196 @@
+//! One permission: the sentence, its conditions, and what the person may change about it.
+
+use alloy::primitives::{Address, U256};
+use leptos::prelude::*;
+
+use super::{
+    draft::{Draft, Place, adjustable, asked_for},
+    ends::ends,
+    token_facts::{TokenFacts, amount_input, amount_words, read_amount, use_token_facts},
+    words::{argument_name, native_words, other_rules, sentence, short_name},
+};
+use crate::protocol::{known_functions::known_function_of, policy::SessionPolicy};
+
+/// The currency of the chain.
+fn native() -> TokenFacts {
+    TokenFacts { symbol: Some("ETH".to_owned()), decimals: Some(18) }
+}
+
+/// The card of policy `index`. `several`: it can be left out. `own_window`: it has a window of its own.
+pub fn card(
+    index: usize,
+    requested: &SessionPolicy,
+    account: Address,
+    draft: RwSignal<Option<Draft>>,
+    several: bool,
+    own_window: bool,
+) -> AnyView {
+    let places = adjustable(requested);
+    let token = if places.iter().any(|place| *place != Place::Native) {
+        use_token_facts(requested.contract())
+    } else {
+        Signal::stored(TokenFacts::default())
+    };
+    let fallback = requested.clone();
+    let current = Memo::new(move |_| {
+        draft.with(|draft| draft.as_ref().and_then(|draft| draft.policy(index))).unwrap_or_else(|| fallback.clone())
+    });
+    let is_kept = move || draft.with(|draft| draft.as_ref().is_none_or(|draft| draft.is_kept(index)));
+    let is_last = move || is_kept() && draft.with(|draft| draft.as_ref().is_none_or(|draft| draft.kept() == 1));
+    let words = move || current.with(|policy| sentence(policy, account, Some(&token.get())));
+    let conditions = move || {
+        let rules = current.with(|policy| match policy {
+            SessionPolicy::Abi(policy) => other_rules(policy, account, Some(&token.get())),
+            SessionPolicy::Erc20(_) => Vec::new(),
+        });
+        (!rules.is_empty()).then(|| {
+            view! {
+                <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{rule}</li> }).collect_view()}</ul>
+            }
+        })
+    };
+    let native_limit = move || {
+        current.with(|policy| match policy {
+            SessionPolicy::Abi(policy) => policy.value_limit,
+            SessionPolicy::Erc20(_) => U256::ZERO,
+        })
+    };
+    let key = requested.session_key_address().map(|key| {
+        view! {
+            <div>
+                <dt>"Key held by"</dt>
+                <dd>"The app, at its own address " <span class="mono">{key.to_string()}</span></dd>
+            </div>
+        }
+    });
+    let fields =
+        places.into_iter().map(|place| amount_field(index, place, requested, token, draft)).collect::<Vec<_>>();
+    let window = own_window.then(|| ends(vec![index], requested.interval(), draft));
+    let name = short_name(requested);
+    let contract = requested.contract().to_string();
+    view! {
+        <section class="grant-call" data-testid="grant-call" data-kept=move || is_kept().to_string()>
+            <p class="grant-words">{words}</p>
+            {conditions}
+            <dl class="rows">
+                <div>
+                    <dt>"Contract"</dt>
+                    <dd class="mono">{contract}</dd>
+                </div>
+                <div>
+                    <dt>"May spend"</dt>
+                    <dd>{move || native_words(native_limit())}</dd>
+                </div>
+                {key}
+            </dl>
+            {(!fields.is_empty()).then(|| view! { <div class="fields">{fields}</div> })}
+            {window}
+            {several
+                .then(|| {
+                    view! {
+                        <label class="grant-keep">
+                            <input
+                                type="checkbox"
+                                data-testid="grant-keep"
+                                prop:checked=is_kept
+                                disabled=is_last
+                                on:change:target=move |event| {
+                                    let keep = event.target().checked();
+                                    draft.update(|draft| {
+                                        if let Some(draft) = draft {
+                                            draft.keep(index, keep);
+                                        }
+                                    });
+                                }
+                            />
+                            " Allow "
+                            {name}
+                        </label>
+                    }
+                })}
+        </section>
+    }
+    .into_any()
+}
+
+fn amount_field(
+    index: usize,
+    place: Place,
+    requested: &SessionPolicy,
+    token: Signal<TokenFacts>,
+    draft: RwSignal<Option<Draft>>,
+) -> AnyView {
+    let most = asked_for(requested, place);
+    let unit = Signal::derive(move || if place == Place::Native { native() } else { token.get() });
+    let what = match (requested, place) {
+        (_, Place::Native) => "native currency".to_owned(),
+        (SessionPolicy::Abi(policy), Place::Rule(rule)) => {
+            let offset = policy.rules.get(rule).map_or(0, |rule| rule.offset);
+            argument_name(known_function_of(&policy.function_selector), offset)
+        }
+        (SessionPolicy::Abi(policy), Place::Unbounded(offset)) => {
+            argument_name(known_function_of(&policy.function_selector), offset)
+        }
+        _ => "amount".to_owned(),
+    };
+    let place_name = match place {
+        Place::Native => "native".to_owned(),
+        Place::Transfer => "transfer".to_owned(),
+        Place::Rule(rule) => ["rule-", &rule.to_string()].concat(),
+        Place::Unbounded(offset) => ["free-", &offset.to_string()].concat(),
+    };
+    let id = ["grant-amount-", &index.to_string(), "-", &place_name].concat();
+    let hint_id = [&id, "-hint"].concat();
+    let (label_for, described_by) = (id.clone(), hint_id.clone());
+    let label = move || {
+        let symbol = unit.get().symbol.unwrap_or_else(|| "smallest units".to_owned());
+        ["Most ", &what, " per call, ", &symbol].concat()
+    };
+    let problem = Memo::new(move |_| draft.with(|draft| draft.as_ref().and_then(|draft| draft.problem(index, place))));
+    let current = Memo::new(move |_| {
+        let policy = draft.with(|draft| draft.as_ref().and_then(|draft| draft.policy(index)));
+        policy.and_then(|policy| match (place, &policy) {
+            (Place::Unbounded(_), SessionPolicy::Abi(policy)) => {
+                let word = policy.rules.last()?.reference_value.word("referenceValue").ok()?;
+                draft
+                    .with(|draft| draft.as_ref().is_some_and(|draft| draft.is_bounded(index, place)))
+                    .then(|| U256::from_be_bytes(word.0))
+            }
+            _ => asked_for(&policy, place),
+        })
+    });
+    let typed = move |text: String| {
+        let amount =
+            if text.trim().is_empty() { Ok(None) } else { read_amount(&text, &unit.get_untracked()).map(Some) };
+        draft.update(|draft| {
+            if let Some(draft) = draft {
+                draft.set_amount(index, place, amount);
+            }
+        });
+    };
+    let hint = move || match (problem.get(), most) {
+        (Some(problem), _) => problem,
+        (None, Some(most)) => ["Asked for: ", &amount_words(most, Some(&unit.get())), ". You can allow less."].concat(),
+        (None, None) => "Asked for: any amount. Set a limit here.".to_owned(),
+    };
+    view! {
+        <div class="field">
+            <label for=label_for>{label}</label>
+            <input
+                id=id
+                inputmode="decimal"
+                autocomplete="off"
+                data-testid="grant-amount"
+                aria-describedby=described_by
+                aria-invalid=move || problem.with(Option::is_some).to_string()
+                placeholder="no limit"
+                prop:value=move || current.get().map(|amount| amount_input(amount, &unit.get())).unwrap_or_default()
+                on:change:target=move |event| typed(event.target().value())
+            />
+            <span class="hint" id=hint_id>
+                {hint}
+            </span>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,259 @@
+//! A session refused a call: which limit it breaks, and two ways on. The owner signs this one call, or the session is
+//! extended after a review.
+
+use leptos::prelude::*;
+
+use super::{
+    grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
+    icon::{Glyph, Icon},
+    operation_status::OperationStatus,
+    time::{local_time, now_seconds},
+};
+use crate::{
+    error::AppError,
+    hooks::{
+        CreateBatchSessionVariables, CreateSessionVariables, MutationOptions, Options, SendTransactionVariables,
+        UseSessionListReturn, UserOpResponse, UserOpWaitOptions, use_create_batch_session, use_create_session,
+        use_create_session_with_distributed_key, use_send_transaction, use_smart_account, use_user_op_wait,
+    },
+    protocol::{
+        distributed_key::is_distributed,
+        policy::{SessionPolicy, widen_for},
+        session::SessionLeaf,
+        smart_account::Call,
+    },
+};
+
+mod refusal;
+
+/// How the sessions are used, and so how they are extended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepUpKind {
+    /// One session, one call ([`use_session`](crate::hooks::use_session)).
+    Single,
+    /// Several sessions of one key ([`use_batch_session`](crate::hooks::use_batch_session)).
+    Batch,
+    /// One session whose key nodes share
+    /// ([`use_session_with_distributed_key`](crate::hooks::use_session_with_distributed_key)).
+    Distributed,
+}
+
+/// Shortest life of an extended session whose end is over, seconds.
+const HOUR: u64 = 3_600;
+
+/// Shown while `error` says that a session does not allow the calls.
+#[component]
+pub fn StepUp(
+    /// What using the session ended with.
+    #[prop(into)]
+    error: Signal<Option<AppError>>,
+    /// What was to be done.
+    #[prop(into)]
+    calls: Signal<Vec<Call>>,
+    /// The session that was chosen; `None`: the newest.
+    #[prop(into)]
+    session_id: Signal<Option<String>>,
+    /// All sessions.
+    sessions: UseSessionListReturn,
+    /// How they are used.
+    kind: StepUpKind,
+) -> impl IntoView {
+    let account = use_smart_account();
+    let review = RwSignal::new(None::<GrantRequest>);
+    let send = use_send_transaction(MutationOptions::default());
+    let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
+    let Extension { run, ready, view: extension } = Extension::new(kind, sessions);
+
+    let refused = Memo::new(move |_| error.get().filter(is_for_the_owner));
+    let leaves = move || sessions.sessions.with(|leaves| concerned(leaves, session_id.get().as_deref(), kind));
+    let policies = move || leaves().iter().filter_map(SessionPolicy::of_leaf).collect::<Vec<_>>();
+    let reason = move || match refused.get()? {
+        AppError::PolicyViolation { .. } => {
+            let own = account.smart_account_address.get().unwrap_or_default();
+            refusal::refusal_words(&policies(), &calls.get(), own)
+        }
+        AppError::SessionExpired { valid_until, .. } => Some(["It ended on ", &local_time(valid_until), "."].concat()),
+        AppError::SessionNotYetValid { valid_after, .. } => {
+            Some(["It begins on ", &local_time(valid_after), "."].concat())
+        }
+        _ => Some("It was taken back.".to_owned()),
+    };
+    let can_extend = move || {
+        let is_wanted =
+            matches!(refused.get(), Some(AppError::PolicyViolation { .. } | AppError::SessionExpired { .. }));
+        is_wanted && !leaves().is_empty()
+    };
+    let no_owner = move || account.owner_address.with(Option::is_none);
+    let is_sponsored = move || account.chain_info.with_untracked(|chain| chain.as_ref().is_some_and(|c| c.sponsored));
+
+    let ask_owner = move |_| {
+        let options = if is_sponsored() { Options::sponsored() } else { Options::unsponsored() };
+        send.mutate.run(SendTransactionVariables { calls: calls.get_untracked(), options });
+    };
+    let extend = move |_| {
+        let leaves = untrack(leaves);
+        let Some(own_account) = account.smart_account_address.get_untracked() else { return };
+        let policies = extended(&leaves, &calls.get_untracked(), kind, now_seconds());
+        let label = leaves.first().and_then(|leaf| leaf.label.clone()).unwrap_or_else(|| "Session".to_owned());
+        review.set(Some(GrantRequest {
+            label,
+            account: own_account,
+            policies,
+            sponsored: is_sponsored(),
+            key_holder: if kind == StepUpKind::Distributed { KeyHolder::Nodes } else { KeyHolder::ThisBrowser },
+        }));
+    };
+    let confirm = Callback::new(move |decision: GrantDecision| run.run(decision.granted));
+    let offer = move || {
+        refused.get().map(|_| {
+            view! {
+                <div class="notice step-up" data-testid="step-up" role="group" aria-label="What you can do now">
+                    <Icon glyph=Glyph::Key />
+                    <strong>"The session does not allow this"</strong>
+                    <p data-testid="step-up-reason">{reason}</p>
+                    <div class="actions">
+                        <button
+                            type="button"
+                            class="button small"
+                            data-testid="step-up-owner"
+                            disabled=move || no_owner() || send.is_pending.get()
+                            on:click=ask_owner
+                        >
+                            "Do it with your wallet"
+                        </button>
+                        <Show when=can_extend>
+                            <button
+                                type="button"
+                                class="button quiet small"
+                                data-testid="step-up-extend"
+                                disabled=no_owner
+                                on:click=extend
+                            >
+                                "Extend the session"
+                            </button>
+                        </Show>
+                    </div>
+                    <Show when=no_owner>
+                        <p class="detail">"Connect the wallet that owns this account for either."</p>
+                    </Show>
+                </div>
+            }
+        })
+    };
+    view! {
+        <div class="step-up-place">
+            {offer}
+            <OperationStatus mutation=send wait=receipt hash_testid="step-up-owner-hash" />
+            {extension}
+            // Only while it is wanted: the page may have a review of its own.
+            <Show when=move || review.with(Option::is_some)>
+                <GrantReview request=review sessions on_confirm=confirm on_ready=ready />
+            </Show>
+        </div>
+    }
+    .into_any()
+}
+
+/// The owner can do what the session cannot.
+fn is_for_the_owner(error: &AppError) -> bool {
+    matches!(
+        error,
+        AppError::PolicyViolation { .. }
+            | AppError::SessionExpired { .. }
+            | AppError::SessionNotYetValid { .. }
+            | AppError::SessionRevoked { .. }
+    )
+}
+
+/// The sessions that were to allow the calls: the chosen one, or for a batch all of the newest key.
+fn concerned(leaves: &[SessionLeaf], session_id: Option<&str>, kind: StepUpKind) -> Vec<SessionLeaf> {
+    let fits = |leaf: &&SessionLeaf| leaf.status.in_tree() && is_distributed(leaf) == (kind == StepUpKind::Distributed);
+    let chosen = session_id.and_then(|id| leaves.iter().find(|leaf| leaf.session_id == id));
+    let Some(first) = chosen.or_else(|| leaves.iter().rev().find(fits)) else { return Vec::new() };
+    match kind {
+        StepUpKind::Batch => {
+            let same_key = |leaf: &&SessionLeaf| leaf.session_key_address == first.session_key_address;
+            leaves.iter().filter(fits).filter(same_key).cloned().collect()
+        }
+        _ => vec![first.clone()],
+    }
+}
+
+/// Their policies, widened to the calls and, where their time is over or nearly so, with a new end.
+fn extended(leaves: &[SessionLeaf], calls: &[Call], kind: StepUpKind, now: u64) -> Vec<SessionPolicy> {
+    let policies = leaves.iter().filter_map(|leaf| {
+        let policy = SessionPolicy::of_leaf(leaf)?;
+        let until = policy.interval().valid_until;
+        if until == 0 || until > now + 60 {
+            return Some(policy);
+        }
+        let lasted = leaf.created_at.map_or(HOUR, |begin| until.saturating_sub(begin));
+        Some(policy.with_valid_until(now + lasted.max(HOUR)))
+    });
+    let policies = policies.collect::<Vec<_>>();
+    let wider = widen_for(policies, calls);
+    match (kind, calls) {
+        (StepUpKind::Batch, _) => wider,
+        // Only a batch grant takes policies of the ERC-20 module; and one session does one call.
+        (_, [call]) => {
+            let wider = wider.into_iter().last();
+            wider.map(|policy| if matches!(policy, SessionPolicy::Erc20(_)) { policy.exactly(call) } else { policy })
+        }
+        .into_iter()
+        .collect(),
+        _ => wider,
+    }
+}
+
+/// Granting what extends a session, whichever hook it takes.
+struct Extension {
+    run: Callback<GrantRequest>,
+    ready: Callback<GrantRequest>,
+    view: AnyView,
+}
+
+const TESTID: &str = "step-up-extend-hash";
+
+impl Extension {
+    fn new(kind: StepUpKind, sessions: UseSessionListReturn) -> Self {
+        // The review says so when that ends sessions granted elsewhere.
+        let replace_unknown = move || sessions.is_in_sync.get_untracked() == Some(false);
+        let wait = |data: Signal<Option<UserOpResponse>>| use_user_op_wait(data, UserOpWaitOptions::default());
+        let single = move |request: GrantRequest| CreateSessionVariables {
+            policy: request.abi_policies(),
+            label: Some(request.label),
+            replace_unknown: replace_unknown(),
+            ..Default::default()
+        };
+        match kind {
+            StepUpKind::Batch => {
+                let grant = use_create_batch_session(MutationOptions::default());
+                let variables = move |request: GrantRequest| CreateBatchSessionVariables {
+                    policy: request.policies,
+                    label: Some(request.label),
+                    replace_unknown: replace_unknown(),
+                    ..Default::default()
+                };
+                let wait = wait(grant.data);
+                Self {
+                    run: Callback::new(move |request| grant.mutate.run(variables(request))),
+                    ready: Callback::new(move |request| grant.prepare.run(variables(request))),
+                    view: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
+                }
+            }
+            StepUpKind::Single | StepUpKind::Distributed => {
+                let grant = if kind == StepUpKind::Single {
+                    use_create_session(MutationOptions::default())
+                } else {
+                    use_create_session_with_distributed_key(MutationOptions::default())
+                };
+                let wait = wait(grant.data);
+                Self {
+                    run: Callback::new(move |request| grant.mutate.run(single(request))),
+                    ready: Callback::new(move |request| grant.prepare.run(single(request))),
+                    view: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
+                }
+            }
+        }
+    }
+}
