@@ -305,11 +305,16 @@ async fn an_estimate_is_the_prefund_and_needs_no_funds() {
     let person = person_with(dollars(100)).await;
     let calls = [mint_nft(&person)];
     let own = get_gas_estimate(&person.client, &calls, &none()).await.unwrap();
-    let sponsored = prepare_transaction(&person.client, &calls, &Options::sponsored()).await.unwrap();
-    let estimate = get_gas_estimate(&person.client, &calls, &Options::sponsored()).await.unwrap();
-    assert!(!own.is_zero() && own < estimate, "validation counts threefold: {own} {estimate}");
-    let (close, limit) = (estimate.abs_diff(sponsored.required_prefund()), estimate / U256::from(10));
-    assert!(close < limit, "{estimate} against {}", sponsored.required_prefund());
+    let options = Options::sponsored();
+    let before = get_gas_estimate(&person.client, &calls, &options).await.unwrap();
+    let sponsored = prepare_transaction(&person.client, &calls, &options).await.unwrap();
+    let after = get_gas_estimate(&person.client, &calls, &options).await.unwrap();
+    assert!(!own.is_zero() && own < before.max(after), "validation counts threefold: {own} {before} {after}");
+    // Other tests make blocks meanwhile, and each moves the base fee by up to an eighth.
+    let (low, high) = (before.min(after), before.max(after));
+    let prefund = sponsored.required_prefund();
+    let near = low * U256::from(7) / U256::from(8)..=high * U256::from(9) / U256::from(8);
+    assert!(near.contains(&prefund), "{prefund} against {before} and {after}");
     // enough for the real thing
     give_ether(person.account(), own * U256::from(11) / U256::from(10)).await;
     end(&person, send_transaction(&person.client, &calls, &none()).await).await;

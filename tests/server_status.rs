@@ -6,7 +6,7 @@ mod server_support;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -193,16 +193,22 @@ async fn biconomys_dialect_is_followed_on_a_public_chain() {
 
 #[tokio::test]
 async fn a_reorganisation_takes_an_operation_back() {
-    // Mined at 200 ms, gone at 2000 ms with the second block, mined again at 3000 ms.
+    // Mined at 200 ms; gone, with a second block, two seconds after its log was first read; mined again two seconds later.
     let story = Story(Instant::now());
+    let read_first = Arc::new(OnceLock::<Instant>::new());
     let height = Arc::new(AtomicU64::new(100));
     let node = Upstream::start({
         let (story, height) = (story.clone(), height.clone());
         move |call| {
-            let mined = story.after(3_000) || (story.after(200) && !story.after(2_000));
+            let since_read = read_first.get().map_or(0, |read| read.elapsed().as_millis());
+            let mined = since_read > 4_000 || (story.after(200) && since_read < 2_000);
             match call["method"].as_str().unwrap() {
                 "eth_blockNumber" => {
-                    Reply::Result(json!(height.load(Ordering::Relaxed) + u64::from(story.after(2_000))))
+                    Reply::Result(json!(height.load(Ordering::Relaxed) + u64::from(since_read >= 2_000)))
+                }
+                "eth_getLogs" if mined && since_read == 0 => {
+                    read_first.get_or_init(Instant::now);
+                    Reply::Result(json!([event(true)]))
                 }
                 "eth_getLogs" if mined => Reply::Result(json!([event(true)])),
                 "eth_getLogs" => Reply::Result(json!([])),
@@ -234,7 +240,9 @@ async fn a_bundlers_word_is_no_confirmation() {
     let node = node(story, 500, vec![event(false)]).await;
     let server = Server::start(lab(&node, &bundler)).await;
     let lines = server.follow(&json!(op_hash()), PATIENCE).await;
-    assert_eq!(states(&lines), ["submitted", "bundled", "included", "reverted"]);
+    // A busy machine may ask for the first time when the bundler has bundled already.
+    let told = states(&lines);
+    assert!(told.ends_with(&["bundled", "included", "reverted"].map(String::from)), "{told:?}");
 }
 
 #[tokio::test]

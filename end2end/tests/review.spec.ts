@@ -1,9 +1,11 @@
-import { type Address, type Hex, concatHex, encodeAbiParameters, encodePacked, keccak256, sliceHex } from "viem";
+import { randomBytes } from "node:crypto";
+import { type Address, type Hex, concatHex, encodeAbiParameters, encodePacked, getAddress, keccak256, sliceHex } from "viem";
 import { expect, test } from "../fixtures/test.ts";
 import type { Manager } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
 
-const STRANGER: Address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+/** Somebody else, in each test another: tests run side by side. */
+const stranger = (): Address => getAddress(`0x${randomBytes(20).toString("hex")}`);
 const ERC20_MODULE = "000000d50c68705bd6897b2d17c7de32fb519fda";
 
 type Leaf = { validUntil: number; validAfter: number; sessionValidationModule: Hex; sessionKeyData: Hex; status: string };
@@ -133,13 +135,13 @@ test("the last call cannot be left out", async ({ manager, page }) => {
   await expect(keep.nth(2)).toBeChecked();
 });
 
-async function refuseMint(manager: Manager): Promise<void> {
+async function refuseMint(manager: Manager, someone: Address): Promise<void> {
   const { page } = manager;
   await manager.open("/hooks/use_create_session");
   await manager.connect(TestWallet.rdns);
   await manager.grantAndWait();
   await manager.open("/hooks/use_session");
-  await page.getByTestId("mint-recipient").fill(STRANGER);
+  await page.getByTestId("mint-recipient").fill(someone);
   await page.getByTestId("use-session").click();
   await expect(page.getByTestId("step-up-reason")).toHaveText(
     "The recipient must be your own account. In this call it is 0x7099…79C8.",
@@ -147,31 +149,33 @@ async function refuseMint(manager: Manager): Promise<void> {
 }
 
 test("a refused call can be done with the wallet", async ({ manager, page, chain, wallet }) => {
-  await refuseMint(manager);
+  const someone = stranger();
+  await refuseMint(manager, someone);
   const account = await manager.account();
   const root = await chain.sessionRoot(account);
-  const before = await chain.nfts(STRANGER);
+  const before = await chain.nfts(someone);
   const signed = wallet.asked.filter((method) => method === "personal_sign").length;
   await page.getByTestId("step-up-owner").click();
   await manager.hash("step-up-owner-hash");
-  expect(await chain.nfts(STRANGER)).toBe(before + 1n);
+  expect(await chain.nfts(someone)).toBe(before + 1n);
   expect(await chain.sessionRoot(account)).toBe(root);
   expect(wallet.asked.filter((method) => method === "personal_sign")).toHaveLength(signed + 1);
 });
 
 test("a refused call can be had by extending the session", async ({ manager, page, chain }) => {
-  await refuseMint(manager);
+  const someone = stranger();
+  await refuseMint(manager, someone);
   const account = await manager.account();
-  const before = await chain.nfts(STRANGER);
+  const before = await chain.nfts(someone);
   await page.getByTestId("step-up-extend").click();
   const review = page.getByTestId("grant-review");
-  await expect(review.getByTestId("grant-call")).toContainText("recipient must be 0x7099…79C8");
+  await expect(review.getByTestId("grant-call")).toContainText(`recipient must be ${someone.slice(0, 6)}…${someone.slice(-4)}`);
   await review.getByTestId("grant-confirm").click();
   await manager.hash("step-up-extend-hash");
   expect(await chain.sessionRoot(account)).toBe(rootOf((await leaves(manager)).map(leafHash)));
   await page.getByTestId("use-session").click();
   await manager.hash("use-session-hash");
-  expect(await chain.nfts(STRANGER)).toBe(before + 1n);
+  expect(await chain.nfts(someone)).toBe(before + 1n);
 });
 
 test("a session that ended can be extended", async ({ manager, page, chain }) => {

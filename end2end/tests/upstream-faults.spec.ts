@@ -48,6 +48,8 @@ test.describe("when the bundler is down", () => {
     await expect(manager.rows("ACTIVE")).toHaveCount(1);
 
     proxy.up();
+    // The server rests a bundler that was down for a while before it asks again.
+    await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(200);
     await manager.useAndWait();
     expect(await chain.nfts(account)).toBe(1n);
   });

@@ -146,7 +146,7 @@ impl Draft {
         let mut said = Vec::<(Severity, String, Vec<usize>)>::new();
         let mut say = |severity, text: String, policy| match said
             .iter_mut()
-            .find(|(known, said, _)| (*known, &*said) == (severity, &text))
+            .find(|(known, said, _)| *known == severity && *said == text)
         {
             Some((.., about)) => about.push(policy),
             None => said.push((severity, text, vec![policy])),

@@ -49,7 +49,7 @@ pub fn use_token_facts(contract: Address) -> Signal<TokenFacts> {
 /// A string, or the 32 bytes of old tokens; printable ASCII only, so that it cannot pose as something else.
 fn read_symbol(answer: &[u8]) -> Option<String> {
     let text = match answer {
-        [word @ ..] if word.len() == 32 => {
+        word if word.len() == 32 => {
             let end = word.iter().position(|byte| *byte == 0).unwrap_or(32);
             String::from_utf8(word[..end].to_vec()).ok()?
         }
