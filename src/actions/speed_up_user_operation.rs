@@ -110,7 +110,7 @@ fn is_paid_in_a_token(operation: &UserOperation) -> bool {
     TokenPaymasterData::decode(&operation.paymaster_and_data).is_ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ssr"))]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use std::rc::Rc;
