@@ -9,6 +9,7 @@
 //! | `POST /v1/nonce` | [`NonceRequest`] | [`NonceAnswer`] |
 //! | `POST /v1/pool` (all n) | [`PoolRequest`] | [`PoolAnswer`] |
 //! | `GET /v1/pool` | | [`PoolAnswer`] |
+//! | `GET /v1/keys?after=<key id>` | | [`KeysAnswer`] |
 //! | `POST /v1/keygen` (all n) | [`KeygenRequest`] | [`KeyAttestation`] |
 //! | `POST /v1/sign` (exactly t) | [`SignBody`] | [`SignAnswer`] |
 //! | `POST /v1/revoke` (each) | [`Revocation`] | [`RevokeAnswer`] |
@@ -31,6 +32,9 @@ pub use crate::protocol::distributed_key::{
 
 /// Largest body of a request, bytes.
 pub const MAX_BODY: usize = 64 * 1024;
+
+/// Most keys of one [`KeysAnswer`].
+pub const KEYS_AT_ONCE: usize = 1000;
 
 /// Asks for a nonce.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -83,6 +87,32 @@ pub struct PoolAnswer {
     pub node: u8,
     /// The keys, oldest first.
     pub keys: Vec<PooledKey>,
+}
+
+/// A key that a node knows, waiting or granted; nothing secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldKey {
+    /// Its id.
+    pub key_id: B256,
+    /// Its address.
+    pub address: Address,
+    /// End of its grant, unix seconds; none while it waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<u64>,
+    /// The grant was taken back.
+    pub revoked: bool,
+    /// The node's share is there.
+    pub share: bool,
+}
+
+/// Keys of a node, for its operator: up to [`KEYS_AT_ONCE`], in the order of their ids, behind the one asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysAnswer {
+    /// Id of the node, from 1.
+    pub node: u8,
+    /// The keys.
+    pub keys: Vec<HeldKey>,
 }
 
 /// Binds a pooled key to a grant, once and for ever. Repeating it with the same grant gives the same attestation, with
@@ -219,4 +249,7 @@ pub struct NodeRefusal {
     pub message: String,
     /// Id of the node that refuses, from 1.
     pub node: u8,
+    /// The other node that it blames: gone, silent, cheating or banned. Its word only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<u8>,
 }

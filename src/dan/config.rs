@@ -1,6 +1,6 @@
 //! What a node is told: command line and environment, every value checked before anything starts.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use alloy::primitives::hex;
 use zeroize::Zeroizing;
@@ -11,6 +11,9 @@ use super::{
     vault::read_secret_file,
 };
 use crate::protocol::distributed_key::MAX_NODES;
+
+/// The app server waits 15 s for a signature: a node gives up before that, seconds.
+const MAX_SIGNING_TIMEOUT: u8 = 14;
 
 /// Options of `use-aa dan-node`.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,6 +60,9 @@ pub struct NodeArgs {
     /// Keys that may wait for a grant
     #[arg(long, env = "USE_AA_DAN_MAX_POOL", value_name = "NUMBER", default_value_t = 64)]
     pub max_pool: u32,
+    /// Seconds that a signature may take; a node that hangs costs a request this much, once
+    #[arg(long, env = "USE_AA_DAN_SIGNING_TIMEOUT", value_name = "SECONDS", default_value_t = 5)]
+    pub signing_timeout: u8,
     /// End when standard input does: with the program that started it, however that ends
     #[arg(long)]
     pub end_with_stdin: bool,
@@ -103,6 +109,8 @@ pub struct NodeConfig {
     pub signatures_per_minute: u32,
     /// Keys that may wait for a grant.
     pub max_pool: u32,
+    /// Longest time for a signature; some ten milliseconds are usual.
+    pub signing_timeout: Duration,
 }
 
 /// A value that cannot be used; never shows a secret.
@@ -139,6 +147,9 @@ impl NodeConfig {
         if args.signatures_per_minute == 0 {
             return Err(wrong("USE_AA_DAN_SIGNATURES_PER_MINUTE", "1 or more", 0));
         }
+        if !(1..=MAX_SIGNING_TIMEOUT).contains(&args.signing_timeout) {
+            return Err(wrong("USE_AA_DAN_SIGNING_TIMEOUT", "1 to 14 seconds", args.signing_timeout));
+        }
         Ok(Self {
             id: args.id,
             listen: args.listen,
@@ -150,6 +161,7 @@ impl NodeConfig {
             threshold: args.threshold,
             signatures_per_minute: args.signatures_per_minute,
             max_pool: args.max_pool,
+            signing_timeout: Duration::from_secs(args.signing_timeout.into()),
         })
     }
 
@@ -229,6 +241,7 @@ mod tests {
             threshold: 2,
             signatures_per_minute: 1,
             max_pool: 1,
+            signing_timeout: 5,
             end_with_stdin: false,
         }
     }
@@ -260,6 +273,8 @@ mod tests {
             ("USE_AA_DAN_THRESHOLD", complaint(|args| args.threshold = 1)),
             ("USE_AA_DAN_THRESHOLD", complaint(|args| args.threshold = 4)),
             ("USE_AA_DAN_SIGNATURES_PER_MINUTE", complaint(|args| args.signatures_per_minute = 0)),
+            ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 0)),
+            ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 15)),
             ("USE_AA_DAN_KEY", complaint(|args| args.key = None)),
             ("USE_AA_DAN_KEY", complaint(|args| args.key_file = Some("x".into()))),
             ("USE_AA_DAN_VAULT_KEY", complaint(|args| args.vault_key = "bbbb".parse().ok())),

@@ -212,8 +212,8 @@ impl Mesh {
                 };
                 match Message::decode(&bytes) {
                     Ok(Message::Ping) => {
-                        if let Err(error) = sender.send(&Message::Pong.encode()).await {
-                            return error.to_string();
+                        if let Err(reason) = send(&mut sender, &Message::Pong.encode()).await {
+                            return reason;
                         }
                     }
                     Ok(message) => on_message(self, peer, message),
@@ -282,20 +282,28 @@ async fn keep_sending(
                     if since() > SILENCE {
                         return "silence".to_owned();
                     }
-                    sender.send(&Message::Ping.encode()).await
+                    send(&mut sender, &Message::Ping.encode()).await
                 }
                 message = queue.recv() => match message {
-                    Some(message) => sender.send(&message).await,
+                    Some(message) => send(&mut sender, &message).await,
                     None => return "the end".to_owned(),
                 },
             };
-            if let Err(error) = sent {
-                return error.to_string();
+            if let Err(reason) = sent {
+                return reason;
             }
         }
     };
     tokio::select! {
         reason = listening => reason,
         reason = sending => reason,
+    }
+}
+
+/// Sends one message. A peer that hangs takes in nothing once its buffers are full: that is silence, too.
+async fn send(sender: &mut noise::Sender, message: &[u8]) -> Result<(), String> {
+    match timeout(SILENCE, sender.send(message)).await {
+        Ok(sent) => sent.map_err(|error| error.to_string()),
+        Err(_) => Err("silence".to_owned()),
     }
 }

@@ -190,7 +190,7 @@ impl Node {
 
     /// A refusal of this node.
     pub(super) fn refuse(&self, code: &str, message: impl Into<String>) -> NodeRefusal {
-        NodeRefusal { code: code.into(), message: message.into(), node: self.config.id }
+        NodeRefusal { code: code.into(), message: message.into(), node: self.config.id, peer: None }
     }
 
     fn by_rule(&self, refusal: &Refusal) -> NodeRefusal {
@@ -214,7 +214,7 @@ impl Node {
         }
         match &error {
             SessionError::Internal(reason) => self.internal(reason),
-            other => self.refuse(other.code(), other.to_string()),
+            other => NodeRefusal { peer: other.peer(), ..self.refuse(other.code(), other.to_string()) },
         }
     }
 
@@ -255,7 +255,10 @@ impl Node {
 
     fn none_banned(&self, participants: Vec<u8>) -> Result<Vec<u8>, NodeRefusal> {
         match participants.iter().find(|node| self.bans.is_banned(**node)) {
-            Some(node) => Err(self.refuse("peer-banned", format!("node {node} cheated before and is banned"))),
+            Some(node) => {
+                let refusal = self.refuse("peer-banned", format!("node {node} cheated before and is banned"));
+                Err(NodeRefusal { peer: Some(*node), ..refusal })
+            }
             None => Ok(participants),
         }
     }

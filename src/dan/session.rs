@@ -101,6 +101,16 @@ impl SessionError {
         Self::Cheated { node, what }
     }
 
+    /// The node whose fault it is, as this node saw by itself.
+    pub fn peer(&self) -> Option<u8> {
+        match self {
+            Self::PeerDown(node) | Self::Timeout(node) | Self::Cheated { node, .. } | Self::Ban { node, .. } => {
+                Some(*node)
+            }
+            _ => None,
+        }
+    }
+
     /// The stable code, as in [`super::api::NodeRefusal`].
     pub fn code(&self) -> &'static str {
         match self {

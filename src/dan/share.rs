@@ -7,7 +7,7 @@ use std::fmt;
 
 use alloy::primitives::{Address, B256, keccak256};
 use dkls23::{
-    protocols::{Abort, AbortKind, PartyIndex},
+    protocols::{Abort, AbortKind, AbortReason, PartyIndex},
     secp256k1::{Party, PublicKeyPackage},
 };
 use k256::{AffinePoint, elliptic_curve::group::GroupEncoding};
@@ -115,6 +115,19 @@ pub(super) fn index(node: u8) -> Result<PartyIndex, SessionError> {
 pub(super) fn aborted(abort: Abort) -> SessionError {
     match abort.kind {
         AbortKind::BanCounterparty(node) => SessionError::Ban { node: node.as_u8(), reason: abort.description() },
-        AbortKind::Recoverable => SessionError::Aborted(abort.description()),
+        AbortKind::Recoverable => match abort.reason {
+            AbortReason::CommitmentMismatch { counterparty: node }
+            | AbortReason::ZeroShareDecommitFailed { counterparty: node }
+            | AbortReason::ChainCodeCommitmentFailed { party: node } => {
+                SessionError::cheated(node.as_u8(), "an opening that does not fit its commitment")
+            }
+            AbortReason::ProofVerificationFailed { counterparty: node } => {
+                SessionError::cheated(node.as_u8(), "a proof that does not hold")
+            }
+            AbortReason::TrivialInstancePoint { counterparty: node } => {
+                SessionError::cheated(node.as_u8(), "a point at infinity")
+            }
+            _ => SessionError::Aborted(abort.description()),
+        },
     }
 }

@@ -17,6 +17,8 @@ use crate::{
 #[cfg(feature = "ssr")]
 pub(super) mod coordinator;
 #[cfg(feature = "ssr")]
+mod disputes;
+#[cfg(feature = "ssr")]
 mod node;
 #[cfg(feature = "ssr")]
 mod pool;

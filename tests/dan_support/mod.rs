@@ -53,6 +53,8 @@ pub struct NodeProcess {
     pub url: String,
     pub mesh_port: u16,
     pub identity: PublicIdentity,
+    /// Its secret key.
+    pub seed: [u8; 32],
     pub vault_key: [u8; 32],
     pub vault: PathBuf,
     arguments: Vec<String>,
@@ -116,6 +118,7 @@ impl Cluster {
                 url: format!("http://127.0.0.1:{http}"),
                 mesh_port: ports[usize::from(id) - 1],
                 identity: identity(seed),
+                seed: *seed,
                 vault_key,
                 vault,
                 arguments,
@@ -142,6 +145,8 @@ impl Cluster {
         let (secrets, arguments) = node.arguments.split_at(2);
         let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
         command.args(arguments).env_clear().env("RUST_LOG", log_level).current_dir(self.folder.path());
+        // As long as may be: the machine is busy with other tests.
+        command.env("USE_AA_DAN_SIGNING_TIMEOUT", "14");
         command.envs(secrets.iter().map(|secret| secret.split_once('=').unwrap()));
         // The pipe ends with this process, and the node with the pipe.
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -265,17 +270,7 @@ impl Cluster {
 
     /// A request for these signers over fresh nonces.
     pub async fn request(&self, session: &Session, signers: &[u8], operation: UserOperation) -> SignBody {
-        let nonces = self.nonces(SessionKind::Signing, signers).await;
-        let request = SignRequest {
-            key_id: session.key.key_id,
-            user_operation: operation,
-            entry_point: ENTRY_POINT,
-            chain_id: CHAIN_ID,
-            challenge: joint_challenge(SessionKind::Signing, &nonces).unwrap(),
-            signers: signers.to_vec(),
-            ephemeral_signature: Bytes::new(),
-        };
-        SignBody { request: session.authenticated(request), nonces }
+        session.request(self.nonces(SessionKind::Signing, signers).await, operation)
     }
 
     /// Has an operation signed, checks that every signer has the same signature and that it is the key's.
@@ -369,6 +364,20 @@ impl Session {
         request
     }
 
+    /// A request for the nodes of these nonces.
+    pub fn request(&self, nonces: Vec<NodeNonce>, operation: UserOperation) -> SignBody {
+        let request = SignRequest {
+            key_id: self.key.key_id,
+            user_operation: operation,
+            entry_point: ENTRY_POINT,
+            chain_id: CHAIN_ID,
+            challenge: joint_challenge(SessionKind::Signing, &nonces).unwrap(),
+            signers: nonces.iter().map(|nonce| nonce.node).collect(),
+            ephemeral_signature: Bytes::new(),
+        };
+        SignBody { request: self.authenticated(request), nonces }
+    }
+
     /// A mint to `to`; `number` tells operations apart.
     pub fn mint(&self, to: Address, number: u64) -> UserOperation {
         let data = [&[0x40, 0xd0, 0x97, 0xc3][..], to.into_word().as_slice()].concat();
@@ -406,7 +415,8 @@ pub async fn get<A: DeserializeOwned>(url: &str, path: &str) -> A {
 
 /// A request and its typed answer. A connection that breaks off is a refusal, too.
 pub async fn post<A: DeserializeOwned>(url: &str, path: &str, body: &impl Serialize) -> Result<A, NodeRefusal> {
-    let gone = |error: reqwest::Error| NodeRefusal { code: "gone".into(), message: error.to_string(), node: 0 };
+    let gone =
+        |error: reqwest::Error| NodeRefusal { code: "gone".into(), message: error.to_string(), node: 0, peer: None };
     let response = client().post(format!("{url}{path}")).json(body).send().await.map_err(gone)?;
     match response.status().is_success() {
         true => Ok(response.json().await.unwrap()),

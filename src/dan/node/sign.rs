@@ -1,6 +1,6 @@
 //! A signature: this node's own decision, then the protocol with the other signers.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use alloy::primitives::B256;
 
@@ -14,9 +14,6 @@ use crate::{
     },
     protocol::distributed_key::authorize_sign,
 };
-
-/// Longest time for a signature; some ten milliseconds are usual.
-const LIMIT: Duration = Duration::from_secs(20);
 
 impl Node {
     /// Signs a user operation together with the others, if this node finds that it may.
@@ -78,7 +75,7 @@ impl Node {
         digest: B256,
     ) -> Result<alloy::primitives::Bytes, SessionError> {
         // Opened first: what the others send from now on finds its session.
-        let mut session = self.sessions.open(name, LIMIT)?;
+        let mut session = self.sessions.open(name, self.config.signing_timeout)?;
         let result = async {
             let per_minute = self.config.signatures_per_minute;
             let to_write = key.take(per_minute, now()).map_err(SessionError::RateLimited)?;

@@ -1,6 +1,6 @@
 //! [`KeyNodes`]: asks the nodes, all of them or any t, and puts their answers together.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alloy::primitives::{Address, B256, Bytes, Signature};
 use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     super::config::KeyNode,
+    disputes::Disputes,
     node::{Failure, Node},
     pool::{MOST_KEYS, Pool},
 };
@@ -33,6 +34,8 @@ use crate::{
 const QUICK: Duration = Duration::from_secs(2);
 /// For a signature: the nodes' own limit is shorter.
 const SIGNING: Duration = Duration::from_secs(15);
+/// For the other signers once one has refused: it may be the only one that missed the last message.
+const AFTER_A_REFUSAL: Duration = Duration::from_secs(1);
 /// For binding a key.
 const BINDING: Duration = Duration::from_secs(8);
 /// For making keys.
@@ -59,6 +62,7 @@ struct Inner {
     /// How many must sign, once the nodes have said so.
     threshold: std::sync::Mutex<Option<u8>>,
     making: std::sync::atomic::AtomicBool,
+    disputes: Disputes,
     /// How the network was a moment ago: many pages ask, and each answer costs a request to every node.
     seen: Mutex<Option<(Instant, KeyNetwork)>>,
 }
@@ -75,6 +79,7 @@ impl KeyNodes {
             pool_size,
             threshold: std::sync::Mutex::new(None),
             making: false.into(),
+            disputes: Disputes::default(),
             seen: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -128,7 +133,12 @@ impl KeyNodes {
             let live = u8::try_from(answers.len()).unwrap_or(u8::MAX);
             return Err(AppError::TooFewNodes { live, needed: inner.count() });
         }
-        let key = inner.wait_for_key().await?;
+        let key = loop {
+            let key = inner.wait_for_key().await?;
+            if inner.is_free(&key).await {
+                break key;
+            }
+        };
         let identity = |node: &Node| NodeIdentity { node: node.id, identity: node.key.identity };
         Ok(KeyOffer {
             key_id: key.key_id,
@@ -165,17 +175,21 @@ impl KeyNodes {
         }
     }
 
-    /// Nonces of any `threshold` nodes: those that failed lately only when there are not enough others.
+    /// Nonces of any `threshold` nodes: those that were blamed or failed lately only when there are not enough others.
     pub(crate) async fn challenge(&self, threshold: u8) -> Result<Vec<NodeNonce>, AppError> {
         let inner = &self.inner;
         let needed = usize::from(threshold);
         if threshold == 0 || needed > inner.nodes.len() {
             return Err(AppError::invalid("threshold", format!("1 to {} nodes", inner.nodes.len()), threshold));
         }
-        let (suspects, good): (Vec<_>, Vec<_>) = inner.nodes.iter().partition(|node| node.is_suspect());
-        let mut found = inner.first_nonces(&good, needed).await;
-        if found.len() < needed {
-            let more = inner.first_nonces(&suspects, needed - found.len()).await;
+        let now = std::time::Instant::now();
+        let mut by_trust: BTreeMap<(bool, usize), Vec<&Node>> = BTreeMap::new();
+        for node in &inner.nodes {
+            by_trust.entry((node.is_suspect(), inner.disputes.of(node.id, now))).or_default().push(node);
+        }
+        let mut found = Vec::new();
+        for nodes in by_trust.values() {
+            let more = inner.first_nonces(nodes, needed - found.len()).await;
             found.extend(more);
         }
         if found.len() < needed {
@@ -213,21 +227,34 @@ impl KeyNodes {
             })
         };
         let mut pending: FuturesUnordered<_> = signers.into_iter().map(ask).collect();
-        let mut failures = Vec::new();
-        while let Some(answer) = pending.next().await {
+        let (mut failures, mut wrong) = (Vec::new(), false);
+        let mut deadline = Instant::now() + SIGNING;
+        while let Ok(Some(answer)) = timeout_at(deadline, pending.next()).await {
             let answer = answer.unwrap_or_else(|error| Err(Failure::Down(error.to_string())));
             match answer {
                 Ok(answer) if recovers(&answer.signature, user_op_hash, session_key_address) => {
                     // The others compute the same and need not be waited for.
                     return Ok(SignOutcome::Signed { signature: answer.signature });
                 }
-                Ok(answer) => {
-                    let reason = format!("the signature of node {} is not that of the session key", answer.node);
-                    return Err(AppError::UpstreamMalformed { upstream: Upstream::Nodes, reason });
+                // What one node makes up does not stand in the way of what the others say.
+                Ok(_) => wrong = true,
+                Err(failure) => {
+                    if matches!(failure, Failure::Refused(_)) {
+                        deadline = deadline.min(Instant::now() + AFTER_A_REFUSAL);
+                    }
+                    failures.push(failure);
                 }
-                Err(failure) => failures.push(failure),
             }
         }
+        if wrong && failures.is_empty() {
+            let reason = "a signature that is not that of the session key".into();
+            return Err(AppError::UpstreamMalformed { upstream: Upstream::Nodes, reason });
+        }
+        let refusals = failures.iter().filter_map(|failure| match failure {
+            Failure::Refused(refusal) => Some(refusal),
+            Failure::Down(_) => None,
+        });
+        self.inner.disputes.learn(refusals, &body.request.signers, std::time::Instant::now());
         if failures.iter().all(Failure::is_passing) {
             let reason = self.inner.error_of(failures, needed).to_string();
             return Ok(SignOutcome::Again { reason });
@@ -337,6 +364,12 @@ impl Inner {
                 return Err(AppError::UpstreamUnavailable { upstream: Upstream::Nodes, reason });
             }
         }
+    }
+
+    /// No node says that somebody has it: another server over the same nodes may have been faster.
+    async fn is_free(&self, key: &PooledKey) -> bool {
+        let listed = join_all(self.nodes.iter().map(|node| node.get::<PoolAnswer>("/v1/pool", QUICK))).await;
+        listed.into_iter().flatten().all(|answer| answer.keys.contains(key))
     }
 
     /// Lists the waiting keys, and makes more until there are enough; at least one.

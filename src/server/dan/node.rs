@@ -53,13 +53,15 @@ impl Failure {
     pub(super) fn into_error(self) -> AppError {
         match self {
             Self::Down(reason) => AppError::UpstreamUnavailable { upstream: Upstream::Nodes, reason },
-            Self::Refused(NodeRefusal { code, message, node }) if code == "policy-violation" => {
+            Self::Refused(NodeRefusal { code, message, node, .. }) if code == "policy-violation" => {
                 // `Refusal::PolicyViolation` as text: "the policy does not allow this: <rule>: <reason>".
                 let text = message.strip_prefix("the policy does not allow this: ").unwrap_or(&message);
                 let (rule, reason) = text.split_once(": ").unwrap_or(("policy", text));
                 AppError::PolicyViolation { rule: rule.into(), reason: format!("{reason} (says node {node})") }
             }
-            Self::Refused(NodeRefusal { code, message, node }) => AppError::NodeRefused { node, code, reason: message },
+            Self::Refused(NodeRefusal { code, message, node, .. }) => {
+                AppError::NodeRefused { node, code, reason: message }
+            }
         }
     }
 }
