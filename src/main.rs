@@ -1,4 +1,4 @@
-//! The command line: `serve` (default), `lab`, `dan-node` and `key`; nothing else.
+//! The command line: `serve` (default), `lab`, `dan-node`, `dan-refresh`, `dan-repair` and `key`; nothing else.
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -14,6 +14,7 @@ use use_aa::{
     server::{
         api_keys::{self, KeyArgs},
         config::{Config, LabArgs, LabConfig, ServeArgs},
+        dan::operator::{self, RefreshArgs, RepairArgs},
         http::{self, Pages},
         state::ServerState,
     },
@@ -51,6 +52,10 @@ enum Command {
     },
     /// Run one of the nodes that share distributed session keys; prints its address as one line of JSON
     DanNode(Box<NodeArgs>),
+    /// Give all nodes new shares of distributed keys; the old ones are worthless then
+    DanRefresh(RefreshArgs),
+    /// Give a node that lost its vault its shares back
+    DanRepair(RepairArgs),
     /// Issue, list and revoke the keys of the JSON-RPC paths
     Key(KeyArgs),
 }
@@ -92,6 +97,8 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>) -> Result
         Some(Command::DanNode(_)) => Ok(()),
         Some(Command::Lab { options, json }) => runtime.block_on(lab(LabConfig::from_args(&options)?, json)),
         Some(Command::Serve(args)) => runtime.block_on(serve_or_check(&args)),
+        Some(Command::DanRefresh(args)) => Ok(runtime.block_on(operator::refresh(args, |line| println!("{line}")))?),
+        Some(Command::DanRepair(args)) => Ok(runtime.block_on(operator::repair(args, |line| println!("{line}")))?),
         Some(Command::Key(args)) => {
             println!("{}", runtime.block_on(api_keys::run(args))?);
             Ok(())

@@ -2,15 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use alloy::primitives::B256;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, State, rejection::BytesRejection},
+    extract::{
+        DefaultBodyLimit, Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
@@ -22,6 +26,12 @@ use super::{
 const REQUESTS: usize = 256;
 /// How long requests under way may go on when the node is told to end.
 const GRACE: Duration = Duration::from_secs(2);
+
+#[derive(Deserialize)]
+struct KeysQuery {
+    #[serde(default)]
+    after: B256,
+}
 
 #[derive(Clone)]
 struct Served {
@@ -73,6 +83,16 @@ pub fn router(node: Arc<Node>) -> Router {
             post(|served, body| answer(served, body, async |node, request| node.renew(request).await)),
         )
         .route("/v1/pool", get(async |State(served): State<Served>| Json(served.node.pool())))
+        .route(
+            "/v1/keys",
+            get(async |State(served): State<Served>, query: Result<Query<KeysQuery>, QueryRejection>| match query {
+                Ok(Query(KeysQuery { after })) => match served.node.held(after).await {
+                    Ok(keys) => Json(keys).into_response(),
+                    Err(refusal) => refused(refusal),
+                },
+                Err(rejection) => refused(served.node.refuse("malformed", rejection.body_text())),
+            }),
+        )
         .route("/v1/status", get(async |State(served): State<Served>| Json(served.node.status())))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Served { node, room: Arc::new(Semaphore::new(REQUESTS)) })

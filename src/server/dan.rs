@@ -21,6 +21,8 @@ mod disputes;
 #[cfg(feature = "ssr")]
 mod node;
 #[cfg(feature = "ssr")]
+pub mod operator;
+#[cfg(feature = "ssr")]
 mod pool;
 
 /// How the network of nodes is: shown while a person waits for a key.

@@ -12,7 +12,7 @@
 //!   again later.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -23,7 +23,7 @@ use tokio::{sync::mpsc, time::timeout};
 use super::{Node, now, now_ms};
 use crate::{
     dan::{
-        api::{NodeRefusal, RefreshAnswer, RefreshRequest, SessionKind},
+        api::{HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeRefusal, RefreshAnswer, RefreshRequest, SessionKind},
         key_generation::confirm,
         keys::{Key, KeyRecord},
         message::Message,
@@ -45,6 +45,22 @@ fn internal(error: &dyn std::fmt::Display) -> SessionError {
 }
 
 impl Node {
+    /// Keys behind this id, for the operator.
+    pub async fn held(self: &Arc<Self>, after: B256) -> Result<KeysAnswer, NodeRefusal> {
+        let shares: HashSet<B256> =
+            self.blocking(|node| Ok(node.vault.list(Slot::Share)?)).await?.into_iter().collect();
+        let mut keys: Vec<_> = self.keys.records().into_iter().filter(|(id, _)| *id > after).collect();
+        keys.sort_by_key(|(id, _)| *id);
+        let held = |(key_id, record): (B256, KeyRecord)| HeldKey {
+            key_id,
+            address: record.address,
+            valid_until: record.grant.map(|signed| signed.grant.valid_until),
+            revoked: record.revoked,
+            share: shares.contains(&key_id),
+        };
+        Ok(KeysAnswer { node: self.config.id, keys: keys.into_iter().take(KEYS_AT_ONCE).map(held).collect() })
+    }
+
     /// Renews the shares of a key; rebuilds that of `repair` first.
     pub async fn renew(self: &Arc<Self>, request: RefreshRequest) -> Result<RefreshAnswer, NodeRefusal> {
         let RefreshRequest { key_id, repair, nonces } = request;

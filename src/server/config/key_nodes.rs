@@ -25,7 +25,7 @@ const POOL: &str = "USE_AA_DAN_POOL";
 const DEFAULT_POOL: usize = 2;
 
 /// `url#static-public-key`, comma-separated, in the order of the nodes' ids.
-pub(super) fn key_nodes(value: Option<&Secret>) -> Result<Vec<KeyNode>, ConfigError> {
+pub(in crate::server) fn key_nodes(value: Option<&Secret>) -> Result<Vec<KeyNode>, ConfigError> {
     let Some(text) = value.map(Secret::expose).map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(Vec::new());
     };
