@@ -32,6 +32,10 @@ use crate::{
 
 /// The nonces of an offer must live at least so long when the owner is asked to sign, seconds.
 const TIME_TO_SIGN: u64 = 120;
+/// A node's code for a key that belongs to another grant.
+const KEY_TAKEN: &str = "key-taken";
+/// The owner signs a grant for another key so often: the grant names its key.
+const MOST_TAKEN: usize = 2;
 /// How much longer than its last session a grant lives, seconds: the clocks of nodes and chain differ.
 const MARGIN: u64 = 300;
 
@@ -104,7 +108,8 @@ pub async fn prepare_create_session_with_distributed_key(
     Ok(PreparedDistributedGrant { request, prepared, offer, ephemeral_key })
 }
 
-/// Has the owner sign the grant, the nodes bind the key, and the owner sign the operation; stores and sends.
+/// Has the owner sign the grant, the nodes bind the key, and the owner sign the operation; stores and sends. When
+/// somebody else was faster with the key, at another server of the same nodes, the owner signs for another one.
 ///
 /// # Errors
 /// `WalletRejected` and the wallet's others, for either signature: nothing was stored. `NodeRefused`, `TooFewNodes`,
@@ -116,13 +121,25 @@ pub async fn complete_create_session_with_distributed_key(
     keys: &dyn DistributedKeys,
     mut prepared: PreparedDistributedGrant,
 ) -> Result<UserOpResponse, AppError> {
-    if prepared.offer.expires < unix_seconds().saturating_add(TIME_TO_SIGN) {
-        let request = prepared.request;
-        prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
-    }
+    let mut taken = 0;
+    let (signed, attestations) = loop {
+        if prepared.offer.expires < unix_seconds().saturating_add(TIME_TO_SIGN) {
+            let request = prepared.request;
+            prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
+        }
+        let signed = sign_grant(client, &prepared.prepared, &prepared.offer, &prepared.ephemeral_key).await?;
+        match keys.bind(&signed, &prepared.offer.nonces).await {
+            Ok(attestations) => break (signed, attestations),
+            // Offered by another server of the same nodes as well, and bound there meanwhile.
+            Err(AppError::NodeRefused { code, .. }) if code == KEY_TAKEN && taken < MOST_TAKEN => {
+                taken += 1;
+                let request = prepared.request;
+                prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    };
     let PreparedDistributedGrant { prepared, offer, ephemeral_key, .. } = prepared;
-    let signed = sign_grant(client, &prepared, &offer, &ephemeral_key).await?;
-    let attestations = keys.bind(&signed, &offer.nonces).await?;
     offer.check(&attestations, signed.digest()?)?;
     let outcome = complete_create_session(client, store, prepared).await;
     if outcome.as_ref().is_err_and(|error| !leaves_doubt(error)) {
