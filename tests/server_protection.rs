@@ -117,6 +117,37 @@ async fn behind_a_trusted_proxy_each_caller_is_counted() {
     assert_eq!(from("203.0.113.9, 203.0.113.2").await, 429, "what the caller wrote in front does not help");
 }
 
+/// Each offer of a distributed key takes one out of the pool, beside what else the address asks.
+#[tokio::test]
+async fn one_address_is_offered_only_so_many_distributed_keys() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |config| {
+        config.protection.rate_limit = Some(Rate { per_second: 50, burst: 200 });
+        config.protection.key_offers = Some(2);
+        config.protection.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    });
+    let server = Server::start(config).await;
+    let ask = async |function: &str, address: &str| {
+        server.post(function).header("x-forwarded-for", address).body("{}").send().await.unwrap()
+    };
+    for _ in 0..2 {
+        let answer = ask("offer_distributed_key", "203.0.113.1").await.json::<Value>().await.unwrap();
+        assert_eq!(answer["error"], "NoDistributedKeys", "counted, whatever comes of it");
+    }
+    let refused = ask("offer_distributed_key", "203.0.113.1").await;
+    assert_eq!(refused.status(), 429);
+    let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((440..=450).contains(&seconds), "one more each 450 s: {seconds}");
+    assert_eq!(
+        refused.json::<Value>().await.unwrap(),
+        json!({"error": "RateLimited", "scope": "address", "seconds": seconds})
+    );
+    assert_eq!(ask("chain_info", "203.0.113.1").await.status(), 200);
+    assert_eq!(ask("key_network", "203.0.113.1").await.json::<Value>().await.unwrap()["error"], "NoDistributedKeys");
+    let other = ask("offer_distributed_key", "203.0.113.2").await.json::<Value>().await.unwrap();
+    assert_eq!(other["error"], "NoDistributedKeys", "another address has offers of its own");
+}
+
 #[tokio::test]
 async fn names_of_other_sites_are_not_answered() {
     let upstream = upstream().await;

@@ -19,7 +19,7 @@ use super::sponsor::Policy;
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use key_nodes::KeyNode;
 pub(super) use key_nodes::key_nodes;
-pub use protection::{Network, Protection, ProtectionArgs, Rate};
+pub use protection::{Network, OFFERS_TIME, Protection, ProtectionArgs, Rate};
 pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
 
 /// Chain id of the lab (anvil's own).

@@ -184,8 +184,7 @@ pub fn router(state: ServerState, pages: impl Site) -> Router {
         }
     };
     let options = state.config().site.clone();
-    let protection = &state.config().protection;
-    let limits = limits::Limits::new(protection.rate_limit, protection.key_rate_limit);
+    let limits = limits::Limits::new(&state.config().protection);
     let functions = |path: &str| {
         Router::new()
             .route(path, post(server_function))
@@ -194,6 +193,7 @@ pub fn router(state: ServerState, pages: impl Site) -> Router {
     };
     // Thousands of these are open at a time: none of them shall carry the state of an encoder that it never uses.
     let streams = limits.pages(functions("/api/fn/user_operation_status"));
+    let offers = limits.offers(functions("/api/fn/offer_distributed_key"));
     let json_rpc = Router::new()
         .route("/api/v2/{chain_id}/{key}", post(biconomy::bundler))
         .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster));
@@ -204,7 +204,7 @@ pub fn router(state: ServerState, pages: impl Site) -> Router {
     );
     let readiness = health::Cache::default();
     limits
-        .pages(pages.routes(&options, context).merge(functions("/api/fn/{*name}")))
+        .pages(pages.routes(&options, context).merge(functions("/api/fn/{*name}")).merge(offers))
         .route_service(&files::route(&options), files::service(&options))
         .merge(json_rpc)
         .layer(compression)

@@ -1,6 +1,6 @@
 //! Whom the server answers, how often, and what it believes of proxies.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use super::{ConfigError, Secret, values::given};
 
@@ -8,6 +8,11 @@ use super::{ConfigError, Secret, values::given};
 const ADDRESS: Rate = Rate { per_second: 50, burst: 200 };
 /// The same for one key of the JSON-RPC interface.
 const KEY: Rate = Rate { per_second: 100, burst: 400 };
+/// Distributed keys that one address is offered in [`OFFERS_TIME`]. Of the 64 keys under way it can hold no more than
+/// 40 like that: twenty at once, and twenty more before the first come back.
+const OFFERS: u32 = 20;
+/// An offered key is kept for the asker for so long.
+pub const OFFERS_TIME: Duration = Duration::from_secs(15 * 60);
 
 /// Options of protection and logging as they came.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -25,6 +30,9 @@ pub struct ProtectionArgs {
     /// The same for one key of the JSON-RPC interface [default: 100/400; in the lab off]
     #[arg(long, env = "USE_AA_KEY_RATE_LIMIT", value_name = "RATE/BURST")]
     pub key_rate_limit: Option<String>,
+    /// Distributed keys that one address is offered in a quarter of an hour, or off [default: 20; in the lab off]
+    #[arg(long, env = "USE_AA_DAN_OFFERS", value_name = "NUMBER")]
+    pub dan_offers: Option<String>,
     /// Who sends it as a bearer token may read /metrics from anywhere [default: only programs on this machine may]
     #[arg(long, env = "USE_AA_METRICS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub metrics_token: Option<Secret>,
@@ -41,6 +49,8 @@ pub struct Protection {
     pub rate_limit: Option<Rate>,
     /// For one key; `None` = no limit.
     pub key_rate_limit: Option<Rate>,
+    /// Distributed keys that one address is offered in [`OFFERS_TIME`]; `None` = no limit.
+    pub key_offers: Option<u32>,
     /// Opens `/metrics` to callers from elsewhere.
     pub metrics_token: Option<Secret>,
 }
@@ -54,6 +64,7 @@ impl Protection {
             trusted_proxies: networks(args.trusted_proxies.as_deref())?,
             rate_limit: rate("USE_AA_RATE_LIMIT", args.rate_limit.as_deref(), default(ADDRESS))?,
             key_rate_limit: rate("USE_AA_KEY_RATE_LIMIT", args.key_rate_limit.as_deref(), default(KEY))?,
+            key_offers: offers(args.dan_offers.as_deref(), (!lab).then_some(OFFERS))?,
             metrics_token: args.metrics_token.clone().filter(|token| !token.is_empty()),
         })
     }
@@ -81,6 +92,17 @@ fn rate(variable: &'static str, value: Option<&str>, default: Option<Rate>) -> R
     match (per_second, burst) {
         (Some(per_second), Some(burst)) => Ok(Some(Rate { per_second, burst })),
         _ => Err(ConfigError::new(variable, "requests per second and burst such as 50/200, or off", text)),
+    }
+}
+
+fn offers(value: Option<&str>, default: Option<u32>) -> Result<Option<u32>, ConfigError> {
+    match given(value) {
+        None => Ok(default),
+        Some("off") => Ok(None),
+        Some(text) => match text.parse().ok().filter(|number| (1..=10_000).contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(ConfigError::new("USE_AA_DAN_OFFERS", "a number from 1 to 10000, or off", text)),
+        },
     }
 }
 
@@ -164,6 +186,8 @@ mod tests {
         let none = ProtectionArgs::default();
         assert_eq!(Protection::from_args(&none, true).unwrap().rate_limit, None);
         assert_eq!(Protection::from_args(&none, false).unwrap().rate_limit, Some(ADDRESS));
+        assert_eq!(Protection::from_args(&none, true).unwrap().key_offers, None);
+        assert_eq!(Protection::from_args(&none, false).unwrap().key_offers, Some(OFFERS));
         let args = ProtectionArgs { rate_limit: Some("7/9".into()), key_rate_limit: Some("off".into()), ..none };
         for lab in [true, false] {
             let protection = Protection::from_args(&args, lab).unwrap();
@@ -178,6 +202,10 @@ mod tests {
         for text in ["0", "5/0", "many", "-1", "5/6/7"] {
             let args = ProtectionArgs { rate_limit: Some(text.into()), ..Default::default() };
             assert_eq!(refused(args), "USE_AA_RATE_LIMIT", "{text}");
+        }
+        for text in ["0", "-1", "many", "5/6"] {
+            let args = ProtectionArgs { dan_offers: Some(text.into()), ..Default::default() };
+            assert_eq!(refused(args), "USE_AA_DAN_OFFERS", "{text}");
         }
         let args = ProtectionArgs { hosts: Some("https://aa.example".into()), ..Default::default() };
         assert_eq!(refused(args), "USE_AA_HOSTS");

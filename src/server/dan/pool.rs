@@ -9,10 +9,11 @@ use std::{
 use alloy::primitives::B256;
 use tokio::sync::Notify;
 
+use super::super::config::OFFERS_TIME;
 use crate::dan::api::PooledKey;
 
 /// An offered key that nobody took is offered again after this: longer than the nodes' nonces live.
-const OFFER_LIFETIME: Duration = Duration::from_secs(15 * 60);
+const OFFER_LIFETIME: Duration = OFFERS_TIME;
 /// Keys under way (waiting and offered); no more are made then.
 pub(super) const MOST_KEYS: usize = 64;
 

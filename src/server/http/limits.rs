@@ -17,7 +17,10 @@ use tower_governor::{
 };
 
 use super::{
-    super::{config::Rate, metrics},
+    super::{
+        config::{OFFERS_TIME, Protection, Rate},
+        metrics,
+    },
     client::Caller,
 };
 use crate::error::AppError;
@@ -65,11 +68,24 @@ type Counts<K> = Option<Arc<GovernorConfig<K, NoOpMiddleware>>>;
 pub(super) struct Limits {
     address: Counts<ByAddress>,
     key: Counts<ByKey>,
+    offers: Counts<ByAddress>,
 }
 
 impl Limits {
-    pub(super) fn new(address: Option<Rate>, key: Option<Rate>) -> Self {
-        Self { address: counts(address, ByAddress), key: counts(key, ByKey) }
+    pub(super) fn new(protection: &Protection) -> Self {
+        let per_second = |Rate { per_second, burst }| (Duration::from_secs(1) / per_second.max(1), burst);
+        let offers = protection.key_offers.map(|number| (OFFERS_TIME / number.max(1), number));
+        Self {
+            address: counts(protection.rate_limit.map(per_second), ByAddress),
+            key: counts(protection.key_rate_limit.map(per_second), ByKey),
+            offers: counts(offers, ByAddress),
+        }
+    }
+
+    /// Offers of distributed keys, each of which takes one out of the pool: limited by address, beside the limit of
+    /// the pages.
+    pub(super) fn offers<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
+        limited(router, &self.offers, "address", Style::AppError)
     }
 
     /// Pages and server functions, limited by address.
@@ -84,13 +100,13 @@ impl Limits {
     }
 }
 
-fn counts<K>(rate: Option<Rate>, by: K) -> Counts<K>
+/// One more each period, so many at once.
+fn counts<K>(rate: Option<(Duration, u32)>, by: K) -> Counts<K>
 where
     K: KeyExtractor + Send + Sync + 'static,
     K::Key: Hash + Eq + Send + Sync + 'static,
 {
-    let Rate { per_second, burst } = rate?;
-    let period = Duration::from_secs(1) / per_second.max(1);
+    let (period, burst) = rate?;
     // Only a period or burst of zero makes none.
     let config = GovernorConfigBuilder::default().period(period).burst_size(burst).key_extractor(by).finish();
     let config = config.map(Arc::new)?;
