@@ -215,6 +215,11 @@ async fn it_stops_although_somebody_waits() {
     assert_eq!(waiting.status(), 200);
     let begun = Instant::now();
     drop(server);
-    while let Ok(Some(_)) = waiting.chunk().await {}
+    let mut told = Vec::new();
+    while let Ok(Some(piece)) = waiting.chunk().await {
+        told.extend(piece);
+    }
     assert!(begun.elapsed() < Duration::from_secs(4), "the stream ended after {:?}", begun.elapsed());
+    let told = String::from_utf8(told).unwrap();
+    assert_eq!(told.lines().last(), Some(use_aa::protocol::rpc::RECONNECT), "{told:?}");
 }

@@ -13,7 +13,10 @@ use super::{
     time::sleep,
     turns::{Turn, Turns},
 };
-use crate::{error::AppError, protocol::rpc::UserOpUpdate};
+use crate::{
+    error::AppError,
+    protocol::rpc::{RECONNECT, UserOpUpdate},
+};
 
 /// Text of one connection.
 pub type TextStream = Pin<Box<dyn Stream<Item = Result<String, AppError>>>>;
@@ -77,6 +80,14 @@ where
     async fn next(&mut self) -> Option<Result<UserOpUpdate, AppError>> {
         while !self.ended {
             if let Some(line) = self.queue.pop() {
+                if line == RECONNECT {
+                    self.queue.clear();
+                    self.open = None;
+                    if let Some(fatal) = self.sent_elsewhere().await {
+                        return Some(Err(fatal));
+                    }
+                    continue;
+                }
                 match read_line(&line) {
                     // Each connection repeats the latest state first.
                     Ok(update) if self.last.as_ref() == Some(&update) => self.failures = 0,
@@ -140,6 +151,23 @@ where
         }
     }
 
+    /// The server is stopping, another one is there: at once, but not all pages in the same moment. A server that says
+    /// so again and again is one that fails.
+    async fn sent_elsewhere(&mut self) -> Option<AppError> {
+        if self.failures > 0 {
+            return self.failed(cut()).await;
+        }
+        self.failures += 1;
+        sleep(self.spread(FIRST_WAIT)).await;
+        None
+    }
+
+    /// Some part of `wait`, milliseconds.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn spread(&self, wait: u64) -> u64 {
+        (wait as f64 * (self.jitter)().clamp(0.0, 1.0)) as u64
+    }
+
     /// Waits before the next attempt, or says that there will be none.
     async fn failed(&mut self, error: AppError) -> Option<AppError> {
         self.failures += 1;
@@ -148,9 +176,7 @@ where
             return Some(error);
         }
         let wait = (FIRST_WAIT << self.failures.min(7)).min(LONGEST_WAIT) / 2;
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let spread = (wait as f64 * (self.jitter)().clamp(0.0, 1.0)) as u64;
-        sleep(wait / 2 + spread).await;
+        sleep(wait / 2 + self.spread(wait)).await;
         None
     }
 }
@@ -227,6 +253,20 @@ mod tests {
                 Ok(UserOpUpdate::Dropped { reason: "too cheap".into() }),
             ]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_stops_sends_the_page_elsewhere_at_once() {
+        let reconnect = format!("{RECONNECT}\n");
+        let begun = tokio::time::Instant::now();
+        let updates = run(vec![ok(&[SUBMITTED, "\n", &reconnect]), ok(&[SUBMITTED, DROPPED])]).await;
+        assert_eq!(updates.len(), 2, "nothing is told twice: {updates:?}");
+        assert!(begun.elapsed() <= std::time::Duration::from_millis(FIRST_WAIT), "{:?}", begun.elapsed());
+        // One that sends everybody away does not make pages ask without end.
+        let begun = tokio::time::Instant::now();
+        let attempts = usize::try_from(MOST_FAILURES).unwrap() + 1;
+        assert_eq!(run(vec![ok(&[&reconnect]); attempts]).await, [Err(cut())]);
+        assert!(begun.elapsed() > std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -222,6 +222,10 @@ pub enum UserOpUpdate {
     },
 }
 
+/// The last line of a status stream whose server is stopping: ask again, at once; another one answers. Whoever does not
+/// know it takes it for a cut stream, which comes to the same, a little later.
+pub const RECONNECT: &str = r#"{"reconnect":true}"#;
+
 impl UserOpUpdate {
     /// No further update follows.
     pub fn is_final(&self) -> bool {

@@ -7,11 +7,15 @@ use leptos::{
 };
 
 use super::call::Call;
-use crate::{error::AppError, protocol::rpc::UserOpUpdate};
+use crate::{
+    error::AppError,
+    protocol::rpc::{RECONNECT, UserOpUpdate},
+};
 
 /// Follows an operation. Each line is a [`UserOpUpdate`] or an [`AppError`] as JSON (see [`read_line`]);
 /// the first line is the latest known state, empty lines are heartbeats. The stream ends after a final
-/// update or an error. Call it again when it ends early: nothing is lost.
+/// update or an error. Call it again when it ends early: nothing is lost. A server that stops ends it with
+/// [`RECONNECT`].
 #[server(protocol = Call<StreamingText>, prefix = "/api/fn", endpoint = "user_operation_status")]
 pub async fn user_operation_status(user_op_hash: B256) -> Result<TextStream<AppError>, AppError> {
     use futures::StreamExt;
@@ -26,10 +30,10 @@ pub async fn user_operation_status(user_op_hash: B256) -> Result<TextStream<AppE
     })))
 }
 
-/// Reads one line of the stream; `None` for a heartbeat.
+/// Reads one line of the stream; `None` for a heartbeat and for [`RECONNECT`].
 pub fn read_line(line: &str) -> Option<Result<UserOpUpdate, AppError>> {
     let line = line.trim();
-    if line.is_empty() {
+    if line.is_empty() || line == RECONNECT {
         return None;
     }
     let unreadable =
@@ -45,7 +49,7 @@ mod ssr {
     use std::fmt::Write;
 
     use super::super::events::Event;
-    use crate::protocol::rpc::UserOpUpdate;
+    use crate::protocol::rpc::{RECONNECT, UserOpUpdate};
 
     /// What a stream that ends with this event has told, for the metrics.
     pub(super) fn outcome(event: &Event) -> &'static str {
@@ -63,6 +67,7 @@ mod ssr {
     pub(super) fn line(event: &Event) -> String {
         let json = match event {
             Event::Heartbeat => return "\n".to_owned(),
+            Event::Reconnect => return format!("{RECONNECT}\n"),
             Event::Update(update) => serde_json::to_string(update),
             Event::Failed(error) => serde_json::to_string(error),
         };
@@ -98,6 +103,7 @@ mod ssr {
             let error = AppError::WaitTimedOut { user_op_hash: Default::default(), seconds: 60 };
             assert_eq!(read_line(&line(&Event::Failed(error.clone()))), Some(Err(error)));
             assert_eq!(read_line(&line(&Event::Heartbeat)), None);
+            assert_eq!(read_line(&line(&Event::Reconnect)), None);
             assert!(matches!(read_line("{"), Some(Err(AppError::Network { .. }))));
         }
     }

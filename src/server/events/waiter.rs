@@ -16,6 +16,8 @@ pub(in super::super) enum Event {
     Failed(AppError),
     /// Nothing happened; the connection lives.
     Heartbeat,
+    /// The server is stopping: whoever waits goes on at another one.
+    Reconnect,
 }
 
 /// One waiter's view of an operation.
@@ -45,7 +47,11 @@ impl Waiter {
             }
             tokio::select! {
                 changed = self.receiver.changed() => changed.ok()?,
-                _ = self.closing.wait_for(|closing| *closing) => return None,
+                // An error would mean that the watcher is gone, which is the same to who waits.
+                _ = self.closing.wait_for(|closing| *closing) => {
+                    self.over = true;
+                    return Some(Event::Reconnect);
+                }
                 () = tokio::time::sleep(self.heartbeat) => return Some(Event::Heartbeat),
             }
         }
@@ -61,5 +67,36 @@ impl Waiter {
         let failure = progress.failure.clone()?;
         self.over = true;
         Some(Event::Failed(failure))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+
+    const HEARTBEAT: Duration = Duration::from_secs(3);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_while_the_server_stops_is_sent_elsewhere() {
+        let operation = Operation::new(B256::ZERO, None);
+        let closing = watch::Sender::new(false);
+        let mut waiter = Waiter::new(&operation, HEARTBEAT, closing.subscribe());
+        assert_eq!(waiter.event().await, Some(Event::Heartbeat));
+        operation.tell(UserOpUpdate::Submitted);
+        closing.send_replace(true);
+        // News first: whoever comes back need not be told again.
+        assert_eq!(waiter.event().await, Some(Event::Update(UserOpUpdate::Submitted)));
+        assert_eq!((waiter.event().await, waiter.event().await), (Some(Event::Reconnect), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_heard_the_end_is_not_sent_anywhere() {
+        let operation = Operation::new(B256::ZERO, None);
+        let closing = watch::Sender::new(true);
+        let mut waiter = Waiter::new(&operation, HEARTBEAT, closing.subscribe());
+        operation.fail(AppError::NoSmartAccount);
+        assert_eq!((waiter.event().await, waiter.event().await), (Some(Event::Failed(AppError::NoSmartAccount)), None));
     }
 }
