@@ -5,12 +5,18 @@
 #[path = "sponsorship/budgets.rs"]
 mod budgets;
 mod common;
+#[path = "sponsorship/erc7677.rs"]
+mod erc7677;
 #[path = "sponsorship/keys.rs"]
 mod keys;
 mod postgres_support;
+#[path = "sponsorship/retention.rs"]
+mod retention;
 mod server_support;
 #[path = "sponsorship/settling.rs"]
 mod settling;
+#[path = "sponsorship/tokens.rs"]
+mod tokens;
 #[path = "sponsorship/webhooks.rs"]
 mod webhooks;
 

@@ -7,6 +7,7 @@
 mod allowance;
 mod bundler;
 mod envelope;
+mod erc7677;
 mod errors;
 mod operation;
 mod paymaster;
@@ -25,7 +26,9 @@ use serde_json::Value;
 
 use super::{
     api_keys::{ApiKey, KeyError, Scope},
+    http::Caller,
     metrics,
+    sponsor::Asker,
     state::ServerState,
 };
 use crate::error::AppError;
@@ -85,6 +88,7 @@ async fn serve(
         Ok(key) => key.map(Arc::new),
         Err(error) => return error.response(&Value::Null),
     };
+    let caller = request.extensions().get::<Caller>().map(Caller::counted_as);
     let body = match read(request.into_body()).await {
         Ok(body) => body,
         Err(error) => return error.response(&Value::Null),
@@ -92,7 +96,8 @@ async fn serve(
     let answer = envelope::answer(&body, |method, params| {
         let (state, key) = (state.clone(), key.clone());
         async move {
-            let call = call(service, &state, key.as_deref(), &method, &params);
+            let asker = Asker { api_key: key.as_deref(), caller };
+            let call = call(service, &state, asker, &method, &params);
             match tokio::time::timeout(CALL_TIMEOUT, call).await {
                 Ok(result) => result,
                 Err(_) => Err(RpcError::timed_out(CALL_TIMEOUT)),
@@ -147,13 +152,13 @@ async fn read(body: Body) -> Result<Bytes, RpcError> {
 async fn call(
     service: Service,
     state: &ServerState,
-    key: Option<&ApiKey>,
+    asker: Asker<'_>,
     method: &str,
     params: &[Value],
 ) -> Result<Value, RpcError> {
     let result = match service {
         Service::Bundler => bundler::call(state, method, params).await,
-        Service::Paymaster => paymaster::call(state, key, method, params).await,
+        Service::Paymaster => paymaster::call(state, asker, method, params).await,
     };
     // A name that a caller made up must not become a label.
     let method = METHODS.iter().find(|known| **known == method).unwrap_or(&"other");
@@ -162,7 +167,7 @@ async fn call(
 }
 
 /// The methods of both services.
-const METHODS: [&str; 10] = [
+const METHODS: [&str; 12] = [
     "eth_chainId",
     "eth_supportedEntryPoints",
     "biconomy_getGasFeeValues",
@@ -173,6 +178,8 @@ const METHODS: [&str; 10] = [
     "eth_getUserOperationByHash",
     "pm_sponsorUserOperation",
     "pm_getFeeQuoteOrData",
+    "pm_getPaymasterStubData",
+    "pm_getPaymasterData",
 ];
 
 impl Service {

@@ -25,6 +25,14 @@ pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
 /// Chain id of the lab (anvil's own).
 pub const LAB_CHAIN_ID: u64 = 31337;
 
+/// Blocks that may be asked for: a wait ends after ten minutes, and 32 blocks of 12 s are six and a half.
+const CONFIRMATIONS: std::ops::RangeInclusive<u64> = 1..=32;
+const DEFAULT_CONFIRMATIONS: u64 = 1;
+/// Two days at least: today's and yesterday's budgets are still being settled.
+const LEDGER_DAYS: std::ops::RangeInclusive<u64> = 2..=36_500;
+/// A year, and time to close its books.
+const DEFAULT_LEDGER_DAYS: u64 = 400;
+
 /// Options of `use-aa serve` as they came, still text, so that every complaint is ours and names the variable.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ServeArgs {
@@ -73,12 +81,18 @@ pub struct ServeArgs {
     /// Distributed keys that are made ahead, so that nobody waits for one, 0 to 16 [default: 2]
     #[arg(long, env = "USE_AA_DAN_POOL", value_name = "NUMBER")]
     pub dan_pool: Option<String>,
+    /// Blocks that must hold an operation, its own included, before it is called confirmed, 1 to 32 [default: 1]
+    #[arg(long, env = "USE_AA_CONFIRMATIONS", value_name = "NUMBER")]
+    pub confirmations: Option<String>,
     /// sqlite://… or postgres://… [default: a SQLite file in the data folder]
     #[arg(long, env = "USE_AA_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<Secret>,
     /// Data folder [default: ./data]
     #[arg(long, env = "USE_AA_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<String>,
+    /// Days for which decisions of the sponsorship policy are kept, 2 to 36500 [default: 400]
+    #[arg(long, env = "USE_AA_LEDGER_DAYS", value_name = "DAYS")]
+    pub ledger_days: Option<String>,
     /// File of the sponsorship policy, TOML or JSON [default: the lab's, with small budgets outside of it]
     #[arg(long, env = "USE_AA_SPONSOR_POLICY", value_name = "FILE")]
     pub sponsor_policy: Option<String>,
@@ -177,9 +191,11 @@ pub struct Config {
     pub data_dir_given: bool,
     /// Database, when it is not the SQLite file in the data folder.
     pub database_url: Option<DatabaseUrl>,
-    /// Blocks that must hold an operation, its own included, before it counts as confirmed. 1: everything here
-    /// (roots, nonces, balances) is read at the latest block as well.
+    /// Blocks that must hold an operation, its own included, before it counts as confirmed. 1 unless said otherwise:
+    /// everything here (roots, nonces, balances) is read at the latest block as well.
     pub confirmations: u64,
+    /// Days for which the ledger of sponsorship is kept.
+    pub ledger_days: u64,
     /// True when the networks behind are the local lab (which the caller starts).
     pub lab: bool,
     /// How the lab runs, when it does.
@@ -226,7 +242,20 @@ impl Config {
             key_nodes: key_nodes::key_nodes(args.dan_nodes.as_ref())?,
             key_pool: key_nodes::key_pool(args.dan_pool.as_deref())?,
             database_url: values::database_url("USE_AA_DATABASE_URL", args.database_url.as_ref())?,
-            confirmations: 1,
+            confirmations: values::whole(
+                "USE_AA_CONFIRMATIONS",
+                args.confirmations.as_deref(),
+                CONFIRMATIONS,
+                DEFAULT_CONFIRMATIONS,
+                "blocks",
+            )?,
+            ledger_days: values::whole(
+                "USE_AA_LEDGER_DAYS",
+                args.ledger_days.as_deref(),
+                LEDGER_DAYS,
+                DEFAULT_LEDGER_DAYS,
+                "days",
+            )?,
             lab,
             lab_options: LabConfig::from_args(&args.lab)?,
             protection: Protection::from_args(&args.protection, lab)?,

@@ -24,7 +24,8 @@ use crate::error::{AppError, Upstream};
 #[cfg(test)]
 mod tests;
 
-// Numbers are taken once: look at main before adding one. Cargo does not see new files: change a line here as well.
+// Numbers are taken once (the next one is 6): look at main before adding one. Cargo does not see new files: change this
+// line as well.
 static SQLITE: Migrator = sqlx::migrate!("src/server/database/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/server/database/migrations/postgres");
 

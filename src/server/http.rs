@@ -42,6 +42,7 @@ use super::{
 use crate::error::AppError;
 
 pub use check::check;
+pub(super) use client::Caller;
 pub(super) use trace::{REQUEST_ID, current_request_id};
 
 /// How long requests that are under way may take to end after the signal to stop.
@@ -152,8 +153,8 @@ pub async fn serve_on(
     let service = router(state, pages).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         shutdown.await;
-        // Status streams would keep their connections open for minutes. A page whose stream ends without a final
-        // state comes back by itself, to the next server.
+        // Status streams would keep their connections open for minutes. Their last line sends the page to the next
+        // server.
         watcher.close();
         stopping.send_replace(true);
     });

@@ -27,7 +27,10 @@ pub async fn sponsor_user_operation(
     user_operation: UserOperation,
     context: SponsorContext,
 ) -> Result<Sponsorship, AppError> {
-    ssr::sponsor(&super::state::server_state()?, &user_operation, &context, None).await
+    let caller = leptos::prelude::use_context::<http::request::Parts>()
+        .and_then(|parts| parts.extensions.get::<super::http::Caller>().map(super::http::Caller::counted_as));
+    let asker = super::sponsor::Asker { api_key: None, caller };
+    ssr::sponsor(&super::state::server_state()?, &user_operation, &context, asker).await
 }
 
 /// What gas would cost in tokens (`pm_getFeeQuoteOrData`, mode ERC20). The operation carries its gas limits.
@@ -40,12 +43,13 @@ pub async fn fee_quotes(user_operation: UserOperation, request: FeeQuotesRequest
 pub(super) mod ssr {
     use std::time::Duration;
 
+    use alloy::primitives::Bytes;
+
     use super::{
         super::{
-            api_keys::ApiKey,
             config::{PaymasterConfig, PaymasterDialect},
             metrics,
-            sponsor::Request,
+            sponsor::{Asker, Request},
             state::ServerState,
         },
         built_in::BuiltIn,
@@ -84,30 +88,55 @@ pub(super) mod ssr {
         Ok(())
     }
 
-    /// The paymaster's signature in either mode, when the sponsorship policy agrees; `api_key` is the key of the
-    /// JSON-RPC path, when the request came that way.
+    /// The paymaster's signature in either mode, when the sponsorship policy agrees.
     pub(in super::super) async fn sponsor(
         state: &ServerState,
         user_operation: &UserOperation,
         context: &SponsorContext,
-        api_key: Option<&ApiKey>,
+        asker: Asker<'_>,
     ) -> Result<Sponsorship, AppError> {
         check_request(user_operation, context.expiry_duration)?;
         let sign = async {
             match (context.mode, state.paymaster()) {
                 (PaymasterMode::Erc20, _) => token::sponsor(state, user_operation, context).await,
                 (PaymasterMode::Sponsored, Some(paymaster)) => paymaster.sponsor(state, user_operation, context).await,
-                (PaymasterMode::Sponsored, None) => {
-                    Err(AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() })
-                }
+                (PaymasterMode::Sponsored, None) => Err(none_configured()),
             }
         };
         let result = match state.sponsor() {
-            Some(sponsor) => sponsor.guard(Request { user_operation, context, api_key }, sign).await,
+            Some(sponsor) => sponsor.guard(Request { user_operation, context, asker }, sign).await,
             None => sign.await,
         };
         metrics::sponsorship(result.as_ref().map(|_| ()));
         result
+    }
+
+    /// Data of the right length and form for an estimate of gas (ERC-7677). What the policy would refuse is refused
+    /// now; webhooks and budgets are asked when it is signed.
+    pub(in super::super) async fn stub(
+        state: &ServerState,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+    ) -> Result<Bytes, AppError> {
+        check_request(user_operation, context.expiry_duration)?;
+        if let Some(sponsor) = state.sponsor() {
+            sponsor.would_allow(user_operation, context.mode)?;
+        }
+        match (context.mode, state.paymaster()) {
+            (PaymasterMode::Erc20, _) => token::stub(state, context),
+            (PaymasterMode::Sponsored, Some(Paymaster::BuiltIn(paymaster))) => Ok(paymaster.stub()),
+            (PaymasterMode::Sponsored, Some(Paymaster::Erc7677(remote))) => {
+                remote.stub_erc7677(user_operation, context).await
+            }
+            (PaymasterMode::Sponsored, Some(Paymaster::Biconomy(_))) => Err(AppError::SponsorshipRefused {
+                reason: "the paymaster behind this server has no stub data; ask pm_sponsorUserOperation".into(),
+            }),
+            (PaymasterMode::Sponsored, None) => Err(none_configured()),
+        }
+    }
+
+    fn none_configured() -> AppError {
+        AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() }
     }
 
     impl Paymaster {

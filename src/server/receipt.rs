@@ -1,5 +1,7 @@
 //! Receipts of user operations: read from the chain's logs, or from what a bundler says of them.
 
+mod token_charge;
+
 use std::collections::HashMap;
 
 use alloy::{
@@ -11,6 +13,8 @@ use serde_json::Value;
 
 use super::quantity::{quantity, small, truth};
 use crate::protocol::{addresses::ENTRY_POINT, revert::decode_revert, rpc::UserOpReceipt};
+
+pub(super) use token_charge::{token_charge_topic, token_charges};
 
 sol! {
     event UserOperationEvent(bytes32 indexed userOpHash, address indexed sender, address indexed paymaster,

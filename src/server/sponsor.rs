@@ -14,6 +14,7 @@ mod tests;
 mod webhook;
 
 use std::{
+    net::IpAddr,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -44,7 +45,7 @@ use crate::{
 pub use self::{
     file::PolicyError,
     ledger::LedgerEntry,
-    policy::{Budgets, Caps, Functions, Policy, Target, TargetAddress, Webhook},
+    policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
 };
 
 /// The lab's policy.
@@ -71,6 +72,8 @@ struct Inner {
     node: Node,
     /// Only when there are webhooks: the client reads the system's certificates.
     http: Option<reqwest::Client>,
+    /// How long decisions are kept, seconds.
+    kept: u64,
     pause: Duration,
     settles: AtomicBool,
 }
@@ -80,8 +83,16 @@ struct Inner {
 pub(super) struct Request<'a> {
     pub(super) user_operation: &'a UserOperation,
     pub(super) context: &'a SponsorContext,
+    pub(super) asker: Asker<'a>,
+}
+
+/// Who wants it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asker<'a> {
     /// The key of the JSON-RPC path, when it came that way.
     pub(super) api_key: Option<&'a ApiKey>,
+    /// The address that counts as one caller.
+    pub(super) caller: Option<IpAddr>,
 }
 
 impl Policy {
@@ -101,6 +112,7 @@ impl Policy {
         if !lab {
             let [account, global] = DEFAULT_BUDGETS.map(|wei| Some(U256::from(wei)));
             policy.budgets = Budgets { account_per_day: account, global_per_day: global };
+            policy.open = file::DEFAULT_OPEN;
             "default".clone_into(&mut policy.version);
         }
         Ok(policy)
@@ -133,6 +145,7 @@ impl Sponsor {
             database,
             node,
             http,
+            kept: config.ledger_days.saturating_mul(86_400),
             pause: if config.lab { lab } else { public },
             settles: AtomicBool::new(false),
         };
@@ -178,8 +191,9 @@ impl Sponsor {
         decision.paymaster = signed.paymaster();
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
             account: self.inner.policy.budgets.account_per_day,
-            key: request.api_key.and_then(|key| key.budget_per_day),
+            key: request.asker.api_key.and_then(|key| key.budget_per_day),
             global: self.inner.policy.budgets.global_per_day,
+            open: self.inner.policy.open,
         });
         match self.inner.database.grant(&decision, limits.as_ref()).await? {
             Grant::Written => {
@@ -193,11 +207,24 @@ impl Sponsor {
                 let reason = format!("{budget} budget of {limit} wei for today does not reach");
                 Err(self.refuse(decision, reason).await)
             }
+            Grant::Crowded { whose, most } => {
+                let reason = format!(
+                    "{whose} {most} sponsorships already that were neither used nor ran out; use one, or wait until it has \
+                     run out"
+                );
+                Err(self.refuse(decision, reason).await)
+            }
         }
     }
 
+    /// Would the policy pay for it, as far as can be told before anything is signed? Nothing is written.
+    pub(super) fn would_allow(&self, user_operation: &UserOperation, mode: PaymasterMode) -> Result<(), AppError> {
+        let checked = self.inner.policy.check(user_operation, mode, self.inner.token_paymaster);
+        checked.map_err(|reason| AppError::SponsorshipRefused { reason })
+    }
+
     fn decision(&self, request: Request<'_>) -> Decision {
-        let Request { user_operation, context, api_key } = request;
+        let Request { user_operation, context, asker: Asker { api_key, caller } } = request;
         Decision {
             chain_id: self.inner.chain_id,
             decided_at: unix_now(),
@@ -211,6 +238,7 @@ impl Sponsor {
             webhooks: None,
             valid_until: 0,
             paymaster: None,
+            caller,
         }
     }
 

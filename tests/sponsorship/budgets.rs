@@ -136,3 +136,33 @@ async fn the_policy_stands_before_a_remote_paymaster_too() {
     assert_eq!((status, &answer["paymasterAndData"]), (200, &json!(data)), "{answer}");
     assert_eq!((remote.count("pm_sponsorUserOperation"), used_gwei(&url).await), (1, COST_GWEI));
 }
+
+/// Forty requests for forty accounts from one address, half to each of two servers; ten may be open.
+async fn forty_from_one_address(database_url: &str) {
+    let upstream = upstream().await;
+    let text = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"\n[open]\nper_caller = 10";
+    let policy = policy(text);
+    let servers =
+        [server(&upstream, policy.clone(), database_url).await, server(&upstream, policy, database_url).await];
+    let answers = join_all((0..40u64).map(|number| {
+        let server = &servers[usize::try_from(number % 2).unwrap()];
+        async move { server.call("sponsor_user_operation", &asking(account(number), 0)).await }
+    }));
+    let answers = answers.await;
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 10);
+    let refused = answers.iter().find(|(status, _)| *status != 200).unwrap();
+    assert_eq!(refused.0, 403);
+    assert!(refused.1["reason"].as_str().unwrap().contains("your address has 10 sponsorships"), "{}", refused.1);
+    assert_eq!(used_gwei(database_url).await, 10 * COST_GWEI, "those that were refused hold nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_uses_budgets_up_by_asking_alone_over_postgresql() {
+    forty_from_one_address(&postgres_support::database().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_uses_budgets_up_by_asking_alone_over_sqlite() {
+    let (_folder, url) = sqlite();
+    forty_from_one_address(&url).await;
+}

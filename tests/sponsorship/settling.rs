@@ -6,21 +6,28 @@ use alloy::{
     primitives::{Bytes, FixedBytes},
     signers::{SignerSync, local::PrivateKeySigner},
 };
-use use_aa::protocol::{
-    addresses::{ECDSA_MODULE, ENTRY_POINT},
-    signature::{DUMMY_ECDSA, wrap},
-    smart_account::{counterfactual_address, init_code},
-    user_operation::UserOperation,
+use use_aa::{
+    lab::{Lab, LabOptions},
+    protocol::{
+        addresses::{ECDSA_MODULE, ENTRY_POINT},
+        signature::{DUMMY_ECDSA, wrap},
+        smart_account::{counterfactual_address, init_code},
+        user_operation::UserOperation,
+    },
 };
 
 use super::*;
 
 /// Our server on the shared lab with the lab's own policy, and a ledger of its own.
-async fn lab_server() -> (tempfile::TempDir, String, Server) {
+pub async fn lab_server() -> (tempfile::TempDir, String, Server) {
+    server_on(common::lab().await).await
+}
+
+async fn server_on(lab: &Lab) -> (tempfile::TempDir, String, Server) {
     let (folder, url) = sqlite();
     let args = use_aa::server::config::ServeArgs { database_url: Some(url.parse().unwrap()), ..Default::default() };
     let mut config = Config::from_args(&args).unwrap();
-    common::lab().await.fill(&mut config);
+    lab.fill(&mut config);
     let server = Server::start_with(ServerState::new(config).unwrap()).await;
     (folder, url, server)
 }
@@ -57,7 +64,7 @@ async fn sponsored_mint(server: &Server, expiry: u64) -> (UserOperation, Value) 
 }
 
 /// The ledger's row of an operation, once it is in this state.
-async fn row(url: &str, user_op_hash: &Value, state: &str) -> LedgerEntry {
+pub async fn row(url: &str, user_op_hash: &Value, state: &str) -> LedgerEntry {
     let begun = Instant::now();
     loop {
         let found = ledger(url).await.into_iter().find(|entry| user_op_hash == &json!(entry.user_op_hash)).unwrap();
@@ -91,13 +98,17 @@ async fn a_mined_operation_is_settled_at_its_cost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_that_runs_out_unused_is_given_back() {
-    let (_folder, url, server) = lab_server().await;
+    // A lab of its own: its clock is moved, and bundlers go by theirs.
+    let lab = Lab::start(LabOptions::default()).await.unwrap();
+    let (_folder, url, server) = server_on(&lab).await;
     let (_, hash) = sponsored_mint(&server, 30).await;
     row(&url, &hash, "reserved").await;
     assert!(used_gwei(&url).await > 0);
-    let rpc = common::lab().await.info().rpc_url.expose().to_string();
+    let rpc = lab.info().rpc_url.expose().to_string();
     common::rpc(&rpc, "evm_increaseTime", json!([200])).await;
     common::rpc(&rpc, "evm_mine", json!([])).await;
     row(&url, &hash, "released").await;
     assert_eq!(used_gwei(&url).await, 0);
+    drop(server);
+    lab.stop().await;
 }

@@ -1,13 +1,14 @@
-//! The paymaster's methods (SPEC 5.3, 5.4).
+//! The paymaster's methods (SPEC 5.3, 5.4, and those of ERC-7677).
 
 use serde_json::{Map, Value, json};
 
 use super::{
     super::{
-        api_keys::ApiKey,
         paymaster::{ssr, token},
+        sponsor::Asker,
         state::ServerState,
     },
+    erc7677,
     errors::RpcError,
     operation::{self, Purpose, number},
 };
@@ -24,22 +25,24 @@ const HEADROOM: f64 = 1.1;
 /// Calls a method of the paymaster.
 pub(super) async fn call(
     state: &ServerState,
-    key: Option<&ApiKey>,
+    asker: Asker<'_>,
     method: &str,
     params: &[Value],
 ) -> Result<Value, RpcError> {
     match method {
         "pm_sponsorUserOperation" => {
             let (operation, context) = read(params)?;
-            sponsor(state, key, &operation, &context).await
+            sponsor(state, asker, &operation, &context).await
         }
         "pm_getFeeQuoteOrData" => {
             let (operation, context) = read(params)?;
             match context.mode()? {
-                Some(PaymasterMode::Sponsored) => sponsor(state, key, &operation, &context).await,
+                Some(PaymasterMode::Sponsored) => sponsor(state, asker, &operation, &context).await,
                 Some(PaymasterMode::Erc20) | None => fee_quotes(state, &operation, &context).await,
             }
         }
+        "pm_getPaymasterStubData" => erc7677::stub(state, params).await,
+        "pm_getPaymasterData" => erc7677::data(state, asker, params).await,
         other => Err(RpcError::method(other)),
     }
 }
@@ -56,13 +59,13 @@ fn read(params: &[Value]) -> Result<(UserOperation, Context), RpcError> {
     Ok((operation, Context { fields: fields.clone() }))
 }
 
-/// The second parameter.
-struct Context {
-    fields: Map<String, Value>,
+/// What is asked for an operation.
+pub(super) struct Context {
+    pub(super) fields: Map<String, Value>,
 }
 
 impl Context {
-    fn mode(&self) -> Result<Option<PaymasterMode>, RpcError> {
+    pub(super) fn mode(&self) -> Result<Option<PaymasterMode>, RpcError> {
         match self.fields.get("mode") {
             None | Some(Value::Null) => Ok(None),
             Some(mode) => match mode.as_str() {
@@ -100,7 +103,7 @@ impl Context {
     }
 
     /// As the server functions have it.
-    fn sponsor_context(&self, mode: PaymasterMode) -> Result<SponsorContext, RpcError> {
+    pub(super) fn sponsor_context(&self, mode: PaymasterMode) -> Result<SponsorContext, RpcError> {
         let given = |name: &str| self.fields.get(name).filter(|value| !value.is_null());
         let mut context =
             json!({"mode": mode, "calculateGasLimits": given("calculateGasLimits").unwrap_or(&json!(true))});
@@ -120,12 +123,12 @@ impl Context {
 
 async fn sponsor(
     state: &ServerState,
-    key: Option<&ApiKey>,
+    asker: Asker<'_>,
     operation: &UserOperation,
     context: &Context,
 ) -> Result<Value, RpcError> {
     let mode = context.mode()?.ok_or_else(|| RpcError::fields("mode is required: SPONSORED or ERC20"))?;
-    let sponsorship = ssr::sponsor(state, operation, &context.sponsor_context(mode)?, key).await?;
+    let sponsorship = ssr::sponsor(state, operation, &context.sponsor_context(mode)?, asker).await?;
     // Text and numbers mixed as the service mixes them.
     Ok(json!({
         "mode": mode,

@@ -136,6 +136,11 @@ fn every_wrong_value_names_its_variable() {
         ("USE_AA_PAYMASTER_ADDRESS", ServeArgs { paymaster_address: text("0x12"), ..on() }),
         ("USE_AA_PAYMASTER_ADDRESS", ServeArgs { paymaster_address: Some(Address::ZERO.to_string()), ..on() }),
         ("USE_AA_PAYMASTER_ID", ServeArgs { paymaster_id: text("me"), ..on() }),
+        ("USE_AA_CONFIRMATIONS", ServeArgs { confirmations: text("0"), ..on() }),
+        ("USE_AA_CONFIRMATIONS", ServeArgs { confirmations: text("33"), ..on() }),
+        ("USE_AA_CONFIRMATIONS", ServeArgs { confirmations: text("safe"), ..on() }),
+        ("USE_AA_LEDGER_DAYS", ServeArgs { ledger_days: text("1"), ..on() }),
+        ("USE_AA_LEDGER_DAYS", ServeArgs { ledger_days: text("a year"), ..on() }),
         ("USE_AA_DATABASE_URL", ServeArgs { database_url: secret("mysql://a"), ..on() }),
         ("USE_AA_DATA_DIR", ServeArgs { data_dir: Some(file.clone()), ..on() }),
         ("USE_AA_SPONSOR_POLICY", ServeArgs { sponsor_policy: text("policy.toml"), ..on() }),
@@ -150,6 +155,18 @@ fn every_wrong_value_names_its_variable() {
         assert_eq!(error.variable, variable, "{error}");
         assert!(error.to_string().starts_with(&format!("{variable}: expected ")), "{error}");
     }
+}
+
+#[test]
+fn whole_numbers_are_taken_within_their_range() {
+    let of = |confirmations: &str, ledger_days: &str| {
+        let (confirmations, ledger_days) = (Some(confirmations.into()), Some(ledger_days.into()));
+        let config = Config::from_args(&ServeArgs { confirmations, ledger_days, ..on_networks() }).unwrap();
+        (config.confirmations, config.ledger_days)
+    };
+    assert_eq!(of("", " "), (1, 400));
+    assert_eq!(of(" 12 ", "2"), (12, 2));
+    assert_eq!(of("32", "36500"), (32, 36_500));
 }
 
 #[test]

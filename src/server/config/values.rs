@@ -1,6 +1,6 @@
 //! The single values of the configuration: parsing, and wrappers that keep secrets out of logs.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{convert::Infallible, fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use alloy::{
     primitives::{Address, B256},
@@ -244,6 +244,20 @@ pub(super) fn folder(variable: &'static str, value: Option<&str>) -> Result<Opti
         return Err(ConfigError::new(variable, "a folder (it is made when missing)", format!("the file {text}")));
     }
     Ok(Some(path))
+}
+
+/// A whole number of `unit` within a range.
+pub(super) fn whole(
+    variable: &'static str,
+    value: Option<&str>,
+    range: RangeInclusive<u64>,
+    default: u64,
+    unit: &str,
+) -> Result<u64, ConfigError> {
+    let Some(text) = given(value) else { return Ok(default) };
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        ConfigError::new(variable, format!("a whole number of {unit}, {} to {}", range.start(), range.end()), text)
+    })
 }
 
 pub(super) fn block_time(variable: &'static str, value: Option<&str>) -> Result<u64, ConfigError> {

@@ -8,7 +8,7 @@ use super::super::config::Network;
 
 /// The caller of a request; an extension of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(in crate::server) struct Caller {
     /// Its address.
     pub(super) address: IpAddr,
     /// It is a program on this machine, and no proxy stands between.
@@ -40,7 +40,7 @@ impl Caller {
     }
 
     /// What is counted as one caller: an IPv6 customer has a whole /64.
-    pub(super) fn counted_as(&self) -> IpAddr {
+    pub(in crate::server) fn counted_as(&self) -> IpAddr {
         match self.address {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX))),
             address => address,

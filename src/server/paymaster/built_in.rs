@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, Bytes, U256},
     signers::SignerSync,
 };
 
@@ -13,6 +13,7 @@ use crate::{
     protocol::{
         paymaster::VerifyingPaymasterData,
         rpc::{GasEstimate, GasFees, SponsorContext, Sponsorship},
+        signature::DUMMY_ECDSA,
         user_operation::UserOperation,
     },
 };
@@ -21,6 +22,8 @@ use crate::{
 pub(super) const DEFAULT_EXPIRY: u64 = 300;
 /// How far the chain's clock may lag behind ours, seconds.
 pub(super) const CLOCK_SKEW: u64 = 60;
+/// Beginning and end of what only costs gas: in 1970 and in 2106, their bytes set as those of most times are.
+pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
 /// Most gas of an operation, all three limits together: half a block of most chains.
 const MAX_GAS: u64 = 15_000_000;
 /// Fees are paid up to so many times what is advised now: they may rise while a person reads.
@@ -63,6 +66,19 @@ impl BuiltIn {
         check_gas(&gas)?;
         let paymaster_and_data = self.sign(&operation, valid_until, valid_after)?.encode();
         Ok(Sponsorship { paymaster_and_data, gas })
+    }
+
+    /// Data as long as the true ones, no byte of them zero that will not be: they cost the same gas, and pay for nothing.
+    pub(super) fn stub(&self) -> Bytes {
+        let [valid_after, valid_until] = STUB_TIMES;
+        let data = VerifyingPaymasterData {
+            paymaster: self.address,
+            paymaster_id: self.paymaster_id,
+            valid_until,
+            valid_after,
+            signature: DUMMY_ECDSA.to_vec().into(),
+        };
+        data.encode()
     }
 
     fn sign(
@@ -212,6 +228,18 @@ mod tests {
         assert_eq!(recover(&operation()), paymaster.signer_key.address());
         let other = UserOperation { call_gas_limit: U256::from(100_001), ..operation() };
         assert_ne!(recover(&other), paymaster.signer_key.address());
+    }
+
+    #[test]
+    fn a_stub_is_as_long_as_a_signature_and_none() {
+        let paymaster = paymaster();
+        let (stub, signed) = (paymaster.stub(), paymaster.sign(&operation(), 1_700_000_300, 1_699_999_940).unwrap());
+        assert_eq!(stub.len(), signed.encode().len());
+        let stub = VerifyingPaymasterData::decode(&stub).unwrap();
+        let digest = eip191_hash_message(stub.hash(&operation(), 31337).unwrap());
+        let signature = alloy::primitives::Signature::from_raw(&stub.signature).unwrap();
+        let signer = signature.recover_address_from_prehash(&digest).unwrap();
+        assert_ne!(signer, paymaster.signer_key.address());
     }
 
     #[test]

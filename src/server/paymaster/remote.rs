@@ -121,6 +121,19 @@ impl Remote {
         })
     }
 
+    /// `pm_getPaymasterStubData`.
+    pub(super) async fn stub_erc7677(
+        &self,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+    ) -> Result<Bytes, AppError> {
+        let method = "pm_getPaymasterStubData";
+        let chain_id = format!("{:#x}", self.chain_id);
+        let params = json!([user_operation, ENTRY_POINT, chain_id, biconomy_context(context)]);
+        let stub = self.rpc.call_value(method, params).await?;
+        Ok(self.sponsorship(method, &stub, user_operation, context.mode)?.paymaster_and_data)
+    }
+
     pub(super) async fn sponsor_erc7677(
         &self,
         bundler: &Bundler,

@@ -13,7 +13,7 @@ use super::{
         config::{FeeToken, TokenPaymasterConfig},
         state::ServerState,
     },
-    built_in::{CLOCK_SKEW, DEFAULT_EXPIRY, check, check_gas, gas_of, now, set_gas, with_headroom},
+    built_in::{CLOCK_SKEW, DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, now, set_gas, with_headroom},
     ssr::{Paymaster, check_request},
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
             most_charged,
         },
         rpc::{GasEstimate, SponsorContext, Sponsorship},
+        signature::DUMMY_ECDSA,
         user_operation::UserOperation,
     },
 };
@@ -61,15 +62,29 @@ pub(in super::super) async fn sponsor(
     context: &SponsorContext,
 ) -> Result<Sponsorship, AppError> {
     check_request(user_operation, context.expiry_duration)?;
-    let token = context.token_info.map(|token| token.fee_token_address).filter(|token| !token.is_zero());
-    let token = token.ok_or_else(|| {
-        AppError::invalid("context.tokenInfo.feeTokenAddress", "the token to pay in, for mode ERC20", "nothing")
-    })?;
+    let token = fee_token(context)?;
     match (state.token_paymaster(), state.paymaster()) {
         (Some(paymaster), _) => paymaster.sponsor(state, user_operation, context, token).await,
         (None, Some(Paymaster::Biconomy(remote))) => remote.sponsor_biconomy(user_operation, context).await,
         (None, other) => Err(no_quotes(other)),
     }
+}
+
+/// The token that somebody wants to pay in.
+fn fee_token(context: &SponsorContext) -> Result<Address, AppError> {
+    let token = context.token_info.map(|token| token.fee_token_address).filter(|token| !token.is_zero());
+    token.ok_or_else(|| {
+        AppError::invalid("context.tokenInfo.feeTokenAddress", "the token to pay in, for mode ERC20", "nothing")
+    })
+}
+
+/// Data of the right length and form for an estimate of gas.
+pub(super) fn stub(state: &ServerState, context: &SponsorContext) -> Result<Bytes, AppError> {
+    let paymaster = state.token_paymaster().ok_or_else(|| no_quotes(state.paymaster()))?;
+    let token = paymaster.token(fee_token(context)?)?;
+    let [valid_after, valid_until] = STUB_TIMES;
+    let data = paymaster.data(token, valid_after, valid_until);
+    Ok(TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..data }.encode())
 }
 
 fn no_quotes(paymaster: Option<&Paymaster>) -> AppError {
@@ -127,12 +142,7 @@ impl TokenPaymaster {
         token: Address,
     ) -> Result<Sponsorship, AppError> {
         check(user_operation)?;
-        let token = self
-            .config
-            .tokens
-            .iter()
-            .find(|known| known.address == token)
-            .ok_or_else(|| AppError::GasTokenRefused { reason: format!("this paymaster does not take {token}") })?;
+        let token = self.token(token)?;
         let mut operation = user_operation.clone();
         let (now, (balance, allowance)) =
             tokio::try_join!(now(state), holdings(state, operation.sender, token.address, self.config.address))?;
@@ -150,14 +160,14 @@ impl TokenPaymaster {
         Ok(Sponsorship { paymaster_and_data: data.encode(), gas })
     }
 
-    fn sign(
-        &self,
-        user_operation: &UserOperation,
-        token: &FeeToken,
-        valid_after: u64,
-        valid_until: u64,
-    ) -> Result<TokenPaymasterData, AppError> {
-        let mut data = TokenPaymasterData {
+    fn token(&self, token: Address) -> Result<&FeeToken, AppError> {
+        let known = self.config.tokens.iter().find(|known| known.address == token);
+        known.ok_or_else(|| AppError::GasTokenRefused { reason: format!("this paymaster does not take {token}") })
+    }
+
+    /// What is to be signed.
+    fn data(&self, token: &FeeToken, valid_after: u64, valid_until: u64) -> TokenPaymasterData {
+        TokenPaymasterData {
             paymaster: self.config.address,
             price_source: 0,
             valid_until,
@@ -167,7 +177,17 @@ impl TokenPaymaster {
             exchange_rate: token.exchange_rate,
             price_markup: token.price_markup,
             signature: Bytes::new(),
-        };
+        }
+    }
+
+    fn sign(
+        &self,
+        user_operation: &UserOperation,
+        token: &FeeToken,
+        valid_after: u64,
+        valid_until: u64,
+    ) -> Result<TokenPaymasterData, AppError> {
+        let mut data = self.data(token, valid_after, valid_until);
         let hash = data.hash(user_operation, self.chain_id)?;
         let signature = self
             .config

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     super::{amount, config::Secret},
-    policy::{Budgets, Caps, Functions, Policy, Target, TargetAddress, Webhook},
+    policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
 };
 use crate::protocol::{addresses::ACCOUNT_FACTORY, policy::FunctionSelector, rpc::PaymasterMode};
 
@@ -19,6 +19,9 @@ use crate::protocol::{addresses::ACCOUNT_FACTORY, policy::FunctionSelector, rpc:
 const WEBHOOK_TIMEOUT_MS: u64 = 3_000;
 /// Longest time a webhook may be given: who waits for a sponsor shall not wait for ever.
 const MAX_WEBHOOK_TIMEOUT_MS: u64 = 15_000;
+
+/// Open signatures when the file does not say: sessions may run side by side, and an office shares an address.
+pub(super) const DEFAULT_OPEN: Open = Open { per_account: Some(16), per_caller: Some(64) };
 
 /// What is wrong with a policy's text: the key, when it is known, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +104,8 @@ struct File {
     caps: CapsTable,
     budgets: BudgetsTable,
     #[serde(default)]
+    open: OpenTable,
+    #[serde(default)]
     webhooks: Vec<WebhookEntry>,
 }
 
@@ -139,6 +144,13 @@ struct BudgetsTable {
     account_per_day: Budget,
     // No default: a policy that never ends paying has to say so.
     global_per_day: Budget,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OpenTable {
+    per_account: Option<Most>,
+    per_caller: Option<Most>,
 }
 
 #[derive(Deserialize)]
@@ -208,6 +220,21 @@ impl<'de> Deserialize<'de> for Budget {
     }
 }
 
+/// A number of 1 or more, or none.
+struct Most(Option<u32>);
+
+impl<'de> Deserialize<'de> for Most {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if value == "unlimited" {
+            return Ok(Self(None));
+        }
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| *number > 0);
+        let wrong = || D::Error::custom(format!("expected a whole number of 1 or more, or \"unlimited\", got {value}"));
+        number.map(|number| Self(Some(number))).ok_or_else(wrong)
+    }
+}
+
 struct AddressEntry(TargetAddress);
 
 impl<'de> Deserialize<'de> for AddressEntry {
@@ -269,6 +296,10 @@ impl File {
             budgets: Budgets {
                 account_per_day: self.budgets.account_per_day.0,
                 global_per_day: self.budgets.global_per_day.0,
+            },
+            open: Open {
+                per_account: self.open.per_account.map_or(DEFAULT_OPEN.per_account, |Most(most)| most),
+                per_caller: self.open.per_caller.map_or(DEFAULT_OPEN.per_caller, |Most(most)| most),
             },
             webhooks: webhooks.collect::<Result<_, _>>()?,
         })

@@ -3,12 +3,23 @@
 //! A grant is one transaction: its row in the ledger, then one conditional upsert per budget, which does nothing when
 //! the sum would exceed the limit; then the whole transaction is undone. So budgets hold however many servers ask at
 //! once. An operation that is offered again with the same nonce (somebody asked twice) reserves only what it may cost
-//! more: one of the two at most is ever mined. Budgets are taken in one order (account, key, everybody), so that two grants never wait for each other in a
-//! circle, and the one that all share is locked last and shortest.
+//! more: one of the two at most is ever mined. Budgets are taken in one order (account, key, everybody), so that two
+//! grants never wait for each other in a circle, and the one that all share is locked last and shortest.
+//!
+//! Asking costs nothing, and anybody may ask for anybody's account: so that nobody uses budgets up by asking alone, only
+//! so many signatures of one account and of one caller may be open. They are counted last, while the budget that all
+//! share is locked: exact, however many ask at once.
+//!
+//! In mode ERC20 nothing is reserved; the row is open (`reserved`, with 0) until its operation is mined.
+
+use std::net::IpAddr;
 
 use alloy::primitives::{Address, B256, U256};
 
-use super::super::database::{Database, DatabaseError, in_transaction, on_pool};
+use super::{
+    super::database::{Database, DatabaseError, in_transaction, on_pool},
+    policy::Open,
+};
 
 /// Stands for "no limit": sums of two of them still fit.
 const UNLIMITED: i64 = i64::MAX / 4;
@@ -34,14 +45,17 @@ pub(super) struct Decision {
     /// Unix seconds of the chain.
     pub(super) valid_until: u64,
     pub(super) paymaster: Option<Address>,
+    /// Who asked, when it is known.
+    pub(super) caller: Option<IpAddr>,
 }
 
-/// What a grant may take from, wei per day; `None` = unlimited.
+/// What a grant may take from, wei per day, and how many may be open; `None` = unlimited.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     pub(super) account: Option<U256>,
     pub(super) key: Option<U256>,
     pub(super) global: Option<U256>,
+    pub(super) open: Open,
 }
 
 /// How a grant went.
@@ -56,6 +70,13 @@ pub(super) enum Grant {
         /// Its limit, wei.
         limit: U256,
     },
+    /// Nothing was written: too many signatures are neither used nor run out.
+    Crowded {
+        /// Whose.
+        whose: &'static str,
+        /// How many may be.
+        most: u32,
+    },
 }
 
 /// A grant whose cost is still reserved.
@@ -65,6 +86,9 @@ struct Reservation {
     scopes: Vec<String>,
     reserved: i64,
 }
+
+/// Id, day, account, key, and what is reserved of it.
+type OpenRow = (i64, i64, String, Option<String>, i64);
 
 /// One row of the ledger, for people and tests. Times are unix seconds, costs wei.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
@@ -94,6 +118,10 @@ pub struct LedgerEntry {
     pub state: String,
     /// What it did cost.
     pub actual_cost: Option<String>,
+    /// In mode ERC20: the token that was taken.
+    pub token: Option<String>,
+    /// How much of it, in its smallest units; `None` while it is open, or when nothing could be taken.
+    pub charged: Option<String>,
 }
 
 /// The UTC day of a time, days since 1970.
@@ -122,8 +150,8 @@ fn scopes(account: &str, api_key: Option<&str>) -> Vec<String> {
 }
 
 const INSERT: &str = "INSERT INTO sponsorships (chain_id, decided_at, day, mode, account, user_op_hash, outcome, reason, \
-    max_cost, policy_version, api_key, webhooks, state, reserved, valid_until, paymaster, nonce) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
+    max_cost, policy_version, api_key, webhooks, state, reserved, valid_until, paymaster, nonce, caller) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
 /// Nothing happens when the sum would exceed `$5`.
 const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (chain_id, day, scope) DO UPDATE SET used = sponsor_budgets.used + excluded.used \
@@ -132,6 +160,11 @@ const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VAL
 const EARLIER: &str = "SELECT id, reserved FROM sponsorships WHERE chain_id = $1 AND account = $2 AND nonce = $3 \
     AND day = $4 AND COALESCE(api_key, '') = $5 AND state = 'reserved' AND reserved > 0 ORDER BY id";
 const HAND_OVER: &str = "UPDATE sponsorships SET reserved = 0 WHERE id = $1 AND reserved = $2 AND state = 'reserved'";
+/// Those that were handed over hold nothing and are not counted.
+const OPEN_OF_ACCOUNT: &str = "SELECT COUNT(*) FROM sponsorships WHERE chain_id = $1 AND account = $2 \
+    AND state = 'reserved' AND reserved > 0";
+const OPEN_OF_CALLER: &str = "SELECT COUNT(*) FROM sponsorships WHERE chain_id = $1 AND caller = $2 \
+    AND state = 'reserved' AND reserved > 0";
 const GIVE_BACK: &str = "UPDATE sponsor_budgets SET used = used + $1 WHERE chain_id = $2 AND day = $3 AND scope = $4";
 
 /// The row of a decision, bound to [`INSERT`].
@@ -155,6 +188,7 @@ macro_rules! insert {
             .bind(signed($decision.valid_until))
             .bind($decision.paymaster.map(hex))
             .bind($decision.nonce.to_string())
+            .bind($decision.caller.filter(|_| $state == "reserved").map(|caller| caller.to_string()))
     };
 }
 
@@ -168,7 +202,9 @@ impl Database {
     /// (same hash) is granted already and takes nothing more.
     pub(super) async fn grant(&self, decision: &Decision, limits: Option<&Limits>) -> Result<Grant, DatabaseError> {
         let Some(limits) = limits else {
-            on_pool!(self, pool => { insert!(decision, "granted", None::<&str>, "none", 0_i64).execute(pool).await?; });
+            on_pool!(self, pool => {
+                insert!(decision, "granted", None::<&str>, "reserved", 0_i64).execute(pool).await?;
+            });
             return Ok(Grant::Written);
         };
         let amount = gwei_up(decision.max_cost);
@@ -224,6 +260,20 @@ impl Database {
                     return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
                 }
             }
+            let caller = decision.caller.map(|caller| caller.to_string());
+            let counts = [
+                Some(("the account has", OPEN_OF_ACCOUNT, hex(decision.account), limits.open.per_account)),
+                caller.map(|caller| ("your address has", OPEN_OF_CALLER, caller, limits.open.per_caller)),
+            ];
+            for (whose, query, of, most) in counts.into_iter().flatten() {
+                let Some(most) = most else { continue };
+                let open: i64 =
+                    sqlx::query_scalar(query).bind(chain_id).bind(of).fetch_one(&mut *transaction).await?;
+                if open > i64::from(most) {
+                    transaction.rollback().await?;
+                    return Ok(Grant::Crowded { whose, most });
+                }
+            }
             transaction.commit().await?;
             Ok(Grant::Written)
         })
@@ -235,12 +285,35 @@ impl Database {
         Ok(())
     }
 
-    /// The contracts by which something is still reserved on this chain.
-    pub(super) async fn open_paymasters(&self, chain_id: u64) -> Result<Vec<Address>, DatabaseError> {
-        let query = "SELECT DISTINCT paymaster FROM sponsorships WHERE chain_id = $1 AND state = 'reserved'";
-        let found: Vec<Option<String>> =
-            on_pool!(self, pool => sqlx::query_scalar(query).bind(signed(chain_id)).fetch_all(pool).await?);
-        Ok(found.into_iter().flatten().filter_map(|address| address.parse().ok()).collect())
+    /// The contracts whose signatures are open on this chain, with the mode.
+    pub(super) async fn open_paymasters(&self, chain_id: u64) -> Result<Vec<(Address, String)>, DatabaseError> {
+        let query = "SELECT DISTINCT paymaster, mode FROM sponsorships WHERE chain_id = $1 AND state = 'reserved'";
+        let found: Vec<(Option<String>, String)> =
+            on_pool!(self, pool => sqlx::query_as(query).bind(signed(chain_id)).fetch_all(pool).await?);
+        Ok(found.into_iter().filter_map(|(address, mode)| Some((address?.parse().ok()?, mode))).collect())
+    }
+
+    /// What was taken in a token for an operation. May be told again, with another amount, after a reorganisation.
+    pub(super) async fn charge(
+        &self,
+        chain_id: u64,
+        user_op_hash: B256,
+        token: Address,
+        charged: U256,
+    ) -> Result<bool, DatabaseError> {
+        let write = "UPDATE sponsorships SET token = $1, charged = $2 WHERE chain_id = $3 AND user_op_hash = $4 \
+            AND outcome = 'granted' AND mode = 'ERC20' AND (charged IS NULL OR charged <> $2)";
+        let written = on_pool!(self, pool => {
+            sqlx::query(write)
+                .bind(hex(token))
+                .bind(charged.to_string())
+                .bind(signed(chain_id))
+                .bind(format!("{user_op_hash:#x}"))
+                .execute(pool)
+                .await?
+                .rows_affected()
+        });
+        Ok(written > 0)
     }
 
     /// The operation was mined: its budgets hold what it did cost from now on. Does nothing for operations that are not
@@ -253,19 +326,22 @@ impl Database {
         transaction_hash: B256,
         now: u64,
     ) -> Result<bool, DatabaseError> {
-        let find = "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND user_op_hash = $2 \
-            AND outcome = 'granted' AND state <> 'none' AND (actual_cost IS NULL OR actual_cost <> $3)";
+        let find = "SELECT id, day, account, api_key, reserved, mode FROM sponsorships WHERE chain_id = $1 \
+            AND user_op_hash = $2 AND outcome = 'granted' AND state <> 'none' \
+            AND (actual_cost IS NULL OR actual_cost <> $3)";
         let write = "UPDATE sponsorships SET state = 'settled', reserved = $1, actual_cost = $2, transaction_hash = $3, \
-            settled_at = $4 WHERE id = $5 AND reserved = $6 AND (actual_cost IS NULL OR actual_cost <> $2)";
-        let (cost, amount) = (actual_cost.to_string(), gwei_up(actual_cost));
+            settled_at = $4, caller = NULL WHERE id = $5 AND reserved = $6 AND (actual_cost IS NULL OR actual_cost <> $2)";
+        let cost = actual_cost.to_string();
         in_transaction!(self, transaction => {
-            let found: Option<(i64, i64, String, Option<String>, i64)> = sqlx::query_as(find)
+            let found: Option<(i64, i64, String, Option<String>, i64, String)> = sqlx::query_as(find)
                 .bind(signed(chain_id))
                 .bind(format!("{user_op_hash:#x}"))
                 .bind(&cost)
                 .fetch_optional(&mut *transaction)
                 .await?;
-            let Some((id, day, account, api_key, reserved)) = found else { return Ok(false) };
+            let Some((id, day, account, api_key, reserved, mode)) = found else { return Ok(false) };
+            // The account paid in a token: no budget did.
+            let amount = if mode == "ERC20" { 0 } else { gwei_up(actual_cost) };
             let written = sqlx::query(write)
                 .bind(amount)
                 .bind(&cost)
@@ -298,9 +374,36 @@ impl Database {
     pub(super) async fn release_expired(&self, chain_id: u64, chain_time: u64) -> Result<usize, DatabaseError> {
         let find = "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
             AND valid_until < $2 ORDER BY id LIMIT 1000";
-        let found: Vec<(i64, i64, String, Option<String>, i64)> = on_pool!(self, pool => {
+        let found: Vec<OpenRow> = on_pool!(self, pool => {
             sqlx::query_as(find).bind(signed(chain_id)).bind(signed(chain_time)).fetch_all(pool).await?
         });
+        self.release_all(chain_id, found).await
+    }
+
+    /// Another operation of the account with this nonce was mined: the signatures for the others can never be used.
+    /// Returns how many.
+    pub(super) async fn release_replaced(
+        &self,
+        chain_id: u64,
+        account: Address,
+        nonce: U256,
+        mined: B256,
+    ) -> Result<usize, DatabaseError> {
+        let find = "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
+            AND account = $2 AND nonce = $3 AND user_op_hash <> $4 ORDER BY id LIMIT 1000";
+        let found: Vec<OpenRow> = on_pool!(self, pool => {
+            sqlx::query_as(find)
+                .bind(signed(chain_id))
+                .bind(hex(account))
+                .bind(nonce.to_string())
+                .bind(format!("{mined:#x}"))
+                .fetch_all(pool)
+                .await?
+        });
+        self.release_all(chain_id, found).await
+    }
+
+    async fn release_all(&self, chain_id: u64, found: Vec<OpenRow>) -> Result<usize, DatabaseError> {
         let mut released = 0;
         for (id, day, account, api_key, reserved) in found {
             let reservation = Reservation { id, day, scopes: scopes(&account, api_key.as_deref()), reserved };
@@ -310,7 +413,7 @@ impl Database {
     }
 
     async fn release(&self, chain_id: u64, reservation: &Reservation) -> Result<bool, DatabaseError> {
-        let write = "UPDATE sponsorships SET state = 'released', reserved = 0 WHERE id = $1 AND state = 'reserved'";
+        let write = "UPDATE sponsorships SET state = 'released', reserved = 0, caller = NULL WHERE id = $1 AND state = 'reserved'";
         in_transaction!(self, transaction => {
             let written = sqlx::query(write).bind(reservation.id).execute(&mut *transaction).await?.rows_affected();
             if written == 0 {
@@ -328,6 +431,36 @@ impl Database {
             transaction.commit().await?;
             Ok(true)
         })
+    }
+
+    /// Deletes decisions and budgets from before `before`, unix seconds; what is still open stays. A part of them when
+    /// there are very many: the database is others' as well. Returns how many decisions.
+    pub(super) async fn forget_before(&self, chain_id: u64, before: u64) -> Result<u64, DatabaseError> {
+        const AT_ONCE: i64 = 1_000;
+        const MOST_ROUNDS: u32 = 100;
+        let decisions = "DELETE FROM sponsorships WHERE id IN (SELECT id FROM sponsorships WHERE chain_id = $1 \
+            AND decided_at < $2 AND state <> 'reserved' ORDER BY decided_at LIMIT $3)";
+        let budgets = "DELETE FROM sponsor_budgets WHERE chain_id = $1 AND day < $2";
+        let mut forgotten = 0;
+        for _ in 0..MOST_ROUNDS {
+            let deleted = in_transaction!(self, transaction => {
+                let deleted = sqlx::query(decisions)
+                    .bind(signed(chain_id))
+                    .bind(signed(before))
+                    .bind(AT_ONCE)
+                    .execute(&mut *transaction)
+                    .await?
+                    .rows_affected();
+                sqlx::query(budgets).bind(signed(chain_id)).bind(day_of(before)).execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                deleted
+            });
+            forgotten += deleted;
+            if deleted < AT_ONCE.unsigned_abs() {
+                break;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// The last block whose receipts were looked through.
@@ -349,7 +482,7 @@ impl Database {
     /// The latest decisions on a chain, the newest first.
     pub async fn sponsorships(&self, chain_id: u64, most: u32) -> Result<Vec<LedgerEntry>, DatabaseError> {
         let query = "SELECT decided_at, mode, account, user_op_hash, outcome, reason, max_cost, policy_version, api_key, \
-            webhooks, state, actual_cost FROM sponsorships WHERE chain_id = $1 ORDER BY id DESC LIMIT $2";
+            webhooks, state, actual_cost, token, charged FROM sponsorships WHERE chain_id = $1 ORDER BY id DESC LIMIT $2";
         Ok(on_pool!(self, pool => {
             sqlx::query_as(query).bind(signed(chain_id)).bind(i64::from(most)).fetch_all(pool).await?
         }))

@@ -28,6 +28,8 @@ pub struct Policy {
     pub caps: Caps,
     /// Limits of one UTC day.
     pub budgets: Budgets,
+    /// How many signatures may be open.
+    pub open: Open,
     /// Who else is asked; all of them must agree.
     pub webhooks: Vec<Webhook>,
 }
@@ -89,6 +91,15 @@ pub struct Budgets {
     pub account_per_day: Option<U256>,
     /// For all accounts together.
     pub global_per_day: Option<U256>,
+}
+
+/// How many signatures may be neither used nor run out: their cost is reserved; `None` = any number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// Of one account.
+    pub per_account: Option<u32>,
+    /// Of one address that asks (of IPv6: one network of 64 bits).
+    pub per_caller: Option<u32>,
 }
 
 /// Another service that has a say (SPEC 5.8).

@@ -5,13 +5,16 @@
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use alloy::primitives::Address;
 use serde_json::{Value, json};
 
-use super::{super::receipt, Inner, Sponsor, unix_now};
+use super::{
+    super::receipt::{self, Sighting},
+    Inner, Sponsor, unix_now,
+};
 use crate::{error::AppError, protocol::addresses::ENTRY_POINT};
 
 /// Blocks that are read again each time, for reorganisations.
@@ -22,6 +25,8 @@ const LOOK_BACK: u64 = 20_000;
 const RANGE: u64 = 2_000;
 /// After its end, chain seconds, a signature counts as unused: a reorganisation may still bring it.
 const GRACE: u64 = 60;
+/// Old decisions are deleted this often.
+const BETWEEN_TIDYING: Duration = Duration::from_secs(3_600);
 /// Longest pause after failures.
 const SLOWEST: Duration = Duration::from_secs(60);
 
@@ -36,7 +41,16 @@ impl Sponsor {
 
 async fn run(sponsor: Weak<Inner>, pause: Duration) {
     let mut wait = pause;
+    let mut tidied: Option<Instant> = None;
     loop {
+        let Some(this) = sponsor.upgrade() else { return };
+        if tidied.is_none_or(|at| at.elapsed() > BETWEEN_TIDYING) {
+            tidied = Some(Instant::now());
+            if let Err(error) = this.tidy().await {
+                tracing::warn!(%error, "deleting old sponsorship decisions");
+            }
+        }
+        drop(this);
         tokio::time::sleep(wait).await;
         let Some(sponsor) = sponsor.upgrade() else { return };
         wait = match sponsor.settle().await {
@@ -52,8 +66,8 @@ async fn run(sponsor: Weak<Inner>, pause: Duration) {
 impl Inner {
     /// Looks through the blocks since the last time.
     pub(super) async fn settle(&self) -> Result<(), AppError> {
-        let paymasters = self.database.open_paymasters(self.chain_id).await?;
-        if paymasters.is_empty() {
+        let open = self.database.open_paymasters(self.chain_id).await?;
+        if open.is_empty() {
             return Ok(());
         }
         // In this order: no later block is as old as that.
@@ -66,7 +80,7 @@ impl Inner {
         from = from.max(oldest);
         while from <= head {
             let to = head.min(from.saturating_add(RANGE - 1));
-            self.settle_range(&paymasters, from, to).await?;
+            self.settle_range(&open, from, to).await?;
             self.database.set_settled_block(self.chain_id, to).await?;
             from = to.saturating_add(1);
         }
@@ -77,20 +91,34 @@ impl Inner {
         Ok(())
     }
 
-    async fn settle_range(&self, paymasters: &[Address], from: u64, to: u64) -> Result<(), AppError> {
+    /// Deletes what is older than the configuration wants it kept.
+    async fn tidy(&self) -> Result<(), AppError> {
+        let before = unix_now().saturating_sub(self.kept);
+        let forgotten = self.database.forget_before(self.chain_id, before).await?;
+        if forgotten > 0 {
+            tracing::info!(forgotten, "old sponsorship decisions are deleted");
+        }
+        Ok(())
+    }
+
+    async fn settle_range(&self, open: &[(Address, String)], from: u64, to: u64) -> Result<(), AppError> {
+        // First, because the rows are not looked for any more once they are settled.
+        let takers: Vec<Address> =
+            open.iter().filter(|(_, mode)| mode == "ERC20").map(|(paymaster, _)| *paymaster).collect();
+        if !takers.is_empty() {
+            let logs = self.logs(json!(takers), json!([receipt::token_charge_topic()]), from, to).await?;
+            for charge in receipt::token_charges(&logs).into_iter().filter(|charge| takers.contains(&charge.paymaster))
+            {
+                self.database.charge(self.chain_id, charge.user_op_hash, charge.token, charge.charged).await?;
+            }
+        }
         let [mined, _] = receipt::topics();
-        let paymasters: Vec<_> = paymasters.iter().map(|paymaster| paymaster.into_word()).collect();
-        let filter = json!({
-            "fromBlock": format!("{from:#x}"),
-            "toBlock": format!("{to:#x}"),
-            "address": ENTRY_POINT,
-            "topics": [mined, Value::Null, Value::Null, paymasters],
-        });
-        let logs = match self.node.read("eth_getLogs", json!([filter])).await? {
-            Value::Array(logs) => logs,
-            _ => Vec::new(),
-        };
-        for receipt in receipt::sightings(&logs).into_iter().map(|sighting| sighting.receipt) {
+        let paymasters: Vec<_> = open.iter().map(|(paymaster, _)| paymaster.into_word()).collect();
+        let topics = json!([mined, Value::Null, Value::Null, paymasters]);
+        let logs = self.logs(json!(ENTRY_POINT), topics, from, to).await?;
+        for Sighting { nonce, receipt } in receipt::sightings(&logs) {
+            let (account, user_op_hash) = (receipt.sender, receipt.user_op_hash);
+            self.database.release_replaced(self.chain_id, account, nonce, user_op_hash).await?;
             let (user_op_hash, cost, transaction) =
                 (receipt.user_op_hash, receipt.actual_gas_cost, receipt.transaction_hash);
             if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_now()).await? {
@@ -98,5 +126,14 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    async fn logs(&self, address: Value, topics: Value, from: u64, to: u64) -> Result<Vec<Value>, AppError> {
+        let (from, to) = (format!("{from:#x}"), format!("{to:#x}"));
+        let filter = json!({"fromBlock": from, "toBlock": to, "address": address, "topics": topics});
+        match self.node.read("eth_getLogs", json!([filter])).await? {
+            Value::Array(logs) => Ok(logs),
+            _ => Ok(Vec::new()),
+        }
     }
 }

@@ -65,6 +65,8 @@ fn the_example_is_a_policy() {
     assert_eq!(sponsored(&policy, &[mint()]), Ok(()));
     assert!(Policy::without_file(true).unwrap().budgets.global_per_day > policy.budgets.global_per_day);
     assert_eq!(Policy::without_file(false).unwrap().budgets.global_per_day, Some(U256::from(ETHER)));
+    assert_eq!(policy.open, Policy::without_file(false).unwrap().open);
+    assert_eq!(Policy::without_file(true).unwrap().open, Open::default(), "the lab has no limits");
 }
 
 /// Every key that the example documents is known, those in comments as well.
@@ -91,6 +93,7 @@ fn json_does_as_well() {
     assert_eq!(policy.budgets, Budgets { account_per_day: None, global_per_day: Some(U256::from(5_000_000_000u64)) });
     assert_eq!(policy.modes, [PaymasterMode::Sponsored]);
     assert!(!policy.session_setup);
+    assert_eq!(policy.open, Open { per_account: Some(16), per_caller: Some(64) });
     assert_eq!(policy.factories, [ACCOUNT_FACTORY]);
     let pay = |value: u64| Call { to: DEMO_NFT, value: U256::from(value), data: Bytes::new() };
     assert_eq!(sponsored(&policy, &[pay(1_000_000_000)]), Ok(()));
@@ -119,6 +122,9 @@ fn mistakes_are_named_with_their_key() {
         ("targets = []\nmodes = []\n[budgets]\nglobal_per_day = 0", "modes"),
         ("targets = []\nmodes = [\"FREE\"]\n[budgets]\nglobal_per_day = 0", "modes[0]"),
         ("targets = []\n[caps]\ncost = \"much\"\n[budgets]\nglobal_per_day = 0", "caps.cost"),
+        ("targets = []\n[open]\nper_account = 0\n[budgets]\nglobal_per_day = 0", "open.per_account"),
+        ("targets = []\n[open]\nper_caller = \"many\"\n[budgets]\nglobal_per_day = 0", "open.per_caller"),
+        ("targets = []\n[open]\nper_day = 5\n[budgets]\nglobal_per_day = 0", "open.per_day"),
         ("targets = [\n\n!", "line 3"),
         ("{\"targets\": [", "line 1"),
         ("targets = []\n[budgets]\nglobal_per_day = 0\n[[webhooks]]\nurl = \"ftp://secret\"", "webhooks[0].url"),
@@ -358,6 +364,7 @@ mod in_the_database {
             webhooks: None,
             valid_until: NOW + 300,
             paymaster: Some(DEMO_NFT),
+            caller: Some([9, 9, 9, number].into()),
         }
     }
 
@@ -372,7 +379,7 @@ mod in_the_database {
     #[tokio::test]
     async fn a_budget_is_taken_until_it_does_not_reach() {
         let database = Database::at("sqlite::memory:").unwrap();
-        let limits = Limits { account: gwei(100), key: gwei(70), global: gwei(90) };
+        let limits = Limits { account: gwei(100), key: gwei(70), global: gwei(90), ..Limits::default() };
         assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(Grant::Written));
         // The same operation again takes nothing.
         assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(Grant::Written));
@@ -448,7 +455,7 @@ mod in_the_database {
         database.grant(&decision(1, 40), Some(&Limits::default())).await.unwrap();
         assert_eq!(database.release_expired(31_337, NOW + 300).await, Ok(0), "good to the last second");
         assert_eq!(database.release_expired(1, NOW + 301).await, Ok(0), "another chain's");
-        assert_eq!(database.open_paymasters(31_337).await.unwrap(), [DEMO_NFT]);
+        assert_eq!(database.open_paymasters(31_337).await.unwrap(), [(DEMO_NFT, "SPONSORED".to_owned())]);
         assert_eq!(database.release_expired(31_337, NOW + 301).await, Ok(1));
         assert_eq!((used(&database).await, database.open_paymasters(31_337).await.unwrap().len()), (0, 0));
         // It was mined after all, and is found late.
@@ -470,9 +477,128 @@ mod in_the_database {
             entries.iter().map(|entry| (entry.mode.as_str(), entry.outcome.as_str(), entry.state.as_str())).collect();
         assert_eq!(
             seen,
-            [("ERC20", "granted", "none"), ("SPONSORED", "refused", "none"), ("SPONSORED", "refused", "none")]
+            [("ERC20", "granted", "reserved"), ("SPONSORED", "refused", "none"), ("SPONSORED", "refused", "none")]
         );
         assert_eq!(entries[1].reason.as_deref(), Some("no such target"));
-        assert_eq!((used(&database).await, database.release_expired(31_337, u64::MAX).await), (0, Ok(0)));
+        assert_eq!((used(&database).await, database.release_expired(31_337, u64::MAX).await), (0, Ok(1)));
+        assert_eq!(used(&database).await, 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_paid_in_a_token_is_settled_with_its_charge() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let (hash, units) = (B256::repeat_byte(2), U256::from(1_258_551));
+        database.grant(&Decision { mode: "ERC20", ..decision(2, 40) }, None).await.unwrap();
+        database.grant(&decision(3, 40), Some(&Limits::default())).await.unwrap();
+        let mut open = database.open_paymasters(31_337).await.unwrap();
+        open.sort();
+        assert_eq!(open, [(DEMO_NFT, "ERC20".to_owned()), (DEMO_NFT, "SPONSORED".to_owned())]);
+        assert_eq!(database.charge(31_337, hash, DEMO_TOKEN, units).await, Ok(true));
+        assert_eq!(database.charge(31_337, hash, DEMO_TOKEN, units).await, Ok(false), "told twice");
+        assert_eq!(database.charge(31_337, B256::repeat_byte(3), DEMO_TOKEN, units).await, Ok(false), "we paid for it");
+        assert_eq!(database.settle(31_337, hash, U256::from(7), B256::ZERO, NOW).await, Ok(true));
+        let entries = database.sponsorships(31_337, 10).await.unwrap();
+        let paid = entries.iter().find(|entry| entry.mode == "ERC20").unwrap();
+        assert_eq!((paid.state.as_str(), paid.actual_cost.as_deref()), ("settled", Some("7")));
+        assert_eq!((paid.token.clone(), paid.charged.as_deref()), (Some(format!("{DEMO_TOKEN:#x}")), Some("1258551")));
+        assert_eq!(used(&database).await, 40, "no budget paid for it");
+    }
+
+    fn open(per_account: Option<u32>, per_caller: Option<u32>) -> Limits {
+        Limits { open: Open { per_account, per_caller }, ..Limits::default() }
+    }
+
+    #[tokio::test]
+    async fn one_account_has_only_so_many_open() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = open(Some(2), None);
+        assert_eq!(database.grant(&decision(1, 10), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&decision(2, 10), Some(&limits)).await, Ok(Grant::Written));
+        let crowded = Ok(Grant::Crowded { whose: "the account has", most: 2 });
+        assert_eq!(database.grant(&decision(3, 10), Some(&limits)).await, crowded);
+        assert_eq!((used(&database).await, database.sponsorships(31_337, 9).await.unwrap().len()), (20, 2));
+        // The same nonce again takes the other one's place; another account is another matter.
+        let again = Decision { nonce: U256::from(2), ..decision(4, 10) };
+        assert_eq!(database.grant(&again, Some(&limits)).await, Ok(Grant::Written));
+        let other = Decision { account: DEMO_TOKEN, ..decision(5, 10) };
+        assert_eq!(database.grant(&other, Some(&limits)).await, Ok(Grant::Written));
+        // One is used, one runs out: room for two.
+        database.settle(31_337, B256::repeat_byte(1), U256::from(1), B256::ZERO, NOW).await.unwrap();
+        assert_eq!(database.grant(&decision(6, 10), Some(&limits)).await, Ok(Grant::Written));
+        assert!(matches!(database.grant(&decision(7, 10), Some(&limits)).await, Ok(Grant::Crowded { .. })));
+        database.release_expired(31_337, NOW + 301).await.unwrap();
+        assert_eq!(database.grant(&decision(8, 10), Some(&limits)).await, Ok(Grant::Written));
+    }
+
+    #[tokio::test]
+    async fn one_caller_has_only_so_many_open_whatever_the_account() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = open(None, Some(2));
+        let asked = |number: u8, caller: u8| {
+            let account = Address::repeat_byte(number);
+            let decision = Decision { account, caller: Some([9, 9, 9, caller].into()), ..decision(number, 10) };
+            let (database, limits) = (&database, &limits);
+            async move { database.grant(&decision, Some(limits)).await }
+        };
+        assert_eq!((asked(1, 1).await, asked(2, 1).await), (Ok(Grant::Written), Ok(Grant::Written)));
+        assert_eq!(asked(3, 1).await, Ok(Grant::Crowded { whose: "your address has", most: 2 }));
+        assert_eq!(asked(3, 2).await, Ok(Grant::Written));
+        // Nobody's address is kept longer than needed.
+        database.settle(31_337, B256::repeat_byte(1), U256::from(1), B256::ZERO, NOW).await.unwrap();
+        database.release_expired(31_337, NOW + 301).await.unwrap();
+        let pool = database.pool().await.unwrap();
+        let crate::server::database::Pool::Sqlite(pool) = pool else { panic!("not SQLite") };
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sponsorships WHERE caller IS NOT NULL")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        assert_eq!(kept, 0);
+    }
+
+    #[tokio::test]
+    async fn a_nonce_that_was_used_sets_the_others_free() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let with_nonce = |number: u8, api_key: Option<&str>| Decision {
+            nonce: U256::from(7),
+            api_key: api_key.map(Into::into),
+            ..decision(number, 40)
+        };
+        // Another key's reservation of the same nonce is not handed over.
+        database.grant(&with_nonce(1, None), Some(&Limits::default())).await.unwrap();
+        database.grant(&with_nonce(2, Some("k2")), Some(&Limits::default())).await.unwrap();
+        database.grant(&decision(3, 40), Some(&Limits::default())).await.unwrap();
+        assert_eq!(used(&database).await, 120);
+        let mined = B256::repeat_byte(1);
+        assert_eq!(database.release_replaced(31_337, ACCOUNT, U256::from(7), mined).await, Ok(1));
+        assert_eq!(database.settle(31_337, mined, U256::from(5_000_000_000u64), B256::ZERO, NOW).await, Ok(true));
+        assert_eq!(used(&database).await, 45, "5 paid, 40 of another nonce");
+        assert_eq!(database.release_replaced(31_337, DEMO_NFT, U256::from(3), mined).await, Ok(0), "another account");
+    }
+
+    #[tokio::test]
+    async fn old_decisions_are_forgotten_but_not_open_ones() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        database.refuse(&decision(1, 40), "no such target").await.unwrap();
+        database.grant(&decision(2, 40), Some(&Limits::default())).await.unwrap();
+        let later = Decision { decided_at: NOW + 86_400, ..decision(3, 40) };
+        database.refuse(&later, "no such target").await.unwrap();
+        assert_eq!(database.forget_before(31_337, NOW).await, Ok(0), "not old enough");
+        assert_eq!(database.forget_before(1, NOW + 1).await, Ok(0), "another chain's");
+        assert_eq!(database.forget_before(31_337, NOW + 86_400).await, Ok(1));
+        let left: Vec<_> =
+            database.sponsorships(31_337, 9).await.unwrap().into_iter().map(|entry| entry.state).collect();
+        assert_eq!(left, ["none", "reserved"]);
+        assert_eq!(used(&database).await, 0, "its budget is of the past");
+        database.release_expired(31_337, NOW + 301).await.unwrap();
+        assert_eq!(database.forget_before(31_337, NOW + 86_400).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn very_many_are_forgotten_in_turns() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        for _ in 0..1_001 {
+            database.refuse(&decision(1, 40), "no such target").await.unwrap();
+        }
+        assert_eq!(database.forget_before(31_337, NOW + 1).await, Ok(1_001));
     }
 }
