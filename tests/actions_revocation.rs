@@ -121,7 +121,7 @@ async fn a_refusal_in_the_wallet_changes_nothing_and_unknown_sessions_are_named(
     let refused = revoke_sessions(&person.client, &person.store, these(&ids)).await.unwrap_err();
     assert_eq!(refused, AppError::WalletRejected);
     assert_eq!(person.store.load(person.account()).await.unwrap(), before);
-    let error = |ids: Vec<String>| prepare_revoke_sessions(&person.client, &person.store, these_owned(ids));
+    let error = |ids: Vec<String>| prepare_revoke_sessions(&person.client, &person.store, these(&ids));
     assert!(matches!(error(vec![]).await, Err(AppError::InvalidInput { .. })));
     let missing = error(vec!["nobody".into()]).await.unwrap_err();
     assert_eq!(missing, AppError::SessionNotFound { wanted: "nobody".into() });
@@ -129,10 +129,6 @@ async fn a_refusal_in_the_wallet_changes_nothing_and_unknown_sessions_are_named(
     revoke(&person, these(&ids)).await;
     let twice = error(ids.clone()).await.unwrap_err();
     assert_eq!(twice, AppError::SessionRevoked { session_id: ids[0].clone() });
-}
-
-fn these_owned(ids: Vec<String>) -> RevokeSessionsRequest {
-    RevokeSessionsRequest { sessions: SessionsToRevoke::These(ids), options: BuildUserOpOptions::default() }
 }
 
 #[tokio::test]

@@ -27,14 +27,13 @@ use futures::future::try_join;
 use super::{
     account::SmartAccountClient,
     grant::{Grant, Material},
-    grant_mark::is_in_doubt,
+    open_change::{open_change, settle_change},
     options::{BuildUserOpOptions, Options, merge_options},
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
-    revoke_sessions::settle_change,
     send_transaction::prepare_owner_operation,
     send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
-    session_ledger::tree_to_change,
+    session_ledger::stored_or_published,
     session_tree::SessionTree,
     settle_session::{doubt, take_out},
 };
@@ -43,7 +42,7 @@ use crate::{
     protocol::{
         addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
         policy::{Policy, SessionPolicy},
-        session::{SessionBook, SessionLeaf, SessionStatus},
+        session::{SessionBook, SessionLeaf},
         smart_account::{Call, enable_module, set_merkle_root},
         user_op_response::{CreatedSession, UserOpResponse},
         user_operation::UserOperation,
@@ -221,10 +220,11 @@ pub(super) async fn prepare_grant_of(
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     let relay = client.relay.as_ref();
     let chain_root = snapshot.account.merkle_root;
-    let tree = match tree_to_change(relay, store, client.account, &mut book, chain_root).await {
-        Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => SessionTree::replacing(&book),
-        tree => tree?,
-    };
+    let tree =
+        match stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync).await {
+            Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => SessionTree::replacing(&book),
+            tree => tree?,
+        };
     let new_root = tree.root_with(&material.leaves);
     let options = default_paymaster(&snapshot, &grant.options);
     let calls = granting_calls(client.account, &snapshot, grant.batched, new_root);
@@ -267,16 +267,9 @@ impl PreparedCreateSession {
         if !self.tree.is_tree_of(book) && !self.tree.settle(book) {
             return Some(Obstacle::OtherTree);
         }
-        let open = |leaf: &SessionLeaf| match leaf.status {
-            // One that may never have arrived is not worth waiting for where the nonce excludes the other anyway.
-            SessionStatus::Pending if self.shares_the_lane() && is_in_doubt(leaf) => None,
-            SessionStatus::Pending => leaf.user_op_hash,
-            _ => leaf.revoked_by(),
-        };
-        book.leaf_nodes.iter().find_map(|leaf| {
-            let user_op_hash = open(leaf).filter(|hash| !passed_over.contains(hash))?;
-            Some(Obstacle::Change { user_op_hash, session_id: leaf.session_id.clone() })
-        })
+        // One that may never have arrived is not worth waiting for where the nonce excludes the other anyway.
+        let open = open_change(book, self.shares_the_lane(), |hash| passed_over.contains(hash));
+        open.map(|(session_id, user_op_hash)| Obstacle::Change { user_op_hash, session_id })
     }
 
     /// Stores key and leaves, unless another grant came first: then nothing is written.

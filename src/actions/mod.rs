@@ -29,6 +29,7 @@ mod gas;
 pub mod gas_estimate;
 mod grant;
 mod grant_mark;
+mod open_change;
 pub mod options;
 pub mod ports;
 pub mod prepare_user_operation;

@@ -18,22 +18,19 @@ use futures::future::try_join;
 use super::{
     account::SmartAccountClient,
     create_session::default_paymaster,
-    grant_mark::is_in_doubt,
+    open_change::{open_change, settle_change},
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
     send_transaction::prepare_owner_operation,
     send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
-    session_ledger::tree_to_change,
+    session_ledger::stored_or_published,
     session_tree::{SessionTree, reconcile},
-    settle_revocation::settle_revocation,
-    settle_session::settle_session,
 };
 use crate::{
     error::AppError,
     protocol::{
-        rpc::UserOpReceipt,
-        session::{SessionBook, SessionLeaf, SessionStatus},
+        session::{SessionBook, SessionStatus},
         smart_account::set_merkle_root,
         user_op_response::UserOpResponse,
     },
@@ -123,7 +120,8 @@ pub async fn prepare_revoke_sessions(
     let (tree, session_ids, new_root) = match &request.sessions {
         SessionsToRevoke::These(ids) => {
             let relay = client.relay.as_ref();
-            let tree = tree_to_change(relay, store, client.account, &mut book, chain_root).await?;
+            let tree =
+                stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync).await?;
             ids.iter().try_for_each(|id| check_in_tree(&book, id))?;
             let new_root = book.root_without(&ids.iter().map(String::as_str).collect());
             (Some(tree), ids.clone(), new_root)
@@ -168,7 +166,8 @@ pub async fn complete_revoke_sessions(
     let mut passed_over = HashSet::new();
     let mut in_the_way = None;
     for _ in 0..ROUNDS {
-        if let Some((session_id, user_op_hash)) = open_change(&store.load(client.account).await?, &passed_over) {
+        let open = open_change(&store.load(client.account).await?, true, |hash| passed_over.contains(hash));
+        if let Some((session_id, user_op_hash)) = open {
             // However it ended: what counts is the book afterwards.
             drop(settle_change(client, store, user_op_hash).await);
             // What is still open then is passed over: the shared nonce lane lets only one of the two through.
@@ -210,32 +209,6 @@ impl PreparedRevocation {
         };
         store.update(account, Box::new(change)).await?;
         Ok(is_current)
-    }
-}
-
-/// A grant or another revocation that is on its way, with one of its sessions.
-fn open_change(book: &SessionBook, passed_over: &HashSet<B256>) -> Option<(String, B256)> {
-    let operation = |leaf: &SessionLeaf| match leaf.status {
-        SessionStatus::Pending if is_in_doubt(leaf) => None,
-        SessionStatus::Pending => leaf.user_op_hash,
-        _ => leaf.revoked_by(),
-    };
-    book.leaf_nodes.iter().find_map(|leaf| {
-        let user_op_hash = operation(leaf).filter(|hash| !passed_over.contains(hash))?;
-        Some((leaf.session_id.clone(), user_op_hash))
-    })
-}
-
-/// Follows another grant or revocation to its end.
-pub(super) async fn settle_change(
-    client: &SmartAccountClient,
-    store: &dyn SessionStore,
-    user_op_hash: B256,
-) -> Result<UserOpReceipt, AppError> {
-    let (relay, account) = (client.relay.as_ref(), client.account);
-    match store.load(account).await?.revocations().contains(&user_op_hash) {
-        true => settle_revocation(relay, store, account, user_op_hash, |_| {}).await,
-        false => settle_session(relay, store, account, user_op_hash, |_| {}).await,
     }
 }
 

@@ -9,7 +9,8 @@ use super::{
     prepare_user_operation::read_chain_snapshot,
     send_with_session::{PreparedSessionUse, SessionUse, complete_send_with_session, prepare_use, prove},
     session_choice::find_usable_for_each,
-    session_ledger::tree_to_prove,
+    session_ledger::stored_or_published,
+    session_tree::tree_in_sync,
 };
 use crate::{
     error::AppError,
@@ -73,7 +74,8 @@ pub async fn prepare_send_with_batch_session(
     let snapshot = read_chain_snapshot(relay, account, &options);
     let (snapshot, mut book) = try_join(snapshot, store.load(account)).await?;
     // What the store knows comes first, as with a single session.
-    let synced = tree_to_prove(relay, store, account, &mut book, snapshot.account.merkle_root).await;
+    let synced =
+        stored_or_published(relay, store, account, &mut book, snapshot.account.merkle_root, tree_in_sync).await;
     let (ids, indexes) = (session_ids.as_deref(), corresponding_indexes.as_deref());
     let leaves = find_usable_for_each(&book, &calls, ids, indexes, snapshot.now())?;
     if !snapshot.account.deployed {

@@ -16,7 +16,8 @@ use super::{
     },
     send_user_operation::send_user_operation,
     session_choice::{KeyHolder, find_usable},
-    session_ledger::tree_to_prove,
+    session_ledger::stored_or_published,
+    session_tree::tree_in_sync,
 };
 use crate::{
     error::AppError,
@@ -147,7 +148,8 @@ pub(super) async fn find_and_build(
     let (snapshot, mut book) = try_join(snapshot, store.load(account)).await?;
     let now = snapshot.now();
     // What the store knows comes first: "expired" says more than "out of sync".
-    let synced = tree_to_prove(relay, store, account, &mut book, snapshot.account.merkle_root).await;
+    let synced =
+        stored_or_published(relay, store, account, &mut book, snapshot.account.merkle_root, tree_in_sync).await;
     let leaf = find_usable(&book, holder, session_id.as_deref(), corresponding_index, now)?.clone();
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });

@@ -3,16 +3,10 @@
 
 use alloy::primitives::{Address, B256};
 
-use super::{
-    ports::{Relay, SessionStore},
-    session_tree::{Lag, SessionTree, tree_in_sync},
-};
+use super::ports::{Relay, SessionStore};
 use crate::{
     error::{AppError, Upstream},
-    protocol::{
-        merkle::MerkleTree,
-        session::{Adoption, SessionBook},
-    },
+    protocol::session::{Adoption, SessionBook},
 };
 
 /// Own field of a book: root of the set that was published last.
@@ -67,44 +61,25 @@ pub async fn adopt_published(
     Ok(Some((book, adoption)))
 }
 
-/// The tree to build a change on: of the stored leaves, or of a published set that is taken over first.
+/// What `read` makes of the stored leaves; when they do not make the root on chain, of a published set that is taken over
+/// first.
 ///
 /// # Errors
 /// `SessionsOutOfSync` when nobody published what is on chain; those of [`adopt_published`].
-pub(super) async fn tree_to_change(
+pub(super) async fn stored_or_published<T>(
     relay: &dyn Relay,
     store: &dyn SessionStore,
     account: Address,
     book: &mut SessionBook,
     chain_root: B256,
-) -> Result<SessionTree, AppError> {
-    let tree = SessionTree::in_sync(book, chain_root);
-    if matches!(tree, Err(AppError::SessionsOutOfSync { .. }))
+    read: impl Fn(&mut SessionBook, B256) -> Result<T, AppError>,
+) -> Result<T, AppError> {
+    let stored = read(book, chain_root);
+    if matches!(stored, Err(AppError::SessionsOutOfSync { .. }))
         && let Some((adopted, _)) = adopt_published(relay, store, account, chain_root).await?
     {
         *book = adopted;
-        return SessionTree::in_sync(book, chain_root);
+        return read(book, chain_root);
     }
-    tree
-}
-
-/// The tree to prove a session with; otherwise as [`tree_to_change`].
-///
-/// # Errors
-/// As [`tree_to_change`].
-pub(super) async fn tree_to_prove(
-    relay: &dyn Relay,
-    store: &dyn SessionStore,
-    account: Address,
-    book: &mut SessionBook,
-    chain_root: B256,
-) -> Result<(MerkleTree, Option<Lag>), AppError> {
-    let tree = tree_in_sync(book, chain_root);
-    if matches!(tree, Err(AppError::SessionsOutOfSync { .. }))
-        && let Some((adopted, _)) = adopt_published(relay, store, account, chain_root).await?
-    {
-        *book = adopted;
-        return tree_in_sync(book, chain_root);
-    }
-    tree
+    stored
 }

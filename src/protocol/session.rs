@@ -60,11 +60,16 @@ pub struct SessionLeaf {
 impl SessionLeaf {
     /// `keccak(uint48 validUntil ‖ uint48 validAfter ‖ address module ‖ data)`, tightly packed.
     pub fn hash(&self) -> B256 {
+        keccak256(self.preimage())
+    }
+
+    /// The bytes that are hashed into the tree.
+    pub fn preimage(&self) -> Bytes {
         let mut packed = Vec::with_capacity(32 + self.session_key_data.len());
         packed.extend_from_slice(&packed_window(self.valid_until, self.valid_after));
         packed.extend_from_slice(self.session_validation_module.as_slice());
         packed.extend_from_slice(&self.session_key_data);
-        keccak256(packed)
+        packed.into()
     }
 
     /// A pending ABI session for a policy.

@@ -156,13 +156,15 @@ async fn generate() -> Result<CryptoKey, AppError> {
         .map_err(|_| failed("the browser makes no encryption key"))
 }
 
-fn parameters(iv: &[u8; 12], associated_data: &[u8]) -> Object {
-    let parameters = AesGcmParams::new("AES-GCM", &Uint8Array::from(iv.as_slice()));
+/// AES-GCM with this nonce, bound to this data.
+pub(super) fn parameters(iv: &[u8], associated_data: &[u8]) -> Object {
+    let parameters = AesGcmParams::new("AES-GCM", &Uint8Array::from(iv));
     parameters.set_additional_data(&Uint8Array::from(associated_data));
     parameters.into()
 }
 
-async fn finish(operation: Result<js_sys::Promise, JsValue>) -> Result<Uint8Array, JsValue> {
+/// The bytes that a WebCrypto operation answers with.
+pub(super) async fn finish(operation: Result<js_sys::Promise, JsValue>) -> Result<Uint8Array, JsValue> {
     let buffer: ArrayBuffer = JsFuture::from(operation?).await?.dyn_into()?;
     Ok(Uint8Array::new(&buffer))
 }
@@ -180,7 +182,7 @@ pub(super) fn subtle() -> Result<SubtleCrypto, AppError> {
     Ok(subtle)
 }
 
-fn failed(reason: &str) -> AppError {
+pub(super) fn failed(reason: &str) -> AppError {
     AppError::Key { reason: reason.to_owned() }
 }
 

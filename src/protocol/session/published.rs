@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use alloy::primitives::{B256, Bytes, keccak256};
 use serde::{Deserialize, Serialize};
 
-use super::{SessionBook, SessionLeaf, SessionStatus, packed_window};
+use super::{SessionBook, SessionLeaf, SessionStatus};
 use crate::protocol::{ProtocolError, merkle::MerkleFrontier, simulate::session_key_of};
 
 /// Fixed part of a leaf's bytes: two uint48 and the validation module.
@@ -77,12 +77,6 @@ pub struct Adoption {
 }
 
 impl SessionLeaf {
-    /// The bytes that are hashed into the tree.
-    pub fn preimage(&self) -> Bytes {
-        let window = packed_window(self.valid_until, self.valid_after);
-        [&window[..], self.session_validation_module.as_slice(), &self.session_key_data].concat().into()
-    }
-
     /// A confirmed session from its bytes; its key is somewhere else.
     fn elsewhere(preimage: &[u8], session_id: String) -> Option<Self> {
         let (header, data) = preimage.split_first_chunk::<HEADER>()?;

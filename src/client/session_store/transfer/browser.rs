@@ -1,10 +1,10 @@
 //! Export and import with WebCrypto and the local store.
 
 use alloy::primitives::Address;
-use js_sys::{Array, ArrayBuffer, Object, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AesDerivedKeyParams, AesGcmParams, CryptoKey, Pbkdf2Params};
+use web_sys::{AesDerivedKeyParams, CryptoKey, Pbkdf2Params};
 use zeroize::Zeroizing;
 
 use super::{Content, Header, Imported, Key, KeyKind, Sealed, Secret, check_passphrase, merge, read};
@@ -14,7 +14,7 @@ use crate::{
         browser_storage, remembered,
         session_store::{
             changes,
-            key_vault::{self, crypto, subtle},
+            key_vault::{self, crypto, failed, finish, parameters, subtle},
             local::LocalSessionStore,
             signers::signer_of,
         },
@@ -61,7 +61,8 @@ pub async fn export_sessions(account: Address, passphrase: &str) -> Result<Strin
     let header = Header::new(account, salt, iv);
     let key = derive(passphrase, &header, "encrypt").await?;
     let plain = Uint8Array::from(text.as_slice());
-    let sealing = subtle()?.encrypt_with_object_and_js_u8_array(&parameters(&header), &key, &plain);
+    let sealing =
+        subtle()?.encrypt_with_object_and_js_u8_array(&parameters(&header.iv, &header.associated_data()), &key, &plain);
     let ciphertext = finish(sealing).await;
     plain.fill(0, 0, plain.length());
     let ciphertext = ciphertext.map_err(|_| failed("it cannot be encrypted"))?.to_vec().into();
@@ -79,7 +80,11 @@ pub async fn import_sessions(text: &str, passphrase: &str) -> Result<Imported, A
     let account = header.account;
     let key = derive(passphrase, &header, "decrypt").await?;
     let sealed = Uint8Array::from(ciphertext.as_ref());
-    let opening = subtle()?.decrypt_with_object_and_js_u8_array(&parameters(&header), &key, &sealed);
+    let opening = subtle()?.decrypt_with_object_and_js_u8_array(
+        &parameters(&header.iv, &header.associated_data()),
+        &key,
+        &sealed,
+    );
     let plain = finish(opening).await.map_err(|_| {
         AppError::invalid("passphrase", "the passphrase of this text, and the text unchanged", "another")
     })?;
@@ -151,19 +156,4 @@ async fn derive(passphrase: &str, header: &Header, usage: &str) -> Result<Crypto
     let derived =
         subtle.derive_key_with_object_and_object(&parameters, &base, &kind, false, &Array::of1(&usage.into()));
     JsFuture::from(derived.map_err(unusable)?).await.and_then(|key| key.dyn_into()).map_err(unusable)
-}
-
-fn parameters(header: &Header) -> Object {
-    let parameters = AesGcmParams::new("AES-GCM", &Uint8Array::from(header.iv.as_ref()));
-    parameters.set_additional_data(&Uint8Array::from(header.associated_data().as_slice()));
-    parameters.into()
-}
-
-async fn finish(operation: Result<js_sys::Promise, JsValue>) -> Result<Uint8Array, JsValue> {
-    let buffer: ArrayBuffer = JsFuture::from(operation?).await?.dyn_into()?;
-    Ok(Uint8Array::new(&buffer))
-}
-
-fn failed(reason: &str) -> AppError {
-    AppError::Key { reason: reason.to_owned() }
 }
