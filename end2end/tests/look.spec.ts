@@ -23,6 +23,7 @@ const scenes: Record<string, Scene> = {
     await manager.grantAndWait();
     await manager.useAndWait();
     await expect(manager.rows("ACTIVE")).toHaveCount(1);
+    await expect(page.getByTestId("session-uses").first()).toBeVisible();
     await page.mouse.move(0, 0);
   },
   sessions: async ({ manager, page }) => {
