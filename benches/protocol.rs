@@ -14,7 +14,7 @@ use use_aa::protocol::{
     policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
     session::{SessionBook, SessionLeaf, SessionStatus, set_merkle_root},
     signature::{DUMMY_SESSION, session_key_manager, wrap},
-    simulate::simulate_single,
+    simulate::{simulate_batch, simulate_single},
     smart_account::{Call, encode_calls},
     user_operation::UserOperation,
 };
@@ -83,6 +83,10 @@ fn grants_and_uses(c: &mut Criterion) {
     let call_data = encode_calls(&mint(), false).unwrap();
     c.bench_function("use: simulate the call against the session", |b| {
         b.iter(|| simulate_single(black_box(&leaf), black_box(&call_data)).unwrap());
+    });
+    let batch = encode_calls(&vec![mint().remove(0); 20], true).unwrap();
+    c.bench_function("use: preflight of a batch of 20 calls", |b| {
+        b.iter(|| simulate_batch(black_box(&[&leaf; 20]), black_box(&batch)).unwrap());
     });
     let proof = tree.proof(500).unwrap();
     c.bench_function("use: prepare (call data, dummy signature, hash)", |b| {

@@ -19,6 +19,8 @@ mod fixtures;
 mod operations;
 #[path = "onchain/paymasters.rs"]
 mod paymasters;
+#[path = "onchain/random_policies.rs"]
+mod random_policies;
 
 use abi::*;
 use alloy::{

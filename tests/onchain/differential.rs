@@ -32,10 +32,11 @@ use super::{
 const COPIES: usize = 60;
 
 /// Marsaglia's xorshift: the same damage in every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
+    /// A number below `below`.
+    pub fn roll(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -130,7 +131,7 @@ fn question(operation: &UserOperation, hash: B256) -> Value {
 }
 
 /// The contracts' answer in the simulator's words.
-fn answer(outcome: Result<Bytes, Failure>) -> Simulated {
+pub fn answer(outcome: Result<Bytes, Failure>) -> Simulated {
     match outcome {
         Ok(word) => {
             let verdict = abi::Verdict::from(U256::from_be_slice(&word));
