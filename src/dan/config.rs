@@ -12,8 +12,8 @@ use super::{
 };
 use crate::protocol::distributed_key::MAX_NODES;
 
-/// The app server waits 15 s for a signature: a node gives up before that, seconds.
-const MAX_SIGNING_TIMEOUT: u8 = 14;
+/// Longest time that may be set for a signature, seconds.
+const MAX_SIGNING_TIMEOUT: u8 = 60;
 
 /// Options of `use-aa dan-node`.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,7 +60,7 @@ pub struct NodeArgs {
     /// Keys that may wait for a grant
     #[arg(long, env = "USE_AA_DAN_MAX_POOL", value_name = "NUMBER", default_value_t = 64)]
     pub max_pool: u32,
-    /// Seconds that a signature may take; a node that hangs costs a request this much, once
+    /// Seconds that a signature may take, 1 to 60 (app servers wait 15); a node that hangs costs this much, once
     #[arg(long, env = "USE_AA_DAN_SIGNING_TIMEOUT", value_name = "SECONDS", default_value_t = 5)]
     pub signing_timeout: u8,
     /// End when standard input does: with the program that started it, however that ends
@@ -148,7 +148,7 @@ impl NodeConfig {
             return Err(wrong("USE_AA_DAN_SIGNATURES_PER_MINUTE", "1 or more", 0));
         }
         if !(1..=MAX_SIGNING_TIMEOUT).contains(&args.signing_timeout) {
-            return Err(wrong("USE_AA_DAN_SIGNING_TIMEOUT", "1 to 14 seconds", args.signing_timeout));
+            return Err(wrong("USE_AA_DAN_SIGNING_TIMEOUT", "1 to 60 seconds", args.signing_timeout));
         }
         Ok(Self {
             id: args.id,
@@ -274,7 +274,7 @@ mod tests {
             ("USE_AA_DAN_THRESHOLD", complaint(|args| args.threshold = 4)),
             ("USE_AA_DAN_SIGNATURES_PER_MINUTE", complaint(|args| args.signatures_per_minute = 0)),
             ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 0)),
-            ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 15)),
+            ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 61)),
             ("USE_AA_DAN_KEY", complaint(|args| args.key = None)),
             ("USE_AA_DAN_KEY", complaint(|args| args.key_file = Some("x".into()))),
             ("USE_AA_DAN_VAULT_KEY", complaint(|args| args.vault_key = "bbbb".parse().ok())),

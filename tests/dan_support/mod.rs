@@ -146,7 +146,7 @@ impl Cluster {
         let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
         command.args(arguments).env_clear().env("RUST_LOG", log_level).current_dir(self.folder.path());
         // As long as may be: the machine is busy with other tests.
-        command.env("USE_AA_DAN_SIGNING_TIMEOUT", "14");
+        command.env("USE_AA_DAN_SIGNING_TIMEOUT", "60");
         command.envs(secrets.iter().map(|secret| secret.split_once('=').unwrap()));
         // The pipe ends with this process, and the node with the pipe.
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

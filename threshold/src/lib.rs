@@ -1,7 +1,7 @@
 //! The computations of `dkls23` for secp256k1, each behind a plain function.
 //!
-//! `dkls23` is generic over the curve, so its code is compiled wherever it is called. In a crate of its own, which
-//! `[profile.dev.package]` optimises, a debug build makes a key in a few seconds instead of half a minute.
+//! `dkls23` is generic over the curve, so its code is compiled where it is called, at the caller's `opt-level`: one for
+//! `dkls23` alone changes nothing. Here `[profile.dev.package]` reaches it: a key takes seconds, not half a minute.
 //! Nothing else belongs here: what is sent, kept and checked is in `use_aa::dan`.
 #![warn(missing_docs)]
 
