@@ -1,6 +1,5 @@
 import { FaultProxy } from "../fixtures/fault-proxy.ts";
-import { Lab } from "../fixtures/lab.ts";
-import { Server } from "../fixtures/server.ts";
+import { OwnLab } from "../fixtures/own-lab.ts";
 import { expect, Manager, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
 
@@ -41,26 +40,12 @@ test("another error of the wallet is explained by its code", async ({ manager, w
 });
 
 test.describe("when the bundler refuses", () => {
-  let lab: Lab, proxy: FaultProxy, server: Server;
+  let own: OwnLab<FaultProxy>;
   test.beforeAll(async () => {
     test.setTimeout(90_000);
-    lab = await Lab.start();
-    proxy = await FaultProxy.to(lab.bundlerUrl);
-    server = await Server.start({
-      env: {
-        USE_AA_CHAIN_ID: "31337",
-        USE_AA_RPC_URL: lab.rpcUrl,
-        USE_AA_BUNDLER_URL: proxy.url,
-        USE_AA_PAYMASTER_SIGNER_KEY: lab.paymasterSignerKey,
-        USE_AA_PAYMASTER_ADDRESS: lab.paymasterAddress,
-      },
-    });
+    own = await OwnLab.start(FaultProxy.to);
   });
-  test.afterAll(async () => {
-    await server?.stop();
-    await proxy?.close();
-    await lab?.stop();
-  });
+  test.afterAll(() => own?.stop());
 
   for (const [code, message, name, retry] of [
     [-32500, "AA21 didn't pay prefund", "SmartAccountInsufficientFundsError", false],
@@ -69,11 +54,11 @@ test.describe("when the bundler refuses", () => {
   ] as const) {
     test(`${code} ${message} is ${name}`, async ({ page, wallet, pageErrors: _ }) => {
       await wallet.install(page);
-      const manager = new Manager(page, server.url);
+      const manager = new Manager(page, own.server.url);
       await manager.open();
       await manager.connect(TestWallet.rdns);
       await manager.account();
-      proxy.faults.set("eth_sendUserOperation", { code, message });
+      own.proxy.faults.set("eth_sendUserOperation", { code, message });
       const asked: string[] = [];
       await manager.grant();
       const error = manager.error("UpstreamRejected").first();
@@ -83,9 +68,9 @@ test.describe("when the bundler refuses", () => {
       page.on("request", (request) => asked.push(request.url()));
       await expect(error.getByTestId("error-meaning")).not.toBeEmpty();
       await expect(error.getByTestId("error-retry")).toHaveCount(retry ? 1 : 0);
-      expect(asked.filter((url) => !url.startsWith(server.url)), "nothing is asked of anybody else").toEqual([]);
+      expect(asked.filter((url) => !url.startsWith(own.server.url)), "nothing is asked of anybody else").toEqual([]);
       await expect(manager.rows()).toHaveCount(0);
-      proxy.faults.clear();
+      own.proxy.faults.clear();
       await manager.grantAndWait();
     });
   }
