@@ -1,8 +1,14 @@
-//! [`LateView`]: a place in a view for what is loaded later.
+//! Places in a view for what is loaded later: [`LateView`], and [`when_account_known`] for the islands.
 
 use std::sync::{Arc, Mutex};
 
 use leptos::prelude::*;
+
+use super::{
+    connect_state::use_connect_state,
+    not_loaded_notice::NotLoadedNotice,
+    on_demand::{NotLoaded, load_when},
+};
 
 /// A view that arrives later and is shown once.
 #[derive(Clone)]
@@ -31,6 +37,33 @@ impl LateView {
     pub fn take(&self) -> Option<AnyView> {
         self.arrived.track();
         self.view.lock().ok()?.take()
+    }
+}
+
+/// An island: `waiting` until the account is known, then the view that `load` makes below the owner of now, so that it
+/// finds the provider. Its code is loaded when somebody chooses a wallet.
+///
+/// # Server-Side Rendering
+/// Renders `waiting`.
+pub fn when_account_known<F>(
+    load: impl Fn(Owner) -> F + 'static,
+    waiting: impl Fn() -> AnyView + Send + 'static,
+) -> impl IntoView
+where
+    F: Future<Output = Result<AnyView, NotLoaded>> + 'static,
+{
+    let state = use_connect_state();
+    let late = LateView::default();
+    let failed = load_when(state.flow_wanted, load, {
+        let late = late.clone();
+        move |view| late.put(view)
+    });
+    // Once known, always known: the view itself says what is missing when the account goes away.
+    let known = Memo::new(move |before: Option<&bool>| before == Some(&true) || state.account_known.get());
+    let view = move || known.get().then(|| late.take()).flatten();
+    view! {
+        <NotLoadedNotice failed wanted=state.flow_wanted />
+        {move || view().unwrap_or_else(&waiting)}
     }
 }
 

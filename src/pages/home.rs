@@ -8,7 +8,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use self::workbench::Workbench;
-use crate::components::icon::{Glyph, Icon};
+use crate::components::{
+    icon::{Glyph, Icon},
+    no_script_notice::NoScriptNotice,
+};
 
 /// The session manager.
 #[component]
@@ -21,15 +24,7 @@ pub fn HomePage() -> impl IntoView {
                 "A session is a second key to your smart account that may do one thing only, until a time you choose. You sign for it once. After that the app needs no further signature for that one thing, and can do nothing else."
             </p>
         </section>
-        <noscript>
-            <p class="notice" role="note">
-                <Icon glyph=Glyph::Warning />
-                <span>
-                    <strong>"JavaScript is switched off. "</strong>
-                    "Connecting a wallet and signing happen in your browser and need it. You can read the page without it."
-                </span>
-            </p>
-        </noscript>
+        <NoScriptNotice text="Connecting a wallet and signing happen in your browser and need it. You can read the page without it." />
         <div class="columns">
             <div class="flow-region">
                 <Workbench />

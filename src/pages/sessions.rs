@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use self::board::SessionsBoard;
-use crate::components::icon::{Glyph, Icon};
+use crate::components::no_script_notice::NoScriptNotice;
 
 /// All sessions of the account.
 #[component]
@@ -20,15 +20,7 @@ pub fn SessionsPage() -> impl IntoView {
                 "Everything that may act for your account, in this browser and in others. What you take back ends on the chain, and the chain is asked to prove it."
             </p>
         </section>
-        <noscript>
-            <p class="notice" role="note">
-                <Icon glyph=Glyph::Warning />
-                <span>
-                    <strong>"JavaScript is switched off. "</strong>
-                    "The keys and names of your sessions are in your browser only, so this server cannot list them."
-                </span>
-            </p>
-        </noscript>
+        <NoScriptNotice text="The keys and names of your sessions are in your browser only, so this server cannot list them." />
         <SessionsBoard />
     }
     .into_any()

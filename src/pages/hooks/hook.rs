@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::{live::LiveDemo, markdown::inline, nearest::nearest, source::Listing, types::Types};
 use crate::{
-    components::icon::{Glyph, Icon},
+    components::no_script_notice::NoScriptNotice,
     demos::{self, DEMOS, Demo, documentation::Documentation},
     pages::not_found::set_not_found,
 };
@@ -43,15 +43,7 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
             <section aria-labelledby="demo">
                 <h2 id="demo">"Try it"</h2>
                 <Before demo />
-                <noscript>
-                    <p class="notice" role="note">
-                        <Icon glyph=Glyph::Warning />
-                        <span>
-                            <strong>"JavaScript is switched off. "</strong>
-                            "The demo needs it, for the wallet and to sign. Everything else on this page works without."
-                        </span>
-                    </p>
-                </noscript>
+                <NoScriptNotice text="The demo needs it, for the wallet and to sign. Everything else on this page works without." />
                 <LiveDemo />
             </section>
             <section aria-labelledby="what">

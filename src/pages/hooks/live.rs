@@ -5,10 +5,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{
-        connect_button::ConnectButton, connect_state::use_connect_state, late_view::LateView,
-        not_loaded_notice::NotLoadedNotice, on_demand::load_when, on_demand::on_demand,
-    },
+    components::{connect_button::ConnectButton, late_view::when_account_known, on_demand::on_demand},
     demos,
 };
 
@@ -29,29 +26,20 @@ on_demand! {
 /// Says that a wallet is needed.
 #[island]
 pub(super) fn LiveDemo() -> impl IntoView {
-    let state = use_connect_state();
-    let demo = LateView::default();
-    let failed = load_when(state.flow_wanted, |owner| load((owner, hook_of_this_page())), {
-        let demo = demo.clone();
-        move |view| demo.put(view)
-    });
-    // Once known, always known: the demo itself says what is missing when the account goes away.
-    let known = Memo::new(move |before: Option<&bool>| before == Some(&true) || state.account_known.get());
-    let view = move || known.get().then(|| demo.take()).flatten();
-    let waiting = || {
-        view! {
-            <div class="panel">
-                <p>"Connect the wallet that owns your smart account to try it. In the lab the wallet and its money are play."</p>
-                <div class="actions">
-                    <ConnectButton />
+    when_account_known(
+        |owner| load((owner, hook_of_this_page())),
+        || {
+            view! {
+                <div class="panel">
+                    <p>"Connect the wallet that owns your smart account to try it. In the lab the wallet and its money are play."</p>
+                    <div class="actions">
+                        <ConnectButton />
+                    </div>
                 </div>
-            </div>
-        }
-    };
-    view! {
-        <NotLoadedNotice failed wanted=state.flow_wanted />
-        {move || view().unwrap_or_else(|| waiting().into_any())}
-    }
+            }
+            .into_any()
+        },
+    )
 }
 
 /// The last part of the page's path.
