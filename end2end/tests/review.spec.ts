@@ -114,7 +114,11 @@ test("amounts, end and calls are the person's to lower, and the chain holds what
   await expect(review.getByTestId("grant-changed")).toBeVisible();
   await review.getByTestId("grant-confirm").click();
   await manager.hash("create-batch-session-hash");
-  await expect(page.getByTestId("grant-told")).toContainText("2 of 3");
+  const told = page.getByTestId("grant-told");
+  await expect(told).toContainText("You allowed 2 of 3 calls:");
+  await expect(told).toContainText("safeMint: left out");
+  await expect(told).toContainText("token transfer, highest amount per call: 2.5 DUSD, asked for 10 DUSD");
+  await expect(told.locator("li").last()).toContainText(/^End: .*2031.*, asked for /);
 
   const seconds = await page.evaluate((text) => Date.parse(text) / 1000, end);
   const granted = await leaves(manager);

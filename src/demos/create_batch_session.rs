@@ -7,7 +7,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
-        grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
+        grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
         operation_status::OperationStatus,
         time::now_seconds,
     },
@@ -78,12 +78,9 @@ pub fn CreateBatchSession() -> impl IntoView {
     // While the person reads, the operation is built.
     let get_ready = Callback::new(move |request: GrantRequest| create.prepare.run(variables(request)));
     // What is granted may be less than what was asked for; an app that needs more says so here.
-    let told = RwSignal::new(None::<String>);
+    let told = RwSignal::new(None::<GrantDecision>);
     let grant = Callback::new(move |decision: GrantDecision| {
-        told.set(decision.is_changed().then(|| {
-            let [asked, got] = [&decision.requested, &decision.granted].map(|one| one.policies.len().to_string());
-            ["You allowed ", &got, " of ", &asked, " calls, within limits of your own."].concat()
-        }));
+        told.set(Some(decision.clone()));
         create.mutate.run(variables(decision.granted));
     });
     let blocked = move || account.owner_address.get().is_none() || create.is_pending.get();
@@ -118,7 +115,7 @@ pub fn CreateBatchSession() -> impl IntoView {
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>
                 </Show>
             </div>
-            <p class="reason" role="status" data-testid="grant-told">{move || told.get()}</p>
+            <GrantTold decision=told />
             <ErrorNotice error=refused />
             <OperationStatus mutation=create wait=receipt hash_testid="create-batch-session-hash" />
         </form>

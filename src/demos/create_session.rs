@@ -6,7 +6,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
-        grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
+        grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
         operation_status::OperationStatus,
         time::{local_time, now_seconds},
     },
@@ -82,7 +82,11 @@ pub fn CreateSession() -> impl IntoView {
     // While the person reads, the operation is built.
     let get_ready = Callback::new(move |request: GrantRequest| create_session.prepare.run(variables(&request)));
     // What is granted may be less than what was asked for: the person has a say in the review.
-    let grant = Callback::new(move |decision: GrantDecision| create_session.mutate.run(variables(&decision.granted)));
+    let told = RwSignal::new(None::<GrantDecision>);
+    let grant = Callback::new(move |decision: GrantDecision| {
+        create_session.mutate.run(variables(&decision.granted));
+        told.set(Some(decision));
+    });
     let blocked = move || account.owner_address.get().is_none();
     // Not `disabled`: the button keeps the focus of whoever works with the keyboard.
     let busy = move || create_session.is_pending.get().then_some("true");
@@ -112,6 +116,7 @@ pub fn CreateSession() -> impl IntoView {
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>
                 </Show>
             </div>
+            <GrantTold decision=told />
             <ErrorNotice error=refused />
             <OperationStatus mutation=create_session wait=receipt hash_testid="create-session-hash" />
         </form>

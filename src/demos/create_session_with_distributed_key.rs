@@ -6,7 +6,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
-        grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
+        grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
         key_network_status::KeyNetworkStatus,
         operation_status::OperationStatus,
         time::now_seconds,
@@ -68,7 +68,12 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
     };
     // While the person reads, a key is taken from the pool and the operation is built.
     let get_ready = Callback::new(move |request: GrantRequest| create.prepare.run(variables(request)));
-    let grant = Callback::new(move |decision: GrantDecision| create.mutate.run(variables(decision.granted)));
+    // What is granted may be less than what was asked for: the person has a say in the review.
+    let told = RwSignal::new(None::<GrantDecision>);
+    let grant = Callback::new(move |decision: GrantDecision| {
+        told.set(Some(decision.clone()));
+        create.mutate.run(variables(decision.granted));
+    });
     let blocked = move || account.owner_address.get().is_none() || create.is_pending.get();
 
     view! {
@@ -93,6 +98,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
                     "Your wallet asks twice: for the grant, which the nodes verify, and for the operation."
                 </span>
             </div>
+            <GrantTold decision=told />
             <ErrorNotice error=refused />
             <OperationStatus mutation=create wait=receipt hash_testid="create-distributed-session-hash" />
         </form>

@@ -134,10 +134,10 @@ impl Draft {
 
     /// What was asked for, and what would be granted now.
     pub fn decision(&self) -> GrantDecision {
-        let kept = (0..self.edits.len()).filter(|index| self.is_kept(*index));
-        let policies = kept.filter_map(|index| self.policy(index)).collect();
+        let (kept, left_out) = (0..self.edits.len()).partition::<Vec<_>, _>(|index| self.is_kept(*index));
+        let policies = kept.into_iter().filter_map(|index| self.policy(index)).collect();
         let granted = GrantRequest { policies, ..self.requested.clone() };
-        GrantDecision { requested: self.requested.clone(), granted }
+        GrantDecision { requested: self.requested.clone(), granted, left_out }
     }
 
     /// What the linter says about what would be granted, the gravest first; the same about several is said once.
