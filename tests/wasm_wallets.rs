@@ -17,7 +17,7 @@ use use_aa::{
         },
     },
     error::AppError,
-    protocol::rpc::ChainInfo,
+    protocol::rpc::{ChainInfo, NativeCurrency},
 };
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -79,6 +79,7 @@ fn chain() -> ChainInfo {
         sponsored: true,
         public_rpc_url: Some("http://127.0.0.1:8545".into()),
         explorer_url: None,
+        native_currency: NativeCurrency::new("Test Coin", "TEST"),
     }
 }
 

@@ -61,10 +61,10 @@ test("withdrawals go to their own recipients, and what has none goes to the owne
   const line = (index: number, name: string) => page.getByTestId(`withdrawal-${name}`).nth(index);
   await line(0, "amount").fill("12.5");
   await line(0, "recipient").fill(alice);
-  await line(1, "asset").selectOption("ether");
+  await line(1, "asset").selectOption({ label: "ETH" });
   await line(1, "amount").fill("0.25");
   await line(1, "recipient").fill(bob);
-  await line(2, "asset").selectOption("ether");
+  await line(2, "asset").selectOption({ label: "ETH" });
   const owner = wallet.account.address;
   const ownerBefore = await chain.client.getBalance({ address: owner });
   await page.getByTestId("send-withdrawals").click();

@@ -20,8 +20,8 @@ use crate::{
         distributed_key::{EphemeralKey, TypedData},
         paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
         rpc::{
-            AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpReceipt,
-            UserOpUpdate,
+            AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, SimulationType, SponsorContext, Sponsorship,
+            UserOpReceipt, UserOpUpdate,
         },
         session::{PublishedLeaves, SessionBook},
         smart_account::decode_calls,
@@ -227,6 +227,7 @@ impl Relay for Fake {
             sponsored: true,
             public_rpc_url: None,
             explorer_url: None,
+            native_currency: NativeCurrency::default(),
         })
     }
 

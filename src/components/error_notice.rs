@@ -5,7 +5,11 @@ use alloy::primitives::B256;
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
-use crate::{error::AppError, hooks::use_smart_account, protocol::revert::Explanation};
+use crate::{
+    error::AppError,
+    hooks::use_smart_account,
+    protocol::{revert::Explanation, rpc::ChainInfo},
+};
 
 mod guide;
 mod report;
@@ -32,15 +36,19 @@ pub fn ErrorNotice(
         account: account.smart_account_address.get_untracked(),
         chain_id: account.chain_info.with_untracked(|chain| chain.as_ref().map(|chain| chain.chain_id)),
     };
+    let native = move || {
+        let symbol = |chain: &ChainInfo| chain.native_currency.symbol.clone();
+        account.chain_info.with_untracked(|chain| chain.as_ref().map(symbol)).unwrap_or_default()
+    };
     view! {
         <div role="alert">
-            {move || error.get().map(|error| notice(error, retry, Callback::new(move |()| about())))}
+            {move || error.get().map(|error| notice(error, retry, &native(), Callback::new(move |()| about())))}
         </div>
     }
     .into_any()
 }
 
-fn notice(error: AppError, retry: Option<Callback<()>>, about: Callback<(), Circumstances>) -> AnyView {
+fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Callback<(), Circumstances>) -> AnyView {
     let retry = retry.filter(|_| retryable(&error));
     let explained = explanation(&error).map(explained);
     let name = explanation(&error).map_or(error.name(), |found| found.name);
@@ -48,7 +56,7 @@ fn notice(error: AppError, retry: Option<Callback<()>>, about: Callback<(), Circ
     let copied = RwSignal::new(false);
     let variant = error.name();
     let text = sentence(&error.to_string());
-    let advice = advice(&error);
+    let advice = advice(&error, native);
     let copy = move |_| {
         super::copy_button::write_to_clipboard(&report(&error, &about.run(())));
         copied.set(true);

@@ -17,13 +17,15 @@ mod card;
 mod draft;
 mod ends;
 mod token_facts;
+mod told;
 pub(super) mod words;
 
 use card::card;
 use draft::{Draft, Remark};
 use ends::ends;
-use token_facts::amount_words;
-pub(super) use token_facts::known_token;
+pub use token_facts::TokenFacts;
+pub(super) use token_facts::{amount_words, known_token};
+pub use told::GrantTold;
 pub use words::{contract_name, contract_text};
 
 /// Who will hold the session key.
@@ -70,6 +72,8 @@ pub struct GrantDecision {
     pub requested: GrantRequest,
     /// What the person agreed to.
     pub granted: GrantRequest,
+    /// Places in `requested.policies` of the calls that were left out; `granted.policies` holds the others in order.
+    pub left_out: Vec<usize>,
 }
 
 impl GrantDecision {

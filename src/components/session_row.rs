@@ -6,8 +6,9 @@ use leptos::prelude::*;
 use super::{
     address::shortened,
     countdown::Countdown,
+    native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
-    session_words::{permission_text, status_text, title_of},
+    session_words::{badge_text, permission_text, title_of},
     time::local_time,
 };
 use crate::{
@@ -22,6 +23,8 @@ pub fn SessionRow(
     leaf: Memo<SessionLeaf>,
     /// Place in the whole list, from 1, and the length of that list: most of it is not in the document.
     place: Memo<(usize, usize)>,
+    /// Room before it for rows that are not in the document, as CSS.
+    gap: Memo<String>,
     /// The list.
     sessions: UseSessionsReturn,
     /// Taking back and bringing back.
@@ -38,14 +41,18 @@ pub fn SessionRow(
     let leaving = Memo::new(move |_| leaf.with(|leaf| leaf.revoked_by().is_some()));
     let is_revoked = Memo::new(move |_| status.get() == ListedStatus::Revoked);
     let hash = Memo::new(move |_| leaf.with(SessionLeaf::hash));
-    let what = move || leaf.with(|leaf| permission_text(leaf, account.smart_account_address.get()));
-    let badge = move || match (status.get(), leaf.with(SessionLeaf::is_returning)) {
-        (ListedStatus::Pending, true) => "Coming back",
-        (status, _) => status_text(status),
-    };
+    let native = use_native_currency();
+    let what = move || leaf.with(|leaf| permission_text(leaf, account.smart_account_address.get(), &native.get()));
+    let badge = move || leaf.with(|leaf| badge_text(leaf, status.get()));
     let until = Memo::new(move |_| leaf.with(|leaf| leaf.valid_until));
-    let countdown = move || (!is_revoked.get()).then(|| view! { <Countdown valid_until=until.get() now /> });
+    let after = Memo::new(move |_| leaf.with(|leaf| leaf.valid_after));
+    let countdown = move || {
+        (!is_revoked.get()).then(|| view! { <Countdown valid_after=after.get() valid_until=until.get() now /> })
+    };
+    // Under the root: only from there can it be taken back.
+    let in_tree = Memo::new(move |_| leaf.with(|leaf| leaf.status.in_tree()));
     let granted = move || leaf.with(|leaf| leaf.created_at).map(|time| ["Granted ", &local_time(time)].concat());
+    let explorer_url = Memo::new(move |_| account.chain_info.get().and_then(|chain| chain.explorer_url));
     let key = move || leaf.with(|leaf| shortened(&leaf.session_key_address.to_string()));
     let change = move |change: fn(Vec<String>) -> Change| {
         changes.ask.set(Some(change(vec![leaf.with_untracked(|leaf| leaf.session_id.clone())])));
@@ -83,9 +90,7 @@ pub fn SessionRow(
                 class="button quiet small"
                 data-testid="revoke-session"
                 aria-label=move || ["Take back ", &title.get()].concat()
-                disabled=move || {
-                    !owner_here() || changes.busy.get() || leaving.get() || status.get() == ListedStatus::Pending
-                }
+                disabled=move || !owner_here() || changes.busy.get() || leaving.get() || !in_tree.get()
                 on:click=move |_| change(Change::Revoke)
             >
                 "Take back"
@@ -101,7 +106,7 @@ pub fn SessionRow(
                 class="pick"
                 data-testid="select-session"
                 aria-label=move || ["Select ", &title.get()].concat()
-                disabled=move || matches!(status.get(), ListedStatus::Revoked | ListedStatus::Pending) || leaving.get()
+                disabled=move || !in_tree.get() || leaving.get()
                 prop:checked=move || sessions.selected.with(|selected| selected.contains(&mine))
                 on:change:target=move |event| {
                     let checked = event.target().checked();
@@ -130,6 +135,7 @@ pub fn SessionRow(
             data-testid="session-row"
             data-session-id=id
             data-status=move || status.get().wire_name()
+            style:margin-block-start=move || gap.get()
             aria-posinset=move || place.get().0.to_string()
             aria-setsize=move || place.get().1.to_string()
         >
@@ -143,7 +149,7 @@ pub fn SessionRow(
                 {countdown}
                 {move || granted().map(|text| view! { <span>{text}</span> })}
                 <span>"Key " <span class="mono">{key}</span></span>
-                {move || uses_view(hash.get(), sessions.uses.data.get().as_ref())}
+                {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
             {news}
             <div class="row-actions">{actions}</div>
@@ -152,32 +158,45 @@ pub fn SessionRow(
     .into_any()
 }
 
-/// How often it was used; nothing while that is not known.
-fn uses_view(leaf: B256, uses: Option<&SessionUses>) -> Option<AnyView> {
+/// How often it was used, and when last, with the transaction on the explorer; nothing while that is not known.
+fn uses_view(leaf: B256, uses: Option<&SessionUses>, explorer_url: Option<String>) -> Option<AnyView> {
     let uses = uses?;
-    let (count, text, title) = match uses.of(leaf) {
-        None => (0, "Not used".to_owned(), None),
-        Some(used) => {
-            let times = match used.count {
-                1 => "Used once".to_owned(),
-                2 => "Used twice".to_owned(),
-                many => ["Used ", &many.to_string(), " times"].concat(),
-            };
-            let last = match used.last_at {
-                0 => String::new(),
-                at => [", last ", &local_time(at)].concat(),
-            };
-            (
-                used.count,
-                [times, last].concat(),
-                Some(["Last in transaction ", &used.last_transaction.to_string()].concat()),
-            )
-        }
+    let used = uses.of(leaf);
+    let count = used.map_or(0, |used| used.count);
+    let text = match count {
+        0 => "Not used".to_owned(),
+        1 => "Used once".to_owned(),
+        2 => "Used twice".to_owned(),
+        many => ["Used ", &many.to_string(), " times"].concat(),
     };
+    let last = used.map(|used| {
+        let time = match used.last_at {
+            0 => "last transaction".to_owned(),
+            at => ["last ", &local_time(at)].concat(),
+        };
+        let transaction = used.last_transaction.to_string();
+        let title = ["In transaction ", &transaction].concat();
+        match explorer_url {
+            Some(url) => view! {
+                ", "
+                <a
+                    href=[&url, "/tx/", &transaction].concat()
+                    target="_blank"
+                    rel="noreferrer"
+                    title=title
+                    data-testid="last-use"
+                >
+                    {time}
+                </a>
+            }
+            .into_any(),
+            None if used.last_at == 0 => ().into_any(),
+            None => view! { <span title=title>", " {time}</span> }.into_any(),
+        }
+    });
     let since = (uses.from_block > 0).then(|| [" since block ", &uses.from_block.to_string()].concat());
     Some(
-        view! { <span data-testid="session-uses" data-count=count.to_string() title=title>{text} {since}</span> }
-            .into_any(),
+        view! { <span data-testid="session-uses" data-count=count.to_string()>{text} {last} {since}</span> }.into_any(),
     )
 }
 

@@ -1,10 +1,10 @@
 //! A session in words: what it may do, and where it stands.
 
-use alloy::primitives::{Address, B256, U256, utils::format_ether};
+use alloy::primitives::{Address, B256, U256};
 
 use super::{
     address::shortened,
-    grant_review::{amount_text, contract_text},
+    grant_review::{TokenFacts, amount_text, amount_words, contract_text},
 };
 use crate::protocol::{
     addresses::ERC20_SESSION_VALIDATION_MODULE,
@@ -26,20 +26,29 @@ pub fn title_of(leaf: &SessionLeaf) -> String {
     }
 }
 
+/// What a session with this status waits for: `PENDING` has three reasons.
+pub fn badge_text(leaf: &SessionLeaf, status: ListedStatus) -> &'static str {
+    match status {
+        ListedStatus::Pending if leaf.is_returning() => "Coming back",
+        ListedStatus::Pending if leaf.status.in_tree() => "Not begun",
+        ListedStatus::Pending => "Waiting for confirmation",
+        status => status_text(status),
+    }
+}
+
 /// The status for people.
 pub fn status_text(status: ListedStatus) -> &'static str {
     match status {
-        ListedStatus::Pending => "Waiting for confirmation",
+        ListedStatus::Pending => "Waiting",
         ListedStatus::Active => "Active",
-        ListedStatus::Inactive => "Not begun",
         ListedStatus::Expired => "Ended",
         ListedStatus::Revoked => "Revoked",
         ListedStatus::OtherDevice => "On another device",
     }
 }
 
-/// What the leaf allows, as far as its data can be read.
-pub fn permission_text(leaf: &SessionLeaf, account: Option<Address>) -> String {
+/// What the leaf allows, as far as its data can be read. `native` is the chain's currency.
+pub fn permission_text(leaf: &SessionLeaf, account: Option<Address>, native: &TokenFacts) -> String {
     if leaf.session_validation_module == ERC20_SESSION_VALIDATION_MODULE
         && let Ok(data) = Erc20SessionData::decode(&leaf.session_key_data)
     {
@@ -65,7 +74,7 @@ pub fn permission_text(leaf: &SessionLeaf, account: Option<Address>) -> String {
     };
     let funds = match data.value_limit {
         0 => String::new(),
-        limit => ["; each use may send ", &format_ether(U256::from(limit)), " of the native currency"].concat(),
+        limit => ["; each use may send at most ", &amount_words(U256::from(limit), Some(native))].concat(),
     };
     ["May call ", &function, " on ", &contract_text(data.contract_address), &limits, &funds].concat()
 }
@@ -130,12 +139,18 @@ mod tests {
     use crate::protocol::{
         addresses::{DEMO_NFT, DEMO_TOKEN},
         policy::Policy,
+        session::SessionStatus,
     };
 
     const ACCOUNT: Address = Address::repeat_byte(0xaa);
 
     fn words(policy: &Policy) -> String {
-        permission_text(&SessionLeaf::from_policy(policy, Address::repeat_byte(1), "id").unwrap(), Some(ACCOUNT))
+        let leaf = SessionLeaf::from_policy(policy, Address::repeat_byte(1), "id").unwrap();
+        permission_text(&leaf, Some(ACCOUNT), &xdai())
+    }
+
+    fn xdai() -> TokenFacts {
+        TokenFacts { symbol: Some("XDAI".into()), decimals: Some(18) }
     }
 
     #[test]
@@ -151,7 +166,17 @@ mod tests {
         assert!(words(&odd).ends_with(", if argument 1 is not 7"), "{}", words(&odd));
         assert!(words(&Policy::new(ACCOUNT, "f()")).ends_with(", with any arguments"));
         let unreadable = SessionLeaf { session_key_data: vec![1].into(), ..SessionLeaf::default() };
-        assert!(permission_text(&unreadable, None).starts_with("Checked by module"));
+        let paid = Policy { value_limit: U256::from(10).pow(U256::from(16)), ..Policy::new(ACCOUNT, "f()") };
+        assert!(words(&paid).ends_with("; each use may send at most 0.01 XDAI"), "{}", words(&paid));
+        assert!(permission_text(&unreadable, None, &xdai()).starts_with("Checked by module"));
+    }
+
+    #[test]
+    fn a_waiting_session_says_what_for() {
+        let text = |status| badge_text(&SessionLeaf { status, ..SessionLeaf::default() }, ListedStatus::Pending);
+        assert_eq!(text(SessionStatus::Pending), "Waiting for confirmation");
+        assert_eq!(text(SessionStatus::Active), "Not begun");
+        assert_eq!(badge_text(&SessionLeaf::default(), ListedStatus::Expired), "Ended");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::{
     grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
     icon::{Glyph, Icon},
+    native_currency::use_native_currency,
     operation_status::OperationStatus,
     time::{local_time, now_seconds},
 };
@@ -59,6 +60,7 @@ pub fn StepUp(
     kind: StepUpKind,
 ) -> impl IntoView {
     let account = use_smart_account();
+    let native = use_native_currency();
     let review = RwSignal::new(None::<GrantRequest>);
     let send = use_send_transaction(MutationOptions::default());
     let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
@@ -70,7 +72,7 @@ pub fn StepUp(
     let reason = move || match refused.get()? {
         AppError::PolicyViolation { .. } => {
             let own = account.smart_account_address.get().unwrap_or_default();
-            refusal::refusal_words(&policies(), &calls.get(), own)
+            refusal::refusal_words(&policies(), &calls.get(), own, &native.get())
         }
         AppError::SessionExpired { valid_until, .. } => Some(["It ended on ", &local_time(valid_until), "."].concat()),
         AppError::SessionNotYetValid { valid_after, .. } => {
@@ -109,7 +111,7 @@ pub fn StepUp(
             view! {
                 <div class="notice step-up" data-testid="step-up" role="group" aria-label="What you can do now">
                     <Icon glyph=Glyph::Key />
-                    <strong>"The session does not allow this"</strong>
+                    <strong>"It can still be done"</strong>
                     <p data-testid="step-up-reason">{reason}</p>
                     <div class="actions">
                         <button

@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use crate::{
-    components::error_notice::ErrorNotice,
+    components::{error_notice::ErrorNotice, native_currency::use_native_currency},
     hooks::{CostArguments, Options, QueryOptions, use_gas_estimate, use_smart_account},
     protocol::{addresses::DEMO_NFT, paymaster::DecimalText, smart_account::Call},
 };
@@ -19,7 +19,8 @@ pub fn GasEstimate() -> impl IntoView {
         options: if sponsored.get() { Options::sponsored() } else { Options::unsponsored() },
     });
     let estimate = use_gas_estimate(arguments, QueryOptions::default());
-    let ether =
+    let native = use_native_currency();
+    let cost =
         move || estimate.data.get().map_or_else(|| "–".to_owned(), |wei| DecimalText::from_units(wei, 18).to_string());
     let note = move || {
         if account.owner_address.get().is_none() {
@@ -34,9 +35,9 @@ pub fn GasEstimate() -> impl IntoView {
         <div class="panel">
             <p class="figure" role="status" aria-busy=move || estimate.is_fetching.get().to_string()>
                 <span class="number" data-testid="gas-estimate" data-value=move || estimate.data.get().map(|wei| wei.to_string())>
-                    {ether}
+                    {cost}
                 </span>
-                <span class="unit">"ether at most"</span>
+                <span class="unit">{move || native.get().symbol} " at most"</span>
             </p>
             <p class="step-text">{note}</p>
             <div class="actions">

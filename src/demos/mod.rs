@@ -165,7 +165,7 @@ demos! {
     }
     use_send_withdrawals in send_withdrawals::SendWithdrawals {
         task: Task::Send,
-        summary: "Take tokens and ether out of the account, each to its own recipient.",
+        summary: "Take tokens and native currency out of the account, each to its own recipient.",
         react: "useSendWithdrawals",
         compare: Some((
             "const { mutate } = useSendWithdrawals();\nmutate({ withdrawalRequests: [{ address: token, recipient }] });",

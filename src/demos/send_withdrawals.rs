@@ -1,10 +1,13 @@
-//! `use_send_withdrawals`: tokens and ether out of the account, each to its own recipient.
+//! `use_send_withdrawals`: tokens and native currency out of the account, each to its own recipient.
 
 use alloy::primitives::{Address, U256};
 use leptos::prelude::*;
 
 use crate::{
-    components::{error_notice::ErrorNotice, operation_status::OperationStatus, token_balance::TokenBalance},
+    components::{
+        error_notice::ErrorNotice, native_currency::use_native_currency, operation_status::OperationStatus,
+        token_balance::TokenBalance,
+    },
     error::AppError,
     hooks::{
         MutationOptions, Options, SendTransactionVariables, SendWithdrawalsVariables, UserOpWaitOptions,
@@ -21,7 +24,7 @@ use crate::{
 #[derive(Clone, Copy)]
 struct Line {
     id: u32,
-    ether: RwSignal<bool>,
+    is_native: RwSignal<bool>,
     amount: RwSignal<String>,
     recipient: RwSignal<String>,
 }
@@ -29,15 +32,15 @@ struct Line {
 impl Line {
     fn new(id: u32) -> Self {
         let text = || RwSignal::new(String::new());
-        Self { id, ether: RwSignal::new(false), amount: text(), recipient: text() }
+        Self { id, is_native: RwSignal::new(false), amount: text(), recipient: text() }
     }
 
     fn request(self) -> Result<WithdrawalRequest, AppError> {
-        let ether = self.ether.get_untracked();
+        let is_native = self.is_native.get_untracked();
         let (amount, recipient) = (self.amount.get_untracked(), self.recipient.get_untracked());
         let amount = match amount.trim() {
             "" => None,
-            text => Some(text.parse::<DecimalText>()?.units(if ether { 18 } else { 6 })?),
+            text => Some(text.parse::<DecimalText>()?.units(if is_native { 18 } else { 6 })?),
         };
         let recipient =
             match recipient.trim() {
@@ -46,11 +49,11 @@ impl Line {
                     AppError::invalid("recipient", "an address: 0x and 40 hex digits, or nothing", text)
                 })?),
             };
-        Ok(WithdrawalRequest { address: if ether { NATIVE_TOKEN } else { DEMO_TOKEN }, amount, recipient })
+        Ok(WithdrawalRequest { address: if is_native { NATIVE_TOKEN } else { DEMO_TOKEN }, amount, recipient })
     }
 }
 
-/// Withdraws demo dollars and ether; the sponsor pays the gas.
+/// Withdraws demo dollars and native currency; the sponsor pays the gas.
 #[component]
 pub fn SendWithdrawals() -> impl IntoView {
     let account = use_smart_account();
@@ -127,7 +130,8 @@ pub fn SendWithdrawals() -> impl IntoView {
 
 #[component]
 fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) -> impl IntoView {
-    let Line { id, ether, amount, recipient } = line;
+    let Line { id, is_native, amount, recipient } = line;
+    let native = use_native_currency();
     let name = move |field: &str| [field, "-", &id.to_string()].concat();
     view! {
         <div class="fields" data-testid="withdrawal">
@@ -136,10 +140,10 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
                 <select
                     id=name("withdrawal-asset")
                     data-testid="withdrawal-asset"
-                    on:change:target=move |event| ether.set(event.target().value() == "ether")
+                    on:change:target=move |event| is_native.set(event.target().value() == "native")
                 >
                     <option value="dollars">"DUSD"</option>
-                    <option value="ether">"Ether"</option>
+                    <option value="native">{move || native.get().symbol}</option>
                 </select>
             </div>
             <div class="field">

@@ -7,7 +7,7 @@ use super::{
     context::use_context_or_detached, lazy, use_mutation,
 };
 
-/// Takes tokens and ether out of the account, in one operation that the owner signs. Each request keeps its recipient;
+/// Takes tokens and native currency out of the account, in one operation that the owner signs. Each request keeps its recipient;
 /// a left-out amount is the full balance, and 0 stays 0. All of the ether leaves what the gas may cost when the
 /// account pays for it.
 /// Resolves when the bundler has the operation.

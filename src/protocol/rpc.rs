@@ -23,6 +23,32 @@ pub struct ChainInfo {
     pub public_rpc_url: Option<String>,
     /// Block explorer, without trailing slash.
     pub explorer_url: Option<String>,
+    /// What gas is paid in.
+    pub native_currency: NativeCurrency,
+}
+
+/// The native currency of a chain, as EIP-3085 names its fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeCurrency {
+    /// Name for people.
+    pub name: String,
+    /// Its sign beside amounts.
+    pub symbol: String,
+    /// Decimals of a wei: 18 on every EVM chain, and wallets refuse others.
+    pub decimals: u8,
+}
+
+impl NativeCurrency {
+    /// With 18 decimals.
+    pub fn new(name: impl Into<String>, symbol: impl Into<String>) -> Self {
+        Self { name: name.into(), symbol: symbol.into(), decimals: 18 }
+    }
+}
+
+impl Default for NativeCurrency {
+    fn default() -> Self {
+        Self::new("Ether", "ETH")
+    }
 }
 
 /// State of one smart account, read in one round trip at the latest block.

@@ -42,6 +42,12 @@ pub struct ServeArgs {
     /// Chain id [default: the lab's, 31337]
     #[arg(long, env = "USE_AA_CHAIN_ID", value_name = "NUMBER")]
     pub chain_id: Option<String>,
+    /// Symbol of the chain's native currency, such as XDAI [default: that of a known chain, else ETH]
+    #[arg(long, env = "USE_AA_NATIVE_CURRENCY", value_name = "SYMBOL")]
+    pub native_currency: Option<String>,
+    /// Block explorer of the chain, for links to transactions [default: that of a known chain, else none]
+    #[arg(long, env = "USE_AA_EXPLORER_URL", value_name = "URL")]
+    pub explorer_url: Option<String>,
     /// Chain node(s), http(s) or ws(s), comma-separated in failover order [default: the lab is started]
     #[arg(long, env = "USE_AA_RPC_URL", value_name = "URLS", hide_env_values = true)]
     pub rpc_url: Option<Secret>,
@@ -171,6 +177,10 @@ pub struct Config {
     pub addr: SocketAddr,
     /// EIP-155 chain id.
     pub chain_id: u64,
+    /// Symbol of the native currency; `None` = that of a known chain, else ETH.
+    pub native_currency: Option<String>,
+    /// Block explorer, without trailing slash; `None` = that of a known chain, else none.
+    pub explorer_url: Option<String>,
     /// Chain nodes in failover order; empty until the lab has been started when `lab` is true.
     pub rpc_urls: Vec<UpstreamUrl>,
     /// Bundlers in failover order; empty until the lab has been started when `lab` is true.
@@ -232,6 +242,8 @@ impl Config {
         Ok(Self {
             addr,
             chain_id,
+            native_currency: values::symbol("USE_AA_NATIVE_CURRENCY", args.native_currency.as_deref())?,
+            explorer_url: values::web_page("USE_AA_EXPLORER_URL", args.explorer_url.as_deref())?,
             rpc_urls,
             bundler_urls,
             paymaster: paymaster(args)?,

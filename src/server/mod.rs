@@ -15,6 +15,8 @@ pub mod bundler;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 mod call;
 #[cfg(feature = "ssr")]
+mod chains;
+#[cfg(feature = "ssr")]
 pub mod config;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[allow(missing_docs)] // of the argument structs that `#[server]` makes

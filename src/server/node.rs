@@ -13,7 +13,7 @@ use crate::{
 /// What the page must know of the chain and the services behind this server.
 #[server(name = GetChainInfo, protocol = Call, prefix = "/api/fn", endpoint = "chain_info")]
 pub async fn chain_info() -> Result<ChainInfo, AppError> {
-    Ok(ssr::chain_info_of(super::state::server_state()?.config()))
+    Ok(super::chains::chain_info_of(super::state::server_state()?.config()))
 }
 
 /// The state of a smart account, all of it at one block: the latest.
@@ -41,7 +41,7 @@ pub(super) mod ssr {
     use serde_json::{Value, json};
 
     use super::super::{
-        config::{Config, UpstreamUrl},
+        config::UpstreamUrl,
         json_rpc::JsonRpcClient,
         quantity::{quantity, small},
         read_policy::{self, LogRange},
@@ -52,7 +52,7 @@ pub(super) mod ssr {
         error::{AppError, Upstream},
         protocol::{
             addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
-            rpc::{AccountState, ChainInfo, GasFees},
+            rpc::{AccountState, GasFees},
         },
     };
 
@@ -267,41 +267,5 @@ pub(super) mod ssr {
     /// The beginning of a value, for an error message.
     fn excerpt(value: &Value) -> String {
         value.to_string().chars().take(60).collect()
-    }
-
-    /// Names and explorers of the chains that people know; every other chain works, without an explorer.
-    const CHAINS: &[(u64, &str, Option<&str>)] = &[
-        (1, "Ethereum", Some("https://etherscan.io")),
-        (10, "OP Mainnet", Some("https://optimistic.etherscan.io")),
-        (56, "BNB Smart Chain", Some("https://bscscan.com")),
-        (97, "BNB Smart Chain Testnet", Some("https://testnet.bscscan.com")),
-        (137, "Polygon", Some("https://polygonscan.com")),
-        (8453, "Base", Some("https://basescan.org")),
-        (42161, "Arbitrum One", Some("https://arbiscan.io")),
-        (59144, "Linea", Some("https://lineascan.build")),
-        (80002, "Polygon Amoy", Some("https://amoy.polygonscan.com")),
-        (84532, "Base Sepolia", Some("https://sepolia.basescan.org")),
-        (421614, "Arbitrum Sepolia", Some("https://sepolia.arbiscan.io")),
-        (11155111, "Sepolia", Some("https://sepolia.etherscan.io")),
-    ];
-
-    /// Facts of the configuration that the page may know.
-    pub(crate) fn chain_info_of(config: &Config) -> ChainInfo {
-        let known = CHAINS.iter().find(|(id, ..)| *id == config.chain_id);
-        let name = match known {
-            _ if config.lab => "Local lab".to_owned(),
-            Some((_, name, _)) => (*name).to_owned(),
-            None => format!("Chain {}", config.chain_id),
-        };
-        ChainInfo {
-            chain_id: config.chain_id,
-            name,
-            entry_point: ENTRY_POINT,
-            lab: config.lab,
-            sponsored: config.paymaster.is_some(),
-            // A public node URL may hold a key; the lab's does not.
-            public_rpc_url: config.rpc_urls.first().filter(|_| config.lab).map(|url| url.expose().to_string()),
-            explorer_url: known.and_then(|(_, _, explorer)| *explorer).filter(|_| !config.lab).map(str::to_owned),
-        }
     }
 }

@@ -73,7 +73,7 @@ pub async fn switch_chain(provider: &Object, chain: &ChainInfo) -> Result<(), Ap
         "chainId": id,
         "chainName": chain.name,
         "rpcUrls": [url],
-        "nativeCurrency": { "name": "Ether", "symbol": "ETH", "decimals": 18 },
+        "nativeCurrency": chain.native_currency,
         "blockExplorerUrls": chain.explorer_url.as_ref().map(|url| vec![url]),
     }]);
     request(provider, "wallet_addEthereumChain", &add).await.map_err(|thrown| failed(&thrown))?;

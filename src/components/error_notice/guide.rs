@@ -1,6 +1,8 @@
 //! What an error means and what helps: from the tables of [`crate::protocol::revert`], else by the kind of error.
 //! All of it is in the page; nothing is asked of anybody.
 
+use std::borrow::Cow;
+
 use crate::{
     error::{AppError, Upstream},
     protocol::revert::{self, Explanation},
@@ -33,9 +35,9 @@ fn reason_in(data: &str) -> Option<String> {
     hex::decode(digits).ok().filter(|bytes| bytes.len() >= 4).map(|bytes| revert::decode_revert(&bytes))
 }
 
-/// What a person can do about it.
-pub fn advice(error: &AppError) -> &'static str {
-    match error {
+/// What a person can do about it. `native` is the symbol of the chain's currency.
+pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
+    let text = match error {
         AppError::InvalidInput { .. } => "Correct the value and try again. Nothing was sent.",
         AppError::NoSmartAccount => "Connect the wallet that owns the account.",
         AppError::NoWallet { .. } => "Install or unlock a wallet, reload the page, and connect it.",
@@ -75,7 +77,7 @@ pub fn advice(error: &AppError) -> &'static str {
         AppError::AccountNotDeployed { .. } => "Grant a session: the account is created with the first operation.",
         AppError::AccountAlreadyDeployed { .. } => "Nothing is left to do, and nothing was sent.",
         AppError::AccountHasNoFunds { .. } => {
-            "Nothing was sent. Send native currency to the account, or have the gas sponsored."
+            return ["Nothing was sent. Send ", native, " to the account, or have the gas sponsored."].concat().into();
         }
         AppError::ModuleNotEnabled { .. } => "Nothing was sent. Grant a batch session: that enables the module.",
         AppError::SessionKeysDiffer { .. } => "Nothing was sent. Use sessions that were granted together.",
@@ -98,7 +100,8 @@ pub fn advice(error: &AppError) -> &'static str {
         AppError::TooLarge { .. } => "Split it into smaller parts. Nothing was sent.",
         AppError::RateLimited { .. } => "Wait a little, then try again. Nothing was sent.",
         AppError::Internal { .. } => "This is a fault of ours. Reload the page and try again.",
-    }
+    };
+    text.into()
 }
 
 /// Trying the same again can help.
@@ -152,6 +155,12 @@ mod tests {
         assert!(retryable(&AppError::WalletRejected));
         assert!(!retryable(&AppError::PolicyViolation { rule: "rule 0".into(), reason: String::new() }));
         assert!(retryable(&rejected(-32504, "no", None)) && !retryable(&rejected(-32507, "no", None)));
+    }
+
+    #[test]
+    fn an_account_without_funds_is_told_what_to_send() {
+        let error = AppError::AccountHasNoFunds { account: alloy::primitives::Address::ZERO };
+        assert!(advice(&error, "POL").contains("Send POL to the account"));
     }
 
     #[test]

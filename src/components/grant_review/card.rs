@@ -9,12 +9,10 @@ use super::{
     token_facts::{TokenFacts, amount_input, amount_words, read_amount, use_token_facts},
     words::{argument_name, native_words, other_rules, sentence, short_name},
 };
-use crate::protocol::{known_functions::known_function_of, policy::SessionPolicy};
-
-/// The currency of the chain.
-fn native() -> TokenFacts {
-    TokenFacts { symbol: Some("ETH".to_owned()), decimals: Some(18) }
-}
+use crate::{
+    components::native_currency::use_native_currency,
+    protocol::{known_functions::known_function_of, policy::SessionPolicy},
+};
 
 /// The card of policy `index`. `several`: it can be left out. `own_window`: it has a window of its own.
 pub fn card(
@@ -31,6 +29,7 @@ pub fn card(
     } else {
         Signal::stored(TokenFacts::default())
     };
+    let native = use_native_currency();
     let fallback = requested.clone();
     let current = Memo::new(move |_| {
         draft.with(|draft| draft.as_ref().and_then(|draft| draft.policy(index))).unwrap_or_else(|| fallback.clone())
@@ -79,7 +78,7 @@ pub fn card(
                 </div>
                 <div>
                     <dt>"May spend"</dt>
-                    <dd>{move || native_words(native_limit())}</dd>
+                    <dd>{move || native_words(native_limit(), &native.get())}</dd>
                 </div>
                 {key}
             </dl>
@@ -121,7 +120,8 @@ fn amount_field(
     draft: RwSignal<Option<Draft>>,
 ) -> AnyView {
     let most = asked_for(requested, place);
-    let unit = Signal::derive(move || if place == Place::Native { native() } else { token.get() });
+    let native = use_native_currency();
+    let unit = if place == Place::Native { native } else { token };
     let what = match (requested, place) {
         (_, Place::Native) => "native currency".to_owned(),
         (SessionPolicy::Abi(policy), Place::Rule(rule)) => {
@@ -144,7 +144,7 @@ fn amount_field(
     let (label_for, described_by) = (id.clone(), hint_id.clone());
     let label = move || {
         let symbol = unit.get().symbol.unwrap_or_else(|| "smallest units".to_owned());
-        ["Most ", &what, " per call, ", &symbol].concat()
+        ["Highest ", &what, " per call, ", &symbol].concat()
     };
     let problem = Memo::new(move |_| draft.with(|draft| draft.as_ref().and_then(|draft| draft.problem(index, place))));
     let current = Memo::new(move |_| {

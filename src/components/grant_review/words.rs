@@ -1,6 +1,6 @@
 //! Policies in plain words.
 
-use alloy::primitives::{Address, U256, utils::format_ether};
+use alloy::primitives::{Address, U256};
 
 use super::token_facts::{TokenFacts, amount_words};
 use crate::{
@@ -123,8 +123,8 @@ pub fn limits_words(policy: &Policy, account: Address) -> &'static str {
     match (policy.rules.len(), own) {
         (0, _) => "with any arguments",
         (all, own) if all == own => "only for your own account",
-        (_, 0) => "only if",
-        _ => "only for your own account, and only if",
+        (_, 0) => "only if:",
+        _ => "only for your own account, and only if:",
     }
 }
 
@@ -160,11 +160,10 @@ pub fn short_name(policy: &SessionPolicy) -> String {
 }
 
 /// What may be spent of the native currency.
-pub fn native_words(limit: U256) -> String {
-    if limit.is_zero() {
-        "None. It cannot move native currency.".to_owned()
-    } else {
-        ["At most ", &format_ether(limit), " ETH in each call"].concat()
+pub fn native_words(limit: U256, native: &TokenFacts) -> String {
+    match limit {
+        U256::ZERO => ["None. It cannot move ", native.symbol.as_deref().unwrap_or("native currency"), "."].concat(),
+        limit => ["At most ", &amount_words(limit, Some(native)), " in each call"].concat(),
     }
 }
 
@@ -200,6 +199,13 @@ mod tests {
         let transfer = Erc20Policy::new(DEMO_TOKEN, ACCOUNT, U256::from(10_000_000));
         let words = sentence(&transfer.into(), ACCOUNT, Some(&dusd()));
         assert!(words.contains("10 DUSD") && words.ends_with("only to your own account"), "{words}");
+    }
+
+    #[test]
+    fn native_amounts_have_the_symbol_of_the_chain() {
+        let pol = TokenFacts { symbol: Some("POL".into()), decimals: Some(18) };
+        assert_eq!(native_words(U256::from(50_000_000_000_000_000_u64), &pol), "At most 0.05 POL in each call");
+        assert_eq!(native_words(U256::ZERO, &pol), "None. It cannot move POL.");
     }
 
     #[test]

@@ -181,3 +181,20 @@ fn localhost_is_an_address() {
     let args = ServeArgs { addr: Some("localhost:8080".into()), ..ServeArgs::default() };
     assert_eq!(Config::from_args(&args).unwrap().addr.to_string(), "127.0.0.1:8080");
 }
+
+#[test]
+fn currency_and_explorer_are_checked() {
+    let with = |currency: &str, explorer: &str| {
+        let (native_currency, explorer_url) = (Some(currency.to_owned()), Some(explorer.to_owned()));
+        Config::from_args(&ServeArgs { native_currency, explorer_url, ..on_networks() })
+    };
+    let config = with("XDAI", "https://explorer.example/path/").unwrap();
+    assert_eq!(config.native_currency.as_deref(), Some("XDAI"));
+    assert_eq!(config.explorer_url.as_deref(), Some("https://explorer.example/path"));
+    for currency in ["a b", "<b>", "TWELVELETTERS"] {
+        assert_eq!(with(currency, "").unwrap_err().variable, "USE_AA_NATIVE_CURRENCY", "{currency}");
+    }
+    for explorer in ["explorer.example", "javascript:alert(1)", "https://me:pass@x.example", "https://x.example/?a=1"] {
+        assert_eq!(with("", explorer).unwrap_err().variable, "USE_AA_EXPLORER_URL", "{explorer}");
+    }
+}

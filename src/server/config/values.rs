@@ -188,6 +188,28 @@ pub(super) fn chain_id(variable: &'static str, value: Option<&str>, default: u64
         .ok_or_else(|| ConfigError::new(variable, "a decimal chain id of 1 or more, such as 31337", text))
 }
 
+/// Wallets take symbols of up to 11 characters (MetaMask's `wallet_addEthereumChain`).
+pub(super) fn symbol(variable: &'static str, value: Option<&str>) -> Result<Option<String>, ConfigError> {
+    let Some(text) = given(value) else { return Ok(None) };
+    let is_symbol = text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_symbol
+        .then(|| Some(text.to_owned()))
+        .ok_or_else(|| ConfigError::new(variable, "1 to 11 letters and digits, such as XDAI", text))
+}
+
+/// A page that browsers may be sent to: nothing in it is secret. Without trailing slash.
+pub(super) fn web_page(variable: &'static str, value: Option<&str>) -> Result<Option<String>, ConfigError> {
+    let Some(text) = given(value) else { return Ok(None) };
+    let wrong = || {
+        let expected = "a URL with https or http, without user, query or fragment, such as https://etherscan.io";
+        ConfigError::new(variable, expected, text)
+    };
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    let is_page = matches!(url.scheme(), "http" | "https") && url.fragment().is_none();
+    if is_plain && is_page { Ok(Some(url.as_str().trim_end_matches('/').to_owned())) } else { Err(wrong()) }
+}
+
 pub(super) fn urls(
     variable: &'static str,
     value: Option<&Secret>,

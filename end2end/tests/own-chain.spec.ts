@@ -1,0 +1,35 @@
+import { OwnLab } from "../fixtures/own-lab.ts";
+import { Proxy } from "../fixtures/proxy.ts";
+import { expect, Manager, test } from "../fixtures/test.ts";
+import { TestWallet } from "../fixtures/wallet.ts";
+
+const EXPLORER = "https://explorer.example";
+
+// The lab's chain as an operator would configure a chain of their own.
+test.describe("on a chain with its own currency and explorer", () => {
+  let own: OwnLab<Proxy>;
+  test.beforeAll(async () => {
+    test.setTimeout(90_000);
+    own = await OwnLab.start(Proxy.to, { USE_AA_NATIVE_CURRENCY: "XDAI", USE_AA_EXPLORER_URL: `${EXPLORER}/` });
+  });
+  test.afterAll(() => own?.stop());
+
+  test("amounts have its symbol, transactions and last uses link to its explorer", async ({ page, wallet, pageErrors: _ }) => {
+    await wallet.install(page);
+    const manager = new Manager(page, own.server.url);
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    await manager.account();
+    await page.getByTestId("create-session").click();
+    await expect(page.getByTestId("grant-review")).toContainText("It cannot move XDAI.");
+    await page.getByTestId("grant-confirm").click();
+    const granted = await manager.hash("create-session-hash");
+    const link = page.getByRole("link", { name: "View on the explorer" });
+    await expect(link).toHaveAttribute("href", `${EXPLORER}/tx/${granted}`);
+    const used = await manager.useAndWait();
+    await manager.open("/sessions");
+    await expect(page.getByTestId("last-use")).toHaveAttribute("href", `${EXPLORER}/tx/${used}`);
+    await manager.open("/hooks/use_gas_estimate");
+    await expect(page.locator(".figure")).toContainText("XDAI at most");
+  });
+});

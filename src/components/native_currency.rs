@@ -1,0 +1,17 @@
+//! The chain's native currency in words.
+
+use leptos::prelude::*;
+
+use super::grant_review::TokenFacts;
+use crate::{hooks::use_smart_account, protocol::rpc::NativeCurrency};
+
+/// Symbol and decimals of the currency in which the chain's gas is paid; ether until the chain is known.
+pub fn use_native_currency() -> Signal<TokenFacts> {
+    let account = use_smart_account();
+    Memo::new(move |_| {
+        let NativeCurrency { symbol, decimals, .. } =
+            account.chain_info.get().map(|chain| chain.native_currency).unwrap_or_default();
+        TokenFacts { symbol: Some(symbol), decimals: Some(decimals) }
+    })
+    .into()
+}
