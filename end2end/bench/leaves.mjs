@@ -8,7 +8,7 @@ const DEMO_NFT = "0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e";
 const random = (bytes) => bytesToHex(randomBytes(bytes));
 
 /** One session as the page itself makes it: `safeMint(address)` with the account as the only argument allowed. */
-function leaf(account, validUntil) {
+function leaf(account, validUntil, validAfter) {
   const key = random(20);
   const data = concatHex([
     key, DEMO_NFT, "0x40d097c3", numberToHex(0, { size: 16 }), "0x0001",
@@ -16,7 +16,7 @@ function leaf(account, validUntil) {
   ]).toLowerCase();
   return {
     validUntil,
-    validAfter: 0,
+    validAfter,
     sessionValidationModule: ABI_SESSION_VALIDATION_MODULE.toLowerCase(),
     sessionPublicKey: key,
     sessionKeyData: data,
@@ -42,10 +42,10 @@ function merkleRoot(hashes) {
   return layer[0];
 }
 
-/** The text for `<account>_sessions`, and the root that belongs on the chain. */
-export function storedSessions(account, count) {
+/** The text for `<account>_sessions`, and the root that belongs on the chain; `validAfter` in unix seconds. */
+export function storedSessions(account, count, validAfter = 0) {
   const validUntil = Math.floor(Date.now() / 1000) + 86_400;
-  const leafNodes = Array.from({ length: count }, () => leaf(account, validUntil));
+  const leafNodes = Array.from({ length: count }, () => leaf(account, validUntil, validAfter));
   const root = merkleRoot(leafNodes.map(leafHash));
   return { root, key: `${account.toLowerCase()}_sessions`, text: JSON.stringify({ merkleRoot: root, leafNodes }) };
 }

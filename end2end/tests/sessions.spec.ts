@@ -81,6 +81,8 @@ test("one of three is taken back: said first, proven by the chain, and the other
   await expect(row(page, first).getByTestId("session-uses")).toHaveAttribute("data-count", "1");
   await expect(row(page, third).getByTestId("session-uses")).toHaveAttribute("data-count", "1");
   await expect(row(page, second).getByTestId("session-uses")).toHaveAttribute("data-count", "0");
+  // The lab has no explorer.
+  await expect(page.getByTestId("last-use")).toHaveCount(0);
   // The revoked one is not even offered.
   await expect(page.getByTestId("session-picker").locator(`option[value="${second}"]`)).toHaveCount(0);
 });
@@ -302,6 +304,25 @@ test("ten thousand sessions are listed, counted and scrolled with few rows in th
   await page.getByTestId("session-search").fill(stored[4_321].toLowerCase());
   await expect(manager.rows()).toHaveCount(1);
   await expect(row(page, stored[4_321])).toBeVisible();
+});
+
+test("a session whose time has not come says when it starts, and can be taken back", async ({ manager, page, chain }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await manager.grantAndWait(); // deploys
+  const { root, key, text } = storedSessions(account, 2, Math.floor(Date.now() / 1000) + 3_600);
+  await setMerkleRoot(chain.rpcUrl, account, root);
+  await page.evaluate(([key, text]) => localStorage.setItem(key, text), [key, text]);
+  await manager.open("/sessions");
+  const waiting = manager.rows("PENDING");
+  await expect(waiting).toHaveCount(2);
+  await expect(waiting.first()).toContainText("Not begun");
+  await expect(waiting.first().getByTestId("session-countdown")).toContainText(/^Starts in 59 min/);
+  await waiting.first().getByTestId("revoke-session").click();
+  await confirm(page);
+  await expect(manager.rows("REVOKED")).toHaveCount(1);
+  await expect(waiting).toHaveCount(1);
 });
 
 test("without sessions the list says so, and without a wallet it asks for one", async ({ manager, page }) => {

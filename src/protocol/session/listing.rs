@@ -12,12 +12,10 @@ use crate::protocol::{
 /// Where a listed session stands, by the chain and the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ListedStatus {
-    /// Not known to be on chain yet.
+    /// Not known to be on chain yet, or its window has not begun.
     Pending,
     /// Works now, with the key of this browser or of the nodes.
     Active,
-    /// On chain; its window has not begun.
-    Inactive,
     /// Its window is over.
     Expired,
     /// No longer under the root on chain.
@@ -28,15 +26,13 @@ pub enum ListedStatus {
 
 impl ListedStatus {
     /// In the order of a filter.
-    pub const ALL: [Self; 6] =
-        [Self::Active, Self::OtherDevice, Self::Pending, Self::Inactive, Self::Expired, Self::Revoked];
+    pub const ALL: [Self; 5] = [Self::Active, Self::OtherDevice, Self::Pending, Self::Expired, Self::Revoked];
 
     /// The name in attributes.
     pub fn wire_name(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::Active => "ACTIVE",
-            Self::Inactive => "INACTIVE",
             Self::Expired => "EXPIRED",
             Self::Revoked => "REVOKED",
             Self::OtherDevice => "OTHER_DEVICE",
@@ -48,12 +44,11 @@ impl SessionLeaf {
     /// Where it stands at `now`, unix seconds. What is over is over, wherever its key is.
     pub fn listed_at(&self, now: u64) -> ListedStatus {
         match self.status_at(now) {
-            SessionStatus::Pending => ListedStatus::Pending,
             SessionStatus::Revoked => ListedStatus::Revoked,
             SessionStatus::Expired => ListedStatus::Expired,
             SessionStatus::Active | SessionStatus::Inactive if self.is_on_other_device() => ListedStatus::OtherDevice,
             SessionStatus::Active => ListedStatus::Active,
-            SessionStatus::Inactive => ListedStatus::Inactive,
+            SessionStatus::Pending | SessionStatus::Inactive => ListedStatus::Pending,
         }
     }
 
@@ -113,6 +108,8 @@ mod tests {
         let here = leaf();
         assert_eq!(here.listed_at(50), ListedStatus::Active);
         assert_eq!(here.listed_at(101), ListedStatus::Expired);
+        let later = SessionLeaf { valid_after: 60, ..here.clone() };
+        assert_eq!([later.listed_at(59), later.listed_at(60)], [ListedStatus::Pending, ListedStatus::Active]);
         let set: PublishedLeaves = SessionBook { leaf_nodes: vec![here], ..Default::default() }.published().unwrap();
         let mut elsewhere = SessionBook::default();
         elsewhere.adopt(&set).unwrap();
