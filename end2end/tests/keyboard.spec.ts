@@ -1,3 +1,5 @@
+import { setMerkleRoot } from "../bench/chain.mjs";
+import { storedSessions } from "../bench/leaves.mjs";
 import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
@@ -130,4 +132,41 @@ test("the stops follow the page from top to bottom", async ({ manager, page }) =
   expect(main.length).toBeGreaterThan(8);
   // Things beside each other may differ by their height; nothing leads back up by more than a panel's row.
   for (let index = 1; index < main.length; index++) expect(main[index], `stop ${index}`).toBeGreaterThan(main[index - 1] - 420);
+});
+
+test("the focus stays on a row of a long list that is scrolled away, and goes on from there", async ({ manager, page, chain }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await manager.grantAndWait(); // deploys
+  const { root, key, text } = storedSessions(account, 1_000);
+  await setMerkleRoot(chain.rpcUrl, account, root);
+  await page.evaluate(([key, text]) => localStorage.setItem(key, text), [key, text]);
+  await manager.open("/sessions");
+  await expect(page.getByTestId("session-count")).toHaveText("1000 sessions");
+  const at = (place: number) => page.locator(`[data-testid="session-row"][aria-posinset="${place}"]`);
+  const height = () => page.evaluate(() => document.documentElement.scrollHeight);
+  // Compared with the chain: what can be taken back is known.
+  await expect(at(10).getByTestId("revoke-session")).toBeEnabled();
+  await at(10).getByTestId("revoke-session").focus();
+  const before = await height();
+
+  for (const share of [0.5, 1]) {
+    await page.evaluate((share) => window.scrollTo(0, document.documentElement.scrollHeight * share), share);
+    await expect(at(10)).not.toBeInViewport();
+    await expect(at(Math.min(1_000 * share + 2, 995))).toBeVisible();
+    await expect(at(10).getByTestId("revoke-session")).toBeFocused();
+    expect(await manager.rows().count()).toBeLessThan(60);
+    expect(Math.abs((await height()) - before)).toBeLessThan(before / 100);
+  }
+  await page.keyboard.press("Tab");
+  await expect(at(11).getByTestId("select-session")).toBeFocused();
+  await expect(at(11)).toBeInViewport();
+  await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight / 2));
+  await expect(at(11)).not.toBeInViewport();
+  await page.keyboard.press("Shift+Tab");
+  await expect(at(10).getByTestId("revoke-session")).toBeFocused();
+  await expect(at(10)).toBeInViewport();
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("session-change")).toBeVisible();
 });

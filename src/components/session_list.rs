@@ -1,15 +1,14 @@
 //! The sessions of the account: what each may do, where it stands, how long it lasts, and taking it back.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use leptos::{ev, html, prelude::*};
+use leptos::prelude::*;
 
 use super::{
     error_notice::ErrorNotice,
     icon::{Glyph, Icon},
-    row_window::{RowWindow, Shown},
     session_changes::{Change, SessionChangeStatus, SessionChanges, use_session_changes},
-    session_row::SessionRow,
+    session_rows::SessionRows,
     session_words::{sessions_text, status_text},
 };
 use crate::{
@@ -64,7 +63,7 @@ pub fn SessionList(
                 }
             })}
         {empty}
-        <Rows rows sessions changes selectable=whole loading />
+        <SessionRows rows sessions changes selectable=whole loading />
         <div class="list-foot">
             <Show when=move || { live.get() > 0 || unknown.get() }>
                 <button
@@ -282,125 +281,4 @@ fn Selection(
         </div>
     }
     .into_any()
-}
-
-/// The rows near the screen; the room of the others is kept.
-#[component]
-fn Rows(
-    /// Places of the listed sessions.
-    rows: Memo<Arc<Vec<usize>>>,
-    /// The list.
-    sessions: UseSessionsReturn,
-    /// Its changes.
-    changes: SessionChanges,
-    /// With boxes to select them.
-    selectable: bool,
-    /// They are being read.
-    loading: Memo<bool>,
-) -> impl IntoView {
-    let element = NodeRef::<html::Ul>::new();
-    let window = StoredValue::new(RowWindow::default());
-    let shown = RwSignal::new(Shown::default());
-    let look = move || {
-        let Some(list) = element.try_get_untracked().flatten() else { return };
-        let page = leptos::prelude::window();
-        let scrolled = page.scroll_y().unwrap_or_default();
-        let height = page.inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(900.0);
-        let now = window.try_with_value(|window| window.shown(scrolled - top_of(&list), height));
-        if let Some(now) = now.filter(|now| shown.try_with_untracked(|shown| shown != now) == Some(true)) {
-            shown.try_set(now);
-        }
-    };
-    // Heights are read when the rows are laid out, before the next frame is painted.
-    let measure = move || {
-        let Some(list) = element.try_get_untracked().flatten() else { return };
-        let start = shown.try_with_untracked(|shown| shown.start).unwrap_or_default();
-        let rows = std::iter::successors(list.first_element_child(), |row| row.next_element_sibling());
-        let heights = rows.map(|row| f64::from(row.client_height())).collect::<Vec<_>>();
-        let news = window.try_update_value(|window| window.measured(start, &heights));
-        if news == Some(true) {
-            look();
-        }
-    };
-    Effect::new(move |_| {
-        let count = rows.with(|rows| rows.len());
-        window.update_value(|window| window.reset(count));
-        // Also once the list is in the page.
-        if element.get().is_some() {
-            look();
-            request_animation_frame(measure);
-        }
-    });
-    Effect::new(move |_| {
-        shown.track();
-        request_animation_frame(measure);
-    });
-    Effect::new(move |_| {
-        let scrolled = window_event_listener(ev::scroll, move |_| look());
-        let resized = window_event_listener(ev::resize, move |_| {
-            window.update_value(|window| window.reset(window.len()));
-            look();
-            request_animation_frame(measure);
-        });
-        on_cleanup(move || {
-            scrolled.remove();
-            resized.remove();
-        });
-    });
-    // The shown sessions and their places; rows look themselves up here, so that each is found once per change.
-    let near = Memo::new(move |_| {
-        let (rows, Shown { start, end, .. }) = (rows.get(), shown.get());
-        sessions.list.sessions.with(|all| {
-            let near = rows.iter().enumerate().take(end).skip(start);
-            let near = near.filter_map(|(index, place)| Some(((index + 1, rows.len()), all.get(*place)?.clone())));
-            near.collect::<Vec<((usize, usize), SessionLeaf)>>()
-        })
-    });
-    let by_id = Memo::new(move |_| {
-        near.with(|near| {
-            near.iter()
-                .map(|(place, leaf)| (leaf.session_id.clone(), (*place, leaf.clone())))
-                .collect::<HashMap<_, _>>()
-        })
-    });
-    let ids = move || near.with(|near| near.iter().map(|(_, leaf)| leaf.session_id.clone()).collect::<Vec<_>>());
-    let row = move |id: String| {
-        let found = {
-            let id = id.clone();
-            move || by_id.with(|near| near.get(&id).cloned())
-        };
-        let (of_leaf, of_place) = (found.clone(), found);
-        let leaf = Memo::new(move |before: Option<&SessionLeaf>| {
-            // One that is just leaving the window stays what it was.
-            of_leaf().map(|(_, leaf)| leaf).or_else(|| before.cloned()).unwrap_or_default()
-        });
-        let place = Memo::new(move |before: Option<&(usize, usize)>| {
-            of_place().map(|(place, _)| place).or_else(|| before.copied()).unwrap_or_default()
-        });
-        view! { <SessionRow leaf place sessions changes selectable /> }
-    };
-    let room = |height: f64| [&height.to_string(), "px"].concat();
-    view! {
-        <ul
-            class="sessions"
-            role="list"
-            aria-label="Sessions"
-            aria-busy=move || loading.get().to_string()
-            node_ref=element
-            style:padding-block-start=move || room(shown.get().above)
-            style:padding-block-end=move || room(shown.get().below)
-        >
-            <For each=ids key=|id| id.clone() children=row />
-        </ul>
-    }
-    .into_any()
-}
-
-/// Where the list begins, px below the document's top.
-fn top_of(list: &leptos::web_sys::HtmlElement) -> f64 {
-    let next = |element: &leptos::web_sys::HtmlElement| {
-        use leptos::wasm_bindgen::JsCast;
-        element.offset_parent()?.dyn_into::<leptos::web_sys::HtmlElement>().ok()
-    };
-    std::iter::successors(Some(list.clone()), next).map(|element| f64::from(element.offset_top())).sum()
 }
