@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn height_of(row: usize) -> f64 {
-        if row % 2 == 0 { 100.0 } else { 150.0 }
+        if row.is_multiple_of(2) { 100.0 } else { 150.0 }
     }
 
     fn uneven() -> RowWindow {
