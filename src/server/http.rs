@@ -8,6 +8,7 @@ mod headers;
 mod health;
 mod limits;
 mod metrics_page;
+mod serve;
 mod trace;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -19,7 +20,6 @@ use axum::{
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
-    serve::ListenerExt,
 };
 use leptos::{
     config::LeptosOptions,
@@ -136,10 +136,6 @@ pub async fn serve_on(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     tracing::info!("listening on http://{}", listener.local_addr()?);
-    // Without it every small answer waits 40 ms for an acknowledgement (Nagle's algorithm).
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
     let alive = Arc::new(());
     metrics::start(Arc::downgrade(&alive));
     let (stopping, mut stopped) = watch::channel(false);
@@ -150,14 +146,15 @@ pub async fn serve_on(
     if let Some(sponsor) = state.sponsor() {
         sponsor.start_settling();
     }
-    let service = router(state, pages).into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let server = serve::until(listener, router(state, pages), stopping.subscribe());
+    let told_to_stop = async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes. Their last line sends the page to the next
         // server.
         watcher.close();
         stopping.send_replace(true);
-    });
+        std::future::pending::<()>().await
+    };
     let too_slow = async move {
         if stopped.wait_for(|stopping| *stopping).await.is_err() {
             return std::future::pending().await;
@@ -166,7 +163,8 @@ pub async fn serve_on(
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = server => Ok(served?),
+        () = server => Ok(()),
+        () = told_to_stop => Ok(()),
         () = too_slow => {
             tracing::warn!("connections still open after {} s are closed", GRACE.as_secs());
             Ok(())
