@@ -94,11 +94,28 @@ impl RowWindow {
     /// What to show when the screen begins `top` px below the list's top and is `height` px high, and row `focused`
     /// has the focus.
     pub fn shown(&self, top: f64, height: f64, focused: Option<usize>) -> Shown {
+        self.shown_within(BEYOND, top, height, focused)
+    }
+
+    /// The same when the screen shows other rows than `before`: first only what is on the screen, so that no task makes
+    /// all rows anew. Whoever gets less than [`Self::shown`] asks again in a task of its own.
+    pub fn shown_after(&self, before: &Shown, top: f64, height: f64, focused: Option<usize>) -> Shown {
+        let shown = self.shown(top, height, focused);
+        // The focused row and its neighbours stay, wherever the screen is.
+        let is_near = |row: &usize| focused.is_none_or(|focused| row.abs_diff(focused) > 1);
+        let is_shown = |row: usize| shown.first.contains(&row) || shown.second.contains(&row);
+        if before.rows().filter(is_near).any(is_shown) {
+            return shown;
+        }
+        self.shown_within(0.0, top, height, focused)
+    }
+
+    fn shown_within(&self, beyond: f64, top: f64, height: f64, focused: Option<usize>) -> Shown {
         let count = self.heights.len();
         if count <= WHOLE {
             return Shown { first: 0..count, ..Shown::default() };
         }
-        let near = self.near(top, height);
+        let near = self.near(beyond, top, height);
         let room = |rows: Range<usize>| self.heights.get(rows).unwrap_or_default().iter().sum::<f64>();
         let runs = |first: Range<usize>, second: Range<usize>| Shown {
             above: room(0..first.start),
@@ -116,12 +133,12 @@ impl RowWindow {
         }
     }
 
-    /// The rows near the screen.
-    fn near(&self, top: f64, height: f64) -> Range<usize> {
+    /// The rows on the screen and `beyond` its edges, px.
+    fn near(&self, beyond: f64, top: f64, height: f64) -> Range<usize> {
         let total = self.heights.iter().sum::<f64>();
         // Never empty: above or below the list its nearest end is ready.
-        let first = (top - BEYOND).min(total - height - 2.0 * BEYOND).max(0.0);
-        let last = (top + height + BEYOND).max(height + 2.0 * BEYOND);
+        let first = (top - beyond).min(total - height - 2.0 * beyond).max(0.0);
+        let last = (top + height + beyond).max(height + 2.0 * beyond);
         let (mut near, mut passed) = (0..0, 0.0);
         for (row, height) in self.heights.iter().enumerate() {
             if passed + height <= first {
@@ -201,6 +218,21 @@ mod tests {
         assert_eq!(window.shown(0.0, 900.0, Some(10_000)).second, 0..0, "no such row any more");
         for shown in [before, behind, inside, edge] {
             assert!((length(&shown) - total).abs() < 1e-6, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_leap_shows_the_screen_first_and_then_what_is_near() {
+        let window = uneven();
+        let near = window.shown(0.0, 900.0, None);
+        assert_eq!(window.shown_after(&near, 300.0, 900.0, None), window.shown(300.0, 900.0, None), "no leap");
+        for focused in [None, Some(3), Some(9_000)] {
+            let whole = window.shown(600_000.0, 900.0, focused);
+            let first = window.shown_after(&near, 600_000.0, 900.0, focused);
+            let [few, all] = [&first, &whole].map(|shown| shown.rows().count());
+            assert!(few * 3 < all * 2, "{first:?} of {whole:?}");
+            assert!(first.rows().all(|row| whole.rows().any(|other| other == row)));
+            assert_eq!(window.shown_after(&first, 600_000.0, 900.0, focused), whole);
         }
     }
 

@@ -37,15 +37,30 @@ pub fn SessionRows(
     let shown = RwSignal::new(Shown::default());
     // The session whose row holds the focus, and that row: it stays, wherever the screen is.
     let focused = StoredValue::new(None::<(String, usize)>);
-    let look = move || {
-        let Some(list) = element.try_get_untracked().flatten() else { return };
+    let look_once = move || {
+        let Some(list) = element.try_get_untracked().flatten() else { return false };
         let page = leptos::prelude::window();
         let scrolled = page.scroll_y().unwrap_or_default();
         let height = page.inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(900.0);
         let kept = focused.try_with_value(|focused| focused.as_ref().map(|(_, row)| *row)).flatten();
-        let now = window.try_with_value(|window| window.shown(scrolled - top_of(&list), height, kept));
-        if let Some(now) = now.filter(|now| shown.try_with_untracked(|shown| shown != now) == Some(true)) {
+        let top = scrolled - top_of(&list);
+        let now = shown.try_with_untracked(|shown| {
+            let now = window.try_with_value(|window| window.shown_after(shown, top, height, kept))?;
+            (now != *shown).then_some(now)
+        });
+        if let Some(now) = now.flatten() {
             shown.try_set(now);
+            return true;
+        }
+        false
+    };
+    // After a leap once more, in a task of its own: then with the rows beyond the screen's edges.
+    let look = move || {
+        if look_once() {
+            let again = move || {
+                look_once();
+            };
+            set_timeout(again, std::time::Duration::ZERO);
         }
     };
     // Heights are read when the rows are laid out, before the next frame is painted.
