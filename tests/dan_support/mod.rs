@@ -6,7 +6,10 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{Arc, LazyLock, Mutex},
+    sync::{
+        Arc, LazyLock, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -78,9 +81,20 @@ impl Drop for Cluster {
     }
 }
 
+/// Ports that nobody listens on, below those that the system gives to outgoing connections: they stay free while a node
+/// starts, and while it is down.
 fn free_ports(count: usize) -> Vec<u16> {
-    let held: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
+    const FIRST: u32 = 10_000;
+    const ENDS: u32 = 32_768;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    // Other processes begin elsewhere.
+    let begin = std::process::id().wrapping_mul(64);
+    let next = || begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % (ENDS - FIRST);
+    let tried = std::iter::repeat_with(|| u16::try_from(FIRST + next()).unwrap());
+    let ports: Vec<u16> = tried.take(1_000).filter(is_free).take(count).collect();
+    assert_eq!(ports.len(), count, "no free ports");
+    ports
 }
 
 impl Cluster {

@@ -72,7 +72,7 @@ impl Cluster {
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let keep = r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -QUIT "$server"; wait "$server"; rm -rf "$folder""#;
         let settings =
-            ["listen_addresses=", "fsync=off", "shared_buffers=16MB", "max_connections=60", "logging_collector=off"];
+            ["listen_addresses=", "fsync=off", "shared_buffers=16MB", "max_connections=300", "logging_collector=off"];
         let keeper = command(Path::new("/bin/sh"))
             .args(["-c", keep, "keeper"])
             .args([&folder, &programs.join("postgres")])
