@@ -55,7 +55,7 @@ test("the review says in plain words what is allowed, until when, and who holds 
   await page.getByTestId("create-session").click();
   const review = page.getByTestId("grant-review");
   await expect(review.getByTestId("grant-call")).toContainText("May call safeMint on Demo NFT (0x1758…665e) only for your own account");
-  await expect(review.getByTestId("grant-call")).toContainText("It cannot move native currency");
+  await expect(review.getByTestId("grant-call")).toContainText("It cannot move ETH");
   await expect(review.getByTestId("grant-end-words")).toContainText(/in (59 min|1 h)/);
   await expect(review.getByTestId("grant-key-holder")).toContainText("This browser");
   await expect(review.getByTestId("grant-stop")).toHaveCount(0);
