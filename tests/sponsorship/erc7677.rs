@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use alloy::{
-    primitives::{Bytes, FixedBytes},
-    signers::{SignerSync, local::PrivateKeySigner},
-};
+use alloy::{primitives::Bytes, signers::SignerSync};
 use use_aa::protocol::{
     addresses::{ECDSA_MODULE, ENTRY_POINT},
-    signature::{DUMMY_ECDSA, wrap},
-    smart_account::{counterfactual_address, init_code},
+    signature::wrap,
     user_operation::UserOperation,
 };
 
@@ -27,21 +23,7 @@ async fn rpc(server: &Server, version: &str, method: &str, params: Value) -> Val
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wallet_that_speaks_erc_7677_is_sponsored() {
     let (_folder, url, server) = settling::lab_server().await;
-    let key = PrivateKeySigner::random();
-    let account = counterfactual_address(key.address(), U256::ZERO);
-    let (_, fees) = server.call("gas_fees", &json!({})).await;
-    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
-    data.extend(FixedBytes::<32>::left_padding_from(account.as_slice()));
-    let call = Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() };
-    let mut operation = UserOperation {
-        sender: account,
-        init_code: init_code(key.address(), U256::ZERO),
-        call_data: encode_calls(&[call], false).unwrap(),
-        max_fee_per_gas: serde_json::from_value(fees["maxFeePerGas"].clone()).unwrap(),
-        max_priority_fee_per_gas: serde_json::from_value(fees["maxPriorityFeePerGas"].clone()).unwrap(),
-        signature: wrap(ECDSA_MODULE, &DUMMY_ECDSA),
-        ..Default::default()
-    };
+    let (key, mut operation) = settling::unsponsored_mint(&server).await;
     let asked = |operation: &UserOperation| json!([operation, ENTRY_POINT, format!("{CHAIN:#x}"), {}]);
     let stub = rpc(&server, "v1", "pm_getPaymasterStubData", asked(&operation)).await;
     assert_eq!(stub["result"]["isFinal"], json!(false), "{stub}");

@@ -32,15 +32,15 @@ async fn server_on(lab: &Lab) -> (tempfile::TempDir, String, Server) {
     (folder, url, server)
 }
 
-/// A sponsored mint of a new account, signed by its owner.
-async fn sponsored_mint(server: &Server, expiry: u64) -> (UserOperation, Value) {
+/// A mint of a new account without gas limits, paymaster or signature, and its owner's key.
+pub async fn unsponsored_mint(server: &Server) -> (PrivateKeySigner, UserOperation) {
     let key = PrivateKeySigner::random();
     let account = counterfactual_address(key.address(), U256::ZERO);
     let (_, fees) = server.call("gas_fees", &json!({})).await;
     let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
     data.extend(FixedBytes::<32>::left_padding_from(account.as_slice()));
     let call = Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() };
-    let mut operation = UserOperation {
+    let operation = UserOperation {
         sender: account,
         init_code: init_code(key.address(), U256::ZERO),
         call_data: encode_calls(&[call], false).unwrap(),
@@ -49,6 +49,12 @@ async fn sponsored_mint(server: &Server, expiry: u64) -> (UserOperation, Value) 
         signature: wrap(ECDSA_MODULE, &DUMMY_ECDSA),
         ..Default::default()
     };
+    (key, operation)
+}
+
+/// A sponsored mint of a new account, signed by its owner.
+async fn sponsored_mint(server: &Server, expiry: u64) -> (UserOperation, Value) {
+    let (key, mut operation) = unsponsored_mint(server).await;
     let context = json!({"mode": "SPONSORED", "calculateGasLimits": true, "expiryDuration": expiry});
     let arguments = json!({"user_operation": operation, "context": context});
     let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
