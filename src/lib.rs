@@ -56,7 +56,7 @@ pub mod hooks;
 pub mod lab;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod pages;
-pub mod protocol;
+pub use use_aa_protocol as protocol;
 pub mod server;
 
 /// The README's code is compiled.
