@@ -38,7 +38,7 @@
 //! need in chunks of its own (`cargo leptos --split`). `app`, on by default: our own pages.
 #![warn(missing_docs)]
 
-pub mod actions;
+pub use use_aa_actions::{self as actions, error};
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod app;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
@@ -49,7 +49,6 @@ pub mod components;
 pub mod dan;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod demos;
-pub mod error;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod hooks;
 #[cfg(feature = "ssr")]
