@@ -45,8 +45,8 @@ pub mod app;
 pub mod client;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod components;
-#[cfg(feature = "ssr")]
-pub mod dan;
+#[cfg(all(feature = "app", feature = "ssr"))]
+pub use use_aa_dan_node as dan;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod demos;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]

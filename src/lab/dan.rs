@@ -14,7 +14,9 @@ use serde_json::Value;
 use tokio::{process::Command, sync::mpsc};
 
 use super::{LabError, anvil::check_free, process::Process};
-use crate::{dan::identity::Identity, server::config::UpstreamUrl};
+use use_aa_dan::identity::Identity;
+
+use crate::server::config::UpstreamUrl;
 
 /// How many nodes hold a share, n; 3 of them sign.
 pub const NODES: u8 = 5;
@@ -177,6 +179,6 @@ mod tests {
         let path = folder.path().join("key");
         let first = secret(&path).unwrap();
         assert_eq!((first.len(), secret(&path).unwrap()), (64, first));
-        assert!(crate::dan::vault::read_secret_file(&path).is_ok());
+        assert!(use_aa_dan_node::vault::read_secret_file(&path).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! The nodes that share distributed session keys: this server carries requests to them and collects what they answer.
 //!
 //! It is **not trusted**: each node verifies by itself what the owner or the page signed, over nonces of its own. What a
-//! dishonest server can do is to do nothing, or to offer keys of nodes of its own ([`crate::dan`] says more).
+//! dishonest server can do is to do nothing, or to offer keys of nodes of its own (`use_aa_dan_node` says more).
 
 use alloy::primitives::Address;
 use leptos::server;
@@ -19,7 +19,7 @@ pub(super) mod coordinator;
 #[cfg(feature = "ssr")]
 mod disputes;
 #[cfg(feature = "ssr")]
-mod node;
+mod failure;
 #[cfg(feature = "ssr")]
 pub mod operator;
 #[cfg(feature = "ssr")]

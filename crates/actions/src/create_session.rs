@@ -39,13 +39,13 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
-        policy::{Policy, SessionPolicy},
-        session::{SessionBook, SessionLeaf},
-        smart_account::{Call, enable_module, set_merkle_root},
-        user_op_response::{CreatedSession, UserOpResponse},
-        user_operation::UserOperation,
-    };
+    addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
+    policy::{Policy, SessionPolicy},
+    session::{SessionBook, SessionLeaf},
+    smart_account::{Call, enable_module, set_merkle_root},
+    user_op_response::{CreatedSession, UserOpResponse},
+    user_operation::UserOperation,
+};
 
 pub use super::grant::MAX_SESSIONS_PER_GRANT;
 

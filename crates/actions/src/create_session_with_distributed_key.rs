@@ -20,13 +20,12 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        addresses::ENTRY_POINT,
-        distributed_key::{
-            DanModuleInfo, EphemeralKey, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant, policy_hash,
-            verify_grant,
-        },
-        user_op_response::UserOpResponse,
-    };
+    addresses::ENTRY_POINT,
+    distributed_key::{
+        DanModuleInfo, EphemeralKey, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant,
+    },
+    user_op_response::UserOpResponse,
+};
 
 /// The nonces of an offer must live at least so long when the owner is asked to sign, seconds.
 const TIME_TO_SIGN: u64 = 120;

@@ -15,17 +15,17 @@ use futures::stream::{self, LocalBoxStream, StreamExt};
 use super::ports::{Relay, SessionBookChange, SessionStore, Wallet};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-        addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
-        distributed_key::{EphemeralKey, TypedData},
-        paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
-        rpc::{
-            AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, SimulationType, SponsorContext, Sponsorship,
-            UserOpReceipt, UserOpUpdate,
-        },
-        session::{PublishedLeaves, SessionBook},
-        smart_account::decode_calls,
-        user_operation::UserOperation,
-    };
+    addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+    distributed_key::{EphemeralKey, TypedData},
+    paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
+    rpc::{
+        AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, SimulationType, SponsorContext, Sponsorship,
+        UserOpReceipt, UserOpUpdate,
+    },
+    session::{PublishedLeaves, SessionBook},
+    smart_account::decode_calls,
+    user_operation::UserOperation,
+};
 
 /// Where the world can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

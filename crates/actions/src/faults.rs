@@ -22,12 +22,12 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        addresses::{DEMO_NFT, SESSION_KEY_MANAGER},
-        paymaster::VerifyingPaymasterData,
-        policy::{Condition, FunctionSelector, Policy, Rule, SessionEpoch},
-        session::{SessionBook, SessionStatus},
-        smart_account::Call,
-    };
+    addresses::{DEMO_NFT, SESSION_KEY_MANAGER},
+    paymaster::VerifyingPaymasterData,
+    policy::{Condition, FunctionSelector, Policy, Rule, SessionEpoch},
+    session::{SessionBook, SessionStatus},
+    smart_account::Call,
+};
 
 fn client(fake: &Fake) -> SmartAccountClient {
     SmartAccountClient::new(Rc::new(fake.clone()), Rc::new(fake.clone()))

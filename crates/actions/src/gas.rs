@@ -5,9 +5,9 @@ use alloy::primitives::U256;
 use super::options::GasOffset;
 use crate::error::AppError;
 use use_aa_protocol::{
-        rpc::{GasEstimate, GasFees},
-        user_operation::UserOperation,
-    };
+    rpc::{GasEstimate, GasFees},
+    user_operation::UserOperation,
+};
 
 /// Raises the operation's fees by their percentages.
 pub fn offset_fees(fees: &GasFees, offset: &GasOffset) -> Result<GasFees, AppError> {

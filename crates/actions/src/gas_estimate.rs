@@ -6,7 +6,7 @@ use super::{
     account::SmartAccountClient, options::BuildUserOpOptions, prepare_user_operation::read_chain_snapshot,
     send_transaction::prepare_owner_operation, token_payment::rich,
 };
-use crate::{options::merge_options, error::AppError};
+use crate::{error::AppError, options::merge_options};
 use use_aa_protocol::smart_account::Call;
 
 /// The most that an operation with these calls can cost, wei: its gas limits times the highest fee, as the entry point

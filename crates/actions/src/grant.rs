@@ -10,11 +10,11 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        distributed_key::{DanModuleInfo, EphemeralKey},
-        lint::{FindingKind, LintContext, Severity, lint},
-        policy::SessionPolicy,
-        session::{SessionBook, SessionLeaf, SessionStatus},
-    };
+    distributed_key::{DanModuleInfo, EphemeralKey},
+    lint::{FindingKind, LintContext, Severity, lint},
+    policy::SessionPolicy,
+    session::{SessionBook, SessionLeaf, SessionStatus},
+};
 
 /// Most sessions in one grant.
 pub const MAX_SESSIONS_PER_GRANT: usize = 100;

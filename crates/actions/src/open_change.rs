@@ -8,9 +8,9 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        rpc::UserOpReceipt,
-        session::{SessionBook, SessionLeaf, SessionStatus},
-    };
+    rpc::UserOpReceipt,
+    session::{SessionBook, SessionLeaf, SessionStatus},
+};
 
 /// The oldest change that is on its way, by one of its sessions and its operation. Those that may never have arrived
 /// count only when `skip_doubtful` is false; those in `passed_over` do not.

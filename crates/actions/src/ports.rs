@@ -12,17 +12,15 @@ use futures::stream::LocalBoxStream;
 
 use crate::error::AppError;
 use use_aa_protocol::{
-        distributed_key::{
-            EphemeralKey, KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest,
-            SignedGrant, TypedData,
-        },
-        paymaster::{FeeQuotes, FeeQuotesRequest},
-        rpc::{
-            AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate,
-        },
-        session::{PublishedLeaves, SessionBook},
-        user_operation::UserOperation,
-    };
+    distributed_key::{
+        EphemeralKey, KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest,
+        SignedGrant, TypedData,
+    },
+    paymaster::{FeeQuotes, FeeQuotesRequest},
+    rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate},
+    session::{PublishedLeaves, SessionBook},
+    user_operation::UserOperation,
+};
 
 /// The owner's wallet.
 #[async_trait(?Send)]

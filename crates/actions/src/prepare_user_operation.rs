@@ -13,12 +13,10 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        paymaster::{TokenPaymasterData, VerifyingPaymasterData},
-        rpc::{
-            AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo,
-        },
-        user_operation::UserOperation,
-    };
+    paymaster::{TokenPaymasterData, VerifyingPaymasterData},
+    rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo},
+    user_operation::UserOperation,
+};
 
 /// A prepared operation older than this (seconds) is prepared again: fees move, and a paymaster's
 /// signature lives 300 s by default.

@@ -14,14 +14,14 @@ use serde_json::json;
 use super::ports::{Relay, SessionStore};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-        abi::IEntryPoint,
-        addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
-        lint::example_call,
-        revert::decode_revert,
-        signature::{DUMMY_SESSION, session_key_manager, wrap},
-        smart_account::encode_calls,
-        user_operation::{UserOperation, nonce_with_key},
-    };
+    abi::IEntryPoint,
+    addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+    lint::example_call,
+    revert::decode_revert,
+    signature::{DUMMY_SESSION, session_key_manager, wrap},
+    smart_account::encode_calls,
+    user_operation::{UserOperation, nonce_with_key},
+};
 
 /// How the chain answers the key of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        session::{SessionBook, SessionLeaf, SessionStatus},
-        user_op_response::UserOpResponse,
-    };
+    session::{SessionBook, SessionLeaf, SessionStatus},
+    user_op_response::UserOpResponse,
+};
 
 /// What is to come back.
 #[derive(Clone, Debug, PartialEq)]

@@ -29,10 +29,10 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        session::{SessionBook, SessionStatus},
-        smart_account::set_merkle_root,
-        user_op_response::UserOpResponse,
-    };
+    session::{SessionBook, SessionStatus},
+    smart_account::set_merkle_root,
+    user_op_response::UserOpResponse,
+};
 
 /// How often a revocation is built anew because another change of the sessions came first.
 const ROUNDS: usize = 4;

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        paymaster::patch_call_data,
-        smart_account::{Call, encode_calls},
-        user_op_response::UserOpResponse,
-    };
+    paymaster::patch_call_data,
+    smart_account::{Call, encode_calls},
+    user_op_response::UserOpResponse,
+};
 
 /// Makes the account do `calls` in one operation, deploying it first when it has no code.
 ///

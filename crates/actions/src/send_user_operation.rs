@@ -5,11 +5,11 @@ use alloy::primitives::{Address, Bytes, Signature};
 use super::{account::SmartAccountClient, ports::Relay, prepare_user_operation::PreparedUserOperation};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-        addresses::ECDSA_MODULE,
-        signature::{DUMMY_ECDSA, wrap},
-        user_op_response::UserOpResponse,
-        user_operation::UserOperation,
-    };
+    addresses::ECDSA_MODULE,
+    signature::{DUMMY_ECDSA, wrap},
+    user_op_response::UserOpResponse,
+    user_operation::UserOperation,
+};
 
 /// The signature to estimate an owner's operation with.
 pub fn owner_dummy_signature() -> Bytes {

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        addresses::BATCHED_SESSION_ROUTER,
-        simulate::simulate_batch,
-        smart_account::{Call, encode_calls},
-        user_op_response::UserOpResponse,
-    };
+    addresses::BATCHED_SESSION_ROUTER,
+    simulate::simulate_batch,
+    smart_account::{Call, encode_calls},
+    user_op_response::UserOpResponse,
+};
 
 /// What is to be done, and with which sessions.
 #[derive(Clone, Debug, Default, PartialEq)]

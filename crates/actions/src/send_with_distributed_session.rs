@@ -11,14 +11,14 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-        addresses::ENTRY_POINT,
-        distributed_key::{
-            DanModuleInfo, EphemeralKey, Revocation, SessionKind, SignOutcome, SignRequest, joint_challenge,
-        },
-        session::SessionLeaf,
-        signature::personal_digest,
-        user_op_response::UserOpResponse,
-    };
+    addresses::ENTRY_POINT,
+    distributed_key::{
+        DanModuleInfo, EphemeralKey, Revocation, SessionKind, SignOutcome, SignRequest, joint_challenge,
+    },
+    session::SessionLeaf,
+    signature::personal_digest,
+    user_op_response::UserOpResponse,
+};
 
 /// How often other nodes are asked when some fail on the way.
 const ATTEMPTS: usize = 4;

@@ -21,14 +21,14 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
-        merkle::MerkleTree,
-        session::{SessionLeaf, SessionStatus},
-        signature::{DUMMY_SESSION, batched_router, session_key_manager, wrap},
-        simulate::simulate_single,
-        smart_account::{Call, encode_calls},
-        user_op_response::UserOpResponse,
-    };
+    addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
+    merkle::MerkleTree,
+    session::{SessionLeaf, SessionStatus},
+    signature::{DUMMY_SESSION, batched_router, session_key_manager, wrap},
+    simulate::simulate_single,
+    smart_account::{Call, encode_calls},
+    user_op_response::UserOpResponse,
+};
 
 /// What is to be done, and with which session.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -6,11 +6,11 @@ use alloy::primitives::Address;
 
 use crate::error::AppError;
 use use_aa_protocol::{
-        distributed_key::is_distributed,
-        session::{SessionBook, SessionLeaf, SessionStatus},
-        simulate::{Violation, judge_call},
-        smart_account::Call,
-    };
+    distributed_key::is_distributed,
+    session::{SessionBook, SessionLeaf, SessionStatus},
+    simulate::{Violation, judge_call},
+    smart_account::Call,
+};
 
 /// Who holds the key of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use alloy::primitives::{Address, B256};
 use super::ports::SessionStore;
 use crate::error::AppError;
 use use_aa_protocol::{
-        merkle::{MerkleFrontier, MerkleTree},
-        session::{Reconciliation, SessionBook, SessionLeaf},
-    };
+    merkle::{MerkleFrontier, MerkleTree},
+    session::{Reconciliation, SessionBook, SessionLeaf},
+};
 
 /// Sets the statuses in the book so that its tree has the root on chain; `Some` when one changed.
 ///

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        rpc::{UserOpReceipt, UserOpUpdate},
-        session::SessionBook,
-    };
+    rpc::{UserOpReceipt, UserOpUpdate},
+    session::SessionBook,
+};
 
 /// Waits for the operation; the leaves that it takes out become `REVOKED` when it succeeds, and stay what they were
 /// when it reverted. After a bundler dropped it the root on chain decides.

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        rpc::{UserOpReceipt, UserOpUpdate},
-        session::{SessionBook, SessionLeaf, SessionStatus},
-    };
+    rpc::{UserOpReceipt, UserOpUpdate},
+    session::{SessionBook, SessionLeaf, SessionStatus},
+};
 
 /// Waits for the operation; its `PENDING` leaves become `ACTIVE` when it succeeds, and are taken out with
 /// their key when it reverted. A bundler that dropped it cannot promise that it is gone (the bundle may be on

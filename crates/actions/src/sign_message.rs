@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::{account::SmartAccountClient, ports::Relay, send_user_operation::owner_signature};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-        abi::ISmartAccount,
-        addresses::{ACCOUNT_FACTORY, ECDSA_MODULE},
-        signature::{counterfactual, split_counterfactual, unwrap, wrap},
-        smart_account::{AccountTemplate, counterfactual_address},
-    };
+    abi::ISmartAccount,
+    addresses::{ACCOUNT_FACTORY, ECDSA_MODULE},
+    signature::{counterfactual, split_counterfactual, unwrap, wrap},
+    smart_account::{AccountTemplate, counterfactual_address},
+};
 
 /// What `isValidSignature` answers for a good signature.
 const ERC_1271_VALID: [u8; 4] = ISmartAccount::isValidSignatureCall::SELECTOR;

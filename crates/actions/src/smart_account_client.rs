@@ -20,7 +20,9 @@ use super::{
     wait_for_user_operation_receipt::wait_for_user_operation_receipt,
 };
 use crate::error::AppError;
-use use_aa_protocol::{paymaster::FeeQuotes, rpc::UserOpReceipt, smart_account::Call, user_op_response::UserOpResponse};
+use use_aa_protocol::{
+    paymaster::FeeQuotes, rpc::UserOpReceipt, smart_account::Call, user_op_response::UserOpResponse,
+};
 
 impl SmartAccountClient {
     /// The account's address (the seed's `getAccountAddress`); reckoned, not asked for.

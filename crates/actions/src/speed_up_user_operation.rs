@@ -9,13 +9,13 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-        addresses::{ECDSA_MODULE, ENTRY_POINT},
-        paymaster::TokenPaymasterData,
-        rpc::{GasFees, PaymasterMode, SponsorContext},
-        signature::wrap,
-        user_op_response::UserOpResponse,
-        user_operation::UserOperation,
-    };
+    addresses::{ECDSA_MODULE, ENTRY_POINT},
+    paymaster::TokenPaymasterData,
+    rpc::{GasFees, PaymasterMode, SponsorContext},
+    signature::wrap,
+    user_op_response::UserOpResponse,
+    user_operation::UserOperation,
+};
 
 /// Sends an operation once more with the same nonce and higher fees: one of the two is included, never both. The
 /// first one's waiters hear `replaced` with the hash of this one.
@@ -120,10 +120,10 @@ mod tests {
 
     use super::*;
     use crate::fake::Fake;
-use use_aa_protocol::{
-            paymaster::VerifyingPaymasterData,
-            smart_account::{Call, encode_calls},
-        };
+    use use_aa_protocol::{
+        paymaster::VerifyingPaymasterData,
+        smart_account::{Call, encode_calls},
+    };
 
     fn fees(fee: u64, tip: u64) -> GasFees {
         GasFees { max_fee_per_gas: U256::from(fee), max_priority_fee_per_gas: U256::from(tip) }

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        rpc::AccountState,
-        session::{Adoption, SessionBook, SessionLeaf, SessionStatus},
-    };
+    rpc::AccountState,
+    session::{Adoption, SessionBook, SessionLeaf, SessionStatus},
+};
 
 /// What [`sync_sessions`] found.
 #[derive(Clone, Debug, PartialEq)]

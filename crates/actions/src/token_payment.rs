@@ -11,14 +11,14 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-        addresses::TOKEN_PAYMASTER,
-        paymaster::{
-            DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approved,
-        },
-        rpc::{GasFees, PaymasterMode},
-        smart_account::Call,
-        user_operation::UserOperation,
-    };
+    addresses::TOKEN_PAYMASTER,
+    paymaster::{
+        DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approved,
+    },
+    rpc::{GasFees, PaymasterMode},
+    smart_account::Call,
+    user_operation::UserOperation,
+};
 
 /// What an approval in front of the calls may cost more, gas units: so a quote covers it, whether it turns out to be
 /// needed or not.

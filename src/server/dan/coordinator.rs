@@ -12,14 +12,10 @@ use tokio::{
 use super::{
     super::config::KeyNode,
     disputes::Disputes,
-    node::{Failure, Node},
+    failure::error_of,
     pool::{MOST_KEYS, Pool},
 };
 use crate::{
-    dan::api::{
-        KeygenRequest, NonceAnswer, NonceRequest, PoolAnswer, PoolRequest, PooledKey, RevokeAnswer, SignAnswer,
-        SignBody, StatusAnswer,
-    },
     error::{AppError, Upstream},
     protocol::{
         distributed_key::{
@@ -29,6 +25,11 @@ use crate::{
         signature::personal_digest,
     },
 };
+use use_aa_dan::api::{
+    KeygenRequest, NonceAnswer, NonceRequest, PoolAnswer, PoolRequest, PooledKey, RevokeAnswer, SignAnswer, SignBody,
+    StatusAnswer,
+};
+use use_aa_dan::client::{Failure, Node};
 
 /// How long a node may take for a nonce, or to say how it is.
 const QUICK: Duration = Duration::from_secs(2);
@@ -72,7 +73,10 @@ impl KeyNodes {
     pub(crate) fn new(nodes: &[KeyNode], pool_size: usize) -> Result<Self, AppError> {
         let http = reqwest::Client::builder().connect_timeout(QUICK).tcp_nodelay(true).build();
         let http = http.map_err(|error| AppError::Internal { reason: error.to_string() })?;
-        let nodes = (1u8..).zip(nodes).map(|(id, key)| Node::new(id, key.clone(), http.clone())).collect();
+        let nodes = (1u8..)
+            .zip(nodes)
+            .map(|(id, key)| Node::new(id, key.identity, key.url.expose().clone(), http.clone()))
+            .collect();
         let inner = Inner {
             nodes,
             pool: Pool::default(),
@@ -139,7 +143,7 @@ impl KeyNodes {
                 break key;
             }
         };
-        let identity = |node: &Node| NodeIdentity { node: node.id, identity: node.key.identity };
+        let identity = |node: &Node| NodeIdentity { node: node.id, identity: node.identity };
         Ok(KeyOffer {
             key_id: key.key_id,
             session_key_address: key.address,
@@ -301,7 +305,7 @@ impl Inner {
         let clear = failures.iter().find(|failure| !failure.is_passing());
         match clear.or_else(|| failures.iter().find(refused)) {
             // One that is gone makes the others refuse; what counts is that it is gone.
-            Some(failure) if missing == 0 || !failure.is_passing() => failure.clone().into_error(),
+            Some(failure) if missing == 0 || !failure.is_passing() => error_of(failure.clone()),
             _ => {
                 let live = needed.saturating_sub(u8::try_from(missing.min(total)).unwrap_or(u8::MAX));
                 AppError::TooFewNodes { live, needed }
@@ -334,7 +338,7 @@ impl Inner {
         let ask = |node| async move {
             let node: &Node = node;
             let status = node.get::<StatusAnswer>("/v1/status", QUICK).await.ok()?;
-            if status.node != node.id || status.identity != node.key.identity {
+            if status.node != node.id || status.identity != node.identity {
                 tracing::warn!(
                     expected = node.id,
                     says = status.node,

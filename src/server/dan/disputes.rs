@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::dan::api::NodeRefusal;
+use use_aa_dan::api::NodeRefusal;
 
 /// A node was gone or silent, or nobody knows who spoilt a signature: that may be over soon.
 const SHORT: Duration = Duration::from_secs(5);

@@ -1,5 +1,5 @@
 //! `use-aa dan-refresh` and `use-aa dan-repair`: new shares of distributed keys, and the shares of a node that lost
-//! them. All nodes must be there; they do it among themselves, all or none of them ([`crate::dan`]).
+//! them. All nodes must be there; they do it among themselves, all or none of them (`use_aa_dan_node`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,14 +9,12 @@ use std::{
 use alloy::primitives::B256;
 use futures::future::join_all;
 
-use super::{
-    super::config::{self, ConfigError, Secret},
-    node::{Failure, Node},
-};
-use crate::dan::api::{
+use super::super::config::{self, ConfigError, Secret};
+use use_aa_dan::api::{
     HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeNonce, NonceAnswer, NonceRequest, RefreshAnswer, RefreshRequest,
     SessionKind, StatusAnswer,
 };
+use use_aa_dan::client::{Failure, Node};
 
 /// How long a node may take to say how it is.
 const QUICK: Duration = Duration::from_secs(5);
@@ -138,7 +136,8 @@ impl Network {
         }
         let http = reqwest::Client::builder().connect_timeout(QUICK).build();
         let http = http.map_err(|error| OperatorError::Internal(error.to_string()))?;
-        let nodes = (1..).zip(nodes).map(|(id, key)| Node::new(id, key, http.clone()));
+        let nodes =
+            (1..).zip(nodes).map(|(id, key)| Node::new(id, key.identity, key.url.expose().clone(), http.clone()));
         Ok(Self { nodes: nodes.collect() })
     }
 
@@ -147,7 +146,7 @@ impl Network {
         let check = |node| async move {
             let node: &Node = node;
             match node.get::<StatusAnswer>("/v1/status", QUICK).await {
-                Ok(status) if (status.node, status.identity) == (node.id, node.key.identity) => None,
+                Ok(status) if (status.node, status.identity) == (node.id, node.identity) => None,
                 Ok(status) => Some(format!(
                     "node {}: has id {} and key {}: USE_AA_DAN_NODES names another",
                     node.id, status.node, status.identity

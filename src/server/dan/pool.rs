@@ -10,7 +10,7 @@ use alloy::primitives::B256;
 use tokio::sync::Notify;
 
 use super::super::config::OFFERS_TIME;
-use crate::dan::api::PooledKey;
+use use_aa_dan::api::PooledKey;
 
 /// An offered key that nobody took is offered again after this: longer than the nodes' nonces live.
 const OFFER_LIFETIME: Duration = OFFERS_TIME;

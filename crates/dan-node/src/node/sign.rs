@@ -6,14 +6,12 @@ use alloy::primitives::B256;
 
 use super::{Node, now};
 use crate::{
-    dan::{
-        api::{NodeRefusal, SessionKind, SignAnswer, SignBody},
-        keys::Key,
-        session::{SessionError, SessionName},
-        signing::sign,
-    },
-    protocol::distributed_key::authorize_sign,
+    api::{NodeRefusal, SessionKind, SignAnswer, SignBody},
+    keys::Key,
+    session::{SessionError, SessionName},
+    signing::sign,
 };
+use use_aa_protocol::distributed_key::authorize_sign;
 
 impl Node {
     /// Signs a user operation together with the others, if this node finds that it may.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 use super::session::SessionError;
-use crate::protocol::distributed_key::address_of_public_key;
+use use_aa_protocol::distributed_key::address_of_public_key;
 
 /// Bytes that are wiped when dropped.
 pub type SecretBytes = Zeroizing<Vec<u8>>;

@@ -10,7 +10,7 @@ use super::{
     mesh::Peer,
     vault::read_secret_file,
 };
-use crate::protocol::distributed_key::MAX_NODES;
+use use_aa_protocol::distributed_key::MAX_NODES;
 
 /// Longest time that may be set for a signature, seconds.
 const MAX_SIGNING_TIMEOUT: u8 = 60;

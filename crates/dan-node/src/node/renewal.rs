@@ -22,18 +22,16 @@ use tokio::{sync::mpsc, time::timeout};
 
 use super::{Node, now, now_ms};
 use crate::{
-    dan::{
-        api::{HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeRefusal, RefreshAnswer, RefreshRequest, SessionKind},
-        key_generation::confirm,
-        keys::{Key, KeyRecord},
-        message::Message,
-        refresh::{be_helped, help, refresh},
-        session::{Network, Session, SessionError, SessionName},
-        share::{KeyShare, SecretBytes},
-        vault::{Slot, VaultError},
-    },
-    protocol::distributed_key::verify_grant,
+    api::{HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeRefusal, RefreshAnswer, RefreshRequest, SessionKind},
+    key_generation::confirm,
+    keys::{Key, KeyRecord},
+    message::Message,
+    refresh::{be_helped, help, refresh},
+    session::{Network, Session, SessionError, SessionName},
+    share::{KeyShare, SecretBytes},
+    vault::{Slot, VaultError},
 };
+use use_aa_protocol::distributed_key::verify_grant;
 
 /// Longest time for a refresh.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -1,18 +1,15 @@
-//! One node, as the coordinator reaches it.
+//! One node, as a coordinator reaches it over HTTP.
 
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
 };
 
+use alloy::primitives::B256;
 use reqwest::{Client, RequestBuilder, Url};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::super::config::KeyNode;
-use crate::{
-    dan::api::NodeRefusal,
-    error::{AppError, Upstream},
-};
+use crate::api::NodeRefusal;
 
 /// A node that failed is asked last for this long.
 const SUSPICION: Duration = Duration::from_secs(5);
@@ -21,7 +18,7 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 
 /// Why a node did not do it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub enum Failure {
     /// It cannot be reached, or what it says cannot be read.
     Down(String),
     /// It says no.
@@ -30,7 +27,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Other nodes, or the same ones a moment later, may do it.
-    pub(super) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         const PASSING: [&str; 10] = [
             "nonce",
             "challenge",
@@ -48,49 +45,44 @@ impl Failure {
             Self::Refused(refusal) => PASSING.contains(&refusal.code.as_str()),
         }
     }
-
-    /// The error that a person sees.
-    pub(super) fn into_error(self) -> AppError {
-        match self {
-            Self::Down(reason) => AppError::UpstreamUnavailable { upstream: Upstream::Nodes, reason },
-            Self::Refused(NodeRefusal { code, message, node, .. }) if code == "policy-violation" => {
-                // `Refusal::PolicyViolation` as text: "the policy does not allow this: <rule>: <reason>".
-                let text = message.strip_prefix("the policy does not allow this: ").unwrap_or(&message);
-                let (rule, reason) = text.split_once(": ").unwrap_or(("policy", text));
-                AppError::PolicyViolation { rule: rule.into(), reason: format!("{reason} (says node {node})") }
-            }
-            Self::Refused(NodeRefusal { code, message, node, .. }) => {
-                AppError::NodeRefused { node, code, reason: message }
-            }
-        }
-    }
 }
 
 /// One node.
-pub(super) struct Node {
+pub struct Node {
     /// Its id: its place in the configuration, from 1.
     pub id: u8,
-    pub key: KeyNode,
+    /// Its Ed25519 public key.
+    pub identity: B256,
+    url: Url,
     http: Client,
     failed_at: Mutex<Option<Instant>>,
 }
 
 impl Node {
-    pub(super) fn new(id: u8, key: KeyNode, http: Client) -> Self {
-        Self { id, key, http, failed_at: Mutex::new(None) }
+    /// The node at `url`; nothing is connected yet.
+    pub fn new(id: u8, identity: B256, url: Url, http: Client) -> Self {
+        Self { id, identity, url, http, failed_at: Mutex::new(None) }
     }
 
     /// It failed lately.
-    pub(super) fn is_suspect(&self) -> bool {
+    pub fn is_suspect(&self) -> bool {
         self.failed_at.lock().is_ok_and(|at| at.is_some_and(|at| at.elapsed() < SUSPICION))
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, Failure> {
+    /// Asks with GET; `patience` is the longest wait.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T, Failure> {
         let request = self.http.get(self.url(path)?);
         self.send(request, patience).await
     }
 
-    pub(super) async fn post<T: DeserializeOwned>(
+    /// Asks with POST; `patience` is the longest wait.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -101,8 +93,7 @@ impl Node {
     }
 
     fn url(&self, path: &str) -> Result<Url, Failure> {
-        let base = self.key.url.expose();
-        let text = format!("{}{path}", base.as_str().trim_end_matches('/'));
+        let text = format!("{}{path}", self.url.as_str().trim_end_matches('/'));
         Url::parse(&text).map_err(|_| Failure::Down("its URL is none".into()))
     }
 

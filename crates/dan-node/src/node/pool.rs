@@ -6,7 +6,7 @@ use alloy::primitives::B256;
 use zeroize::Zeroizing;
 
 use super::{Node, now, now_ms};
-use crate::dan::{
+use crate::{
     api::{NodeRefusal, PoolAnswer, PoolRequest, PooledKey, SessionKind},
     key_generation::generate,
     keys::KeyRecord,

@@ -34,7 +34,7 @@ impl Identity {
     }
 
     /// The key of the mesh.
-    pub(super) fn mesh_secret(&self) -> Zeroizing<[u8; 32]> {
+    pub fn mesh_secret(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0.to_scalar_bytes())
     }
 }
@@ -56,7 +56,7 @@ impl PublicIdentity {
     }
 
     /// The key of the mesh.
-    pub(super) fn mesh_public(self) -> [u8; 32] {
+    pub fn mesh_public(self) -> [u8; 32] {
         self.0.to_montgomery().to_bytes()
     }
 }

@@ -29,8 +29,8 @@ use super::{
     vault::{Vault, VaultError},
     workers::Workers,
 };
-use crate::protocol::distributed_key::{Refusal, joint_challenge};
 use bans::Bans;
+use use_aa_protocol::distributed_key::{Refusal, joint_challenge};
 
 /// How often ended sessions are forgotten and unfinished refreshes looked after.
 const SWEEP: Duration = Duration::from_secs(2);

@@ -13,7 +13,7 @@ use super::{
     share::KeyShare,
     vault::{Slot, Vault, VaultError},
 };
-use crate::protocol::distributed_key::SignedGrant;
+use use_aa_protocol::distributed_key::SignedGrant;
 
 /// Shares kept in memory, about 300 kB each.
 const CACHED_SHARES: usize = 32;

@@ -6,12 +6,10 @@ use alloy::primitives::{B256, Bytes};
 
 use super::{Node, now};
 use crate::{
-    dan::{
-        api::{KeyAttestation, KeygenRequest, NodeRefusal, Revocation, RevokeAnswer, SessionKind},
-        keys::{Key, KeyRecord},
-    },
-    protocol::distributed_key::{SignedGrant, verify_grant, verify_revocation},
+    api::{KeyAttestation, KeygenRequest, NodeRefusal, Revocation, RevokeAnswer, SessionKind},
+    keys::{Key, KeyRecord},
 };
+use use_aa_protocol::distributed_key::{SignedGrant, verify_grant, verify_revocation};
 
 impl Node {
     /// Binds a key to a grant. Verified here and by nobody else: signature, account, policy, time (`verify_grant`),

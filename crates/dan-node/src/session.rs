@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{message::Message, share::SecretBytes};
-use crate::protocol::distributed_key::MAX_NODES;
+use use_aa_protocol::distributed_key::MAX_NODES;
 
 /// How long messages wait for this node's own request.
 const EARLY_FOR: Duration = Duration::from_secs(30);

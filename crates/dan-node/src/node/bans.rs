@@ -10,7 +10,7 @@ use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
 
 use super::{Node, now};
-use crate::dan::vault::{Slot, Vault, VaultError};
+use crate::vault::{Slot, Vault, VaultError};
 
 /// One ban.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,8 +2,6 @@
 //!
 //! | File | What it holds |
 //! |---|---|
-//! | [`api`] | bodies of the node's HTTP interface, for the (untrusted) coordinator |
-//! | [`identity`] | a node's Ed25519 key: signs attestations, opens the mesh |
 //! | [`mesh`], [`noise`], [`frame`], [`message`] | connections among the nodes: Noise KK over TCP, and what is said there |
 //! | [`session`] | rounds of messages among the participants of one computation; time-outs, refusals |
 //! | [`share`] | a share of a key that cannot be printed |
@@ -14,12 +12,11 @@
 //! | [`keys`], [`nonces`], [`limits`] | what it keeps: keys and their grants, single-use nonces, signatures per minute |
 //!
 #![doc = include_str!("trust_model.md")]
+#![warn(missing_docs)]
 
-pub mod api;
 pub mod config;
 pub mod frame;
 pub mod http;
-pub mod identity;
 pub mod key_generation;
 pub mod keys;
 pub mod limits;
@@ -36,3 +33,5 @@ pub mod signing;
 mod tests;
 pub mod vault;
 pub mod workers;
+
+pub use use_aa_dan::{api, identity};

@@ -26,7 +26,7 @@
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
-pub use crate::protocol::distributed_key::{
+pub use use_aa_protocol::distributed_key::{
     KeyAttestation, NodeNonce, Revocation, SessionKind, SignRequest, SignedGrant,
 };
 
@@ -239,7 +239,7 @@ pub struct PeerStatus {
 /// | `no-share` | 503 | the node lost its share: it must be repaired |
 /// | `rate-limited`, `busy`, `pool-full` | 429 | too many requests for this key, of all, or keys |
 /// | `internal` | 500 | this node's own fault |
-/// | codes of [`Refusal`](crate::protocol::distributed_key::Refusal) | 403 | the grant or the request is refused |
+/// | codes of [`Refusal`](use_aa_protocol::distributed_key::Refusal) | 403 | the grant or the request is refused |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("node {node} refuses ({code}): {message}")]
 pub struct NodeRefusal {

@@ -8,7 +8,7 @@ use std::{
 
 use alloy::primitives::{B256, keccak256};
 
-use crate::protocol::distributed_key::SessionKind;
+use use_aa_protocol::distributed_key::SessionKind;
 
 /// A person reads and confirms the grant meanwhile, seconds.
 const GRANT_LIFETIME: u64 = 600;
