@@ -31,7 +31,7 @@ pub async fn read_chain(method: String, params: Value) -> Result<Value, AppError
 
 #[cfg(feature = "ssr")]
 pub(super) mod ssr {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use alloy::{
         primitives::{Address, B256, Bytes, U256, aliases::U192},
@@ -52,6 +52,7 @@ pub(super) mod ssr {
         error::{AppError, Upstream},
         protocol::{
             addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
+            clocks::Clocks,
             rpc::{AccountState, GasFees},
         },
     };
@@ -98,10 +99,12 @@ pub(super) mod ssr {
             small(&value).ok_or_else(|| self.rpc.malformed(format!("eth_blockNumber: {}", excerpt(&value))))
         }
 
-        /// Timestamp of the latest block, unix seconds.
-        pub(crate) async fn block_timestamp(&self) -> Result<u64, AppError> {
-            let block = self.rpc.call_value("eth_getBlockByNumber", json!(["latest", false])).await?;
-            self.timestamp_of(&block)
+        /// What time it is, by the chain and by this server.
+        pub(crate) async fn clocks(&self) -> Result<Clocks, AppError> {
+            let calls = ["latest", "pending"].map(|block| ("eth_getBlockByNumber", json!([block, false])));
+            let [latest, pending] = <[_; 2]>::try_from(self.rpc.batch(&calls).await?)
+                .map_err(|_| self.rpc.malformed("a batch of another length"))?;
+            Ok(clocks(self.timestamp_of(&latest?)?, &pending))
         }
 
         fn timestamp_of(&self, block: &Value) -> Result<u64, AppError> {
@@ -176,10 +179,11 @@ pub(super) mod ssr {
                 ("eth_getBalance", json!([account, at])),
                 ("eth_call", enabled(SESSION_KEY_MANAGER)),
                 ("eth_call", enabled(BATCHED_SESSION_ROUTER)),
+                ("eth_getBlockByNumber", json!(["pending", false])),
             ];
             let answers = self.rpc.batch(&calls).await?;
-            let [code, nonce, root, balance, manager, router] =
-                <[_; 6]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+            let [code, nonce, root, balance, manager, router, pending] =
+                <[_; 7]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
 
             let code = self.bytes("eth_getCode", &code?)?;
             let deployed = !code.is_empty();
@@ -196,7 +200,7 @@ pub(super) mod ssr {
                 session_key_manager_enabled: module(manager)?,
                 batched_session_router_enabled: module(router)?,
                 balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
-                block_timestamp,
+                clocks: clocks(block_timestamp, &pending),
             })
         }
 
@@ -257,6 +261,13 @@ pub(super) mod ssr {
                 length => Err(self.rpc.malformed(format!("{what}: {length} bytes instead of 32"))),
             }
         }
+    }
+
+    /// Many nodes have no pending block, or refuse to tell; the latest one stands in.
+    fn clocks(block: u64, pending: &Result<Value, AppError>) -> Clocks {
+        let pending = pending.as_ref().ok().and_then(|pending| pending.get("timestamp")).and_then(small);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Clocks { block, pending: pending.unwrap_or(block), wall }
     }
 
     /// A number as JSON-RPC wants it.

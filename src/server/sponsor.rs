@@ -187,7 +187,11 @@ impl Sponsor {
             return Err(self.refuse(decision, reason).await);
         }
         decision.user_op_hash = signed.hash(ENTRY_POINT, self.inner.chain_id);
-        decision.valid_until = valid_until(&signed).unwrap_or(decision.decided_at.saturating_add(UNKNOWN_LIFE));
+        // By the chain's clock, as it is settled by that.
+        decision.valid_until = match valid_until(&signed) {
+            Some(valid_until) => valid_until,
+            None => self.inner.node.clocks().await?.window(UNKNOWN_LIFE).valid_until,
+        };
         decision.paymaster = signed.paymaster();
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
             account: self.inner.policy.budgets.account_per_day,

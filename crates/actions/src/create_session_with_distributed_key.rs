@@ -11,7 +11,6 @@
 
 use super::{
     account::SmartAccountClient,
-    clock::unix_seconds,
     create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session, prepare_grant_of},
     grant::{Grant as GrantedPolicies, Material},
     ports::{DistributedKeys, SessionStore},
@@ -120,7 +119,8 @@ pub async fn complete_create_session_with_distributed_key(
 ) -> Result<UserOpResponse, AppError> {
     let mut taken = 0;
     let (signed, attestations) = loop {
-        if prepared.offer.expires < unix_seconds().saturating_add(TIME_TO_SIGN) {
+        let now = prepared.prepared.operation().elapsed_clocks().wall;
+        if prepared.offer.expires < now.saturating_add(TIME_TO_SIGN) {
             let request = prepared.request;
             prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
         }
@@ -154,7 +154,8 @@ async fn sign_grant(
 ) -> Result<SignedGrant, AppError> {
     let chain_id = prepared.operation().chain.chain_id;
     let leaves: Vec<GrantedLeaf> = prepared.leaves().iter().map(GrantedLeaf::from).collect();
-    let now = unix_seconds();
+    // The nodes' clock, as far as the server's agrees with it: they take no grant for more than a year.
+    let now = prepared.operation().elapsed_clocks().wall;
     let grant = Grant {
         owner: client.owner,
         account: client.account,

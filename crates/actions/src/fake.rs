@@ -12,10 +12,19 @@ use alloy::{
 use async_trait::async_trait;
 use futures::stream::{self, LocalBoxStream, StreamExt};
 
-use super::ports::{Relay, SessionBookChange, SessionStore, Wallet};
-use crate::error::{AppError, Upstream};
+use super::{
+    clock::unix_seconds,
+    ports::{Relay, SessionBookChange, SessionStore, Wallet},
+};
+use crate::{
+    error::{AppError, Upstream},
+    session::{PublishedLeaves, SessionBook},
+    smart_account::decode_calls,
+    user_operation::UserOperation,
+};
 use use_aa_protocol::{
     addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+    clocks::Clocks,
     distributed_key::{EphemeralKey, TypedData},
     paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
     rpc::{
@@ -233,6 +242,8 @@ impl Relay for Fake {
         self.pass(Step::AccountState)?;
         let world = self.world.borrow();
         let sequence = world.nonces.get(&nonce_key).copied().unwrap_or_default();
+        // A chain on which nothing ever happened.
+        let now = unix_seconds();
         Ok(AccountState {
             deployed: world.deployed,
             nonce: (nonce_key << 64) | U256::from(sequence),
@@ -240,7 +251,7 @@ impl Relay for Fake {
             session_key_manager_enabled: world.session_key_manager_enabled,
             batched_session_router_enabled: false,
             balance: U256::ZERO,
-            block_timestamp: 0,
+            clocks: Clocks { block: 0, pending: now, wall: now },
         })
     }
 

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    clocks::Clocks,
     distributed_key::{DanModuleInfo, EphemeralKey},
     lint::{FindingKind, LintContext, Severity, lint},
     policy::SessionPolicy,
@@ -108,6 +109,21 @@ impl Material {
         let first = leaves.first().map(|leaf| leaf.session_key_address);
         let session_key_address = made.or(first).unwrap_or_default();
         Ok(Self { key, leaves, session_key_address })
+    }
+
+    /// Refuses sessions that are over by the chain's clock, though not by this device's.
+    pub fn check_windows(&self, now: Clocks) -> Result<(), AppError> {
+        match self.leaves.iter().enumerate().find(|(_, leaf)| now.is_over(leaf.valid_until)) {
+            Some((_, leaf @ SessionLeaf { session_id, valid_until, .. })) if leaf.is_returning() => {
+                Err(AppError::SessionExpired { session_id: session_id.clone(), valid_until: *valid_until })
+            }
+            Some((index, leaf)) => {
+                let end = leaf.valid_until;
+                let reason = format!("policy[{index}]: it ended at {end} (unix seconds) by the chain's clock");
+                Err(AppError::PolicyRefused { reason })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Sessions that come back do so at the end of the tree: their revoked entries go.

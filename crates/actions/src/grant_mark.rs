@@ -44,16 +44,17 @@ pub(super) fn nonce(leaf: &SessionLeaf) -> Option<U256> {
 
 /// The operation of a leaf that is not under the root on chain can change nothing any more: its nonce is used, or
 /// its paymaster's signature is over *by the chain's own clock* (this device's may be fast). `state` holds the next
-/// nonce of lane 0, read no later than the root.
+/// nonce of lane 0, read no later than the root. A chain without blocks has a clock all the same: its next block's.
 pub(super) fn can_never_be_included(leaf: &SessionLeaf, state: &AccountState) -> bool {
     let used = nonce(leaf).is_some_and(|granted| granted >> 64 == state.nonce >> 64 && granted < state.nonce);
     let valid_until = leaf.extra.get(GRANT_VALID_UNTIL).and_then(serde_json::Value::as_u64).unwrap_or_default();
-    used || (valid_until != 0 && state.block_timestamp > valid_until.saturating_add(GRACE))
+    used || (valid_until != 0 && state.clocks.is_past_on_chain(valid_until, GRACE))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use use_aa_protocol::clocks::Clocks;
 
     fn leaf(nonce: U256, valid_until: u64) -> SessionLeaf {
         let mut leaf = SessionLeaf::default();
@@ -62,7 +63,11 @@ mod tests {
         leaf
     }
 
-    fn dead(leaf: &SessionLeaf, nonce: u64, block_timestamp: u64) -> bool {
+    fn dead(leaf: &SessionLeaf, nonce: u64, block: u64) -> bool {
+        dead_by(leaf, nonce, Clocks { block, pending: block, wall: 4_000_000_000 })
+    }
+
+    fn dead_by(leaf: &SessionLeaf, nonce: u64, clocks: Clocks) -> bool {
         let state = AccountState {
             deployed: true,
             nonce: U256::from(nonce),
@@ -70,7 +75,7 @@ mod tests {
             session_key_manager_enabled: true,
             batched_session_router_enabled: false,
             balance: U256::ZERO,
-            block_timestamp,
+            clocks,
         };
         can_never_be_included(leaf, &state)
     }
@@ -84,6 +89,8 @@ mod tests {
         assert!(dead(&leaf(five, 1_000), 5, 1_001 + GRACE));
         // Decades ago by this device's clock, but the chain has not come so far.
         assert!(!dead(&leaf(five, 1_000), 5, 900));
+        // Nobody sent for an hour, and the next block comes too late for it.
+        assert!(dead_by(&leaf(five, 1_000), 5, Clocks { block: 900, pending: 4_500, wall: 4_500 }));
         // Nothing is known of a leaf of the seed, nor of another lane.
         assert!(!dead(&SessionLeaf::default(), 6, 1_000));
         assert!(!dead(&leaf(U256::from(1) << 64, 0), 6, 1_000));

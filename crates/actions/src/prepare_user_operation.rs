@@ -13,6 +13,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    clocks::Clocks,
     paymaster::{TokenPaymasterData, VerifyingPaymasterData},
     rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo},
     user_operation::UserOperation,
@@ -39,10 +40,9 @@ pub struct ChainSnapshot {
 }
 
 impl ChainSnapshot {
-    /// The time that sessions are judged by: the later of this device's clock and the latest block,
-    /// unix seconds. A chain without recent blocks is behind, a slow device clock as well.
-    pub fn now(&self) -> u64 {
-        unix_seconds().max(self.account.block_timestamp)
+    /// What sessions are judged by: chain and server, and what this device takes to be over.
+    pub fn now(&self) -> Clocks {
+        self.account.clocks.on_device(unix_seconds())
     }
 }
 
@@ -102,8 +102,10 @@ pub struct PreparedUserOperation {
     pub user_op_hash: B256,
     /// Chain the hash is for.
     pub chain: ChainInfo,
-    /// When its chain state was read, unix seconds.
+    /// When its chain state was read, unix seconds by this device.
     pub prepared_at: u64,
+    /// What time that was by chain and server.
+    pub clocks: Clocks,
     /// What the bundler is told to try out, if the caller said.
     pub simulation_type: Option<SimulationType>,
 }
@@ -111,9 +113,19 @@ pub struct PreparedUserOperation {
 impl PreparedUserOperation {
     /// Young enough to be sent as it is, with time left on the paymaster's signature.
     pub fn is_fresh(&self) -> bool {
-        let now = unix_seconds();
-        let sponsored = self.sponsored_until().is_none_or(|until| now.saturating_add(SPONSORSHIP_MARGIN) <= until);
-        sponsored && now.abs_diff(self.prepared_at) <= PREPARED_LIFETIME
+        let on_time = self.elapsed_clocks().latest().saturating_add(SPONSORSHIP_MARGIN);
+        let sponsored = self.sponsored_until().is_none_or(|until| on_time <= until);
+        sponsored && unix_seconds().abs_diff(self.prepared_at) <= PREPARED_LIFETIME
+    }
+
+    /// What sessions are judged by now: see [`ChainSnapshot::now`].
+    pub fn now(&self) -> Clocks {
+        self.elapsed_clocks().on_device(unix_seconds())
+    }
+
+    /// The clocks of chain and server now; this device's only says how long ago they were asked.
+    pub fn elapsed_clocks(&self) -> Clocks {
+        self.clocks.later(unix_seconds().saturating_sub(self.prepared_at))
     }
 
     /// A paymaster pays.
@@ -177,9 +189,7 @@ pub async fn prepare_user_operation(
         None => Ok(gas),
     };
     let payment = match asked(options) {
-        Some(_) => {
-            Some(TokenPayment::find(relay, &draft.unpaid(snapshot), options, snapshot.account.block_timestamp).await?)
-        }
+        Some(_) => Some(TokenPayment::find(relay, &draft.unpaid(snapshot), options, snapshot.account.clocks).await?),
         None => None,
     };
     if let Some(payment) = &payment {
@@ -218,6 +228,7 @@ pub async fn prepare_user_operation(
         user_op_hash,
         chain: snapshot.chain.clone(),
         prepared_at: snapshot.read_at,
+        clocks: snapshot.account.clocks,
         simulation_type: options.simulation_type,
     })
 }

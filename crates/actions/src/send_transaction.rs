@@ -64,7 +64,7 @@ pub(super) async fn prepare_owner_operation(
         return prepare_user_operation(relay, snapshot, draft, options).await;
     };
     let unpaid = draft.unpaid(snapshot);
-    let payment = TokenPayment::find(relay, &unpaid, options, snapshot.account.block_timestamp).await?;
+    let payment = TokenPayment::find(relay, &unpaid, options, snapshot.account.clocks).await?;
     let max_approval = data.max_approval.unwrap_or(false);
     let approval = payment.missing_approval(relay, client.account, &draft.call_data, max_approval).await?;
     if let Some(approval) = approval {

@@ -7,7 +7,6 @@ use alloy::{
 use futures::future::try_join;
 
 use super::{
-    clock::unix_seconds,
     create_session::default_paymaster,
     options::{BuildUserOpOptions, Options, merge_options},
     ports::{Relay, SessionStore},
@@ -86,8 +85,8 @@ impl UnsignedUse {
 
     /// `SessionExpired` when a window ended since it was prepared.
     pub fn check_windows(&self) -> Result<(), AppError> {
-        let now = unix_seconds();
-        match self.leaves().find(|leaf| leaf.status_at(now) == SessionStatus::Expired) {
+        let now = self.operation.now();
+        match self.leaves().find(|leaf| leaf.status_by(now) == SessionStatus::Expired) {
             Some(SessionLeaf { session_id, valid_until, .. }) => {
                 Err(AppError::SessionExpired { session_id: session_id.clone(), valid_until: *valid_until })
             }

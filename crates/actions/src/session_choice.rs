@@ -6,6 +6,7 @@ use alloy::primitives::Address;
 
 use crate::error::AppError;
 use use_aa_protocol::{
+    clocks::Clocks,
     distributed_key::is_distributed,
     session::{SessionBook, SessionLeaf, SessionStatus},
     simulate::{Violation, judge_call},
@@ -33,7 +34,7 @@ pub(super) fn find_usable<'a>(
     holder: KeyHolder,
     session_id: Option<&str>,
     index: Option<usize>,
-    now: u64,
+    now: Clocks,
 ) -> Result<&'a SessionLeaf, AppError> {
     if let Some(wanted) = session_id {
         let mut found = book.leaf_nodes.iter().rev().filter(|leaf| leaf.session_id == wanted);
@@ -42,7 +43,7 @@ pub(super) fn find_usable<'a>(
         return check_usable(leaf, now).map(|()| leaf);
     }
     let is_usable = |leaf: &&SessionLeaf| {
-        let is_active = leaf.status_at(now) == SessionStatus::Active;
+        let is_active = leaf.status_by(now) == SessionStatus::Active;
         is_active && holder.holds_key_of(leaf) && !leaf.is_on_other_device()
     };
     let mut usable = book.leaf_nodes.iter().filter(is_usable);
@@ -60,10 +61,10 @@ pub(super) fn find_usable<'a>(
     check_usable(newest, now).map(|()| newest)
 }
 
-/// May the session be used at `now` (unix seconds)? Both ends of its window are inclusive (SPEC 3.8).
-pub(super) fn check_usable(leaf: &SessionLeaf, now: u64) -> Result<(), AppError> {
+/// May the session be used now? Both ends of its window are inclusive (SPEC 3.8).
+pub(super) fn check_usable(leaf: &SessionLeaf, now: Clocks) -> Result<(), AppError> {
     let session_id = leaf.session_id.clone();
-    match leaf.status_at(now) {
+    match leaf.status_by(now) {
         SessionStatus::Active if leaf.is_on_other_device() => {
             Err(AppError::Key { reason: format!("that of session {session_id} is in another browser or app") })
         }
@@ -81,7 +82,7 @@ pub(super) fn find_usable_for_each<'a>(
     calls: &[Call],
     session_ids: Option<&[String]>,
     indexes: Option<&[usize]>,
-    now: u64,
+    now: Clocks,
 ) -> Result<Vec<&'a SessionLeaf>, AppError> {
     let named = session_ids.map(<[_]>::len).map(|count| ("sessionIds", count));
     if let Some((field, count)) = named.or(indexes.map(|indexes| ("correspondingIndexes", indexes.len())))
@@ -115,9 +116,9 @@ fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
 
 /// The newest `n` usable leaves for `n` calls, as the seed has it, when they allow the calls in this order. Otherwise
 /// the newest key that has a usable leaf for every call, and for each call its newest such leaf.
-fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: u64) -> Result<Vec<&'a SessionLeaf>, AppError> {
+fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: Clocks) -> Result<Vec<&'a SessionLeaf>, AppError> {
     let is_usable = |leaf: &&SessionLeaf| {
-        let is_active = leaf.status_at(now) == SessionStatus::Active;
+        let is_active = leaf.status_by(now) == SessionStatus::Active;
         is_active && KeyHolder::Store.holds_key_of(leaf) && !leaf.is_on_other_device()
     };
     let usable: Vec<_> = book.leaf_nodes.iter().filter(is_usable).collect();

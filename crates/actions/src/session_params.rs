@@ -11,7 +11,13 @@ use super::{
     session_choice::{KeyHolder, find_usable, find_usable_for_each},
 };
 use crate::error::AppError;
-use use_aa_protocol::{session::SessionLeaf, smart_account::Call};
+use use_aa_protocol::{clocks::Clocks, session::SessionLeaf, smart_account::Call};
+
+/// Nobody is asked here; sending asks the chain, too.
+fn device_clocks() -> Clocks {
+    let now = unix_seconds();
+    Clocks { block: now, pending: now, wall: now }
+}
 
 /// A session and its key.
 #[derive(Clone, Debug)]
@@ -47,7 +53,7 @@ pub async fn get_single_session_tx_params(
     corresponding_index: Option<usize>,
 ) -> Result<SingleSessionTxParams, AppError> {
     let book = store.load(account).await?;
-    let session = find_usable(&book, KeyHolder::Store, None, corresponding_index, unix_seconds())?.clone();
+    let session = find_usable(&book, KeyHolder::Store, None, corresponding_index, device_clocks())?.clone();
     let session_signer = store.signer(account, session.session_key_address).await?;
     Ok(SingleSessionTxParams { account, session, session_signer })
 }
@@ -88,7 +94,7 @@ pub async fn get_batch_session_tx_params(
     corresponding_indexes: Option<&[usize]>,
 ) -> Result<BatchSessionTxParams, AppError> {
     let book = store.load(account).await?;
-    let sessions = find_usable_for_each(&book, calls, None, corresponding_indexes, unix_seconds())?;
+    let sessions = find_usable_for_each(&book, calls, None, corresponding_indexes, device_clocks())?;
     let sessions: Vec<SessionLeaf> = sessions.into_iter().cloned().collect();
     let key = sessions.first().map(|session| session.session_key_address);
     let key = key.ok_or_else(|| AppError::invalid("calls", "at least one call", "none"))?;

@@ -12,6 +12,7 @@ use super::{
 use crate::error::AppError;
 use use_aa_protocol::{
     addresses::TOKEN_PAYMASTER,
+    clocks::Clocks,
     paymaster::{
         DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approved,
     },
@@ -42,7 +43,7 @@ pub(super) fn asked(options: &BuildUserOpOptions) -> Option<&PaymasterServiceDat
 
 impl TokenPayment {
     /// The accepted quote, or a new one in the preferred token. `user_operation` lacks limits and approval still;
-    /// `now` is the latest block's time, unix seconds: a device whose clock is fast would find every quote expired.
+    /// `now` is what chain and server say: a device whose clock is fast would find every quote expired.
     ///
     /// # Errors
     /// `GasTokenRefused` when there is neither quote nor token, or the token is not taken; `FeeQuoteExpired`.
@@ -50,7 +51,7 @@ impl TokenPayment {
         relay: &dyn Relay,
         user_operation: &UserOperation,
         options: &BuildUserOpOptions,
-        now: u64,
+        now: Clocks,
     ) -> Result<Self, AppError> {
         let data = asked(options).cloned().unwrap_or_default();
         let (quote, offered_by) = match (data.fee_quote, data.preferred_token) {
@@ -70,7 +71,7 @@ impl TokenPayment {
                 return Err(AppError::GasTokenRefused { reason: "neither a token nor a fee quote is given".into() });
             }
         };
-        if let Some(valid_until) = quote.valid_until.filter(|until| *until <= now) {
+        if let Some(valid_until) = quote.valid_until.filter(|until| now.is_over(*until)) {
             return Err(AppError::FeeQuoteExpired { valid_until });
         }
         let most = approval_amount(&quote, false)?;

@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod addresses;
+pub mod clocks;
 pub mod distributed_key;
 mod error;
 pub mod known_functions;

@@ -5,6 +5,8 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
+use super::clocks::Clocks;
+
 /// What the page must know of the chain and the services behind the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,8 +69,8 @@ pub struct AccountState {
     pub batched_session_router_enabled: bool,
     /// Native balance, wei.
     pub balance: U256,
-    /// Timestamp of the latest block, unix seconds.
-    pub block_timestamp: u64,
+    /// What time it is, by chain and server.
+    pub clocks: Clocks,
 }
 
 /// EIP-1559 fees, wei per gas (`biconomy_getGasFeeValues`).

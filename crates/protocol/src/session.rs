@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     ProtocolError,
     addresses::{ABI_SESSION_VALIDATION_MODULE, ERC20_SESSION_VALIDATION_MODULE},
+    clocks::Clocks,
     policy::{Policy, SessionEpoch, UINT48_END},
     session_data::Erc20SessionData,
 };
@@ -117,6 +118,20 @@ impl SessionLeaf {
         SessionEpoch { valid_until: self.valid_until, valid_after: self.valid_after }
     }
 
+    /// As [`Self::status_at`], by every clock that judges the session: the earlier decides whether it has begun, the
+    /// later whether it is over.
+    pub fn status_by(&self, clocks: Clocks) -> SessionStatus {
+        if !self.status.in_tree() {
+            self.status
+        } else if clocks.is_over(self.valid_until) {
+            SessionStatus::Expired
+        } else if clocks.has_begun(self.valid_after) {
+            SessionStatus::Active
+        } else {
+            SessionStatus::Inactive
+        }
+    }
+
     /// The status by the clock (`now` in unix seconds): a session of the tree is inactive before its
     /// window and expired after it. The bounds themselves are inside (SPEC 3.8).
     pub fn status_at(&self, now: u64) -> SessionStatus {
@@ -173,6 +188,20 @@ mod tests {
         assert_eq!(leaf("b", SessionStatus::Active).status_at(u64::MAX), SessionStatus::Active, "no end");
         assert_eq!(leaf("c", SessionStatus::Pending).status_at(5), SessionStatus::Pending);
         assert_eq!(leaf("d", SessionStatus::Revoked).status_at(5), SessionStatus::Revoked);
+    }
+
+    #[test]
+    fn of_several_clocks_the_earlier_begins_and_the_later_ends_a_session() {
+        let session = SessionLeaf { valid_after: 1_000, valid_until: 5_000, ..leaf("a", SessionStatus::Active) };
+        let by = |block, pending, wall| session.status_by(Clocks { block, pending, wall });
+        assert_eq!(by(900, 2_000, 2_000), SessionStatus::Active, "it began on an idle chain");
+        assert_eq!(by(900, 900, 2_000), SessionStatus::Active, "the node does not tell");
+        assert_eq!(by(900, 5_001, 5_001), SessionStatus::Expired, "it ended on an idle chain");
+        assert_eq!(by(5_001, 5_001, 2_000), SessionStatus::Expired, "blocks are ahead");
+        assert_eq!(by(2_000, 5_001, 2_000), SessionStatus::Expired, "the clock was moved");
+        assert_eq!(by(2_000, 900, 2_000), SessionStatus::Inactive, "it was moved back");
+        let revoked = SessionLeaf { status: SessionStatus::Revoked, ..session.clone() };
+        assert_eq!(revoked.status_by(Clocks::default()), SessionStatus::Revoked);
     }
 
     #[test]

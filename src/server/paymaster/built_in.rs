@@ -1,7 +1,5 @@
 //! The built-in paymaster: signs for a verifying paymaster v1.1.0 whose deposit pays (SPEC 5.7).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use alloy::{
     primitives::{Address, Bytes, U256},
     signers::SignerSync,
@@ -14,14 +12,13 @@ use crate::{
         paymaster::VerifyingPaymasterData,
         rpc::{GasEstimate, GasFees, SponsorContext, Sponsorship},
         signature::DUMMY_ECDSA,
+        simulate::Window,
         user_operation::UserOperation,
     },
 };
 
 /// Life of a signature when none is asked for, seconds (SPEC 5.3).
 pub(super) const DEFAULT_EXPIRY: u64 = 300;
-/// How far the chain's clock may lag behind ours, seconds.
-pub(super) const CLOCK_SKEW: u64 = 60;
 /// Beginning and end of what only costs gas: in 1970 and in 2106, their bytes set as those of most times are.
 pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
 /// Most gas of an operation, all three limits together: half a block of most chains.
@@ -51,20 +48,19 @@ impl BuiltIn {
         context: &SponsorContext,
     ) -> Result<Sponsorship, AppError> {
         check(user_operation)?;
-        let (now, fees) = tokio::try_join!(now(state), advised_fees(state))?;
+        let (clocks, fees) = tokio::try_join!(state.node().clocks(), advised_fees(state))?;
         check_fees(user_operation, &fees)?;
-        let valid_until = now.saturating_add(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
-        let valid_after = now.saturating_sub(CLOCK_SKEW);
+        let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let mut operation = user_operation.clone();
         if context.calculate_gas_limits {
             // A signature of the right length and form over provisional limits: it does not fit, but costs the same.
-            operation.paymaster_and_data = self.sign(&operation, valid_until, valid_after)?.encode();
+            operation.paymaster_and_data = self.sign(&operation, window)?.encode();
             let estimate = state.bundler().estimate(&operation, None).await?;
             set_gas(&mut operation, with_headroom(estimate));
         }
         let gas = gas_of(&operation);
         check_gas(&gas)?;
-        let paymaster_and_data = self.sign(&operation, valid_until, valid_after)?.encode();
+        let paymaster_and_data = self.sign(&operation, window)?.encode();
         Ok(Sponsorship { paymaster_and_data, gas })
     }
 
@@ -84,8 +80,7 @@ impl BuiltIn {
     fn sign(
         &self,
         user_operation: &UserOperation,
-        valid_until: u64,
-        valid_after: u64,
+        Window { valid_until, valid_after }: Window,
     ) -> Result<VerifyingPaymasterData, AppError> {
         let mut data = VerifyingPaymasterData {
             paymaster: self.address,
@@ -103,11 +98,6 @@ impl BuiltIn {
         data.signature = signature.as_bytes().to_vec().into();
         Ok(data)
     }
-}
-
-/// The chain's time, unix seconds. The lab's clock can be moved by tests; public chains keep ours.
-pub(super) async fn now(state: &ServerState) -> Result<u64, AppError> {
-    if state.config().lab { state.node().block_timestamp().await } else { Ok(unix_now()) }
 }
 
 /// Fees beyond what is due would go to whoever bundles the operation, out of the paymaster's deposit.
@@ -186,10 +176,6 @@ pub(super) fn set_gas(user_operation: &mut UserOperation, gas: GasEstimate) {
     user_operation.pre_verification_gas = gas.pre_verification_gas;
 }
 
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -209,6 +195,8 @@ mod tests {
         }
     }
 
+    const WINDOW: Window = Window { valid_until: 1_700_000_300, valid_after: 1_699_999_940 };
+
     fn paymaster() -> BuiltIn {
         let key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
         BuiltIn::new(key, address!("00000f79B7FaF42EEBAdbA19aCc07cD08Af44789"), Address::repeat_byte(9), 31337)
@@ -217,7 +205,7 @@ mod tests {
     #[test]
     fn the_signature_recovers_to_the_signer_and_covers_the_gas() {
         let paymaster = paymaster();
-        let data = paymaster.sign(&operation(), 1_700_000_300, 1_699_999_940).unwrap();
+        let data = paymaster.sign(&operation(), WINDOW).unwrap();
         assert_eq!(data.signature.len(), 65);
         let decoded = VerifyingPaymasterData::decode(&data.encode()).unwrap();
         let recover = |operation: &UserOperation| {
@@ -233,7 +221,7 @@ mod tests {
     #[test]
     fn a_stub_is_as_long_as_a_signature_and_none() {
         let paymaster = paymaster();
-        let (stub, signed) = (paymaster.stub(), paymaster.sign(&operation(), 1_700_000_300, 1_699_999_940).unwrap());
+        let (stub, signed) = (paymaster.stub(), paymaster.sign(&operation(), WINDOW).unwrap());
         assert_eq!(stub.len(), signed.encode().len());
         let stub = VerifyingPaymasterData::decode(&stub).unwrap();
         let digest = eip191_hash_message(stub.hash(&operation(), 31337).unwrap());

@@ -13,7 +13,7 @@ use super::{
         config::{FeeToken, TokenPaymasterConfig},
         state::ServerState,
     },
-    built_in::{CLOCK_SKEW, DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, now, set_gas, with_headroom},
+    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
     ssr::{Paymaster, check_request},
 };
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         },
         rpc::{GasEstimate, SponsorContext, Sponsorship},
         signature::DUMMY_ECDSA,
+        simulate::Window,
         user_operation::UserOperation,
     },
 };
@@ -83,7 +84,7 @@ pub(super) fn stub(state: &ServerState, context: &SponsorContext) -> Result<Byte
     let paymaster = state.token_paymaster().ok_or_else(|| no_quotes(state.paymaster()))?;
     let token = paymaster.token(fee_token(context)?)?;
     let [valid_after, valid_until] = STUB_TIMES;
-    let data = paymaster.data(token, valid_after, valid_until);
+    let data = paymaster.data(token, Window { valid_until, valid_after });
     Ok(TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..data }.encode())
 }
 
@@ -114,14 +115,14 @@ impl TokenPaymaster {
     ) -> Result<FeeQuotes, AppError> {
         check(user_operation)?;
         let has_limits = !user_operation.verification_gas_limit.is_zero();
-        let (now, gas) = tokio::try_join!(now(state), async {
+        let (clocks, gas) = tokio::try_join!(state.node().clocks(), async {
             if has_limits {
                 Ok(with_charge(with_headroom(gas_of(user_operation))))
             } else {
                 limits(state, user_operation).await
             }
         })?;
-        let valid_until = now.saturating_add(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
+        let valid_until = clocks.window(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY)).valid_until;
         let wanted = request.tokens();
         let known = |token: &Address| self.config.tokens.iter().any(|known| known.address == *token);
         let quoted = self.config.tokens.iter().filter(|token| wanted.is_empty() || wanted.contains(&token.address));
@@ -144,8 +145,8 @@ impl TokenPaymaster {
         check(user_operation)?;
         let token = self.token(token)?;
         let mut operation = user_operation.clone();
-        let (now, (balance, allowance)) =
-            tokio::try_join!(now(state), holdings(state, operation.sender, token.address, self.config.address))?;
+        let holdings = holdings(state, operation.sender, token.address, self.config.address);
+        let (clocks, (balance, allowance)) = tokio::try_join!(state.node().clocks(), holdings)?;
         if context.calculate_gas_limits {
             let gas = limits(state, &operation).await?;
             set_gas(&mut operation, gas);
@@ -155,8 +156,8 @@ impl TokenPaymaster {
         let most = most_of(token, &gas, operation.max_fee_per_gas)?;
         let allowance = approved(&operation.call_data, token.address, self.config.address).unwrap_or(allowance);
         check_holdings(token, most, balance, allowance)?;
-        let valid_until = now.saturating_add(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
-        let data = self.sign(&operation, token, now.saturating_sub(CLOCK_SKEW), valid_until)?;
+        let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
+        let data = self.sign(&operation, token, window)?;
         Ok(Sponsorship { paymaster_and_data: data.encode(), gas })
     }
 
@@ -166,7 +167,7 @@ impl TokenPaymaster {
     }
 
     /// What is to be signed.
-    fn data(&self, token: &FeeToken, valid_after: u64, valid_until: u64) -> TokenPaymasterData {
+    fn data(&self, token: &FeeToken, Window { valid_until, valid_after }: Window) -> TokenPaymasterData {
         TokenPaymasterData {
             paymaster: self.config.address,
             price_source: 0,
@@ -184,10 +185,9 @@ impl TokenPaymaster {
         &self,
         user_operation: &UserOperation,
         token: &FeeToken,
-        valid_after: u64,
-        valid_until: u64,
+        window: Window,
     ) -> Result<TokenPaymasterData, AppError> {
-        let mut data = self.data(token, valid_after, valid_until);
+        let mut data = self.data(token, window);
         let hash = data.hash(user_operation, self.chain_id)?;
         let signature = self
             .config
@@ -331,7 +331,8 @@ mod tests {
         let config = TokenPaymasterConfig { signer_key, address: Address::repeat_byte(6), tokens: vec![token()] };
         let paymaster = TokenPaymaster::new(config, 31_337);
         let operation = UserOperation { sender: Address::repeat_byte(1), ..Default::default() };
-        let data = paymaster.sign(&operation, &token(), 1_700_000_000, 1_700_000_300).unwrap();
+        let window = Window { valid_until: 1_700_000_300, valid_after: 1_700_000_000 };
+        let data = paymaster.sign(&operation, &token(), window).unwrap();
         assert_eq!(data.encode().len(), TOKEN_PAYMASTER_AND_DATA);
         let recover = |operation: &UserOperation| {
             let digest = eip191_hash_message(data.hash(operation, 31_337).unwrap());

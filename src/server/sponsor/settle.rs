@@ -70,8 +70,9 @@ impl Inner {
         if open.is_empty() {
             return Ok(());
         }
-        // In this order: no later block is as old as that.
-        let chain_time = self.node.block_timestamp().await?;
+        // In this order: no later block is as old as that. The next block's time, because on a chain without blocks
+        // nothing would ever run out, and who holds too many offers could not send to make a block.
+        let chain_time = self.node.clocks().await?.pending;
         let head = self.node.block_number().await?;
         let oldest = head.saturating_sub(LOOK_BACK);
         let settled = self.database.settled_block(self.chain_id).await?;
