@@ -39,6 +39,8 @@
 #![warn(missing_docs)]
 
 pub use use_aa_actions::{self as actions, error};
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod api;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod app;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
@@ -52,11 +54,19 @@ pub mod demos;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod hooks;
 #[cfg(feature = "ssr")]
-pub mod lab;
+pub mod http;
+#[cfg(all(feature = "app", feature = "ssr"))]
+pub use use_aa_lab as lab;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod pages;
 pub use use_aa_protocol as protocol;
-pub mod server;
+/// The services of [`use_aa_server`], with [`http`] at the path that it once had.
+#[cfg(feature = "ssr")]
+pub mod server {
+    pub use use_aa_server::*;
+
+    pub use crate::http;
+}
 
 /// The README's code is compiled.
 #[cfg(all(doctest, feature = "ssr"))]

@@ -16,12 +16,7 @@ use super::{
     clock::unix_seconds,
     ports::{Relay, SessionBookChange, SessionStore, Wallet},
 };
-use crate::{
-    error::{AppError, Upstream},
-    session::{PublishedLeaves, SessionBook},
-    smart_account::decode_calls,
-    user_operation::UserOperation,
-};
+use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
     clocks::Clocks,

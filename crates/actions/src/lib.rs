@@ -59,6 +59,7 @@ pub mod settle_session;
 pub mod sign_message;
 mod smart_account_client;
 pub mod speed_up_user_operation;
+pub mod status_line;
 pub mod sync_sessions;
 pub mod token;
 pub mod token_fees;
