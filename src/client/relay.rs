@@ -10,7 +10,11 @@ use futures::{
 };
 use serde_json::Value;
 
-use super::{relay_watch, time::sleep, turns::Turns};
+use super::{
+    relay_watch,
+    time::{self, sleep},
+    turns::Turns,
+};
 use crate::{
     actions::ports::{DistributedKeys, Relay},
     api,
@@ -57,7 +61,9 @@ pub async fn chain_info() -> Result<ChainInfo, AppError> {
 
 /// The state of an account, without the rest of the relay: for code of the first load.
 pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
-    in_time(api::account_state(account, nonce_key)).await
+    let state = in_time(api::account_state(account, nonce_key)).await?;
+    time::told(state.clocks);
+    Ok(state)
 }
 
 /// How often the account's sessions were used lately.

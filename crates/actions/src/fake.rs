@@ -62,6 +62,8 @@ struct World {
     sent: Vec<UserOperation>,
     updates: HashMap<B256, UserOpUpdate>,
     quotes: FeeQuotes,
+    /// The chain's clock is so far ahead, seconds.
+    ahead: u64,
     published: HashMap<(Address, B256), PublishedLeaves>,
     ending: Ending,
     books: HashMap<Address, SessionBook>,
@@ -104,6 +106,11 @@ impl Fake {
     }
 
     /// What the paymaster quotes from now on.
+    /// Moves the chain's clock; no block comes by that.
+    pub fn move_clock(&self, seconds: u64) {
+        self.world.borrow_mut().ahead += seconds;
+    }
+
     pub fn offer(&self, quotes: FeeQuotes) {
         self.world.borrow_mut().quotes = quotes;
     }
@@ -246,7 +253,8 @@ impl Relay for Fake {
             session_key_manager_enabled: world.session_key_manager_enabled,
             batched_session_router_enabled: false,
             balance: U256::ZERO,
-            clocks: Clocks { block: 0, pending: now, wall: now },
+            block_timestamp: 0,
+            clocks: Clocks { block: 0, pending: now + world.ahead, wall: now },
         })
     }
 

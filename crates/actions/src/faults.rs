@@ -10,6 +10,7 @@ use futures::executor::block_on;
 
 use super::{
     account::SmartAccountClient,
+    clock::unix_seconds,
     create_session::{
         CreateSessionRequest, MAX_SESSIONS_PER_GRANT, complete_create_session, create_session, prepare_create_session,
     },
@@ -461,6 +462,44 @@ fn gas_offsets_are_applied_before_the_paymaster_signs() {
     let mut short = prepared;
     short.user_operation.paymaster_and_data = running_out.encode();
     assert!(!short.is_fresh());
+}
+
+#[test]
+fn an_operation_prepared_on_a_chain_ahead_is_fresh_while_that_chain_takes_it() {
+    let (fake, client) = granted();
+    fake.move_clock(3_600);
+    let calls = mint(client.account, client.account).calls;
+    let mut prepared = block_on(prepare_transaction(&client, &calls, &Options::sponsored())).unwrap();
+    let mut ends_in = |seconds: u64| {
+        let mut data = VerifyingPaymasterData::decode(&prepared.user_operation.paymaster_and_data).unwrap();
+        data.valid_until = unix_seconds() + seconds;
+        prepared.user_operation.paymaster_and_data = data.encode();
+        prepared.is_fresh()
+    };
+    assert!(!ends_in(300), "over on the chain");
+    assert!(ends_in(3_600 + 300));
+}
+
+#[test]
+fn a_session_ends_by_the_chains_clock_too() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    let mut request = grant_of(1, client.account);
+    request.policy[0].interval = SessionEpoch { valid_until: unix_seconds() + 600, valid_after: unix_seconds() - 60 };
+    // Its window begins after the latest block: nothing ever happened on this chain.
+    let granted = block_on(create_session(&client, &fake, request.clone())).unwrap();
+    block_on(settle_session(&fake, &fake, client.account, granted.user_op_hash, |_| {})).unwrap();
+    let mint = || block_on(send_with_session(&fake, &fake, mint(client.account, client.account)));
+    mint().unwrap();
+    let sent = fake.sent();
+    fake.move_clock(3_600);
+    assert!(matches!(mint(), Err(AppError::SessionExpired { .. })));
+    let refused = block_on(create_session(&client, &fake, request)).unwrap_err();
+    assert!(
+        matches!(&refused, AppError::PolicyRefused { reason } if reason.contains("the chain's clock")),
+        "{refused}"
+    );
+    assert_eq!(fake.sent(), sent);
 }
 
 #[test]

@@ -69,6 +69,7 @@ mod tests {
 
     fn dead_by(leaf: &SessionLeaf, nonce: u64, clocks: Clocks) -> bool {
         let state = AccountState {
+            block_timestamp: 0,
             deployed: true,
             nonce: U256::from(nonce),
             merkle_root: Default::default(),

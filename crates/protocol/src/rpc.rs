@@ -69,6 +69,8 @@ pub struct AccountState {
     pub batched_session_router_enabled: bool,
     /// Native balance, wei.
     pub balance: U256,
+    /// Time of the block that all this was read at, unix seconds; the same as `clocks.block`.
+    pub block_timestamp: u64,
     /// What time it is, by chain and server.
     pub clocks: Clocks,
 }

@@ -171,6 +171,7 @@ impl Node {
             session_key_manager_enabled: module(manager)?,
             batched_session_router_enabled: module(router)?,
             balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
+            block_timestamp,
             clocks: clocks(block_timestamp, &pending),
         })
     }
