@@ -108,7 +108,10 @@ macro_rules! demos {
 /// The same few lines with useAA and here: two files, so that they are read, and coloured, as what they are.
 macro_rules! compare {
     ($module:literal) => {
-        Some((include_str!(concat!("compare/", $module, ".js")), include_str!(concat!("compare/", $module, ".rs"))))
+        Some((
+            include_str!(concat!("../pages/hooks/compare/", $module, ".js")),
+            include_str!(concat!("../pages/hooks/compare/", $module, ".rs")),
+        ))
     };
 }
 
@@ -255,7 +258,7 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demos");
         for file in std::fs::read_dir(folder).unwrap() {
             let (path, file) = file.map(|file| (file.path(), file.file_name().into_string().unwrap())).unwrap();
-            if !matches!(file.as_str(), "mod.rs" | "documentation.rs" | "compare") {
+            if !matches!(file.as_str(), "mod.rs" | "documentation.rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 assert!(DEMOS.iter().any(|demo| demo.source == text), "{file} is shown in the gallery");
             }

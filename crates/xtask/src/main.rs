@@ -21,10 +21,11 @@ use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result, bail};
 
 const HELP: &str = "\
-cargo xtask page [--profile NAME] [--wasm FILE]   the page into target/site and target/site.tar
+cargo xtask page [OPTIONS]        the page into target/site and target/site.tar
     --profile NAME   cargo's profile for the wasm (wasm-release)
     --wasm FILE      a linked wasm that is there already, instead of a build
-cargo xtask bindgen FILE FOLDER                   what `wasm-bindgen --target web` makes of a wasm file";
+cargo xtask wasm [OPTIONS]        only the wasm, as the first step of the page; needs nothing from npm
+cargo xtask bindgen FILE FOLDER   what `wasm-bindgen --target web` makes of a wasm file";
 
 fn main() -> ExitCode {
     match run(env::args_os().skip(1).collect()) {
@@ -43,6 +44,11 @@ fn run(args: Vec<OsString>) -> Result<()> {
             let options = page_options(options)?;
             to_workspace()?;
             page::build(&options)
+        }
+        ["wasm", options @ ..] => {
+            let options = page_options(options)?;
+            to_workspace()?;
+            wasm::build(&options.profile).map(drop)
         }
         ["bindgen", _, _] => bindgen::bind_file(args[1].as_ref(), args[2].as_ref()),
         ["help" | "--help" | "-h"] => {

@@ -18,7 +18,7 @@ pub fn all(src: &Path) -> Result<Vec<Text>> {
     for path in files(&src.join("demos"))? {
         texts.push(read(&path)?);
     }
-    for path in files(&src.join("demos/compare"))? {
+    for path in files(&src.join("pages/hooks/compare"))? {
         texts.push(read(&path)?);
     }
     for path in files(&src.join("hooks"))? {
