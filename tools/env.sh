@@ -1,8 +1,7 @@
-# Sourced by the other tools: versions and paths.
-CARGO_LEPTOS_VERSION=0.3.10
+# Sourced by the other tools: paths.
 # where cargo builds; CARGO_TARGET_DIR when it is set
 TARGET_DIR=${CARGO_TARGET_DIR:-target}
-export PATH="$PWD/target/tools/bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PWD/end2end/node_modules/.bin:$PATH"
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PWD/end2end/node_modules/.bin:$PATH"
 
 chromium_path() { # the browser: CHROMIUM_PATH, else the one on PATH
   if [ -n "${CHROMIUM_PATH:-}" ]; then printf '%s\n' "$CHROMIUM_PATH"; return; fi

@@ -4,5 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
 export CHROMEDRIVER=${CHROMEDRIVER:-$(chromedriver_path)}
-export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
+cargo build --quiet --package use-aa-xtask --features wasm-tests
+CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(realpath "$TARGET_DIR/debug/use-aa-wasm-test-runner")
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER
 exec cargo test --target wasm32-unknown-unknown --features hydrate --tests "$@"

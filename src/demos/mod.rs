@@ -105,6 +105,16 @@ macro_rules! demos {
     };
 }
 
+/// The same few lines with useAA and here: two files, so that they are read, and coloured, as what they are.
+macro_rules! compare {
+    ($module:literal) => {
+        Some((
+            include_str!(concat!("../pages/hooks/compare/", $module, ".js")),
+            include_str!(concat!("../pages/hooks/compare/", $module, ".rs")),
+        ))
+    };
+}
+
 const BLANK: Demo = Demo {
     hook: "",
     task: Task::Account,
@@ -122,93 +132,63 @@ demos! {
         task: Task::Account,
         summary: "Address, owner and network of the account, and whether it is on the chain yet.",
         react: "useSmartAccount",
-        compare: Some((
-            "const { smartAccountAddress } = useSmartAccount();",
-            "let account = use_smart_account();\naccount.smart_account_address.get()",
-        )),
+        compare: compare!("smart_account"),
     }
     use_deploy_smart_account in deploy_smart_account::DeploySmartAccount {
         task: Task::Account,
         summary: "Put the account on the chain without doing anything else.",
         react: "useDeploySmartAccount",
-        compare: Some((
-            "const { mutate } = useDeploySmartAccount();\nmutate({ options });",
-            "let deploy = use_deploy_smart_account(MutationOptions::default());\ndeploy.mutate.run(DeploySmartAccountVariables::default());",
-        )),
+        compare: compare!("deploy_smart_account"),
     }
     use_send_transaction in send_transaction::SendTransaction {
         task: Task::Send,
         summary: "One or more calls in one operation; the account pays the gas.",
         react: "useSendTransaction",
-        compare: Some((
-            "const { mutate } = useSendTransaction();\nmutate({ transactions: [{ to, data }] });",
-            "let send = use_send_transaction(MutationOptions::default());\nsend.mutate.run(SendTransactionVariables { calls, ..Default::default() });",
-        )),
+        compare: compare!("send_transaction"),
     }
     use_send_sponsored_transaction in send_sponsored_transaction::SendSponsoredTransaction {
         task: Task::Send,
         summary: "The same with the gas paid by the app, through its paymaster.",
         react: "useSendSponsoredTransaction",
-        compare: Some((
-            "const { mutate } = useSendSponsoredTransaction();\nmutate({ transactions: [{ to, data }] });",
-            "let send = use_send_sponsored_transaction(MutationOptions::default());\nsend.mutate.run(SendTransactionVariables { calls, ..Default::default() });",
-        )),
+        compare: compare!("send_sponsored_transaction"),
     }
     use_send_gas_token_transaction in send_gas_token_transaction::SendGasTokenTransaction {
         task: Task::Send,
         summary: "The same with the gas paid in a token of the account, at a price that is known before.",
         react: "useSendGasTokenTransaction",
-        compare: Some((
-            "const { mutate } = useSendGasTokenTransaction();\nmutate({ transactions: [{ to, data }], tokenParam: feeQuote });",
-            "let send = use_send_gas_token_transaction(MutationOptions::default());\nsend.mutate.run(SendGasTokenTransactionVariables {\n    calls,\n    token_param: quote.into(), // or the token's address\n    options: Default::default(),\n});",
-        )),
+        compare: compare!("send_gas_token_transaction"),
     }
     use_send_withdrawals in send_withdrawals::SendWithdrawals {
         task: Task::Send,
         summary: "Take tokens and native currency out of the account, each to its own recipient.",
         react: "useSendWithdrawals",
-        compare: Some((
-            "const { mutate } = useSendWithdrawals();\nmutate({ withdrawalRequests: [{ address: token, recipient }] });",
-            "let withdraw = use_send_withdrawals(MutationOptions::default());\nwithdraw.mutate.run(SendWithdrawalsVariables {\n    withdrawal_requests: vec![WithdrawalRequest { recipient, ..WithdrawalRequest::all(token) }],\n    ..Default::default()\n});",
-        )),
+        compare: compare!("send_withdrawals"),
     }
     use_create_session in create_session::CreateSession {
         task: Task::Sessions,
         summary: "Allow one call, within rules and until a time, after a review in plain words.",
         react: "useCreateSession",
-        compare: Some((
-            "const { mutate } = useCreateSession();\nmutate({ policy: [policy], options });",
-            "let grant = use_create_session(MutationOptions::default());\ngrant.mutate.run(CreateSessionVariables {\n    policy: vec![policy],\n    ..Default::default()\n});",
-        )),
+        compare: compare!("create_session"),
     }
     use_session in session::Session {
         task: Task::Sessions,
         summary: "Do what a session allows. The session key signs; the wallet is not asked.",
         react: "useSession",
         before: Some("use_create_session"),
-        compare: Some((
-            "const { mutate } = useSession();\nmutate({ transactions: tx, correspondingIndex: 0 });",
-            "let session = use_session(MutationOptions::default());\nsession.mutate.run(UseSessionVariables {\n    calls: vec![call],\n    corresponding_index: Some(0),\n    ..Default::default()\n});",
-        )),
+        compare: compare!("session"),
     }
     use_create_batch_session in create_batch_session::CreateBatchSession {
         task: Task::Sessions,
         summary: "Allow several calls, judged by different modules, with one key and one signature.",
         react: "useCreateBatchSession",
-        compare: Some((
-            "const { mutate } = useCreateBatchSession();\nmutate({ policy: [mint, pay], options });",
-            "let grant = use_create_batch_session(MutationOptions::default());\ngrant.mutate.run(CreateBatchSessionVariables {\n    policy: vec![mint.into(), pay.into()],\n    ..Default::default()\n});",
-        )),
+        compare: compare!("create_batch_session"),
     }
     use_batch_session in batch_session::BatchSession {
         task: Task::Sessions,
         summary: "Several calls in one operation, each within a session of its own.",
         react: "useBatchSession",
         before: Some("use_create_batch_session"),
-        compare: Some((
-            "const { mutate } = useBatchSession();\nmutate({ transactions: [mint, pay], correspondingIndexes: [0, 1] });",
-            "let batch = use_batch_session(MutationOptions::default());\nbatch.mutate.run(UseBatchSessionVariables {\n    calls: vec![mint, pay],\n    corresponding_indexes: Some(vec![0, 1]),\n    ..Default::default()\n});",
-        )),
+        compare: compare!("batch_session"),
     }
     use_sessions in sessions::Sessions {
         task: Task::Sessions,
@@ -224,47 +204,32 @@ demos! {
         task: Task::DistributedSessions,
         summary: "Allow a call with a key that no machine holds: five nodes share it, three must agree.",
         react: "useCreateSessionWithDistributedKey",
-        compare: Some((
-            "const { mutate } = useCreateSessionWithDistributedKey();\nmutate({ policy, options });",
-            "let grant = use_create_session_with_distributed_key(MutationOptions::default());\ngrant.mutate.run(CreateSessionVariables { policy, ..Default::default() });",
-        )),
+        compare: compare!("create_session_with_distributed_key"),
     }
     use_session_with_distributed_key in session_with_distributed_key::SessionWithDistributedKey {
         task: Task::DistributedSessions,
         summary: "Do what such a session allows. Each node checks the call before it signs.",
         react: "useSessionWithDistributedKey",
         before: Some("use_create_session_with_distributed_key"),
-        compare: Some((
-            "const { mutate } = useSessionWithDistributedKey();\nmutate({ transactions: tx, correspondingIndex: 0 });",
-            "let session = use_session_with_distributed_key(MutationOptions::default());\nsession.mutate.run(UseSessionVariables {\n    calls: vec![call],\n    corresponding_index: Some(0),\n    ..Default::default()\n});",
-        )),
+        compare: compare!("session_with_distributed_key"),
     }
     use_token_fees in token_fees::TokenFees {
         task: Task::Cost,
         summary: "What a transaction would cost in each token that the paymaster takes.",
         react: "useTokenFees",
-        compare: Some((
-            "const { data } = useTokenFees({ transactions });",
-            "let fees = use_token_fees(arguments, QueryOptions::default());\nfees.data.get()",
-        )),
+        compare: compare!("token_fees"),
     }
     use_gas_estimate in gas_estimate::GasEstimate {
         task: Task::Cost,
         summary: "What a transaction can cost at most, in wei, before anything is signed.",
         react: "useGasEstimate",
-        compare: Some((
-            "const { data } = useGasEstimate({ transactions });",
-            "let estimate = use_gas_estimate(arguments, QueryOptions::default());\nestimate.data.get()",
-        )),
+        compare: compare!("gas_estimate"),
     }
     use_user_op_wait in user_op_wait::UserOpWait {
         task: Task::Follow,
         summary: "Follow an operation from the bundler to the chain, live, by its hash.",
         react: "useUserOpWait",
-        compare: Some((
-            "const { isSuccess } = useUserOpWait(userOpResponse);",
-            "let wait = use_user_op_wait(send.data, UserOpWaitOptions::default());\nwait.is_success.get()",
-        )),
+        compare: compare!("user_op_wait"),
     }
 }
 

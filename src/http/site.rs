@@ -8,7 +8,11 @@ use use_aa_server::config::ConfigError;
 /// Leptos's own options: from the variables that cargo-leptos sets, else as in Cargo.toml.
 pub fn options(addr: SocketAddr) -> Result<LeptosOptions, ConfigError> {
     let text = |name: &str, default: &str| std::env::var(name).ok().filter(|v| !v.is_empty()).unwrap_or(default.into());
-    let hash_files = match text("LEPTOS_HASH_FILES", "false").as_str() {
+    let site_root = text("LEPTOS_SITE_ROOT", "target/site");
+    // `cargo xtask page` names files after their content and leaves the names here; cargo-leptos tells by variables.
+    let names = std::path::absolute(std::path::Path::new(&site_root).join("hash.txt")).unwrap_or_default();
+    let hash_files = match text("LEPTOS_HASH_FILES", "").as_str() {
+        "" => names.is_file(),
         "true" => true,
         "false" => false,
         other => return Err(ConfigError::new("LEPTOS_HASH_FILES", "true or false", other)),
@@ -19,11 +23,11 @@ pub fn options(addr: SocketAddr) -> Result<LeptosOptions, ConfigError> {
     };
     Ok(LeptosOptions::builder()
         .output_name(text("LEPTOS_OUTPUT_NAME", "use-aa"))
-        .site_root(text("LEPTOS_SITE_ROOT", "target/site"))
+        .site_root(site_root)
         .site_pkg_dir(text("LEPTOS_SITE_PKG_DIR", "pkg"))
         .env(env)
         .site_addr(addr)
-        .hash_file(text("LEPTOS_HASH_FILE_NAME", "hash.txt").into())
+        .hash_file(text("LEPTOS_HASH_FILE_NAME", &names.to_string_lossy()).into())
         .hash_files(hash_files)
         .build())
 }

@@ -49,7 +49,7 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
             <section aria-labelledby="what">
                 <h2 id="what">"What it does"</h2>
                 {text.iter().map(|paragraph| view! { <p>{inline(paragraph)}</p> }).collect_view()}
-                <Listing what="Signature" caption="Signature" html=rust(&signature) />
+                <Listing what="Signature" caption="Signature" html=highlight::rust(&signature) />
                 <p>
                     <strong>"While the server renders: "</strong>
                     {inline(&on_server)}
@@ -59,7 +59,7 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
             <section aria-labelledby="source">
                 <h2 id="source">"Source of this demo"</h2>
                 <p>"The file that is compiled into this page. Copy it as it is."</p>
-                <Listing what="Source of the demo" caption=file html=rust_file(demo.source) />
+                <Listing what="Source of the demo" caption=file html=highlight::rust(demo.source) />
             </section>
             {(!takes.is_empty())
                 .then(|| {
@@ -115,8 +115,8 @@ fn Compare(demo: &'static Demo) -> impl IntoView {
                 <section aria-labelledby="compare">
                     <h2 id="compare">"Coming from useAA"</h2>
                     <div class="compare">
-                        <Listing what="With useAA" caption="useAA" html=javascript(react) />
-                        <Listing what="With use-aa" caption="use-aa" html=rust_file(here) />
+                        <Listing what="With useAA" caption="useAA" html=highlight::javascript(react) />
+                        <Listing what="With use-aa" caption="use-aa" html=highlight::rust(here) />
                     </div>
                 </section>
             }
@@ -177,31 +177,14 @@ fn NoSuchHook(name: String) -> impl IntoView {
 }
 
 /// Highlighted on the server; the browser never makes these views.
-#[cfg(feature = "ssr")]
-mod colours {
-    use super::super::highlight::{Language, highlight, html};
-
-    pub(super) fn rust(text: &str) -> String {
-        html(Language::Rust, text)
-    }
-
-    pub(super) fn rust_file(text: &'static str) -> String {
-        highlight(Language::Rust, text).to_string()
-    }
-
-    pub(super) fn javascript(text: &'static str) -> String {
-        highlight(Language::JavaScript, text).to_string()
-    }
-}
-
 #[cfg(not(feature = "ssr"))]
-mod colours {
+mod highlight {
     pub(super) fn rust(_: &str) -> String {
         String::new()
     }
 
-    pub(super) use self::rust as rust_file;
     pub(super) use self::rust as javascript;
 }
 
-use colours::{javascript, rust, rust_file};
+#[cfg(feature = "ssr")]
+use super::highlight;

@@ -1,0 +1,44 @@
+//! The page's wasm, compiled and linked by cargo.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const FEATURES: &str = "hydrate,lazy,app";
+
+/// Builds it.
+///
+/// The relocations, by which code is split, are asked of the last link only: as RUSTFLAGS they would compile every
+/// dependency once more than the rest of the workspace does. Without the rlib, dependencies become bitcode for the
+/// link-time optimisation and nothing else.
+pub fn build(profile: &str) -> Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["rustc", "--package", "use-aa", "--lib", "--crate-type", "cdylib", "--target", TARGET]);
+    command.args(["--profile", profile, "--no-default-features", "--features", FEATURES]);
+    command.args(["--", "-Clink-arg=--emit-relocs"]);
+    // What cargo tells this program about itself is nothing for those that are compiled.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(name);
+        }
+    }
+    let status = command.status().context("starting cargo")?;
+    ensure!(status.success(), "cargo could not build the page's wasm ({status})");
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    Ok(target.join(TARGET).join(folder(profile)).join("use_aa.wasm"))
+}
+
+/// Where cargo puts what it builds with a profile.
+fn folder(profile: &str) -> &Path {
+    Path::new(match profile {
+        "dev" | "test" => "debug",
+        "bench" => "release",
+        other => other,
+    })
+}

@@ -1,0 +1,2 @@
+const { mutate } = useBatchSession();
+mutate({ transactions: [mint, pay], correspondingIndexes: [0, 1] });

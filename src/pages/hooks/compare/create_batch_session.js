@@ -1,0 +1,2 @@
+const { mutate } = useCreateBatchSession();
+mutate({ policy: [mint, pay], options });

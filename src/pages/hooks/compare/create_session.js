@@ -1,0 +1,2 @@
+const { mutate } = useCreateSession();
+mutate({ policy: [policy], options });

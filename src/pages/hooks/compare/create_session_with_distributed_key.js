@@ -1,0 +1,2 @@
+const { mutate } = useCreateSessionWithDistributedKey();
+mutate({ policy, options });

@@ -1,0 +1,2 @@
+const { mutate } = useDeploySmartAccount();
+mutate({ options });

@@ -1,0 +1,2 @@
+let estimate = use_gas_estimate(arguments, QueryOptions::default());
+estimate.data.get()

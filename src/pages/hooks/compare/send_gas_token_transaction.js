@@ -1,0 +1,2 @@
+const { mutate } = useSendGasTokenTransaction();
+mutate({ transactions: [{ to, data }], tokenParam: feeQuote });

@@ -1,0 +1,2 @@
+const { mutate } = useSendSponsoredTransaction();
+mutate({ transactions: [{ to, data }] });

@@ -1,0 +1,2 @@
+const { mutate } = useSendTransaction();
+mutate({ transactions: [{ to, data }] });

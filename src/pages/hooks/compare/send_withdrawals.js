@@ -1,0 +1,2 @@
+const { mutate } = useSendWithdrawals();
+mutate({ withdrawalRequests: [{ address: token, recipient }] });

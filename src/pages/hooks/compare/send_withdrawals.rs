@@ -1,0 +1,5 @@
+let withdraw = use_send_withdrawals(MutationOptions::default());
+withdraw.mutate.run(SendWithdrawalsVariables {
+    withdrawal_requests: vec![WithdrawalRequest { recipient, ..WithdrawalRequest::all(token) }],
+    ..Default::default()
+});

@@ -1,0 +1,2 @@
+const { mutate } = useSession();
+mutate({ transactions: tx, correspondingIndex: 0 });

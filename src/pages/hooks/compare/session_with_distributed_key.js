@@ -1,0 +1,2 @@
+const { mutate } = useSessionWithDistributedKey();
+mutate({ transactions: tx, correspondingIndex: 0 });

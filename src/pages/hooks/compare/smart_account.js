@@ -1,0 +1,1 @@
+const { smartAccountAddress } = useSmartAccount();

@@ -1,0 +1,1 @@
+const { isSuccess } = useUserOpWait(userOpResponse);
