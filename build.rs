@@ -11,13 +11,20 @@ use std::{
 /// In the checkout, wherever cargo builds: `cargo xtask page` writes there.
 const FOLDER: &str = "target";
 
-fn main() -> Result<(), Error> {
+fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let has = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     let wasm = env::var("CARGO_CFG_TARGET_FAMILY").is_ok_and(|family| family.contains("wasm"));
     if !has("SSR") || !has("APP") || wasm {
-        return Ok(());
+        return;
     }
+    // Where nothing may be written the program is not meant to be built: cargo says so when it is.
+    if let Err(error) = prepare() {
+        println!("cargo::warning={FOLDER}/site.tar: {error}");
+    }
+}
+
+fn prepare() -> Result<(), Error> {
     fs::create_dir_all(FOLDER)?;
     create(&Path::new(FOLDER).join("site.tar"))?;
     // The page itself must not be watched: whenever this runs the whole library is compiled again. What is watched is

@@ -59,6 +59,8 @@ pub mod http;
 pub use use_aa_lab as lab;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod pages;
+#[cfg(all(feature = "app", feature = "ssr"))]
+pub mod program;
 pub use use_aa_protocol as protocol;
 /// The services of [`use_aa_server`], with [`http`] at the path that it once had.
 #[cfg(feature = "ssr")]

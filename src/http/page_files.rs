@@ -15,6 +15,8 @@ const BUILT: &str = "target/site";
 const DESCRIPTION: &str = "page.json";
 /// Colours of the source texts that the pages show.
 const HIGHLIGHTED: &str = "highlighted.json";
+/// cargo-leptos leaves this one, and `cargo xtask page` takes it away: what that said is no longer true then.
+const BY_CARGO_LEPTOS: &str = "pkg/use-aa.js";
 /// Files that the build made for the server: nobody else gets them.
 const FOR_SERVER: [&str; 3] = [DESCRIPTION, HIGHLIGHTED, "hash.txt"];
 
@@ -70,6 +72,9 @@ impl PageFiles {
 
     /// What the build says of the page (`page.json`); nothing when cargo-leptos built it, or nobody did.
     pub fn description(&self) -> Option<Cow<'static, [u8]>> {
+        if self.folder().is_some_and(|root| root.join(BY_CARGO_LEPTOS).is_file()) {
+            return None;
+        }
         self.read(DESCRIPTION)
     }
 
@@ -81,7 +86,7 @@ impl PageFiles {
     /// Whether anything is there at all.
     pub fn have_page(&self) -> bool {
         match &*self.0 {
-            Source::Folder(root) => root.is_dir(),
+            Source::Folder(root) => fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_some()),
             Source::Inside(_) => true,
         }
     }
@@ -143,6 +148,18 @@ mod tests {
         assert_eq!(carried.highlighted(), None);
         let neither = PageFiles::choose(None, b"").unwrap();
         assert_eq!(neither.folder(), Some(Path::new("target/site")));
+    }
+
+    #[test]
+    fn the_last_build_of_a_folder_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = PageFiles::in_folder(folder.path().into());
+        assert!(!files.have_page() && files.are_named() && files.description().is_none());
+        fs::write(folder.path().join("page.json"), "{}").unwrap();
+        assert!(files.have_page() && files.description().is_some());
+        fs::create_dir(folder.path().join("pkg")).unwrap();
+        fs::write(folder.path().join(BY_CARGO_LEPTOS), "").unwrap();
+        assert!(files.have_page() && files.description().is_none());
     }
 
     #[test]
