@@ -67,8 +67,8 @@ fn line(event: &Event) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use use_aa_actions::adapters::status_stream::read_line;
     use use_aa_actions::error::AppError;
-    use use_aa_actions::status_line::read_line;
     use use_aa_protocol::rpc::UserOpUpdate;
 
     #[test]
