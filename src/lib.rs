@@ -35,7 +35,7 @@
 //! ## Features
 //!
 //! `ssr`: the server; `hydrate`: the browser; exactly one of them in each build. `lazy`: what the first view does not
-//! need in chunks of its own (`cargo leptos --split`). `app`, on by default: our own pages.
+//! need in chunks of its own (`cargo leptos --split`; here `cargo xtask page`). `app`, on by default: our own pages.
 #![warn(missing_docs)]
 
 pub mod actions;
