@@ -38,26 +38,35 @@
 //! need in chunks of its own (`cargo leptos --split`; here `cargo xtask page`). `app`, on by default: our own pages.
 #![warn(missing_docs)]
 
-pub mod actions;
+pub use use_aa_actions::{self as actions, error};
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod api;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod app;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod client;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod components;
-#[cfg(feature = "ssr")]
-pub mod dan;
+#[cfg(all(feature = "app", feature = "ssr"))]
+pub use use_aa_dan_node as dan;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod demos;
-pub mod error;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 pub mod hooks;
 #[cfg(feature = "ssr")]
-pub mod lab;
+pub mod http;
+#[cfg(all(feature = "app", feature = "ssr"))]
+pub use use_aa_lab as lab;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod pages;
-pub mod protocol;
-pub mod server;
+pub use use_aa_protocol as protocol;
+/// The services of [`use_aa_server`], with [`http`] at the path that it once had.
+#[cfg(feature = "ssr")]
+pub mod server {
+    pub use use_aa_server::*;
+
+    pub use crate::http;
+}
 
 /// The README's code is compiled.
 #[cfg(all(doctest, feature = "ssr"))]

@@ -10,12 +10,12 @@ use use_aa::{
         config::{NodeArgs, NodeConfig},
         node,
     },
+    http::{self, Pages},
     lab::{Lab, LabOptions},
     server::{
         api_keys::{self, KeyArgs},
         config::{Config, LabArgs, LabConfig, ServeArgs},
         dan::operator::{self, RefreshArgs, RepairArgs},
-        http::{self, Pages},
         state::ServerState,
     },
 };

@@ -55,6 +55,7 @@ impl Relay for Wire {
             batched_session_router_enabled: false,
             balance: U256::ZERO,
             block_timestamp: 0,
+            clocks: Default::default(),
         })
     }
 

@@ -10,9 +10,11 @@ use futures::{
 };
 use serde_json::Value;
 
-use super::{relay_watch, time::sleep, turns::Turns};
+use super::time::{self, sleep};
 use crate::{
+    actions::adapters::status_stream::{turns::Turns, watch::watch},
     actions::ports::{DistributedKeys, Relay},
+    api,
     error::AppError,
     protocol::{
         distributed_key::{
@@ -25,7 +27,6 @@ use crate::{
         session::{PublishedLeaves, SessionUses},
         user_operation::UserOperation,
     },
-    server,
 };
 
 /// The server gives each upstream its own, shorter time. Milliseconds.
@@ -50,19 +51,21 @@ pub async fn chain_info() -> Result<ChainInfo, AppError> {
     if let Some(known) = CHAIN_INFO.with_borrow(Clone::clone) {
         return Ok(known);
     }
-    let info = in_time(server::chain_info()).await?;
+    let info = in_time(api::chain_info()).await?;
     CHAIN_INFO.set(Some(info.clone()));
     Ok(info)
 }
 
 /// The state of an account, without the rest of the relay: for code of the first load.
 pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
-    in_time(server::account_state(account, nonce_key)).await
+    let state = in_time(api::account_state(account, nonce_key)).await?;
+    time::told(state.clocks);
+    Ok(state)
 }
 
 /// How often the account's sessions were used lately.
 pub async fn session_uses(account: Address) -> Result<SessionUses, AppError> {
-    in_time(server::session_uses::session_uses(account)).await
+    in_time(api::session_uses::session_uses(account)).await
 }
 
 #[async_trait(?Send)]
@@ -76,11 +79,11 @@ impl Relay for ServerRelay {
     }
 
     async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {
-        in_time(server::read_chain(method.to_owned(), params)).await
+        in_time(api::read_chain(method.to_owned(), params)).await
     }
 
     async fn gas_fees(&self) -> Result<GasFees, AppError> {
-        in_time(server::gas_fees()).await
+        in_time(api::gas_fees()).await
     }
 
     async fn estimate(
@@ -88,11 +91,11 @@ impl Relay for ServerRelay {
         user_operation: &UserOperation,
         state_override: Option<Value>,
     ) -> Result<GasEstimate, AppError> {
-        in_time(server::estimate_user_operation_gas(user_operation.clone(), state_override)).await
+        in_time(api::estimate_user_operation_gas(user_operation.clone(), state_override)).await
     }
 
     async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError> {
-        in_time(server::sponsor_user_operation(user_operation.clone(), context.clone())).await
+        in_time(api::sponsor_user_operation(user_operation.clone(), context.clone())).await
     }
 
     async fn fee_quotes(
@@ -100,15 +103,15 @@ impl Relay for ServerRelay {
         user_operation: &UserOperation,
         request: &FeeQuotesRequest,
     ) -> Result<FeeQuotes, AppError> {
-        in_time(server::fee_quotes(user_operation.clone(), request.clone())).await
+        in_time(api::fee_quotes(user_operation.clone(), request.clone())).await
     }
 
     async fn publish_sessions(&self, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
-        in_time(server::publish_sessions(account, leaves.clone())).await
+        in_time(api::publish_sessions(account, leaves.clone())).await
     }
 
     async fn published_sessions(&self, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
-        in_time(server::published_sessions(account, root)).await
+        in_time(api::published_sessions(account, root)).await
     }
 
     async fn send(
@@ -116,34 +119,34 @@ impl Relay for ServerRelay {
         user_operation: &UserOperation,
         simulation_type: Option<SimulationType>,
     ) -> Result<B256, AppError> {
-        in_time(server::send_user_operation(user_operation.clone(), simulation_type)).await
+        in_time(api::send_user_operation(user_operation.clone(), simulation_type)).await
     }
 
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {
         let connect = move || async move {
-            let stream = in_time(server::user_operation_status(user_op_hash)).await?;
+            let stream = in_time(api::user_operation_status(user_op_hash)).await?;
             Ok(Box::pin(stream.into_inner()) as Pin<Box<_>>)
         };
-        relay_watch::watch(connect, Some(STREAMS.with(Clone::clone)), js_sys::Math::random)
+        watch(connect, Some(STREAMS.with(Clone::clone)), js_sys::Math::random)
     }
 }
 
 #[async_trait(?Send)]
 impl DistributedKeys for ServerRelay {
     async fn network(&self) -> Result<KeyNetwork, AppError> {
-        in_time(server::key_network()).await
+        in_time(api::key_network()).await
     }
 
     async fn offer(&self) -> Result<KeyOffer, AppError> {
-        within(MAKING_PATIENCE, server::offer_distributed_key()).await
+        within(MAKING_PATIENCE, api::offer_distributed_key()).await
     }
 
     async fn bind(&self, grant: &SignedGrant, nonces: &[NodeNonce]) -> Result<Vec<KeyAttestation>, AppError> {
-        in_time(server::bind_distributed_key(grant.clone(), nonces.to_vec())).await
+        in_time(api::bind_distributed_key(grant.clone(), nonces.to_vec())).await
     }
 
     async fn challenge(&self, threshold: u8) -> Result<Vec<NodeNonce>, AppError> {
-        in_time(server::signing_challenge(threshold)).await
+        in_time(api::signing_challenge(threshold)).await
     }
 
     async fn sign(
@@ -152,11 +155,11 @@ impl DistributedKeys for ServerRelay {
         nonces: &[NodeNonce],
         session_key_address: Address,
     ) -> Result<SignOutcome, AppError> {
-        in_time(server::sign_with_distributed_key(request.clone(), nonces.to_vec(), session_key_address)).await
+        in_time(api::sign_with_distributed_key(request.clone(), nonces.to_vec(), session_key_address)).await
     }
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), AppError> {
-        in_time(server::revoke_distributed_key(revocation.clone())).await
+        in_time(api::revoke_distributed_key(revocation.clone())).await
     }
 }
 

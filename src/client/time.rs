@@ -1,21 +1,49 @@
 //! The clock and the timer of whichever side runs.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use web_time::{SystemTime, UNIX_EPOCH};
+
+use crate::protocol::clocks::Clocks;
+
+pub use use_aa_actions::adapters::timer::sleep;
 
 /// Milliseconds since the epoch.
 pub fn now_millis() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// Seconds since the epoch.
-pub fn now_seconds() -> u64 {
-    now_millis() / 1_000
+/// How far chain and server were ahead of this device when they last told the time, seconds.
+static AHEAD: AtomicU64 = AtomicU64::new(0);
+
+/// Remembers the time that chain and server told. A page talks to one server.
+pub fn told(clocks: Clocks) {
+    AHEAD.store(ahead(clocks, now_millis() / 1_000), Ordering::Relaxed);
 }
 
-/// Resolves after `millis` milliseconds.
-pub async fn sleep(millis: u64) {
-    #[cfg(feature = "hydrate")]
-    gloo_timers::future::TimeoutFuture::new(u32::try_from(millis).unwrap_or(u32::MAX)).await;
-    #[cfg(not(feature = "hydrate"))]
-    tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+/// Only ahead: where a device's clock is fast, sessions end early rather than late.
+fn ahead(clocks: Clocks, device: u64) -> u64 {
+    clocks.latest().saturating_sub(device)
+}
+
+/// Seconds since the epoch: what ends of sessions are counted from, and sessions shown by. Where the device's clock is
+/// slow, or the chain ahead of it, an hour from then would be over already.
+pub fn now_seconds() -> u64 {
+    (now_millis() / 1_000).saturating_add(AHEAD.load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_counts_from_the_later_of_its_own_clock_and_what_was_told() {
+        let told = |block, pending, wall| ahead(Clocks { block, pending, wall }, 10_000);
+        assert_eq!(told(6_400, 10_000, 10_000), 0, "an idle chain");
+        assert_eq!(told(13_600, 13_601, 10_000), 3_601, "blocks ahead");
+        assert_eq!(told(10_000, 13_600, 10_000), 3_600, "a moved clock");
+        assert_eq!(told(10_000, 6_400, 10_000), 0, "moved back");
+        assert_eq!(told(10_500, 10_500, 10_500), 500, "a slow device");
+        assert_eq!(told(9_500, 9_500, 9_500), 0, "a fast one");
+    }
 }

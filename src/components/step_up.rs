@@ -259,3 +259,27 @@ impl Extension {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::Address;
+
+    use super::*;
+    use crate::protocol::{addresses::DEMO_NFT, policy::Policy, session::SessionStatus};
+
+    #[test]
+    fn an_extension_ends_after_the_time_that_was_told() {
+        let wall = 10_000;
+        let policy = Policy::new(DEMO_NFT, "safeMint(address)").with_valid_until(wall + HOUR);
+        let leaf = SessionLeaf::from_policy(&policy, Address::repeat_byte(1), "id").unwrap();
+        let leaf = SessionLeaf { status: SessionStatus::Active, created_at: Some(wall), ..leaf };
+        let end = |now| {
+            let policies = extended(std::slice::from_ref(&leaf), &[], StepUpKind::Batch, now);
+            policies.first().unwrap().interval().valid_until
+        };
+        assert_eq!(end(wall), wall + HOUR, "not over yet: as it was");
+        // Blocks are two hours ahead, or the clock was moved: it is over there, and so would an hour from `wall` be.
+        assert_eq!(end(wall + 2 * HOUR), wall + 3 * HOUR);
+    }
+}

@@ -1,12 +1,8 @@
 //! Times as people read and type them: the browser's own language, calendar and time zone.
 
 use leptos::prelude::*;
-use web_time::{SystemTime, UNIX_EPOCH};
 
-/// Now, unix seconds.
-pub fn now_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
+pub use crate::hooks::now_seconds;
 
 /// A clock that ticks once per second in the browser, unix seconds. On the server it stands still.
 pub fn use_now() -> Signal<u64> {

@@ -104,6 +104,7 @@ pub use crate::{
     client::{
         operation_log::OperationKind,
         session_store::transfer::SHORTEST_PASSPHRASE,
+        time::now_seconds,
         wallet::info::{LAB_WALLET, WalletInfo},
     },
     protocol::user_op_response::{CreatedSession, UserOpResponse},

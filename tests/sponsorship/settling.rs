@@ -112,7 +112,7 @@ async fn an_offer_that_runs_out_unused_is_given_back() {
     assert!(used_gwei(&url).await > 0);
     let rpc = lab.info().rpc_url.expose().to_string();
     common::rpc(&rpc, "evm_increaseTime", json!([200])).await;
-    common::rpc(&rpc, "evm_mine", json!([])).await;
+    // No block comes: on a chain where nobody sends, who holds too many offers could never send again.
     row(&url, &hash, "released").await;
     assert_eq!(used_gwei(&url).await, 0);
     drop(server);

@@ -21,7 +21,7 @@ use crate::{
         },
         send_with_session::SendWithSessionRequest,
     },
-    client::{relay::ServerRelay, session_store::local::LocalSessionStore, time::now_seconds},
+    client::{relay::ServerRelay, session_store::local::LocalSessionStore, time::now_millis},
     hooks::variables::CreateSessionVariables,
     protocol::{
         distributed_key::{
@@ -49,7 +49,9 @@ impl DistributedKeys for PageKeys {
     }
 
     async fn offer(&self) -> Outcome<KeyOffer> {
-        let known = OFFER.with_borrow(Clone::clone).filter(|offer| offer.expires > now_seconds() + TIME_TO_SIGN);
+        // The nodes' clock, not the chain's.
+        let now = now_millis() / 1_000;
+        let known = OFFER.with_borrow(Clone::clone).filter(|offer| offer.expires > now + TIME_TO_SIGN);
         if let Some(known) = known {
             return Ok(known);
         }

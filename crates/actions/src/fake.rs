@@ -1,0 +1,367 @@
+//! A world in memory for tests of failures: every step of it can be told to fail. What works is tested
+//! against the real lab (`tests/actions_*.rs`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use async_trait::async_trait;
+use futures::stream::{self, LocalBoxStream, StreamExt};
+
+use super::{
+    clock::unix_seconds,
+    ports::{Relay, SessionBookChange, SessionStore, Wallet},
+};
+use crate::error::{AppError, Upstream};
+use use_aa_protocol::{
+    addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+    clocks::Clocks,
+    distributed_key::{EphemeralKey, TypedData},
+    paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
+    rpc::{
+        AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, SimulationType, SponsorContext, Sponsorship,
+        UserOpReceipt, UserOpUpdate,
+    },
+    session::{PublishedLeaves, SessionBook},
+    smart_account::decode_calls,
+    user_operation::UserOperation,
+};
+
+/// Where the world can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    ChainInfo,
+    AccountState,
+    GasFees,
+    Estimate,
+    Sponsor,
+    FeeQuotes,
+    /// The bundler has not got the operation.
+    Send,
+    /// The bundler has it, but the answer is lost.
+    SendAnswer,
+    Watch,
+    WalletChain,
+    WalletSign,
+    StoreLoad,
+    StoreUpdate,
+    StorePutSigner,
+}
+
+#[derive(Default)]
+struct World {
+    faults: HashMap<Step, AppError>,
+    deployed: bool,
+    root: B256,
+    nonces: HashMap<U256, u64>,
+    session_key_manager_enabled: bool,
+    sent: Vec<UserOperation>,
+    updates: HashMap<B256, UserOpUpdate>,
+    quotes: FeeQuotes,
+    /// The chain's clock is so far ahead, seconds.
+    ahead: u64,
+    published: HashMap<(Address, B256), PublishedLeaves>,
+    ending: Ending,
+    books: HashMap<Address, SessionBook>,
+    signers: HashMap<Address, PrivateKeySigner>,
+    ephemeral_keys: HashMap<Address, EphemeralKey>,
+}
+
+/// What becomes of sent operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    #[default]
+    Confirmed,
+    Reverted,
+    Dropped,
+}
+
+/// Wallet, relay and store of one world; clones share it.
+#[derive(Clone)]
+pub struct Fake {
+    world: Rc<RefCell<World>>,
+    owner: PrivateKeySigner,
+}
+
+impl Fake {
+    pub fn new() -> Self {
+        Self { world: Rc::default(), owner: PrivateKeySigner::random() }
+    }
+
+    /// Lets `step` fail from now on; `None` mends it.
+    pub fn fail(&self, step: Step, error: impl Into<Option<AppError>>) {
+        let mut world = self.world.borrow_mut();
+        match error.into() {
+            Some(error) => world.faults.insert(step, error),
+            None => world.faults.remove(&step),
+        };
+    }
+
+    pub fn end_with(&self, ending: Ending) {
+        self.world.borrow_mut().ending = ending;
+    }
+
+    /// What the paymaster quotes from now on.
+    /// Moves the chain's clock; no block comes by that.
+    pub fn move_clock(&self, seconds: u64) {
+        self.world.borrow_mut().ahead += seconds;
+    }
+
+    pub fn offer(&self, quotes: FeeQuotes) {
+        self.world.borrow_mut().quotes = quotes;
+    }
+
+    pub fn sent(&self) -> usize {
+        self.world.borrow().sent.len()
+    }
+
+    pub fn last_sent(&self) -> UserOperation {
+        self.world.borrow().sent.last().cloned().unwrap()
+    }
+
+    pub fn root(&self) -> B256 {
+        self.world.borrow().root
+    }
+
+    pub fn set_root(&self, root: B256) {
+        self.world.borrow_mut().root = root;
+    }
+
+    pub fn book(&self, account: Address) -> SessionBook {
+        self.world.borrow().books.get(&account).cloned().unwrap_or_default()
+    }
+
+    pub fn keys(&self) -> Vec<Address> {
+        let mut keys: Vec<_> = self.world.borrow().signers.keys().copied().collect();
+        keys.sort();
+        keys
+    }
+
+    /// The chain takes what the bundler said it dropped.
+    pub fn include_dropped(&self) {
+        let last = self.world.borrow().sent.last().cloned().unwrap();
+        self.include(&last).unwrap();
+    }
+
+    fn pass(&self, step: Step) -> Result<(), AppError> {
+        self.world.borrow().faults.get(&step).cloned().map_or(Ok(()), Err)
+    }
+
+    /// What bundler and chain do with an operation.
+    fn include(&self, user_operation: &UserOperation) -> Result<B256, AppError> {
+        let mut world = self.world.borrow_mut();
+        let (lane, sequence) =
+            (user_operation.nonce >> 64, world.nonces.entry(user_operation.nonce >> 64).or_default());
+        if user_operation.nonce != (lane << 64) | U256::from(*sequence) {
+            return Err(rejected("AA25 invalid account nonce"));
+        }
+        let user_op_hash = user_operation.hash(ENTRY_POINT, 31_337);
+        let receipt = |success| UserOpReceipt {
+            user_op_hash,
+            sender: user_operation.sender,
+            success,
+            reason: (!success).then(|| "no".into()),
+            transaction_hash: B256::repeat_byte(1),
+            block_number: 1,
+            actual_gas_cost: U256::from(1),
+            actual_gas_used: U256::from(1),
+        };
+        let ending = world.ending;
+        let update = match ending {
+            Ending::Confirmed => UserOpUpdate::Confirmed { receipt: receipt(true) },
+            Ending::Reverted => UserOpUpdate::Reverted { receipt: receipt(false) },
+            Ending::Dropped => UserOpUpdate::Dropped { reason: "gone".into() },
+        };
+        if ending != Ending::Dropped {
+            *world.nonces.entry(lane).or_default() += 1;
+        }
+        if ending == Ending::Confirmed {
+            world.deployed = true;
+            for call in decode_calls(&user_operation.call_data)? {
+                match (call.to, call.data.get(4..)) {
+                    (SESSION_KEY_MANAGER, Some(root)) => world.root = B256::from_slice(root),
+                    (to, _) if to == user_operation.sender => world.session_key_manager_enabled = true,
+                    _ => {}
+                }
+            }
+        }
+        world.updates.insert(user_op_hash, update);
+        world.sent.push(user_operation.clone());
+        Ok(user_op_hash)
+    }
+}
+
+pub fn rejected(message: &str) -> AppError {
+    AppError::UpstreamRejected { upstream: Upstream::Bundler, code: -32_500, message: message.into(), data: None }
+}
+
+pub fn unavailable() -> AppError {
+    AppError::UpstreamUnavailable { upstream: Upstream::Bundler, reason: "connection refused".into() }
+}
+
+#[async_trait(?Send)]
+impl Wallet for Fake {
+    fn address(&self) -> Address {
+        self.owner.address()
+    }
+
+    async fn chain_id(&self) -> Result<u64, AppError> {
+        self.pass(Step::WalletChain).map(|()| 31_337)
+    }
+
+    async fn sign_message(&self, message: &[u8]) -> Result<Bytes, AppError> {
+        self.pass(Step::WalletSign)?;
+        Ok(self.owner.sign_message_sync(message).unwrap().as_bytes().into())
+    }
+
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Result<Bytes, AppError> {
+        self.pass(Step::WalletSign)?;
+        Ok(self.owner.sign_hash_sync(&typed_data.digest).unwrap().as_bytes().into())
+    }
+}
+
+#[async_trait(?Send)]
+impl Relay for Fake {
+    async fn chain_info(&self) -> Result<ChainInfo, AppError> {
+        self.pass(Step::ChainInfo)?;
+        Ok(ChainInfo {
+            chain_id: 31_337,
+            name: "fake".into(),
+            entry_point: ENTRY_POINT,
+            lab: true,
+            sponsored: true,
+            public_rpc_url: None,
+            explorer_url: None,
+            native_currency: NativeCurrency::default(),
+        })
+    }
+
+    async fn account_state(&self, _: Address, nonce_key: U256) -> Result<AccountState, AppError> {
+        self.pass(Step::AccountState)?;
+        let world = self.world.borrow();
+        let sequence = world.nonces.get(&nonce_key).copied().unwrap_or_default();
+        // A chain on which nothing ever happened.
+        let now = unix_seconds();
+        Ok(AccountState {
+            deployed: world.deployed,
+            nonce: (nonce_key << 64) | U256::from(sequence),
+            merkle_root: world.root,
+            session_key_manager_enabled: world.session_key_manager_enabled,
+            batched_session_router_enabled: false,
+            balance: U256::ZERO,
+            block_timestamp: 0,
+            clocks: Clocks { block: 0, pending: now + world.ahead, wall: now },
+        })
+    }
+
+    async fn read(&self, _: &str, _: serde_json::Value) -> Result<serde_json::Value, AppError> {
+        Ok(serde_json::Value::Null)
+    }
+
+    async fn gas_fees(&self) -> Result<GasFees, AppError> {
+        self.pass(Step::GasFees)?;
+        Ok(GasFees { max_fee_per_gas: U256::from(10), max_priority_fee_per_gas: U256::from(1) })
+    }
+
+    async fn estimate(&self, _: &UserOperation, _: Option<serde_json::Value>) -> Result<GasEstimate, AppError> {
+        self.pass(Step::Estimate)?;
+        let hundred = U256::from(100);
+        Ok(GasEstimate { call_gas_limit: hundred, verification_gas_limit: hundred, pre_verification_gas: hundred })
+    }
+
+    async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError> {
+        self.pass(Step::Sponsor)?;
+        let reckoned = self.estimate(user_operation, None).await?;
+        let gas = match context.calculate_gas_limits {
+            true => reckoned,
+            false => GasEstimate {
+                call_gas_limit: user_operation.call_gas_limit,
+                verification_gas_limit: user_operation.verification_gas_limit,
+                pre_verification_gas: user_operation.pre_verification_gas,
+            },
+        };
+        let paymaster = VerifyingPaymasterData {
+            paymaster: Address::repeat_byte(9),
+            paymaster_id: Address::ZERO,
+            valid_until: 4_000_000_000,
+            valid_after: 0,
+            signature: vec![1; 65].into(),
+        };
+        Ok(Sponsorship { paymaster_and_data: paymaster.encode(), gas })
+    }
+
+    async fn fee_quotes(&self, _: &UserOperation, _: &FeeQuotesRequest) -> Result<FeeQuotes, AppError> {
+        self.pass(Step::FeeQuotes)?;
+        Ok(self.world.borrow().quotes.clone())
+    }
+
+    async fn publish_sessions(&self, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
+        self.world.borrow_mut().published.insert((account, leaves.root()), leaves.clone());
+        Ok(())
+    }
+
+    async fn published_sessions(&self, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
+        Ok(self.world.borrow().published.get(&(account, root)).cloned())
+    }
+
+    async fn send(&self, user_operation: &UserOperation, _: Option<SimulationType>) -> Result<B256, AppError> {
+        self.pass(Step::Send)?;
+        let user_op_hash = self.include(user_operation)?;
+        self.pass(Step::SendAnswer).map(|()| user_op_hash)
+    }
+
+    fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {
+        let end = self.pass(Step::Watch).map(|()| {
+            let known = self.world.borrow().updates.get(&user_op_hash).cloned();
+            known.unwrap_or(UserOpUpdate::Dropped { reason: "unknown to the bundler".into() })
+        });
+        stream::iter([Ok(UserOpUpdate::Submitted), end]).boxed_local()
+    }
+}
+
+#[async_trait(?Send)]
+impl SessionStore for Fake {
+    async fn load(&self, account: Address) -> Result<SessionBook, AppError> {
+        self.pass(Step::StoreLoad).map(|()| self.book(account))
+    }
+
+    async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError> {
+        let mut book = self.book(account);
+        change(&mut book)?;
+        self.pass(Step::StoreUpdate)?;
+        self.world.borrow_mut().books.insert(account, book.clone());
+        Ok(book)
+    }
+
+    async fn put_signer(&self, _: Address, signer: &PrivateKeySigner) -> Result<(), AppError> {
+        self.pass(Step::StorePutSigner)?;
+        self.world.borrow_mut().signers.insert(signer.address(), signer.clone());
+        Ok(())
+    }
+
+    async fn signer(&self, _: Address, session_key_address: Address) -> Result<PrivateKeySigner, AppError> {
+        let signer = self.world.borrow().signers.get(&session_key_address).cloned();
+        signer.ok_or_else(|| AppError::SessionNotFound { wanted: session_key_address.to_string() })
+    }
+
+    async fn put_ephemeral_key(&self, _: Address, address: Address, key: &EphemeralKey) -> Result<(), AppError> {
+        self.pass(Step::StorePutSigner)?;
+        self.world.borrow_mut().ephemeral_keys.insert(address, key.clone());
+        Ok(())
+    }
+
+    async fn ephemeral_key(&self, _: Address, address: Address) -> Result<EphemeralKey, AppError> {
+        let key = self.world.borrow().ephemeral_keys.get(&address).cloned();
+        key.ok_or_else(|| AppError::SessionNotFound { wanted: address.to_string() })
+    }
+
+    async fn remove_signer(&self, _: Address, session_key_address: Address) -> Result<(), AppError> {
+        self.world.borrow_mut().ephemeral_keys.remove(&session_key_address);
+        self.world.borrow_mut().signers.remove(&session_key_address);
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! One verb per file, free of Leptos, over the traits of [`ports`].
+//!
+//! | Verb | Does |
+//! |---|---|
+//! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
+//! | [`send_with_session`] | makes the account do what a session allows, without the owner |
+//! | [`create_batch_session`], [`send_with_batch_session`] | the same for several calls at once, each under its own leaf |
+//! | [`create_session_with_distributed_key`], [`send_with_distributed_session`] | the same with a key that nodes share |
+//! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
+//! | [`send_gas_token_transaction`] | the same, with the gas paid in a token |
+//! | [`send_withdrawals`] | takes tokens and ether out of the account |
+//! | [`token_fees`], [`gas_estimate`] | what an operation would cost, in tokens and in wei |
+//! | [`revoke_sessions`] | takes sessions back: the owner signs a root without them |
+//! | [`restore_sessions`] | brings revoked sessions back |
+//! | [`prove_revocation`] | shows that the chain refuses a session |
+//! | [`deploy`] | deploys the account |
+//! | [`sign_message`] | signs a message in the account's name, and checks such signatures |
+//! | [`session_key`], [`session_params`] | the seed's helpers: a key ahead of its grant, the sessions an operation would use |
+//! | [`speed_up_user_operation`] | overtakes a stuck operation: the same again with higher fees |
+//! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
+//! | [`settle_session`], [`settle_revocation`], [`sync_sessions`] | bring stored sessions in line with what became of their operations |
+
+#![warn(missing_docs)]
+
+pub mod account;
+pub mod adapters;
+mod clock;
+pub mod create_batch_session;
+pub mod create_session;
+pub mod create_session_with_distributed_key;
+pub mod deploy;
+pub mod error;
+mod gas;
+pub mod gas_estimate;
+mod grant;
+mod grant_mark;
+mod open_change;
+pub mod options;
+pub mod ports;
+pub mod prepare_user_operation;
+pub mod prove_revocation;
+mod random;
+pub mod restore_sessions;
+pub mod revoke_sessions;
+pub mod send_gas_token_transaction;
+pub mod send_sponsored_transaction;
+pub mod send_transaction;
+pub mod send_user_operation;
+pub mod send_with_batch_session;
+pub mod send_with_distributed_session;
+pub mod send_with_session;
+pub mod send_withdrawals;
+mod session_choice;
+pub mod session_key;
+pub mod session_ledger;
+pub mod session_params;
+pub mod session_tree;
+pub mod settle_revocation;
+pub mod settle_session;
+pub mod sign_message;
+mod smart_account_client;
+pub mod speed_up_user_operation;
+pub mod sync_sessions;
+pub mod token;
+pub mod token_fees;
+mod token_payment;
+pub mod wait_for_user_operation_receipt;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod faults;

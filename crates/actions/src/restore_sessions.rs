@@ -1,0 +1,75 @@
+//! Brings revoked sessions back: the same leaves, the same key, under the root once more.
+//!
+//! For the loser of two devices that granted at the same time (its sessions were left out by the other's root), and for
+//! a person who revoked too much. It is a grant like any other: the owner signs, and it is followed by
+//! [`super::settle_session`].
+
+use super::{
+    account::SmartAccountClient,
+    clock::unix_seconds,
+    create_session::{PreparedCreateSession, complete_create_session, prepare_grant_of},
+    grant::{Grant, Material},
+    options::BuildUserOpOptions,
+    ports::SessionStore,
+};
+use crate::error::AppError;
+use use_aa_protocol::{
+    session::{SessionBook, SessionLeaf, SessionStatus},
+    user_op_response::UserOpResponse,
+};
+
+/// What is to come back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RestoreSessionsRequest {
+    /// Ids of revoked sessions.
+    pub session_ids: Vec<String>,
+    /// Without `paymaster_service_data` it is sponsored wherever the server has a paymaster.
+    pub options: BuildUserOpOptions,
+}
+
+/// Restores sessions: [`prepare_restore_sessions`], then
+/// [`complete_create_session`].
+///
+/// # Errors
+/// Those of the two.
+pub async fn restore_sessions(
+    client: &SmartAccountClient,
+    store: &dyn SessionStore,
+    request: RestoreSessionsRequest,
+) -> Result<UserOpResponse, AppError> {
+    let prepared = prepare_restore_sessions(client, store, request).await?;
+    complete_create_session(client, store, prepared).await
+}
+
+/// Builds the operation that brings them back. Writes nothing.
+///
+/// # Errors
+/// `InvalidInput` without any session, or for one that is not revoked; `SessionNotFound`; `SessionExpired` for one whose
+/// window is over; those of preparing a grant.
+pub async fn prepare_restore_sessions(
+    client: &SmartAccountClient,
+    store: &dyn SessionStore,
+    request: RestoreSessionsRequest,
+) -> Result<PreparedCreateSession, AppError> {
+    let RestoreSessionsRequest { session_ids, options } = request;
+    let book = store.load(client.account).await?;
+    let leaves = session_ids.iter().map(|id| returning(&book, id)).collect::<Result<Vec<_>, _>>()?;
+    let first = leaves.first().ok_or_else(|| AppError::invalid("sessionIds", "at least one session id", "none"))?;
+    let material = Material { key: None, session_key_address: first.session_key_address, leaves };
+    let grant = Grant { policy: Vec::new(), label: None, options, replace_unknown: false, batched: false };
+    prepare_grant_of(client, store, grant, material).await
+}
+
+fn returning(book: &SessionBook, session_id: &str) -> Result<SessionLeaf, AppError> {
+    let mut leaf =
+        book.find(session_id).ok_or_else(|| AppError::SessionNotFound { wanted: session_id.to_owned() })?.clone();
+    if leaf.status != SessionStatus::Revoked {
+        let got = format!("{session_id}, which is {}", leaf.status.wire_name());
+        return Err(AppError::invalid("sessionIds", "ids of revoked sessions", got));
+    }
+    if leaf.valid_until != 0 && leaf.valid_until <= unix_seconds() {
+        return Err(AppError::SessionExpired { session_id: session_id.to_owned(), valid_until: leaf.valid_until });
+    }
+    leaf.begin_return();
+    Ok(leaf)
+}

@@ -1,0 +1,65 @@
+//! Follows a revocation to its end and writes the outcome into the store.
+
+use alloy::primitives::{Address, B256, U256};
+
+use super::{
+    ports::{Relay, SessionStore},
+    revoke_sessions::forget,
+    session_tree::reconcile,
+    wait_for_user_operation_receipt::wait_for_user_operation_receipt,
+};
+use crate::error::AppError;
+use use_aa_protocol::{
+    rpc::{UserOpReceipt, UserOpUpdate},
+    session::SessionBook,
+};
+
+/// Waits for the operation; the leaves that it takes out become `REVOKED` when it succeeds, and stay what they were
+/// when it reverted. After a bundler dropped it the root on chain decides.
+///
+/// Keys of revoked sessions are kept until [`super::prove_revocation`] has tried them, or the page forgets them.
+/// May run several times at once, in several tabs, and again after a reload.
+///
+/// # Errors
+/// Those of [`wait_for_user_operation_receipt`]; `Storage` when the outcome cannot be written.
+pub async fn settle_revocation(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    account: Address,
+    user_op_hash: B256,
+    on_update: impl FnMut(&UserOpUpdate),
+) -> Result<UserOpReceipt, AppError> {
+    let outcome = wait_for_user_operation_receipt(relay, user_op_hash, on_update).await;
+    match &outcome {
+        Ok(_) => confirm(store, account, user_op_hash).await?,
+        Err(AppError::UserOpReverted { .. }) => forget(store, account, user_op_hash).await?,
+        Err(AppError::UserOpDropped { .. }) => ask_the_chain(relay, store, account, user_op_hash).await?,
+        Err(_) => {}
+    }
+    outcome
+}
+
+async fn confirm(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
+    let change = |book: &mut SessionBook| {
+        book.confirm_revocation(user_op_hash);
+        Ok(())
+    };
+    store.update(account, Box::new(change)).await.map(drop)
+}
+
+/// The bundler gave it up: either the root shows that it came through all the same, or its sessions stay.
+async fn ask_the_chain(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    account: Address,
+    user_op_hash: B256,
+) -> Result<(), AppError> {
+    let mut book = store.load(account).await?;
+    let state = relay.account_state(account, U256::ZERO).await?;
+    match reconcile(&mut book, state.merkle_root) {
+        Ok(Some(lag)) => lag.write(store, account).await.map(drop),
+        Ok(None) => forget(store, account, user_op_hash).await,
+        Err(AppError::SessionsOutOfSync { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

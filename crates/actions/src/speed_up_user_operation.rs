@@ -1,0 +1,214 @@
+//! Overtakes an operation that is stuck: the same again with higher fees, signed anew.
+
+use alloy::primitives::{B256, Bytes};
+
+use super::{
+    account::SmartAccountClient,
+    ports::Relay,
+    send_user_operation::{check_wallet_chain, owner_signature},
+};
+use crate::error::{AppError, Upstream};
+use use_aa_protocol::{
+    addresses::{ECDSA_MODULE, ENTRY_POINT},
+    paymaster::TokenPaymasterData,
+    rpc::{GasFees, PaymasterMode, SponsorContext},
+    signature::wrap,
+    user_op_response::UserOpResponse,
+    user_operation::UserOperation,
+};
+
+/// Sends an operation once more with the same nonce and higher fees: one of the two is included, never both. The
+/// first one's waiters hear `replaced` with the hash of this one.
+///
+/// `fees` as [`Stuck`](use_aa_protocol::rpc::UserOpUpdate::Stuck) names them; they are raised to 10 % above the
+/// first one's where they are lower. A sponsored operation is sponsored anew, because the sponsor signed the fees.
+///
+/// # Errors
+/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees) or the signature is not
+/// the owner's; `WalletRejected`, `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both
+/// operations may be on their way, which does no harm.
+pub async fn speed_up_user_operation(
+    client: &SmartAccountClient,
+    stuck: &UserOperation,
+    fees: &GasFees,
+) -> Result<UserOpResponse, AppError> {
+    let relay = client.relay.as_ref();
+    let chain_id = relay.chain_info().await?.chain_id;
+    check_wallet_chain(client, chain_id).await?;
+    let mut operation = with_higher_fees(relay, stuck, fees).await?;
+    let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
+    let given = client.wallet.sign_message(user_op_hash.as_slice()).await?;
+    let signature = owner_signature(client.owner, user_op_hash.as_slice(), &given)?;
+    operation.signature = wrap(ECDSA_MODULE, &signature);
+    send(relay, &operation, user_op_hash).await
+}
+
+/// The same for whoever else signed the first one, a session key for instance: `sign` makes the whole signature of the
+/// operation out of the hash.
+///
+/// # Errors
+/// As [`speed_up_user_operation`]; those of `sign`.
+pub async fn speed_up_user_operation_with(
+    relay: &dyn Relay,
+    stuck: &UserOperation,
+    fees: &GasFees,
+    sign: impl FnOnce(B256) -> Result<Bytes, AppError>,
+) -> Result<UserOpResponse, AppError> {
+    let chain_id = relay.chain_info().await?.chain_id;
+    let mut operation = with_higher_fees(relay, stuck, fees).await?;
+    let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
+    operation.signature = sign(user_op_hash)?;
+    send(relay, &operation, user_op_hash).await
+}
+
+async fn send(relay: &dyn Relay, operation: &UserOperation, user_op_hash: B256) -> Result<UserOpResponse, AppError> {
+    let reported = relay.send(operation, None).await?;
+    if reported != user_op_hash {
+        let reason = format!("it calls operation {user_op_hash} by another hash, {reported}");
+        return Err(AppError::UpstreamMalformed { upstream: Upstream::Bundler, reason });
+    }
+    Ok(UserOpResponse { user_op_hash, session: None })
+}
+
+/// The replacement, but for its signature.
+async fn with_higher_fees(relay: &dyn Relay, stuck: &UserOperation, fees: &GasFees) -> Result<UserOperation, AppError> {
+    let own =
+        GasFees { max_fee_per_gas: stuck.max_fee_per_gas, max_priority_fee_per_gas: stuck.max_priority_fee_per_gas };
+    let least = own.bumped();
+    let mut operation = UserOperation {
+        max_fee_per_gas: least.max_fee_per_gas.max(fees.max_fee_per_gas),
+        max_priority_fee_per_gas: least.max_priority_fee_per_gas.max(fees.max_priority_fee_per_gas),
+        ..stuck.clone()
+    };
+    if stuck.paymaster_and_data.is_empty() {
+        return Ok(operation);
+    }
+    if is_paid_in_a_token(stuck) {
+        let expected = "an operation that is sponsored or pays itself (its token quote is for the old fees)";
+        return Err(AppError::invalid("stuck.paymasterAndData", expected, "a token paymaster"));
+    }
+    // The limits stay: the call is the same, and the account signed for them once.
+    operation.paymaster_and_data = Bytes::new();
+    let context = SponsorContext {
+        mode: PaymasterMode::Sponsored,
+        calculate_gas_limits: false,
+        expiry_duration: None,
+        webhook_data: None,
+        token_info: None,
+    };
+    let sponsorship = relay.sponsor(&operation, &context).await?;
+    operation.paymaster_and_data = sponsorship.paymaster_and_data;
+    operation.call_gas_limit = sponsorship.gas.call_gas_limit;
+    operation.verification_gas_limit = sponsorship.gas.verification_gas_limit;
+    operation.pre_verification_gas = sponsorship.gas.pre_verification_gas;
+    Ok(operation)
+}
+
+fn is_paid_in_a_token(operation: &UserOperation) -> bool {
+    TokenPaymasterData::decode(&operation.paymaster_and_data).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::rc::Rc;
+
+    use alloy::{
+        primitives::{Address, Signature, U256},
+        signers::{SignerSync, local::PrivateKeySigner},
+    };
+
+    use super::*;
+    use crate::fake::Fake;
+    use use_aa_protocol::{
+        paymaster::VerifyingPaymasterData,
+        smart_account::{Call, encode_calls},
+    };
+
+    fn fees(fee: u64, tip: u64) -> GasFees {
+        GasFees { max_fee_per_gas: U256::from(fee), max_priority_fee_per_gas: U256::from(tip) }
+    }
+
+    fn world() -> (Fake, SmartAccountClient, UserOperation) {
+        let fake = Fake::new();
+        let client = SmartAccountClient::new(Rc::new(fake.clone()), Rc::new(fake.clone()));
+        let stuck = UserOperation {
+            sender: client.account,
+            call_data: encode_calls(&[Call { to: Address::repeat_byte(5), ..Default::default() }], false).unwrap(),
+            call_gas_limit: U256::from(777),
+            max_fee_per_gas: U256::from(100),
+            max_priority_fee_per_gas: U256::from(15),
+            signature: vec![1].into(),
+            ..Default::default()
+        };
+        (fake, client, stuck)
+    }
+
+    #[tokio::test]
+    async fn the_owner_signs_the_same_again_for_at_least_a_tenth_more() {
+        for (offered, paid) in [(fees(1, 1), fees(110, 17)), (fees(500, 16), fees(500, 17))] {
+            let (fake, client, stuck) = world();
+            let response = speed_up_user_operation(&client, &stuck, &offered).await.unwrap();
+            let sent = fake.last_sent();
+            assert_eq!(
+                (sent.max_fee_per_gas, sent.max_priority_fee_per_gas),
+                (paid.max_fee_per_gas, paid.max_priority_fee_per_gas)
+            );
+            assert_eq!(
+                (sent.nonce, &sent.call_data, sent.call_gas_limit),
+                (stuck.nonce, &stuck.call_data, stuck.call_gas_limit)
+            );
+            assert_eq!(response.user_op_hash, sent.hash(ENTRY_POINT, 31_337));
+            assert_ne!(response.user_op_hash, stuck.hash(ENTRY_POINT, 31_337));
+            let inner = &sent.signature[sent.signature.len() - 96..][..65];
+            let signer = Signature::from_raw(inner).unwrap().recover_address_from_msg(response.user_op_hash);
+            assert_eq!(signer.unwrap(), client.owner);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_sponsor_signs_the_new_fees() {
+        let (fake, client, mut stuck) = world();
+        let old = VerifyingPaymasterData {
+            paymaster: Address::repeat_byte(8),
+            paymaster_id: Address::ZERO,
+            valid_until: 1,
+            valid_after: 0,
+            signature: vec![2; 65].into(),
+        };
+        stuck.paymaster_and_data = old.encode();
+        speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap();
+        let data = VerifyingPaymasterData::decode(&fake.last_sent().paymaster_and_data).unwrap();
+        assert_eq!((data.paymaster, data.valid_until), (Address::repeat_byte(9), 4_000_000_000));
+    }
+
+    #[tokio::test]
+    async fn a_quote_in_a_token_is_not_used_twice() {
+        let (fake, client, mut stuck) = world();
+        let token = TokenPaymasterData {
+            paymaster: Address::repeat_byte(8),
+            price_source: 0,
+            valid_until: 1,
+            valid_after: 0,
+            fee_token: Address::repeat_byte(7),
+            oracle_aggregator: Address::ZERO,
+            exchange_rate: U256::from(5),
+            price_markup: 1_000_000,
+            signature: vec![2; 65].into(),
+        };
+        stuck.paymaster_and_data = token.encode();
+        let error = speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap_err();
+        assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.paymasterAndData"), "{error}");
+        assert_eq!(fake.sent(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_session_key_may_sign_its_own() {
+        let (fake, _, stuck) = world();
+        let key = PrivateKeySigner::random();
+        let sign = |hash: B256| Ok(key.sign_message_sync(hash.as_slice()).unwrap().as_bytes().into());
+        let response = speed_up_user_operation_with(&fake, &stuck, &fees(0, 0), sign).await.unwrap();
+        let signature = Signature::from_raw(&fake.last_sent().signature).unwrap();
+        assert_eq!(signature.recover_address_from_msg(response.user_op_hash).unwrap(), key.address());
+    }
+}

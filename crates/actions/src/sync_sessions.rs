@@ -1,0 +1,86 @@
+//! Brings the stored sessions in line with the chain, after a reload or when something is in doubt.
+
+use alloy::primitives::{Address, B256, U256};
+
+use super::{
+    grant_mark::can_never_be_included,
+    ports::{Relay, SessionStore},
+    session_ledger::adopt_published,
+    session_tree::reconcile,
+    settle_session::take_out,
+};
+use crate::error::AppError;
+use use_aa_protocol::{
+    rpc::AccountState,
+    session::{Adoption, SessionBook, SessionLeaf, SessionStatus},
+};
+
+/// What [`sync_sessions`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncedSessions {
+    /// The sessions as they are stored now.
+    pub book: SessionBook,
+    /// The account at the latest block, with the nonce of lane 0.
+    pub account: AccountState,
+    /// The stored leaves make the root on chain. When false, another device or app changed the sessions
+    /// and the ones here cannot be used.
+    pub in_sync: bool,
+    /// Operations whose grants are still open: settle each with [`super::settle_session`].
+    pub pending: Vec<B256>,
+    /// What was taken over from another device, when the root on chain was not ours.
+    pub adopted: Option<Adoption>,
+    /// Operations on their way that take sessions out: settle each with [`super::settle_revocation`].
+    pub revocations: Vec<B256>,
+}
+
+/// Compares the store with the chain and sets what the root on chain proves: unconfirmed leaves that are
+/// in it become `ACTIVE` (also those of the JavaScript SDK, which never does that itself, SPEC 10, S34),
+/// confirmed ones that are not become `REVOKED`. Grants that can provably never be included any more (the
+/// nonce is used, or the paymaster's signature is over) are taken out.
+///
+/// # Errors
+/// Those of the [`Relay`] and of the store; then the store is as before. A root that the stored leaves
+/// cannot make is no error here: the set behind it is taken over when another device has published it, else see
+/// [`SyncedSessions::in_sync`].
+pub async fn sync_sessions(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    account: Address,
+) -> Result<SyncedSessions, AppError> {
+    let (state, mut book) =
+        futures::future::try_join(relay.account_state(account, U256::ZERO), store.load(account)).await?;
+    let outcome = reconcile(&mut book, state.merkle_root);
+    if let Ok(Some(lag)) = &outcome {
+        book = lag.write(store, account).await?;
+    }
+    let mut adopted = None;
+    if outcome.is_err()
+        && let Some((known, adoption)) = adopt_published(relay, store, account, state.merkle_root).await?
+    {
+        (book, adopted) = (known, Some(adoption));
+    }
+    let in_sync = outcome.is_ok() || adopted.is_some();
+    if in_sync {
+        let dead = operations(&book, |leaf| can_never_be_included(leaf, &state));
+        for user_op_hash in &dead {
+            take_out(store, account, *user_op_hash).await?;
+        }
+        if !dead.is_empty() {
+            book = store.load(account).await?;
+        }
+    }
+    let pending = operations(&book, |_| true);
+    let revocations = book.revocations();
+    Ok(SyncedSessions { book, account: state, in_sync, pending, adopted, revocations })
+}
+
+/// Operations of unconfirmed leaves that `wanted` holds for, each once, oldest first.
+fn operations(book: &SessionBook, wanted: impl Fn(&SessionLeaf) -> bool) -> Vec<B256> {
+    let mut found = Vec::new();
+    for leaf in book.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Pending && wanted(leaf)) {
+        if let Some(user_op_hash) = leaf.user_op_hash.filter(|hash| !found.contains(hash)) {
+            found.push(user_op_hash);
+        }
+    }
+    found
+}

@@ -1,0 +1,268 @@
+//! Gas paid in a token: what it may cost, whether the paymaster may take it, and that it signed no more than that.
+
+use alloy::primitives::{Address, U256};
+use serde_json::{Value, json};
+
+use super::{
+    gas::{offset_fees, offset_limits, set_limits},
+    options::{BuildUserOpOptions, GasOffset, PaymasterServiceData, merge_json},
+    ports::Relay,
+    token,
+};
+use crate::error::AppError;
+use use_aa_protocol::{
+    addresses::TOKEN_PAYMASTER,
+    clocks::Clocks,
+    paymaster::{
+        DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approved,
+    },
+    rpc::{GasFees, PaymasterMode},
+    smart_account::Call,
+    user_operation::UserOperation,
+};
+
+/// What an approval in front of the calls may cost more, gas units: so a quote covers it, whether it turns out to be
+/// needed or not.
+const APPROVAL_GAS: u64 = 80_000;
+
+/// The quote that an operation is paid by.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TokenPayment {
+    /// Token and most that is charged.
+    pub quote: FeeQuote,
+    /// Who takes the fee.
+    pub spender: Address,
+    /// The most that is charged, the token's smallest units.
+    pub most: U256,
+}
+
+/// The caller's wish to pay in a token, if it is one.
+pub(super) fn asked(options: &BuildUserOpOptions) -> Option<&PaymasterServiceData> {
+    options.paymaster_service_data.as_ref().filter(|data| data.mode == Some(PaymasterMode::Erc20))
+}
+
+impl TokenPayment {
+    /// The accepted quote, or a new one in the preferred token. `user_operation` lacks limits and approval still;
+    /// `now` is what chain and server say: a device whose clock is fast would find every quote expired.
+    ///
+    /// # Errors
+    /// `GasTokenRefused` when there is neither quote nor token, or the token is not taken; `FeeQuoteExpired`.
+    pub async fn find(
+        relay: &dyn Relay,
+        user_operation: &UserOperation,
+        options: &BuildUserOpOptions,
+        now: Clocks,
+    ) -> Result<Self, AppError> {
+        let data = asked(options).cloned().unwrap_or_default();
+        let (quote, offered_by) = match (data.fee_quote, data.preferred_token) {
+            (Some(quote), _) => (quote, TOKEN_PAYMASTER),
+            (None, Some(token)) if token.is_zero() => {
+                return Err(AppError::invalid("preferredToken", "the address of a token, not zero", token));
+            }
+            (None, Some(token)) => {
+                let request = FeeQuotesRequest { preferred_token: Some(token), ..request(options) };
+                let quotes = fee_quotes(relay, user_operation, options, &request).await?;
+                let quote = quotes.of(token).cloned();
+                let refused = || AppError::GasTokenRefused { reason: format!("the paymaster does not take {token}") };
+                (quote.ok_or_else(refused)?, quotes.token_paymaster_address)
+            }
+            (None, None) => {
+                // The seed sends such an operation without any paymaster (SPEC 10, S10).
+                return Err(AppError::GasTokenRefused { reason: "neither a token nor a fee quote is given".into() });
+            }
+        };
+        if let Some(valid_until) = quote.valid_until.filter(|until| now.is_over(*until)) {
+            return Err(AppError::FeeQuoteExpired { valid_until });
+        }
+        let most = approval_amount(&quote, false)?;
+        Ok(Self { quote, spender: data.spender.unwrap_or(offered_by), most })
+    }
+
+    /// The approval that is missing, if one is: not when the account allowed enough before, nor when its own calls do.
+    pub async fn missing_approval(
+        &self,
+        relay: &dyn Relay,
+        account: Address,
+        call_data: &[u8],
+        max_approval: bool,
+    ) -> Result<Option<Call>, AppError> {
+        if self.allowed(relay, account, call_data).await? >= self.most {
+            return Ok(None);
+        }
+        Ok(Some(approval(&self.quote, self.spender, max_approval)?))
+    }
+
+    /// What the paymaster may take once the calls have run.
+    async fn allowed(&self, relay: &dyn Relay, account: Address, call_data: &[u8]) -> Result<U256, AppError> {
+        match approved(call_data, self.quote.token_address, self.spender) {
+            Some(amount) => Ok(amount),
+            None => token::allowance(relay, self.quote.token_address, account, self.spender).await,
+        }
+    }
+
+    /// The operation as it is may be charged.
+    ///
+    /// # Errors
+    /// `GasTokenRefused` when the paymaster may not take enough. The calls of a session are what its policy allows, so
+    /// nothing is put in front of them (SPEC 10, S11).
+    pub async fn check_allowed(&self, relay: &dyn Relay, account: Address, call_data: &[u8]) -> Result<(), AppError> {
+        let allowed = self.allowed(relay, account, call_data).await?;
+        if allowed >= self.most {
+            return Ok(());
+        }
+        let whole = |units| DecimalText::from_units(units, self.quote.decimal);
+        let (symbol, allowed, most) = (&self.quote.symbol, whole(allowed), whole(self.most));
+        let reason = format!(
+            "the paymaster may take {allowed} {symbol} and needs up to {most}; approve it with a transaction of the owner"
+        );
+        Err(AppError::GasTokenRefused { reason })
+    }
+
+    /// What the paymaster signed is what was quoted, or less. Data of another layout than the known one cannot be
+    /// read; there the allowance is the limit.
+    ///
+    /// # Errors
+    /// `GasTokenRefused` with both amounts.
+    pub fn check_signed(&self, user_operation: &UserOperation) -> Result<(), AppError> {
+        let Ok(terms) = TokenPaymasterData::decode(&user_operation.paymaster_and_data) else { return Ok(()) };
+        let refuse = |reason: String| Err(AppError::GasTokenRefused { reason });
+        if terms.fee_token != self.quote.token_address {
+            return refuse(format!("the paymaster wants {} instead", terms.fee_token));
+        }
+        let whole = |units| DecimalText::from_units(units, self.quote.decimal);
+        match terms.most_charged(user_operation) {
+            Some(most) if most <= self.most => Ok(()),
+            most => refuse(format!(
+                "up to {} {} may be charged, {} were quoted; ask for a new quote",
+                whole(most.unwrap_or(U256::MAX)),
+                self.quote.symbol,
+                whole(self.most),
+            )),
+        }
+    }
+}
+
+/// The part of a request for quotes that options say.
+pub(super) fn request(options: &BuildUserOpOptions) -> FeeQuotesRequest {
+    let data = options.paymaster_service_data.as_ref();
+    FeeQuotesRequest {
+        preferred_token: data.and_then(|data| data.preferred_token),
+        expiry_duration: data.and_then(|data| data.expiry_duration),
+        webhook_data: data.and_then(|data| data.webhook_data.clone()),
+        ..Default::default()
+    }
+}
+
+/// Quotes for an operation without limits and without raised fees, high enough for an approval in front of its calls.
+pub(super) async fn fee_quotes(
+    relay: &dyn Relay,
+    user_operation: &UserOperation,
+    options: &BuildUserOpOptions,
+    request: &FeeQuotesRequest,
+) -> Result<FeeQuotes, AppError> {
+    let state = options.state_override_set.clone().unwrap_or(Value::Null);
+    let mut gas = relay.estimate(user_operation, Some(merge_json(rich(user_operation.sender), state))).await?;
+    let mut user_operation = user_operation.clone();
+    if let Some(offset) = options.gas_offset.filter(|offset| *offset != GasOffset::default()) {
+        gas = offset_limits(&gas, &offset)?;
+        let fees = GasFees {
+            max_fee_per_gas: user_operation.max_fee_per_gas,
+            max_priority_fee_per_gas: user_operation.max_priority_fee_per_gas,
+        };
+        let fees = offset_fees(&fees, &offset)?;
+        user_operation.max_fee_per_gas = fees.max_fee_per_gas;
+        user_operation.max_priority_fee_per_gas = fees.max_priority_fee_per_gas;
+    }
+    gas.call_gas_limit = gas.call_gas_limit.saturating_add(U256::from(APPROVAL_GAS));
+    set_limits(&mut user_operation, &gas);
+    relay.fee_quotes(&user_operation, request).await
+}
+
+/// State override that gives the account 2^96 wei, for an estimate only.
+pub(super) fn rich(account: Address) -> Value {
+    json!({ account.to_string(): { "balance": U256::from(1) << 96 } })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::rc::Rc;
+
+    use futures::executor::block_on;
+
+    use super::{
+        super::{
+            account::SmartAccountClient,
+            fake::{Fake, Step, unavailable},
+            send_gas_token_transaction::{TokenParam, send_gas_token_transaction},
+        },
+        *,
+    };
+
+    fn payment(most: u64) -> TokenPayment {
+        let quote = serde_json::from_value(json!({
+            "symbol": "T", "tokenAddress": Address::repeat_byte(5), "decimal": 6, "maxGasFee": "1",
+        }));
+        TokenPayment { quote: quote.unwrap(), spender: TOKEN_PAYMASTER, most: U256::from(most) }
+    }
+
+    /// Costs 145,000 wei at most with the charge itself; one unit per wei.
+    fn signed(fee_token: Address, price_markup: u32) -> UserOperation {
+        let data = TokenPaymasterData {
+            paymaster: TOKEN_PAYMASTER,
+            price_source: 0,
+            valid_until: 0,
+            valid_after: 0,
+            fee_token,
+            oracle_aggregator: Address::ZERO,
+            exchange_rate: U256::from(10).pow(U256::from(18)),
+            price_markup,
+            signature: vec![1; 65].into(),
+        };
+        UserOperation {
+            call_gas_limit: U256::from(70_000),
+            verification_gas_limit: U256::from(10_000),
+            max_fee_per_gas: U256::ONE,
+            paymaster_and_data: data.encode(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn whatever_fails_on_the_way_nothing_is_sent() {
+        let fake = Fake::new();
+        let client = SmartAccountClient::new(Rc::new(fake.clone()), Rc::new(fake.clone()));
+        let calls = [Call { to: Address::repeat_byte(3), ..Call::default() }];
+        let token = TokenParam::from(Address::repeat_byte(5));
+        let none = BuildUserOpOptions::default();
+        let send = || block_on(send_gas_token_transaction(&client, &calls, &token, &none));
+        assert!(matches!(send(), Err(AppError::GasTokenRefused { .. })), "no quotes at all");
+        let quote = payment(1_000_000).quote;
+        fake.offer(FeeQuotes { fee_quotes: vec![quote], ..Default::default() });
+        // The fake chain has no tokens, so there is no allowance to read.
+        assert!(matches!(send(), Err(AppError::UpstreamMalformed { .. })));
+        for step in [Step::Estimate, Step::FeeQuotes, Step::AccountState, Step::GasFees] {
+            fake.fail(step, unavailable());
+            assert_eq!(send().unwrap_err(), unavailable(), "{step:?}");
+            fake.fail(step, None);
+        }
+        assert_eq!(fake.sent(), 0);
+    }
+
+    #[test]
+    fn more_than_was_quoted_is_not_signed_by_the_owner() {
+        let token = Address::repeat_byte(5);
+        assert_eq!(payment(145_000).check_signed(&signed(token, 1_000_000)), Ok(()));
+        let dearer = [
+            (payment(144_999), signed(token, 1_000_000)),
+            (payment(145_000), signed(token, 1_000_010)),
+            (payment(145_000), signed(Address::repeat_byte(6), 1_000_000)),
+        ];
+        for (payment, operation) in dearer {
+            assert!(matches!(payment.check_signed(&operation), Err(AppError::GasTokenRefused { .. })));
+        }
+        // Data of a service with another layout: the allowance is the limit.
+        let other = UserOperation { paymaster_and_data: vec![1; 200].into(), ..Default::default() };
+        assert_eq!(payment(0).check_signed(&other), Ok(()));
+    }
+}

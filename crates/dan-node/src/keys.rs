@@ -1,0 +1,187 @@
+//! What a node knows of its keys: a record each (always in memory), a share each (on disk, a few in memory).
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use alloy::primitives::{Address, B256, Bytes};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    limits::Limit,
+    share::KeyShare,
+    vault::{Slot, Vault, VaultError},
+};
+use use_aa_protocol::distributed_key::SignedGrant;
+
+/// Shares kept in memory, about 300 kB each.
+const CACHED_SHARES: usize = 32;
+
+/// What is written down about a key, beside its share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Public key, compressed (33 bytes).
+    pub public_key: Bytes,
+    /// Its address.
+    pub address: Address,
+    /// How many nodes must sign.
+    pub threshold: u8,
+    /// When it was made, unix milliseconds.
+    pub created: u64,
+    /// To whom it belongs, once it does.
+    pub grant: Option<SignedGrant>,
+    /// It signs no more.
+    pub revoked: bool,
+}
+
+/// A refresh of a key, as far as others may ask about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// One is under way in this process.
+    pub running: bool,
+    /// Somebody was told that we have prepared nothing: the running one must not prepare any more.
+    pub forbidden: bool,
+}
+
+/// One key.
+pub struct Key {
+    /// Its id.
+    pub id: B256,
+    record: Mutex<Option<KeyRecord>>,
+    /// Signatures of late.
+    pub limit: Mutex<Limit>,
+    /// Held while the vault is asked about, or changed by, a refresh.
+    pub renewal: tokio::sync::Mutex<Renewal>,
+}
+
+impl Key {
+    /// `None` for a key of which this node has nothing (yet).
+    pub fn new(id: B256, record: Option<KeyRecord>, limit: Limit) -> Arc<Self> {
+        let (record, limit) = (Mutex::new(record), Mutex::new(limit));
+        Arc::new(Self { id, record, limit, renewal: tokio::sync::Mutex::default() })
+    }
+
+    /// The record, to be looked at or changed.
+    pub fn record(&self) -> MutexGuard<'_, Option<KeyRecord>> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a signature; see [`Limit::take`].
+    pub fn take(&self, per_minute: u32, now: u64) -> Result<Option<Limit>, u64> {
+        let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.take(per_minute, now).map(|taken| (taken == super::limits::Taken::ToBeWritten).then_some(*limit))
+    }
+}
+
+/// All keys.
+pub struct Keys {
+    vault: Arc<Vault>,
+    all: Mutex<HashMap<B256, Arc<Key>>>,
+    shares: Mutex<VecDeque<(B256, Arc<KeyShare>)>>,
+}
+
+/// Why a key cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// What is in it.
+    #[error("the {0} of key {1} cannot be read")]
+    Unreadable(&'static str, B256),
+}
+
+impl Keys {
+    /// Reads all records.
+    pub fn load(vault: Arc<Vault>) -> Result<Self, KeyError> {
+        let mut all = HashMap::new();
+        for id in vault.list(Slot::Record)? {
+            let Some(bytes) = vault.read(Slot::Record, id)? else { continue };
+            let record = serde_json::from_slice(&bytes).map_err(|_| KeyError::Unreadable("record", id))?;
+            let limit = match vault.read(Slot::Limit, id)? {
+                Some(bytes) => {
+                    let limit: Limit = postcard::from_bytes(&bytes).map_err(|_| KeyError::Unreadable("limit", id))?;
+                    limit.resumed()
+                }
+                None => Limit::default(),
+            };
+            all.insert(id, Key::new(id, Some(record), limit));
+        }
+        Ok(Self { vault, all: Mutex::new(all), shares: Mutex::default() })
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<B256, Arc<Key>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A key of which something is known.
+    pub fn get(&self, id: B256) -> Option<Arc<Key>> {
+        self.all().get(&id).cloned().filter(|key| key.record().is_some())
+    }
+
+    /// The key, known or not.
+    pub fn entry(&self, id: B256) -> Arc<Key> {
+        self.all().entry(id).or_insert_with(|| Key::new(id, None, Limit::default())).clone()
+    }
+
+    /// Ids and records, oldest first.
+    pub fn records(&self) -> Vec<(B256, KeyRecord)> {
+        let mut records: Vec<_> =
+            self.all().values().filter_map(|key| key.record().clone().map(|record| (key.id, record))).collect();
+        records.sort_by_key(|(id, record)| (record.created, *id));
+        records
+    }
+
+    /// Writes a changed record down, then takes it over.
+    pub fn save(&self, key: &Key, record: KeyRecord) -> Result<(), KeyError> {
+        let bytes = serde_json::to_vec(&record).map_err(|_| KeyError::Unreadable("record", key.id))?;
+        self.vault.write(Slot::Record, key.id, &bytes)?;
+        *key.record() = Some(record);
+        Ok(())
+    }
+
+    /// The share in use, from memory or disk. Blocks.
+    pub fn share(&self, id: B256) -> Result<Option<Arc<KeyShare>>, KeyError> {
+        {
+            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(position) = shares.iter().position(|(cached, _)| *cached == id) {
+                let found = shares.remove(position);
+                shares.extend(found.clone());
+                return Ok(found.map(|(_, share)| share));
+            }
+        }
+        let Some(share) = self.stored(Slot::Share, id)?.map(Arc::new) else { return Ok(None) };
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        // A refresh may have been faster than the disk: what it remembered is newer.
+        if let Some((_, newer)) = shares.iter().find(|(cached, _)| *cached == id) {
+            return Ok(Some(newer.clone()));
+        }
+        shares.push_back((id, share.clone()));
+        if shares.len() > CACHED_SHARES {
+            shares.pop_front();
+        }
+        Ok(Some(share))
+    }
+
+    /// A share from disk. Blocks.
+    pub fn stored(&self, slot: Slot, id: B256) -> Result<Option<KeyShare>, KeyError> {
+        let Some(bytes) = self.vault.read(slot, id)? else { return Ok(None) };
+        KeyShare::decode(&bytes).map(Some).map_err(|_| KeyError::Unreadable("share", id))
+    }
+
+    /// Keeps a share in memory, in place of an older one.
+    pub fn remember(&self, id: B256, share: Arc<KeyShare>) {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.retain(|(cached, _)| *cached != id);
+        shares.push_back((id, share));
+        if shares.len() > CACHED_SHARES {
+            shares.pop_front();
+        }
+    }
+
+    /// Forgets the share in memory.
+    pub fn forget(&self, id: B256) {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner).retain(|(cached, _)| *cached != id);
+    }
+}

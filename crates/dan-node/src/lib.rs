@@ -1,0 +1,37 @@
+//! Distributed session keys: the nodes that hold shares of a session key and sign together (SPEC 7).
+//!
+//! | File | What it holds |
+//! |---|---|
+//! | [`mesh`], [`noise`], [`frame`], [`message`] | connections among the nodes: Noise KK over TCP, and what is said there |
+//! | [`session`] | rounds of messages among the participants of one computation; time-outs, refusals |
+//! | [`share`] | a share of a key that cannot be printed |
+//! | [`key_generation`], [`signing`], [`refresh`] | the protocols, over sessions |
+//! | [`workers`] | where they compute |
+//! | [`vault`] | encrypted files that survive crashes |
+//! | [`config`], [`node`], [`http`] | a node: what it is told, what it decides, its HTTP interface |
+//! | [`keys`], [`nonces`], [`limits`] | what it keeps: keys and their grants, single-use nonces, signatures per minute |
+//!
+#![doc = include_str!("trust_model.md")]
+#![warn(missing_docs)]
+
+pub mod config;
+pub mod frame;
+pub mod http;
+pub mod key_generation;
+pub mod keys;
+pub mod limits;
+pub mod mesh;
+pub mod message;
+pub mod node;
+pub mod noise;
+pub mod nonces;
+pub mod refresh;
+pub mod session;
+pub mod share;
+pub mod signing;
+#[cfg(test)]
+mod tests;
+pub mod vault;
+pub mod workers;
+
+pub use use_aa_dan::{api, identity};

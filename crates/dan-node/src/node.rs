@@ -1,0 +1,291 @@
+//! A node: what it has, how it starts, and what all its answers have in common.
+
+mod bans;
+mod binding;
+mod pool;
+mod renewal;
+mod sign;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use alloy::primitives::B256;
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+
+use super::{
+    api::{NodeNonce, NodeRefusal, NonceAnswer, PeerStatus, SessionKind, StatusAnswer},
+    config::NodeConfig,
+    http,
+    keys::{KeyError, Keys},
+    limits::Limit,
+    mesh::Mesh,
+    message::Message,
+    nonces::{NonceError, Nonces},
+    session::{SessionError, Sessions},
+    vault::{Vault, VaultError},
+    workers::Workers,
+};
+use bans::Bans;
+use use_aa_protocol::distributed_key::{Refusal, joint_challenge};
+
+/// How often ended sessions are forgotten and unfinished refreshes looked after.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// An address is taken, say.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The vault cannot be opened.
+    #[error("the vault: {0}")]
+    Vault(#[from] VaultError),
+    /// Something in the vault cannot be read.
+    #[error("the vault: {0}")]
+    Key(#[from] KeyError),
+    /// It served, and no longer does.
+    #[error("the HTTP interface ended: {0}")]
+    Served(std::io::Error),
+}
+
+/// A peer's answer about a key: who says so, fingerprint of the share in use, of the prepared one.
+type Told = (u8, B256, B256);
+
+/// A running node.
+pub struct Node {
+    config: NodeConfig,
+    vault: Arc<Vault>,
+    keys: Keys,
+    mesh: Arc<Mesh>,
+    sessions: Arc<Sessions>,
+    workers: Workers,
+    nonces: Nonces,
+    bans: Bans,
+    /// Who waits for a peer's answer about a key's shares.
+    asked: Mutex<HashMap<B256, mpsc::Sender<Told>>>,
+    _tasks: Mutex<JoinSet<()>>,
+}
+
+/// Starts a node and serves until `stop`. `on_ready` gets the address of its HTTP interface.
+pub async fn run(
+    config: NodeConfig,
+    on_ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), NodeError> {
+    let listen = |address: SocketAddr| async move {
+        TcpListener::bind(address).await.map_err(|source| NodeError::Listen { address, source })
+    };
+    let (http, mesh) = (listen(config.listen).await?, listen(config.mesh_listen).await?);
+    let address = http.local_addr().map_err(|source| NodeError::Listen { address: config.listen, source })?;
+    let node = Node::start(config, mesh)?;
+    on_ready(address);
+    http::serve(http, node, stop).await.map_err(NodeError::Served)
+}
+
+impl Node {
+    /// Opens the vault and joins the mesh.
+    pub fn start(config: NodeConfig, mesh_listener: TcpListener) -> Result<Arc<Self>, NodeError> {
+        let vault = Arc::new(Vault::open(&config.vault_dir, &config.vault_key, config.id)?);
+        let keys = Keys::load(vault.clone())?;
+        let bans = Bans::load(&vault)?;
+        let this: Arc<OnceLock<Weak<Self>>> = Arc::default();
+        let receiver = this.clone();
+        let (mesh, mut tasks) = Mesh::start(
+            config.id,
+            config.identity.clone(),
+            config.peers.clone(),
+            mesh_listener,
+            move |_, from, message| {
+                // Nothing is lost before the node is complete: whoever sends waits for an answer and asks again.
+                if let Some(node) = receiver.get().and_then(Weak::upgrade) {
+                    node.hear(from, message);
+                }
+            },
+        );
+        let sessions = Sessions::new(config.id, mesh.clone());
+        let node = Arc::new(Self {
+            config,
+            vault,
+            keys,
+            sessions,
+            workers: Workers::default(),
+            nonces: Nonces::default(),
+            bans,
+            asked: Mutex::default(),
+            _tasks: Mutex::default(),
+            mesh,
+        });
+        let _ = this.set(Arc::downgrade(&node));
+        let weak = Arc::downgrade(&node);
+        tasks.spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                let Some(node) = weak.upgrade() else { return };
+                node.sessions.sweep();
+                node.settle_all().await;
+            }
+        });
+        *node._tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+        Ok(node)
+    }
+
+    fn hear(self: &Arc<Self>, from: u8, message: Message) {
+        // A banned node is not listened to.
+        if self.bans.is_banned(from) {
+            return;
+        }
+        match message {
+            Message::Round { .. } | Message::Abort { .. } => self.sessions.deliver(from, message),
+            Message::Ask { key } => self.clone().tell(from, key),
+            Message::Tell { key, current, staged } => {
+                let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(asker) = asked.get(&key) {
+                    let _ = asker.try_send((from, current, staged));
+                }
+            }
+            Message::Ping | Message::Pong => {}
+        }
+    }
+
+    /// A fresh nonce.
+    pub fn nonce(&self, kind: SessionKind) -> NonceAnswer {
+        let (nonce, expires) = self.nonces.draw(kind, now());
+        NonceAnswer { node: self.config.id, nonce, expires }
+    }
+
+    /// How it is.
+    pub fn status(&self) -> StatusAnswer {
+        let peers: Vec<_> = self.mesh.peers().collect();
+        let peers: Vec<_> = peers
+            .into_iter()
+            .map(|(node, connected)| PeerStatus { node, connected, banned: self.bans.is_banned(node) })
+            .collect();
+        let usable = peers.iter().filter(|peer| peer.connected && !peer.banned).count();
+        let records = self.keys.records();
+        let bound = records.iter().filter(|(_, record)| record.grant.is_some()).count();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        StatusAnswer {
+            version: env!("CARGO_PKG_VERSION").into(),
+            node: self.config.id,
+            identity: self.config.identity.public().to_bytes().into(),
+            nodes: self.config.nodes(),
+            threshold: self.config.threshold,
+            ready: usable + 1 >= usize::from(self.config.threshold),
+            peers,
+            keys: count(bound),
+            pooled: count(records.len() - bound),
+            sessions: count(self.sessions.open_count()),
+            mesh_bytes_sent: self.mesh.sent(),
+        }
+    }
+
+    /// A refusal of this node.
+    pub(super) fn refuse(&self, code: &str, message: impl Into<String>) -> NodeRefusal {
+        NodeRefusal { code: code.into(), message: message.into(), node: self.config.id, peer: None }
+    }
+
+    fn by_rule(&self, refusal: &Refusal) -> NodeRefusal {
+        self.refuse(refusal.code(), refusal.to_string())
+    }
+
+    fn by_nonce(&self, error: NonceError) -> NodeRefusal {
+        self.refuse(if error == NonceError::Busy { "busy" } else { "nonce" }, error.to_string())
+    }
+
+    /// Our own fault: the reason goes to the log, not to the asker.
+    fn internal(&self, error: &dyn std::fmt::Display) -> NodeRefusal {
+        tracing::error!(node = self.config.id, %error, "the node failed");
+        self.refuse("internal", "the node failed; its log says why")
+    }
+
+    /// What a session ended with. Whoever cheated so that the key would leak is banned before anything else.
+    async fn ended(self: &Arc<Self>, error: SessionError) -> NodeRefusal {
+        if let SessionError::Ban { node, reason } = &error {
+            self.ban(*node, reason).await;
+        }
+        match &error {
+            SessionError::Internal(reason) => self.internal(reason),
+            other => NodeRefusal { peer: other.peer(), ..self.refuse(other.code(), other.to_string()) },
+        }
+    }
+
+    /// Blocking work on the disk.
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, KeyError> + Send + 'static,
+    ) -> Result<T, NodeRefusal> {
+        let node = self.clone();
+        match tokio::task::spawn_blocking(move || work(&node)).await {
+            Ok(result) => result.map_err(|error| self.internal(&error)),
+            Err(error) => Err(self.internal(&error)),
+        }
+    }
+
+    /// Our own nonce among these, and the challenge of all of them.
+    fn challenge(&self, kind: SessionKind, nonces: &[NodeNonce]) -> Result<(B256, B256), NodeRefusal> {
+        let challenge =
+            joint_challenge(kind, nonces).map_err(|error| self.refuse("participants", error.to_string()))?;
+        if let Some(stranger) = nonces.iter().find(|nonce| nonce.node > self.config.nodes()) {
+            return Err(self.refuse("participants", format!("there is no node {}", stranger.node)));
+        }
+        let own = nonces.iter().find(|nonce| nonce.node == self.config.id);
+        match own {
+            Some(own) => Ok((own.nonce, challenge)),
+            None => Err(self.refuse("participants", format!("node {} is not one of them", self.config.id))),
+        }
+    }
+
+    /// All nodes, where all must take part.
+    fn everybody(&self, nonces: &[NodeNonce]) -> Result<Vec<u8>, NodeRefusal> {
+        if nonces.len() != usize::from(self.config.nodes()) {
+            let reason = format!("all {} nodes must take part, not {}", self.config.nodes(), nonces.len());
+            return Err(self.refuse("participants", reason));
+        }
+        self.none_banned((1..=self.config.nodes()).collect())
+    }
+
+    fn none_banned(&self, participants: Vec<u8>) -> Result<Vec<u8>, NodeRefusal> {
+        match participants.iter().find(|node| self.bans.is_banned(**node)) {
+            Some(node) => {
+                let refusal = self.refuse("peer-banned", format!("node {node} cheated before and is banned"));
+                Err(NodeRefusal { peer: Some(*node), ..refusal })
+            }
+            None => Ok(participants),
+        }
+    }
+}
+
+impl Node {
+    /// Writes a limit down.
+    async fn write_limit(self: &Arc<Self>, id: B256, limit: Limit) -> Result<(), SessionError> {
+        let node = self.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let bytes = postcard::to_allocvec(&limit).map_err(|_| VaultError::Cipher)?;
+            node.vault.write(super::vault::Slot::Limit, id, &bytes)
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(SessionError::Internal(error.to_string())),
+            Err(error) => Err(SessionError::Internal(error.to_string())),
+        }
+    }
+}
+
+/// Unix seconds.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Unix milliseconds.
+fn now_ms() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! Keys made ahead of any grant (all n nodes).
+
+use std::{sync::Arc, time::Duration};
+
+use alloy::primitives::B256;
+use zeroize::Zeroizing;
+
+use super::{Node, now, now_ms};
+use crate::{
+    api::{NodeRefusal, PoolAnswer, PoolRequest, PooledKey, SessionKind},
+    key_generation::generate,
+    keys::KeyRecord,
+    session::{SessionError, SessionName},
+    vault::Slot,
+};
+
+/// Most keys of one request.
+const MAX_COUNT: u8 = 16;
+/// Longest time for one key; two seconds of all processors are usual.
+const LIMIT: Duration = Duration::from_secs(120);
+
+impl Node {
+    /// Keys that wait for a grant.
+    pub fn pool(&self) -> PoolAnswer {
+        let waiting = self.keys.records().into_iter().filter(|(_, record)| record.grant.is_none() && !record.revoked);
+        let keys = waiting.map(|(key_id, record)| pooled(key_id, &record)).collect();
+        PoolAnswer { node: self.config.id, keys }
+    }
+
+    /// Makes keys, one after the other.
+    pub async fn fill_pool(self: &Arc<Self>, request: PoolRequest) -> Result<PoolAnswer, NodeRefusal> {
+        let PoolRequest { count, threshold, nonces } = &request;
+        if !(1..=MAX_COUNT).contains(count) || !(2..=self.config.nodes()).contains(threshold) {
+            let reason = format!("1 to {MAX_COUNT} keys, of 2 to {} nodes each", self.config.nodes());
+            return Err(self.refuse("malformed", reason));
+        }
+        let (own, challenge) = self.challenge(SessionKind::Pool, nonces)?;
+        let everybody = self.everybody(nonces)?;
+        if self.pool().keys.len() + usize::from(*count) > self.config.max_pool as usize {
+            return Err(self.refuse("pool-full", format!("at most {} keys wait here", self.config.max_pool)));
+        }
+        self.nonces.spend(SessionKind::Pool, &own, now()).map_err(|error| self.by_nonce(error))?;
+        let mut keys = Vec::new();
+        for number in 0..*count {
+            let digest = B256::with_last_byte(*threshold);
+            let name = SessionName::new(SessionKind::Pool.name(), challenge, number, B256::ZERO, digest, &everybody);
+            // The session's binding is the key's id: the same at every node, and nowhere else.
+            let key_id = name.binding;
+            let made = match self.make(name, *threshold).await {
+                Ok(made) => made,
+                Err(error) => return Err(self.ended(error).await),
+            };
+            keys.push(pooled(key_id, &made));
+        }
+        Ok(PoolAnswer { node: self.config.id, keys })
+    }
+
+    async fn make(self: &Arc<Self>, name: SessionName, threshold: u8) -> Result<KeyRecord, SessionError> {
+        let key_id = name.binding;
+        let mut session = self.sessions.open(name, LIMIT)?;
+        let result = async {
+            let share = Arc::new(generate(&mut session, &self.workers, threshold).await?);
+            let address = share.address().ok_or_else(|| SessionError::Internal("a key without address".into()))?;
+            let public_key = share.public_key().to_vec().into();
+            let record = KeyRecord { public_key, address, threshold, created: now_ms(), grant: None, revoked: false };
+            let (node, kept) = (self.clone(), record.clone());
+            let saved = tokio::task::spawn_blocking(move || {
+                let bytes: Zeroizing<Vec<u8>> = share.encode()?;
+                let failed = |error: &dyn std::fmt::Display| SessionError::Internal(error.to_string());
+                node.vault.write(Slot::Share, key_id, &bytes).map_err(|error| failed(&error))?;
+                // The record last: it is what makes the key exist.
+                node.keys.save(&node.keys.entry(key_id), kept).map_err(|error| failed(&error))
+            });
+            saved.await.map_err(|error| SessionError::Internal(error.to_string()))??;
+            Ok(record)
+        };
+        result.await.inspect_err(|error| session.tell(error))
+    }
+}
+
+fn pooled(key_id: B256, record: &KeyRecord) -> PooledKey {
+    PooledKey { key_id, public_key: record.public_key.clone(), address: record.address, threshold: record.threshold }
+}

@@ -1,0 +1,98 @@
+//! A signature: this node's own decision, then the protocol with the other signers.
+
+use std::sync::Arc;
+
+use alloy::primitives::B256;
+
+use super::{Node, now};
+use crate::{
+    api::{NodeRefusal, SessionKind, SignAnswer, SignBody},
+    keys::Key,
+    session::{SessionError, SessionName},
+    signing::sign,
+};
+use use_aa_protocol::distributed_key::authorize_sign;
+
+impl Node {
+    /// Signs a user operation together with the others, if this node finds that it may.
+    pub async fn sign(self: &Arc<Self>, body: SignBody) -> Result<SignAnswer, NodeRefusal> {
+        let request = &body.request;
+        let (own, challenge) = self.challenge(SessionKind::Signing, &body.nonces)?;
+        let mut participants: Vec<u8> = body.nonces.iter().map(|nonce| nonce.node).collect();
+        participants.sort_unstable();
+        // Computed from the operation itself, before anything is believed: the others find the same or disagree.
+        let digest = request.digest();
+        let kind = SessionKind::Signing.name();
+        let name = SessionName::new(kind, challenge, 0, request.key_id, digest, &participants);
+        let decided = self.decide(&body, own, challenge, &participants).await;
+        let key = decided.inspect_err(|refusal| self.sessions.refuse(&name, &refusal.code, &refusal.message))?;
+        let user_op_hash = request.user_operation.hash(request.entry_point, request.chain_id);
+        match self.sign_together(name, &key, digest).await {
+            Ok(signature) => Ok(SignAnswer { node: self.config.id, user_op_hash, signature }),
+            Err(error) => Err(self.ended(error).await),
+        }
+    }
+
+    /// All that this node checks. Ends with the nonce spent and the signature counted.
+    async fn decide(
+        self: &Arc<Self>,
+        body: &SignBody,
+        own: B256,
+        challenge: B256,
+        participants: &[u8],
+    ) -> Result<Arc<Key>, NodeRefusal> {
+        let request = &body.request;
+        self.nonces.check(SessionKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
+        if challenge != request.challenge {
+            return Err(self.refuse("challenge", "the request is over another challenge"));
+        }
+        let mut signers = request.signers.clone();
+        signers.sort_unstable();
+        if signers != participants {
+            return Err(self.refuse("participants", "the request names other signers than the nonces do"));
+        }
+        let key = self.known(request.key_id)?;
+        {
+            let record = key.record();
+            let record = record.as_ref().ok_or_else(|| self.unknown(key.id))?;
+            let signed = record.grant.as_ref().ok_or_else(|| self.unknown(key.id))?;
+            if record.revoked {
+                return Err(self.refuse("revoked", "the grant was revoked"));
+            }
+            authorize_sign(signed, request, now()).map_err(|refusal| self.by_rule(&refusal))?;
+        }
+        self.none_banned(signers)?;
+        self.nonces.spend(SessionKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
+        Ok(key)
+    }
+
+    async fn sign_together(
+        self: &Arc<Self>,
+        name: SessionName,
+        key: &Arc<Key>,
+        digest: B256,
+    ) -> Result<alloy::primitives::Bytes, SessionError> {
+        // Opened first: what the others send from now on finds its session.
+        let mut session = self.sessions.open(name, self.config.signing_timeout)?;
+        let result = async {
+            let per_minute = self.config.signatures_per_minute;
+            let to_write = key.take(per_minute, now()).map_err(SessionError::RateLimited)?;
+            let writing = to_write.map(|limit| {
+                let (node, id) = (self.clone(), key.id);
+                tokio::spawn(async move { node.write_limit(id, limit).await })
+            });
+            let (node, id) = (self.clone(), key.id);
+            let share = self.workers.run(move || node.keys.share(id)).await?;
+            let share = share.map_err(|error| SessionError::Internal(error.to_string()))?;
+            let share = share.ok_or(SessionError::NoShare)?;
+            let release = async {
+                match writing {
+                    Some(writing) => writing.await.map_err(|error| SessionError::Internal(error.to_string()))?,
+                    None => Ok(()),
+                }
+            };
+            sign(&mut session, &self.workers, share, digest, release).await
+        };
+        result.await.inspect_err(|error| session.tell(error))
+    }
+}

@@ -1,0 +1,99 @@
+//! What a person or a script must know of a running lab.
+
+use std::{fmt, path::PathBuf};
+
+use alloy::primitives::Address;
+use serde_json::json;
+
+use super::{ACCOUNTS, DanNodeInfo, LabAccount, Role, accounts::first};
+use use_aa_server::config::{SignerKey, UpstreamUrl};
+
+/// Addresses, URLs and (public) keys of a running lab.
+#[derive(Clone, Debug)]
+pub struct LabInfo {
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Chain node, http.
+    pub rpc_url: UpstreamUrl,
+    /// Bundler, http.
+    pub bundler_url: UpstreamUrl,
+    /// EntryPoint v0.6.
+    pub entry_point: Address,
+    /// Verifying paymaster.
+    pub paymaster: Address,
+    /// Whose deposit inside the verifying paymaster pays.
+    pub paymaster_id: Address,
+    /// Key of the verifying signer.
+    pub paymaster_signer: SignerKey,
+    /// Every placed contract by name.
+    pub contracts: Vec<(&'static str, Address)>,
+    /// Where it keeps its state.
+    pub folder: PathBuf,
+    /// Process ids: node, bundler.
+    pub processes: [i32; 2],
+    /// The nodes of the distributed keys, in the order of their ids.
+    pub dan_nodes: Vec<DanNodeInfo>,
+}
+
+impl LabInfo {
+    /// The twenty accounts of the test mnemonic.
+    pub fn accounts(&self) -> &'static [LabAccount] {
+        &ACCOUNTS
+    }
+
+    /// The same as JSON, for scripts.
+    pub fn to_json(&self) -> serde_json::Value {
+        let contracts: serde_json::Map<_, _> =
+            self.contracts.iter().map(|(name, address)| ((*name).to_owned(), json!(address))).collect();
+        json!({
+            "chainId": self.chain_id,
+            "rpcUrl": self.rpc_url.expose().as_str(),
+            "bundlerUrl": self.bundler_url.expose().as_str(),
+            "entryPoint": self.entry_point,
+            "paymasterAddress": self.paymaster,
+            "paymasterId": self.paymaster_id,
+            // Public like every key of the test mnemonic.
+            "paymasterSignerKey": first(Role::PaymasterSigner).private_key,
+            "contracts": contracts,
+            "processes": { "anvil": self.processes[0], "alto": self.processes[1] },
+            "danNodes": self.dan_nodes.iter().map(|node| json!({
+                "id": node.id,
+                "url": node.url.expose().as_str(),
+                "identity": node.identity,
+                "process": node.process,
+            })).collect::<Vec<_>>(),
+            "accounts": ACCOUNTS,
+        })
+    }
+}
+
+impl fmt::Display for LabInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "chain        {}  (id {})", self.rpc_url, self.chain_id)?;
+        writeln!(f, "bundler      {}", self.bundler_url)?;
+        writeln!(f, "entry point  {}", self.entry_point)?;
+        writeln!(f, "paymaster    {}  (signer {})", self.paymaster, self.paymaster_signer.address())?;
+        for node in &self.dan_nodes {
+            writeln!(f, "dan node {}   {}  (identity {})", node.id, node.url, node.identity)?;
+        }
+        writeln!(f, "contracts")?;
+        let width = self.contracts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        for (name, address) in &self.contracts {
+            writeln!(f, "  {name:width$}  {address}")?;
+        }
+        writeln!(f, "accounts of the public test mnemonic (10,000 ether each; never use these keys elsewhere)")?;
+        for LabAccount { index, role, address, private_key } in &ACCOUNTS {
+            let role = match role {
+                Role::Owner => "lab wallet",
+                Role::Spare => "",
+                Role::Deployer => "deployer",
+                Role::PaymasterSigner => "paymaster signer",
+                Role::PaymasterId => "paymaster id",
+                Role::Executor => "bundler executor",
+                Role::BundlerUtility => "bundler utility",
+            };
+            writeln!(f, "  {index:2}  {address}  {private_key}  {role}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! The lab: a whole network on loopback, made of the real programs (chain node, contracts, bundler, paymaster).
+//!
+//! [`Lab::start`] starts `anvil`, places the EntryPoint and the contracts, starts `alto` against them and funds the
+//! paymaster. A thread of the lab's own keeps the children: they live exactly as long as the [`Lab`] (or, when this
+//! process is killed, no longer than it), whichever runtime or test asked for them.
+
+mod accounts;
+mod alto;
+mod anvil;
+mod bootstrap;
+pub mod contracts;
+mod dan;
+mod error;
+mod info;
+mod paths;
+mod process;
+mod rpc;
+mod supervisor;
+
+use std::{path::PathBuf, thread::JoinHandle, time::Duration};
+
+use alloy::primitives::U256;
+use tokio::sync::{oneshot, watch};
+
+use use_aa_protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER};
+use use_aa_server::config::{Config, FeeToken, KeyNode, LabConfig, PaymasterConfig, TokenPaymasterConfig};
+
+pub use accounts::{ACCOUNTS, LabAccount, Role};
+pub use dan::DanNodeInfo;
+pub use error::LabError;
+pub use info::LabInfo;
+
+/// How a lab is started.
+#[derive(Clone, Debug, Default)]
+pub struct LabOptions {
+    /// Block time, folder and ports.
+    pub config: LabConfig,
+    /// Folder that holds `contracts/` and `end2end/`; `None` = the current one, else the one this was built from.
+    pub root: Option<PathBuf>,
+    /// The program whose `dan-node` is started five times: this very program. `None` = no distributed keys.
+    pub dan_program: Option<PathBuf>,
+}
+
+impl From<LabConfig> for LabOptions {
+    fn from(config: LabConfig) -> Self {
+        Self { config, root: None, dan_program: None }
+    }
+}
+
+/// A running lab. Dropping it ends every process it started.
+#[derive(Debug)]
+pub struct Lab {
+    info: LabInfo,
+    failure: watch::Receiver<Option<LabError>>,
+    stop: Option<oneshot::Sender<()>>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Lab {
+    /// Starts everything and returns when the chain and the bundler answer and the paymaster has a deposit.
+    pub async fn start(options: LabOptions) -> Result<Self, LabError> {
+        let (ready_sender, ready) = oneshot::channel();
+        let (failure_sender, failure) = watch::channel(None);
+        let (stop, stop_receiver) = oneshot::channel();
+        // Linux ends the children when the *thread* that started them ends, so they get a thread of their own.
+        let keeper = std::thread::Builder::new()
+            .name("use-aa-lab".into())
+            .spawn(move || supervisor::keep(options, ready_sender, failure_sender, stop_receiver))
+            .map_err(|error| LabError::Io { what: "start the lab's thread".into(), reason: error.to_string() })?;
+        match ready.await {
+            Ok(Ok(info)) => Ok(Self { info, failure, stop: Some(stop), keeper: Some(keeper) }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(LabError::Io { what: "start the lab".into(), reason: "its thread ended".into() }),
+        }
+    }
+
+    /// Addresses, URLs and keys of what runs.
+    pub fn info(&self) -> &LabInfo {
+        &self.info
+    }
+
+    /// Waits until a part of the lab dies by itself, and says which and why. The rest is ended by then.
+    pub async fn failed(&self) -> LabError {
+        let mut failure = self.failure.clone();
+        loop {
+            if let Some(error) = failure.borrow_and_update().clone() {
+                return error;
+            }
+            if failure.changed().await.is_err() {
+                // The keeper ended without a failure: the lab was stopped.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Fills in what a server needs to work on this lab.
+    pub fn fill(&self, config: &mut Config) {
+        config.lab = true;
+        config.chain_id = self.info.chain_id;
+        config.rpc_urls = vec![self.info.rpc_url.clone()];
+        config.bundler_urls = vec![self.info.bundler_url.clone()];
+        if config.key_nodes.is_empty() {
+            let nodes = self.info.dan_nodes.iter();
+            config.key_nodes = nodes.map(|node| KeyNode { url: node.url.clone(), identity: node.identity }).collect();
+        }
+        config.paymaster = Some(PaymasterConfig::BuiltIn {
+            signer_key: self.info.paymaster_signer.clone(),
+            address: self.info.paymaster,
+            paymaster_id: self.info.paymaster_id,
+        });
+        if !config.data_dir_given {
+            // A ledger of another chain's life would be wrong on this one.
+            config.data_dir.clone_from(&self.info.folder);
+        }
+        if config.key_nodes.is_empty() {
+            let node = |node: &DanNodeInfo| KeyNode { url: node.url.clone(), identity: node.identity };
+            config.key_nodes = self.info.dan_nodes.iter().map(node).collect();
+        }
+        config.token_paymaster = Some(TokenPaymasterConfig {
+            signer_key: self.info.paymaster_signer.clone(),
+            address: TOKEN_PAYMASTER,
+            tokens: vec![demo_dollar()],
+        });
+    }
+
+    /// Ends the lab and returns when its processes are gone.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        while self.keeper.as_ref().is_some_and(|keeper| !keeper.is_finished()) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// The demo token as money for gas: 2,500 of them are one ether, and 5 % on top.
+fn demo_dollar() -> FeeToken {
+    FeeToken {
+        symbol: "DUSD".into(),
+        address: DEMO_TOKEN,
+        decimals: 6,
+        exchange_rate: U256::from(2_500_000_000_u64),
+        price_markup: 1_050_000,
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.join();
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The protocol, pure: no I/O, no clock, no randomness. Source: SPEC chapters 2, 3, 5 and 6.
+//!
+//! The same bytes on both sides of the wire and in the tests. Nothing here panics on outside data:
+//! what is malformed becomes a [`ProtocolError`] that names the field and what was expected.
+
+#![warn(missing_docs)]
+
+pub mod abi;
+pub mod addresses;
+pub mod clocks;
+pub mod distributed_key;
+mod error;
+pub mod known_functions;
+pub mod lint;
+pub mod merkle;
+pub mod multichain;
+pub mod paymaster;
+pub mod policy;
+pub mod quantity;
+pub mod revert;
+pub mod rpc;
+pub mod session;
+pub mod session_data;
+pub mod signature;
+pub mod simulate;
+pub mod smart_account;
+pub mod user_op_response;
+pub mod user_operation;
+
+pub use error::ProtocolError;

@@ -1,0 +1,95 @@
+//! The bundler's JSON-RPC codes (ERC-4337, ERC-7769), where a text quotes them.
+
+use crate::revert::Explanation;
+
+#[rustfmt::skip]
+pub(super) const BUNDLER: &[Explanation] = &[
+    Explanation {
+        matches: "-32500",
+        name: "TransactionRejectedError",
+        meaning: "The bundler refused the operation in validation.",
+        causes: &["entry point simulation failed"],
+        solutions: &["read the text that comes with it"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "-32501",
+        name: "RejectedByPaymasterError",
+        meaning: "The paymaster refused the operation.",
+        causes: &["policy or deposit of the paymaster"],
+        solutions: &["check the paymaster's policy"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "-32502",
+        name: "OpcodeViolationError",
+        meaning: "Validation uses an operation code that bundlers forbid.",
+        causes: &["account, module or paymaster breaks ERC-4337's rules"],
+        solutions: &["use modules that keep the rules"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "-32503",
+        name: "UserOperationOutOfTimeRangeError",
+        meaning: "The operation is outside its time window, or the window ends too soon.",
+        causes: &["session or sponsorship expires shortly"],
+        solutions: &["use a session that lasts longer", "ask for a new sponsorship"],
+        retryable: true,
+    },
+    Explanation {
+        matches: "-32504",
+        name: "ThrottledOrBannedError",
+        meaning: "The bundler throttles this account, factory or paymaster.",
+        causes: &["too many failed operations"],
+        solutions: &["wait and try again"],
+        retryable: true,
+    },
+    Explanation {
+        matches: "-32505",
+        name: "StakeTooLowError",
+        meaning: "Account, factory or paymaster has too little stake, or may withdraw it too soon.",
+        causes: &["it uses storage that only staked entities may use"],
+        solutions: &["stake it at the entry point", "use another bundler"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "-32506",
+        name: "UnsupportedAggregatorError",
+        meaning: "The account asks for a signature aggregator that the bundler does not know.",
+        causes: &["module with an aggregator"],
+        solutions: &["use another bundler"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "-32507",
+        name: "InvalidSignatureError",
+        meaning: "The bundler refused the signature of the operation.",
+        causes: &["wrong key", "the operation was changed after signing"],
+        solutions: &["sign again", "check that the session is confirmed and has not ended"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "-32508",
+        name: "PaymasterDepositReservedError",
+        meaning: "The paymaster's deposit does not cover all operations that wait.",
+        causes: &["many operations at the same time"],
+        solutions: &["wait and try again"],
+        retryable: true,
+    },
+    Explanation {
+        matches: "-32521",
+        name: "CallRevertedError",
+        meaning: "The call itself would revert.",
+        causes: &["the contract refuses the call"],
+        solutions: &["read the contract's reason", "change the call"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "-32602",
+        name: "InvalidFieldsError",
+        meaning: "A field of the operation is missing or malformed.",
+        causes: &["limits or fees below what the bundler takes"],
+        solutions: &["try again with fresh gas values"],
+        retryable: true,
+    },
+];

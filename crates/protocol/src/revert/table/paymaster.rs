@@ -1,0 +1,47 @@
+//! Texts of the token paymaster (SPEC 5).
+
+use crate::revert::Explanation;
+
+#[rustfmt::skip]
+pub(super) const PAYMASTER: &[Explanation] = &[
+    Explanation {
+        matches: "account does not have enough token balance",
+        name: "InsufficientTokenBalanceError",
+        meaning: "The account cannot pay the gas in that token.",
+        causes: &["balance of the fee token too low"],
+        solutions: &["fund the account with the token", "pay with another token"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "BTPM: gas too low for postOp",
+        name: "PostOpGasTooLowError",
+        meaning: "The token paymaster needs more than 45,000 verification gas.",
+        causes: &["verification gas limit too low"],
+        solutions: &["raise the verification gas limit"],
+        retryable: true,
+    },
+    Explanation {
+        matches: "BTPM: invalid signature length",
+        name: "InvalidPaymasterSignatureLengthError",
+        meaning: "The token paymaster's data is malformed.",
+        causes: &["data is not exactly 278 bytes"],
+        solutions: &["ask the paymaster again"],
+        retryable: true,
+    },
+    Explanation {
+        matches: "BTPM: price markup percentage",
+        name: "PriceMarkupError",
+        meaning: "The token paymaster's markup is out of range.",
+        causes: &["markup below 0 or above 100 %"],
+        solutions: &["check the paymaster's configuration"],
+        retryable: false,
+    },
+    Explanation {
+        matches: "BTPM: calculated token charge invalid",
+        name: "TokenChargeError",
+        meaning: "The token paymaster computed no valid charge.",
+        causes: &["exchange rate of 0"],
+        solutions: &["choose another fee token"],
+        retryable: false,
+    },
+];

@@ -1,0 +1,275 @@
+//! Sets of leaves that anybody may know: what the chain hashed, and nothing else.
+//!
+//! The chain keeps only a root, so a device that did not grant a session cannot build on it (SPEC 3.18, C1). A
+//! published set is the list of the leaves' own bytes in tree order; whoever gets one checks it against the root on
+//! chain, so nobody has to be trusted with it. Keys, names and ids stay where they are.
+
+use std::collections::{HashMap, HashSet};
+
+use alloy::primitives::{B256, Bytes, keccak256};
+use serde::{Deserialize, Serialize};
+
+use super::{SessionBook, SessionLeaf, SessionStatus};
+use crate::{ProtocolError, merkle::MerkleFrontier, simulate::session_key_of};
+
+/// Fixed part of a leaf's bytes: two uint48 and the validation module.
+const HEADER: usize = 32;
+/// Most leaves in a set.
+pub const MAX_PUBLISHED_LEAVES: usize = 10_000;
+/// Most bytes of one leaf: far above any policy, below what would make a set a dump.
+pub const MAX_LEAF_BYTES: usize = 4_096;
+/// Own field of a leaf in the tree whose key is not in this browser.
+const OTHER_DEVICE: &str = "otherDevice";
+/// Own field of a revoked leaf that another device's root left out.
+const ENDED_ELSEWHERE: &str = "endedElsewhere";
+/// Own field of an unconfirmed leaf that was revoked before.
+const RETURNING: &str = "returning";
+
+/// The leaves under one root, in tree order: each `uint48 validUntil ‖ uint48 validAfter ‖ address module ‖ data`, whose
+/// Keccak-256 is the leaf.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PublishedLeaves(Vec<Bytes>);
+
+impl PublishedLeaves {
+    /// Refuses what no tree of sessions looks like; says nothing about any root.
+    pub fn check(&self) -> Result<(), ProtocolError> {
+        let count = self.0.len();
+        if count == 0 || count > MAX_PUBLISHED_LEAVES {
+            let expected = format!("1 to {MAX_PUBLISHED_LEAVES} leaves");
+            return Err(ProtocolError::invalid("leaves", expected, count));
+        }
+        let odd = |leaf: &&Bytes| !(HEADER..=MAX_LEAF_BYTES).contains(&leaf.len());
+        match self.0.iter().position(|leaf| odd(&leaf)) {
+            None => Ok(()),
+            Some(index) => {
+                let length = self.0.get(index).map_or(0, |leaf| leaf.len());
+                let expected = format!("{HEADER} to {MAX_LEAF_BYTES} bytes");
+                Err(ProtocolError::invalid(format!("leaves[{index}]"), expected, format!("{length} bytes")))
+            }
+        }
+    }
+
+    /// The root that these leaves make; zero without leaves.
+    pub fn root(&self) -> B256 {
+        self.0.iter().map(keccak256).collect::<MerkleFrontier>().root().unwrap_or_default()
+    }
+
+    /// How many leaves.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True without leaves.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What [`SessionBook::adopt`] changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adoption {
+    /// Ids of sessions that were granted elsewhere and are listed here from now on.
+    pub added: Vec<String>,
+    /// Ids of sessions that this browser had and that are no longer under the root: another device took them back, or
+    /// granted at the same time without knowing them.
+    pub ended: Vec<String>,
+}
+
+impl SessionLeaf {
+    /// A confirmed session from its bytes; its key is somewhere else.
+    fn elsewhere(preimage: &[u8], session_id: String) -> Option<Self> {
+        let (header, data) = preimage.split_first_chunk::<HEADER>()?;
+        let time = |bytes: &[u8]| bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte));
+        let mut leaf = Self {
+            valid_until: time(header.get(..6)?),
+            valid_after: time(header.get(6..12)?),
+            session_validation_module: alloy::primitives::Address::from_slice(header.get(12..)?),
+            session_key_data: Bytes::copy_from_slice(data),
+            session_id,
+            status: SessionStatus::Active,
+            ..Self::default()
+        };
+        leaf.session_key_address = session_key_of(&leaf).unwrap_or_default();
+        leaf.extra.insert(OTHER_DEVICE.into(), true.into());
+        Some(leaf)
+    }
+
+    /// Under the root on chain, but its key is in another browser or app.
+    pub fn is_on_other_device(&self) -> bool {
+        self.extra.contains_key(OTHER_DEVICE)
+    }
+
+    /// It is under the root on chain.
+    pub fn enter_tree(&mut self) {
+        self.status = SessionStatus::Active;
+        for own in [super::reconcile::LEFT_TREE, super::revocation::TAKEN_BY, ENDED_ELSEWHERE, RETURNING] {
+            self.extra.remove(own);
+        }
+    }
+
+    /// The key has come to this browser.
+    pub fn is_here_now(&mut self) {
+        self.extra.remove(OTHER_DEVICE);
+    }
+
+    /// A revoked session that is to come back: unconfirmed until the chain has it again.
+    pub fn begin_return(&mut self) {
+        self.status = SessionStatus::Pending;
+        self.extra.insert(RETURNING.into(), true.into());
+    }
+
+    /// Is it to come back? Then a failed operation makes it revoked again, not unknown.
+    pub fn is_returning(&self) -> bool {
+        self.status == SessionStatus::Pending && self.extra.contains_key(RETURNING)
+    }
+
+    /// It did not come back.
+    pub fn give_up_return(&mut self) {
+        self.status = SessionStatus::Revoked;
+        self.extra.remove(RETURNING);
+    }
+
+    /// Revoked because another device's root left it out, not by this browser.
+    pub fn was_ended_elsewhere(&self) -> bool {
+        self.status == SessionStatus::Revoked && self.extra.contains_key(ENDED_ELSEWHERE)
+    }
+}
+
+impl SessionBook {
+    /// The set to publish: the leaves under the root on chain. `None` when there are none, or more than a set may have.
+    pub fn published(&self) -> Option<PublishedLeaves> {
+        let leaves = PublishedLeaves(self.tree_leaves().into_iter().map(SessionLeaf::preimage).collect());
+        leaves.check().is_ok().then_some(leaves)
+    }
+
+    /// Takes over the set behind the root on chain: known leaves keep what is stored of them, unknown ones are added as
+    /// those of another device, and confirmed ones that are not in it are revoked. Afterwards the book's tree has the
+    /// set's root. Added sessions are named by their leaf's hash, the same on every device.
+    ///
+    /// # Errors
+    /// Those of [`PublishedLeaves::check`]; the book is then as before.
+    pub fn adopt(&mut self, set: &PublishedLeaves) -> Result<Adoption, ProtocolError> {
+        set.check()?;
+        let before = self.root();
+        let wanted = set.0.iter().map(keccak256).collect::<Vec<_>>();
+        let mut known = HashMap::<B256, SessionLeaf>::new();
+        let mut rest = Vec::new();
+        let in_set = wanted.iter().copied().collect::<HashSet<_>>();
+        for leaf in std::mem::take(&mut self.leaf_nodes) {
+            let hash = leaf.hash();
+            // Of several entries of one leaf the first is kept.
+            if in_set.contains(&hash) && !known.contains_key(&hash) {
+                known.insert(hash, leaf);
+            } else {
+                rest.push(leaf);
+            }
+        }
+        let mut adoption = Adoption::default();
+        for leaf in rest.iter_mut().filter(|leaf| leaf.status.in_tree()) {
+            leaf.leave_tree(before);
+            leaf.extra.insert(ENDED_ELSEWHERE.into(), true.into());
+            adoption.ended.push(leaf.session_id.clone());
+        }
+        let tree = wanted.iter().zip(&set.0).filter_map(|(hash, preimage)| match known.remove(hash) {
+            Some(mut leaf) => {
+                if !leaf.status.in_tree() {
+                    leaf.enter_tree();
+                }
+                Some(leaf)
+            }
+            None => {
+                let leaf = SessionLeaf::elsewhere(preimage, hash.to_string())?;
+                adoption.added.push(leaf.session_id.clone());
+                Some(leaf)
+            }
+        });
+        self.leaf_nodes = tree.collect();
+        self.leaf_nodes.extend(rest);
+        self.store_root();
+        Ok(adoption)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{addresses::DEMO_NFT, policy::Policy};
+    use SessionStatus::{Active, Pending, Revoked};
+
+    fn leaf(id: u8, status: SessionStatus) -> SessionLeaf {
+        let policy = Policy::new(DEMO_NFT, "safeMint(address)").with_valid_until(1_000 + u64::from(id));
+        let key = alloy::primitives::Address::repeat_byte(id);
+        SessionLeaf { status, ..SessionLeaf::from_policy(&policy, key, id.to_string()).unwrap() }
+    }
+
+    fn book(leaves: &[(u8, SessionStatus)]) -> SessionBook {
+        SessionBook { leaf_nodes: leaves.iter().map(|(id, status)| leaf(*id, *status)).collect(), ..Default::default() }
+    }
+
+    #[test]
+    fn the_published_bytes_make_the_root_and_hold_nothing_else() {
+        let mut sessions = book(&[(1, Active), (2, Pending), (3, Active)]);
+        sessions.leaf_nodes[0].label = Some("secret plans".into());
+        let set = sessions.published().unwrap();
+        assert_eq!((set.root(), set.len()), (sessions.root(), 2));
+        let text = serde_json::to_string(&set).unwrap();
+        assert_eq!(serde_json::from_str::<PublishedLeaves>(&text).unwrap(), set);
+        assert!(!text.contains("secret"));
+        assert_eq!(book(&[(2, Pending)]).published(), None);
+    }
+
+    #[test]
+    fn another_devices_sessions_are_added_and_ours_keep_their_names() {
+        let elsewhere = book(&[(1, Active), (7, Active), (3, Active)]);
+        let mut here = book(&[(1, Active), (2, Active), (4, Pending), (3, Revoked)]);
+        here.leaf_nodes[0].label = Some("mine".into());
+        let adoption = here.adopt(&elsewhere.published().unwrap()).unwrap();
+        let new = elsewhere.leaf_nodes[1].hash().to_string();
+        assert_eq!(adoption, Adoption { added: vec![new.clone()], ended: vec!["2".into()] });
+        assert_eq!(here.root(), elsewhere.root());
+        let seen = here.leaf_nodes.iter().map(|leaf| (leaf.session_id.as_str(), leaf.status)).collect::<Vec<_>>();
+        assert_eq!(seen, [("1", Active), (new.as_str(), Active), ("3", Active), ("2", Revoked), ("4", Pending)]);
+        assert_eq!(here.leaf_nodes[0].label.as_deref(), Some("mine"));
+        let added = &here.leaf_nodes[1];
+        assert!(added.is_on_other_device() && added.session_key_address == alloy::primitives::Address::repeat_byte(7));
+        assert!(here.leaf_nodes[3].was_ended_elsewhere());
+    }
+
+    #[test]
+    fn what_no_tree_looks_like_is_refused_and_changes_nothing() {
+        let mut here = book(&[(1, Active)]);
+        let before = here.clone();
+        for bad in [vec![], vec![Bytes::from(vec![0; 31])], vec![Bytes::from(vec![0; MAX_LEAF_BYTES + 1])]] {
+            assert!(here.adopt(&PublishedLeaves(bad)).is_err());
+        }
+        assert_eq!(here, before);
+    }
+
+    proptest! {
+        #[test]
+        fn a_leaf_comes_back_from_its_bytes(bytes in prop::collection::vec(any::<u8>(), 32..300)) {
+            let leaf = SessionLeaf::elsewhere(&bytes, "id".into()).unwrap();
+            prop_assert_eq!(leaf.preimage().to_vec(), bytes.clone());
+            prop_assert_eq!(leaf.hash(), keccak256(bytes));
+        }
+
+        /// Whatever both devices hold, the tree is the set's afterwards, and no leaf is lost.
+        #[test]
+        fn adopting_gives_the_sets_root(
+            ours in prop::collection::vec((0_u8..12, 0_usize..3), 0..10),
+            theirs in prop::collection::hash_set(0_u8..12, 1..10),
+        ) {
+            let theirs = book(&theirs.into_iter().map(|id| (id, Active)).collect::<Vec<_>>());
+            let mut here = book(&ours.into_iter().map(|(id, status)| (id, [Active, Pending, Revoked][status])).collect::<Vec<_>>());
+            let before = here.leaf_nodes.iter().map(SessionLeaf::hash).collect::<HashSet<_>>();
+            here.adopt(&theirs.published().unwrap()).unwrap();
+            prop_assert_eq!(here.root(), theirs.root());
+            let after = here.leaf_nodes.iter().map(SessionLeaf::hash).collect::<HashSet<_>>();
+            prop_assert!(before.is_subset(&after));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Biconomy's own wire: `/api/v2/{chainId}/{key}` speaks as its bundler does (SPEC 4), `/api/v1/{chainId}/{key}` as
+//! its paymaster (SPEC 5), so that apps made with the npm package `@biconomy/account` work with this server after a
+//! change of two URLs. What the server functions check is checked here, too: both end in the same calls.
+//!
+//! Where the services and their documentation differ, the answer serves readers of both (`mode` and `MODE`).
+
+mod allowance;
+mod bundler;
+mod envelope;
+mod erc7677;
+mod errors;
+mod operation;
+mod paymaster;
+mod receipt;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Path, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+
+use super::{
+    api_keys::{ApiKey, KeyError, Scope},
+    caller::Caller,
+    metrics,
+    sponsor::Asker,
+    state::ServerState,
+};
+use envelope::Answer;
+use errors::RpcError;
+use use_aa_actions::error::AppError;
+
+/// The key that is valid in the lab, and nowhere else; public like the lab's private keys.
+pub const LAB_KEY: &str = "1ab1ab1ab1ab.1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1ab1";
+/// Largest body, bytes: a batch of a few operations with long call data.
+const MAX_BODY: usize = 512 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Which of the two services is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    Bundler,
+    Paymaster,
+}
+
+/// `POST /api/v2/{chainId}/{key}`.
+pub async fn bundler(state: State<ServerState>, path: Path<(String, String)>, request: Request) -> Response {
+    serve(Service::Bundler, state, path, request).await
+}
+
+/// `POST /api/v1/{chainId}/{key}`.
+pub async fn paymaster(state: State<ServerState>, path: Path<(String, String)>, request: Request) -> Response {
+    serve(Service::Paymaster, state, path, request).await
+}
+
+/// Dapps live on sites of their own: every site may call, because the key in the URL is what admits.
+pub async fn cross_origin(request: Request, next: Next) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 6] = [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS")),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("accept, content-type, x-request-id")),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, x-request-id")),
+        (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400")),
+        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
+    ];
+    let preflight = request.method() == http::Method::OPTIONS;
+    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    response.headers_mut().extend(HEADERS);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn serve(
+    service: Service,
+    State(state): State<ServerState>,
+    Path((chain_id, key)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let key = match admit(&state, service, &chain_id, &key).await {
+        Ok(key) => key.map(Arc::new),
+        Err(error) => return error.response(&Value::Null),
+    };
+    let caller = request.extensions().get::<Caller>().map(Caller::counted_as);
+    let body = match read(request.into_body()).await {
+        Ok(body) => body,
+        Err(error) => return error.response(&Value::Null),
+    };
+    let answer = envelope::answer(&body, |method, params| {
+        let (state, key) = (state.clone(), key.clone());
+        async move {
+            let asker = Asker { api_key: key.as_deref(), caller };
+            let call = call(service, &state, asker, &method, &params);
+            match tokio::time::timeout(CALL_TIMEOUT, call).await {
+                Ok(result) => result,
+                Err(_) => Err(RpcError::timed_out(CALL_TIMEOUT)),
+            }
+        }
+    })
+    .await;
+    match answer {
+        Answer::One(status, answer) => (status, axum::Json(answer)).into_response(),
+        Answer::Many(answers) => axum::Json(answers).into_response(),
+        Answer::Nothing => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+/// The chain must be ours, the key issued for this service, and not used more than it may be. The lab's own key is known
+/// to everybody and has no limits: `None`.
+async fn admit(state: &ServerState, service: Service, chain_id: &str, key: &str) -> Result<Option<ApiKey>, RpcError> {
+    let ours = state.config().chain_id;
+    if chain_id.parse() != Ok(ours) {
+        return Err(RpcError::other_chain(ours));
+    }
+    if state.config().lab && key == LAB_KEY {
+        return Ok(None);
+    }
+    let key = match state.database().verify_key(ours, key).await {
+        Ok(key) if key.allows(service.scope()) => key,
+        Ok(key) => {
+            tracing::info!(key = key.id, service = service.name(), "a key is used for what it is not meant for");
+            return Err(RpcError::unauthorised());
+        }
+        Err(KeyError::Database(error)) => return Err(AppError::from(error).into()),
+        Err(error) => {
+            tracing::info!(%error, "a key is refused");
+            return Err(RpcError::unauthorised());
+        }
+    };
+    tracing::Span::current().record("key", &key.id);
+    match key.requests_per_minute.map(|most| allowance::take(&key.id, most)) {
+        Some(Err(wait)) => Err(RpcError::rate_limited(wait)),
+        _ => Ok(Some(key)),
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, RpcError> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(RpcError::too_large("512 KiB")),
+        Err(_) => Err(RpcError::timed_out(BODY_TIMEOUT)),
+    }
+}
+
+async fn call(
+    service: Service,
+    state: &ServerState,
+    asker: Asker<'_>,
+    method: &str,
+    params: &[Value],
+) -> Result<Value, RpcError> {
+    let result = match service {
+        Service::Bundler => bundler::call(state, method, params).await,
+        Service::Paymaster => paymaster::call(state, asker, method, params).await,
+    };
+    // A name that a caller made up must not become a label.
+    let method = METHODS.iter().find(|known| **known == method).unwrap_or(&"other");
+    metrics::rpc_call(service.name(), method, result.as_ref().err().map_or(0, |error| error.code));
+    result
+}
+
+/// The methods of both services.
+const METHODS: [&str; 12] = [
+    "eth_chainId",
+    "eth_supportedEntryPoints",
+    "biconomy_getGasFeeValues",
+    "eth_estimateUserOperationGas",
+    "eth_sendUserOperation",
+    "biconomy_getUserOperationStatus",
+    "eth_getUserOperationReceipt",
+    "eth_getUserOperationByHash",
+    "pm_sponsorUserOperation",
+    "pm_getFeeQuoteOrData",
+    "pm_getPaymasterStubData",
+    "pm_getPaymasterData",
+];
+
+impl Service {
+    fn scope(self) -> Scope {
+        match self {
+            Self::Bundler => Scope::Bundler,
+            Self::Paymaster => Scope::Paymaster,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bundler => "bundler",
+            Self::Paymaster => "paymaster",
+        }
+    }
+}

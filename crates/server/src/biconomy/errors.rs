@@ -1,0 +1,155 @@
+//! Errors as Biconomy's services write them (SPEC 4.6): code, text, and the HTTP status that its SDK goes by: it takes
+//! every 2xx for a success, so a 200 with an error in it is sent where the service does so, and nowhere else.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use use_aa_actions::error::AppError;
+
+/// A JSON-RPC error with its HTTP status.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RpcError {
+    /// HTTP status of a single call; batches have 200.
+    pub(super) status: StatusCode,
+    /// JSON-RPC code.
+    pub(super) code: i64,
+    message: String,
+    data: Option<Box<Value>>,
+    /// After so many seconds it may go better.
+    retry_after: Option<u64>,
+}
+
+impl RpcError {
+    fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), data: None, retry_after: None }
+    }
+
+    /// The JSON-RPC answer.
+    pub(super) fn body(&self, id: &Value) -> Value {
+        let mut error = json!({"code": self.code, "message": self.message});
+        if let Some(data) = &self.data {
+            error["data"] = Value::clone(data);
+        }
+        json!({"jsonrpc": "2.0", "id": id, "error": error})
+    }
+
+    /// The whole answer to a single call.
+    pub(super) fn response(&self, id: &Value) -> Response {
+        let mut response = (self.status, Json(self.body(id))).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    /// No JSON.
+    pub(super) fn unreadable() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, -32700, "the body is not JSON")
+    }
+
+    /// JSON, but no request.
+    pub(super) fn no_request(why: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, -32600, why)
+    }
+
+    /// A method that this service does not have.
+    pub(super) fn method(method: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, -32601, format!("method not supported: {method}"))
+    }
+
+    /// Wrong parameters: HTTP 200, as the service does it.
+    pub(super) fn fields(why: impl Into<String>) -> Self {
+        Self::new(StatusCode::OK, -32602, why)
+    }
+
+    /// A key that was never issued, or was revoked.
+    pub(super) fn unauthorised() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, -32001, "unauthorised: this key is not valid here")
+    }
+
+    /// Another chain than ours in the path.
+    pub(super) fn other_chain(ours: u64) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, -32003, format!("this server works on chain {ours} only"))
+    }
+
+    /// An operation nobody knows: HTTP 200, because it may only be too early to ask.
+    pub(super) fn unknown_hash() -> Self {
+        Self::new(StatusCode::OK, -32004, "no user operation with this userOpHash is known")
+    }
+
+    /// Something is larger than allowed.
+    pub(super) fn too_large(limit: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, -32003, format!("too large: at most {limit}"))
+    }
+
+    /// The key was used more often than it may be.
+    pub(super) fn rate_limited(wait: Duration) -> Self {
+        let seconds = wait.as_secs_f64().ceil() as u64;
+        let message = format!("too many requests from one key; again in {seconds} s");
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, -32005, message) }
+    }
+
+    /// It took too long.
+    pub(super) fn timed_out(limit: Duration) -> Self {
+        let message = format!("not done within {} s", limit.as_secs());
+        Self::new(StatusCode::GATEWAY_TIMEOUT, -32005, message)
+    }
+}
+
+impl From<AppError> for RpcError {
+    fn from(error: AppError) -> Self {
+        let message = error.to_string();
+        let (status, code) = match error {
+            AppError::UpstreamRejected { code, message, data, .. } => {
+                let data = data.map(|data| Box::new(serde_json::from_str(&data).unwrap_or(Value::String(data))));
+                let code = if code == 0 { -32005 } else { code };
+                return Self { data, ..Self::new(StatusCode::BAD_REQUEST, code, message) };
+            }
+            AppError::InvalidInput { .. } => (StatusCode::OK, -32602),
+            AppError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, -32003),
+            AppError::SponsorshipRefused { .. }
+            | AppError::GasTokenRefused { .. }
+            | AppError::FeeQuoteExpired { .. } => (StatusCode::BAD_REQUEST, -32501),
+            AppError::UpstreamUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, -32005),
+            AppError::UpstreamMalformed { .. } => (StatusCode::BAD_GATEWAY, -32005),
+            AppError::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, -32002),
+            _ => (StatusCode::BAD_REQUEST, -32005),
+        };
+        Self::new(status, code, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use use_aa_actions::error::Upstream;
+
+    #[test]
+    fn an_upstreams_code_text_and_data_are_kept() {
+        let error = RpcError::from(AppError::UpstreamRejected {
+            upstream: Upstream::Bundler,
+            code: -32500,
+            message: "AA23 reverted: SessionNotApproved".into(),
+            data: Some(r#"{"a":1}"#.into()),
+        });
+        assert_eq!(error.status, 400);
+        let expected = json!({"code": -32500, "message": "AA23 reverted: SessionNotApproved", "data": {"a": 1}});
+        assert_eq!(error.body(&json!(7)), json!({"jsonrpc": "2.0", "id": 7, "error": expected}));
+    }
+
+    #[test]
+    fn only_wrong_fields_and_unknown_hashes_have_status_200() {
+        assert_eq!(RpcError::from(AppError::invalid("nonce", "a number", "x")).status, 200);
+        assert_eq!(RpcError::unknown_hash().status, 200);
+        let refused = RpcError::from(AppError::SponsorshipRefused { reason: "budget".into() });
+        assert_eq!((refused.status.as_u16(), refused.code), (400, -32501));
+        let down = AppError::UpstreamUnavailable { upstream: Upstream::Bundler, reason: "down".into() };
+        assert_eq!(RpcError::from(down).status, 503);
+    }
+}

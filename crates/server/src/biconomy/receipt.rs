@@ -1,0 +1,122 @@
+//! Receipts as Biconomy's bundler writes them (SPEC 4.4), read from the transaction that carried the operation: the
+//! chain is believed, not the bundler.
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    sol_types::SolValue,
+};
+use serde_json::{Value, json};
+
+use super::{
+    super::receipt::{from_transaction, topics},
+    operation::number,
+};
+use use_aa_protocol::addresses::ENTRY_POINT;
+
+/// First topic of `BeforeExecution()`, the entry point's event between validation and execution of a bundle.
+const BEFORE_EXECUTION: &str = "0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf2bfc5af2ff5878f972";
+
+/// The receipt of one operation; `None` when the transaction does not contain it.
+pub(super) fn of(user_op_hash: B256, transaction: Value) -> Option<Value> {
+    let receipt = from_transaction(user_op_hash, &transaction)?;
+    let logs = transaction.get("logs").and_then(Value::as_array)?;
+    let (logs, event) = own_logs(user_op_hash, logs)?;
+    let topic = |index: usize| event.get("topics")?.get(index)?.as_str()?.parse::<B256>().ok();
+    let paymaster = Address::from_word(topic(3)?);
+    let data: alloy::primitives::Bytes = event.get("data")?.as_str()?.parse().ok()?;
+    let (nonce, ..) = <(U256, bool, U256, U256)>::abi_decode_params(&data).ok()?;
+    Some(json!({
+        "userOpHash": user_op_hash,
+        "entryPoint": ENTRY_POINT,
+        "sender": receipt.sender.to_string(),
+        "nonce": number(nonce),
+        "success": receipt.success.to_string(),
+        "paymaster": paymaster.to_string(),
+        "actualGasCost": number(receipt.actual_gas_cost),
+        "actualGasUsed": number(receipt.actual_gas_used),
+        "reason": receipt.reason.unwrap_or_default(),
+        "logs": logs,
+        "receipt": transaction,
+    }))
+}
+
+/// The operation's logs and its own event among them. They lie between the event of the operation before it (or the
+/// begin of execution) and its own.
+fn own_logs(user_op_hash: B256, logs: &[Value]) -> Option<(Vec<Value>, &Value)> {
+    let [operation_event, _] = topics();
+    let entry_point = |log: &Value| log.get("address").and_then(|it| it.as_str()?.parse().ok()) == Some(ENTRY_POINT);
+    let topic = |log: &Value, index: usize| log.get("topics")?.get(index)?.as_str()?.parse::<B256>().ok();
+    let before_execution: Option<B256> = BEFORE_EXECUTION.parse().ok();
+    let mut first = 0;
+    for (index, log) in logs.iter().enumerate().filter(|(_, log)| entry_point(log)) {
+        let event = topic(log, 0);
+        if event == Some(operation_event) && topic(log, 1) == Some(user_op_hash) {
+            return Some((logs.get(first..=index)?.to_vec(), log));
+        }
+        if event == Some(operation_event) || event == before_execution {
+            first = index + 1;
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::{Bytes, keccak256};
+
+    use super::*;
+
+    const HASH: B256 = B256::repeat_byte(0xab);
+    const TRANSACTION: B256 = B256::repeat_byte(0x77);
+
+    fn log(address: Address, topics: &[B256], data: Bytes) -> Value {
+        json!({"address": address, "topics": topics, "data": data, "transactionHash": TRANSACTION, "blockNumber": "0x10"})
+    }
+
+    fn event(user_op_hash: B256, success: bool) -> Value {
+        let nonce: U256 = U256::from(1_723_000_000_000_u64) << 64;
+        let data = (nonce, success, U256::from(9_007_199_254_740_993_u64), U256::from(120_000)).abi_encode_params();
+        let paymaster = Address::repeat_byte(5).into_word();
+        let sender = Address::repeat_byte(3).into_word();
+        log(ENTRY_POINT, &[topics()[0], user_op_hash, sender, paymaster], data.into())
+    }
+
+    #[test]
+    fn only_the_operations_own_logs_are_in_it() {
+        let other = log(Address::repeat_byte(9), &[B256::repeat_byte(1)], Bytes::new());
+        let mine = log(Address::repeat_byte(8), &[B256::repeat_byte(2)], Bytes::new());
+        let begin = log(ENTRY_POINT, &[BEFORE_EXECUTION.parse().unwrap()], Bytes::new());
+        let logs = [
+            other.clone(),
+            begin,
+            other.clone(),
+            event(B256::repeat_byte(1), true),
+            mine.clone(),
+            event(HASH, true),
+            other,
+        ];
+        let transaction = json!({"logs": logs, "transactionHash": TRANSACTION, "blockNumber": "0x10"});
+        let receipt = of(HASH, transaction.clone()).unwrap();
+        assert_eq!(receipt["logs"], json!([mine, event(HASH, true)]));
+        assert_eq!(receipt["receipt"], transaction);
+        assert_eq!(receipt["success"], "true");
+        assert_eq!(receipt["actualGasCost"], json!(9_007_199_254_740_993_u64));
+        let nonce: U256 = U256::from(1_723_000_000_000_u64) << 64;
+        assert_eq!(receipt["nonce"], nonce.to_string());
+        assert_eq!(receipt["paymaster"], Address::repeat_byte(5).to_string());
+        assert_eq!(of(B256::repeat_byte(4), transaction), None);
+    }
+
+    #[test]
+    fn a_failure_says_so_in_text() {
+        let transaction = json!({"logs": [event(HASH, false)], "transactionHash": TRANSACTION, "blockNumber": "0x10"});
+        let receipt = of(HASH, transaction).unwrap();
+        assert_eq!((&receipt["success"], &receipt["reason"]), (&json!("false"), &json!("no reason given")));
+    }
+
+    #[test]
+    fn the_topic_is_the_events() {
+        assert_eq!(BEFORE_EXECUTION.parse::<B256>().unwrap(), keccak256("BeforeExecution()"));
+    }
+}

@@ -1,0 +1,100 @@
+//! What is checked before a bundler sees it: operations that none would take, state override sets.
+
+use alloy::primitives::Address;
+use serde_json::{Map, Value, json};
+
+use super::super::quantity::quantity;
+use use_aa_actions::error::AppError;
+use use_aa_protocol::user_operation::UserOperation;
+
+/// What no bundler would take: caught here, with the field's name.
+pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
+    if user_operation.sender.is_zero() {
+        return Err(AppError::invalid("user_operation.sender", "a smart account", user_operation.sender));
+    }
+    let init_code = user_operation.init_code.len();
+    if init_code != 0 && init_code < 20 {
+        return Err(AppError::invalid("user_operation.initCode", "empty, or a factory and its call data", init_code));
+    }
+    let paymaster = user_operation.paymaster_and_data.len();
+    if paymaster != 0 && paymaster < 20 {
+        return Err(AppError::invalid(
+            "user_operation.paymasterAndData",
+            "empty, or a paymaster and its data",
+            paymaster,
+        ));
+    }
+    Ok(())
+}
+
+/// A state override set (SPEC 4.2): only its own fields, numbers as hex.
+pub(super) fn state_override_set(set: Map<String, Value>) -> Result<Value, AppError> {
+    if set.len() > 16 {
+        return Err(AppError::TooLarge { what: "the state override set".into(), limit: "16 accounts".into() });
+    }
+    let mut checked = Map::new();
+    for (address, fields) in set {
+        if address.parse::<Address>().is_err() {
+            return Err(AppError::invalid("state_override", "addresses as keys", address));
+        }
+        let Value::Object(fields) = fields else {
+            return Err(AppError::invalid(format!("state_override.{address}"), "an object", fields));
+        };
+        let mut entry = Map::new();
+        for (name, value) in fields {
+            let field = format!("state_override.{address}.{name}");
+            let value = match name.as_str() {
+                "balance" | "nonce" => {
+                    json!(quantity(&value).ok_or_else(|| { AppError::invalid(field, "a number", &value) })?)
+                }
+                "code" if value.is_string() => value,
+                "state" | "stateDiff" if value.is_object() => value,
+                _ => return Err(AppError::invalid(field, "balance, nonce, code, state or stateDiff", value)),
+            };
+            entry.insert(name, value);
+        }
+        checked.insert(address, Value::Object(entry));
+    }
+    Ok(Value::Object(checked))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use use_aa_protocol::addresses::ENTRY_POINT;
+
+    #[test]
+    fn state_overrides_are_normalised_and_checked() {
+        let address = "0x0788816536DEFa6A14779711c0B08b7f0edFe68b";
+        let set = |value: Value| match value {
+            Value::Object(set) => state_override_set(set),
+            _ => unreachable!(),
+        };
+        assert_eq!(
+            set(json!({address: {"balance": "1000", "code": "0x60"}})).unwrap(),
+            json!({address: {"balance": "0x3e8", "code": "0x60"}})
+        );
+        assert!(set(json!({"nobody": {}})).is_err());
+        assert!(set(json!({address: {"balance": "much"}})).is_err());
+        assert!(set(json!({address: {"storage": {}}})).is_err());
+        assert!(set(json!({address: 5})).is_err());
+    }
+
+    #[test]
+    fn operations_that_nobody_would_take_are_named() {
+        let field = |operation: UserOperation| match check(&operation) {
+            Err(AppError::InvalidInput { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(field(UserOperation::default()), "user_operation.sender");
+        let sender = ENTRY_POINT;
+        let init_code = vec![1, 2, 3].into();
+        assert_eq!(field(UserOperation { sender, init_code, ..Default::default() }), "user_operation.initCode");
+        let paymaster_and_data = vec![1; 19].into();
+        assert_eq!(
+            field(UserOperation { sender, paymaster_and_data, ..Default::default() }),
+            "user_operation.paymasterAndData"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! `eth_sendUserOperation`, so that an operation is never lost, never sent blindly twice, and never called refused
+//! when it was taken. What makes it safe: an operation is known by its hash, and its nonce can be used once.
+
+use std::time::Duration;
+
+use alloy::primitives::B256;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{
+    super::{json_rpc::Failure, receipt},
+    checks::check,
+    client::{Bundler, to_json},
+};
+use use_aa_actions::error::AppError;
+use use_aa_protocol::{addresses::ENTRY_POINT, rpc::SimulationType, user_operation::UserOperation};
+
+/// How long a bundler whose answer was lost may take to say whether it has the operation.
+const ASKING: Duration = Duration::from_secs(3);
+
+impl Bundler {
+    /// Hands an operation to the first bundler that takes it; the result is its hash. A third parameter only when the
+    /// caller asks for a simulation: bundlers other than Biconomy's refuse it. An operation that a bundler has already is as good as sent.
+    ///
+    /// # Errors
+    /// `UpstreamRejected` only when it is certain that no bundler took it; a lost answer is told as what it was.
+    pub async fn send(
+        &self,
+        user_operation: &UserOperation,
+        simulation_type: Option<SimulationType>,
+    ) -> Result<B256, AppError> {
+        check(user_operation)?;
+        if user_operation.signature.is_empty() {
+            return Err(AppError::invalid("user_operation.signature", "a signature", "0x"));
+        }
+        let user_op_hash = user_operation.hash(ENTRY_POINT, self.chain_id);
+        let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
+        params.extend(simulation_type.map(|simulation_type| json!({"simulation_type": simulation_type})));
+        let params = Value::Array(params);
+        let deadline = Instant::now() + self.rpc.patience();
+        // The first answer that was lost: from then on the operation may be on its way.
+        let mut lost = None;
+        let mut last = None;
+        for round in 0.. {
+            let mut again = false;
+            for index in self.rpc.usable() {
+                match self.rpc.call_at(index, "eth_sendUserOperation", &params).await {
+                    Ok(answer) => return self.accepted(user_op_hash, &answer),
+                    Err(Failure::Answer(error)) if is_known_already(&error) => return Ok(user_op_hash),
+                    Err(Failure::Answer(refusal)) => {
+                        let Some(lost) = lost else { return Err(refusal) };
+                        // The first one may have taken it, and that may be why this one refuses.
+                        return if self.somebody_has(user_op_hash).await { Ok(user_op_hash) } else { Err(lost) };
+                    }
+                    Err(Failure::Unreached(error) | Failure::Limited { error, .. }) => {
+                        again = true;
+                        last = Some(error);
+                    }
+                    Err(Failure::Transport { error, brief }) => {
+                        if self.has(index, user_op_hash).await {
+                            return Ok(user_op_hash);
+                        }
+                        again |= brief;
+                        lost.get_or_insert(error);
+                    }
+                }
+            }
+            match self.rpc.pause_before_another_round(round, again, deadline) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break,
+            }
+        }
+        Err(lost.or(last).unwrap_or_else(|| self.rpc.nobody_left()))
+    }
+
+    fn accepted(&self, user_op_hash: B256, answer: &Value) -> Result<B256, AppError> {
+        match receipt::hash(answer) {
+            Some(hash) if hash == user_op_hash => Ok(hash),
+            Some(_) => Err(self.rpc.malformed("eth_sendUserOperation: another operation's hash")),
+            None => Err(self.rpc.malformed("eth_sendUserOperation: no hash")),
+        }
+    }
+
+    async fn somebody_has(&self, user_op_hash: B256) -> bool {
+        for index in self.rpc.usable() {
+            if self.has(index, user_op_hash).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A bundler has the operation, or has put it on chain. Silence is a no: then it is sent again, which is safe.
+    async fn has(&self, index: usize, user_op_hash: B256) -> bool {
+        let params = json!([user_op_hash]);
+        for method in ["eth_getUserOperationByHash", "eth_getUserOperationReceipt"] {
+            let asked = self.rpc.call_at(index, method, &params);
+            match tokio::time::timeout(ASKING, asked).await {
+                Ok(Ok(answer)) if is_about(user_op_hash, &answer) => return true,
+                Ok(Ok(_) | Err(Failure::Answer(_))) => {}
+                Ok(Err(_)) | Err(_) => return false,
+            }
+        }
+        false
+    }
+}
+
+/// An answer that describes this operation: an object, and one that names no other hash.
+fn is_about(user_op_hash: B256, answer: &Value) -> bool {
+    let named = ["userOpHash", "hash"].iter().find_map(|name| answer.get(name)).and_then(receipt::hash);
+    answer.as_object().is_some_and(|fields| !fields.is_empty()) && named.is_none_or(|named| named == user_op_hash)
+}
+
+fn is_known_already(error: &AppError) -> bool {
+    matches!(error, AppError::UpstreamRejected { message, .. } if message.to_lowercase().contains("already known"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_describes_the_operation_is_a_yes() {
+        let hash = B256::repeat_byte(7);
+        assert!(is_about(hash, &json!({"userOperation": {}, "entryPoint": ENTRY_POINT})));
+        assert!(is_about(hash, &json!({"userOpHash": hash, "success": true})));
+        assert!(!is_about(hash, &json!({"userOpHash": B256::ZERO, "success": true})));
+        for answer in [Value::Null, json!({}), json!([]), json!("0x"), json!(true)] {
+            assert!(!is_about(hash, &answer), "{answer}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `use-aa serve --check`: would a server with this configuration work?
+
+use std::time::Duration;
+
+use super::{
+    config::{Config, UpstreamUrl},
+    readiness,
+    state::ServerState,
+};
+use use_aa_actions::error::{AppError, Upstream};
+
+/// How long one upstream may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Asks everything that `config` names; every entry of every failover list for its chain, because the first one that
+/// answers would hide the others. One line for each thing that was found, and whether all of them are good.
+pub async fn check(config: Config) -> (Vec<String>, bool) {
+    let (nodes, bundlers) = (config.rpc_urls.clone(), config.bundler_urls.clone());
+    let (expected, lab) = (config.chain_id, config.lab);
+    let mut findings = Findings { lines: Vec::new(), good: true };
+    let state = match ServerState::with_upstream_timeout(config, PATIENCE) {
+        Ok(state) => state,
+        Err(error) => {
+            findings.line("configuration".into(), Err(error));
+            return (findings.lines, findings.good);
+        }
+    };
+    let (node_chains, bundler_chains, report) =
+        tokio::join!(state.node().chain_ids(), state.bundler().chain_ids(), readiness::report(&state));
+    findings.chains(Upstream::Node, &nodes, node_chains, expected);
+    findings.chains(Upstream::Bundler, &bundlers, bundler_chains, expected);
+    for upstream in report.upstreams {
+        match upstream.name {
+            // Each was asked already.
+            Upstream::Node => {}
+            // There is none before the lab is started.
+            Upstream::Bundler if lab => {}
+            Upstream::Bundler => findings.line("bundler's entry point".into(), upstream.error.map_or(Ok(()), Err)),
+            name => findings.line(name.to_string(), upstream.error.map_or(Ok(()), Err)),
+        }
+    }
+    (findings.lines, findings.good)
+}
+
+struct Findings {
+    lines: Vec<String>,
+    good: bool,
+}
+
+impl Findings {
+    /// The URLs are printed without what may be secret in them.
+    fn chains(&mut self, upstream: Upstream, urls: &[UpstreamUrl], answers: Vec<Result<u64, AppError>>, expected: u64) {
+        for (index, (url, answer)) in urls.iter().zip(answers).enumerate() {
+            let result = match answer {
+                Ok(actual) if actual == expected => Ok(()),
+                Ok(actual) => {
+                    let reason = format!("it is on chain {actual}, USE_AA_CHAIN_ID is {expected}");
+                    Err(AppError::UpstreamMalformed { upstream, reason })
+                }
+                // A bundler without the method: whether it serves the entry point is asked, too.
+                Err(AppError::UpstreamRejected { .. }) if upstream == Upstream::Bundler => Ok(()),
+                Err(error) => Err(error),
+            };
+            self.line(format!("{upstream} {} of {} ({url})", index + 1, urls.len()), result);
+        }
+    }
+
+    fn line(&mut self, what: String, result: Result<(), AppError>) {
+        self.good &= result.is_ok();
+        self.lines.push(match result {
+            Ok(()) => format!("ok    {what}"),
+            Err(error) => format!("WRONG {what}: {error}"),
+        });
+    }
+}

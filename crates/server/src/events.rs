@@ -1,0 +1,290 @@
+//! Watching operations: one watcher for the chain, whoever and however many wait.
+//!
+//! | Part | Asks | How often |
+//! |---|---|---|
+//! | `push.rs` | nothing: a node with a web socket pushes the entry point's logs | – |
+//! | `chain.rs` | the node for new logs of the entry point, for all operations in one request | while logs are pushed every 15 s; else every 12 ms to 2 s, by the age of the youngest operation |
+//! | `questions.rs` | the bundler where one operation is | each operation by its age; all together at most 500 a second |
+//!
+//! What they find goes through `outcome.rs` into the operation's `watch` channel, and from there to its waiters: a
+//! waiter costs no task, no poll and no buffer that grows (a slow one hears the latest `MOST_UPDATES` = 16 changes).
+//! Nothing is kept on disk: after a restart a page asks again for the same hash, and the operation is found in the
+//! chain's logs or at the bundler.
+//!
+//! | What happens | What waiters hear |
+//! |---|---|
+//! | the bundler has it | `submitted` |
+//! | it is in a transaction | `bundled` |
+//! | its event is in a block | `included`; with enough blocks `confirmed` or `reverted`, which are final |
+//! | that block is gone (a pushed log with `removed`, or the transaction's receipt at the depth asked for) | `submitted` again, then what follows |
+//! | it waits for long and is in no transaction | `stuck`, with fees that a replacement needs |
+//! | another operation with its nonce is mined, or taken by the bundler in its place | `replaced`, final, with that one's hash |
+//! | the bundler gives it up, and the chain has nothing of it | `dropped`, final |
+//! | the bundler forgets it for a minute | `dropped`, final |
+//! | nobody knows its hash for a minute, or it is not mined within ten | the error `WaitTimedOut` |
+//!
+//! A relay cannot bump fees: they are signed. The owner or session key signs a replacement with the same nonce and at
+//! least 10 % more (`actions::speed_up_user_operation`); here the old and the new one are told apart.
+
+mod chain;
+mod operation;
+mod outcome;
+mod pace;
+mod push;
+mod questions;
+mod waiter;
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use alloy::primitives::{Address, B256, U256};
+use futures::{Stream, stream};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use super::{bundler::Bundler, config::UpstreamUrl, node::Node};
+use operation::{Operation, Sent};
+pub(super) use pace::Pace;
+use push::Pushing;
+use use_aa_actions::error::AppError;
+use use_aa_protocol::{rpc::GasFees, user_operation::UserOperation};
+pub(super) use waiter::Event;
+use waiter::Waiter;
+
+/// Most operations that are followed only because somebody asked for their hash.
+const MAX_UNKNOWN: usize = 20_000;
+/// Most operations that are followed in all.
+const MAX_FOLLOWED: usize = 50_000;
+
+/// Who is followed, and what is to be done for them.
+#[derive(Default)]
+struct Registry {
+    operations: HashMap<B256, Arc<Operation>>,
+    /// Those that were sent from here, by account and nonce: only one of each can be mined.
+    by_nonce: HashMap<(Address, U256), Vec<B256>>,
+    /// To be looked for in blocks of the past.
+    newcomers: Vec<Arc<Operation>>,
+    /// When to look after which operation.
+    due: BinaryHeap<Reverse<(Instant, B256)>>,
+    /// Mined, and to be confirmed at this height.
+    deepening: Vec<(u64, B256)>,
+    chain_watched: bool,
+    questions_asked: bool,
+    pushing: bool,
+}
+
+struct Inner {
+    node: Node,
+    bundler: Bundler,
+    pace: Pace,
+    registry: Mutex<Registry>,
+    /// Operations in the registry that were not sent from here.
+    strangers: AtomicUsize,
+    /// A new operation is there, or a gap in the pushed logs: the chain watcher shall not sleep on.
+    look_now: Notify,
+    /// Something is due earlier than before.
+    due_sooner: Notify,
+    /// Web sockets of the nodes, with their place in the failover order.
+    sockets: Vec<(usize, UpstreamUrl)>,
+    pushing: Pushing,
+    fees: Mutex<Option<(Instant, GasFees)>>,
+    closing: watch::Sender<bool>,
+}
+
+impl Inner {
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        // Nothing panics while it is locked; a poisoned map would still be whole.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn operation(&self, user_op_hash: B256) -> Option<Arc<Operation>> {
+        self.registry().operations.get(&user_op_hash).cloned()
+    }
+
+    fn pause(&self, operation: &Operation) -> std::time::Duration {
+        self.pace.pause(operation.since.elapsed(), operation.is_known(), self.strangers.load(Ordering::Relaxed))
+    }
+
+    fn forget(&self, registry: &mut Registry, operation: &Operation) {
+        if registry.operations.remove(&operation.user_op_hash).is_none() {
+            return;
+        }
+        match &operation.sent {
+            None => drop(self.strangers.fetch_sub(1, Ordering::Relaxed)),
+            Some(Sent { sender, nonce, .. }) => {
+                if let Some(hashes) = registry.by_nonce.get_mut(&(*sender, *nonce)) {
+                    hashes.retain(|hash| *hash != operation.user_op_hash);
+                    if hashes.is_empty() {
+                        registry.by_nonce.remove(&(*sender, *nonce));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks after an operation at that time.
+    fn schedule(&self, user_op_hash: B256, at: Instant) {
+        let mut registry = self.registry();
+        let sooner = registry.due.peek().is_none_or(|Reverse((first, _))| at < *first);
+        registry.due.push(Reverse((at, user_op_hash)));
+        if sooner {
+            self.due_sooner.notify_one();
+        }
+    }
+}
+
+/// Follows operations; cheap to clone.
+#[derive(Clone)]
+pub struct Watcher {
+    inner: Arc<Inner>,
+}
+
+impl Watcher {
+    /// `urls` are the node's; its web sockets push logs.
+    pub(super) fn new(node: Node, bundler: Bundler, urls: &[UpstreamUrl], pace: Pace) -> Self {
+        let sockets = urls.iter().cloned().enumerate().filter(|(_, url)| url.is_web_socket()).collect();
+        let inner = Inner {
+            node,
+            bundler,
+            pace,
+            registry: Mutex::default(),
+            strangers: AtomicUsize::new(0),
+            look_now: Notify::new(),
+            due_sooner: Notify::new(),
+            sockets,
+            pushing: Pushing::default(),
+            fees: Mutex::default(),
+            closing: watch::Sender::new(false),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Follows an operation that the bundler has just accepted.
+    pub(super) fn follow_sent(&self, user_op_hash: B256, user_operation: &UserOperation) {
+        if self.follow(user_op_hash, Some(Sent::from(user_operation))).is_err() {
+            tracing::warn!(%user_op_hash, "too many operations are followed; this one is not");
+        }
+    }
+
+    /// What happens to an operation: the latest known state first, then each change, ending after the
+    /// final one or an error.
+    pub(super) fn subscribe(&self, user_op_hash: B256) -> Result<impl Stream<Item = Event> + Send + use<>, AppError> {
+        let operation = self.follow(user_op_hash, None)?;
+        let waiter = Waiter::new(&operation, self.inner.pace.heartbeat, self.inner.closing.subscribe());
+        Ok(stream::unfold(waiter, |mut waiter| async move { waiter.event().await.map(|event| (event, waiter)) }))
+    }
+
+    /// Whether the node at this place of the list pushes its logs now; `None` when it has no web socket.
+    pub(super) fn is_pushing(&self, entry: usize) -> Option<bool> {
+        let known = self.inner.sockets.iter().any(|(place, _)| *place == entry);
+        known.then(|| self.inner.pushing.by() == Some(entry))
+    }
+
+    /// Ends all streams: the server is shutting down.
+    pub fn close(&self) {
+        self.inner.closing.send_replace(true);
+    }
+
+    fn follow(&self, user_op_hash: B256, sent: Option<Sent>) -> Result<Arc<Operation>, AppError> {
+        let inner = &self.inner;
+        let mut registry = inner.registry();
+        if let Some(operation) = registry.operations.get(&user_op_hash) {
+            return Ok(operation.clone());
+        }
+        // Changed under the registry's lock only.
+        let strangers = inner.strangers.load(Ordering::Relaxed);
+        if registry.operations.len() >= MAX_FOLLOWED || (sent.is_none() && strangers >= MAX_UNKNOWN) {
+            return Err(AppError::TooLarge {
+                what: "the number of operations that are waited for".into(),
+                limit: format!("{MAX_UNKNOWN} that this server did not send"),
+            });
+        }
+        match &sent {
+            Some(Sent { sender, nonce, .. }) => {
+                registry.by_nonce.entry((*sender, *nonce)).or_default().push(user_op_hash);
+            }
+            None => drop(inner.strangers.fetch_add(1, Ordering::Relaxed)),
+        }
+        let operation = Arc::new(Operation::new(user_op_hash, sent));
+        registry.operations.insert(user_op_hash, operation.clone());
+        registry.newcomers.push(operation.clone());
+        self.start(&mut registry);
+        drop(registry);
+        inner.schedule(user_op_hash, operation.since);
+        inner.look_now.notify_one();
+        Ok(operation)
+    }
+
+    /// What runs while any operation is open.
+    fn start(&self, registry: &mut Registry) {
+        if !std::mem::replace(&mut registry.chain_watched, true) {
+            tokio::spawn(chain::run(self.inner.clone()));
+        }
+        if !std::mem::replace(&mut registry.questions_asked, true) {
+            tokio::spawn(questions::run(self.inner.clone()));
+        }
+        if !self.inner.sockets.is_empty() && !std::mem::replace(&mut registry.pushing, true) {
+            tokio::spawn(push::run(self.inner.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::time::Duration;
+
+    use super::*;
+
+    fn watcher() -> Watcher {
+        let nobody = ["http://127.0.0.1:1".parse().unwrap()];
+        let args = super::super::config::ServeArgs {
+            rpc_url: Some("http://127.0.0.1:1".parse().unwrap()),
+            bundler_url: Some("http://127.0.0.1:1".parse().unwrap()),
+            ..Default::default()
+        };
+        let pace = Pace::of(&super::super::config::Config::from_args(&args).unwrap());
+        let timeout = Duration::from_secs(1);
+        let (node, bundler) =
+            (Node::new(&nobody, 31337, timeout).unwrap(), Bundler::new(&nobody, 31337, timeout).unwrap());
+        Watcher::new(node, bundler, &nobody, pace)
+    }
+
+    #[tokio::test]
+    async fn strangers_cannot_make_the_server_watch_without_end() {
+        let watcher = watcher();
+        let hash = |number: usize| B256::from(U256::from(number + 1));
+        for number in 0..MAX_UNKNOWN {
+            assert!(watcher.subscribe(hash(number)).is_ok());
+        }
+        assert!(matches!(watcher.subscribe(hash(MAX_UNKNOWN)).err(), Some(AppError::TooLarge { .. })));
+        // Who waits for one of them already is not turned away, nor is an operation that was sent from here.
+        assert!(watcher.subscribe(hash(0)).is_ok());
+        watcher.follow_sent(hash(MAX_UNKNOWN), &UserOperation::default());
+        assert!(watcher.subscribe(hash(MAX_UNKNOWN)).is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_is_forgotten_leaves_nothing_behind() {
+        let watcher = watcher();
+        let operation = UserOperation { nonce: U256::from(7), ..Default::default() };
+        let sent = watcher.follow(B256::repeat_byte(1), Some(Sent::from(&operation))).unwrap();
+        let stranger = watcher.follow(B256::repeat_byte(2), None).unwrap();
+        assert_eq!(watcher.inner.registry().by_nonce[&(Address::ZERO, U256::from(7))], [B256::repeat_byte(1)]);
+        for _ in 0..2 {
+            watcher.inner.forget(&mut watcher.inner.registry(), &stranger);
+            watcher.inner.forget(&mut watcher.inner.registry(), &sent);
+        }
+        assert_eq!(watcher.inner.strangers.load(Ordering::Relaxed), 0);
+        let registry = watcher.inner.registry();
+        assert!(registry.operations.is_empty() && registry.by_nonce.is_empty());
+    }
+}

@@ -1,0 +1,222 @@
+//! One operation that is followed: what is known of it, and what its waiters are told.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use alloy::primitives::{Address, B256, U256};
+use tokio::{sync::watch, time::Instant};
+
+use use_aa_actions::error::AppError;
+use use_aa_protocol::{
+    rpc::{GasFees, UserOpReceipt, UserOpUpdate},
+    user_operation::UserOperation,
+};
+
+/// So many changes are kept for a waiter that reads slowly; the oldest ones go first.
+pub(in super::super) const MOST_UPDATES: usize = 16;
+
+/// What waiters are told of an operation. Bounded: the latest state wins.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    updates: VecDeque<UserOpUpdate>,
+    /// Number of the first one that is kept.
+    first: u64,
+    pub(super) failure: Option<AppError>,
+}
+
+impl Progress {
+    fn push(&mut self, update: UserOpUpdate) {
+        if self.updates.len() == MOST_UPDATES {
+            self.updates.pop_front();
+            self.first += 1;
+        }
+        self.updates.push_back(update);
+    }
+
+    /// The update with this number, or the oldest one after it that is kept; with its number.
+    pub(super) fn from(&self, number: u64) -> Option<(u64, &UserOpUpdate)> {
+        let number = number.max(self.first);
+        let place = usize::try_from(number - self.first).ok()?;
+        self.updates.get(place).map(|update| (number, update))
+    }
+
+    /// Number of the latest update, 0 while there is none.
+    pub(super) fn latest(&self) -> u64 {
+        (self.first + self.updates.len() as u64).saturating_sub(1)
+    }
+
+    pub(super) fn last(&self) -> Option<&UserOpUpdate> {
+        self.updates.back()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.failure.is_some() || self.last().is_some_and(UserOpUpdate::is_final)
+    }
+
+    /// In a block, or over.
+    pub(super) fn is_mined(&self) -> bool {
+        self.is_over() || matches!(self.last(), Some(UserOpUpdate::Included { .. }))
+    }
+}
+
+/// What is known of an operation that this server sent.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) sender: Address,
+    pub(super) nonce: U256,
+    pub(super) fees: GasFees,
+}
+
+impl From<&UserOperation> for Sent {
+    fn from(operation: &UserOperation) -> Self {
+        Self {
+            sender: operation.sender,
+            nonce: operation.nonce,
+            fees: GasFees {
+                max_fee_per_gas: operation.max_fee_per_gas,
+                max_priority_fee_per_gas: operation.max_priority_fee_per_gas,
+            },
+        }
+    }
+}
+
+/// How an operation ended, as the chain has it now.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Outcome {
+    /// Its own event is in a block.
+    Mined(Box<UserOpReceipt>),
+    /// Another operation with its nonce is.
+    Replaced { by: B256, transaction_hash: B256 },
+}
+
+impl Outcome {
+    pub(super) fn transaction_hash(&self) -> B256 {
+        match self {
+            Self::Mined(receipt) => receipt.transaction_hash,
+            Self::Replaced { transaction_hash, .. } => *transaction_hash,
+        }
+    }
+
+    pub(super) fn update(self) -> UserOpUpdate {
+        match self {
+            Self::Mined(receipt) if receipt.success => UserOpUpdate::Confirmed { receipt: *receipt },
+            Self::Mined(receipt) => UserOpUpdate::Reverted { receipt: *receipt },
+            Self::Replaced { by, transaction_hash } => {
+                UserOpUpdate::Replaced { by, transaction_hash: Some(transaction_hash) }
+            }
+        }
+    }
+}
+
+/// What was found out about it.
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// The transaction that waiters were told of last.
+    pub(super) transaction: Option<B256>,
+    /// When the bundler last said that it has the operation.
+    pub(super) vouched: Option<Instant>,
+    /// When somebody was last seen waiting.
+    pub(super) waited_for: Instant,
+    /// How often the bundler answered about it.
+    pub(super) answers: u32,
+    /// What the chain has; final once it is deep enough.
+    pub(super) outcome: Option<Outcome>,
+    pub(super) called_stuck: bool,
+}
+
+/// One operation that is followed.
+pub(super) struct Operation {
+    pub(super) user_op_hash: B256,
+    pub(super) since: Instant,
+    /// `Some` when this server handed it to the bundler.
+    pub(super) sent: Option<Sent>,
+    pub(super) progress: watch::Sender<Progress>,
+    facts: Mutex<Facts>,
+}
+
+impl Operation {
+    pub(super) fn new(user_op_hash: B256, sent: Option<Sent>) -> Self {
+        let now = Instant::now();
+        let mut progress = Progress::default();
+        if sent.is_some() {
+            progress.push(UserOpUpdate::Submitted);
+        }
+        let facts =
+            Facts { transaction: None, vouched: None, waited_for: now, answers: 0, outcome: None, called_stuck: false };
+        Self { user_op_hash, since: now, sent, progress: watch::Sender::new(progress), facts: Mutex::new(facts) }
+    }
+
+    pub(super) fn facts(&self) -> MutexGuard<'_, Facts> {
+        // Nothing panics while it is locked.
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This server sent it, or something was heard of it.
+    pub(super) fn is_known(&self) -> bool {
+        self.sent.is_some() || self.progress.borrow().last().is_some()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.progress.borrow().is_over()
+    }
+
+    /// Tells all waiters; nothing is told after the end.
+    pub(super) fn tell(&self, update: UserOpUpdate) {
+        self.progress.send_if_modified(|progress| {
+            let news = !progress.is_over() && progress.last() != Some(&update);
+            if news {
+                progress.push(update);
+            }
+            news
+        });
+    }
+
+    /// Ends the wait without a result.
+    pub(super) fn fail(&self, error: AppError) {
+        self.progress.send_if_modified(|progress| {
+            let news = !progress.is_over();
+            if news {
+                progress.failure = Some(error);
+            }
+            news
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn bundled(byte: u8) -> UserOpUpdate {
+        UserOpUpdate::Bundled { transaction_hash: B256::repeat_byte(byte) }
+    }
+
+    #[test]
+    fn who_reads_slowly_hears_the_latest() {
+        let mut progress = Progress::default();
+        assert_eq!((progress.latest(), progress.from(0)), (0, None));
+        for byte in 0..100 {
+            progress.push(bundled(byte));
+        }
+        assert_eq!(progress.updates.len(), MOST_UPDATES);
+        assert_eq!(progress.from(0), Some((84, &bundled(84))));
+        assert_eq!(progress.from(99), Some((99, &bundled(99))));
+        assert_eq!((progress.latest(), progress.from(100)), (99, None));
+    }
+
+    #[test]
+    fn nothing_is_told_after_the_end_and_nothing_twice_in_a_row() {
+        let operation = Operation::new(B256::ZERO, None);
+        operation.tell(bundled(1));
+        operation.tell(bundled(1));
+        operation.tell(UserOpUpdate::Dropped { reason: "too cheap".into() });
+        operation.tell(bundled(2));
+        operation.fail(AppError::NoSmartAccount);
+        let progress = operation.progress.borrow();
+        assert_eq!(progress.updates, [bundled(1), UserOpUpdate::Dropped { reason: "too cheap".into() }]);
+        assert_eq!(progress.failure, None);
+    }
+}

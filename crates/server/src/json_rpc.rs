@@ -1,0 +1,490 @@
+//! A JSON-RPC 2.0 client over HTTP that believes nothing: time and size limits, ids checked, errors kept whole,
+//! several URLs in failover order, each with a circuit breaker. No error carries a URL: it may hold a key.
+//!
+//! # What an upstream may do, and what is done about it
+//!
+//! "Next" is the next URL of the list that is not left alone; a *read* is every call but `eth_sendUserOperation`.
+//!
+//! | The upstream … | Counted as | A read | A send |
+//! |---|---|---|---|
+//! | is down (refuses, no route) | failure | next; after all, once more after 100–300 ms | next: nothing was done |
+//! | is slow (time-out, 15 s) | failure | next, never the same again | asked whether it has the operation, then next |
+//! | closes without an answer | failure | as down | as slow, then once more the same |
+//! | answers 500, 502, 503, 504 | failure | as down | as slow, then once more the same |
+//! | answers another 4xx or 3xx | failure | next | as slow |
+//! | answers 429, or `Retry-After` | rest | left alone for that long (at most 60 s), next; waited for up to 2 s | the same |
+//! | says "rate limited" in JSON-RPC | rest of 1 s | the same | the same: nothing was done |
+//! | sends HTML, nothing, or cut JSON | failure | next | as slow |
+//! | answers 200 (or 4xx) with `error` | answer | final, code, message and data kept | final, unless a first answer was lost |
+//! | answers another request's id | failure | next | as slow |
+//! | leaves a call of a batch out | failure | next | – |
+//! | sends more than 4 MiB | failure | next | as slow |
+//! | answers `null` or another type | answer | `null` is passed on; who needs a value says `UpstreamMalformed` | as slow |
+//! | names another operation's hash | answer | a receipt for another operation is none | `UpstreamMalformed`, ours is followed |
+//! | serves another chain | failure | never asked anything else; next | the same |
+//!
+//! A send is never a blind repetition: an operation is known by its hash, so after a lost answer the bundler is asked
+//! for that hash first (`bundler/send.rs`), and sending the same bytes again changes nothing. When no URL can tell
+//! and the last one refuses, the lost answer is the result, not the refusal.
+//!
+//! *Failure* opens the breaker (`breaker.rs`): at once when there are other URLs, for 0.5 s doubling to 30 s, and one
+//! request of our own (`eth_chainId`) finds out whether it is back; the only URL of a list gets five chances and
+//! breaks of at most 2 s. While it is open requests fail at once with the last error. The order of the list always
+//! holds: the first URL is asked again as soon as it is back. All attempts together take at most twice the time-out.
+//!
+//! # What is used for it
+//!
+//! `reqwest` (connections, TLS, time-outs), alloy's `ErrorPayload::is_retry_err` (which JSON-RPC errors are rate
+//! limits), alloy's web socket for pushed logs (`events/push.rs`). Not alloy's `FallbackLayer`: it sends every request
+//! to several nodes at once (each is paid for), ranks them instead of keeping the order, and knows nobody who is left
+//! alone. Not its `RetryBackoffLayer`: one number of retries for reads and sends alike, a batch is repeated whole, and
+//! its pauses have no jitter. tower has no breaker, and `tower::retry` sees neither the list nor a lost answer's meaning.
+
+mod breaker;
+mod endpoint;
+mod wire;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::{
+    Url,
+    header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{
+    config::{Secret, UpstreamUrl},
+    metrics,
+    quantity::small,
+    request_id::{REQUEST_ID, current_request_id},
+    upstream_health::UpstreamHealth,
+};
+use breaker::Admission;
+use endpoint::Endpoint;
+use use_aa_actions::error::{AppError, Upstream};
+pub(super) use wire::Failure;
+use wire::Reader;
+
+/// The largest answer that is read, bytes.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a read that failed on every URL is tried once more.
+const MORE_ROUNDS: u32 = 1;
+/// The pause before it, without the jitter.
+const ROUND_PAUSE: Duration = Duration::from_millis(100);
+/// The longest rest of an upstream that a request waits for.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// JSON-RPC code "method not found".
+pub(super) const METHOD_NOT_FOUND: i64 = -32601;
+
+/// The client for one upstream.
+#[derive(Clone)]
+pub(super) struct JsonRpcClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    reader: Reader,
+    http: reqwest::Client,
+    endpoints: Vec<Endpoint>,
+    timeout: Duration,
+    /// Every URL must serve this chain before it is asked anything.
+    chain_id: Option<u64>,
+    next_id: AtomicU64,
+}
+
+impl JsonRpcClient {
+    /// A client for the URLs in failover order. `timeout` is for one request to one URL.
+    pub(super) fn new(upstream: Upstream, urls: &[UpstreamUrl], timeout: Duration) -> Result<Self, AppError> {
+        Self::build(upstream, urls, timeout, None, None)
+    }
+
+    /// As [`Self::new`], for services of a chain: each URL is asked for its chain id before anything else.
+    pub(super) fn on_chain(
+        upstream: Upstream,
+        urls: &[UpstreamUrl],
+        timeout: Duration,
+        chain_id: u64,
+    ) -> Result<Self, AppError> {
+        Self::build(upstream, urls, timeout, None, Some(chain_id))
+    }
+
+    /// As [`Self::new`], with a key that every request carries as the header `x-api-key`.
+    pub(super) fn with_api_key(
+        upstream: Upstream,
+        urls: &[UpstreamUrl],
+        timeout: Duration,
+        api_key: Option<&Secret>,
+    ) -> Result<Self, AppError> {
+        Self::build(upstream, urls, timeout, api_key, None)
+    }
+
+    fn build(
+        upstream: Upstream,
+        urls: &[UpstreamUrl],
+        timeout: Duration,
+        api_key: Option<&Secret>,
+        chain_id: Option<u64>,
+    ) -> Result<Self, AppError> {
+        let urls: Vec<Url> = urls.iter().map(http_url).collect();
+        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        if let Some(key) = api_key {
+            let mut value = HeaderValue::from_str(key.expose().trim())
+                .map_err(|_| AppError::Internal { reason: "the API key has characters that HTTP forbids".into() })?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static("x-api-key"), value);
+        }
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true)
+            .pool_idle_timeout(Duration::from_secs(30));
+        if urls.iter().all(is_loopback) {
+            builder = builder.no_proxy();
+        }
+        let http = builder
+            .build()
+            .map_err(|error| AppError::Internal { reason: format!("HTTP client: {}", error.without_url()) })?;
+        let reader = Reader::new(upstream, &urls, api_key);
+        let entries = urls.len();
+        let endpoints = urls.into_iter().map(|url| Endpoint::new(url, entries)).collect();
+        let next_id = AtomicU64::new(2);
+        Ok(Self { inner: Arc::new(Inner { reader, http, endpoints, timeout, chain_id, next_id }) })
+    }
+
+    /// Calls a method and reads its result as `T`.
+    pub(super) async fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, AppError> {
+        let result = self.call_value(method, params).await?;
+        self.typed(method, result)
+    }
+
+    /// Reads a result as `T`.
+    pub(super) fn typed<T: DeserializeOwned>(&self, method: &str, result: Value) -> Result<T, AppError> {
+        serde_json::from_value(result).map_err(|error| self.malformed(format!("the result of {method}: {error}")))
+    }
+
+    /// Calls a method; the result as it came, `null` included.
+    pub(super) async fn call_value(&self, method: &str, params: Value) -> Result<Value, AppError> {
+        let id = self.next_ids(1);
+        let request = request(method, &params, id);
+        self.failover(&request, |answer| self.inner.reader.result_of(method, id, answer)).await
+    }
+
+    /// Several calls in one request, answered in the order of `calls` whatever the upstream's order is.
+    pub(super) async fn batch(&self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, AppError>>, AppError> {
+        let first = self.next_ids(calls.len() as u64);
+        let requests = calls.iter().zip(first..).map(|((method, params), id)| request(method, params, id)).collect();
+        let methods: Vec<&str> = calls.iter().map(|(method, _)| *method).collect();
+        self.failover(&Value::Array(requests), |answer| self.inner.reader.results_of(&methods, first, answer)).await
+    }
+
+    /// The URLs that may be asked now, by their place in the list.
+    pub(super) fn usable(&self) -> Vec<usize> {
+        let now = Instant::now();
+        let mut probes = Vec::new();
+        let mut usable = Vec::new();
+        for (index, endpoint) in self.inner.endpoints.iter().enumerate() {
+            match endpoint.admit(now) {
+                Admission::Yes => usable.push(index),
+                Admission::Probe => probes.push(index),
+                Admission::No => {}
+            }
+        }
+        if usable.is_empty() {
+            // Somebody has to find out.
+            return probes;
+        }
+        for index in probes {
+            let client = self.clone();
+            tokio::spawn(async move { client.probe(index).await });
+        }
+        usable
+    }
+
+    /// Calls a method of one URL, without failover.
+    pub(super) async fn call_at(&self, index: usize, method: &str, params: &Value) -> Result<Value, Failure> {
+        let id = self.next_ids(1);
+        let deadline = Instant::now() + self.inner.timeout;
+        let read = |answer| self.inner.reader.result_of(method, id, answer);
+        self.attempt(index, &request(method, params, id), deadline, &read).await
+    }
+
+    /// Why nobody can be asked, when [`Self::usable`] is empty.
+    pub(super) fn nobody_left(&self) -> AppError {
+        let known = self.inner.endpoints.iter().find_map(Endpoint::last_error);
+        known.unwrap_or_else(|| self.inner.reader.unavailable("no URL is configured"))
+    }
+
+    /// How each URL does.
+    pub(super) fn health(&self) -> Vec<UpstreamHealth> {
+        let Inner { reader, endpoints, .. } = &*self.inner;
+        endpoints.iter().enumerate().map(|(entry, endpoint)| endpoint.health(reader.upstream, entry)).collect()
+    }
+
+    /// The chain id that each URL reports, asked now.
+    pub(super) async fn chain_ids(&self) -> Vec<Result<u64, AppError>> {
+        let asked = (0..self.inner.endpoints.len()).map(|index| self.chain_id_of(index));
+        let answers = futures::future::join_all(asked).await;
+        answers.into_iter().map(|answer| answer.map_err(|failure| failure.error().clone())).collect()
+    }
+
+    /// An [`AppError::UpstreamMalformed`] of this upstream.
+    pub(super) fn malformed(&self, reason: impl Into<String>) -> AppError {
+        self.inner.reader.malformed(reason)
+    }
+
+    fn next_ids(&self, count: u64) -> u64 {
+        self.inner.next_id.fetch_add(count, Ordering::Relaxed)
+    }
+
+    /// How long all attempts of one call may take together.
+    pub(super) fn patience(&self) -> Duration {
+        self.inner.timeout * 2
+    }
+
+    /// After `round` rounds over all URLs: how long to wait before one more, or `None` for giving up. `again`: some
+    /// URL failed in a way that may be gone in a moment.
+    pub(super) fn pause_before_another_round(&self, round: u32, again: bool, deadline: Instant) -> Option<Duration> {
+        if round >= MORE_ROUNDS {
+            return None;
+        }
+        let resting = self.inner.endpoints.iter().filter_map(Endpoint::resting_until).min();
+        let pause = match resting.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(rest) if rest > LONGEST_WAIT => return None,
+            Some(rest) => rest + jitter(ROUND_PAUSE),
+            None if again => ROUND_PAUSE + jitter(ROUND_PAUSE * 2),
+            None => return None,
+        };
+        (Instant::now() + pause < deadline).then_some(pause)
+    }
+
+    /// Asks one URL after the other until one gives a proper answer.
+    async fn failover<T>(&self, request: &Value, read: impl Fn(Value) -> Result<T, Failure>) -> Result<T, AppError> {
+        let deadline = Instant::now() + self.patience();
+        let mut last = None;
+        for round in 0.. {
+            let mut again = false;
+            for index in self.usable() {
+                match self.attempt(index, request, deadline, &read).await {
+                    Ok(value) => return Ok(value),
+                    Err(Failure::Answer(error)) => return Err(error),
+                    Err(failure) => {
+                        again |= !matches!(failure, Failure::Transport { brief: false, .. });
+                        last = Some(failure.error().clone());
+                    }
+                }
+            }
+            match self.pause_before_another_round(round, again, deadline) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => break,
+            }
+        }
+        Err(last.unwrap_or_else(|| self.nobody_left()))
+    }
+
+    /// One request to one URL; what comes of it is remembered.
+    async fn attempt<T>(
+        &self,
+        index: usize,
+        request: &Value,
+        deadline: Instant,
+        read: &impl Fn(Value) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Some(endpoint) = self.inner.endpoints.get(index) else {
+            return Err(Failure::Unreached(self.nobody_left()));
+        };
+        if let Some(expected) = self.inner.chain_id
+            && !endpoint.is_verified()
+        {
+            let actual = match self.chain_id_of(index).await {
+                Ok(actual) => Some(actual),
+                // It has no such method: it is believed.
+                Err(Failure::Answer(_)) => None,
+                Err(failure) => return Err(failure),
+            };
+            if let Some(actual) = actual.filter(|actual| *actual != expected) {
+                let error = self.malformed(format!("it serves chain {actual}, this server works on chain {expected}"));
+                endpoint.failed(&error);
+                tracing::error!(upstream = %self.inner.reader.upstream, entry = index, %error, "upstream not used");
+                // Nothing was asked of it, so nothing was done.
+                return Err(Failure::Limited { error, rest: Duration::ZERO });
+            }
+            endpoint.verified();
+        }
+        self.observed(index, endpoint, self.post(endpoint, request, deadline), read, Endpoint::answered).await
+    }
+
+    /// Waits for an answer and writes down how it went.
+    async fn observed<T>(
+        &self,
+        index: usize,
+        endpoint: &Endpoint,
+        answer: impl Future<Output = Result<Value, Failure>>,
+        read: &impl Fn(Value) -> Result<T, Failure>,
+        answered: impl Fn(&Endpoint, Duration),
+    ) -> Result<T, Failure> {
+        let begun = Instant::now();
+        let outcome = answer.await.and_then(read);
+        let upstream = self.inner.reader.upstream;
+        metrics::upstream(upstream, index, outcome.as_ref().err().map(Failure::error), begun.elapsed());
+        match &outcome {
+            Ok(_) | Err(Failure::Answer(_)) => answered(endpoint, begun.elapsed()),
+            Err(Failure::Limited { error, rest }) => {
+                tracing::warn!(%upstream, entry = index, %error, ?rest, "upstream wants fewer requests");
+                endpoint.rest(*rest, error);
+            }
+            Err(Failure::Unreached(error) | Failure::Transport { error, .. }) => {
+                tracing::warn!(%upstream, entry = index, %error, "upstream failed");
+                if matches!(outcome, Err(Failure::Unreached(_))) {
+                    endpoint.gone();
+                }
+                endpoint.failed(error);
+            }
+        }
+        outcome
+    }
+
+    async fn chain_id_of(&self, index: usize) -> Result<u64, Failure> {
+        let Some(endpoint) = self.inner.endpoints.get(index) else {
+            return Err(Failure::Unreached(self.nobody_left()));
+        };
+        let id = self.next_ids(1);
+        let request = request("eth_chainId", &json!([]), id);
+        let deadline = Instant::now() + self.inner.timeout;
+        let read = |answer| {
+            let result = self.inner.reader.result_of("eth_chainId", id, answer)?;
+            small(&result).ok_or_else(|| self.inner.reader.lost(format!("eth_chainId: {}", excerpt(&result))))
+        };
+        let probed = |endpoint: &Endpoint, _| endpoint.probed();
+        self.observed(index, endpoint, self.post(endpoint, &request, deadline), &read, probed).await
+    }
+
+    /// The request that finds out whether an URL is back.
+    async fn probe(&self, index: usize) {
+        match self.chain_id_of(index).await {
+            Ok(actual) if self.inner.chain_id.is_some_and(|expected| expected != actual) => {
+                if let Some(endpoint) = self.inner.endpoints.get(index) {
+                    endpoint.failed(&self.malformed(format!("it serves chain {actual}")));
+                }
+            }
+            Ok(_) | Err(Failure::Answer(_)) => {
+                tracing::info!(upstream = %self.inner.reader.upstream, entry = index, "upstream is back");
+            }
+            Err(_) => {}
+        }
+    }
+
+    async fn post(&self, endpoint: &Endpoint, request: &Value, deadline: Instant) -> Result<Value, Failure> {
+        let reader = &self.inner.reader;
+        let timeout = self.inner.timeout.min(deadline.saturating_duration_since(Instant::now()));
+        let mut sending = self.inner.http.post(endpoint.url.clone()).timeout(timeout).json(request);
+        if let Some(id) = current_request_id() {
+            sending = sending.header(REQUEST_ID, id);
+        }
+        let sent = sending.send().await;
+        let mut response = sent.map_err(|error| {
+            let reason = reader.unavailable(reason(&error, timeout));
+            match error.is_connect() {
+                true => Failure::Unreached(reason),
+                false => Failure::Transport { error: reason, brief: !error.is_timeout() },
+            }
+        })?;
+        let status = response.status();
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER => {
+                    return Err(reader.lost("an answer larger than 4 MiB"));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) if error.is_timeout() => {
+                    let error = reader.unavailable(reason(&error, timeout));
+                    return Err(Failure::Transport { error, brief: false });
+                }
+                Err(_) => {
+                    let error = reader.malformed("the connection was cut in the answer");
+                    return Err(Failure::Transport { error, brief: true });
+                }
+            }
+        }
+        reader.body(status, response.headers(), &body)
+    }
+}
+
+fn request(method: &str, params: &Value, id: u64) -> Value {
+    json!({"method": method, "params": params, "id": id, "jsonrpc": "2.0"})
+}
+
+/// A random part of `most`.
+fn jitter(most: Duration) -> Duration {
+    most.mul_f64(rand::random())
+}
+
+/// The beginning of a value, for an error message.
+fn excerpt(value: &Value) -> String {
+    value.to_string().chars().take(60).collect()
+}
+
+/// Why a request failed, in words without its URL.
+fn reason(error: &reqwest::Error, timeout: Duration) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", timeout.as_secs_f32());
+    }
+    let mut source: &dyn std::error::Error = error;
+    while let Some(next) = source.source() {
+        if let Some(io) = next.downcast_ref::<std::io::Error>() {
+            return io.kind().to_string();
+        }
+        source = next;
+    }
+    if error.is_connect() { "cannot connect".into() } else { "the connection was cut".into() }
+}
+
+/// Node URLs may be given as web sockets, for pushed logs; requests go over HTTP to the same place.
+fn http_url(url: &UpstreamUrl) -> Url {
+    let mut url = url.expose().clone();
+    let scheme = match url.scheme() {
+        "ws" => "http",
+        "wss" => "https",
+        _ => return url,
+    };
+    // `Url::set_scheme` refuses only changes between special and other schemes; all four are special.
+    let _ = url.set_scheme(scheme);
+    url
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => {
+            host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        None => false,
+    }
+}
+
+/// The upstream does not know the method that was called.
+pub(super) fn is_unknown_method(error: &AppError) -> bool {
+    match error {
+        AppError::UpstreamRejected { code, message, .. } => {
+            *code == METHOD_NOT_FOUND || {
+                let message = message.to_lowercase();
+                message.contains("method not")
+                    || message.contains("unsupported method")
+                    || message.contains("unknown method")
+            }
+        }
+        _ => false,
+    }
+}

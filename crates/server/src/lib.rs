@@ -1,0 +1,41 @@
+//! What must stay secret, relayed: the services behind the server functions and the JSON-RPC paths. No page, no Leptos.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`state`] | everything that requests share |
+//! | [`config`] | what the server is told: command line and environment, every value checked before anything starts |
+//! | [`node`], [`bundler`], [`paymaster`], [`dan`] | the upstreams |
+//! | [`sponsor`] | who is paid for: policies, budgets, the ledger |
+//! | [`events`], [`status`] | what becomes of an operation: one watcher each, a stream for each page that waits |
+//! | [`session_ledger`], [`session_uses`] | sets of sessions for other devices, uses counted from the chain |
+//! | [`biconomy`], [`api_keys`] | JSON-RPC for programs, and its keys |
+//! | [`check`], [`readiness`], [`metrics`] | does it work? |
+#![warn(missing_docs)]
+
+mod amount;
+pub mod api_keys;
+pub mod biconomy;
+pub mod bundler;
+pub mod caller;
+pub mod chains;
+pub mod check;
+pub mod config;
+pub mod dan;
+pub mod database;
+pub mod events;
+pub mod json_depth;
+mod json_rpc;
+pub mod metrics;
+pub mod node;
+pub mod paymaster;
+mod quantity;
+mod read_policy;
+pub mod readiness;
+mod receipt;
+pub mod request_id;
+pub mod session_ledger;
+pub mod session_uses;
+pub mod sponsor;
+pub mod state;
+pub mod status;
+pub mod upstream_health;

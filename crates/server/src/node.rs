@@ -1,0 +1,253 @@
+//! The chain node: chain facts, account state, reads that the allow-list passes on.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, aliases::U192},
+    sol,
+    sol_types::SolCall,
+};
+use serde_json::{Value, json};
+
+use super::{
+    config::UpstreamUrl,
+    json_rpc::JsonRpcClient,
+    quantity::{quantity, small},
+    read_policy::{self, LogRange},
+    receipt,
+    upstream_health::UpstreamHealth,
+};
+use use_aa_actions::error::{AppError, Upstream};
+use use_aa_protocol::{
+    addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
+    clocks::Clocks,
+    rpc::{AccountState, GasFees},
+};
+
+sol! {
+    function getNonce(address sender, uint192 key) external view returns (uint256 nonce);
+    /// Selector fde5354d; returns the Merkle root.
+    function getSessionKeys(address smartAccount) external view returns (bytes32 merkleRoot);
+    function isModuleEnabled(address module) external view returns (bool);
+}
+
+/// The chain node.
+#[derive(Clone)]
+pub struct Node {
+    rpc: JsonRpcClient,
+}
+
+impl Node {
+    /// Over the URLs in failover order; nothing is connected yet. `timeout` is for one request to one URL.
+    ///
+    /// # Errors
+    /// `Internal` when no HTTP client can be made.
+    pub fn new(urls: &[UpstreamUrl], chain_id: u64, timeout: Duration) -> Result<Self, AppError> {
+        Ok(Self { rpc: JsonRpcClient::on_chain(Upstream::Node, urls, timeout, chain_id)? })
+    }
+
+    /// How each URL does.
+    pub fn health(&self) -> Vec<UpstreamHealth> {
+        self.rpc.health()
+    }
+
+    /// The chain id that each URL reports, asked now.
+    pub async fn chain_ids(&self) -> Vec<Result<u64, AppError>> {
+        self.rpc.chain_ids().await
+    }
+
+    /// The chain id that the first node which answers reports, asked now.
+    pub async fn chain_id(&self) -> Result<u64, AppError> {
+        let answers = self.rpc.chain_ids().await;
+        let told = answers.iter().find_map(|answer| answer.as_ref().ok().copied());
+        let first = answers.into_iter().next().unwrap_or_else(|| Err(self.rpc.nobody_left()));
+        told.map_or(first, Ok)
+    }
+
+    /// Height of the chain.
+    pub async fn block_number(&self) -> Result<u64, AppError> {
+        let value = self.rpc.call_value("eth_blockNumber", json!([])).await?;
+        small(&value).ok_or_else(|| self.rpc.malformed(format!("eth_blockNumber: {}", excerpt(&value))))
+    }
+
+    /// What time it is, by the chain and by this server.
+    pub async fn clocks(&self) -> Result<Clocks, AppError> {
+        let calls = ["latest", "pending"].map(|block| ("eth_getBlockByNumber", json!([block, false])));
+        let [latest, pending] = <[_; 2]>::try_from(self.rpc.batch(&calls).await?)
+            .map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        Ok(clocks(self.timestamp_of(&latest?)?, &pending))
+    }
+
+    fn timestamp_of(&self, block: &Value) -> Result<u64, AppError> {
+        let timestamp = block.get("timestamp").and_then(small);
+        timestamp.ok_or_else(|| self.rpc.malformed("eth_getBlockByNumber: no timestamp"))
+    }
+
+    /// Receipt of a transaction; `None` while it is not mined.
+    pub async fn transaction_receipt(&self, transaction_hash: B256) -> Result<Option<Value>, AppError> {
+        let value = self.rpc.call_value("eth_getTransactionReceipt", json!([transaction_hash])).await?;
+        Ok((!value.is_null()).then_some(value))
+    }
+
+    /// Answers to several questions, in their order.
+    pub async fn batch(&self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, AppError>>, AppError> {
+        self.rpc.batch(calls).await
+    }
+
+    /// The height and the logs since `from_block`, in one request: `filters` are topic lists.
+    pub async fn head_and_logs(
+        &self,
+        from_block: u64,
+        address: Address,
+        filters: &[Value],
+    ) -> Result<(u64, Vec<Value>), AppError> {
+        let mut calls = vec![("eth_blockNumber", json!([]))];
+        for topics in filters {
+            let filter =
+                json!({"fromBlock": hex(from_block), "toBlock": "latest", "address": address, "topics": topics});
+            calls.push(("eth_getLogs", json!([filter])));
+        }
+        let mut answers = self.rpc.batch(&calls).await?.into_iter();
+        let head = answers.next().ok_or_else(|| self.rpc.malformed("an empty batch"))??;
+        let head = small(&head).ok_or_else(|| self.rpc.malformed("eth_blockNumber"))?;
+        let mut logs = Vec::new();
+        for answer in answers {
+            match answer? {
+                Value::Array(found) => logs.extend(found),
+                other => return Err(self.rpc.malformed(format!("eth_getLogs: {}", excerpt(&other)))),
+            }
+        }
+        Ok((head, logs))
+    }
+
+    /// Everything about an account, all of it at one block: read one by one at "latest", a new nonce could be
+    /// paired with an old root. The block is named by its hash (EIP-1898); a reorganisation between the two
+    /// requests, or a second node that does not have the block yet, is asked about once more.
+    pub async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
+        if account.is_zero() {
+            return Err(AppError::invalid("account", "the address of a smart account, not zero", account));
+        }
+        let key = U192::checked_from_limbs_slice(nonce_key.as_limbs())
+            .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", nonce_key))?;
+        match self.account_state_at_head(account, key).await {
+            Err(AppError::UpstreamRejected { .. }) => self.account_state_at_head(account, key).await,
+            answer => answer,
+        }
+    }
+
+    async fn account_state_at_head(&self, account: Address, key: U192) -> Result<AccountState, AppError> {
+        let block = self.rpc.call_value("eth_getBlockByNumber", json!(["latest", false])).await?;
+        let block_timestamp = self.timestamp_of(&block)?;
+        let block_hash = block.get("hash").and_then(receipt::hash);
+        let block_hash = block_hash.ok_or_else(|| self.rpc.malformed("eth_getBlockByNumber: no hash"))?;
+        let at = json!({"blockHash": block_hash});
+        let contract = |to: Address, data: Vec<u8>| json!([{"to": to, "data": Bytes::from(data)}, at]);
+        let enabled = |module: Address| contract(account, isModuleEnabledCall { module }.abi_encode());
+        let calls = [
+            ("eth_getCode", json!([account, at])),
+            ("eth_call", contract(ENTRY_POINT, getNonceCall { sender: account, key }.abi_encode())),
+            ("eth_call", contract(SESSION_KEY_MANAGER, getSessionKeysCall { smartAccount: account }.abi_encode())),
+            ("eth_getBalance", json!([account, at])),
+            ("eth_call", enabled(SESSION_KEY_MANAGER)),
+            ("eth_call", enabled(BATCHED_SESSION_ROUTER)),
+            ("eth_getBlockByNumber", json!(["pending", false])),
+        ];
+        let answers = self.rpc.batch(&calls).await?;
+        let [code, nonce, root, balance, manager, router, pending] =
+            <[_; 7]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+
+        let code = self.bytes("eth_getCode", &code?)?;
+        let deployed = !code.is_empty();
+        let nonce = self.word("EntryPoint.getNonce", &nonce?)?;
+        let merkle_root = self.word("SessionKeyManager.getSessionKeys", &root?)?;
+        let module = |answer: Result<Value, AppError>| -> Result<bool, AppError> {
+            Ok(deployed && !self.word("isModuleEnabled", &answer?)?.is_zero())
+        };
+        let balance = balance?;
+        Ok(AccountState {
+            deployed,
+            nonce: nonce.into(),
+            merkle_root,
+            session_key_manager_enabled: module(manager)?,
+            batched_session_router_enabled: module(router)?,
+            balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
+            block_timestamp,
+            clocks: clocks(block_timestamp, &pending),
+        })
+    }
+
+    /// Root over the account's sessions.
+    pub async fn merkle_root(&self, account: Address) -> Result<B256, AppError> {
+        let call = getSessionKeysCall { smartAccount: account }.abi_encode();
+        let call = json!([{"to": SESSION_KEY_MANAGER, "data": Bytes::from(call)}, "latest"]);
+        let root = self.rpc.call_value("eth_call", call).await?;
+        self.word("SessionKeyManager.getSessionKeys", &root)
+    }
+
+    /// A read that the allow-list passes on.
+    pub async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {
+        if let Some(LogRange { from_block, to_block }) = read_policy::check(method, &params)? {
+            let to_block = match to_block {
+                Some(block) => block,
+                None => self.block_number().await?,
+            };
+            read_policy::check_range(from_block, to_block)?;
+        }
+        self.rpc.call_value(method, params).await
+    }
+
+    /// EIP-1559 fees as the node sees them: twice the base fee plus the tip; gas price on older chains.
+    pub async fn fees(&self) -> Result<GasFees, AppError> {
+        let calls = [
+            ("eth_getBlockByNumber", json!(["latest", false])),
+            ("eth_maxPriorityFeePerGas", json!([])),
+            ("eth_gasPrice", json!([])),
+        ];
+        let [block, tip, price] = <[_; 3]>::try_from(self.rpc.batch(&calls).await?)
+            .map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        let base_fee = block?.get("baseFeePerGas").and_then(quantity);
+        match (base_fee, tip.as_ref().ok().and_then(quantity)) {
+            (Some(base_fee), Some(tip)) => Ok(GasFees {
+                max_fee_per_gas: base_fee.saturating_mul(U256::from(2)).saturating_add(tip),
+                max_priority_fee_per_gas: tip,
+            }),
+            _ => {
+                let price = price?;
+                let price = quantity(&price).ok_or_else(|| self.rpc.malformed("eth_gasPrice"))?;
+                Ok(GasFees { max_fee_per_gas: price, max_priority_fee_per_gas: price })
+            }
+        }
+    }
+
+    fn bytes(&self, what: &str, value: &Value) -> Result<Bytes, AppError> {
+        serde_json::from_value(value.clone())
+            .map_err(|_| self.rpc.malformed(format!("{what}: not hex data: {}", excerpt(value))))
+    }
+
+    /// One 32-byte word of return data.
+    fn word(&self, what: &str, value: &Value) -> Result<B256, AppError> {
+        let data = self.bytes(what, value)?;
+        match data.len() {
+            32 => Ok(B256::from_slice(&data)),
+            0 => Err(self.rpc.malformed(format!("{what}: no such contract on this chain"))),
+            length => Err(self.rpc.malformed(format!("{what}: {length} bytes instead of 32"))),
+        }
+    }
+}
+
+/// Many nodes have no pending block, or refuse to tell; the latest one stands in.
+fn clocks(block: u64, pending: &Result<Value, AppError>) -> Clocks {
+    let pending = pending.as_ref().ok().and_then(|pending| pending.get("timestamp")).and_then(small);
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Clocks { block, pending: pending.unwrap_or(block), wall }
+}
+
+/// A number as JSON-RPC wants it.
+pub fn hex(number: u64) -> String {
+    format!("{number:#x}")
+}
+
+/// The beginning of a value, for an error message.
+fn excerpt(value: &Value) -> String {
+    value.to_string().chars().take(60).collect()
+}

@@ -1,0 +1,258 @@
+//! The built-in paymaster: signs for a verifying paymaster v1.1.0 whose deposit pays (SPEC 5.7).
+
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    signers::SignerSync,
+};
+
+use super::super::{bundler::advised_fees, config::SignerKey, state::ServerState};
+use use_aa_actions::error::AppError;
+use use_aa_protocol::{
+    paymaster::VerifyingPaymasterData,
+    rpc::{GasEstimate, GasFees, SponsorContext, Sponsorship},
+    signature::DUMMY_ECDSA,
+    simulate::Window,
+    user_operation::UserOperation,
+};
+
+/// Life of a signature when none is asked for, seconds (SPEC 5.3).
+pub(super) const DEFAULT_EXPIRY: u64 = 300;
+/// Beginning and end of what only costs gas: in 1970 and in 2106, their bytes set as those of most times are.
+pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
+/// Most gas of an operation, all three limits together: half a block of most chains.
+const MAX_GAS: u64 = 15_000_000;
+/// Fees are paid up to so many times what is advised now: they may rise while a person reads.
+const MAX_FEE_FACTOR: u64 = 3;
+/// Most call data of an operation, bytes.
+const MAX_CALL_DATA: usize = 128 * 1024;
+
+/// Signs for one paymaster contract.
+pub(crate) struct BuiltIn {
+    signer_key: SignerKey,
+    address: Address,
+    paymaster_id: Address,
+    chain_id: u64,
+}
+
+impl BuiltIn {
+    pub(super) fn new(signer_key: SignerKey, address: Address, paymaster_id: Address, chain_id: u64) -> Self {
+        Self { signer_key, address, paymaster_id, chain_id }
+    }
+
+    pub(super) async fn sponsor(
+        &self,
+        state: &ServerState,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+    ) -> Result<Sponsorship, AppError> {
+        check(user_operation)?;
+        let (clocks, fees) = tokio::try_join!(state.node().clocks(), advised_fees(state))?;
+        check_fees(user_operation, &fees)?;
+        let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
+        let mut operation = user_operation.clone();
+        if context.calculate_gas_limits {
+            // A signature of the right length and form over provisional limits: it does not fit, but costs the same.
+            operation.paymaster_and_data = self.sign(&operation, window)?.encode();
+            let estimate = state.bundler().estimate(&operation, None).await?;
+            set_gas(&mut operation, with_headroom(estimate));
+        }
+        let gas = gas_of(&operation);
+        check_gas(&gas)?;
+        let paymaster_and_data = self.sign(&operation, window)?.encode();
+        Ok(Sponsorship { paymaster_and_data, gas })
+    }
+
+    /// Data as long as the true ones, no byte of them zero that will not be: they cost the same gas, and pay for nothing.
+    pub(super) fn stub(&self) -> Bytes {
+        let [valid_after, valid_until] = STUB_TIMES;
+        let data = VerifyingPaymasterData {
+            paymaster: self.address,
+            paymaster_id: self.paymaster_id,
+            valid_until,
+            valid_after,
+            signature: DUMMY_ECDSA.to_vec().into(),
+        };
+        data.encode()
+    }
+
+    fn sign(
+        &self,
+        user_operation: &UserOperation,
+        Window { valid_until, valid_after }: Window,
+    ) -> Result<VerifyingPaymasterData, AppError> {
+        let mut data = VerifyingPaymasterData {
+            paymaster: self.address,
+            paymaster_id: self.paymaster_id,
+            valid_until,
+            valid_after,
+            signature: Default::default(),
+        };
+        let hash = data.hash(user_operation, self.chain_id)?;
+        let signature = self
+            .signer_key
+            .signer()
+            .sign_message_sync(hash.as_slice())
+            .map_err(|_| AppError::Internal { reason: "the paymaster's key cannot sign".into() })?;
+        data.signature = signature.as_bytes().to_vec().into();
+        Ok(data)
+    }
+}
+
+/// Fees beyond what is due would go to whoever bundles the operation, out of the paymaster's deposit.
+fn check_fees(user_operation: &UserOperation, due: &GasFees) -> Result<(), AppError> {
+    let most = due.max_fee_per_gas.saturating_mul(U256::from(MAX_FEE_FACTOR));
+    let asked = user_operation.max_fee_per_gas;
+    if asked > most {
+        let reason = format!("maxFeePerGas {asked}; at most {most} is paid now, {MAX_FEE_FACTOR} times what is due");
+        return Err(AppError::SponsorshipRefused { reason });
+    }
+    Ok(())
+}
+
+/// What this paymaster never pays for. Budgets and targets are a policy's business.
+pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
+    if user_operation.call_data.len() > MAX_CALL_DATA {
+        return Err(AppError::TooLarge { what: "user_operation.callData".into(), limit: "128 KiB".into() });
+    }
+    if user_operation.max_priority_fee_per_gas > user_operation.max_fee_per_gas {
+        return Err(AppError::invalid(
+            "user_operation.maxPriorityFeePerGas",
+            format!("at most maxFeePerGas ({})", user_operation.max_fee_per_gas),
+            user_operation.max_priority_fee_per_gas,
+        ));
+    }
+    check_total(&gas_of(user_operation))
+}
+
+/// The limits that are going to be signed.
+pub(super) fn check_gas(gas: &GasEstimate) -> Result<(), AppError> {
+    for (name, limit) in
+        [("verificationGasLimit", gas.verification_gas_limit), ("preVerificationGas", gas.pre_verification_gas)]
+    {
+        if limit.is_zero() {
+            return Err(AppError::invalid(
+                format!("user_operation.{name}"),
+                "gas units, or context.calculateGasLimits",
+                limit,
+            ));
+        }
+    }
+    check_total(gas)
+}
+
+fn check_total(gas: &GasEstimate) -> Result<(), AppError> {
+    let total = gas.call_gas_limit.saturating_add(gas.verification_gas_limit).saturating_add(gas.pre_verification_gas);
+    if total > U256::from(MAX_GAS) {
+        return Err(AppError::SponsorshipRefused { reason: format!("{total} gas; at most {MAX_GAS} are paid for") });
+    }
+    Ok(())
+}
+
+/// The estimate was made with a signature that does not fit; the true one takes a slightly different path
+/// through the contract, and its bytes cost slightly different gas.
+pub(super) fn with_headroom(estimate: GasEstimate) -> GasEstimate {
+    let percent = |value: U256, percent: u64| value.saturating_mul(U256::from(percent)) / U256::from(100);
+    GasEstimate {
+        call_gas_limit: estimate.call_gas_limit,
+        verification_gas_limit: percent(estimate.verification_gas_limit, 110).saturating_add(U256::from(10_000)),
+        pre_verification_gas: percent(estimate.pre_verification_gas, 103),
+    }
+}
+
+pub(super) fn gas_of(user_operation: &UserOperation) -> GasEstimate {
+    GasEstimate {
+        call_gas_limit: user_operation.call_gas_limit,
+        verification_gas_limit: user_operation.verification_gas_limit,
+        pre_verification_gas: user_operation.pre_verification_gas,
+    }
+}
+
+/// Puts limits into an operation.
+pub(super) fn set_gas(user_operation: &mut UserOperation, gas: GasEstimate) {
+    user_operation.call_gas_limit = gas.call_gas_limit;
+    user_operation.verification_gas_limit = gas.verification_gas_limit;
+    user_operation.pre_verification_gas = gas.pre_verification_gas;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::{B256, address, eip191_hash_message};
+
+    use super::*;
+
+    fn operation() -> UserOperation {
+        UserOperation {
+            sender: address!("0788816536DEFa6A14779711c0B08b7f0edFe68b"),
+            call_gas_limit: U256::from(100_000),
+            verification_gas_limit: U256::from(100_000),
+            pre_verification_gas: U256::from(50_000),
+            max_fee_per_gas: U256::from(10),
+            max_priority_fee_per_gas: U256::from(1),
+            ..Default::default()
+        }
+    }
+
+    const WINDOW: Window = Window { valid_until: 1_700_000_300, valid_after: 1_699_999_940 };
+
+    fn paymaster() -> BuiltIn {
+        let key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
+        BuiltIn::new(key, address!("00000f79B7FaF42EEBAdbA19aCc07cD08Af44789"), Address::repeat_byte(9), 31337)
+    }
+
+    #[test]
+    fn the_signature_recovers_to_the_signer_and_covers_the_gas() {
+        let paymaster = paymaster();
+        let data = paymaster.sign(&operation(), WINDOW).unwrap();
+        assert_eq!(data.signature.len(), 65);
+        let decoded = VerifyingPaymasterData::decode(&data.encode()).unwrap();
+        let recover = |operation: &UserOperation| {
+            let digest = eip191_hash_message(decoded.hash(operation, 31337).unwrap());
+            let signature = alloy::primitives::Signature::from_raw(&decoded.signature).unwrap();
+            signature.recover_address_from_prehash(&digest).unwrap()
+        };
+        assert_eq!(recover(&operation()), paymaster.signer_key.address());
+        let other = UserOperation { call_gas_limit: U256::from(100_001), ..operation() };
+        assert_ne!(recover(&other), paymaster.signer_key.address());
+    }
+
+    #[test]
+    fn a_stub_is_as_long_as_a_signature_and_none() {
+        let paymaster = paymaster();
+        let (stub, signed) = (paymaster.stub(), paymaster.sign(&operation(), WINDOW).unwrap());
+        assert_eq!(stub.len(), signed.encode().len());
+        let stub = VerifyingPaymasterData::decode(&stub).unwrap();
+        let digest = eip191_hash_message(stub.hash(&operation(), 31337).unwrap());
+        let signature = alloy::primitives::Signature::from_raw(&stub.signature).unwrap();
+        let signer = signature.recover_address_from_prehash(&digest).unwrap();
+        assert_ne!(signer, paymaster.signer_key.address());
+    }
+
+    #[test]
+    fn what_is_never_paid_for() {
+        assert_eq!(check(&operation()), Ok(()));
+        let greedy = UserOperation { call_gas_limit: U256::MAX, ..operation() };
+        assert!(matches!(check(&greedy), Err(AppError::SponsorshipRefused { .. })));
+        let tip = UserOperation { max_priority_fee_per_gas: U256::from(11), ..operation() };
+        assert!(matches!(check(&tip), Err(AppError::InvalidInput { .. })));
+        let long = UserOperation { call_data: vec![0; MAX_CALL_DATA + 1].into(), ..operation() };
+        assert!(matches!(check(&long), Err(AppError::TooLarge { .. })));
+        let none = UserOperation { verification_gas_limit: U256::ZERO, ..operation() };
+        assert!(matches!(check_gas(&gas_of(&none)), Err(AppError::InvalidInput { .. })));
+    }
+
+    #[test]
+    fn fees_far_above_what_is_due_are_not_paid() {
+        let fees = |max: u64| GasFees { max_fee_per_gas: U256::from(max), max_priority_fee_per_gas: U256::ZERO };
+        assert_eq!(check_fees(&operation(), &fees(4)), Ok(()), "10 of 12");
+        assert!(matches!(check_fees(&operation(), &fees(3)), Err(AppError::SponsorshipRefused { .. })), "10 of 9");
+    }
+
+    #[test]
+    fn headroom_is_modest() {
+        let gas = with_headroom(gas_of(&operation()));
+        assert_eq!(gas.verification_gas_limit, U256::from(120_000));
+        assert_eq!(gas.call_gas_limit, U256::from(100_000));
+        assert_eq!(gas.pre_verification_gas, U256::from(51_500));
+    }
+}

@@ -1,0 +1,344 @@
+//! Gas paid in tokens: quotes (`pm_getFeeQuoteOrData`) and signatures in mode ERC20, by the built-in token paymaster or
+//! a remote one.
+
+use alloy::{
+    primitives::{Address, Bytes, U256},
+    signers::SignerSync,
+    sol_types::SolCall,
+};
+use serde_json::json;
+
+use super::{
+    super::{
+        config::{FeeToken, TokenPaymasterConfig},
+        state::ServerState,
+    },
+    Paymaster,
+    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
+    check_request,
+};
+use use_aa_actions::error::{AppError, Upstream};
+use use_aa_protocol::{
+    abi::IErc20,
+    paymaster::{
+        DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TOKEN_PAYMASTER_AND_DATA, TokenPaymasterData, approved,
+        most_charged,
+    },
+    rpc::{GasEstimate, SponsorContext, Sponsorship},
+    signature::DUMMY_ECDSA,
+    simulate::Window,
+    user_operation::UserOperation,
+};
+
+/// Least verification gas: the contract's check and its charge run under this limit, too. Charging a token with a
+/// proxy takes some 70,000 gas.
+const LEAST_VERIFICATION_GAS: u64 = 100_000;
+/// Gas of the paymaster's data as call data, no byte of it zero.
+const DATA_GAS: u64 = TOKEN_PAYMASTER_AND_DATA as u64 * 16;
+/// Most tokens in one request.
+const MAX_TOKENS: usize = 50;
+
+/// Quotes for one operation, from whoever is configured to take tokens.
+pub async fn fee_quotes(
+    state: &ServerState,
+    user_operation: &UserOperation,
+    request: &FeeQuotesRequest,
+) -> Result<FeeQuotes, AppError> {
+    check_request(user_operation, request.expiry_duration)?;
+    if request.token_list.len() > MAX_TOKENS {
+        return Err(AppError::TooLarge { what: "request.tokenList".into(), limit: format!("{MAX_TOKENS} tokens") });
+    }
+    match (state.token_paymaster(), state.paymaster()) {
+        (Some(paymaster), _) => paymaster.fee_quotes(state, user_operation, request).await,
+        (None, Some(Paymaster::Biconomy(remote))) => remote.fee_quotes_biconomy(user_operation, request).await,
+        (None, other) => Err(no_quotes(other)),
+    }
+}
+
+/// The paymaster's signature in mode ERC20, for the token of the context.
+pub async fn sponsor(
+    state: &ServerState,
+    user_operation: &UserOperation,
+    context: &SponsorContext,
+) -> Result<Sponsorship, AppError> {
+    check_request(user_operation, context.expiry_duration)?;
+    let token = fee_token(context)?;
+    match (state.token_paymaster(), state.paymaster()) {
+        (Some(paymaster), _) => paymaster.sponsor(state, user_operation, context, token).await,
+        (None, Some(Paymaster::Biconomy(remote))) => remote.sponsor_biconomy(user_operation, context).await,
+        (None, other) => Err(no_quotes(other)),
+    }
+}
+
+/// The token that somebody wants to pay in.
+fn fee_token(context: &SponsorContext) -> Result<Address, AppError> {
+    let token = context.token_info.map(|token| token.fee_token_address).filter(|token| !token.is_zero());
+    token.ok_or_else(|| {
+        AppError::invalid("context.tokenInfo.feeTokenAddress", "the token to pay in, for mode ERC20", "nothing")
+    })
+}
+
+/// Data of the right length and form for an estimate of gas.
+pub(super) fn stub(state: &ServerState, context: &SponsorContext) -> Result<Bytes, AppError> {
+    let paymaster = state.token_paymaster().ok_or_else(|| no_quotes(state.paymaster()))?;
+    let token = paymaster.token(fee_token(context)?)?;
+    let [valid_after, valid_until] = STUB_TIMES;
+    let data = paymaster.data(token, Window { valid_until, valid_after });
+    Ok(TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..data }.encode())
+}
+
+fn no_quotes(paymaster: Option<&Paymaster>) -> AppError {
+    let reason = match paymaster {
+        Some(Paymaster::Erc7677(_)) => "the paymaster service (ERC-7677) has no quotes",
+        _ => "no token paymaster is configured on this server",
+    };
+    AppError::GasTokenRefused { reason: reason.into() }
+}
+
+/// Signs for one token paymaster contract, at configured prices.
+pub(crate) struct TokenPaymaster {
+    config: TokenPaymasterConfig,
+    chain_id: u64,
+}
+
+impl TokenPaymaster {
+    pub fn new(config: TokenPaymasterConfig, chain_id: u64) -> Self {
+        Self { config, chain_id }
+    }
+
+    async fn fee_quotes(
+        &self,
+        state: &ServerState,
+        user_operation: &UserOperation,
+        request: &FeeQuotesRequest,
+    ) -> Result<FeeQuotes, AppError> {
+        check(user_operation)?;
+        let has_limits = !user_operation.verification_gas_limit.is_zero();
+        let (clocks, gas) = tokio::try_join!(state.node().clocks(), async {
+            if has_limits {
+                Ok(with_charge(with_headroom(gas_of(user_operation))))
+            } else {
+                limits(state, user_operation).await
+            }
+        })?;
+        let valid_until = clocks.window(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY)).valid_until;
+        let wanted = request.tokens();
+        let known = |token: &Address| self.config.tokens.iter().any(|known| known.address == *token);
+        let quoted = self.config.tokens.iter().filter(|token| wanted.is_empty() || wanted.contains(&token.address));
+        Ok(FeeQuotes {
+            token_paymaster_address: self.config.address,
+            fee_quotes: quoted
+                .map(|token| quote(token, &gas, user_operation.max_fee_per_gas, valid_until))
+                .collect::<Result<_, _>>()?,
+            unsupported_tokens: wanted.iter().filter(|token| !known(token)).copied().collect(),
+        })
+    }
+
+    async fn sponsor(
+        &self,
+        state: &ServerState,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+        token: Address,
+    ) -> Result<Sponsorship, AppError> {
+        check(user_operation)?;
+        let token = self.token(token)?;
+        let mut operation = user_operation.clone();
+        let holdings = holdings(state, operation.sender, token.address, self.config.address);
+        let (clocks, (balance, allowance)) = tokio::try_join!(state.node().clocks(), holdings)?;
+        if context.calculate_gas_limits {
+            let gas = limits(state, &operation).await?;
+            set_gas(&mut operation, gas);
+        }
+        let gas = gas_of(&operation);
+        check_gas(&gas)?;
+        let most = most_of(token, &gas, operation.max_fee_per_gas)?;
+        let allowance = approved(&operation.call_data, token.address, self.config.address).unwrap_or(allowance);
+        check_holdings(token, most, balance, allowance)?;
+        let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
+        let data = self.sign(&operation, token, window)?;
+        Ok(Sponsorship { paymaster_and_data: data.encode(), gas })
+    }
+
+    fn token(&self, token: Address) -> Result<&FeeToken, AppError> {
+        let known = self.config.tokens.iter().find(|known| known.address == token);
+        known.ok_or_else(|| AppError::GasTokenRefused { reason: format!("this paymaster does not take {token}") })
+    }
+
+    /// What is to be signed.
+    fn data(&self, token: &FeeToken, Window { valid_until, valid_after }: Window) -> TokenPaymasterData {
+        TokenPaymasterData {
+            paymaster: self.config.address,
+            price_source: 0,
+            valid_until,
+            valid_after,
+            fee_token: token.address,
+            oracle_aggregator: Address::ZERO,
+            exchange_rate: token.exchange_rate,
+            price_markup: token.price_markup,
+            signature: Bytes::new(),
+        }
+    }
+
+    fn sign(
+        &self,
+        user_operation: &UserOperation,
+        token: &FeeToken,
+        window: Window,
+    ) -> Result<TokenPaymasterData, AppError> {
+        let mut data = self.data(token, window);
+        let hash = data.hash(user_operation, self.chain_id)?;
+        let signature = self
+            .config
+            .signer_key
+            .signer()
+            .sign_message_sync(hash.as_slice())
+            .map_err(|_| AppError::Internal { reason: "the paymaster's key cannot sign".into() })?;
+        data.signature = signature.as_bytes().to_vec().into();
+        Ok(data)
+    }
+}
+
+/// Limits for the operation with the token paymaster, from an estimate without: the paymaster would look at balance
+/// and allowance, which need not be there while somebody only asks for the price.
+async fn limits(state: &ServerState, user_operation: &UserOperation) -> Result<GasEstimate, AppError> {
+    let bare = UserOperation { paymaster_and_data: Bytes::new(), ..user_operation.clone() };
+    let rich = json!({ bare.sender.to_string(): { "balance": U256::from(1) << 96 } });
+    Ok(with_charge(with_headroom(state.bundler().estimate(&bare, Some(rich)).await?)))
+}
+
+/// What the paymaster's part adds to limits that were reckoned without it.
+fn with_charge(gas: GasEstimate) -> GasEstimate {
+    GasEstimate {
+        verification_gas_limit: gas.verification_gas_limit.max(U256::from(LEAST_VERIFICATION_GAS)),
+        pre_verification_gas: gas.pre_verification_gas.saturating_add(U256::from(DATA_GAS)),
+        ..gas
+    }
+}
+
+/// Balance of the account and what it lets the paymaster take, in the token's smallest units.
+async fn holdings(
+    state: &ServerState,
+    account: Address,
+    token: Address,
+    paymaster: Address,
+) -> Result<(U256, U256), AppError> {
+    tokio::try_join!(
+        read_token(state, token, IErc20::balanceOfCall { account }.abi_encode()),
+        read_token(state, token, IErc20::allowanceCall { owner: account, spender: paymaster }.abi_encode()),
+    )
+}
+
+async fn read_token(state: &ServerState, token: Address, data: Vec<u8>) -> Result<U256, AppError> {
+    let params = json!([{"to": token, "data": Bytes::from(data)}, "latest"]);
+    let answer = state.node().read("eth_call", params).await?;
+    let word = serde_json::from_value::<Bytes>(answer).ok().filter(|word| word.len() == 32);
+    word.and_then(|word| U256::try_from_be_slice(&word)).ok_or_else(|| AppError::UpstreamMalformed {
+        upstream: Upstream::Node,
+        reason: format!("no amount from the token {token}"),
+    })
+}
+
+/// An operation that cannot be charged would cost the paymaster's deposit.
+fn check_holdings(token: &FeeToken, most: U256, balance: U256, allowance: U256) -> Result<(), AppError> {
+    let whole = |units: U256| DecimalText::from_units(units, token.decimals);
+    let symbol = &token.symbol;
+    let refuse = |reason: String| Err(AppError::GasTokenRefused { reason });
+    if balance < most {
+        return refuse(format!("the account holds {} {symbol}; up to {} may be charged", whole(balance), whole(most)));
+    }
+    if allowance < most {
+        let (allowance, most) = (whole(allowance), whole(most));
+        return refuse(format!("the paymaster may take {allowance} {symbol}; up to {most} may be charged"));
+    }
+    Ok(())
+}
+
+fn most_of(token: &FeeToken, gas: &GasEstimate, max_fee_per_gas: U256) -> Result<U256, AppError> {
+    let most = most_charged(gas, max_fee_per_gas, token.exchange_rate, token.price_markup);
+    let most =
+        most.ok_or_else(|| AppError::invalid("user_operation.maxFeePerGas", "fees below 2^256", max_fee_per_gas))?;
+    // The contract takes no charge of nothing.
+    Ok(most.max(U256::ONE))
+}
+
+fn quote(token: &FeeToken, gas: &GasEstimate, max_fee_per_gas: U256, valid_until: u64) -> Result<FeeQuote, AppError> {
+    Ok(FeeQuote {
+        symbol: token.symbol.clone(),
+        token_address: token.address,
+        decimal: token.decimals,
+        max_gas_fee: DecimalText::from_units(most_of(token, gas, max_fee_per_gas)?, token.decimals),
+        max_gas_fee_usd: None,
+        usd_payment: None,
+        exchange_rate: Some(DecimalText::from_units(token.exchange_rate, 0)),
+        premium_percentage: Some(token.premium_percentage()),
+        logo_url: None,
+        valid_until: Some(valid_until),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::{B256, Signature, eip191_hash_message};
+
+    use super::*;
+    use crate::config::SignerKey;
+
+    fn token() -> FeeToken {
+        FeeToken {
+            symbol: "T".into(),
+            address: Address::repeat_byte(5),
+            decimals: 6,
+            exchange_rate: U256::from(2_500_000_000_u64),
+            price_markup: 1_050_000,
+        }
+    }
+
+    fn gas() -> GasEstimate {
+        GasEstimate {
+            call_gas_limit: U256::from(80_000),
+            verification_gas_limit: U256::from(60_000),
+            pre_verification_gas: U256::from(50_000),
+        }
+    }
+
+    #[test]
+    fn a_quote_is_the_most_that_the_contract_takes() {
+        let gas = with_charge(gas());
+        assert_eq!(gas.verification_gas_limit, U256::from(LEAST_VERIFICATION_GAS));
+        let quote = quote(&token(), &gas, U256::from(1_000_000_000), 1_700_000_300).unwrap();
+        // (80,000 + 3 · 100,000 + 50,000 + 4,448 + 45,000) gas · 1 gwei · 2,500 per ether · 1.05
+        assert_eq!(quote.max_gas_fee.to_string(), "1.258551");
+        assert_eq!(quote.premium_percentage.unwrap().to_string(), "5");
+        assert_eq!(quote.valid_until, Some(1_700_000_300));
+    }
+
+    #[test]
+    fn who_cannot_pay_is_told_what_is_missing() {
+        let units = |millionths: u64| U256::from(millionths);
+        assert_eq!(check_holdings(&token(), units(10), units(10), units(10)), Ok(()));
+        let poor = check_holdings(&token(), units(1_500_000), units(10), units(0)).unwrap_err();
+        assert!(poor.to_string().contains("holds 0.00001 T; up to 1.5 may be charged"), "{poor}");
+        let closed = check_holdings(&token(), units(10), units(10), units(9)).unwrap_err();
+        assert!(matches!(closed, AppError::GasTokenRefused { .. }));
+    }
+
+    #[test]
+    fn the_signature_recovers_to_the_signer_and_covers_the_gas() {
+        let signer_key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
+        let config = TokenPaymasterConfig { signer_key, address: Address::repeat_byte(6), tokens: vec![token()] };
+        let paymaster = TokenPaymaster::new(config, 31_337);
+        let operation = UserOperation { sender: Address::repeat_byte(1), ..Default::default() };
+        let window = Window { valid_until: 1_700_000_300, valid_after: 1_700_000_000 };
+        let data = paymaster.sign(&operation, &token(), window).unwrap();
+        assert_eq!(data.encode().len(), TOKEN_PAYMASTER_AND_DATA);
+        let recover = |operation: &UserOperation| {
+            let digest = eip191_hash_message(data.hash(operation, 31_337).unwrap());
+            Signature::from_raw(&data.signature).unwrap().recover_address_from_prehash(&digest).unwrap()
+        };
+        assert_eq!(recover(&operation), paymaster.config.signer_key.address());
+        let other = UserOperation { call_gas_limit: U256::ONE, ..operation };
+        assert_ne!(recover(&other), paymaster.config.signer_key.address());
+    }
+}

@@ -1,0 +1,142 @@
+//! The session ledger: leaf sets by (chain, account, root), so that a second device can build on the first one's
+//! sessions (SPEC 3.18, C1).
+//!
+//! A set is accepted only when its Merkle root is the one that the account has on chain at that moment, and a reader
+//! checks the same once more, so neither side has to trust the other. A set holds what any grant tells the chain by its
+//! hash: windows, modules, policies; no key, no name.
+
+use alloy::primitives::{Address, B256};
+
+use super::{
+    database::{Database, DatabaseError, in_transaction, on_pool},
+    state::ServerState,
+};
+use use_aa_actions::error::AppError;
+use use_aa_protocol::session::PublishedLeaves;
+
+/// Sets kept per account: the newest, and a few before it for nodes that lag behind.
+const KEPT_PER_ACCOUNT: i64 = 8;
+
+/// Keeps the leaves under the root that the account has on chain now. Publishing twice changes nothing.
+///
+/// # Errors
+/// `InvalidInput` for a malformed set; `SessionsOutOfSync` when its root is not the one on chain.
+pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
+    leaves.check()?;
+    let (local, chain) = (leaves.root(), state.node().merkle_root(account).await?);
+    if local != chain {
+        return Err(AppError::SessionsOutOfSync { local, chain });
+    }
+    Ok(state.database().keep_session_set(state.config().chain_id, account, chain, leaves).await?)
+}
+
+/// The leaves under this root of the account, when somebody has published them. Check them against the root.
+///
+/// # Errors
+/// Those of the database.
+pub async fn published(state: &ServerState, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
+    Ok(state.database().session_set(state.config().chain_id, account, root).await?)
+}
+
+impl Database {
+    /// Keeps a set whose root was compared with the chain.
+    async fn keep_session_set(
+        &self,
+        chain_id: u64,
+        account: Address,
+        root: B256,
+        leaves: &PublishedLeaves,
+    ) -> Result<(), DatabaseError> {
+        let json = serde_json::to_string(leaves).map_err(|error| unreadable(&error))?;
+        let (chain_id, account, root) = (chain_id.cast_signed(), lower(account), root.to_string());
+        in_transaction!(self, transaction => {
+            sqlx::query("INSERT INTO session_sets (chain_id, account, root, leaves, published_at) \
+                VALUES ($1, $2, $3, $4, $5) \
+                ON CONFLICT (chain_id, account, root) DO UPDATE SET published_at = excluded.published_at")
+                .bind(chain_id)
+                .bind(&account)
+                .bind(&root)
+                .bind(json)
+                .bind(now())
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("DELETE FROM session_sets WHERE chain_id = $1 AND account = $2 AND root <> $3 AND root NOT IN \
+                (SELECT root FROM session_sets WHERE chain_id = $1 AND account = $2 \
+                ORDER BY published_at DESC, root LIMIT $4)")
+                .bind(chain_id)
+                .bind(&account)
+                .bind(&root)
+                .bind(KEPT_PER_ACCOUNT)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(())
+        })
+    }
+
+    /// The set with this root.
+    async fn session_set(
+        &self,
+        chain_id: u64,
+        account: Address,
+        root: B256,
+    ) -> Result<Option<PublishedLeaves>, DatabaseError> {
+        let query = "SELECT leaves FROM session_sets WHERE chain_id = $1 AND account = $2 AND root = $3";
+        let (chain_id, account, root) = (chain_id.cast_signed(), lower(account), root.to_string());
+        let found: Option<String> = on_pool!(self, pool => {
+            sqlx::query_scalar(query).bind(chain_id).bind(account).bind(root).fetch_optional(pool).await?
+        });
+        found.map(|json| serde_json::from_str(&json).map_err(|error| unreadable(&error))).transpose()
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> DatabaseError {
+    DatabaseError::Query { reason: format!("session_sets: {error}") }
+}
+
+fn lower(account: Address) -> String {
+    format!("{account:#x}")
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use use_aa_protocol::{
+        addresses::DEMO_NFT,
+        policy::Policy,
+        session::{SessionBook, SessionLeaf, SessionStatus},
+    };
+
+    fn set(valid_until: u64) -> PublishedLeaves {
+        let policy = Policy::new(DEMO_NFT, "safeMint(address)").with_valid_until(valid_until);
+        let leaf = SessionLeaf::from_policy(&policy, Address::repeat_byte(1), "id").unwrap();
+        let leaf = SessionLeaf { status: SessionStatus::Active, ..leaf };
+        SessionBook { leaf_nodes: vec![leaf], ..Default::default() }.published().unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_newest_sets_of_an_account_are_kept() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let account = Address::repeat_byte(0xaa);
+        let sets = (1..=20).map(set).collect::<Vec<_>>();
+        for leaves in &sets {
+            database.keep_session_set(1, account, leaves.root(), leaves).await.unwrap();
+            let kept = database.session_set(1, account, leaves.root()).await.unwrap();
+            assert_eq!(kept.as_ref(), Some(leaves), "what was just published is there");
+        }
+        let mut kept = 0;
+        for leaves in &sets {
+            kept += i64::from(database.session_set(1, account, leaves.root()).await.unwrap().is_some());
+        }
+        assert!((KEPT_PER_ACCOUNT..=KEPT_PER_ACCOUNT + 1).contains(&kept), "{kept}");
+        let last = sets.last().unwrap().root();
+        assert_eq!(database.session_set(2, account, last).await.unwrap(), None, "another chain");
+        assert_eq!(database.session_set(1, DEMO_NFT, last).await.unwrap(), None, "another account");
+    }
+}

@@ -1,0 +1,283 @@
+//! Sponsorship: what this server pays for, decided by a [`Policy`], counted in budgets, written to a ledger.
+//!
+//! Around whatever paymaster signs (built-in or remote): the policy and the webhooks are asked before, and no signature
+//! leaves before its cost is reserved and the decision is in the database. When the database does not answer, nothing is
+//! sponsored.
+
+mod check;
+mod file;
+mod ledger;
+mod policy;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
+use std::{
+    net::IpAddr,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use alloy::primitives::{Address, U256};
+
+use self::{
+    check::mode_name,
+    ledger::{Decision, Grant, Limits},
+};
+use super::{
+    api_keys::ApiKey,
+    config::{Config, ConfigError, PaymasterConfig},
+    database::Database,
+    node::Node,
+};
+use use_aa_actions::error::AppError;
+use use_aa_protocol::{
+    addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
+    paymaster::{TokenPaymasterData, VerifyingPaymasterData},
+    rpc::{PaymasterMode, SponsorContext, Sponsorship},
+    user_operation::UserOperation,
+};
+
+pub use self::{
+    file::PolicyError,
+    ledger::LedgerEntry,
+    policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
+};
+
+/// The lab's policy.
+const LAB_POLICY: &str = include_str!("sponsor/policy.lab.toml");
+/// Budgets of the lab's policy on a public network, wei: 0.05 and 1 of the native token.
+const DEFAULT_BUDGETS: [u64; 2] = [50_000_000_000_000_000, 1_000_000_000_000_000_000];
+/// How long a remote paymaster's offer is taken to be good when its data does not tell, seconds.
+const UNKNOWN_LIFE: u64 = 3_600;
+/// Pause between two looks at what became of the signatures: in the lab, and elsewhere.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(12)];
+
+/// Decides, reserves, writes down and settles; cheap to clone.
+#[derive(Clone)]
+pub struct Sponsor {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    policy: Policy,
+    /// May be approved to take its fee, in mode ERC20.
+    token_paymaster: Address,
+    chain_id: u64,
+    database: Database,
+    node: Node,
+    /// Only when there are webhooks: the client reads the system's certificates.
+    http: Option<reqwest::Client>,
+    /// How long decisions are kept, seconds.
+    kept: u64,
+    pause: Duration,
+    settles: AtomicBool,
+}
+
+/// What somebody wants to have paid.
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) user_operation: &'a UserOperation,
+    pub(super) context: &'a SponsorContext,
+    pub(super) asker: Asker<'a>,
+}
+
+/// Who wants it.
+#[derive(Clone, Copy, Default)]
+pub struct Asker<'a> {
+    /// The key of the JSON-RPC path, when it came that way.
+    pub api_key: Option<&'a ApiKey>,
+    /// The address that counts as one caller.
+    pub caller: Option<IpAddr>,
+}
+
+impl Policy {
+    /// Reads a policy's file; the environment is read for the names in it.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let wrong =
+            |reason: String| ConfigError::new("USE_AA_SPONSOR_POLICY", "a sponsorship policy in TOML or JSON", reason);
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        Self::parse(&text, |name| std::env::var(name).ok())
+            .map_err(|error| wrong(format!("{}: {error}", path.display())))
+    }
+
+    /// The lab's, and with small budgets that of a built-in paymaster for which nobody wrote one.
+    fn without_file(lab: bool) -> Result<Self, AppError> {
+        let mut policy = Self::parse(LAB_POLICY, |_| None)
+            .map_err(|error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") })?;
+        if !lab {
+            let [account, global] = DEFAULT_BUDGETS.map(|wei| Some(U256::from(wei)));
+            policy.budgets = Budgets { account_per_day: account, global_per_day: global };
+            policy.open = file::DEFAULT_OPEN;
+            "default".clone_into(&mut policy.version);
+        }
+        Ok(policy)
+    }
+}
+
+impl Sponsor {
+    /// `None` when a remote paymaster decides alone: it is asked and no policy is configured here.
+    pub(super) fn new(config: &Config, database: Database, node: Node) -> Result<Option<Self>, AppError> {
+        let policy = match (&config.sponsor_policy, &config.paymaster) {
+            (None, None | Some(PaymasterConfig::Remote { .. })) => return Ok(None),
+            (Some(policy), _) => policy.as_ref().clone(),
+            (None, Some(PaymasterConfig::BuiltIn { .. })) => {
+                if !config.lab {
+                    tracing::warn!(
+                        "no USE_AA_SPONSOR_POLICY: the built-in paymaster pays for every call, up to 0.05 per account and 1 \
+                         in all of the native token per day"
+                    );
+                }
+                Policy::without_file(config.lab)?
+            }
+        };
+        let http = if policy.webhooks.is_empty() { None } else { Some(webhook::client()?) };
+        let [lab, public] = PAUSES;
+        let token_paymaster = config.token_paymaster.as_ref().map_or(TOKEN_PAYMASTER, |paymaster| paymaster.address);
+        let inner = Inner {
+            policy,
+            token_paymaster,
+            chain_id: config.chain_id,
+            database,
+            node,
+            http,
+            kept: config.ledger_days.saturating_mul(86_400),
+            pause: if config.lab { lab } else { public },
+            settles: AtomicBool::new(false),
+        };
+        Ok(Some(Self { inner: Arc::new(inner) }))
+    }
+
+    /// Lets `sign` sign when the policy and the webhooks agree, and hands its signature out once it is in the ledger.
+    pub(super) async fn guard(
+        &self,
+        request: Request<'_>,
+        sign: impl Future<Output = Result<Sponsorship, AppError>> + Send,
+    ) -> Result<Sponsorship, AppError> {
+        let Request { user_operation, context, .. } = request;
+        let mut decision = self.decision(request);
+        if let Err(reason) = self.inner.policy.check(user_operation, context.mode, self.inner.token_paymaster) {
+            return Err(self.refuse(decision, reason).await);
+        }
+        if let Some(http) = &self.inner.http {
+            let webhooks = &self.inner.policy.webhooks;
+            let (answers, verdict) = webhook::ask(http, webhooks, self.inner.chain_id, user_operation, context).await;
+            decision.webhooks = serde_json::to_string(&answers).ok();
+            if let Err(reason) = verdict {
+                return Err(self.refuse(decision, reason).await);
+            }
+        }
+        let sponsorship = match sign.await {
+            Ok(sponsorship) => sponsorship,
+            Err(AppError::SponsorshipRefused { reason }) => return Err(self.refuse(decision, reason).await),
+            Err(AppError::GasTokenRefused { reason }) => {
+                self.refuse(decision, reason.clone()).await;
+                return Err(AppError::GasTokenRefused { reason });
+            }
+            // Nobody decided anything: an upstream failed, or the request is malformed.
+            Err(error) => return Err(error),
+        };
+        let signed = signed_operation(user_operation, &sponsorship);
+        decision.max_cost = signed.required_prefund();
+        if let Err(reason) = self.inner.policy.caps.check(&signed) {
+            return Err(self.refuse(decision, reason).await);
+        }
+        decision.user_op_hash = signed.hash(ENTRY_POINT, self.inner.chain_id);
+        // By the chain's clock, as it is settled by that.
+        decision.valid_until = match valid_until(&signed) {
+            Some(valid_until) => valid_until,
+            None => self.inner.node.clocks().await?.window(UNKNOWN_LIFE).valid_until,
+        };
+        decision.paymaster = signed.paymaster();
+        let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
+            account: self.inner.policy.budgets.account_per_day,
+            key: request.asker.api_key.and_then(|key| key.budget_per_day),
+            global: self.inner.policy.budgets.global_per_day,
+            open: self.inner.policy.open,
+        });
+        match self.inner.database.grant(&decision, limits.as_ref()).await? {
+            Grant::Written => {
+                tracing::info!(user_op_hash = %decision.user_op_hash, account = %decision.account,
+                    max_cost = %decision.max_cost, mode = decision.mode, "sponsored");
+                count("granted");
+                self.start_settling();
+                Ok(sponsorship)
+            }
+            Grant::Exhausted { budget, limit } => {
+                let reason = format!("{budget} budget of {limit} wei for today does not reach");
+                Err(self.refuse(decision, reason).await)
+            }
+            Grant::Crowded { whose, most } => {
+                let reason = format!(
+                    "{whose} {most} sponsorships already that were neither used nor ran out; use one, or wait until it has \
+                     run out"
+                );
+                Err(self.refuse(decision, reason).await)
+            }
+        }
+    }
+
+    /// Would the policy pay for it, as far as can be told before anything is signed? Nothing is written.
+    pub(super) fn would_allow(&self, user_operation: &UserOperation, mode: PaymasterMode) -> Result<(), AppError> {
+        let checked = self.inner.policy.check(user_operation, mode, self.inner.token_paymaster);
+        checked.map_err(|reason| AppError::SponsorshipRefused { reason })
+    }
+
+    fn decision(&self, request: Request<'_>) -> Decision {
+        let Request { user_operation, context, asker: Asker { api_key, caller } } = request;
+        Decision {
+            chain_id: self.inner.chain_id,
+            decided_at: unix_now(),
+            mode: mode_name(context.mode),
+            account: user_operation.sender,
+            nonce: user_operation.nonce,
+            user_op_hash: user_operation.hash(ENTRY_POINT, self.inner.chain_id),
+            max_cost: user_operation.required_prefund(),
+            policy_version: self.inner.policy.version.clone(),
+            api_key: api_key.map(|key| key.id.clone()),
+            webhooks: None,
+            valid_until: 0,
+            paymaster: None,
+            caller,
+        }
+    }
+
+    /// Writes the refusal down; the answer is a refusal, whether that worked or not.
+    async fn refuse(&self, decision: Decision, reason: String) -> AppError {
+        tracing::info!(account = %decision.account, mode = decision.mode, %reason, "not sponsored");
+        count("refused");
+        if let Err(error) = self.inner.database.refuse(&decision, &reason).await {
+            tracing::error!(%error, account = %decision.account, "a refusal is not in the ledger");
+        }
+        AppError::SponsorshipRefused { reason }
+    }
+}
+
+/// The operation as the paymaster signed it.
+fn signed_operation(user_operation: &UserOperation, sponsorship: &Sponsorship) -> UserOperation {
+    UserOperation {
+        paymaster_and_data: sponsorship.paymaster_and_data.clone(),
+        call_gas_limit: sponsorship.gas.call_gas_limit,
+        verification_gas_limit: sponsorship.gas.verification_gas_limit,
+        pre_verification_gas: sponsorship.gas.pre_verification_gas,
+        ..user_operation.clone()
+    }
+}
+
+/// When the signature runs out, unix seconds of the chain; `None` when its layout is not known, or it never does.
+fn valid_until(signed: &UserOperation) -> Option<u64> {
+    let data = &signed.paymaster_and_data;
+    let verifying = VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
+    let until = verifying.or_else(|_| TokenPaymasterData::decode(data).map(|data| data.valid_until)).ok()?;
+    (until > 0).then_some(until)
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("use_aa_sponsorships_total", "outcome" => outcome).increment(1);
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

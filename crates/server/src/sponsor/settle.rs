@@ -1,0 +1,141 @@
+//! What became of the signatures: reservations are corrected to what the operations did cost, or given back.
+//!
+//! Every server looks, in turns of its own; the database lets each reservation be settled once. The entry point's events
+//! name the paymaster, so one query finds all operations, whoever sent them.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use alloy::primitives::Address;
+use serde_json::{Value, json};
+
+use super::{
+    super::receipt::{self, Sighting},
+    Inner, Sponsor, unix_now,
+};
+use use_aa_actions::error::AppError;
+use use_aa_protocol::addresses::ENTRY_POINT;
+
+/// Blocks that are read again each time, for reorganisations.
+const OVERLAP: u64 = 20;
+/// How far back the first look goes, blocks: signatures live for an hour at most.
+const LOOK_BACK: u64 = 20_000;
+/// Blocks per request; many nodes refuse more.
+const RANGE: u64 = 2_000;
+/// After its end, chain seconds, a signature counts as unused: a reorganisation may still bring it.
+const GRACE: u64 = 60;
+/// Old decisions are deleted this often.
+const BETWEEN_TIDYING: Duration = Duration::from_secs(3_600);
+/// Longest pause after failures.
+const SLOWEST: Duration = Duration::from_secs(60);
+
+impl Sponsor {
+    /// Looks from now on, until the server is gone. May be called again and again.
+    pub fn start_settling(&self) {
+        if !self.inner.settles.swap(true, Ordering::AcqRel) {
+            tokio::spawn(run(Arc::downgrade(&self.inner), self.inner.pause));
+        }
+    }
+}
+
+async fn run(sponsor: Weak<Inner>, pause: Duration) {
+    let mut wait = pause;
+    let mut tidied: Option<Instant> = None;
+    loop {
+        let Some(this) = sponsor.upgrade() else { return };
+        if tidied.is_none_or(|at| at.elapsed() > BETWEEN_TIDYING) {
+            tidied = Some(Instant::now());
+            if let Err(error) = this.tidy().await {
+                tracing::warn!(%error, "deleting old sponsorship decisions");
+            }
+        }
+        drop(this);
+        tokio::time::sleep(wait).await;
+        let Some(sponsor) = sponsor.upgrade() else { return };
+        wait = match sponsor.settle().await {
+            Ok(()) => pause,
+            Err(error) => {
+                tracing::warn!(%error, "settling sponsorships");
+                wait.saturating_mul(2).min(SLOWEST)
+            }
+        };
+    }
+}
+
+impl Inner {
+    /// Looks through the blocks since the last time.
+    pub(super) async fn settle(&self) -> Result<(), AppError> {
+        let open = self.database.open_paymasters(self.chain_id).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        // In this order: no later block is as old as that. The next block's time, because on a chain without blocks
+        // nothing would ever run out, and who holds too many offers could not send to make a block.
+        let chain_time = self.node.clocks().await?.pending;
+        let head = self.node.block_number().await?;
+        let oldest = head.saturating_sub(LOOK_BACK);
+        let settled = self.database.settled_block(self.chain_id).await?;
+        // A cursor beyond the head is another chain's (a new lab over an old ledger).
+        let mut from = settled.filter(|block| *block <= head).map_or(oldest, |block| block.saturating_sub(OVERLAP));
+        from = from.max(oldest);
+        while from <= head {
+            let to = head.min(from.saturating_add(RANGE - 1));
+            self.settle_range(&open, from, to).await?;
+            self.database.set_settled_block(self.chain_id, to).await?;
+            from = to.saturating_add(1);
+        }
+        let released = self.database.release_expired(self.chain_id, chain_time.saturating_sub(GRACE)).await?;
+        if released > 0 {
+            tracing::info!(released, "sponsorships ran out unused");
+        }
+        Ok(())
+    }
+
+    /// Deletes what is older than the configuration wants it kept.
+    async fn tidy(&self) -> Result<(), AppError> {
+        let before = unix_now().saturating_sub(self.kept);
+        let forgotten = self.database.forget_before(self.chain_id, before).await?;
+        if forgotten > 0 {
+            tracing::info!(forgotten, "old sponsorship decisions are deleted");
+        }
+        Ok(())
+    }
+
+    async fn settle_range(&self, open: &[(Address, String)], from: u64, to: u64) -> Result<(), AppError> {
+        // First, because the rows are not looked for any more once they are settled.
+        let takers: Vec<Address> =
+            open.iter().filter(|(_, mode)| mode == "ERC20").map(|(paymaster, _)| *paymaster).collect();
+        if !takers.is_empty() {
+            let logs = self.logs(json!(takers), json!([receipt::token_charge_topic()]), from, to).await?;
+            for charge in receipt::token_charges(&logs).into_iter().filter(|charge| takers.contains(&charge.paymaster))
+            {
+                self.database.charge(self.chain_id, charge.user_op_hash, charge.token, charge.charged).await?;
+            }
+        }
+        let [mined, _] = receipt::topics();
+        let paymasters: Vec<_> = open.iter().map(|(paymaster, _)| paymaster.into_word()).collect();
+        let topics = json!([mined, Value::Null, Value::Null, paymasters]);
+        let logs = self.logs(json!(ENTRY_POINT), topics, from, to).await?;
+        for Sighting { nonce, receipt } in receipt::sightings(&logs) {
+            let (account, user_op_hash) = (receipt.sender, receipt.user_op_hash);
+            self.database.release_replaced(self.chain_id, account, nonce, user_op_hash).await?;
+            let (user_op_hash, cost, transaction) =
+                (receipt.user_op_hash, receipt.actual_gas_cost, receipt.transaction_hash);
+            if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_now()).await? {
+                tracing::info!(%user_op_hash, actual_cost = %cost, "sponsorship settled");
+            }
+        }
+        Ok(())
+    }
+
+    async fn logs(&self, address: Value, topics: Value, from: u64, to: u64) -> Result<Vec<Value>, AppError> {
+        let (from, to) = (format!("{from:#x}"), format!("{to:#x}"));
+        let filter = json!({"fromBlock": from, "toBlock": to, "address": address, "topics": topics});
+        match self.node.read("eth_getLogs", json!([filter])).await? {
+            Value::Array(logs) => Ok(logs),
+            _ => Ok(Vec::new()),
+        }
+    }
+}

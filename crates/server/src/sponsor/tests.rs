@@ -1,0 +1,604 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+use alloy::{
+    primitives::{B256, Bytes, address},
+    sol_types::SolCall,
+};
+use proptest::prelude::*;
+
+use super::*;
+use use_aa_protocol::{
+    abi::{IErc20, ISmartAccount},
+    addresses::{
+        ACCOUNT_FACTORY, BATCHED_SESSION_ROUTER, DEMO_NFT, DEMO_TOKEN, ECDSA_MODULE, SESSION_KEY_MANAGER,
+        TOKEN_PAYMASTER,
+    },
+    smart_account::{
+        Call, disable_module, enable_module, encode_calls, init_code, set_merkle_root, setup_and_enable_module,
+    },
+};
+
+const EXAMPLE: &str = include_str!("policy.example.toml");
+const ACCOUNT: Address = address!("0788816536DEFa6A14779711c0B08b7f0edFe68b");
+const ETHER: u64 = 1_000_000_000_000_000_000;
+
+fn parse(text: &str) -> Result<Policy, PolicyError> {
+    Policy::parse(text, |name| (name == "TOKEN").then(|| "Bearer abc".to_owned()))
+}
+
+fn refusal(text: &str) -> String {
+    parse(text).map(|policy| format!("accepted: {policy:?}")).unwrap_err().to_string()
+}
+
+/// A policy with these lines in front of an unlimited budget.
+fn policy(head: &str) -> Policy {
+    parse(&format!("{head}\n[budgets]\nglobal_per_day = \"unlimited\"\n")).unwrap()
+}
+
+fn operation(calls: &[Call]) -> UserOperation {
+    UserOperation { sender: ACCOUNT, call_data: encode_calls(calls, false).unwrap(), ..Default::default() }
+}
+
+fn call(to: Address, data: &[u8]) -> Call {
+    Call { to, value: U256::ZERO, data: Bytes::copy_from_slice(data) }
+}
+
+fn mint() -> Call {
+    call(DEMO_NFT, &[0x40, 0xd0, 0x97, 0xc3, 0, 0, 0, 1])
+}
+
+fn sponsored(policy: &Policy, calls: &[Call]) -> Result<(), String> {
+    policy.check(&operation(calls), PaymasterMode::Sponsored, TOKEN_PAYMASTER)
+}
+
+#[test]
+fn the_example_is_a_policy() {
+    let policy = parse(EXAMPLE).unwrap();
+    assert!(policy.version.starts_with("2026-11 ") && policy.version.len() == 16, "{}", policy.version);
+    assert_eq!(policy.modes, [PaymasterMode::Sponsored, PaymasterMode::Erc20]);
+    assert_eq!(policy.budgets.global_per_day, Some(U256::from(5 * u128::from(ETHER))));
+    assert_eq!(policy.caps.pre_verification_gas, Some(U256::from(400_000)));
+    assert_eq!(
+        policy.targets[0].functions.as_ref().unwrap().selectors[0],
+        [0x40, 0xd0, 0x97, 0xc3],
+        "safeMint(address)"
+    );
+    assert_eq!(sponsored(&policy, &[mint()]), Ok(()));
+    assert!(Policy::without_file(true).unwrap().budgets.global_per_day > policy.budgets.global_per_day);
+    assert_eq!(Policy::without_file(false).unwrap().budgets.global_per_day, Some(U256::from(ETHER)));
+    assert_eq!(policy.open, Policy::without_file(false).unwrap().open);
+    assert_eq!(Policy::without_file(true).unwrap().open, Open::default(), "the lab has no limits");
+}
+
+/// Every key that the example documents is known, those in comments as well.
+#[test]
+fn what_the_example_leaves_in_comments_works() {
+    let webhook = EXAMPLE.split("# [[webhooks]]").nth(1).unwrap();
+    let webhook: String = webhook.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    let text =
+        format!("{}\n[[webhooks]]{webhook}", EXAMPLE.replace("SHOP_TOKEN", "TOKEN")).replace("SHOP_TOKEN", "TOKEN");
+    let policy = parse(&text).unwrap();
+    let webhook = &policy.webhooks[0];
+    assert!(webhook.post && webhook.include_operation && webhook.authorization.is_some());
+    assert!(
+        !format!("{policy:?}").contains("abc") && !format!("{policy:?}").contains("/sponsor"),
+        "no secrets in print"
+    );
+}
+
+#[test]
+fn json_does_as_well() {
+    let text = r#"{"targets": [{"address": "*", "functions": ["receive"], "max_value": "1 gwei"}],
+        "budgets": {"global_per_day": 5000000000, "account_per_day": "unlimited"}}"#;
+    let policy = parse(text).unwrap();
+    assert_eq!(policy.budgets, Budgets { account_per_day: None, global_per_day: Some(U256::from(5_000_000_000u64)) });
+    assert_eq!(policy.modes, [PaymasterMode::Sponsored]);
+    assert!(!policy.session_setup);
+    assert_eq!(policy.open, Open { per_account: Some(16), per_caller: Some(64) });
+    assert_eq!(policy.factories, [ACCOUNT_FACTORY]);
+    let pay = |value: u64| Call { to: DEMO_NFT, value: U256::from(value), data: Bytes::new() };
+    assert_eq!(sponsored(&policy, &[pay(1_000_000_000)]), Ok(()));
+    assert!(sponsored(&policy, &[pay(1_000_000_001)]).is_err());
+    assert!(sponsored(&policy, &[call(DEMO_NFT, &[1])]).is_err(), "not a call without data");
+}
+
+#[test]
+fn mistakes_are_named_with_their_key() {
+    let good = "targets = []\n[budgets]\nglobal_per_day = 0\n";
+    assert!(parse(good).is_ok());
+    for (text, named) in [
+        ("targets = []\nbudget = 5\n[budgets]\nglobal_per_day = 0", "budget"),
+        ("targets = []\n[budgets]\nglobal_per_day = 0\nper_week = 1", "budgets.per_week"),
+        ("[[targets]]\naddress = \"*\"\nselector = \"x\"\n[budgets]\nglobal_per_day = 0", "targets[0].selector"),
+        ("[[targets]]\naddress = \"0x12\"\n[budgets]\nglobal_per_day = 0", "targets[0].address"),
+        (
+            "[[targets]]\naddress = \"*\"\nfunctions = [\"mint\"]\n[budgets]\nglobal_per_day = 0",
+            "targets[0].functions[0]",
+        ),
+        ("targets = []\n[budgets]\nglobal_per_day = \"5 dollars\"", "budgets.global_per_day"),
+        ("targets = []\n[budgets]\nglobal_per_day = -1", "budgets.global_per_day"),
+        ("targets = []\n[budgets]\nglobal_per_day = 0.5", "budgets.global_per_day"),
+        ("targets = []\n[budgets]\naccount_per_day = 1", "global_per_day"),
+        ("[budgets]\nglobal_per_day = 0", "targets"),
+        ("targets = []\nmodes = []\n[budgets]\nglobal_per_day = 0", "modes"),
+        ("targets = []\nmodes = [\"FREE\"]\n[budgets]\nglobal_per_day = 0", "modes[0]"),
+        ("targets = []\n[caps]\ncost = \"much\"\n[budgets]\nglobal_per_day = 0", "caps.cost"),
+        ("targets = []\n[open]\nper_account = 0\n[budgets]\nglobal_per_day = 0", "open.per_account"),
+        ("targets = []\n[open]\nper_caller = \"many\"\n[budgets]\nglobal_per_day = 0", "open.per_caller"),
+        ("targets = []\n[open]\nper_day = 5\n[budgets]\nglobal_per_day = 0", "open.per_day"),
+        ("targets = [\n\n!", "line 3"),
+        ("{\"targets\": [", "line 1"),
+        ("targets = []\n[budgets]\nglobal_per_day = 0\n[[webhooks]]\nurl = \"ftp://secret\"", "webhooks[0].url"),
+        (
+            "targets = []\n[budgets]\nglobal_per_day = 0\n[[webhooks]]\nurl = \"http://a\"\ntimeout_ms = 0",
+            "webhooks[0].timeout_ms",
+        ),
+        (
+            "targets = []\n[budgets]\nglobal_per_day = 0\n[[webhooks]]\nurl = \"http://a\"\nauthorization_env = \"NONE\"",
+            "webhooks[0].authorization_env",
+        ),
+    ] {
+        let told = refusal(text);
+        assert!(told.contains(named), "{text}\n{told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_is_named_with_its_variable() {
+    let error = Policy::read(Path::new("/no/such/policy.toml")).unwrap_err().to_string();
+    assert!(error.starts_with("USE_AA_SPONSOR_POLICY") && error.contains("/no/such/policy.toml"), "{error}");
+}
+
+#[test]
+fn every_call_of_a_batch_must_be_allowed() {
+    let policy = policy(&format!("[[targets]]\naddress = \"{DEMO_NFT}\"\nfunctions = [\"safeMint(address)\"]"));
+    assert_eq!(sponsored(&policy, &[mint()]), Ok(()));
+    assert_eq!(sponsored(&policy, &[mint(), mint()]), Ok(()));
+    let told = sponsored(&policy, &[mint(), call(DEMO_TOKEN, &[0xa9, 0x05, 0x9c, 0xbb])]).unwrap_err();
+    assert!(told.starts_with("call 2") && told.contains("0xa9059cbb"), "{told}");
+    assert!(sponsored(&policy, &[call(DEMO_NFT, &[0x40, 0xd0, 0x97])]).is_err(), "three bytes are no selector");
+    assert!(sponsored(&policy, &[call(DEMO_NFT, &[])]).is_err());
+}
+
+/// The four ways to spell an operation's calls are read alike.
+#[test]
+fn both_twins_are_decoded() {
+    let policy = policy(&format!("[[targets]]\naddress = \"{DEMO_NFT}\""));
+    for (to, allowed) in [(DEMO_NFT, true), (DEMO_TOKEN, false)] {
+        let data = Bytes::from(vec![1, 2, 3, 4]);
+        for call_data in [
+            ISmartAccount::execute_ncCCall { dest: to, value: U256::ZERO, func: data.clone() }.abi_encode(),
+            ISmartAccount::executeCall { dest: to, value: U256::ZERO, func: data.clone() }.abi_encode(),
+            ISmartAccount::executeBatch_y6UCall { dest: vec![to], value: vec![U256::ZERO], func: vec![data.clone()] }
+                .abi_encode(),
+            ISmartAccount::executeBatchCall { dest: vec![to], value: vec![U256::ZERO], func: vec![data.clone()] }
+                .abi_encode(),
+        ] {
+            let operation = UserOperation { sender: ACCOUNT, call_data: call_data.into(), ..Default::default() };
+            let checked = policy.check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER);
+            assert_eq!(checked.is_ok(), allowed, "{checked:?}");
+        }
+    }
+}
+
+#[test]
+fn sessions_are_set_up_only_where_the_policy_says_so() {
+    let setup = setup_and_enable_module(ACCOUNT, BATCHED_SESSION_ROUTER, Bytes::new());
+    let calls = [
+        enable_module(ACCOUNT, SESSION_KEY_MANAGER),
+        disable_module(ACCOUNT, ECDSA_MODULE, BATCHED_SESSION_ROUTER),
+        set_merkle_root(B256::repeat_byte(1)),
+        setup,
+    ];
+    let everything = "[[targets]]\naddress = \"*\"";
+    let (without, with) = (policy(everything), policy(&format!("session_setup = true\n{everything}")));
+    for call in &calls {
+        let told = sponsored(&without, std::slice::from_ref(call)).unwrap_err();
+        assert!(told.contains("session_setup is off"), "{told}");
+        assert_eq!(sponsored(&with, std::slice::from_ref(call)), Ok(()));
+    }
+    // It opens nothing else of the account.
+    for call in [
+        enable_module(ACCOUNT, DEMO_NFT),
+        disable_module(ACCOUNT, SESSION_KEY_MANAGER, ECDSA_MODULE),
+        setup_and_enable_module(ACCOUNT, DEMO_TOKEN, Bytes::new()),
+        call(SESSION_KEY_MANAGER, &[1, 2, 3, 4]),
+        call(ECDSA_MODULE, &[0xf2, 0xfd, 0xe3, 0x8b]),
+        Call { value: U256::from(1), ..set_merkle_root(B256::ZERO) },
+    ] {
+        assert!(sponsored(&with, std::slice::from_ref(&call)).is_err(), "{call:?}");
+    }
+    let own = policy("[[targets]]\naddress = \"account\"");
+    assert_eq!(sponsored(&own, &[enable_module(ACCOUNT, DEMO_NFT)]), Ok(()));
+    assert!(sponsored(&own, &[mint()]).is_err());
+}
+
+#[test]
+fn deployments_factories_accounts_modes_and_lengths() {
+    let mint = [mint()];
+    let deploying = |init_code: Bytes, calls: &[Call]| {
+        let call_data = if calls.is_empty() { Bytes::new() } else { encode_calls(calls, false).unwrap() };
+        UserOperation { sender: ACCOUNT, init_code, call_data, ..Default::default() }
+    };
+    let check = |policy: &Policy, operation: &UserOperation| {
+        policy.check(operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER).map_err(|reason| reason.to_string())
+    };
+    let own = init_code(ACCOUNT, U256::ZERO);
+    let foreign: Bytes = [DEMO_NFT.as_slice(), &own[20..]].concat().into();
+    let usual = policy("[[targets]]\naddress = \"*\"");
+    assert_eq!(check(&usual, &deploying(own.clone(), &mint)), Ok(()));
+    assert_eq!(check(&usual, &deploying(own.clone(), &[])), Ok(()), "a bare deployment");
+    assert!(check(&usual, &deploying(Bytes::new(), &[])).unwrap_err().contains("does nothing"));
+    assert!(check(&usual, &deploying(foreign, &mint)).unwrap_err().contains("factory"));
+    assert!(check(&usual, &deploying(Bytes::from(vec![0; 19]), &mint)).is_err());
+    let none = policy("deployments = false\n[[targets]]\naddress = \"*\"");
+    assert!(check(&none, &deploying(own, &mint)).unwrap_err().contains("deploying"));
+
+    let listed = policy(&format!("targets = [{{address = \"*\"}}]\n[accounts]\nallow = [\"{ACCOUNT}\"]"));
+    assert_eq!(sponsored(&listed, &mint), Ok(()));
+    let other = policy(&format!("targets = [{{address = \"*\"}}]\n[accounts]\nallow = [\"{DEMO_NFT}\"]"));
+    assert!(sponsored(&other, &mint).unwrap_err().contains("does not list"));
+    let denied =
+        format!("targets = [{{address = \"*\"}}]\n[accounts]\nallow = [\"{ACCOUNT}\"]\ndeny = [\"{ACCOUNT}\"]");
+    assert!(sponsored(&policy(&denied), &mint).unwrap_err().contains("excludes"));
+
+    let two = policy("targets = [{address = \"*\"}]\n[caps]\ncalls = 1");
+    assert_eq!(sponsored(&two, &mint), Ok(()));
+    assert!(sponsored(&two, &[mint[0].clone(), mint[0].clone()]).unwrap_err().contains("at most 1"));
+
+    assert!(usual.check(&operation(&mint), PaymasterMode::Erc20, TOKEN_PAYMASTER).unwrap_err().contains("ERC20"));
+    // In mode ERC20 the fee may be approved, in mode SPONSORED nobody takes one.
+    let approve = IErc20::approveCall { spender: TOKEN_PAYMASTER, amount: U256::MAX }.abi_encode();
+    let tokens = policy(&format!("modes = [\"ERC20\", \"SPONSORED\"]\n[[targets]]\naddress = \"{DEMO_NFT}\""));
+    let calls = [call(DEMO_TOKEN, &approve), mint[0].clone()];
+    assert_eq!(tokens.check(&operation(&calls), PaymasterMode::Erc20, TOKEN_PAYMASTER), Ok(()));
+    assert!(tokens.check(&operation(&calls), PaymasterMode::Sponsored, TOKEN_PAYMASTER).is_err());
+    assert!(tokens.check(&operation(&calls), PaymasterMode::Erc20, ACCOUNT).is_err(), "another spender");
+}
+
+#[test]
+fn caps_hold_for_each_limit() {
+    let within = UserOperation {
+        call_gas_limit: U256::from(100),
+        verification_gas_limit: U256::from(200),
+        pre_verification_gas: U256::from(300),
+        max_fee_per_gas: U256::from(10),
+        paymaster_and_data: vec![1; 20].into(),
+        ..Default::default()
+    };
+    // (200 * 3 + 100 + 300) * 10
+    assert_eq!(within.required_prefund(), U256::from(10_000));
+    for (limit, name, fits) in [
+        ("call_gas", "callGasLimit", 100),
+        ("verification_gas", "verificationGasLimit", 200),
+        ("pre_verification_gas", "preVerificationGas", 300),
+        ("total_gas", "total gas", 600),
+        ("fee_per_gas", "maxFeePerGas", 10),
+        ("cost", "cost", 10_000),
+    ] {
+        let caps = |most: u64| policy(&format!("targets = []\n[caps]\n{limit} = {most}")).caps;
+        assert_eq!(caps(fits).check(&within), Ok(()), "{limit}");
+        let told = caps(fits - 1).check(&within).unwrap_err();
+        assert!(told.contains(name), "{told}");
+    }
+}
+
+/// The known hole: whoever bundles keeps all of preVerificationGas.
+#[test]
+fn pre_verification_gas_is_limited_without_a_cap_too() {
+    let caps = policy("targets = []").caps;
+    let usual = |call_data: usize, gas: u64| UserOperation {
+        call_data: vec![1; call_data].into(),
+        pre_verification_gas: U256::from(gas),
+        ..Default::default()
+    };
+    assert_eq!(caps.check(&usual(1_000, 100_000)), Ok(()));
+    assert_eq!(caps.check(&usual(100_000, 1_700_000)), Ok(()), "sixteen gas a byte are fine");
+    let told = caps.check(&usual(1_000, 1_000_000)).unwrap_err();
+    assert!(told.contains("preVerificationGas"), "{told}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
+        let _ = parse(&text);
+    }
+
+    /// A good file with one line changed: an error or a policy, never a panic.
+    #[test]
+    fn no_mutation_makes_the_parser_panic(line in 0usize..90, insert in "[a-z_\\[\\]{}=\" 0-9.#x]{0,24}") {
+        let mut lines: Vec<&str> = EXAMPLE.lines().collect();
+        let at = line.min(lines.len() - 1);
+        lines[at] = &insert;
+        let _ = parse(&lines.join("\n"));
+    }
+
+    /// Whatever the call data is: what is not decoded is not paid for.
+    #[test]
+    fn arbitrary_call_data_never_panics(bytes in proptest::collection::vec(any::<u8>(), 1..400), selector in 0usize..5) {
+        let mut call_data = match selector {
+            0 => ISmartAccount::execute_ncCCall::SELECTOR.to_vec(),
+            1 => ISmartAccount::executeCall::SELECTOR.to_vec(),
+            2 => ISmartAccount::executeBatch_y6UCall::SELECTOR.to_vec(),
+            3 => ISmartAccount::executeBatchCall::SELECTOR.to_vec(),
+            _ => Vec::new(),
+        };
+        call_data.extend(bytes);
+        let operation = UserOperation { sender: ACCOUNT, call_data: call_data.into(), ..Default::default() };
+        let allowed = policy("targets = [{address = \"*\"}]").check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER);
+        let nothing = policy("targets = []").check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER);
+        prop_assert!(nothing.is_err());
+        if allowed.is_ok() {
+            prop_assert!(use_aa_protocol::smart_account::decode_calls(&operation.call_data).is_ok());
+        }
+    }
+
+    /// A policy for one target allows exactly the batches that call nothing else.
+    #[test]
+    fn one_foreign_call_refuses_the_batch(foreign in proptest::collection::vec(any::<bool>(), 1..8)) {
+        let policy = policy(&format!("[[targets]]\naddress = \"{DEMO_NFT}\""));
+        let calls: Vec<_> = foreign.iter().map(|foreign| call(if *foreign { DEMO_TOKEN } else { DEMO_NFT }, &[1, 2, 3, 4])).collect();
+        prop_assert_eq!(sponsored(&policy, &calls).is_ok(), foreign.iter().all(|foreign| !foreign));
+    }
+}
+
+mod in_the_database {
+    use super::{
+        super::ledger::{Decision, Grant, Limits, day_of},
+        *,
+    };
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn decision(number: u8, gwei: u64) -> Decision {
+        Decision {
+            chain_id: 31_337,
+            decided_at: NOW,
+            mode: "SPONSORED",
+            account: ACCOUNT,
+            nonce: U256::from(number),
+            user_op_hash: B256::repeat_byte(number),
+            max_cost: U256::from(gwei) * U256::from(1_000_000_000),
+            policy_version: "test".into(),
+            api_key: Some("k1".into()),
+            webhooks: None,
+            valid_until: NOW + 300,
+            paymaster: Some(DEMO_NFT),
+            caller: Some([9, 9, 9, number].into()),
+        }
+    }
+
+    fn gwei(amount: u64) -> Option<U256> {
+        Some(U256::from(amount) * U256::from(1_000_000_000))
+    }
+
+    async fn used(database: &Database) -> u64 {
+        database.sponsored_on(31_337, NOW, None).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_budget_is_taken_until_it_does_not_reach() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = Limits { account: gwei(100), key: gwei(70), global: gwei(90), ..Limits::default() };
+        assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(Grant::Written));
+        // The same operation again takes nothing.
+        assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 40);
+        let exhausted = |budget, limit: u64| Ok(Grant::Exhausted { budget, limit: gwei(limit).unwrap() });
+        assert_eq!(database.grant(&decision(2, 31), Some(&limits)).await, exhausted("the API key's", 70));
+        // What was taken of the account's budget before that is given back.
+        assert_eq!(database.sponsored_on(31_337, NOW, Some(ACCOUNT)).await, Ok(40));
+        let other_key = Decision { api_key: None, ..decision(3, 51) };
+        assert_eq!(database.grant(&other_key, Some(&limits)).await, exhausted("the", 90));
+        assert_eq!(database.grant(&decision(4, 101), Some(&limits)).await, exhausted("the account's", 100));
+        assert_eq!(database.grant(&decision(5, 30), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 70);
+        // Another day, another budget.
+        let tomorrow = Decision { decided_at: NOW + 86_400, ..decision(6, 70) };
+        assert_eq!(database.grant(&tomorrow, Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(day_of(NOW) + 1, day_of(NOW + 86_400));
+        assert_eq!(database.sponsorships(31_337, 100).await.unwrap().len(), 3, "what was undone left no row");
+    }
+
+    /// One of them at most is ever mined.
+    #[tokio::test]
+    async fn the_same_nonce_again_reserves_only_the_difference() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = Limits { account: gwei(100), ..Limits::default() };
+        let offer = |number: u8, gwei: u64, until: u64| {
+            let offer = Decision { nonce: U256::from(7), valid_until: until, ..decision(number, gwei) };
+            let (database, limits) = (&database, &limits);
+            async move { database.grant(&offer, Some(limits)).await }
+        };
+        assert_eq!(offer(1, 60, NOW + 10).await, Ok(Grant::Written));
+        assert_eq!(offer(2, 70, NOW + 20).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 70);
+        assert_eq!(offer(3, 40, NOW + 30).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 70, "the dearest of them may be the one");
+        // Another nonce is another operation, and another key another budget.
+        assert!(matches!(database.grant(&decision(4, 31), Some(&limits)).await, Ok(Grant::Exhausted { .. })));
+        assert!(matches!(offer(5, 101, NOW + 40).await, Ok(Grant::Exhausted { .. })));
+        let other_key = Decision { api_key: None, nonce: U256::from(7), ..decision(6, 30) };
+        assert_eq!(database.grant(&other_key, Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(used(&database).await, 100);
+        // The first one runs out and holds nothing; the second one is mined, then the third runs out.
+        assert_eq!(database.release_expired(31_337, NOW + 11).await, Ok(1));
+        assert_eq!(used(&database).await, 100);
+        let cost = U256::from(50_000_000_000u64);
+        assert_eq!(database.settle(31_337, B256::repeat_byte(2), cost, B256::ZERO, NOW).await, Ok(true));
+        assert_eq!(database.release_expired(31_337, NOW + 31).await, Ok(1));
+        assert_eq!(used(&database).await, 80, "50 paid, 30 of the other key");
+    }
+
+    #[tokio::test]
+    async fn a_cost_is_settled_once_and_again_after_a_reorganisation() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        database.grant(&decision(1, 40), Some(&Limits::default())).await.unwrap();
+        let settle =
+            |wei: u64| database.settle(31_337, B256::repeat_byte(1), U256::from(wei), B256::repeat_byte(9), NOW);
+        // 10.000000001 gwei: rounded up.
+        assert_eq!(settle(10_000_000_001).await, Ok(true));
+        assert_eq!(used(&database).await, 11);
+        assert_eq!(settle(10_000_000_001).await, Ok(false));
+        assert_eq!(settle(12_000_000_000).await, Ok(true));
+        assert_eq!(used(&database).await, 12);
+        let entry = database.sponsorships(31_337, 1).await.unwrap().remove(0);
+        assert_eq!((entry.state.as_str(), entry.actual_cost.as_deref()), ("settled", Some("12000000000")));
+        // Foreign operations are passed over; settled ones are not released.
+        assert_eq!(database.settle(31_337, B256::ZERO, U256::from(1), B256::ZERO, NOW).await, Ok(false));
+        assert_eq!(database.release_expired(31_337, u64::MAX).await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn what_runs_out_unused_is_given_back() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        database.grant(&decision(1, 40), Some(&Limits::default())).await.unwrap();
+        assert_eq!(database.release_expired(31_337, NOW + 300).await, Ok(0), "good to the last second");
+        assert_eq!(database.release_expired(1, NOW + 301).await, Ok(0), "another chain's");
+        assert_eq!(database.open_paymasters(31_337).await.unwrap(), [(DEMO_NFT, "SPONSORED".to_owned())]);
+        assert_eq!(database.release_expired(31_337, NOW + 301).await, Ok(1));
+        assert_eq!((used(&database).await, database.open_paymasters(31_337).await.unwrap().len()), (0, 0));
+        // It was mined after all, and is found late.
+        assert_eq!(
+            database.settle(31_337, B256::repeat_byte(1), U256::from(5_000_000_000u64), B256::ZERO, NOW).await,
+            Ok(true)
+        );
+        assert_eq!(used(&database).await, 5);
+    }
+
+    #[tokio::test]
+    async fn refusals_and_token_payments_are_written_and_take_nothing() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        database.refuse(&decision(1, 40), "no such target").await.unwrap();
+        database.refuse(&decision(1, 40), "no such target").await.unwrap();
+        database.grant(&Decision { mode: "ERC20", ..decision(2, 40) }, None).await.unwrap();
+        let entries = database.sponsorships(31_337, 10).await.unwrap();
+        let seen: Vec<_> =
+            entries.iter().map(|entry| (entry.mode.as_str(), entry.outcome.as_str(), entry.state.as_str())).collect();
+        assert_eq!(
+            seen,
+            [("ERC20", "granted", "reserved"), ("SPONSORED", "refused", "none"), ("SPONSORED", "refused", "none")]
+        );
+        assert_eq!(entries[1].reason.as_deref(), Some("no such target"));
+        assert_eq!((used(&database).await, database.release_expired(31_337, u64::MAX).await), (0, Ok(1)));
+        assert_eq!(used(&database).await, 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_paid_in_a_token_is_settled_with_its_charge() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let (hash, units) = (B256::repeat_byte(2), U256::from(1_258_551));
+        database.grant(&Decision { mode: "ERC20", ..decision(2, 40) }, None).await.unwrap();
+        database.grant(&decision(3, 40), Some(&Limits::default())).await.unwrap();
+        let mut open = database.open_paymasters(31_337).await.unwrap();
+        open.sort();
+        assert_eq!(open, [(DEMO_NFT, "ERC20".to_owned()), (DEMO_NFT, "SPONSORED".to_owned())]);
+        assert_eq!(database.charge(31_337, hash, DEMO_TOKEN, units).await, Ok(true));
+        assert_eq!(database.charge(31_337, hash, DEMO_TOKEN, units).await, Ok(false), "told twice");
+        assert_eq!(database.charge(31_337, B256::repeat_byte(3), DEMO_TOKEN, units).await, Ok(false), "we paid for it");
+        assert_eq!(database.settle(31_337, hash, U256::from(7), B256::ZERO, NOW).await, Ok(true));
+        let entries = database.sponsorships(31_337, 10).await.unwrap();
+        let paid = entries.iter().find(|entry| entry.mode == "ERC20").unwrap();
+        assert_eq!((paid.state.as_str(), paid.actual_cost.as_deref()), ("settled", Some("7")));
+        assert_eq!((paid.token.clone(), paid.charged.as_deref()), (Some(format!("{DEMO_TOKEN:#x}")), Some("1258551")));
+        assert_eq!(used(&database).await, 40, "no budget paid for it");
+    }
+
+    fn open(per_account: Option<u32>, per_caller: Option<u32>) -> Limits {
+        Limits { open: Open { per_account, per_caller }, ..Limits::default() }
+    }
+
+    #[tokio::test]
+    async fn one_account_has_only_so_many_open() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = open(Some(2), None);
+        assert_eq!(database.grant(&decision(1, 10), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&decision(2, 10), Some(&limits)).await, Ok(Grant::Written));
+        let crowded = Ok(Grant::Crowded { whose: "the account has", most: 2 });
+        assert_eq!(database.grant(&decision(3, 10), Some(&limits)).await, crowded);
+        assert_eq!((used(&database).await, database.sponsorships(31_337, 9).await.unwrap().len()), (20, 2));
+        // The same nonce again takes the other one's place; another account is another matter.
+        let again = Decision { nonce: U256::from(2), ..decision(4, 10) };
+        assert_eq!(database.grant(&again, Some(&limits)).await, Ok(Grant::Written));
+        let other = Decision { account: DEMO_TOKEN, ..decision(5, 10) };
+        assert_eq!(database.grant(&other, Some(&limits)).await, Ok(Grant::Written));
+        // One is used, one runs out: room for two.
+        database.settle(31_337, B256::repeat_byte(1), U256::from(1), B256::ZERO, NOW).await.unwrap();
+        assert_eq!(database.grant(&decision(6, 10), Some(&limits)).await, Ok(Grant::Written));
+        assert!(matches!(database.grant(&decision(7, 10), Some(&limits)).await, Ok(Grant::Crowded { .. })));
+        database.release_expired(31_337, NOW + 301).await.unwrap();
+        assert_eq!(database.grant(&decision(8, 10), Some(&limits)).await, Ok(Grant::Written));
+    }
+
+    #[tokio::test]
+    async fn one_caller_has_only_so_many_open_whatever_the_account() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = open(None, Some(2));
+        let asked = |number: u8, caller: u8| {
+            let account = Address::repeat_byte(number);
+            let decision = Decision { account, caller: Some([9, 9, 9, caller].into()), ..decision(number, 10) };
+            let (database, limits) = (&database, &limits);
+            async move { database.grant(&decision, Some(limits)).await }
+        };
+        assert_eq!((asked(1, 1).await, asked(2, 1).await), (Ok(Grant::Written), Ok(Grant::Written)));
+        assert_eq!(asked(3, 1).await, Ok(Grant::Crowded { whose: "your address has", most: 2 }));
+        assert_eq!(asked(3, 2).await, Ok(Grant::Written));
+        // Nobody's address is kept longer than needed.
+        database.settle(31_337, B256::repeat_byte(1), U256::from(1), B256::ZERO, NOW).await.unwrap();
+        database.release_expired(31_337, NOW + 301).await.unwrap();
+        let pool = database.pool().await.unwrap();
+        let crate::database::Pool::Sqlite(pool) = pool else { panic!("not SQLite") };
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sponsorships WHERE caller IS NOT NULL")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        assert_eq!(kept, 0);
+    }
+
+    #[tokio::test]
+    async fn a_nonce_that_was_used_sets_the_others_free() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let with_nonce = |number: u8, api_key: Option<&str>| Decision {
+            nonce: U256::from(7),
+            api_key: api_key.map(Into::into),
+            ..decision(number, 40)
+        };
+        // Another key's reservation of the same nonce is not handed over.
+        database.grant(&with_nonce(1, None), Some(&Limits::default())).await.unwrap();
+        database.grant(&with_nonce(2, Some("k2")), Some(&Limits::default())).await.unwrap();
+        database.grant(&decision(3, 40), Some(&Limits::default())).await.unwrap();
+        assert_eq!(used(&database).await, 120);
+        let mined = B256::repeat_byte(1);
+        assert_eq!(database.release_replaced(31_337, ACCOUNT, U256::from(7), mined).await, Ok(1));
+        assert_eq!(database.settle(31_337, mined, U256::from(5_000_000_000u64), B256::ZERO, NOW).await, Ok(true));
+        assert_eq!(used(&database).await, 45, "5 paid, 40 of another nonce");
+        assert_eq!(database.release_replaced(31_337, DEMO_NFT, U256::from(3), mined).await, Ok(0), "another account");
+    }
+
+    #[tokio::test]
+    async fn old_decisions_are_forgotten_but_not_open_ones() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        database.refuse(&decision(1, 40), "no such target").await.unwrap();
+        database.grant(&decision(2, 40), Some(&Limits::default())).await.unwrap();
+        let later = Decision { decided_at: NOW + 86_400, ..decision(3, 40) };
+        database.refuse(&later, "no such target").await.unwrap();
+        assert_eq!(database.forget_before(31_337, NOW).await, Ok(0), "not old enough");
+        assert_eq!(database.forget_before(1, NOW + 1).await, Ok(0), "another chain's");
+        assert_eq!(database.forget_before(31_337, NOW + 86_400).await, Ok(1));
+        let left: Vec<_> =
+            database.sponsorships(31_337, 9).await.unwrap().into_iter().map(|entry| entry.state).collect();
+        assert_eq!(left, ["none", "reserved"]);
+        assert_eq!(used(&database).await, 0, "its budget is of the past");
+        database.release_expired(31_337, NOW + 301).await.unwrap();
+        assert_eq!(database.forget_before(31_337, NOW + 86_400).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn very_many_are_forgotten_in_turns() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        for _ in 0..1_001 {
+            database.refuse(&decision(1, 40), "no such target").await.unwrap();
+        }
+        assert_eq!(database.forget_before(31_337, NOW + 1).await, Ok(1_001));
+    }
+}

@@ -1,0 +1,154 @@
+//! [`ServerState`]: what every request shares, reached by server functions through Leptos' context.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    bundler::Bundler,
+    config::Config,
+    dan::coordinator::KeyNodes,
+    database::Database,
+    events::{Pace, Watcher},
+    node::Node,
+    paymaster::{Paymaster, token::TokenPaymaster},
+    sponsor::Sponsor,
+    upstream_health::UpstreamHealth,
+};
+use use_aa_actions::error::{AppError, Upstream};
+
+/// How long one request to one upstream may take: bundlers and paymasters simulate before they answer.
+const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Shared by all requests; cheap to clone.
+#[derive(Clone)]
+pub struct ServerState {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    node: Node,
+    bundler: Bundler,
+    paymaster: Option<Paymaster>,
+    token_paymaster: Option<TokenPaymaster>,
+    watcher: Watcher,
+    database: Database,
+    key_nodes: Option<KeyNodes>,
+    sponsor: Option<Sponsor>,
+}
+
+impl ServerState {
+    /// Clients for the upstreams of `config`; nothing is connected yet.
+    pub fn new(config: Config) -> Result<Self, AppError> {
+        Self::with_upstream_timeout(config, UPSTREAM_TIMEOUT)
+    }
+
+    /// As [`Self::new`], with another limit for one request to one upstream.
+    pub fn with_upstream_timeout(config: Config, timeout: Duration) -> Result<Self, AppError> {
+        let node = Node::new(&config.rpc_urls, config.chain_id, timeout)?;
+        let bundler = Bundler::new(&config.bundler_urls, config.chain_id, timeout)?;
+        let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
+        let token_paymaster =
+            config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
+        let watcher = Watcher::new(node.clone(), bundler.clone(), &config.rpc_urls, Pace::of(&config));
+        let database = Database::new(&config)?;
+        let key_nodes =
+            (!config.key_nodes.is_empty()).then(|| KeyNodes::new(&config.key_nodes, config.key_pool)).transpose()?;
+        let sponsor = Sponsor::new(&config, database.clone(), node.clone())?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                paymaster: paymaster.transpose()?,
+                token_paymaster,
+                config,
+                node,
+                bundler,
+                watcher,
+                database,
+                key_nodes,
+                sponsor,
+            }),
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// How every URL of every upstream does, as the server's own requests see it: nothing is asked to tell this.
+    /// Nodes first, then bundlers, then paymasters; the built-in paymaster is not among them.
+    pub fn health(&self) -> Vec<UpstreamHealth> {
+        let mut health = self.inner.node.health();
+        for node in &mut health {
+            node.pushing = self.inner.watcher.is_pushing(node.entry);
+        }
+        health.extend(self.inner.bundler.health());
+        health.extend(self.paymaster().and_then(Paymaster::remote).map(|remote| remote.health()).unwrap_or_default());
+        health
+    }
+
+    /// Asks every node and bundler for its chain, at the start. Who does not answer may come later.
+    ///
+    /// # Errors
+    /// `UpstreamMalformed` when one of them serves another chain than the configured one.
+    pub async fn check_chains(&self) -> Result<(), AppError> {
+        let expected = self.config().chain_id;
+        let (nodes, bundlers) = tokio::join!(self.node().chain_ids(), self.bundler().chain_ids());
+        let nodes = nodes.into_iter().enumerate().map(|(entry, answer)| (Upstream::Node, entry, answer));
+        let bundlers = bundlers.into_iter().enumerate().map(|(entry, answer)| (Upstream::Bundler, entry, answer));
+        for (upstream, entry, answer) in nodes.chain(bundlers) {
+            match answer {
+                Ok(actual) if actual == expected => {}
+                Ok(actual) => {
+                    let place = entry + 1;
+                    let reason =
+                        format!("URL {place} of the list serves chain {actual}, but USE_AA_CHAIN_ID is {expected}");
+                    return Err(AppError::UpstreamMalformed { upstream, reason });
+                }
+                // A bundler without the method.
+                Err(AppError::UpstreamRejected { .. }) => {}
+                Err(error) => tracing::warn!(%upstream, entry, %error, "not there at the start"),
+            }
+        }
+        Ok(())
+    }
+
+    /// The chain node.
+    pub fn node(&self) -> &Node {
+        &self.inner.node
+    }
+
+    /// The bundler.
+    pub fn bundler(&self) -> &Bundler {
+        &self.inner.bundler
+    }
+
+    /// The paymaster, or an error that says there is none.
+    pub(crate) fn paymaster(&self) -> Option<&Paymaster> {
+        self.inner.paymaster.as_ref()
+    }
+
+    /// The database; it is opened by the first query.
+    pub fn database(&self) -> &Database {
+        &self.inner.database
+    }
+
+    /// The built-in token paymaster.
+    pub(crate) fn token_paymaster(&self) -> Option<&TokenPaymaster> {
+        self.inner.token_paymaster.as_ref()
+    }
+
+    /// The nodes that share distributed keys, or an error that says that there are none.
+    pub fn key_nodes(&self) -> Result<&KeyNodes, AppError> {
+        self.inner.key_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
+    }
+
+    /// Who decides what is sponsored; `None` when a remote paymaster does alone.
+    pub fn sponsor(&self) -> Option<&Sponsor> {
+        self.inner.sponsor.as_ref()
+    }
+
+    /// Who follows operations.
+    pub fn watcher(&self) -> &Watcher {
+        &self.inner.watcher
+    }
+}

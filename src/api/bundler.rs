@@ -1,0 +1,39 @@
+//! The bundler: fees, gas limits, sending.
+
+use alloy::primitives::B256;
+use leptos::server;
+use serde_json::Value;
+
+use super::call::Call;
+use crate::{
+    error::AppError,
+    protocol::{
+        rpc::{GasEstimate, GasFees, SimulationType},
+        user_operation::UserOperation,
+    },
+};
+
+/// Fees to offer now: the bundler's own advice, else the node's.
+#[server(name = GetGasFees, protocol = Call, prefix = "/api/fn", endpoint = "gas_fees")]
+pub async fn gas_fees() -> Result<GasFees, AppError> {
+    use_aa_server::bundler::advised_fees(&super::server_state()?).await
+}
+
+/// Gas limits from the bundler, for an operation with a dummy signature.
+/// `state_override` is passed on as the third parameter of `eth_estimateUserOperationGas`.
+#[server(protocol = Call, prefix = "/api/fn", endpoint = "estimate_user_operation_gas")]
+pub async fn estimate_user_operation_gas(
+    user_operation: UserOperation,
+    state_override: Option<Value>,
+) -> Result<GasEstimate, AppError> {
+    super::server_state()?.bundler().estimate(&user_operation, state_override).await
+}
+
+/// Hands a signed operation to the bundler and begins to watch it; the result is its hash.
+#[server(protocol = Call, prefix = "/api/fn", endpoint = "send_user_operation")]
+pub async fn send_user_operation(
+    user_operation: UserOperation,
+    simulation_type: Option<SimulationType>,
+) -> Result<B256, AppError> {
+    use_aa_server::bundler::send_and_follow(&super::server_state()?, &user_operation, simulation_type).await
+}

@@ -1,0 +1,36 @@
+//! The paymaster: who pays for an operation. Either built in (this server signs for a verifying
+//! paymaster) or remote, in the dialect `biconomy` or `erc7677`.
+
+use leptos::server;
+
+use super::call::Call;
+use crate::{
+    error::AppError,
+    protocol::{
+        paymaster::{FeeQuotes, FeeQuotesRequest},
+        rpc::{SponsorContext, Sponsorship},
+        user_operation::UserOperation,
+    },
+};
+
+#[cfg(feature = "ssr")]
+use use_aa_server::{caller::Caller, sponsor::Asker};
+
+/// Asks the paymaster to pay (`pm_sponsorUserOperation`). All fields of the result replace the
+/// operation's: they are what the paymaster signed.
+#[server(protocol = Call, prefix = "/api/fn", endpoint = "sponsor_user_operation")]
+pub async fn sponsor_user_operation(
+    user_operation: UserOperation,
+    context: SponsorContext,
+) -> Result<Sponsorship, AppError> {
+    let caller = leptos::prelude::use_context::<http::request::Parts>()
+        .and_then(|parts| parts.extensions.get::<Caller>().map(Caller::counted_as));
+    let asker = Asker { api_key: None, caller };
+    use_aa_server::paymaster::sponsor(&super::server_state()?, &user_operation, &context, asker).await
+}
+
+/// What gas would cost in tokens (`pm_getFeeQuoteOrData`, mode ERC20). The operation carries its gas limits.
+#[server(name = GetFeeQuotes, protocol = Call, prefix = "/api/fn", endpoint = "fee_quotes")]
+pub async fn fee_quotes(user_operation: UserOperation, request: FeeQuotesRequest) -> Result<FeeQuotes, AppError> {
+    use_aa_server::paymaster::token::fee_quotes(&super::server_state()?, &user_operation, &request).await
+}

@@ -1,0 +1,283 @@
+//! The HTTP server: pages, their files, server functions, health; with limits and headers around them.
+
+mod files;
+mod guard;
+mod headers;
+mod health;
+mod limits;
+mod metrics_page;
+mod serve;
+mod site;
+mod trace;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{FromRef, Request, State},
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use leptos::{
+    config::LeptosOptions,
+    prelude::{IntoView, provide_context},
+    server_fn::axum as server_fns,
+};
+use leptos_axum::{
+    LeptosRoutes, file_and_error_handler_with_context, generate_route_list, handle_server_fns_with_context,
+    render_app_to_stream_with_context,
+};
+use tokio::{net::TcpListener, sync::watch};
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{DefaultPredicate, NotForContentType, Predicate, SizeAbove},
+};
+
+use use_aa_server::{
+    biconomy,
+    config::{Config, ConfigError},
+    metrics,
+    state::ServerState,
+};
+
+use crate::{
+    api::{bundler, dan, http_status, node, paymaster, session_ledger, session_uses, status},
+    error::AppError,
+};
+
+pub use use_aa_server::check::check;
+
+/// How long requests that are under way may take to end after the signal to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("USE_AA_ADDR: cannot listen on {addr}: {source}")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] AppError),
+    /// A variable that says where the page's files are cannot be used.
+    #[error(transparent)]
+    Site(#[from] ConfigError),
+    /// Accepting connections failed.
+    #[error("serving: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What is served as pages. Handed in: this room knows nothing of theirs.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages<A, S> {
+    /// The application; its routes become the server's.
+    pub app: A,
+    /// The document around it.
+    pub shell: S,
+}
+
+/// Whatever can be served as pages: in practice [`Pages`].
+pub trait Site: Send + 'static {
+    /// The routes of the pages, and the fallback that looks for files before it says that there is no such page.
+    /// `context` is run before each rendering.
+    fn routes(self, options: &LeptosOptions, context: impl Fn() + Clone + Send + Sync + 'static) -> Router<Served>;
+}
+
+impl<A, AV, S, SV> Site for Pages<A, S>
+where
+    A: Fn() -> AV + Clone + Send + 'static,
+    AV: IntoView + 'static,
+    S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
+    SV: IntoView + 'static,
+{
+    fn routes(self, options: &LeptosOptions, context: impl Fn() + Clone + Send + Sync + 'static) -> Router<Served> {
+        let Self { app, shell } = self;
+        let page = {
+            let (options, shell) = (options.clone(), shell.clone());
+            move || shell(options.clone())
+        };
+        Router::new()
+            // Not `leptos_routes_with_context`: it would add the server functions once more, without their guards.
+            .leptos_routes_with_handler(
+                generate_route_list(app),
+                render_app_to_stream_with_context(context.clone(), page),
+            )
+            .fallback(file_and_error_handler_with_context::<Served, _>(context, shell))
+    }
+}
+
+/// Serves until `shutdown` is ready, then lets open requests end.
+pub async fn serve(
+    config: Config,
+    pages: impl Site,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let listener = bind(config.addr).await?;
+    let state = ServerState::new(config)?;
+    state.check_chains().await?;
+    serve_on(listener, state, pages, shutdown).await
+}
+
+/// Listens on `addr`; port 0 takes a free one.
+pub async fn bind(addr: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(addr).await.map_err(|source| ServeError::Bind { addr, source })
+}
+
+/// As [`serve`], on a listener that is there already.
+pub async fn serve_on(
+    listener: TcpListener,
+    state: ServerState,
+    pages: impl Site,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    let alive = Arc::new(());
+    metrics::start(Arc::downgrade(&alive));
+    let (stopping, mut stopped) = watch::channel(false);
+    let watcher = state.watcher().clone();
+    if let Ok(key_nodes) = state.key_nodes() {
+        key_nodes.keep_pool();
+    }
+    if let Some(sponsor) = state.sponsor() {
+        sponsor.start_settling();
+    }
+    let site = site::options(state.config().addr)?;
+    let server = serve::until(listener, router(state, site, pages), stopping.subscribe());
+    let told_to_stop = async move {
+        shutdown.await;
+        // Status streams would keep their connections open for minutes. Their last line sends the page to the next
+        // server.
+        watcher.close();
+        stopping.send_replace(true);
+        std::future::pending::<()>().await
+    };
+    let too_slow = async move {
+        if stopped.wait_for(|stopping| *stopping).await.is_err() {
+            return std::future::pending().await;
+        }
+        tracing::info!("stopping: requests that are under way may end, for {} s", GRACE.as_secs());
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        () = server => Ok(()),
+        () = told_to_stop => Ok(()),
+        () = too_slow => {
+            tracing::warn!("connections still open after {} s are closed", GRACE.as_secs());
+            Ok(())
+        }
+    }
+}
+
+/// What routes are served from.
+#[derive(Clone)]
+pub struct Served {
+    services: ServerState,
+    site: LeptosOptions,
+}
+
+impl FromRef<Served> for ServerState {
+    fn from_ref(served: &Served) -> Self {
+        served.services.clone()
+    }
+}
+
+impl FromRef<Served> for LeptosOptions {
+    fn from_ref(served: &Served) -> Self {
+        served.site.clone()
+    }
+}
+
+/// All routes, over `state`; the page's files are where `options` say.
+pub fn router(state: ServerState, options: LeptosOptions, pages: impl Site) -> Router {
+    register_server_functions();
+    let context = {
+        let (state, options) = (state.clone(), options.clone());
+        move || {
+            provide_context(state.clone());
+            headers::content_security_policy(&options);
+        }
+    };
+    let limits = limits::Limits::new(&state.config().protection);
+    let functions = |path: &str| {
+        Router::new()
+            .route(path, post(server_function))
+            .layer(middleware::from_fn(guard::limits))
+            .layer(middleware::from_fn(guard::same_origin))
+    };
+    // Thousands of these are open at a time: none of them shall carry the state of an encoder that it never uses.
+    let streams = limits.pages(functions("/api/fn/user_operation_status"));
+    let offers = limits.offers(functions("/api/fn/offer_distributed_key"));
+    let json_rpc = Router::new()
+        .route("/api/v2/{chain_id}/{key}", post(biconomy::bundler))
+        .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster));
+    let json_rpc = limits.json_rpc(json_rpc).layer(middleware::from_fn(biconomy::cross_origin));
+    // The status stream must not wait in a compressor; small answers are not worth one.
+    let compression = CompressionLayer::new().compress_when(
+        DefaultPredicate::new().and(SizeAbove::new(1024)).and(NotForContentType::const_new("application/octet-stream")),
+    );
+    let readiness = health::Cache::default();
+    limits
+        .pages(pages.routes(&options, context).merge(functions("/api/fn/{*name}")).merge(offers))
+        .route_service(&files::route(&options), files::service(&options))
+        .merge(json_rpc)
+        .layer(compression)
+        .merge(streams)
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(move |state: State<ServerState>| async move { readiness.readyz(&state).await }))
+        .route("/metrics", get(metrics_page::metrics))
+        .layer(middleware::from_fn(headers::security))
+        .layer(middleware::from_fn_with_state(state.clone(), guard::well_formed))
+        .layer(middleware::from_fn_with_state(state.clone(), trace::request))
+        .with_state(Served { services: state, site: options })
+}
+
+/// Registered by name, because the linker may drop what nobody calls by name.
+fn register_server_functions() {
+    server_fns::register_explicit::<node::GetChainInfo>();
+    server_fns::register_explicit::<node::GetAccountState>();
+    server_fns::register_explicit::<node::ReadChain>();
+    server_fns::register_explicit::<bundler::GetGasFees>();
+    server_fns::register_explicit::<bundler::EstimateUserOperationGas>();
+    server_fns::register_explicit::<bundler::SendUserOperation>();
+    server_fns::register_explicit::<paymaster::SponsorUserOperation>();
+    server_fns::register_explicit::<paymaster::GetFeeQuotes>();
+    server_fns::register_explicit::<session_ledger::PublishSessions>();
+    server_fns::register_explicit::<session_ledger::PublishedSessions>();
+    server_fns::register_explicit::<session_uses::GetSessionUses>();
+    server_fns::register_explicit::<status::UserOperationStatus>();
+    server_fns::register_explicit::<dan::GetKeyNetwork>();
+    server_fns::register_explicit::<dan::OfferDistributedKey>();
+    server_fns::register_explicit::<dan::BindDistributedKey>();
+    server_fns::register_explicit::<dan::GetSigningChallenge>();
+    server_fns::register_explicit::<dan::SignWithDistributedKey>();
+    server_fns::register_explicit::<dan::RevokeDistributedKey>();
+}
+
+async fn server_function(State(state): State<ServerState>, mut request: Request) -> Response {
+    let path = request.uri().path();
+    if !server_fns::server_fn_paths().any(|(known, _)| known == path) {
+        let error = AppError::invalid("path", "the name of a server function", path);
+        return (StatusCode::NOT_FOUND, Json(error)).into_response();
+    }
+    // A caller that accepts HTML would be redirected as if it had sent a form.
+    request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
+    let context = move || provide_context(state.clone());
+    let mut response = handle_server_fns_with_context(context, request).await.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    // Reverse proxies shall pass the status stream on as it comes.
+    headers.insert("x-accel-buffering", header::HeaderValue::from_static("no"));
+    response
+}
+
+/// An error as a server function would send it.
+fn refuse(status: Option<StatusCode>, error: AppError) -> Response {
+    (status.unwrap_or_else(|| http_status::of(&error)), Json(error)).into_response()
+}
