@@ -59,12 +59,14 @@ xtask="--package use-aa-xtask --features wasm-tests"
 
 check "formatted" cargo fmt --all --check
 check "protocol and actions compile without features" cargo check --quiet --package use-aa-actions
+check "protocol compiles alone for wasm" cargo check --quiet --package use-aa-protocol --target wasm32-unknown-unknown
 # shellcheck disable=SC2086
 check "lints, server" cargo clippy --quiet $ours --all-targets -- -D warnings
 check "lints, page" cargo clippy --quiet --target wasm32-unknown-unknown --lib --features hydrate -- -D warnings
 # With the examples, whose dependencies the lints have checked; without them, fifty crates are checked once more.
 # shellcheck disable=SC2086
 check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib --examples $ours
+check "crates package" cargo package --quiet --workspace --no-verify --allow-dirty
 # shellcheck disable=SC2086
 check "lints, build tool" cargo clippy --quiet $xtask --all-targets -- -D warnings
 # shellcheck disable=SC2086
