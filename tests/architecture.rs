@@ -113,9 +113,8 @@ fn rooms_import_only_what_the_architecture_allows() {
         };
         for import in imports(&fs::read_to_string(&file).unwrap()) {
             let target = import.split("::").next().unwrap_or_default();
-            let fine = target == room
-                || target == "error"
-                || allowed.iter().any(|rule| *rule == target || *rule == import);
+            let fine =
+                target == room || target == "error" || allowed.iter().any(|rule| *rule == target || *rule == import);
             if !fine {
                 breaches.push(format!("{}: {room} must not import crate::{import}", file.display()));
             }
