@@ -20,4 +20,5 @@ step "page" cargo xtask page
 echo "the server is still being compiled" >&2
 wait_for "server"
 summary
+steps_end # exec runs no trap
 exec "$TARGET_DIR/serve/use-aa" "${@:-serve}"
