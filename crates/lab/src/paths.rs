@@ -170,7 +170,9 @@ mod tests {
     fn no_checkout_is_one_line_that_says_what_to_do() {
         let error = LabError::NoProject { looked: vec!["/a/b".into(), "/opt/bin".into()] }.to_string();
         assert_eq!(error.lines().count(), 1);
-        for part in ["anvil", "alto", "EntryPoint", "contracts", "/a/b, /opt/bin", "USE_AA_RPC_URL", "USE_AA_BUNDLER_URL"] {
+        for part in
+            ["anvil", "alto", "EntryPoint", "contracts", "/a/b, /opt/bin", "USE_AA_RPC_URL", "USE_AA_BUNDLER_URL"]
+        {
             assert!(error.contains(part), "{part}: {error}");
         }
     }
