@@ -19,7 +19,7 @@ pub fn lines(state: &ServerState, user_op_hash: B256) -> Result<impl Stream<Item
         return Err(AppError::invalid("user_op_hash", "the hash of a user operation", user_op_hash));
     }
     let events = state.watcher().subscribe(user_op_hash)?;
-    let mut wait = metrics::Wait::new();
+    let mut wait = metrics::Wait::begin();
     Ok(events.map(move |event| {
         wait.told(outcome(&event));
         line(&event)

@@ -73,16 +73,15 @@ fn generate() -> Vec<(Party, PublicKeyPackage)> {
 fn two_of_three_sign_and_one_alone_does_not() {
     let parties = generate();
     let digest = [7; 32];
-    let data = |other: u8| SignData {
+    let with = |counterparties: Vec<PartyIndex>| SignData {
         sign_id: b"one signature".to_vec(),
-        counterparties: vec![index(other)],
+        counterparties,
         message_hash: digest,
     };
     // Parties 1 and 3.
-    let signers = [(1, data(3)), (3, data(1))];
+    let signers = [(1, with(vec![index(3)])), (3, with(vec![index(1)]))];
     let party = |id: u8| &parties[usize::from(id) - 1].0;
-    let alone = SignData { counterparties: Vec::new(), ..data(3) };
-    assert!(threshold::sign_1(party(1), &alone).is_err(), "one is too few");
+    assert!(threshold::sign_1(party(1), &with(Vec::new())).is_err(), "one is too few");
 
     let first: Vec<_> = signers.iter().map(|(id, data)| threshold::sign_1(party(*id), data).ok().unwrap()).collect();
     let sent: Vec<_> = first.iter().map(|first| first.2.clone()).collect();
