@@ -1,14 +1,24 @@
-//! The document shell and the application: providers and routes.
+//! The application: providers and routes; and the document around it.
 //!
 //! Pages are rendered by the server only (islands mode), so the router never reaches the browser.
 
+#[cfg(feature = "ssr")]
+mod built_page;
+#[cfg(feature = "ssr")]
+mod document;
+
 use leptos::prelude::*;
-use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
+use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
     components::{Route, Router, Routes},
     path,
 };
 
+#[cfg(feature = "ssr")]
+pub use self::{
+    built_page::{BuiltPage, BuiltPageError},
+    document::{shell, shell_with},
+};
 use crate::{
     hooks::{SmartAccountConfig, provide_smart_account_on_demand},
     pages::{
@@ -19,34 +29,6 @@ use crate::{
         sessions::SessionsPage,
     },
 };
-
-/// The HTML document around [`App`]: head, styles, and the scripts that hydrate the islands.
-pub fn shell(options: LeptosOptions) -> impl IntoView {
-    view! {
-        <!DOCTYPE html>
-        <html lang="en">
-            <head>
-                <meta charset="utf-8" />
-                <meta name="viewport" content="width=device-width, initial-scale=1" />
-                <meta name="color-scheme" content="light dark" />
-                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f7f8f7" />
-                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#101514" />
-                <meta
-                    name="description"
-                    content="Grant an app one narrow permission on your smart account, for a limited time, and see what it does with it."
-                />
-                <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
-                <HashedStylesheet id="styles" options=options.clone() />
-                <AutoReload options=options.clone() />
-                <HydrationScripts options islands=true />
-                <MetaTags />
-            </head>
-            <body>
-                <App />
-            </body>
-        </html>
-    }
-}
 
 /// Providers and routes. Runs on the server only; what is interactive are the islands inside the pages.
 #[component]

@@ -1,11 +1,14 @@
 //! The HTTP server: pages, their files, server functions, health; with limits and headers around them.
 
+mod archive;
+mod backend;
 mod files;
 mod guard;
 mod headers;
 mod health;
 mod limits;
 mod metrics_page;
+mod page_files;
 mod serve;
 mod site;
 mod trace;
@@ -26,10 +29,10 @@ use leptos::{
     server_fn::axum as server_fns,
 };
 use leptos_axum::{
-    LeptosRoutes, file_and_error_handler_with_context, generate_route_list, handle_server_fns_with_context,
-    render_app_to_stream_with_context,
+    ErrorHandler, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_app_to_stream_with_context,
 };
 use tokio::{net::TcpListener, sync::watch};
+use tower::ServiceExt as _;
 use tower_http::compression::{
     CompressionLayer,
     predicate::{DefaultPredicate, NotForContentType, Predicate, SizeAbove},
@@ -47,6 +50,10 @@ use crate::{
     error::AppError,
 };
 
+pub use self::{
+    files::FileServer,
+    page_files::{PageFiles, PageFilesError},
+};
 pub use use_aa_server::check::check;
 
 /// How long requests that are under way may take to end after the signal to stop.
@@ -66,9 +73,12 @@ pub enum ServeError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] AppError),
-    /// A variable that says where the page's files are cannot be used.
+    /// A variable that says how the page was built cannot be used.
     #[error(transparent)]
     Site(#[from] ConfigError),
+    /// The page's files cannot be used.
+    #[error(transparent)]
+    PageFiles(#[from] PageFilesError),
     /// Accepting connections failed.
     #[error("serving: {0}")]
     Io(#[from] io::Error),
@@ -83,11 +93,35 @@ pub struct Pages<A, S> {
     pub shell: S,
 }
 
+impl<A, S> Pages<A, S> {
+    /// The same with these files, instead of those on disk.
+    pub fn with_files(self, files: PageFiles) -> PagesWithFiles<Self> {
+        PagesWithFiles { pages: self, files }
+    }
+}
+
+/// [`Pages`] that bring their files with them.
+#[derive(Clone, Debug)]
+pub struct PagesWithFiles<P> {
+    pages: P,
+    files: PageFiles,
+}
+
 /// Whatever can be served as pages: in practice [`Pages`].
 pub trait Site: Send + 'static {
-    /// The routes of the pages, and the fallback that looks for files before it says that there is no such page.
+    /// Their files: those in the folder that `LEPTOS_SITE_ROOT` names, unless they bring their own.
+    fn files(&self) -> Result<PageFiles, PageFilesError> {
+        PageFiles::find(&[])
+    }
+
+    /// The routes of the pages, and the fallback that looks for `files` before it says that there is no such page.
     /// `context` is run before each rendering.
-    fn routes(self, options: &LeptosOptions, context: impl Fn() + Clone + Send + Sync + 'static) -> Router<Served>;
+    fn routes(
+        self,
+        files: FileServer,
+        options: &LeptosOptions,
+        context: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> Router<Served>;
 }
 
 impl<A, AV, S, SV> Site for Pages<A, S>
@@ -97,19 +131,40 @@ where
     S: Fn(LeptosOptions) -> SV + Clone + Send + Sync + 'static,
     SV: IntoView + 'static,
 {
-    fn routes(self, options: &LeptosOptions, context: impl Fn() + Clone + Send + Sync + 'static) -> Router<Served> {
+    fn routes(
+        self,
+        files: FileServer,
+        options: &LeptosOptions,
+        context: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> Router<Served> {
         let Self { app, shell } = self;
         let page = {
             let (options, shell) = (options.clone(), shell.clone());
             move || shell(options.clone())
         };
+        let no_such_page = ErrorHandler::new_with_context(context.clone(), shell, options.clone());
         Router::new()
             // Not `leptos_routes_with_context`: it would add the server functions once more, without their guards.
-            .leptos_routes_with_handler(
-                generate_route_list(app),
-                render_app_to_stream_with_context(context.clone(), page),
-            )
-            .fallback(file_and_error_handler_with_context::<Served, _>(context, shell))
+            .leptos_routes_with_handler(generate_route_list(app), render_app_to_stream_with_context(context, page))
+            .fallback(async move |request: Request| match files.find(&request).await {
+                Some(file) => file,
+                None => no_such_page.oneshot(request).await.into_response(),
+            })
+    }
+}
+
+impl<P: Site> Site for PagesWithFiles<P> {
+    fn files(&self) -> Result<PageFiles, PageFilesError> {
+        Ok(self.files.clone())
+    }
+
+    fn routes(
+        self,
+        files: FileServer,
+        options: &LeptosOptions,
+        context: impl Fn() + Clone + Send + Sync + 'static,
+    ) -> Router<Served> {
+        self.pages.routes(files, options, context)
     }
 }
 
@@ -148,8 +203,14 @@ pub async fn serve_on(
     if let Some(sponsor) = state.sponsor() {
         sponsor.start_settling();
     }
-    let site = site::options(state.config().addr)?;
-    let server = serve::until(listener, router(state, site, pages), stopping.subscribe());
+    let files = pages.files()?;
+    let options = site::options(state.config().addr, &files)?;
+    if !files.have_page() {
+        tracing::warn!(
+            "there is no page {files}: scripts and styles are missing; `make front` (cargo xtask page) builds them"
+        );
+    }
+    let server = serve::until(listener, router(state, files, options, pages), stopping.subscribe());
     let told_to_stop = async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes. Their last line sends the page to the next
@@ -194,8 +255,8 @@ impl FromRef<Served> for LeptosOptions {
     }
 }
 
-/// All routes, over `state`; the page's files are where `options` say.
-pub fn router(state: ServerState, options: LeptosOptions, pages: impl Site) -> Router {
+/// All routes, over `state`, with the `files` of the pages.
+pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, pages: impl Site) -> Router {
     register_server_functions();
     let context = {
         let (state, options) = (state.clone(), options.clone());
@@ -223,9 +284,14 @@ pub fn router(state: ServerState, options: LeptosOptions, pages: impl Site) -> R
         DefaultPredicate::new().and(SizeAbove::new(1024)).and(NotForContentType::const_new("application/octet-stream")),
     );
     let readiness = health::Cache::default();
+    let files = FileServer::new(files, &options);
+    let only_files = {
+        let files = files.clone();
+        async move |request: Request| files.find(&request).await.unwrap_or(StatusCode::NOT_FOUND.into_response())
+    };
     limits
-        .pages(pages.routes(&options, context).merge(functions("/api/fn/{*name}")).merge(offers))
-        .route_service(&files::route(&options), files::service(&options))
+        .pages(pages.routes(files.clone(), &options, context).merge(functions("/api/fn/{*name}")).merge(offers))
+        .route(&files.route(), get(only_files))
         .merge(json_rpc)
         .layer(compression)
         .merge(streams)

@@ -5,12 +5,12 @@ use std::{io::IsTerminal, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use use_aa::{
-    app::{App, shell},
+    app::{App, BuiltPage, BuiltPageError, shell, shell_with},
     dan::{
         config::{NodeArgs, NodeConfig},
         node,
     },
-    http::{self, Pages},
+    http::{self, PageFiles, Pages},
     lab::{Lab, LabOptions},
     server::{
         api_keys::{self, KeyArgs},
@@ -24,6 +24,10 @@ use use_aa::{
 /// less processor time than with that of glibc, and as much memory (without huge pages; with them, 30 MB more).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The page's files, as `cargo xtask page` left them; nothing when it was not built (`build.rs`). Here and not in the
+/// library, so that a new page compiles nothing else anew.
+static PAGE: &[u8] = include_bytes!("../target/site.tar");
 
 /// Sessions for smart accounts: the page, the server that relays for it, and a local network to try it on.
 #[derive(Debug, Parser)]
@@ -123,11 +127,29 @@ async fn check(config: Config) -> Result<(), Failure> {
     if config.lab {
         println!("ok    configuration (the lab would be started)");
     }
+    let page = check_page();
     let (findings, good) = http::check(config).await;
     for finding in findings {
         println!("{finding}");
     }
-    if good { Ok(()) } else { Err("the configuration cannot be used as it is".into()) }
+    if good && page { Ok(()) } else { Err("the configuration cannot be used as it is".into()) }
+}
+
+/// Says whether there is a page, and whether that is as it should be: a relay may do without, unless one is named.
+fn check_page() -> bool {
+    match PageFiles::find(PAGE).map_err(Failure::from).and_then(|files| Ok((built_page(&files)?, files))) {
+        Ok((page, files)) if page.is_some() || files.have_page() => println!("ok    page {files}"),
+        Ok((_, files)) if !files.are_named() => println!("none  page: make front builds it, then build the program"),
+        Ok((_, files)) => {
+            println!("WRONG page: none is {files}, where LEPTOS_SITE_ROOT says");
+            return false;
+        }
+        Err(error) => {
+            println!("WRONG page: {error}");
+            return false;
+        }
+    }
+    true
 }
 
 /// Keeps the local networks until told to end.
@@ -187,11 +209,24 @@ async fn serve_or_check(args: &ServeArgs) -> Result<(), Failure> {
     if args.check { check(config).await } else { serve(config).await }
 }
 
+/// The pages with their files.
+fn pages() -> Result<impl http::Site, Failure> {
+    let files = PageFiles::find(PAGE)?;
+    Ok(Pages { app: App, shell: shell_with(built_page(&files)?, shell) }.with_files(files))
+}
+
+/// What the build says of the page; nothing when cargo-leptos built it, or nobody did.
+fn built_page(files: &PageFiles) -> Result<Option<BuiltPage>, BuiltPageError> {
+    let Some(description) = files.description() else { return Ok(None) };
+    BuiltPage::read(&description, files.highlighted().as_deref()).map(Some)
+}
+
 /// Serves until told to end, on the lab when no networks are given.
 async fn serve(mut config: Config) -> Result<(), Failure> {
     let mut stop = Box::pin(stop_signal()?);
+    let pages = pages()?;
     if !config.lab {
-        return Ok(http::serve(config, Pages { app: App, shell }, stop).await?);
+        return Ok(http::serve(config, pages, stop).await?);
     }
     // Before the lab is started: a taken address is known at once.
     let listener = http::bind(config.addr).await?;
@@ -205,7 +240,7 @@ async fn serve(mut config: Config) -> Result<(), Failure> {
     tracing::info!(rpc = %info.rpc_url, bundler = %info.bundler_url, took = ?started.elapsed(), "the lab is ready");
     let state = ServerState::new(config)?;
     tokio::select! {
-        served = http::serve_on(listener, state, Pages { app: App, shell }, stop) => served?,
+        served = http::serve_on(listener, state, pages, stop) => served?,
         error = lab.failed() => return Err(error.into()),
     }
     lab.stop().await;

@@ -15,6 +15,8 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use self::filter::HookFilter;
+#[cfg(feature = "ssr")]
+pub use self::highlight::Highlights;
 pub use self::hook::HookPage;
 use crate::demos::{DEMOS, Demo, Task};
 

@@ -1,8 +1,9 @@
 //! Source text as HTML with a class for each kind of word. `cargo xtask page` makes it when it builds the page; a text
 //! that it does not know is shown plain.
 
-use std::{collections::HashMap, env, fs, path::Path, sync::LazyLock};
+use std::{collections::HashMap, sync::Arc};
 
+use leptos::prelude::use_context;
 use serde::Deserialize;
 
 /// What the page's build wrote: texts as HTML.
@@ -14,36 +15,37 @@ struct Highlighted {
 
 type Texts = HashMap<String, String>;
 
-/// HTML by text.
-#[derive(Default)]
+/// HTML by text, in context while a page is rendered. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Highlights(Arc<ByText>);
+
+#[derive(Debug, Default)]
 struct ByText {
     rust: Texts,
     javascript: Texts,
 }
 
-static BUILT: LazyLock<ByText> =
-    LazyLock::new(|| site_file("highlighted.json").as_deref().map(read).unwrap_or_default());
+impl Highlights {
+    /// From `highlighted.json`; none when it is something else.
+    pub fn read(json: &[u8]) -> Self {
+        let Highlighted { rs, js } = serde_json::from_slice(json).unwrap_or_default();
+        let by_text = |all: Vec<String>| all.into_iter().map(|html| (text_of(&html), html)).collect();
+        Self(Arc::new(ByText { rust: by_text(rs), javascript: by_text(js) }))
+    }
+}
 
 /// Rust as HTML.
 pub(super) fn rust(text: &str) -> String {
-    html(&BUILT.rust, text)
+    html(&known().rust, text)
 }
 
 /// JavaScript as HTML.
 pub(super) fn javascript(text: &str) -> String {
-    html(&BUILT.javascript, text)
+    html(&known().javascript, text)
 }
 
-/// A file that the page's build made for the server.
-fn site_file(name: &str) -> Option<Vec<u8>> {
-    let root = env::var("LEPTOS_SITE_ROOT").ok().filter(|root| !root.is_empty()).unwrap_or("target/site".into());
-    fs::read(Path::new(&root).join(name)).ok()
-}
-
-fn read(json: &[u8]) -> ByText {
-    let Highlighted { rs, js } = serde_json::from_slice(json).unwrap_or_default();
-    let by_text = |all: Vec<String>| all.into_iter().map(|html| (text_of(&html), html)).collect();
-    ByText { rust: by_text(rs), javascript: by_text(js) }
+fn known() -> Arc<ByText> {
+    use_context::<Highlights>().unwrap_or_default().0
 }
 
 fn html(known: &Texts, text: &str) -> String {
@@ -70,14 +72,16 @@ mod tests {
 
     #[test]
     fn a_text_is_found_by_what_its_html_shows() {
-        let built = read(JSON.as_bytes());
+        let Highlights(built) = Highlights::read(JSON.as_bytes());
         let html = html(&built.rust, "let a = b < \"&lt;\";\n");
         assert!(html.starts_with("<span class=\"k\">let</span> a"), "{html}");
     }
 
     #[test]
     fn another_text_is_shown_plain() {
-        for built in [read(JSON.as_bytes()), read(b"no JSON"), ByText::default()] {
+        for Highlights(built) in
+            [Highlights::read(JSON.as_bytes()), Highlights::read(b"no JSON"), Highlights::default()]
+        {
             assert_eq!(html(&built.rust, "Vec<T> & \"x\""), "Vec&lt;T&gt; &amp; &quot;x&quot;");
             assert_eq!(html(&built.javascript, "let a"), "let a");
         }

@@ -46,7 +46,7 @@ const PRIVATE_FOLDER: u32 = 0o700;
 ///
 /// # fn secret_from_your_vault() -> [u8; 32] { [0; 32] }
 /// let store = FileSessionStore::open("sessions", &secret_from_your_vault())?;
-/// # Ok::<(), use_aa::error::AppError>(())
+/// # Ok::<(), use_aa_actions::error::AppError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileSessionStore {

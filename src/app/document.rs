@@ -1,0 +1,60 @@
+//! The HTML document around the application. Only the server writes it.
+
+use leptos::prelude::*;
+use leptos_meta::{HashedStylesheet, MetaTags};
+
+use super::{
+    App,
+    built_page::{BuiltPage, PageScripts, PageStyle},
+};
+
+/// The HTML document around [`App`]: head, styles, and the scripts that hydrate the islands. Their names are those of
+/// the [`BuiltPage`] in context; without one they are as cargo-leptos gives them.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let page = use_context::<BuiltPage>();
+    let style = match &page {
+        Some(page) => view! { <PageStyle id="styles" page=page.clone() /> }.into_any(),
+        None => view! { <HashedStylesheet id="styles" options=options.clone() /> }.into_any(),
+    };
+    let scripts = match page {
+        Some(page) => view! { <PageScripts page /> }.into_any(),
+        None => view! { <HydrationScripts options=options.clone() islands=true /> }.into_any(),
+    };
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f7f8f7" />
+                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#101514" />
+                <meta
+                    name="description"
+                    content="Grant an app one narrow permission on your smart account, for a limited time, and see what it does with it."
+                />
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
+                {style}
+                <AutoReload options />
+                {scripts}
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// [`shell`] with what was built for it.
+pub fn shell_with<V>(
+    page: Option<BuiltPage>,
+    shell: impl Fn(LeptosOptions) -> V + Clone + Send + Sync + 'static,
+) -> impl Fn(LeptosOptions) -> V + Clone + Send + Sync + 'static {
+    move |options| {
+        if let Some(page) = &page {
+            page.provide();
+        }
+        shell(options)
+    }
+}
