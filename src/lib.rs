@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Wrap the part of the page that needs an account into a `hooks::SmartAccountProvider` and call hooks below it;
-//! `server::http::serve` serves your app together with the functions that the hooks call. `examples/consumer` is such
+//! `http::serve` serves your app together with the functions that the hooks call. `examples/consumer` is such
 //! an app. Without hooks, on a server or in a script: [`actions::account::SmartAccountClient`], as in
 //! `examples/create_batch_session.rs`.
 //!
@@ -25,17 +25,20 @@
 //! | `hooks` | what components call: the useAA hooks | first |
 //! | [`actions`] | one verb per file, free of Leptos, over the traits of [`actions::ports`] | below the hooks |
 //! | [`protocol`] | user operations, session leaves, Merkle trees, signatures: pure, the same bytes on both sides | below that |
-//! | `client` | the ports in a browser and natively: wallets, session stores, relay | to bring your own |
-//! | [`server`] | server functions and what they relay to | to serve |
+//! | `client` | the ports in a browser: wallets, session store, relay | to bring your own |
+//! | `api`, `http` | server functions, and the routes around them | to serve |
+//! | `server` | the services behind them, with their configuration | to serve |
 //! | `components` | building blocks of our own pages | to copy |
 //! | `demos`, `pages`, `app` | our own pages, with the feature `app` | – |
-//! | `dan` | nodes that share session keys (server side only) | to run |
-//! | `lab` | a local network of real programs (server side only) | in tests |
+//! | `dan`, `lab` | nodes that share session keys; a local network of real programs (server side, with `app`) | to run, in tests |
+//!
+//! [`protocol`], [`actions`] and `server` are crates of their own: `use-aa-protocol`, `use-aa-actions`, `use-aa-server`.
 //!
 //! ## Features
 //!
 //! `ssr`: the server; `hydrate`: the browser; exactly one of them in each build. `lazy`: what the first view does not
-//! need in chunks of its own (`cargo leptos --split`). `app`, on by default: our own pages.
+//! need in chunks of its own (`cargo xtask page`, or `cargo leptos --split`). `app`, on by default: our own pages and
+//! program. `postgres`: the server's ledger and keys in PostgreSQL, too (with `app` always).
 #![warn(missing_docs)]
 
 pub use use_aa_actions::{self as actions, error};

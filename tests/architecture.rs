@@ -7,21 +7,38 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Room → rooms it may import; a room with `::` allows that module only. Everyone but `protocol` may
+/// Room of this package → rooms and crates of ours it may import; one with `::` allows that module only. Everyone may
 /// also use `error`, and every room its own.
-const RULES: [(&str, &[&str]); 12] = [
-    ("protocol", &[]),
-    ("error", &["protocol"]),
-    ("actions", &["protocol"]),
-    ("dan", &["protocol"]),
-    ("lab", &["protocol", "dan", "server::config"]),
-    ("server", &["protocol", "dan"]),
-    ("client", &["actions::ports", "server", "protocol"]),
-    ("hooks", &["actions", "client", "protocol"]),
+const RULES: [(&str, &[&str]); 8] = [
+    ("api", &["protocol", "actions", "server"]),
+    ("http", &["protocol", "actions", "server", "api"]),
+    ("client", &["protocol", "actions", "api"]),
+    ("hooks", &["protocol", "actions", "client"]),
     ("components", &["hooks", "protocol"]),
     ("demos", &["components", "hooks", "protocol"]),
     ("pages", &["demos", "components", "hooks", "protocol"]),
     ("app", &["pages", "hooks"]),
+];
+
+/// Crate → crates of ours that its manifest may name. Cargo does the rest.
+const CRATES: [(&str, &[&str]); 8] = [
+    ("protocol", &[]),
+    ("threshold", &[]),
+    ("xtask", &[]),
+    ("actions", &["protocol"]),
+    ("dan", &["protocol"]),
+    ("dan-node", &["protocol", "dan", "threshold"]),
+    ("server", &["protocol", "actions", "dan"]),
+    ("lab", &["protocol", "dan", "server"]),
+];
+
+/// The crates of ours as this package's files name them.
+const ALIASES: [(&str, &str); 5] = [
+    ("use_aa_protocol::", "crate::protocol::"),
+    ("use_aa_actions::", "crate::actions::"),
+    ("use_aa_server::", "crate::server::"),
+    ("use_aa_dan_node::", "crate::dan::"),
+    ("use_aa_lab::", "crate::lab::"),
 ];
 
 fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -43,8 +60,11 @@ fn room(path: &Path, src: &Path) -> String {
 
 /// Paths behind `crate::`, with groups opened: `crate::{a::b, c}` gives `a::b` and `c`. Comments are left out.
 fn imports(source: &str) -> Vec<String> {
-    let code: String =
+    let mut code: String =
         source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    for (name, alias) in ALIASES {
+        code = code.replace(name, alias);
+    }
     let own = |index: usize| !code[..index].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
     let starts =
         code.match_indices("crate::").filter(|(index, _)| own(*index)).map(|(index, _)| index + "crate::".len());
@@ -85,7 +105,7 @@ fn rooms_import_only_what_the_architecture_allows() {
     for file in files {
         let room = room(&file, &src);
         if matches!(room.as_str(), "lib" | "main") {
-            continue; // lib names the rooms; main is checked by what it can reach: app, server, dan, lab
+            continue; // lib names the rooms; main may know all
         }
         let Some(allowed) = rules.get(room.as_str()) else {
             breaches.push(format!("{}: room {room} has no rule", file.display()));
@@ -93,9 +113,8 @@ fn rooms_import_only_what_the_architecture_allows() {
         };
         for import in imports(&fs::read_to_string(&file).unwrap()) {
             let target = import.split("::").next().unwrap_or_default();
-            let fine = target == room
-                || (target == "error" && room != "protocol")
-                || allowed.iter().any(|rule| *rule == target || *rule == import);
+            let fine =
+                target == room || target == "error" || allowed.iter().any(|rule| *rule == target || *rule == import);
             if !fine {
                 breaches.push(format!("{}: {room} must not import crate::{import}", file.display()));
             }
@@ -109,4 +128,48 @@ fn groups_and_nested_groups_are_opened() {
     let source = "use crate::{error::AppError, protocol::{rpc, session::SessionBook}, hooks};\n\
         // crate::server\nfn f() { crate::dan::g() } my_crate::x";
     assert_eq!(imports(source), ["error::AppError", "protocol::", "hooks", "dan::g"]);
+}
+
+/// Whom a manifest names, outside of `[dev-dependencies]`.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for line in manifest.lines() {
+        match line.strip_prefix('[') {
+            Some(name) => section = name.trim_end_matches(']'),
+            None if section.ends_with("dependencies") && !section.contains("dev-") => {
+                let name: String = line.chars().take_while(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
+                if !name.is_empty() {
+                    found.push(name);
+                }
+            }
+            None => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn crates_name_only_whom_the_architecture_allows() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let rules: BTreeMap<&str, &[&str]> = CRATES.into_iter().collect();
+    let mut breaches = Vec::new();
+    for folder in fs::read_dir(&crates).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let Some(allowed) = rules.get(name.as_str()) else {
+            breaches.push(format!("crates/{name} has no rule"));
+            continue;
+        };
+        let named = dependencies(&manifest);
+        assert!(!named.is_empty(), "the dependencies of crates/{name} are read");
+        for dependency in named {
+            let ours = dependency.strip_prefix("use-aa-").is_some_and(|ours| !allowed.contains(&ours));
+            if ours || dependency == "use-aa" || dependency.starts_with("leptos") {
+                breaches.push(format!("crates/{name} must not know {dependency}"));
+            }
+        }
+        assert!(folder.join("README.md").is_file(), "crates/{name} says what it is");
+    }
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
 }

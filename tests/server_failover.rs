@@ -1,4 +1,4 @@
-//! The fault table of `src/server/json_rpc.rs`, row by row: a first URL that misbehaves, a second one that works, and
+//! The fault table of `crates/server/src/json_rpc.rs`, row by row: a first URL that misbehaves, a second one that works, and
 //! lists of one. Reads and sends, what is asked how often, and what the server says of its upstreams' health.
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]

@@ -11,7 +11,7 @@ if ! command -v wrk >/dev/null 2>&1 && command -v apt-get >/dev/null 2>&1 && [ "
   apt-get install -y -qq --no-install-recommends wrk >&2
 fi
 step "contracts" node contracts/build.mjs >&2
-beside "server" cargo build --quiet --release --features ssr --bin use-aa
+beside "server" cargo build --quiet --release --features ssr --lib
 step "page" cargo xtask page >&2
 
 # What the page computes, built as the page is but for wasm-opt's last pass.
@@ -21,6 +21,7 @@ step "page's computations" cargo build --quiet --target wasm32-unknown-unknown -
 rm -rf "$page_bench"
 cargo xtask bindgen "$TARGET_DIR/wasm32-unknown-unknown/wasm-release/examples/page_bench.wasm" "$page_bench"
 wait_for "server"
+step "server with the page" cargo build --quiet --release --features ssr --bin use-aa >&2
 
 # criterion's figures are taken before the browser warms the machine up, and printed last
 protocol=$steps_folder/protocol

@@ -44,6 +44,8 @@ install_system() {
   local missing=()
   { chromium_path >/dev/null && [ -n "$(chromedriver_path)" ]; } || missing+=(chromium chromium-driver)
   postgres_bin >/dev/null || missing+=(postgresql)
+  # verifies the units of deploy/; where it cannot be had the test says so
+  ! has_apt || command -v systemd-analyze >/dev/null 2>&1 || missing+=(systemd)
   if [ "${#missing[@]}" != 0 ] && has_apt; then
     # only PostgreSQL's programs: the tests make and end clusters of their own
     mkdir -p /etc/postgresql-common

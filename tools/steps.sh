@@ -10,7 +10,7 @@ declare -A steps_pid=()
 
 steps_end() { # what still runs beside ends with us
   local name
-  for name in "${!steps_pid[@]}"; do kill "${steps_pid[$name]}" 2>/dev/null; done
+  for name in "${!steps_pid[@]}"; do kill -- "-${steps_pid[$name]}" 2>/dev/null; done
   rm -rf "$steps_folder"
 }
 trap steps_end EXIT
@@ -28,12 +28,14 @@ step() {
 beside() {
   local name=$1 file=$steps_folder/${1// /_}; shift
   steps_names+=("$name")
-  ( start=$SECONDS; "$@" >"$file.log" 2>&1; code=$?; printf '%s' $((SECONDS - start)) >"$file.took"; exit "$code" ) &
+  set -m # a process group of its own, so that all of it can be ended
+  ( start=$SECONDS code=0; "$@" >"$file.log" 2>&1 || code=$?; printf '%s' $((SECONDS - start)) >"$file.took"; exit "$code" ) &
   steps_pid[$name]=$!
+  set +m
 }
 
 wait_for() {
-  local name=$1 file=$steps_folder/${1// /_} start=$SECONDS code=0
+  local name=$1 file=$steps_folder/${1// /_} code=0
   wait "${steps_pid[$name]}" || code=$?
   unset "steps_pid[$name]"
   [ "$code" = 0 ] || { printf '\n== %s failed\n' "$name"; cat "$file.log"; }

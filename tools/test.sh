@@ -3,10 +3,10 @@
 # Last line: "N passed, N failed"; exit code 0 only when nothing failed.
 #
 # Most of its time is compiling, so each flavour of a build has a reason:
-#   checked, without features            who depends on the crate for its types gets neither server nor browser
+#   checked, protocol and actions alone  who takes them alone gets neither Leptos nor a server; the protocol for wasm, too
 #   checked, server and browser          lints; the documentation reads the same metadata
 #   dev, server                          unit, integration and doc tests, and the server that the browser flows start
-#   dev, server, as a dependency         an app on the crate has other features, and no development dependencies
+#   dev, server, as a dependency         an app on the crate has fewer features, so that one that is missing shows
 #   dev, browser                         wasm tests; the app's browser side differs in nine crates
 #   dev, build tool                      makes the page and runs the wasm tests, built once for both
 #   wasm-release                         the page as it is served: what the browser flows are about
@@ -52,13 +52,20 @@ beside "npm packages" tools/install.sh npm
 beside "Chromium and PostgreSQL" tools/install.sh system
 export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 
-xtask="--package use-aa-xtask --features wasm-tests" # the same features each time: it is compiled once
+# cargo compiles a crate again for other features, and those are of all crates that a command names: name the same each time
+crates="--workspace --exclude consumer --exclude use-aa-xtask"
+xtask="--package use-aa-xtask --features wasm-tests"
 
 check "formatted" cargo fmt --all --check
-check "protocol and actions compile without features" cargo check --quiet --lib --no-default-features
-check "lints, server" cargo clippy --quiet --features ssr --all-targets -- -D warnings
-check "lints, page" cargo clippy --quiet --target wasm32-unknown-unknown --lib --features hydrate -- -D warnings
-check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --lib --features ssr
+check "protocol and actions compile alone" cargo check --quiet --package use-aa-protocol --package use-aa-actions
+check "protocol compiles alone for wasm" cargo check --quiet --package use-aa-protocol --target wasm32-unknown-unknown
+# shellcheck disable=SC2086
+check "lints, server" cargo clippy --quiet $crates --features ssr --all-targets -- -D warnings
+check "lints, page" cargo clippy --quiet --target wasm32-unknown-unknown --lib --features hydrate,lazy -- -D warnings
+# With the examples, whose dependencies the lints have checked; without them, fifty crates are checked once more.
+# shellcheck disable=SC2086
+check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps $crates --lib --examples --features ssr
+check "the crates package" cargo package --quiet --workspace --no-verify --allow-dirty
 # shellcheck disable=SC2086
 check "lints, build tool" cargo clippy --quiet $xtask --all-targets -- -D warnings
 # shellcheck disable=SC2086
@@ -71,7 +78,8 @@ check "contracts compile" node contracts/build.mjs
 # The page first: the server's tests read what is in it.
 # shellcheck disable=SC2086
 check "front end builds" cargo run --quiet $xtask -- page
-suite "unit, integration and doc tests" cargo test --features ssr --no-fail-fast
+# shellcheck disable=SC2086
+suite "unit, integration and doc tests" cargo test $crates --features ssr --no-fail-fast
 # An app that has use-aa as a dependency, without our pages; the browser's side is linked, so that names clash here and not there.
 suite "an app on the crate: server" cargo test --quiet --package consumer --features ssr
 check "an app on the crate: browser" \

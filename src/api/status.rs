@@ -9,7 +9,7 @@ use leptos::{
 use super::call::Call;
 use crate::error::AppError;
 
-/// Follows an operation. Each line is a [`UserOpUpdate`](crate::protocol::rpc::UserOpUpdate) or an [`AppError`] as JSON (see [`read_line`](use_aa_actions::status_line::read_line));
+/// Follows an operation. Each line is a [`UserOpUpdate`](crate::protocol::rpc::UserOpUpdate) or an [`AppError`] as JSON (see [`read_line`](use_aa_actions::adapters::status_stream::read_line));
 /// the first line is the latest known state, empty lines are heartbeats. The stream ends after a final
 /// update or an error. Call it again when it ends early: nothing is lost. A server that stops ends it with
 /// [`RECONNECT`](crate::protocol::rpc::RECONNECT).

@@ -10,12 +10,9 @@ use futures::{
 };
 use serde_json::Value;
 
-use super::{
-    relay_watch,
-    time::{self, sleep},
-    turns::Turns,
-};
+use super::time::{self, sleep};
 use crate::{
+    actions::adapters::status_stream::{turns::Turns, watch::watch},
     actions::ports::{DistributedKeys, Relay},
     api,
     error::AppError,
@@ -130,7 +127,7 @@ impl Relay for ServerRelay {
             let stream = in_time(api::user_operation_status(user_op_hash)).await?;
             Ok(Box::pin(stream.into_inner()) as Pin<Box<_>>)
         };
-        relay_watch::watch(connect, Some(STREAMS.with(Clone::clone)), js_sys::Math::random)
+        watch(connect, Some(STREAMS.with(Clone::clone)), js_sys::Math::random)
     }
 }
 

@@ -6,6 +6,8 @@ use web_time::{SystemTime, UNIX_EPOCH};
 
 use crate::protocol::clocks::Clocks;
 
+pub use use_aa_actions::adapters::timer::sleep;
+
 /// Milliseconds since the epoch.
 pub fn now_millis() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
@@ -28,14 +30,6 @@ fn ahead(clocks: Clocks, device: u64) -> u64 {
 /// slow, or the chain ahead of it, an hour from then would be over already.
 pub fn now_seconds() -> u64 {
     (now_millis() / 1_000).saturating_add(AHEAD.load(Ordering::Relaxed))
-}
-
-/// Resolves after `millis` milliseconds.
-pub async fn sleep(millis: u64) {
-    #[cfg(feature = "hydrate")]
-    gloo_timers::future::TimeoutFuture::new(u32::try_from(millis).unwrap_or(u32::MAX)).await;
-    #[cfg(not(feature = "hydrate"))]
-    tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
 }
 
 #[cfg(test)]

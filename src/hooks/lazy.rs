@@ -100,14 +100,19 @@ async fn run(job: Job) -> Result<Answer, AppError> {
 }
 
 #[cfg(all(feature = "hydrate", feature = "lazy"))]
+async fn run(job: Job) -> Result<Answer, AppError> {
+    in_chunk(job).await.map_err(|Failed(error)| error)
+}
+
+#[cfg(all(feature = "hydrate", feature = "lazy"))]
 #[leptos::wasm_split::wasm_split(
     smart_account,
     wasm_split_path = ::leptos::wasm_split,
     fallible,
-    return_wrapper(let future = _; { future.await } -> Result<Answer, AppError>)
+    return_wrapper(let future = _; { future.await } -> Result<Answer, Failed>)
 )]
-fn run(job: Job) -> futures::future::LocalBoxFuture<'static, Result<Answer, AppError>> {
-    Box::pin(work(job))
+fn in_chunk(job: Job) -> futures::future::LocalBoxFuture<'static, Result<Answer, Failed>> {
+    Box::pin(async { work(job).await.map_err(Failed) })
 }
 
 #[cfg(not(feature = "hydrate"))]
@@ -236,9 +241,13 @@ gateways! {
     fn settle_session(account: Address, user_op_hash: B256) -> () = heavy::settle_session(account, user_op_hash);
 }
 
+/// Why a verb failed: the chunk was not loaded, or what it did.
 #[cfg(all(feature = "hydrate", feature = "lazy"))]
-impl From<leptos::wasm_split::SplitLoaderError> for AppError {
+struct Failed(AppError);
+
+#[cfg(all(feature = "hydrate", feature = "lazy"))]
+impl From<leptos::wasm_split::SplitLoaderError> for Failed {
     fn from(_: leptos::wasm_split::SplitLoaderError) -> Self {
-        Self::Network { reason: "a part of this page could not be loaded; try again".into() }
+        Self(AppError::Network { reason: "a part of this page could not be loaded; try again".into() })
     }
 }

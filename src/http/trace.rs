@@ -31,7 +31,7 @@ use use_aa_server::{
 pub(super) async fn request(State(state): State<ServerState>, mut request: Request, next: Next) -> Response {
     let id = request.headers().get(REQUEST_ID).filter(|id| acceptable(id)).cloned().unwrap_or_else(new_id);
     let begun = Instant::now();
-    let open = metrics::Open::new();
+    let open = metrics::Open::begin();
     let caller = Caller::of(
         request.extensions().get::<ConnectInfo<SocketAddr>>(),
         request.headers(),

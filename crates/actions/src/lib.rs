@@ -23,6 +23,7 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod adapters;
 mod clock;
 pub mod create_batch_session;
 pub mod create_session;
@@ -59,7 +60,6 @@ pub mod settle_session;
 pub mod sign_message;
 mod smart_account_client;
 pub mod speed_up_user_operation;
-pub mod status_line;
 pub mod sync_sessions;
 pub mod token;
 pub mod token_fees;

@@ -1,6 +1,6 @@
 //! What the actions need from the world: a wallet, a relay, a session store.
 //!
-//! The browser's implementations live in [`crate::client`]; tests and natively running
+//! The browser's implementations live in `use_aa::client`, others in [`crate::adapters`]; tests and natively running
 //! programs bring their own. Futures need not be `Send`: a wallet lives in one page.
 
 use alloy::{

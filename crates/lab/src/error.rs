@@ -6,14 +6,23 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabError {
     /// Something that must be installed or built first is not there.
-    #[error("the lab needs {what} ({path}): run `{fix}`", path = path.display())]
+    #[error("the lab needs {what} ({path}): run `make run` or `make contracts`", path = path.display())]
     Missing {
         /// What it is.
         what: &'static str,
         /// Where it was looked for.
         path: PathBuf,
-        /// The command that makes it.
-        fix: &'static str,
+    },
+    /// There is no checkout of this project, which is where the lab's programs are.
+    #[error(
+        "the lab needs anvil, alto and the EntryPoint artifact (from npm) and the compiled contracts, and there is no \
+         folder with contracts/ and end2end/ in or above {looked}: start it in a checkout of use-aa after `make contracts`, \
+         or set USE_AA_RPC_URL and USE_AA_BUNDLER_URL, with which `use-aa serve` needs no lab",
+        looked = list(looked)
+    )]
+    NoProject {
+        /// Where it was looked for: in these and the folders above them.
+        looked: Vec<PathBuf>,
     },
     /// A port that was asked for is in use.
     #[error("USE_AA_LAB_PORT_BASE: port {port} on 127.0.0.1 is in use; choose another first port, or unset it")]
@@ -71,4 +80,8 @@ pub enum LabError {
         /// What the system said.
         reason: String,
     },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -35,7 +35,8 @@ pub use info::LabInfo;
 pub struct LabOptions {
     /// Block time, folder and ports.
     pub config: LabConfig,
-    /// Folder that holds `contracts/` and `end2end/`; `None` = the current one, else the one this was built from.
+    /// Folder that holds `contracts/` and `end2end/`; `None` = the current one or one above it, else the program's or one
+    /// above that.
     pub root: Option<PathBuf>,
     /// The program whose `dan-node` is started five times: this very program. `None` = no distributed keys.
     pub dan_program: Option<PathBuf>,

@@ -7,17 +7,25 @@ use tempfile::TempDir;
 
 use super::LabError;
 
-/// What `make run` installs.
-const INSTALL: &str = "make run` or `npm --prefix end2end ci";
-
 /// Temporary folders are called this, then the process id of their owner, then something random.
 const TEMPORARY: &str = "use-aa-lab-";
 
-/// The folder that holds `contracts/` and `end2end/`.
-pub fn project_root(given: Option<PathBuf>) -> PathBuf {
-    given
-        .or_else(|| std::env::current_dir().ok().filter(|here| here.join("contracts").is_dir()))
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")))
+/// The folder that holds `contracts/` and `end2end/`: the given one, else the current folder or the first above it that
+/// does, else the same for the folder of this program (`target/debug` of a checkout). Where it was built decides nothing.
+pub fn project_root(given: Option<PathBuf>) -> Result<PathBuf, LabError> {
+    if let Some(given) = given {
+        return Ok(given);
+    }
+    let program = std::env::current_exe().ok();
+    let starts = [std::env::current_dir().ok(), program.as_deref().and_then(Path::parent).map(Path::to_path_buf)];
+    let starts: Vec<PathBuf> = starts.into_iter().flatten().collect();
+    find_root(&starts).ok_or(LabError::NoProject { looked: starts })
+}
+
+/// The first folder, of each start and those above it, that looks like a checkout.
+fn find_root(starts: &[PathBuf]) -> Option<PathBuf> {
+    let holds_both = |folder: &&Path| folder.join("contracts").is_dir() && folder.join("end2end").is_dir();
+    starts.iter().flat_map(|start| start.ancestors()).find(holds_both).map(Path::to_path_buf)
 }
 
 /// The programs of the lab, checked to be there.
@@ -33,20 +41,17 @@ pub struct Tools {
     pub entry_point: PathBuf,
 }
 
-/// What `make run` compiles.
-const COMPILE: &str = "make run` or `make contracts";
-
 impl Tools {
     /// Looks for each in `end2end/node_modules`.
     pub fn find(root: &Path) -> Result<Self, LabError> {
         let modules = root.join("end2end/node_modules");
         let file = |what: &'static str, path: String| {
             let path = modules.join(path);
-            if path.is_file() { Ok(path) } else { Err(LabError::Missing { what, path, fix: INSTALL }) }
+            if path.is_file() { Ok(path) } else { Err(LabError::Missing { what, path }) }
         };
         let compiled = root.join("contracts/out/artifacts.json");
         if !compiled.is_file() {
-            return Err(LabError::Missing { what: "the compiled contracts", path: compiled, fix: COMPILE });
+            return Err(LabError::Missing { what: "the compiled contracts", path: compiled });
         }
         let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
@@ -127,7 +132,49 @@ mod tests {
         std::fs::create_dir_all(empty.path().join("contracts/out")).unwrap();
         std::fs::write(empty.path().join("contracts/out/artifacts.json"), "{}").unwrap();
         let error = Tools::find(empty.path()).unwrap_err().to_string();
-        assert!(error.contains("anvil") && error.contains("npm --prefix end2end ci"), "{error}");
+        assert!(error.contains("anvil") && error.contains("`make contracts`"), "{error}");
+    }
+
+    #[test]
+    fn the_first_folder_that_looks_like_a_checkout_is_taken() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = |path: &str| {
+            let path = base.path().join(path);
+            std::fs::create_dir_all(&path).unwrap();
+            path
+        };
+        let [first, second] = ["first", "second"].map(|name| {
+            folder(&format!("{name}/contracts"));
+            folder(&format!("{name}/end2end"));
+            base.path().join(name)
+        });
+        let (inside, program) = (folder("first/crates/lab"), folder("second/target/debug"));
+        // One of the two is not enough: the search goes on above it.
+        folder("first/crates/contracts");
+        let elsewhere = folder("elsewhere");
+        assert_eq!(find_root(std::slice::from_ref(&first)), Some(first.clone()));
+        assert_eq!(find_root(&[inside, program.clone()]), Some(first), "the current folder comes first");
+        assert_eq!(find_root(&[elsewhere.clone(), program]), Some(second));
+        assert_eq!(find_root(&[elsewhere]), None);
+        assert_eq!(find_root(&[]), None);
+    }
+
+    #[test]
+    fn what_is_given_is_taken_as_it_is() {
+        assert_eq!(project_root(Some("/nowhere".into())), Ok("/nowhere".into()));
+        // The current folder of a test is its package's: the checkout is above it.
+        assert!(project_root(None).unwrap().join("crates/lab").is_dir());
+    }
+
+    #[test]
+    fn no_checkout_is_one_line_that_says_what_to_do() {
+        let error = LabError::NoProject { looked: vec!["/a/b".into(), "/opt/bin".into()] }.to_string();
+        assert_eq!(error.lines().count(), 1);
+        for part in
+            ["anvil", "alto", "EntryPoint", "contracts", "/a/b, /opt/bin", "USE_AA_RPC_URL", "USE_AA_BUNDLER_URL"]
+        {
+            assert!(error.contains(part), "{part}: {error}");
+        }
     }
 
     #[test]

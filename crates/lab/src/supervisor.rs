@@ -76,7 +76,7 @@ struct Running {
 impl Running {
     async fn build(options: &LabOptions) -> Result<Self, LabError> {
         let started = std::time::Instant::now();
-        let root = project_root(options.root.clone());
+        let root = project_root(options.root.clone())?;
         let tools = Tools::find(&root)?;
         let state = StateDir::open(options.config.dir.as_deref())?;
         let alto_port = options.config.port_base.map(|base| base.saturating_add(1));

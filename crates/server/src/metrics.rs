@@ -74,7 +74,7 @@ pub struct Open(());
 
 impl Open {
     /// Counts one more open request.
-    pub fn new() -> Self {
+    pub fn begin() -> Self {
         gauge!(HTTP_OPEN).increment(1.0);
         Self(())
     }
@@ -141,7 +141,7 @@ pub struct Wait {
 
 impl Wait {
     /// One more is open.
-    pub fn new() -> Self {
+    pub fn begin() -> Self {
         gauge!(WAITS).increment(1.0);
         // Until something final was told: the page left, or the server is stopping.
         Self { outcome: "left" }
@@ -253,7 +253,7 @@ mod tests {
         request("/test-route", 404, Instant::now());
         let malformed = AppError::UpstreamMalformed { upstream: Upstream::Bundler, reason: "HTML".into() };
         upstream(Upstream::Bundler, 1, Some(&malformed), Duration::from_millis(3));
-        let mut wait = Wait::new();
+        let mut wait = Wait::begin();
         wait.told("confirmed");
         drop(wait);
         sponsorship(Err(&AppError::SponsorshipRefused { reason: "budget".into() }));

@@ -19,7 +19,7 @@ pub fn lines(state: &ServerState, user_op_hash: B256) -> Result<impl Stream<Item
         return Err(AppError::invalid("user_op_hash", "the hash of a user operation", user_op_hash));
     }
     let events = state.watcher().subscribe(user_op_hash)?;
-    let mut wait = metrics::Wait::new();
+    let mut wait = metrics::Wait::begin();
     Ok(events.map(move |event| {
         wait.told(outcome(&event));
         line(&event)
@@ -67,8 +67,8 @@ fn line(event: &Event) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use use_aa_actions::adapters::status_stream::read_line;
     use use_aa_actions::error::AppError;
-    use use_aa_actions::status_line::read_line;
     use use_aa_protocol::rpc::UserOpUpdate;
 
     #[test]

@@ -82,3 +82,18 @@ fn to_workspace() -> Result<()> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     env::set_current_dir(&root).with_context(|| format!("going to {}", root.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn options_of_the_page() {
+        let options = page_options(&["--wasm", "a.wasm", "--profile", "dev"]).unwrap();
+        assert_eq!(options.profile, "dev");
+        assert!(options.wasm.unwrap().is_absolute(), "found from the workspace, too");
+        assert_eq!(page_options(&[]).unwrap().profile, "wasm-release");
+        assert!(page_options(&["--profile"]).is_err() && page_options(&["--fast"]).is_err());
+    }
+}

@@ -10,8 +10,16 @@ use anyhow::{Context, Result};
 
 use crate::{compress::in_parallel, names, npm};
 
-/// The passes and the features of wasm that browsers have had for years.
-const ARGUMENTS: &[&str] = &["-Oz", "--enable-bulk-memory", "--enable-nontrapping-float-to-int"];
+/// Passes, and features of wasm that browsers have had for years. What is downloaded is smallest so: `-Oz` makes the
+/// pieces 7 % smaller in memory, but 1 % larger in brotli, and takes twice as long; `-O2` gains 0.2 %.
+const ARGUMENTS: &[&str] = &[
+    "-O1",
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    // for tools before this one
+    "--strip-producers",
+    "--strip-target-features",
+];
 
 /// Smaller pieces that do the same. `cache` keeps those of the last build, by content.
 pub fn optimize(pieces: BTreeMap<String, Vec<u8>>, cache: &Path) -> Result<BTreeMap<String, Vec<u8>>> {

@@ -14,14 +14,15 @@ const FEATURES: &str = "hydrate,lazy,app";
 /// Builds it.
 ///
 /// The relocations, by which code is split, are asked of the last link only: as RUSTFLAGS they would compile every
-/// dependency once more than the rest of the workspace does. Without the rlib, dependencies become bitcode for the
-/// link-time optimisation and nothing else.
+/// dependency once more than the rest of the workspace does. So is what wasm-bindgen has to know, namely which features of
+/// wasm are used, which `strip = true` would drop. Without the rlib, dependencies become bitcode for the link-time
+/// optimisation and nothing else, and more is found to be unused.
 pub fn build(profile: &str) -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["rustc", "--package", "use-aa", "--lib", "--crate-type", "cdylib", "--target", TARGET]);
     command.args(["--profile", profile, "--no-default-features", "--features", FEATURES]);
-    command.args(["--", "-Clink-arg=--emit-relocs"]);
+    command.args(["--", "-Clink-arg=--emit-relocs", "-Cstrip=debuginfo"]);
     // What cargo tells this program about itself is nothing for those that are compiled.
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {

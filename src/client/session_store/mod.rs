@@ -4,12 +4,12 @@
 pub mod book_text;
 #[cfg(feature = "hydrate")]
 pub mod changes;
-#[cfg(feature = "ssr")]
-pub mod file;
 #[cfg(feature = "hydrate")]
 pub mod key_vault;
 #[cfg(feature = "hydrate")]
 pub mod local;
-pub mod memory;
-pub mod signers;
 pub mod transfer;
+
+#[cfg(feature = "ssr")]
+pub use use_aa_actions::adapters::file_store as file;
+pub use use_aa_actions::adapters::{memory_store as memory, stored_keys as signers};

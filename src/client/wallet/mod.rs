@@ -5,7 +5,7 @@ pub mod answers;
 pub mod eip1193;
 pub mod info;
 pub mod lab;
-pub mod local;
+pub use use_aa_actions::adapters::local_wallet as local;
 #[cfg(feature = "hydrate")]
 pub mod registry;
 

@@ -113,7 +113,7 @@ fn the_paymaster_is_built_in_remote_or_none() {
 #[test]
 fn every_wrong_value_names_its_variable() {
     let on = on_networks;
-    let file = file!().to_owned();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").to_owned();
     let lab = LabArgs::default;
     let text = |text: &str| Some(text.to_owned());
     let cases = [

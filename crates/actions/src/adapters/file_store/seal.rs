@@ -10,7 +10,7 @@ use chacha20poly1305::{
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::super::signers::associated_data;
+use super::super::stored_keys::associated_data;
 use crate::error::AppError;
 
 /// Version of the encryption: XChaCha20-Poly1305, a random 24-byte nonce, associated data of [`associated_data`].

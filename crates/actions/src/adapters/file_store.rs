@@ -15,13 +15,13 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use self::seal::Seal;
-use super::signers::entry_name;
+use super::stored_keys::entry_name;
 use crate::{
-    actions::ports::{SessionBookChange, SessionStore},
-    client::time::sleep,
+    adapters::timer::sleep,
     error::AppError,
-    protocol::session::SessionBook,
+    ports::{SessionBookChange, SessionStore},
 };
+use use_aa_protocol::session::SessionBook;
 
 mod seal;
 
@@ -42,11 +42,11 @@ const PRIVATE_FOLDER: u32 = 0o700;
 /// them are encrypted (XChaCha20-Poly1305, bound to account and key) with the secret that the store was opened with.
 ///
 /// ```no_run
-/// use use_aa::client::session_store::file::FileSessionStore;
+/// use use_aa_actions::adapters::file_store::FileSessionStore;
 ///
 /// # fn secret_from_your_vault() -> [u8; 32] { [0; 32] }
 /// let store = FileSessionStore::open("sessions", &secret_from_your_vault())?;
-/// # Ok::<(), use_aa::error::AppError>(())
+/// # Ok::<(), use_aa_actions::error::AppError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileSessionStore {
@@ -184,7 +184,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::protocol::session::{SessionLeaf, SessionStatus};
+    use use_aa_protocol::session::{SessionLeaf, SessionStatus};
 
     const ACCOUNT: Address = Address::repeat_byte(1);
     const SECRET: [u8; 32] = [7; 32];

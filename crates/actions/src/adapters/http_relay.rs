@@ -10,21 +10,19 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::relay_watch::{TextStream, watch};
+use super::status_stream::watch::{TextStream, watch};
 use crate::{
-    actions::ports::{DistributedKeys, Relay},
     error::AppError,
-    protocol::{
-        distributed_key::{
-            KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
-        },
-        paymaster::{FeeQuotes, FeeQuotesRequest},
-        rpc::{
-            AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate,
-        },
-        session::PublishedLeaves,
-        user_operation::UserOperation,
+    ports::{DistributedKeys, Relay},
+};
+use use_aa_protocol::{
+    distributed_key::{
+        KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
     },
+    paymaster::{FeeQuotes, FeeQuotesRequest},
+    rpc::{AccountState, ChainInfo, GasEstimate, GasFees, SimulationType, SponsorContext, Sponsorship, UserOpUpdate},
+    session::PublishedLeaves,
+    user_operation::UserOperation,
 };
 
 /// Longest wait for the answer to one call.

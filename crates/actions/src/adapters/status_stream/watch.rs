@@ -9,14 +9,12 @@ use futures::{
 };
 
 use super::{
-    relay_lines::Lines,
-    time::sleep,
+    super::timer::sleep,
+    lines::Lines,
     turns::{Turn, Turns},
 };
-use crate::{
-    error::AppError,
-    protocol::rpc::{RECONNECT, UserOpUpdate},
-};
+use crate::error::AppError;
+use use_aa_protocol::rpc::{RECONNECT, UserOpUpdate};
 
 /// Text of one connection.
 pub type TextStream = Pin<Box<dyn Stream<Item = Result<String, AppError>>>>;
@@ -198,7 +196,7 @@ fn worth_another_try(error: &AppError) -> bool {
     matches!(error, AppError::Network { .. } | AppError::UpstreamUnavailable { .. })
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(all(test, feature = "native"))]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use std::{cell::RefCell, rc::Rc};

@@ -115,7 +115,7 @@ mod tests {
 
     fn seed_signers() -> Signers {
         let vectors: Value =
-            serde_json::from_str(include_str!("../../../tests/vectors/11_session_storage.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../tests/vectors/11_session_storage.json")).unwrap();
         let storage = &vectors["steps"][0]["localStorage"];
         storage["0x0788816536defa6a14779711c0b08b7f0edfe68b_signers"].as_object().unwrap().clone()
     }

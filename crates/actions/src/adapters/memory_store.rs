@@ -6,10 +6,10 @@ use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use async_trait::async_trait;
 
 use crate::{
-    actions::ports::{SessionBookChange, SessionStore},
     error::AppError,
-    protocol::{distributed_key::EphemeralKey, session::SessionBook},
+    ports::{SessionBookChange, SessionStore},
 };
+use use_aa_protocol::{distributed_key::EphemeralKey, session::SessionBook};
 
 /// A store that lives as long as its last clone; clones share the content, as tabs share a browser's.
 #[derive(Clone, Default)]

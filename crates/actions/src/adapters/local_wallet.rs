@@ -6,7 +6,8 @@ use alloy::{
 };
 use async_trait::async_trait;
 
-use crate::{actions::ports::Wallet, error::AppError, protocol::distributed_key::TypedData};
+use crate::{error::AppError, ports::Wallet};
+use use_aa_protocol::distributed_key::TypedData;
 
 /// Signs without asking. The key is never shown, logged or sent.
 #[derive(Clone)]
