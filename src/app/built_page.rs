@@ -1,7 +1,7 @@
 //! What `cargo xtask page` says of the page that it built (`page.json`), and the tags that refer to it.
 //!
 //! Leptos' own components look for the names in files on disk, for each request; a program that carries its page has no
-//! such files. The tags are the same to the byte, which a test below holds them to.
+//! such files. The links are the same to the byte, which a test below holds them to; the script is our own.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::pages::hooks::Highlights;
 
-/// As Leptos has it (MIT): loads script and wasm when the browser is idle, then hydrates island after island.
-const HYDRATE_ISLANDS: &str = include_str!("island_script.js");
+/// Loads script and wasm when the browser is idle, then hydrates island after island.
+const HYDRATE_ISLANDS: &str = include_str!("hydrate_islands.js");
 
 /// Why a description of a page cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +118,7 @@ pub(super) fn PageScripts(page: BuiltPage) -> impl IntoView {
             crossorigin=wasm_nonce
         />
         <script type="module" nonce=nonce>
-            {format!(r#"{HYDRATE_ISLANDS}("", {folder:?}, {script:?}, {wasm:?}, false);"#)}
+            {format!(r#"{HYDRATE_ISLANDS}("", {folder:?}, {script:?}, {wasm:?});"#)}
         </script>
     }
 }
@@ -161,9 +161,16 @@ mod tests {
                 let style = view! { <HashedStylesheet id="styles" options=options.clone() /> }.to_html();
                 assert_eq!(view! { <PageStyle id="styles" page=page.clone() /> }.to_html(), style);
                 assert!(style.contains("/pkg/use-aa.33.css"), "{style}");
-                let scripts = view! { <HydrationScripts options=options.clone() islands=true /> }.to_html();
-                assert_eq!(view! { <PageScripts page=page.clone() /> }.to_html(), scripts);
-                assert!(scripts.contains("\"use-aa.11\", \"use-aa.22\"") && scripts.contains("nonce") == nonce);
+                // Links, the script's tag, and what the script is called with.
+                let parts = |html: &str| {
+                    let (tags, rest) = html.split_once("((").unwrap();
+                    let (_, arguments) = rest.rsplit_once("(\"").unwrap();
+                    (tags.to_owned(), arguments.replace(", false);", ");"))
+                };
+                let theirs = view! { <HydrationScripts options=options.clone() islands=true /> }.to_html();
+                let ours = view! { <PageScripts page=page.clone() /> }.to_html();
+                assert_eq!(parts(&ours), parts(&theirs));
+                assert!(ours.contains("\"use-aa.11\", \"use-aa.22\"") && ours.contains("nonce") == nonce, "{ours}");
                 let theirs = split();
                 page.provide();
                 assert_eq!(split(), theirs);
