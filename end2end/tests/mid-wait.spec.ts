@@ -21,6 +21,8 @@ test.describe("with slow blocks", () => {
     await manager.connect(TestWallet.rdns);
     const account = await manager.account();
 
+    // Sent just before a block, it would be confirmed before anybody could see it wait.
+    await chain.nextBlock();
     await manager.grant();
     await expect(manager.rows("PENDING")).toHaveCount(1);
     await expect(page.locator('[data-testid="user-op-status"][data-status="submitted"], [data-testid="user-op-status"][data-status="bundled"]').first()).toBeVisible();
@@ -29,6 +31,7 @@ test.describe("with slow blocks", () => {
     await expect(manager.rows("ACTIVE")).toHaveCount(1, { timeout: 20_000 });
     expect(await chain.operations(account)).toHaveLength(1);
 
+    await chain.nextBlock();
     await page.getByTestId("use-session").click();
     await expect(page.locator('[data-testid="user-op-status"][data-status="submitted"], [data-testid="user-op-status"][data-status="bundled"]').first()).toBeVisible();
     await page.reload();

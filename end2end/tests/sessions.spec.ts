@@ -104,6 +104,7 @@ test.describe("with slow blocks", () => {
     const [only] = await granted(manager, 1);
     const account = await manager.account();
     const before = await chain.sessionRoot(account);
+    await chain.nextBlock();
     await row(page, only).getByTestId("revoke-session").click();
     await confirm(page);
     await expect(row(page, only)).toContainText("Being taken back");
