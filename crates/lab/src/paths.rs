@@ -18,7 +18,9 @@ pub fn project_root(given: Option<PathBuf>) -> Result<PathBuf, LabError> {
     }
     let program = std::env::current_exe().ok();
     let starts = [std::env::current_dir().ok(), program.as_deref().and_then(Path::parent).map(Path::to_path_buf)];
-    let starts: Vec<PathBuf> = starts.into_iter().flatten().collect();
+    let mut starts: Vec<PathBuf> = starts.into_iter().flatten().collect();
+    // Both are one where the program is started in its own folder.
+    starts.dedup();
     find_root(&starts).ok_or(LabError::NoProject { looked: starts })
 }
 
