@@ -12,7 +12,7 @@ use super::{
     account::SmartAccountClient,
     clock::unix_seconds,
     create_session::{
-        CreateSessionRequest, MAX_SESSIONS_PER_GRANT, complete_create_session, create_session, prepare_create_session,
+        CreateSessionVariables, MAX_SESSIONS_PER_GRANT, complete_create_session, create_session, prepare_create_session,
     },
     fake::{Ending, Fake, Step, rejected, unavailable},
     options::{BuildUserOpOptions, GasOffset, NonceOptions, Options, merge_options},
@@ -45,9 +45,9 @@ fn mint_policy(account: Address) -> Policy {
     }
 }
 
-fn grant_of(policies: usize, account: Address) -> CreateSessionRequest {
+fn grant_of(policies: usize, account: Address) -> CreateSessionVariables {
     let policy = vec![mint_policy(account); policies];
-    CreateSessionRequest {
+    CreateSessionVariables {
         policy,
         label: Some("mint".into()),
         options: BuildUserOpOptions::default(),
@@ -277,7 +277,7 @@ fn a_grant_on_another_device_makes_this_one_fail_cleanly() {
     assert!(!block_on(sync_sessions(&fake, &fake, client.account)).unwrap().in_sync);
     assert_eq!(stored(&fake, &client), before);
 
-    let replacing = CreateSessionRequest { replace_unknown: true, ..grant_of(1, client.account) };
+    let replacing = CreateSessionVariables { replace_unknown: true, ..grant_of(1, client.account) };
     let response = block_on(create_session(&client, &fake, replacing)).unwrap();
     block_on(settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {})).unwrap();
     let [old @ .., new] = &statuses(&fake, &client)[..] else { panic!("no sessions") };
