@@ -1,6 +1,9 @@
 //! Who may import whom: the rules of the architecture, checked on `use crate::` lines and `crate::` paths.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "architecture/circles.rs"]
+mod circles;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -172,4 +175,27 @@ fn crates_name_only_whom_the_architecture_allows() {
         assert!(folder.join("README.md").is_file(), "crates/{name} says what it is");
     }
     assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
+#[test]
+fn no_file_imports_itself_through_others() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = CRATES.iter().map(|(name, _)| root.join("crates").join(name).join("src"));
+    let mut found = Vec::new();
+    for src in crates.chain([root.join("src")]) {
+        let graph = circles::graph(&src);
+        assert!(graph.len() > 1 || src.ends_with("threshold/src"), "{} is read", src.display());
+        found.extend(circles::circles(&graph).into_iter().map(|circle| format!("{}: {circle:?}", src.display())));
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn circles_are_found() {
+    let graph = |edges: &[(&str, &[&str])]| -> circles::Graph {
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        edges.iter().map(|(from, to)| ((*from).to_owned(), all(to))).collect()
+    };
+    assert!(circles::circles(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])).is_empty());
+    assert_eq!(circles::circles(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])), [["b", "c"]]);
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::simulate::Window;
+use super::time_window::Window;
 
 /// How far clocks that nobody asked may be behind those that were, seconds.
 const SKEW: u64 = 60;

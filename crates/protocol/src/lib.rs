@@ -24,6 +24,7 @@ pub mod session_data;
 pub mod signature;
 pub mod simulate;
 pub mod smart_account;
+pub mod time_window;
 pub mod user_op_response;
 pub mod user_operation;
 

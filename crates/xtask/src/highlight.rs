@@ -1,36 +1,12 @@
 //! Source text as HTML with a class for each kind of word; colours are the style sheet's.
 
-use std::{path::Path, sync::LazyLock};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
-use crate::texts::Text;
-
-/// Which grammar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Language {
-    /// Rust.
-    Rust,
-    /// JavaScript.
-    JavaScript,
-}
-
-impl Language {
-    /// By the name of a file.
-    pub fn of(path: &Path) -> Option<Self> {
-        let extension = path.extension()?.to_str()?;
-        [Self::Rust, Self::JavaScript].into_iter().find(|language| language.extension() == extension)
-    }
-
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Rust => "rs",
-            Self::JavaScript => "js",
-        }
-    }
-}
+use crate::texts::{Language, Text};
 
 /// Scopes of TextMate grammars, inner before outer, and our class for them; an empty class is plain text.
 const CLASSES: &[(&str, &str)] = &[
@@ -136,6 +112,8 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
     use super::*;
     use crate::texts;
 

@@ -7,7 +7,30 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::highlight::Language;
+/// Which grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Language {
+    /// Rust.
+    Rust,
+    /// JavaScript.
+    JavaScript,
+}
+
+impl Language {
+    /// By the name of a file.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?;
+        [Self::Rust, Self::JavaScript].into_iter().find(|language| language.extension() == extension)
+    }
+
+    /// Of its files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Rust => "rs",
+            Self::JavaScript => "js",
+        }
+    }
+}
 
 /// A text and its language.
 pub type Text = (Language, String);
