@@ -22,6 +22,8 @@ pub(super) fn mark(leaf: &mut SessionLeaf, operation: &PreparedUserOperation) {
     leaf.user_op_hash = Some(operation.user_op_hash);
     leaf.extra.insert(GRANT_NONCE.into(), json!(operation.user_operation.nonce));
     leaf.extra.remove(GRANT_VALID_UNTIL);
+    // What became of an earlier operation says nothing about this one.
+    leaf.extra.remove(IN_DOUBT);
     if let Some(valid_until) = operation.sponsored_until() {
         leaf.extra.insert(GRANT_VALID_UNTIL.into(), json!(valid_until));
     }

@@ -32,6 +32,7 @@ fn granted(mut leaf: SessionLeaf, user_op_hash: B256, nonce: u64, valid_until: O
     leaf.user_op_hash = Some(user_op_hash);
     leaf.extra.insert("userOpNonce".into(), json!(U256::from(nonce)));
     leaf.extra.remove("userOpValidUntil");
+    leaf.extra.remove("sendInDoubt");
     if let Some(valid_until) = valid_until {
         leaf.extra.insert("userOpValidUntil".into(), json!(valid_until));
     }
