@@ -15,7 +15,6 @@ use super::{
         CreateSessionRequest, MAX_SESSIONS_PER_GRANT, complete_create_session, create_session, prepare_create_session,
     },
     fake::{Ending, Fake, Step, rejected, unavailable},
-    open_change::open_change,
     options::{BuildUserOpOptions, GasOffset, NonceOptions, Options, merge_options},
     restore_sessions::{RestoreSessionsRequest, restore_sessions},
     revoke_sessions::{RevokeSessionsRequest, SessionsToRevoke, revoke_sessions},
@@ -171,7 +170,7 @@ fn a_session_that_comes_back_is_waited_for_though_its_first_grant_was_in_doubt()
     let request = RestoreSessionsRequest { session_ids, options: Default::default() };
     fake.end_with(Ending::Dropped);
     let restored = block_on(restore_sessions(&client, &fake, request)).unwrap();
-    let open = open_change(&fake.book(client.account), true, |_| false);
+    let open = fake.book(client.account).change_in_flight(true, |_| false);
     assert_eq!(open.map(|(_, user_op_hash)| user_op_hash), Some(restored.user_op_hash));
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use use_aa_protocol::{
     addresses::DEMO_NFT,
     policy::Policy,
-    session::{SessionBook, SessionLeaf, SessionStatus},
+    session::{GrantOperation, SessionBook, SessionEvent, SessionLeaf, SessionStatus},
 };
 
 /// `[step, stored text]`, written before the bookkeeping had a type of its own.
@@ -29,43 +29,18 @@ fn leaf(id: u8) -> SessionLeaf {
 }
 
 fn granted(mut leaf: SessionLeaf, user_op_hash: B256, nonce: u64, valid_until: Option<u64>) -> SessionLeaf {
-    leaf.user_op_hash = Some(user_op_hash);
-    leaf.extra.insert("userOpNonce".into(), json!(U256::from(nonce)));
-    leaf.extra.remove("userOpValidUntil");
-    leaf.extra.remove("sendInDoubt");
-    if let Some(valid_until) = valid_until {
-        leaf.extra.insert("userOpValidUntil".into(), json!(valid_until));
-    }
+    let (user_op_hash, nonce) = (Some(user_op_hash), Some(U256::from(nonce)));
+    let grant = GrantOperation { user_op_hash, nonce, valid_until, in_doubt: false };
+    leaf.record(&SessionEvent::GrantPrepared(grant)).unwrap().unwrap();
     leaf
 }
 
-fn doubt(book: &mut SessionBook, user_op_hash: B256) {
-    let mine =
-        |leaf: &&mut SessionLeaf| leaf.status == SessionStatus::Pending && leaf.user_op_hash == Some(user_op_hash);
-    for leaf in book.leaf_nodes.iter_mut().filter(mine) {
-        leaf.extra.insert("sendInDoubt".into(), true.into());
-    }
-}
-
-fn confirm(book: &mut SessionBook, user_op_hash: B256) {
-    for leaf in &mut book.leaf_nodes {
-        if leaf.status == SessionStatus::Pending && leaf.user_op_hash == Some(user_op_hash) {
-            leaf.enter_tree();
-        }
-    }
-}
-
-fn fail(book: &mut SessionBook, user_op_hash: B256) {
-    let mine = |leaf: &SessionLeaf| leaf.status == SessionStatus::Pending && leaf.user_op_hash == Some(user_op_hash);
-    let returning = |leaf: &&mut SessionLeaf| mine(leaf) && leaf.is_returning();
-    book.leaf_nodes.iter_mut().filter(returning).for_each(SessionLeaf::give_up_return);
-    book.leaf_nodes.retain(|leaf| !mine(leaf));
+fn enter(leaf: &mut SessionLeaf) {
+    leaf.record(&SessionEvent::EnteredTree).unwrap();
 }
 
 fn bring_back(book: &mut SessionBook, id: &str) {
-    let mut leaf = book.find(id).unwrap().clone();
-    leaf.begin_return();
-    let leaf = granted(leaf, RETURN, 9, None);
+    let leaf = granted(book.find(id).unwrap().clone(), RETURN, 9, None);
     book.leaf_nodes.retain(|known| known.session_id != id);
     book.leaf_nodes.push(leaf);
 }
@@ -78,12 +53,12 @@ fn steps() -> Vec<(&'static str, String)> {
     book.leaf_nodes = [1, 2].map(|id| granted(leaf(id), GRANT, 3, Some(2_000))).into();
     book.leaf_nodes.push(granted(leaf(3), OTHER_REVOCATION, 4, None));
     note("granted, not confirmed", &book);
-    doubt(&mut book, GRANT);
+    book.doubt_grant(GRANT);
     note("the answer to sending was lost", &book);
-    confirm(&mut book, GRANT);
+    book.confirm_grant(GRANT);
     book.store_root();
     note("the grant was confirmed", &book);
-    fail(&mut book, OTHER_REVOCATION);
+    book.fail_grant(OTHER_REVOCATION);
     note("the other grant failed", &book);
 
     book.begin_revocation(&HashSet::from(["session1"]), OTHER_REVOCATION);
@@ -99,18 +74,18 @@ fn steps() -> Vec<(&'static str, String)> {
     bring_back(&mut book, "session1");
     note("it is to come back", &book);
     let coming = book.clone();
-    fail(&mut book, RETURN);
+    book.fail_grant(RETURN);
     note("it did not come back", &book);
     book = coming;
-    confirm(&mut book, RETURN);
+    book.confirm_grant(RETURN);
     book.store_root();
     note("it came back", &book);
 
     let mut elsewhere = SessionBook { leaf_nodes: vec![leaf(7), leaf(2)], ..Default::default() };
-    elsewhere.leaf_nodes.iter_mut().for_each(SessionLeaf::enter_tree);
+    elsewhere.leaf_nodes.iter_mut().for_each(enter);
     book.adopt(&elsewhere.published().unwrap()).unwrap();
     note("another device's root left it out", &book);
-    book.find_mut(&elsewhere.leaf_nodes[0].hash().to_string()).unwrap().is_here_now();
+    book.find_mut(&elsewhere.leaf_nodes[0].hash().to_string()).unwrap().key_arrived();
     note("the other device's key came here", &book);
     bring_back(&mut book, "session1");
     note("what ended elsewhere is to come back", &book);
@@ -120,7 +95,7 @@ fn steps() -> Vec<(&'static str, String)> {
     note("the root shows that the revocation came through", &book);
     book.reconcile(B256::ZERO);
     note("the root is zero", &book);
-    book.find_mut("session2").unwrap().enter_tree();
+    enter(book.find_mut("session2").unwrap());
     book.find_mut("session2").unwrap().status = SessionStatus::Expired;
     book.begin_revocation(&HashSet::from(["session1", "session2"]), REVOCATION);
     note("one that another program calls expired is revoked", &book);
