@@ -214,7 +214,7 @@ impl PreparedRevocation {
 /// The operation will not happen: its sessions stay.
 pub(super) async fn forget(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let change = |book: &mut SessionBook| {
-        book.forget_revocation(user_op_hash);
+        book.fail_revocation(user_op_hash);
         Ok(())
     };
     store.update(account, Box::new(change)).await.map(drop)

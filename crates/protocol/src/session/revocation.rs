@@ -28,7 +28,7 @@ impl SessionBook {
     }
 
     /// The operation failed: its sessions stay.
-    pub fn forget_revocation(&mut self, user_op_hash: B256) {
+    pub fn fail_revocation(&mut self, user_op_hash: B256) {
         self.record(&SessionEvent::RevocationFailed, |state| state.revocation() == Some(user_op_hash));
     }
 
@@ -69,7 +69,7 @@ impl SessionBook {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::session::{Ending, Reconciliation, SessionState, SessionStatus};
+    use crate::session::{Ending, GrantOperation, Reconciliation, SessionState, SessionStatus};
     use SessionStatus::{Active, Pending, Revoked};
 
     const OPERATION: B256 = B256::repeat_byte(7);
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(sessions.revocations(), [OPERATION]);
 
         let mut failed = sessions.clone();
-        failed.forget_revocation(OPERATION);
+        failed.fail_revocation(OPERATION);
         assert_eq!(failed, book(&[("a", Active), ("b", Active), ("p", Pending)]));
 
         assert_eq!(sessions.confirm_revocation(B256::ZERO), Vec::<String>::new());
@@ -124,6 +124,24 @@ mod tests {
         assert!(matches!(sessions.reconcile(before), Reconciliation::Settled { .. }));
         assert_eq!(statuses(&sessions), [Active, Active, Pending]);
         assert_eq!(sessions.leaf_nodes[0].state(), SessionState::Confirmed);
+    }
+
+    #[test]
+    fn a_session_that_came_back_is_not_taken_out_by_a_revocation_from_before_its_import() {
+        let mut sessions = book(&[("a", Active), ("b", Active)]);
+        sessions.begin_revocation(&HashSet::from(["a"]), OPERATION);
+        let in_tree = sessions.root();
+        sessions.leaf_nodes[0].record(&SessionEvent::Imported).unwrap();
+        // Before anybody asked to bring it back, the root may still hold it, and the operation may still come.
+        let mut not_yet = sessions.clone();
+        assert!(matches!(not_yet.reconcile(in_tree), Reconciliation::Settled { .. }));
+        assert_eq!(not_yet.revocations(), [OPERATION]);
+
+        let a = &mut sessions.leaf_nodes[0];
+        a.record(&SessionEvent::GrantPrepared(GrantOperation::default())).unwrap();
+        a.record(&SessionEvent::EnteredTree).unwrap();
+        assert_eq!(sessions.confirm_revocation(OPERATION), Vec::<String>::new());
+        assert_eq!((statuses(&sessions), sessions.root()), (vec![Active, Active], in_tree));
     }
 
     /// The page was closed between sending and the receipt: any subset may be gone.

@@ -3,16 +3,16 @@
 //! The chain keeps one root over all leaves and nothing else. So the book remembers of each leaf which operation is to
 //! put it under the root or to take it out, and changes its state when a receipt or the root itself says so.
 //!
-//! | what happens ↓ in state → | `Pending` | `Returning` | `Confirmed` | `Revoking` | `Revoked` |
-//! |---|---|---|---|---|---|
-//! | `GrantPrepared` an operation that grants it was built, also anew or once more | `Pending` | `Returning` | – | – | `Returning` |
-//! | `GrantInDoubt` the answer to sending was lost, or the bundler dropped it | `Pending` | `Returning` | – | – | – |
-//! | `GrantFailed` it was refused, reverted, or can never be included any more | out of the book | `Revoked` | – | – | – |
-//! | `EnteredTree` a receipt, or the root on chain | `Confirmed` | `Confirmed` ¹ | as it is | as it is | `Confirmed` ¹ |
-//! | `RevocationSent` an operation that takes it out is about to be sent | – | – | `Revoking` | `Revoking` ² | – |
-//! | `RevocationFailed` that will not happen | – | – | – | `Confirmed` | – |
-//! | `LeftTree` a receipt, the root on chain, or another device's set of leaves | – | – | `Revoked` | `Revoked` | – |
-//! | `Imported` from another device, into a book that has a tree of its own | `Revoked` | `Revoked` | `Revoked` | `Revoked` ³ | as it is |
+//! | what happens ↓ in state → | `Pending` | `Returning` | `Confirmed` | `Revoking` | `Revoked` | `Unproven` |
+//! |---|---|---|---|---|---|---|
+//! | `GrantPrepared` an operation that grants it was built, also anew or once more | `Pending` | `Returning` | – | – | `Returning` | `Returning` |
+//! | `GrantInDoubt` the answer to sending was lost, or the bundler dropped it | `Pending` | `Returning` | – | – | – | – |
+//! | `GrantFailed` it was refused, reverted, or can never be included any more | out of the book | `Revoked` | – | – | – | – |
+//! | `EnteredTree` a receipt, or the root on chain | `Confirmed` | `Confirmed` | as it is | as it is | `Confirmed` | `Revoking` |
+//! | `RevocationSent` an operation that takes it out is about to be sent | – | – | `Revoking` | `Revoking` ¹ | – | – |
+//! | `RevocationFailed` that will not happen | – | – | – | `Confirmed` | – | – |
+//! | `LeftTree` a receipt, the root on chain, or another device's set of leaves | – | – | `Revoked` | `Revoked` | – | – |
+//! | `Imported` from another device, into a book that has a tree of its own | `Revoked` | `Revoked` | `Revoked` | `Unproven` | as it is | as it is |
 //!
 //! – is refused with [`ImpossibleChange`], and the leaf stays as it is.
 //!
@@ -28,9 +28,10 @@
 //!   their key on the other device.
 //! - **A restore** is a grant of a `Revoked` leaf. Until it is confirmed the leaf keeps how it ended, and has that again
 //!   when it fails: a plain grant's leaf is forgotten then.
-//! - ¹ `Revoking`, when the leaf was imported while an operation was to take it out.
-//! - ² By the newer operation: of two in one nonce lane only one is ever included.
-//! - ³ With the operation kept ([`Ending::revocation`]): only the root can say what became of it.
+//! - **An import** says nothing about the chain: what is new here counts as revoked until the root on chain proves more.
+//!   A leaf that an operation was to take out is `Unproven`. Should the root still hold it, that operation is followed
+//!   on. Once it is brought back it was seen outside of the tree, and the operation is over for it.
+//! - ¹ By the newer operation: of two in one nonce lane only one is ever included.
 
 use alloy::primitives::{B256, U256};
 
@@ -61,6 +62,11 @@ pub enum SessionState {
     },
     /// No longer under the root on chain.
     Revoked(Ending),
+    /// Imported while this operation was to take it out; stored as revoked.
+    Unproven {
+        /// Hash of the operation.
+        revocation: B256,
+    },
 }
 
 /// The operation that is to put a leaf under the root. The JavaScript SDK stores nothing of it.
@@ -85,8 +91,6 @@ pub struct Ending {
     pub operation: Option<B256>,
     /// Another device's root left it out.
     pub elsewhere: bool,
-    /// It was imported while this operation was to take it out.
-    pub revocation: Option<B256>,
 }
 
 /// What may happen to a session.
@@ -140,16 +144,17 @@ impl SessionState {
             (Event::GrantPrepared(grant), Self::Returning { ended, .. } | Self::Revoked(ended)) => {
                 Self::Returning { grant: grant.clone(), ended }
             }
+            (Event::GrantPrepared(grant), Self::Unproven { .. }) => {
+                Self::Returning { grant: grant.clone(), ended: Ending::default() }
+            }
             (Event::GrantInDoubt, Self::Pending(grant)) => Self::Pending(GrantOperation { in_doubt: true, ..grant }),
             (Event::GrantInDoubt, Self::Returning { grant, ended }) => {
                 Self::Returning { grant: GrantOperation { in_doubt: true, ..grant }, ended }
             }
             (Event::GrantFailed, Self::Pending(_)) => return Ok(None),
             (Event::GrantFailed, Self::Returning { ended, .. }) => Self::Revoked(ended),
-            (Event::EnteredTree, Self::Pending(_)) => Self::Confirmed,
-            (Event::EnteredTree, Self::Returning { ended, .. } | Self::Revoked(ended)) => {
-                ended.revocation.map_or(Self::Confirmed, |operation| Self::Revoking { operation })
-            }
+            (Event::EnteredTree, Self::Pending(_) | Self::Returning { .. } | Self::Revoked(_)) => Self::Confirmed,
+            (Event::EnteredTree, Self::Unproven { revocation }) => Self::Revoking { operation: revocation },
             (Event::EnteredTree, in_tree @ (Self::Confirmed | Self::Revoking { .. })) => in_tree,
             (Event::RevocationSent { operation }, Self::Confirmed | Self::Revoking { .. }) => {
                 Self::Revoking { operation: *operation }
@@ -157,13 +162,12 @@ impl SessionState {
             (Event::RevocationFailed, Self::Revoking { .. }) => Self::Confirmed,
             (Event::LeftTree { last_root, elsewhere }, in_tree @ (Self::Confirmed | Self::Revoking { .. })) => {
                 let (operation, elsewhere) = (in_tree.revocation(), *elsewhere);
-                Self::Revoked(Ending { last_root: Some(*last_root), operation, elsewhere, revocation: None })
+                Self::Revoked(Ending { last_root: Some(*last_root), operation, elsewhere })
             }
             (Event::Imported, Self::Pending(_) | Self::Confirmed) => Self::Revoked(Ending::default()),
             (Event::Imported, Self::Returning { ended, .. } | Self::Revoked(ended)) => Self::Revoked(ended),
-            (Event::Imported, Self::Revoking { operation }) => {
-                Self::Revoked(Ending { revocation: Some(operation), ..Ending::default() })
-            }
+            (Event::Imported, Self::Revoking { operation: revocation }) => Self::Unproven { revocation },
+            (Event::Imported, unproven @ Self::Unproven { .. }) => unproven,
             (event, state) => return Err(ImpossibleChange { state: state.name(), event: event.name() }),
         };
         Ok(Some(next))
@@ -173,7 +177,7 @@ impl SessionState {
     pub fn grant(&self) -> Option<&GrantOperation> {
         match self {
             Self::Pending(grant) | Self::Returning { grant, .. } => Some(grant),
-            Self::Confirmed | Self::Revoking { .. } | Self::Revoked(_) => None,
+            Self::Confirmed | Self::Revoking { .. } | Self::Revoked(_) | Self::Unproven { .. } => None,
         }
     }
 
@@ -209,7 +213,7 @@ impl SessionState {
             Self::Returning { .. } => "returning",
             Self::Confirmed => "confirmed",
             Self::Revoking { .. } => "being revoked",
-            Self::Revoked(_) => "revoked",
+            Self::Revoked(_) | Self::Unproven { .. } => "revoked",
         }
     }
 }

@@ -63,7 +63,7 @@ fn steps() -> Vec<(&'static str, String)> {
 
     book.begin_revocation(&HashSet::from(["session1"]), OTHER_REVOCATION);
     note("a revocation was sent", &book);
-    book.forget_revocation(OTHER_REVOCATION);
+    book.fail_revocation(OTHER_REVOCATION);
     note("the revocation failed", &book);
     book.begin_revocation(&HashSet::from(["session1"]), OTHER_REVOCATION);
     book.begin_revocation(&HashSet::from(["session1"]), REVOCATION);

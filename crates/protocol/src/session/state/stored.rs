@@ -16,7 +16,7 @@ const GRANT_VALID_UNTIL: &str = "userOpValidUntil";
 const GRANT_IN_DOUBT: &str = "sendInDoubt";
 /// On `PENDING` leaves: it was revoked before.
 const RETURNING: &str = "returning";
-/// On leaves in the tree: hash of the operation that takes it out.
+/// Hash of the operation that takes it out of the tree.
 const REVOKED_BY: &str = "revokedByUserOp";
 /// On revoked leaves: hash of the operation that took it out.
 const TAKEN_BY: &str = "takenByUserOp";
@@ -35,7 +35,10 @@ impl SessionLeaf {
                 SessionState::Returning { grant: self.grant(), ended: self.ending() }
             }
             SessionStatus::Pending => SessionState::Pending(self.grant()),
-            SessionStatus::Revoked => SessionState::Revoked(self.ending()),
+            SessionStatus::Revoked => self.hash_in(REVOKED_BY).map_or_else(
+                || SessionState::Revoked(self.ending()),
+                |revocation| SessionState::Unproven { revocation },
+            ),
             SessionStatus::Active | SessionStatus::Inactive | SessionStatus::Expired => self
                 .hash_in(REVOKED_BY)
                 .map_or(SessionState::Confirmed, |operation| SessionState::Revoking { operation }),
@@ -65,7 +68,7 @@ impl SessionLeaf {
     pub fn last_root(&self) -> Option<B256> {
         match self.state() {
             SessionState::Revoked(ended) | SessionState::Returning { ended, .. } => ended.last_root,
-            SessionState::Pending(_) | SessionState::Confirmed | SessionState::Revoking { .. } => None,
+            _ => None,
         }
     }
 
@@ -106,17 +109,17 @@ impl SessionLeaf {
             last_root: self.hash_in(LEFT_TREE),
             operation: self.hash_in(TAKEN_BY),
             elsewhere: self.has(ENDED_ELSEWHERE),
-            revocation: self.hash_in(REVOKED_BY),
         }
     }
 
     pub(super) fn write(&mut self, before: &SessionState, next: &SessionState) {
         let (status, ended, revoked_by) = match next {
             SessionState::Pending(_) => (SessionStatus::Pending, None, None),
-            SessionState::Returning { ended, .. } => (SessionStatus::Pending, Some(ended), ended.revocation),
+            SessionState::Returning { ended, .. } => (SessionStatus::Pending, Some(ended), None),
             SessionState::Confirmed => (SessionStatus::Active, None, None),
             SessionState::Revoking { operation } => (SessionStatus::Active, None, Some(*operation)),
-            SessionState::Revoked(ended) => (SessionStatus::Revoked, Some(ended), ended.revocation),
+            SessionState::Revoked(ended) => (SessionStatus::Revoked, Some(ended), None),
+            SessionState::Unproven { revocation } => (SessionStatus::Revoked, None, Some(*revocation)),
         };
         if !(status.in_tree() && self.status.in_tree()) {
             self.status = status;

@@ -25,11 +25,6 @@ fn ended() -> Ending {
     Ending { last_root: Some(OLD_ROOT), operation: Some(REVOCATION), ..Ending::default() }
 }
 
-/// One that came from another device while it was being revoked there.
-fn imported() -> Ending {
-    Ending { revocation: Some(REVOCATION), ..Ending::default() }
-}
-
 fn returning(grant: GrantOperation, ended: Ending) -> SessionState {
     SessionState::Returning { grant, ended }
 }
@@ -38,21 +33,17 @@ fn revoking(operation: B256) -> SessionState {
     SessionState::Revoking { operation }
 }
 
-fn left(operation: Option<B256>, elsewhere: bool) -> SessionState {
-    SessionState::Revoked(Ending { last_root: Some(ROOT), operation, elsewhere, revocation: None })
-}
-
 fn states() -> [SessionState; 8] {
-    use SessionState::{Confirmed, Pending, Revoked};
+    use SessionState::{Confirmed, Pending, Revoked, Unproven};
     [
         Pending(grant(BUILT)),
         Pending(doubtful(BUILT)),
         returning(grant(BUILT), ended()),
-        returning(doubtful(BUILT), imported()),
+        returning(doubtful(BUILT), Ending::default()),
         Confirmed,
         revoking(REVOCATION),
         Revoked(ended()),
-        Revoked(imported()),
+        Unproven { revocation: REVOCATION },
     ]
 }
 
@@ -74,31 +65,30 @@ fn events() -> [SessionEvent; 9] {
 /// What becomes of each of [`states`] by each of [`events`].
 fn table() -> [[Expected; 8]; 9] {
     use Expected::{Forgotten, Refused, To};
-    use SessionState::{Confirmed, Pending, Revoked};
-    let to = |state: &SessionState| To(state.clone());
-    let pending = to(&Pending(grant(REBUILT)));
-    let (returns, returns_imported) =
-        (to(&returning(grant(REBUILT), ended())), to(&returning(grant(REBUILT), imported())));
-    let (in_doubt, confirmed) = (to(&Pending(doubtful(BUILT))), to(&Confirmed));
-    let (return_in_doubt, import_in_doubt) =
-        (to(&returning(doubtful(BUILT), ended())), to(&returning(doubtful(BUILT), imported())));
-    let (ended, imported, new) = (to(&Revoked(ended())), to(&Revoked(imported())), to(&Revoked(Ending::default())));
-    let (old, newer) = (to(&revoking(REVOCATION)), to(&revoking(NEWER)));
-    let (by_root, by_us) = (to(&left(None, false)), to(&left(Some(REVOCATION), false)));
-    let (by_other, by_both) = (to(&left(None, true)), to(&left(Some(REVOCATION), true)));
+    use SessionState::{Confirmed, Pending, Revoked, Unproven};
+    let new = || To(Pending(grant(REBUILT)));
+    let comes_back = |ended| To(returning(grant(REBUILT), ended));
+    let waits = || To(Pending(doubtful(BUILT)));
+    let returns = |ended| To(returning(doubtful(BUILT), ended));
+    let inside = || To(Confirmed);
+    let (old, newer) = (|| To(revoking(REVOCATION)), || To(revoking(NEWER)));
+    let left = |operation, elsewhere| To(Revoked(Ending { last_root: Some(ROOT), operation, elsewhere }));
+    let (us, nobody) = (Some(REVOCATION), None);
+    let (is_over, unknown) = (|| To(Revoked(ended())), || To(Revoked(Ending::default())));
+    let unproven = || To(Unproven { revocation: REVOCATION });
     let no = || Refused;
     #[rustfmt::skip]
     let table = [
-        // pending, pending in doubt, returning, returning (imported), confirmed, revoking, revoked, revoked (imported)
-        [pending.clone(), pending, returns.clone(), returns_imported.clone(), no(), no(), returns, returns_imported],
-        [in_doubt.clone(), in_doubt, return_in_doubt, import_in_doubt, no(), no(), no(), no()],
-        [Forgotten, Forgotten, ended.clone(), imported.clone(), no(), no(), no(), no()],
-        [confirmed.clone(), confirmed.clone(), confirmed.clone(), old.clone(), confirmed.clone(), old.clone(), confirmed.clone(), old],
-        [no(), no(), no(), no(), newer.clone(), newer, no(), no()],
-        [no(), no(), no(), no(), no(), confirmed, no(), no()],
-        [no(), no(), no(), no(), by_root, by_us, no(), no()],
-        [no(), no(), no(), no(), by_other, by_both, no(), no()],
-        [new.clone(), new.clone(), ended.clone(), imported.clone(), new, imported.clone(), ended, imported],
+        // pending  in doubt   returning            in doubt                        confirmed             revoking           revoked              unproven
+        [new(),     new(),     comes_back(ended()), comes_back(Ending::default()),  no(),                 no(),              comes_back(ended()), comes_back(Ending::default())],
+        [waits(),   waits(),   returns(ended()),    returns(Ending::default()),     no(),                 no(),              no(),                no()],
+        [Forgotten, Forgotten, is_over(),           unknown(),                      no(),                 no(),              no(),                no()],
+        [inside(),  inside(),  inside(),            inside(),                       inside(),             old(),             inside(),            old()],
+        [no(),      no(),      no(),                no(),                           newer(),              newer(),           no(),                no()],
+        [no(),      no(),      no(),                no(),                           no(),                 inside(),          no(),                no()],
+        [no(),      no(),      no(),                no(),                           left(nobody, false),  left(us, false),   no(),                no()],
+        [no(),      no(),      no(),                no(),                           left(nobody, true),   left(us, true),    no(),                no()],
+        [unknown(), unknown(), is_over(),           unknown(),                      unknown(),            unproven(),        is_over(),           unproven()],
     ];
     table
 }
