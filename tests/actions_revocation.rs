@@ -285,7 +285,7 @@ async fn the_loser_of_two_grants_at_the_same_time_is_found_and_repaired() {
     let synced = sync_sessions(phone.relay.as_ref(), &phone.store, phone.account()).await.unwrap();
     let adopted = synced.adopted.expect("the laptop's set is taken over");
     assert_eq!((adopted.added.len(), adopted.ended.as_slice()), (1, &[lost.clone()][..]));
-    assert!(synced.book.find(&lost).unwrap().was_ended_elsewhere());
+    assert!(synced.book.find(&lost).unwrap().state().ending().unwrap().elsewhere);
     let repair = RestoreSessionsVariables { session_ids: adopted.ended, options: Default::default() };
     let response = restore_sessions(&phone.client, &phone.store, repair).await.unwrap();
     phone.settle(&response).await.unwrap();

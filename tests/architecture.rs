@@ -199,3 +199,26 @@ fn circles_are_found() {
     assert!(circles::circles(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])).is_empty());
     assert_eq!(circles::circles(&graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])), [["b", "c"]]);
 }
+
+/// What the store holds of a session's state: names between quotes in the file that reads and writes them.
+#[test]
+fn stored_fields_of_a_sessions_state_are_named_in_one_file() {
+    const FILE: &str = "crates/protocol/src/session/state/stored.rs";
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = fs::read_to_string(root.join(FILE)).unwrap();
+    let constants = source.lines().filter(|line| line.starts_with("const "));
+    // `returning` is an ordinary word, too.
+    let names = constants.filter_map(|line| line.split('"').nth(1)).filter(|name| name.contains(char::is_uppercase));
+    let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+    assert!(names.len() >= 8, "they are read: {names:?}");
+    let mut files = Vec::new();
+    rust_files(&root.join("src"), &mut files);
+    rust_files(&root.join("crates"), &mut files);
+    let sources =
+        files.iter().filter(|file| !file.ends_with(FILE) && !file.components().any(|part| part.as_os_str() == "tests"));
+    for file in sources.filter(|file| !file.ends_with("state/tests.rs")) {
+        let text = fs::read_to_string(file).unwrap();
+        let found = names.iter().find(|name| text.contains(name.as_str()));
+        assert_eq!(found, None, "{}: only {FILE} knows it", file.display());
+    }
+}

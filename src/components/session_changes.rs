@@ -130,11 +130,11 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
         let Some(hash) = revocation.data.with(|receipt| receipt.as_ref().map(|receipt| receipt.user_op_hash)) else {
             return;
         };
-        let untried = |leaf: &&SessionLeaf| {
-            leaf.taken_by() == Some(hash) && proofs.with_untracked(|proofs| !proofs.contains_key(&leaf.session_id))
-        };
+        let taken_by_it =
+            |leaf: &&SessionLeaf| leaf.state().ending().is_some_and(|ending| ending.operation == Some(hash));
+        let untried = |leaf: &&SessionLeaf| proofs.with_untracked(|proofs| !proofs.contains_key(&leaf.session_id));
         let ids = sessions.list.sessions.with(|all| {
-            let taken = all.iter().filter(|leaf| leaf.taken_by() == Some(hash)).take(TRIED_AT_ONCE);
+            let taken = all.iter().filter(taken_by_it).take(TRIED_AT_ONCE);
             taken.filter(untried).map(|leaf| leaf.session_id.clone()).collect::<Vec<_>>()
         });
         if !ids.is_empty() {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     hooks::{QueryStatus, UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionLeaf},
+    protocol::session::{ListedStatus, SessionLeaf, SessionState},
 };
 
 /// Rows of the short list.
@@ -122,7 +122,7 @@ fn EndedElsewhere(
         let ended = sessions.ended_elsewhere.get();
         let now = sessions.list.now.get();
         let repairable = |leaf: &&SessionLeaf| {
-            leaf.was_ended_elsewhere()
+            leaf.state().ending().is_some_and(|ending| ending.elsewhere)
                 && !leaf.is_on_other_device()
                 && (leaf.valid_until == 0 || leaf.valid_until > now)
                 && ended.contains(&leaf.session_id)
@@ -246,7 +246,7 @@ fn Selection(
         let rows = sessions.rows.get_untracked();
         sessions.list.sessions.with_untracked(|all| {
             let leaves = rows.iter().filter_map(|place| all.get(*place));
-            let takeable = leaves.filter(|leaf| leaf.status.in_tree() && leaf.revoked_by().is_none());
+            let takeable = leaves.filter(|leaf| leaf.state() == SessionState::Confirmed);
             sessions.selected.set(takeable.map(|leaf| leaf.session_id.clone()).collect());
         });
     };

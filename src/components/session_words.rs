@@ -29,7 +29,7 @@ pub fn title_of(leaf: &SessionLeaf) -> String {
 /// What a session with this status waits for: `PENDING` has three reasons.
 pub fn badge_text(leaf: &SessionLeaf, status: ListedStatus) -> &'static str {
     match status {
-        ListedStatus::Pending if leaf.is_returning() => "Coming back",
+        ListedStatus::Pending if leaf.state().is_returning() => "Coming back",
         ListedStatus::Pending if leaf.status.in_tree() => "Not begun",
         ListedStatus::Pending => "Waiting for confirmation",
         status => status_text(status),

@@ -10,7 +10,7 @@
 //! 3. Key and leaves are stored, `PENDING` and with the operation's hash, *before* the operation is
 //!    sent: a page that is closed in between finds them again ([`super::sync_sessions`]).
 //! 4. It is sent. When the bundler refuses, leaves and key are taken out again. When the answer is lost
-//!    ([`leaves_doubt`]) they stay `PENDING`, outside every root, until [`super::sync_sessions`] or
+//!    ([`may_have_arrived`]) they stay `PENDING`, outside every root, until [`super::sync_sessions`] or
 //!    [`super::settle_session`] knows what became of them: throwing the key of a session away that is
 //!    granted after all would break every session of the account.
 //! 5. [`super::settle_session`] follows the operation: `ACTIVE` on success, taken out once it can no longer succeed.
@@ -27,14 +27,14 @@ use futures::future::try_join;
 use super::{
     account::SmartAccountClient,
     grant::{Grant, Material},
-    open_change::{open_change, settle_change},
     options::{BuildUserOpOptions, Options, merge_options},
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
     send_transaction::prepare_owner_operation,
-    send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
+    send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
     session_ledger::stored_or_published,
     session_tree::SessionTree,
+    settle_change::settle_change,
     settle_session::{doubt, take_out},
 };
 use crate::error::AppError;
@@ -141,7 +141,7 @@ pub async fn prepare_create_session(
 ///
 /// # Errors
 /// `WalletRejected` and the wallet's others: nothing was stored. Those of the bundler: what was stored is
-/// taken out again, unless the error [`leaves_doubt`]. `SessionPending` when grants of other tabs keep
+/// taken out again, unless the error [`may_have_arrived`]. `SessionPending` when grants of other tabs keep
 /// coming first.
 pub async fn complete_create_session(
     client: &SmartAccountClient,
@@ -233,7 +233,7 @@ pub(super) async fn prepare_grant_of(
     let options = default_paymaster(&snapshot, &grant.options);
     let calls = granting_calls(client.account, &snapshot, grant.batched, new_root);
     let operation = prepare_owner_operation(client, &snapshot, &calls, &options).await?;
-    material.mark(&operation);
+    material.granted_by(&operation)?;
     Ok(PreparedCreateSession { grant, material, tree, new_root, operation })
 }
 
@@ -272,7 +272,7 @@ impl PreparedCreateSession {
             return Some(Obstacle::OtherTree);
         }
         // One that may never have arrived is not worth waiting for where the nonce excludes the other anyway.
-        let open = open_change(book, self.shares_the_lane(), |hash| passed_over.contains(hash));
+        let open = book.change_in_flight(self.shares_the_lane(), |hash| passed_over.contains(hash));
         open.map(|(session_id, user_op_hash)| Obstacle::Change { user_op_hash, session_id })
     }
 
@@ -317,7 +317,7 @@ impl PreparedCreateSession {
         let sent = send_user_operation(client.relay.as_ref(), signed, &self.operation).await;
         if let Err(error) = sent {
             // Should the store refuse either, the leaves stay PENDING and outside every root.
-            let _ = match leaves_doubt(&error) {
+            let _ = match may_have_arrived(&error) {
                 true => doubt(store, client.account, user_op_hash).await,
                 false => take_out(store, client.account, user_op_hash).await,
             };

@@ -15,7 +15,7 @@ use super::{
     grant::{Grant as GrantedPolicies, Material},
     ports::{DistributedKeys, SessionStore},
     random,
-    send_user_operation::{check_wallet_chain, leaves_doubt},
+    send_user_operation::{check_wallet_chain, may_have_arrived},
 };
 use crate::error::AppError;
 use use_aa_protocol::{
@@ -139,7 +139,7 @@ pub async fn complete_create_session_with_distributed_key(
     let PreparedDistributedGrant { prepared, offer, ephemeral_key, .. } = prepared;
     offer.check(&attestations, signed.digest()?)?;
     let outcome = complete_create_session(client, store, prepared).await;
-    if outcome.as_ref().is_err_and(|error| !leaves_doubt(error)) {
+    if outcome.as_ref().is_err_and(|error| !may_have_arrived(error)) {
         // No leaf will ever name this key. Should the nodes not hear it, it is of no use all the same.
         let _ = keys.revoke(&ephemeral_key.revoke(offer.key_id)).await;
     }

@@ -10,7 +10,7 @@ use server_fn::{
     error::{FromServerFnError, ServerFnErrorErr},
 };
 
-use use_aa_protocol::{ProtocolError, simulate::Violation};
+use use_aa_protocol::{ProtocolError, session::ImpossibleChange, simulate::Violation};
 
 /// Which service behind the server failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -393,6 +393,12 @@ impl From<ProtocolError> for AppError {
             }
             ProtocolError::SessionNotFound { wanted } => Self::SessionNotFound { wanted },
         }
+    }
+}
+
+impl From<ImpossibleChange> for AppError {
+    fn from(error: ImpossibleChange) -> Self {
+        Self::Internal { reason: error.to_string() }
     }
 }
 

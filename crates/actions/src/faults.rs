@@ -16,8 +16,11 @@ use super::{
     },
     fake::{Ending, Fake, Step, rejected, unavailable},
     options::{BuildUserOpOptions, GasOffset, NonceOptions, Options, merge_options},
+    restore_sessions::{RestoreSessionsRequest, restore_sessions},
+    revoke_sessions::{RevokeSessionsRequest, SessionsToRevoke, revoke_sessions},
     send_transaction::prepare_transaction,
     send_with_session::{SendWithSessionRequest, send_with_session},
+    settle_revocation::settle_revocation,
     settle_session::settle_session,
     sync_sessions::sync_sessions,
 };
@@ -148,6 +151,27 @@ fn a_lost_answer_loses_nothing_whether_the_operation_arrived_or_not() {
             assert_eq!(fake.keys().len(), expected);
         }
     }
+}
+
+#[test]
+fn a_session_that_comes_back_is_waited_for_though_its_first_grant_was_in_doubt() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    fake.fail(Step::SendAnswer, network());
+    block_on(create_session(&client, &fake, grant_of(1, client.account))).unwrap_err();
+    fake.fail(Step::SendAnswer, None);
+    block_on(sync_sessions(&fake, &fake, client.account)).unwrap();
+    assert_eq!(statuses(&fake, &client), [SessionStatus::Active]);
+    let session_ids = vec![fake.book(client.account).leaf_nodes[0].session_id.clone()];
+    let sessions = SessionsToRevoke::These(session_ids.clone());
+    let request = RevokeSessionsRequest { sessions, options: Default::default() };
+    let revoked = block_on(revoke_sessions(&client, &fake, request)).unwrap();
+    block_on(settle_revocation(&fake, &fake, client.account, revoked.user_op_hash, |_| {})).unwrap();
+    let request = RestoreSessionsRequest { session_ids, options: Default::default() };
+    fake.end_with(Ending::Dropped);
+    let restored = block_on(restore_sessions(&client, &fake, request)).unwrap();
+    let open = fake.book(client.account).change_in_flight(true, |_| false);
+    assert_eq!(open.map(|(_, user_op_hash)| user_op_hash), Some(restored.user_op_hash));
 }
 
 #[test]

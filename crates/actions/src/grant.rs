@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
-    clock::unix_seconds, grant_mark::mark, options::BuildUserOpOptions, ports::SessionStore,
+    clock::unix_seconds, options::BuildUserOpOptions, ports::SessionStore,
     prepare_user_operation::PreparedUserOperation, random,
 };
 use crate::error::AppError;
@@ -14,7 +14,7 @@ use use_aa_protocol::{
     distributed_key::{DanModuleInfo, EphemeralKey},
     lint::{FindingKind, LintContext, Severity, lint},
     policy::SessionPolicy,
-    session::{SessionBook, SessionLeaf, SessionStatus},
+    session::{GrantOperation, SessionBook, SessionEvent, SessionLeaf, SessionState},
 };
 
 /// Most sessions in one grant.
@@ -99,7 +99,6 @@ impl Material {
             // One of the two is there: a key was made when any policy lacks one.
             let address = policy.session_key_address().or(made).unwrap_or_default();
             let mut leaf = policy.leaf(address, random::session_id()?)?;
-            leaf.status = SessionStatus::Pending;
             leaf.label = grant.label.clone();
             leaf.created_at = Some(now);
             Ok(leaf)
@@ -114,7 +113,7 @@ impl Material {
     /// Refuses sessions that are over by the chain's clock, though not by this device's.
     pub fn check_windows(&self, now: Clocks) -> Result<(), AppError> {
         match self.leaves.iter().enumerate().find(|(_, leaf)| now.is_over(leaf.valid_until)) {
-            Some((_, leaf @ SessionLeaf { session_id, valid_until, .. })) if leaf.is_returning() => {
+            Some((_, leaf @ SessionLeaf { session_id, valid_until, .. })) if !is_new(leaf) => {
                 Err(AppError::SessionExpired { session_id: session_id.clone(), valid_until: *valid_until })
             }
             Some((index, leaf)) => {
@@ -128,7 +127,7 @@ impl Material {
 
     /// Sessions that come back do so at the end of the tree: their revoked entries go.
     pub fn replace_returning(&self, book: &mut SessionBook) {
-        let returning = self.leaves.iter().filter(|leaf| leaf.is_returning());
+        let returning = self.leaves.iter().filter(|leaf| leaf.state().is_returning());
         let ids = returning.map(|leaf| leaf.session_id.as_str()).collect::<HashSet<_>>();
         if !ids.is_empty() {
             book.leaf_nodes.retain(|leaf| !ids.contains(leaf.session_id.as_str()));
@@ -145,9 +144,21 @@ impl Material {
     }
 
     /// Writes into the leaves which operation grants them, and until when it can be included.
-    pub fn mark(&mut self, operation: &PreparedUserOperation) {
-        self.leaves.iter_mut().for_each(|leaf| mark(leaf, operation));
+    pub fn granted_by(&mut self, operation: &PreparedUserOperation) -> Result<(), AppError> {
+        let event = SessionEvent::GrantPrepared(GrantOperation {
+            user_op_hash: Some(operation.user_op_hash),
+            nonce: Some(operation.user_operation.nonce),
+            valid_until: operation.sponsored_until(),
+            in_doubt: false,
+        });
+        self.leaves.iter_mut().try_for_each(|leaf| leaf.record(&event).map(drop))?;
+        Ok(())
     }
+}
+
+/// Not one that was revoked and comes back.
+fn is_new(leaf: &SessionLeaf) -> bool {
+    matches!(leaf.state(), SessionState::Pending(_))
 }
 
 /// The linter's stops hold here, too, for callers that show no review. Two are left to the review alone: granting the

@@ -57,16 +57,16 @@ pub async fn prepare_restore_sessions(
 ) -> Result<PreparedCreateSession, AppError> {
     let RestoreSessionsVariables { session_ids, options } = request;
     let book = store.load(client.account).await?;
-    let leaves = session_ids.iter().map(|id| returning(&book, id)).collect::<Result<Vec<_>, _>>()?;
+    let leaves = session_ids.iter().map(|id| revoked(&book, id)).collect::<Result<Vec<_>, _>>()?;
     let first = leaves.first().ok_or_else(|| AppError::invalid("sessionIds", "at least one session id", "none"))?;
     let material = Material { key: None, session_key_address: first.session_key_address, leaves };
     let grant = Grant { policy: Vec::new(), label: None, options, replace_unknown: false, batched: false };
     prepare_grant_of(client, store, grant, material).await
 }
 
-fn returning(book: &SessionBook, session_id: &str) -> Result<SessionLeaf, AppError> {
-    let mut leaf =
-        book.find(session_id).ok_or_else(|| AppError::SessionNotFound { wanted: session_id.to_owned() })?.clone();
+/// A leaf that can come back.
+fn revoked(book: &SessionBook, session_id: &str) -> Result<SessionLeaf, AppError> {
+    let leaf = book.find(session_id).ok_or_else(|| AppError::SessionNotFound { wanted: session_id.to_owned() })?;
     if leaf.status != SessionStatus::Revoked {
         let got = format!("{session_id}, which is {}", leaf.status.wire_name());
         return Err(AppError::invalid("sessionIds", "ids of revoked sessions", got));
@@ -74,6 +74,5 @@ fn returning(book: &SessionBook, session_id: &str) -> Result<SessionLeaf, AppErr
     if leaf.valid_until != 0 && leaf.valid_until <= unix_seconds() {
         return Err(AppError::SessionExpired { session_id: session_id.to_owned(), valid_until: leaf.valid_until });
     }
-    leaf.begin_return();
-    Ok(leaf)
+    Ok(leaf.clone())
 }

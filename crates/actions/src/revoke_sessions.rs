@@ -18,14 +18,14 @@ use futures::future::try_join;
 use super::{
     account::SmartAccountClient,
     create_session::default_paymaster,
-    open_change::{open_change, settle_change},
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
     send_transaction::prepare_owner_operation,
-    send_user_operation::{leaves_doubt, send_user_operation, sign_user_operation},
+    send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
     session_ledger::stored_or_published,
     session_tree::{SessionTree, reconcile},
+    settle_change::settle_change,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
@@ -159,7 +159,7 @@ fn check_in_tree(book: &SessionBook, session_id: &str) -> Result<(), AppError> {
 ///
 /// # Errors
 /// `WalletRejected` and the wallet's others: nothing was noted. Those of the bundler: the note is taken back, unless
-/// the error [`leaves_doubt`]. `SessionPending` when other changes keep coming first.
+/// the error [`may_have_arrived`]. `SessionPending` when other changes keep coming first.
 pub async fn complete_revoke_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
@@ -168,7 +168,8 @@ pub async fn complete_revoke_sessions(
     let mut passed_over = HashSet::new();
     let mut in_the_way = None;
     for _ in 0..ROUNDS {
-        let open = open_change(&store.load(client.account).await?, true, |hash| passed_over.contains(hash));
+        let book = store.load(client.account).await?;
+        let open = book.change_in_flight(true, |hash| passed_over.contains(hash));
         if let Some((session_id, user_op_hash)) = open {
             // However it ended: what counts is the book afterwards.
             drop(settle_change(client, store, user_op_hash).await);
@@ -188,7 +189,7 @@ pub async fn complete_revoke_sessions(
             continue;
         }
         let sent = send_user_operation(client.relay.as_ref(), &signed, &prepared.operation).await;
-        if sent.as_ref().is_err_and(|error| !leaves_doubt(error)) {
+        if sent.as_ref().is_err_and(|error| !may_have_arrived(error)) {
             forget(store, client.account, user_op_hash).await?;
         }
         return sent;
@@ -217,7 +218,7 @@ impl PreparedRevocation {
 /// The operation will not happen: its sessions stay.
 pub(super) async fn forget(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let change = |book: &mut SessionBook| {
-        book.forget_revocation(user_op_hash);
+        book.fail_revocation(user_op_hash);
         Ok(())
     };
     store.update(account, Box::new(change)).await.map(drop)

@@ -57,7 +57,7 @@ pub(super) fn owner_signature(owner: Address, message: &[u8], given: &[u8]) -> R
 /// that names another one is not believed.
 ///
 /// # Errors
-/// See [`leaves_doubt`]: after some of them the operation may be on its way all the same.
+/// See [`may_have_arrived`]: after some of them the operation may be on its way all the same.
 pub async fn send_user_operation(
     relay: &dyn Relay,
     signed: &UserOperation,
@@ -76,7 +76,7 @@ pub async fn send_user_operation(
 
 /// True when a failed send does not prove that the bundler has not got the operation: the answer was
 /// lost, not the request.
-pub fn leaves_doubt(error: &AppError) -> bool {
+pub fn may_have_arrived(error: &AppError) -> bool {
     matches!(
         error,
         AppError::Network { .. }

@@ -3,7 +3,6 @@
 use alloy::primitives::{Address, B256, U256};
 
 use super::{
-    grant_mark,
     ports::{Relay, SessionStore},
     session_tree::reconcile,
     wait_for_user_operation_receipt::wait_for_user_operation_receipt,
@@ -11,7 +10,7 @@ use super::{
 use crate::error::AppError;
 use use_aa_protocol::{
     rpc::{UserOpReceipt, UserOpUpdate},
-    session::{SessionBook, SessionLeaf, SessionStatus},
+    session::SessionBook,
 };
 
 /// Waits for the operation; its `PENDING` leaves become `ACTIVE` when it succeeds, and are taken out with
@@ -42,26 +41,14 @@ pub async fn settle_session(
     outcome
 }
 
-fn is_pending_of(leaf: &SessionLeaf, user_op_hash: B256) -> bool {
-    leaf.status == SessionStatus::Pending && leaf.user_op_hash == Some(user_op_hash)
-}
-
-/// The operation's `PENDING` leaves become `ACTIVE`; grants that it has overtaken are taken out.
+/// The operation's leaves become `ACTIVE`; grants that it has overtaken are taken out.
 async fn confirm(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let mut overtaken = Vec::new();
     let change = |book: &mut SessionBook| {
-        let mut nonces = Vec::new();
-        for leaf in book.leaf_nodes.iter_mut().filter(|leaf| is_pending_of(leaf, user_op_hash)) {
-            leaf.enter_tree();
-            nonces.extend(grant_mark::nonce(leaf));
-        }
-        let pending = book.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Pending);
-        let same_nonce = pending.filter(|leaf| grant_mark::nonce(leaf).is_some_and(|nonce| nonces.contains(&nonce)));
-        overtaken = same_nonce.filter_map(|leaf| leaf.user_op_hash).collect();
+        overtaken = book.confirm_grant(user_op_hash);
         Ok(())
     };
     store.update(account, Box::new(change)).await?;
-    overtaken.dedup();
     for user_op_hash in overtaken {
         take_out(store, account, user_op_hash).await?;
     }
@@ -84,42 +71,31 @@ async fn give_up(
         Err(AppError::SessionsOutOfSync { .. }) => return Ok(()),
         Err(error) => return Err(error),
     }
-    let mut pending = book.leaf_nodes.iter().filter(|leaf| is_pending_of(leaf, user_op_hash));
-    match pending.all(|leaf| grant_mark::can_never_be_included(leaf, &state)) {
+    match book.is_grant_dead(user_op_hash, state.nonce, state.clocks) {
         true => take_out(store, account, user_op_hash).await,
         false => doubt(store, account, user_op_hash).await,
     }
 }
 
-/// Marks the operation's `PENDING` leaves: nobody knows whether it will be included.
+/// Nobody knows whether the operation will be included.
 pub(super) async fn doubt(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let change = |book: &mut SessionBook| {
-        book.leaf_nodes.iter_mut().filter(|leaf| is_pending_of(leaf, user_op_hash)).for_each(grant_mark::doubt);
+        book.doubt_grant(user_op_hash);
         Ok(())
     };
     store.update(account, Box::new(change)).await.map(drop)
 }
 
-/// Takes the operation's `PENDING` leaves out of the book, and keys that no other leaf names.
+/// The operation will not happen: its leaves go out of the book, with keys that no other leaf names.
 pub(super) async fn take_out(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
     let mut keys = Vec::new();
     let change = |book: &mut SessionBook| {
-        let returning = |leaf: &&mut SessionLeaf| is_pending_of(leaf, user_op_hash) && leaf.is_returning();
-        book.leaf_nodes.iter_mut().filter(returning).for_each(SessionLeaf::give_up_return);
-        keys = book.leaf_nodes.iter().filter(|leaf| is_pending_of(leaf, user_op_hash)).map(key_of).collect();
-        book.leaf_nodes.retain(|leaf| !is_pending_of(leaf, user_op_hash));
-        keys.retain(|key| !book.leaf_nodes.iter().any(|leaf| key_of(leaf) == *key));
+        keys = book.fail_grant(user_op_hash);
         Ok(())
     };
     store.update(account, Box::new(change)).await?;
-    keys.sort();
-    keys.dedup();
     for key in keys {
         store.remove_signer(account, key).await?;
     }
     Ok(())
-}
-
-fn key_of(leaf: &SessionLeaf) -> Address {
-    leaf.session_key_address
 }

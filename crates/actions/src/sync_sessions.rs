@@ -3,7 +3,6 @@
 use alloy::primitives::{Address, B256, U256};
 
 use super::{
-    grant_mark::can_never_be_included,
     ports::{Relay, SessionStore},
     session_ledger::adopt_published,
     session_tree::reconcile,
@@ -12,7 +11,7 @@ use super::{
 use crate::error::AppError;
 use use_aa_protocol::{
     rpc::AccountState,
-    session::{Adoption, SessionBook, SessionLeaf, SessionStatus},
+    session::{Adoption, SessionBook},
 };
 
 /// What [`sync_sessions`] found.
@@ -61,7 +60,7 @@ pub async fn sync_sessions(
     }
     let in_sync = outcome.is_ok() || adopted.is_some();
     if in_sync {
-        let dead = operations(&book, |leaf| can_never_be_included(leaf, &state));
+        let dead = book.dead_grants(state.nonce, state.clocks);
         for user_op_hash in &dead {
             take_out(store, account, *user_op_hash).await?;
         }
@@ -69,18 +68,7 @@ pub async fn sync_sessions(
             book = store.load(account).await?;
         }
     }
-    let pending = operations(&book, |_| true);
+    let pending = book.grants();
     let revocations = book.revocations();
     Ok(SyncedSessions { book, account: state, in_sync, pending, adopted, revocations })
-}
-
-/// Operations of unconfirmed leaves that `wanted` holds for, each once, oldest first.
-fn operations(book: &SessionBook, wanted: impl Fn(&SessionLeaf) -> bool) -> Vec<B256> {
-    let mut found = Vec::new();
-    for leaf in book.leaf_nodes.iter().filter(|leaf| leaf.status == SessionStatus::Pending && wanted(leaf)) {
-        if let Some(user_op_hash) = leaf.user_op_hash.filter(|hash| !found.contains(hash)) {
-            found.push(user_op_hash);
-        }
-    }
-    found
 }

@@ -12,11 +12,13 @@ use super::{
 };
 
 mod book;
+mod grants;
 mod listing;
 mod published;
 mod reconcile;
 mod revocation;
 mod signers;
+mod state;
 mod status;
 mod storage;
 mod uses;
@@ -27,6 +29,7 @@ pub use listing::{ListedStatus, matches_search};
 pub use published::{Adoption, MAX_PUBLISHED_LEAVES, PublishedLeaves};
 pub use reconcile::Reconciliation;
 pub use signers::{SignerBook, StoredSigner};
+pub use state::{Ending, GrantOperation, ImpossibleChange, SessionEvent, SessionState};
 pub use status::SessionStatus;
 pub use uses::{OperationUse, SessionUse, SessionUses, count_uses, session_uses_in};
 
@@ -45,7 +48,7 @@ pub struct SessionLeaf {
     pub session_key_data: Bytes,
     /// Name of the session in storage; nothing on chain refers to it (wire: `sessionID`).
     pub session_id: String,
-    /// Where it stands.
+    /// The status as it is stored; [`Self::state`] says more, [`Self::record`] changes it.
     pub status: SessionStatus,
     /// Our addition: the operation that grants it, so that a reload can settle a pending one.
     pub user_op_hash: Option<B256>,

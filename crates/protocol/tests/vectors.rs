@@ -8,6 +8,8 @@ mod abi_session_key_data;
 mod account_calls;
 #[path = "vectors/accounts.rs"]
 mod accounts;
+#[path = "vectors/bookkeeping.rs"]
+mod bookkeeping;
 #[path = "vectors/distributed_key.rs"]
 mod distributed_key;
 #[path = "vectors/erc20_session_key_data.rs"]

@@ -10,7 +10,10 @@ use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{error::AppError, protocol::session::SessionBook};
+use crate::{
+    error::AppError,
+    protocol::session::{SessionBook, SessionEvent},
+};
 
 #[cfg(feature = "hydrate")]
 mod browser;
@@ -163,7 +166,7 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
         let added = other.leaf_nodes.len();
         *book = other;
         for leaf in book.leaf_nodes.iter_mut().filter(|leaf| has_key(leaf.session_key_address)) {
-            leaf.is_here_now();
+            leaf.key_arrived();
         }
         return added;
     }
@@ -174,16 +177,17 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
         match known {
             Some(ours) => {
                 if has_key(ours.session_key_address) {
-                    ours.is_here_now();
+                    ours.key_arrived();
                 }
                 ours.label = ours.label.take().or(theirs.label);
                 ours.created_at = ours.created_at.or(theirs.created_at);
             }
             None => {
                 if has_key(theirs.session_key_address) {
-                    theirs.is_here_now();
+                    theirs.key_arrived();
                 }
-                theirs.status = crate::protocol::session::SessionStatus::Revoked;
+                // Never refused: a leaf in any state may be imported.
+                let _ = theirs.record(&SessionEvent::Imported);
                 book.leaf_nodes.push(theirs);
                 added += 1;
             }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use alloy::primitives::{B256, Bytes, keccak256};
 use serde::{Deserialize, Serialize};
 
-use super::{SessionBook, SessionLeaf, SessionStatus};
+use super::{SessionBook, SessionEvent, SessionLeaf, SessionStatus};
 use crate::{ProtocolError, merkle::MerkleFrontier, simulate::session_key_of};
 
 /// Fixed part of a leaf's bytes: two uint48 and the validation module.
@@ -18,12 +18,6 @@ const HEADER: usize = 32;
 pub const MAX_PUBLISHED_LEAVES: usize = 10_000;
 /// Most bytes of one leaf: far above any policy, below what would make a set a dump.
 pub const MAX_LEAF_BYTES: usize = 4_096;
-/// Own field of a leaf in the tree whose key is not in this browser.
-const OTHER_DEVICE: &str = "otherDevice";
-/// Own field of a revoked leaf that another device's root left out.
-const ENDED_ELSEWHERE: &str = "endedElsewhere";
-/// Own field of an unconfirmed leaf that was revoked before.
-const RETURNING: &str = "returning";
 
 /// The leaves under one root, in tree order: each `uint48 validUntil ‖ uint48 validAfter ‖ address module ‖ data`, whose
 /// Keccak-256 is the leaf.
@@ -91,48 +85,8 @@ impl SessionLeaf {
             ..Self::default()
         };
         leaf.session_key_address = session_key_of(&leaf).unwrap_or_default();
-        leaf.extra.insert(OTHER_DEVICE.into(), true.into());
+        leaf.key_is_elsewhere();
         Some(leaf)
-    }
-
-    /// Under the root on chain, but its key is in another browser or app.
-    pub fn is_on_other_device(&self) -> bool {
-        self.extra.contains_key(OTHER_DEVICE)
-    }
-
-    /// It is under the root on chain.
-    pub fn enter_tree(&mut self) {
-        self.status = SessionStatus::Active;
-        for own in [super::reconcile::LEFT_TREE, super::revocation::TAKEN_BY, ENDED_ELSEWHERE, RETURNING] {
-            self.extra.remove(own);
-        }
-    }
-
-    /// The key has come to this browser.
-    pub fn is_here_now(&mut self) {
-        self.extra.remove(OTHER_DEVICE);
-    }
-
-    /// A revoked session that is to come back: unconfirmed until the chain has it again.
-    pub fn begin_return(&mut self) {
-        self.status = SessionStatus::Pending;
-        self.extra.insert(RETURNING.into(), true.into());
-    }
-
-    /// Is it to come back? Then a failed operation makes it revoked again, not unknown.
-    pub fn is_returning(&self) -> bool {
-        self.status == SessionStatus::Pending && self.extra.contains_key(RETURNING)
-    }
-
-    /// It did not come back.
-    pub fn give_up_return(&mut self) {
-        self.status = SessionStatus::Revoked;
-        self.extra.remove(RETURNING);
-    }
-
-    /// Revoked because another device's root left it out, not by this browser.
-    pub fn was_ended_elsewhere(&self) -> bool {
-        self.status == SessionStatus::Revoked && self.extra.contains_key(ENDED_ELSEWHERE)
     }
 }
 
@@ -166,16 +120,15 @@ impl SessionBook {
             }
         }
         let mut adoption = Adoption::default();
-        for leaf in rest.iter_mut().filter(|leaf| leaf.status.in_tree()) {
-            leaf.leave_tree(before);
-            leaf.extra.insert(ENDED_ELSEWHERE.into(), true.into());
-            adoption.ended.push(leaf.session_id.clone());
+        for leaf in &mut rest {
+            if leaf.record(&SessionEvent::LeftTree { last_root: before, elsewhere: true }).is_ok() {
+                adoption.ended.push(leaf.session_id.clone());
+            }
         }
         let tree = wanted.iter().zip(&set.0).filter_map(|(hash, preimage)| match known.remove(hash) {
             Some(mut leaf) => {
-                if !leaf.status.in_tree() {
-                    leaf.enter_tree();
-                }
+                // Never refused: a leaf in any state may enter.
+                let _ = leaf.record(&SessionEvent::EnteredTree);
                 Some(leaf)
             }
             None => {
@@ -236,7 +189,7 @@ mod tests {
         assert_eq!(here.leaf_nodes[0].label.as_deref(), Some("mine"));
         let added = &here.leaf_nodes[1];
         assert!(added.is_on_other_device() && added.session_key_address == alloy::primitives::Address::repeat_byte(7));
-        assert!(here.leaf_nodes[3].was_ended_elsewhere());
+        assert!(here.leaf_nodes[3].state().ending().unwrap().elsewhere);
     }
 
     #[test]

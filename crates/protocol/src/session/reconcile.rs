@@ -6,11 +6,8 @@
 
 use alloy::primitives::B256;
 
-use super::{SessionBook, SessionLeaf, SessionStatus};
+use super::{SessionBook, SessionEvent, SessionLeaf, SessionStatus};
 use crate::merkle::MerkleFrontier;
-
-/// Own field of a revoked leaf: root of the tree that it was in last, hex.
-pub(super) const LEFT_TREE: &str = "leftTree";
 
 /// Pending grants beyond this are not tried one by one (each try costs a walk over all leaves).
 const MAX_GROUPS: usize = 32;
@@ -60,16 +57,13 @@ impl SessionBook {
         };
         let (mut activated, mut revoked) = (Vec::new(), Vec::new());
         for (leaf, member) in self.leaf_nodes.iter_mut().zip(members) {
-            match (member, leaf.status.in_tree()) {
-                (true, false) => {
-                    leaf.enter_tree();
-                    activated.push(leaf.session_id.clone());
-                }
-                (false, true) => {
-                    leaf.leave_tree(local);
-                    revoked.push(leaf.session_id.clone());
-                }
-                _ => {}
+            let was_in_tree = leaf.status.in_tree();
+            let (event, changed) = match member {
+                true => (SessionEvent::EnteredTree, &mut activated),
+                false => (SessionEvent::LeftTree { last_root: local, elsewhere: false }, &mut revoked),
+            };
+            if member != was_in_tree && leaf.record(&event).is_ok() {
+                changed.push(leaf.session_id.clone());
             }
         }
         self.store_root();
@@ -92,7 +86,7 @@ impl SessionBook {
         }
         for user_op_hash in self.revocations().into_iter().rev().take(MAX_GROUPS) {
             let goes =
-                |index: usize| self.leaf_nodes.get(index).and_then(SessionLeaf::revoked_by) == Some(user_op_hash);
+                |index: usize| self.leaf_nodes.get(index).and_then(SessionLeaf::revocation) == Some(user_op_hash);
             let members = pick(&|index| in_tree(statuses, index) && !goes(index));
             if root_of(hashes, &members) == wanted {
                 return Some(members);
@@ -117,9 +111,8 @@ impl SessionBook {
 
     /// The revoked leaves that were under this root last.
     fn leaves_that_left(&self, root: B256) -> Vec<bool> {
-        let root = root.to_string();
-        let left = |leaf: &SessionLeaf| leaf.extra.get(LEFT_TREE).is_some_and(|tree| tree == root.as_str());
-        self.leaf_nodes.iter().map(|leaf| leaf.status == SessionStatus::Revoked && left(leaf)).collect()
+        let left = |leaf: &SessionLeaf| leaf.state().ending().is_some_and(|ending| ending.last_root == Some(root));
+        self.leaf_nodes.iter().map(left).collect()
     }
 
     /// Indexes of the leaves with this status, those of one operation together, newest grant first.

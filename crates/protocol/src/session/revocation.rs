@@ -8,26 +8,8 @@ use std::collections::HashSet;
 
 use alloy::primitives::B256;
 
-use super::{SessionBook, SessionLeaf, SessionStatus};
+use super::{SessionBook, SessionEvent, SessionLeaf};
 use crate::merkle::{MerkleFrontier, MerkleTree};
-
-/// Own field of a leaf in the tree: hash of the operation that takes it out.
-const REVOKED_BY: &str = "revokedByUserOp";
-/// Own field of a revoked leaf: hash of the operation that took it out.
-pub(super) const TAKEN_BY: &str = "takenByUserOp";
-
-impl SessionLeaf {
-    /// The operation on its way that takes this leaf out of the tree.
-    pub fn revoked_by(&self) -> Option<B256> {
-        self.extra.get(REVOKED_BY)?.as_str()?.parse().ok().filter(|_| self.status.in_tree())
-    }
-
-    /// The operation of this browser that took this leaf out of the tree.
-    pub fn taken_by(&self) -> Option<B256> {
-        let by = self.extra.get(TAKEN_BY)?.as_str()?.parse().ok();
-        by.filter(|_| self.status == SessionStatus::Revoked)
-    }
-}
 
 impl SessionBook {
     /// Root over the tree's leaves without these sessions; zero when none is left.
@@ -37,29 +19,23 @@ impl SessionBook {
         leaves.map(SessionLeaf::hash).collect::<MerkleFrontier>().root().unwrap_or_default()
     }
 
-    /// Notes that an operation takes these sessions out.
+    /// An operation that takes these sessions out will be sent. One that is not in the tree any more stays as it is.
     pub fn begin_revocation(&mut self, session_ids: &HashSet<&str>, user_op_hash: B256) {
-        let named = |leaf: &&mut SessionLeaf| session_ids.contains(leaf.session_id.as_str());
-        for leaf in self.leaf_nodes.iter_mut().filter(|leaf| leaf.status.in_tree()).filter(named) {
-            leaf.extra.insert(REVOKED_BY.into(), user_op_hash.to_string().into());
+        let event = SessionEvent::RevocationSent { operation: user_op_hash };
+        for leaf in self.leaf_nodes.iter_mut().filter(|leaf| session_ids.contains(leaf.session_id.as_str())) {
+            let _ = leaf.record(&event);
         }
     }
 
     /// The operation failed: its sessions stay.
-    pub fn forget_revocation(&mut self, user_op_hash: B256) {
-        for leaf in self.leaf_nodes.iter_mut().filter(|leaf| leaf.revoked_by() == Some(user_op_hash)) {
-            leaf.extra.remove(REVOKED_BY);
-        }
+    pub fn fail_revocation(&mut self, user_op_hash: B256) {
+        self.record(&SessionEvent::RevocationFailed, |state| state.revocation() == Some(user_op_hash));
     }
 
     /// The operation succeeded: its sessions are out of the tree. Gives their ids.
     pub fn confirm_revocation(&mut self, user_op_hash: B256) -> Vec<String> {
-        let before = self.root();
-        let mut revoked = Vec::new();
-        for leaf in self.leaf_nodes.iter_mut().filter(|leaf| leaf.revoked_by() == Some(user_op_hash)) {
-            leaf.leave_tree(before);
-            revoked.push(leaf.session_id.clone());
-        }
+        let event = SessionEvent::LeftTree { last_root: self.root(), elsewhere: false };
+        let revoked = self.record(&event, |state| state.revocation() == Some(user_op_hash));
         if !revoked.is_empty() {
             self.store_root();
         }
@@ -69,20 +45,18 @@ impl SessionBook {
     /// The Merkle proof that a revoked session had in the last tree it was in; `None` when that tree can no longer be
     /// made from what is stored.
     pub fn last_proof(&self, session_id: &str) -> Option<Vec<B256>> {
-        let leaf = self.find(session_id).filter(|leaf| leaf.status == SessionStatus::Revoked)?;
-        let tree = leaf.extra.get(super::reconcile::LEFT_TREE)?;
-        let was_there = |leaf: &&SessionLeaf| {
-            leaf.status.in_tree() || leaf.extra.get(super::reconcile::LEFT_TREE).is_some_and(|left| left == tree)
-        };
+        let leaf = self.find(session_id)?;
+        let tree = leaf.last_root()?;
+        let was_there = |leaf: &&SessionLeaf| leaf.status.in_tree() || leaf.last_root() == Some(tree);
         let last = MerkleTree::new(self.leaf_nodes.iter().filter(was_there).map(SessionLeaf::hash).collect());
-        last.root().filter(|root| root.to_string() == tree.as_str().unwrap_or_default())?;
+        last.root().filter(|root| *root == tree)?;
         last.proof(last.position(leaf.hash())?)
     }
 
     /// Operations that are to take sessions out, each once, oldest leaf first.
     pub fn revocations(&self) -> Vec<B256> {
         let mut found = Vec::new();
-        for user_op_hash in self.leaf_nodes.iter().filter_map(SessionLeaf::revoked_by) {
+        for user_op_hash in self.leaf_nodes.iter().filter_map(SessionLeaf::revocation) {
             if !found.contains(&user_op_hash) {
                 found.push(user_op_hash);
             }
@@ -91,22 +65,11 @@ impl SessionBook {
     }
 }
 
-impl SessionLeaf {
-    /// No longer under the root on chain; `tree` is the last root that it was under.
-    pub(super) fn leave_tree(&mut self, tree: B256) {
-        self.status = SessionStatus::Revoked;
-        if let Some(by) = self.extra.remove(REVOKED_BY) {
-            self.extra.insert(TAKEN_BY.into(), by);
-        }
-        self.extra.insert(super::reconcile::LEFT_TREE.into(), tree.to_string().into());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::session::Reconciliation;
+    use crate::session::{Ending, GrantOperation, Reconciliation, SessionState, SessionStatus};
     use SessionStatus::{Active, Pending, Revoked};
 
     const OPERATION: B256 = B256::repeat_byte(7);
@@ -142,7 +105,7 @@ mod tests {
         assert_eq!(sessions.revocations(), [OPERATION]);
 
         let mut failed = sessions.clone();
-        failed.forget_revocation(OPERATION);
+        failed.fail_revocation(OPERATION);
         assert_eq!(failed, book(&[("a", Active), ("b", Active), ("p", Pending)]));
 
         assert_eq!(sessions.confirm_revocation(B256::ZERO), Vec::<String>::new());
@@ -151,8 +114,8 @@ mod tests {
         assert_eq!(sessions.root(), book(&[("b", Active)]).root());
         assert!(sessions.revocations().is_empty());
         assert_eq!(
-            sessions.leaf_nodes.iter().map(SessionLeaf::taken_by).collect::<Vec<_>>(),
-            [Some(OPERATION), None, None]
+            sessions.leaf_nodes[0].state(),
+            SessionState::Revoked(Ending { last_root: Some(before), operation: Some(OPERATION), ..Ending::default() })
         );
         let proof = sessions.last_proof("a").expect("its last tree is known");
         assert!(crate::merkle::verify(before, sessions.leaf_nodes[0].hash(), &proof));
@@ -160,7 +123,25 @@ mod tests {
         // A node that answers with an old block brings them back.
         assert!(matches!(sessions.reconcile(before), Reconciliation::Settled { .. }));
         assert_eq!(statuses(&sessions), [Active, Active, Pending]);
-        assert_eq!((sessions.leaf_nodes[0].taken_by(), sessions.leaf_nodes[0].revoked_by()), (None, None));
+        assert_eq!(sessions.leaf_nodes[0].state(), SessionState::Confirmed);
+    }
+
+    #[test]
+    fn a_session_that_came_back_is_not_taken_out_by_a_revocation_from_before_its_import() {
+        let mut sessions = book(&[("a", Active), ("b", Active)]);
+        sessions.begin_revocation(&HashSet::from(["a"]), OPERATION);
+        let in_tree = sessions.root();
+        sessions.leaf_nodes[0].record(&SessionEvent::Imported).unwrap();
+        // Before anybody asked to bring it back, the root may still hold it, and the operation may still come.
+        let mut not_yet = sessions.clone();
+        assert!(matches!(not_yet.reconcile(in_tree), Reconciliation::Settled { .. }));
+        assert_eq!(not_yet.revocations(), [OPERATION]);
+
+        let a = &mut sessions.leaf_nodes[0];
+        a.record(&SessionEvent::GrantPrepared(GrantOperation::default())).unwrap();
+        a.record(&SessionEvent::EnteredTree).unwrap();
+        assert_eq!(sessions.confirm_revocation(OPERATION), Vec::<String>::new());
+        assert_eq!((statuses(&sessions), sessions.root()), (vec![Active, Active], in_tree));
     }
 
     /// The page was closed between sending and the receipt: any subset may be gone.
