@@ -299,6 +299,33 @@ async fn a_key_is_bound_once_by_its_owner_only_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn grants_of_the_first_version_are_honoured_and_of_later_ones_refused_by_name() {
+    let (cluster, _) = shared().await;
+    let ids = cluster.ids();
+    let mut session = Session::new(cluster.pool(1, 3).await.remove(0), 5);
+    session.grant.version = 1;
+    let nonces = cluster.nonces(SessionKind::KeyGeneration, &ids).await;
+    session.grant.challenge = joint_challenge(SessionKind::KeyGeneration, &nonces).unwrap();
+    // As pages sent it that knew no versions.
+    let grant = session.signed();
+    let old = json!({ "grant": grant, "nonces": nonces });
+    assert!(old["grant"]["grant"].get("version").is_none());
+    for (version, code) in [(2, "not-the-owner"), (3, "unknown-version")] {
+        let mut other = old.clone();
+        other["grant"]["grant"]["version"] = json!(version);
+        for refusal in cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &other).await {
+            assert_eq!(refusal.unwrap_err().code, code);
+        }
+    }
+    let bound = cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &old).await;
+    assert!(bound.iter().all(Result::is_ok), "{bound:?}");
+    cluster.sign(&session, &SIGNERS, session.operation(1)).await.unwrap();
+    let elsewhere = session.mint(Address::repeat_byte(9), 2);
+    let refusals = cluster.sign(&session, &SIGNERS, elsewhere).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["policy-violation"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn malformed_and_oversized_requests_are_refused() {
     let (cluster, session) = shared().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

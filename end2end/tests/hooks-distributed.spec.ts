@@ -43,8 +43,13 @@ test("nodes make the key, the wallet shows what it grants, and the nodes' signat
   const { domain, message } = wallet.typedData[0];
   expect(domain).toMatchObject({ name: "use-aa distributed session", chainId: wallet.chainId });
   expect(message.purpose).toContain("3 of 5 nodes");
-  expect(message.permissions).toHaveLength(1);
-  expect(message.permissions[0]).toContain("call function 0x40d097c3 of 0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e without native value");
+  expect(domain.version).toBe("2");
+  expect(message.permissions).toEqual([
+    "1. May call function 0x40d097c3 (safeMint) on 0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e, only if:",
+    expect.stringMatching(new RegExp(`^1\\.1 argument 1 \\(recipient\\) must be ${account}$`, "i")),
+    "1.2 native currency sent per call must be 0",
+    expect.stringMatching(/^1\.3 (not after .* UTC|no end of its own)$/),
+  ]);
   expect(message.account.toLowerCase()).toBe(account.toLowerCase());
 
   // What is stored: the seed's fields, and no secret in clear text.

@@ -3,14 +3,7 @@
 use leptos::prelude::*;
 
 use super::copy_button::CopyButton;
-
-/// First and last characters of a long hexadecimal value: `0x1758…665e`.
-pub fn shortened(value: &str) -> String {
-    match (value.get(..6), value.get(value.len().saturating_sub(4)..)) {
-        (Some(head), Some(tail)) if value.len() > 14 => [head, "…", tail].concat(),
-        _ => value.to_owned(),
-    }
-}
+pub use crate::protocol::describe::shortened;
 
 /// A value shown short, with the whole of it in `data-value` and in the tooltip, and a copy button.
 #[component]
@@ -31,16 +24,4 @@ pub fn Address(
         <CopyButton value what />
     }
     .into_any()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shortened;
-
-    #[test]
-    fn long_values_keep_both_ends_and_short_ones_stay() {
-        assert_eq!(shortened("0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e"), "0x1758…665e");
-        assert_eq!(shortened("0x1234"), "0x1234");
-        assert_eq!(shortened("aéééééééééé"), "aéééééééééé", "a cut inside a character is no cut");
-    }
 }

@@ -1,6 +1,6 @@
 //! The review before a grant: what is allowed, in plain words, before anything is signed, and a say in it.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::Address;
 use leptos::{html, prelude::*};
 
 use super::icon::{Glyph, Icon};
@@ -16,17 +16,17 @@ use crate::{
 mod card;
 mod draft;
 mod ends;
+mod names;
 mod token_facts;
 mod told;
-pub(super) mod words;
 
 use card::card;
 use draft::{Draft, Remark};
 use ends::ends;
-pub use token_facts::TokenFacts;
-pub(super) use token_facts::{amount_words, known_token};
+pub use names::contract_name;
+pub(super) use names::names;
+pub(super) use token_facts::known_token;
 pub use told::GrantTold;
-pub use words::{contract_name, contract_text};
 
 /// Who will hold the session key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -285,9 +285,4 @@ fn notice(texts: Vec<String>, class: &'static str, testid: &'static str) -> Opti
         }
         .into_any()
     })
-}
-
-/// An amount of a token for people: with its unit when the token is known.
-pub fn amount_text(token: Address, amount: U256) -> String {
-    amount_words(amount, known_token(token).as_ref())
 }

@@ -2,8 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::grant_review::TokenFacts;
-use crate::{hooks::use_smart_account, protocol::rpc::NativeCurrency};
+use crate::{
+    hooks::use_smart_account,
+    protocol::{describe::TokenFacts, rpc::NativeCurrency},
+};
 
 /// Symbol and decimals of the currency in which the chain's gas is paid; ether until the chain is known.
 pub fn use_native_currency() -> Signal<TokenFacts> {

@@ -1,21 +1,12 @@
 //! A session in words: what it may do, and where it stands.
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::Address;
 
-use super::{
-    address::shortened,
-    grant_review::{TokenFacts, amount_text, amount_words, contract_text},
-};
+use super::grant_review::{known_token, names};
 use crate::protocol::{
-    addresses::ERC20_SESSION_VALIDATION_MODULE,
-    known_functions::{ArgumentKind, KnownFunction, known_function},
-    policy::Condition,
+    describe::{PolicyDescription, TokenFacts},
     session::{ListedStatus, SessionLeaf},
-    session_data::{AbiSessionData, Erc20SessionData},
 };
-
-/// More conditions than these are counted, not listed.
-const MOST_RULES: usize = 2;
 
 /// Its name, or a word for none.
 pub fn title_of(leaf: &SessionLeaf) -> String {
@@ -49,79 +40,9 @@ pub fn status_text(status: ListedStatus) -> &'static str {
 
 /// What the leaf allows, as far as its data can be read. `native` is the chain's currency.
 pub fn permission_text(leaf: &SessionLeaf, account: Option<Address>, native: &TokenFacts) -> String {
-    if leaf.session_validation_module == ERC20_SESSION_VALIDATION_MODULE
-        && let Ok(data) = Erc20SessionData::decode(&leaf.session_key_data)
-    {
-        let amount = amount_text(data.token, data.max_amount);
-        let recipient = address_text(data.recipient, account);
-        return ["May send at most ", &amount, " of ", &contract_text(data.token), " per call, only to ", &recipient]
-            .concat();
-    }
-    let Ok(data) = AbiSessionData::decode(&leaf.session_key_data) else {
-        return ["Checked by module ", &shortened(&leaf.session_validation_module.to_string())].concat();
-    };
-    let known = known_function(data.selector);
-    let function = known
-        .map_or_else(|| ["function 0x", &hex::encode(data.selector)].concat(), |function| function.name().to_owned());
-    let limits = match data.rules.as_slice() {
-        [] => ", with any arguments".to_owned(),
-        [one] if is_own_account(one, account) => ", only for your own account".to_owned(),
-        rules if rules.len() <= MOST_RULES => {
-            let rules = rules.iter().map(|rule| rule_text(rule, known, data.contract_address, account));
-            [", if ", &rules.collect::<Vec<_>>().join(" and ")].concat()
-        }
-        rules => [", under ", &rules.len().to_string(), " conditions"].concat(),
-    };
-    let funds = match data.value_limit {
-        0 => String::new(),
-        limit => ["; each use may send at most ", &amount_words(U256::from(limit), Some(native))].concat(),
-    };
-    ["May call ", &function, " on ", &contract_text(data.contract_address), &limits, &funds].concat()
-}
-
-fn is_own_account(rule: &(u16, u8, B256), account: Option<Address>) -> bool {
-    Condition::from_code(rule.1) == Some(Condition::Equal) && Some(rule.2) == account.map(|account| account.into_word())
-}
-
-fn address_text(address: Address, account: Option<Address>) -> String {
-    match Some(address) == account {
-        true => "your own account".to_owned(),
-        false => shortened(&address.to_string()),
-    }
-}
-
-/// `amount is at most 100 DUSD`.
-fn rule_text(
-    rule: &(u16, u8, B256),
-    function: Option<&KnownFunction>,
-    contract: Address,
-    account: Option<Address>,
-) -> String {
-    let (offset, code, word) = rule;
-    let known = function.and_then(|function| function.argument_at(u32::from(*offset)));
-    let name = match known {
-        Some((name, _)) => name.to_owned(),
-        None => ["argument ", &(offset / 32 + 1).to_string()].concat(),
-    };
-    let condition = match Condition::from_code(*code) {
-        Some(Condition::Equal) => " is ",
-        Some(Condition::LessThanOrEqual) => " is at most ",
-        Some(Condition::LessThan) => " is less than ",
-        Some(Condition::GreaterThanOrEqual) => " is at least ",
-        Some(Condition::GreaterThan) => " is more than ",
-        Some(Condition::NotEqual) => " is not ",
-        None => " is (never true) ",
-    };
-    let number = U256::from_be_bytes(word.0);
-    let is_address = word.iter().take(12).all(|byte| *byte == 0) && number > U256::from(u64::MAX);
-    let value = match known.map(|(_, kind)| kind) {
-        Some(ArgumentKind::TokenAmount) => amount_text(contract, number),
-        Some(ArgumentKind::Address) => address_text(Address::from_word(*word), account),
-        Some(ArgumentKind::Flag) if number <= U256::ONE => if number.is_zero() { "no" } else { "yes" }.to_owned(),
-        None if is_address => address_text(Address::from_word(*word), account),
-        _ => shortened(&number.to_string()),
-    };
-    [&name, condition, &value].concat()
+    let described = PolicyDescription::of_leaf(leaf);
+    let token = described.contract().and_then(known_token);
+    described.line(&names(account, token.as_ref(), Some(native)))
 }
 
 /// `1 session`, `3 sessions`.
@@ -135,14 +56,17 @@ pub fn sessions_text(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::U256;
+
     use super::*;
     use crate::protocol::{
         addresses::{DEMO_NFT, DEMO_TOKEN},
-        policy::Policy,
+        policy::{Condition, Policy},
         session::SessionStatus,
     };
 
     const ACCOUNT: Address = Address::repeat_byte(0xaa);
+    const TRANSFER: &str = "transfer(address,uint256)";
 
     fn words(policy: &Policy) -> String {
         let leaf = SessionLeaf::from_policy(policy, Address::repeat_byte(1), "id").unwrap();
@@ -154,21 +78,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_session_may_do_reads_like_a_sentence() {
+    fn the_list_knows_the_own_account_and_the_names_of_contracts_and_units() {
         let mint = Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, ACCOUNT);
-        assert_eq!(words(&mint), "May call safeMint on Demo NFT (0x1758…665e), only for your own account");
-        let pay = Policy::new(DEMO_TOKEN, "transfer(address,uint256)")
-            .with_rule(0, Condition::Equal, Address::repeat_byte(0xbb))
+        assert_eq!(words(&mint), "May call safeMint on Demo NFT (0x1758…665e) only for your own account");
+        let pay = Policy { value_limit: U256::from(10).pow(U256::from(16)), ..Policy::new(DEMO_TOKEN, TRANSFER) }
             .with_rule(1, Condition::LessThanOrEqual, U256::from(2_500_000));
         let pay = words(&pay);
-        assert!(pay.contains("recipient is 0xbBbB…BBbB and amount is at most 2.5 DUSD"), "{pay}");
-        let odd = Policy::new(ACCOUNT, "f(uint256)").with_rule(0, Condition::NotEqual, U256::from(7));
-        assert!(words(&odd).ends_with(", if argument 1 is not 7"), "{}", words(&odd));
-        assert!(words(&Policy::new(ACCOUNT, "f()")).ends_with(", with any arguments"));
-        let unreadable = SessionLeaf { session_key_data: vec![1].into(), ..SessionLeaf::default() };
-        let paid = Policy { value_limit: U256::from(10).pow(U256::from(16)), ..Policy::new(ACCOUNT, "f()") };
-        assert!(words(&paid).ends_with("; each use may send at most 0.01 XDAI"), "{}", words(&paid));
-        assert!(permission_text(&unreadable, None, &xdai()).starts_with("Checked by module"));
+        let end = "only if: amount must be at most 2.5 DUSD; each call may send at most 0.01 XDAI";
+        assert!(pay.starts_with("May call transfer on Demo token") && pay.ends_with(end), "{pay}");
+        let unreadable = permission_text(&SessionLeaf::default(), None, &xdai());
+        assert!(unreadable.starts_with("Checked by module 0x0000…0000"), "{unreadable}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ use use_aa::{
     },
     protocol::{
         addresses::{DEMO_NFT, ENTRY_POINT},
-        distributed_key::{Grant, GrantedLeaf, joint_challenge, policy_hash},
+        distributed_key::{GRANT_VERSION, Grant, GrantedLeaf, joint_challenge, policy_hash},
         policy::{Condition, Policy},
         session::SessionLeaf,
         signature::personal_digest,
@@ -348,6 +348,7 @@ impl Session {
         let leaves = vec![GrantedLeaf::from(&leaf)];
         let page = SigningKey::from_bytes(&rand::random());
         let grant = Grant {
+            version: GRANT_VERSION,
             owner: owner.address(),
             account,
             account_index: 0,

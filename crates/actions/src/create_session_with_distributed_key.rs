@@ -21,7 +21,8 @@ use crate::error::AppError;
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
     distributed_key::{
-        DanModuleInfo, EphemeralKey, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant,
+        DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant,
+        policy_hash, verify_grant,
     },
     user_op_response::UserOpResponse,
 };
@@ -157,6 +158,7 @@ async fn sign_grant(
     // The nodes' clock, as far as the server's agrees with it: they take no grant for more than a year.
     let now = prepared.operation().elapsed_clocks().wall;
     let grant = Grant {
+        version: GRANT_VERSION,
         owner: client.owner,
         account: client.account,
         account_index: 0,

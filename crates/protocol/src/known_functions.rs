@@ -83,6 +83,9 @@ const SPENDER: (&str, ArgumentKind) = ("spender", ArgumentKind::Address);
 const AMOUNT: (&str, ArgumentKind) = ("amount", ArgumentKind::TokenAmount);
 
 /// ERC-20, ERC-721 and ERC-1155 functions that move or lend what the account owns, and common mints.
+///
+/// Wallets sign texts made with these names ([`crate::describe`]): an entry that is added or changed here makes another
+/// version of the grant. Functions that only the review or the linter must know belong into a table of their own.
 pub const KNOWN_FUNCTIONS: &[KnownFunction] = &[
     KnownFunction {
         signature: "transfer(address,uint256)",

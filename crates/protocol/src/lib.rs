@@ -8,6 +8,7 @@
 pub mod abi;
 pub mod addresses;
 pub mod clocks;
+pub mod describe;
 pub mod distributed_key;
 mod error;
 pub mod known_functions;

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256};
 
 use super::{
     addresses::{
@@ -14,6 +14,7 @@ use super::{
         ERC20_SESSION_VALIDATION_MODULE, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
         SESSION_KEY_MANAGER_V1_0_0,
     },
+    describe::UNLIMITED,
     policy::SessionEpoch,
     session::SessionLeaf,
     session_data::{ABI_HEADER, ABI_RULE, AbiSessionData, Erc20SessionData},
@@ -232,9 +233,6 @@ fn erc20(leaf: &SessionLeaf, account: Address, found: &mut Findings<'_>) {
     let text = "The chain checks token, recipient and amount, but not the function: the recipient could also be given an allowance.";
     found.warn(FindingKind::Erc20AnyFunction, text);
 }
-
-/// Amounts from here on are "everything": tokens' habit is 2^256 − 1, some use 2^255 or 2^128 − 1.
-const UNLIMITED: U256 = U256::from_limbs([u64::MAX, u64::MAX, 0, 0]);
 
 #[cfg(test)]
 mod tests;

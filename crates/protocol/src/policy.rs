@@ -46,7 +46,8 @@ impl Rule {
     fn check(&self, index: usize) -> Result<(), ProtocolError> {
         let is_order = !matches!(self.condition, Condition::Equal | Condition::NotEqual);
         if is_order && matches!(self.reference_value, ReferenceValue::Int(_)) {
-            let reason = "signed numbers are compared as unsigned on chain; only = and ≠ mean what they say";
+            let reason =
+                "signed numbers are compared as unsigned on chain; only equal and not equal mean what they say";
             return Err(ProtocolError::refused(format!("rules[{index}].condition"), reason));
         }
         Ok(())

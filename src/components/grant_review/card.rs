@@ -4,14 +4,17 @@ use alloy::primitives::{Address, U256};
 use leptos::prelude::*;
 
 use super::{
-    draft::{Draft, Place, adjustable, asked_for},
+    draft::{Draft, Place, adjustable, asked_for, place_name},
     ends::ends,
-    token_facts::{TokenFacts, amount_input, amount_words, read_amount, use_token_facts},
-    words::{argument_name, native_words, other_rules, sentence, short_name},
+    names::names,
+    token_facts::use_token_facts,
 };
 use crate::{
     components::native_currency::use_native_currency,
-    protocol::{known_functions::known_function_of, policy::SessionPolicy},
+    protocol::{
+        describe::{Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount},
+        policy::SessionPolicy,
+    },
 };
 
 /// The card of policy `index`. `several`: it can be left out. `own_window`: it has a window of its own.
@@ -36,22 +39,30 @@ pub fn card(
     });
     let is_kept = move || draft.with(|draft| draft.as_ref().is_none_or(|draft| draft.is_kept(index)));
     let is_last = move || is_kept() && draft.with(|draft| draft.as_ref().is_none_or(|draft| draft.kept() == 1));
-    let words = move || current.with(|policy| sentence(policy, account, Some(&token.get())));
+    // What cannot become a leaf cannot be granted; the remarks above say the same.
+    let described = Memo::new(move |_| {
+        current.with(|policy| {
+            PolicyDescription::of_policy(policy)
+                .map_err(|error| ["It cannot be granted: ", &error.to_string(), "."].concat())
+        })
+    });
+    let words = move |say: fn(&PolicyDescription, &Names<'_>) -> String| {
+        described.with(|described| {
+            let described = described.as_ref().map_err(Clone::clone)?;
+            Ok(say(described, &names(Some(account), Some(&token.get()), Some(&native.get()))))
+        })
+    };
+    let sentence = move || words(PolicyDescription::sentence).unwrap_or_else(|problem| problem);
+    let may_spend = move || words(PolicyDescription::native_words).unwrap_or_default();
     let conditions = move || {
-        let rules = current.with(|policy| match policy {
-            SessionPolicy::Abi(policy) => other_rules(policy, account, Some(&token.get())),
-            SessionPolicy::Erc20(_) => Vec::new(),
+        let rules = described.with(|described| {
+            let described = described.as_ref().ok()?;
+            Some(described.rules(&names(Some(account), Some(&token.get()), Some(&native.get()))))
         });
-        (!rules.is_empty()).then(|| {
+        rules.filter(|rules| !rules.is_empty()).map(|rules| {
             view! {
                 <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{rule}</li> }).collect_view()}</ul>
             }
-        })
-    };
-    let native_limit = move || {
-        current.with(|policy| match policy {
-            SessionPolicy::Abi(policy) => policy.value_limit,
-            SessionPolicy::Erc20(_) => U256::ZERO,
         })
     };
     let key = requested.session_key_address().map(|key| {
@@ -65,11 +76,11 @@ pub fn card(
     let fields =
         places.into_iter().map(|place| amount_field(index, place, requested, token, draft)).collect::<Vec<_>>();
     let window = own_window.then(|| ends(vec![index], requested.interval(), draft));
-    let name = short_name(requested);
+    let name = policy_name(requested);
     let contract = requested.contract().to_string();
     view! {
         <section class="grant-call" data-testid="grant-call" data-kept=move || is_kept().to_string()>
-            <p class="grant-words">{words}</p>
+            <p class="grant-words">{sentence}</p>
             {conditions}
             <dl class="rows">
                 <div>
@@ -78,7 +89,7 @@ pub fn card(
                 </div>
                 <div>
                     <dt>"May spend"</dt>
-                    <dd>{move || native_words(native_limit(), &native.get())}</dd>
+                    <dd>{may_spend}</dd>
                 </div>
                 {key}
             </dl>
@@ -122,24 +133,14 @@ fn amount_field(
     let most = asked_for(requested, place);
     let native = use_native_currency();
     let unit = if place == Place::Native { native } else { token };
-    let what = match (requested, place) {
-        (_, Place::Native) => "native currency".to_owned(),
-        (SessionPolicy::Abi(policy), Place::Rule(rule)) => {
-            let offset = policy.rules.get(rule).map_or(0, |rule| rule.offset);
-            argument_name(known_function_of(&policy.function_selector), offset)
-        }
-        (SessionPolicy::Abi(policy), Place::Unbounded(offset)) => {
-            argument_name(known_function_of(&policy.function_selector), offset)
-        }
-        _ => "amount".to_owned(),
-    };
-    let place_name = match place {
+    let what = place_name(requested, place);
+    let id_end = match place {
         Place::Native => "native".to_owned(),
         Place::Transfer => "transfer".to_owned(),
         Place::Rule(rule) => ["rule-", &rule.to_string()].concat(),
         Place::Unbounded(offset) => ["free-", &offset.to_string()].concat(),
     };
-    let id = ["grant-amount-", &index.to_string(), "-", &place_name].concat();
+    let id = ["grant-amount-", &index.to_string(), "-", &id_end].concat();
     let hint_id = [&id, "-hint"].concat();
     let (label_for, described_by) = (id.clone(), hint_id.clone());
     let label = move || {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, U256};
 
-use super::{GrantDecision, GrantRequest, words::short_name};
+use super::{GrantDecision, GrantRequest};
 use crate::protocol::{
+    describe::{argument_name, policy_name},
     known_functions::{ArgumentKind, known_function_of},
     lint::{LintContext, Severity, lint},
     policy::{Condition, Policy, ReferenceValue, Rule, SessionPolicy},
@@ -168,7 +169,7 @@ impl Draft {
         let mut remarks = said
             .into_iter()
             .map(|(severity, text, about)| {
-                let names = about.iter().filter_map(|index| policies.get(*index)).map(short_name).collect::<Vec<_>>();
+                let names = about.iter().filter_map(|index| policies.get(*index)).map(policy_name).collect::<Vec<_>>();
                 // Named only where it is not about all of them.
                 let text = if about.len() == count { text } else { [&names.join(", "), ": ", &text].concat() };
                 Remark { severity, text }
@@ -221,6 +222,19 @@ pub fn asked_for(policy: &SessionPolicy, place: Place) -> Option<U256> {
         }
         (SessionPolicy::Erc20(policy), Place::Transfer) => Some(policy.max_amount),
         _ => None,
+    }
+}
+
+/// What that amount is called.
+pub fn place_name(policy: &SessionPolicy, place: Place) -> String {
+    let argument = |policy: &Policy, offset| argument_name(known_function_of(&policy.function_selector), offset);
+    match (policy, place) {
+        (_, Place::Native) => "native currency".to_owned(),
+        (SessionPolicy::Abi(policy), Place::Rule(index)) => {
+            argument(policy, policy.rules.get(index).map_or(0, |rule| rule.offset))
+        }
+        (SessionPolicy::Abi(policy), Place::Unbounded(offset)) => argument(policy, offset),
+        _ => "amount".to_owned(),
     }
 }
 

@@ -8,22 +8,11 @@ use leptos::prelude::*;
 
 use crate::{
     hooks::use_read_contract,
-    protocol::{addresses::DEMO_TOKEN, paymaster::DecimalText},
+    protocol::{addresses::DEMO_TOKEN, describe::TokenFacts},
 };
-
-/// What a token says about itself. Anybody can write a contract that says anything: names are shown beside the address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TokenFacts {
-    /// Its symbol, cut to what can be a symbol.
-    pub symbol: Option<String>,
-    /// Decimals of its smallest unit.
-    pub decimals: Option<u8>,
-}
 
 /// Longest symbol that is shown, characters.
 const LONGEST_SYMBOL: usize = 12;
-/// Amounts from here on are "everything" (as the linter has it).
-const UNLIMITED: U256 = U256::from_limbs([u64::MAX, u64::MAX, 0, 0]);
 
 /// What is known without asking.
 pub fn known_token(contract: Address) -> Option<TokenFacts> {
@@ -67,41 +56,6 @@ fn read_decimals(answer: &[u8]) -> Option<u8> {
     word.and_then(|word| u8::try_from(word).ok()).filter(|decimals| *decimals <= 77)
 }
 
-/// An amount for people: in whole tokens where the decimals are known.
-pub fn amount_words(amount: U256, token: Option<&TokenFacts>) -> String {
-    if amount >= UNLIMITED {
-        return "any amount".to_owned();
-    }
-    let symbol = token.and_then(|token| token.symbol.as_deref());
-    match token.and_then(|token| token.decimals) {
-        Some(decimals) => {
-            [&DecimalText::from_units(amount, decimals).to_string(), " ", symbol.unwrap_or("tokens")].concat()
-        }
-        None => match symbol {
-            Some(symbol) => [&amount.to_string(), " of the smallest unit of ", symbol].concat(),
-            None => [&amount.to_string(), " of the smallest unit"].concat(),
-        },
-    }
-}
-
-/// An amount as it stands in a field.
-pub fn amount_input(amount: U256, token: &TokenFacts) -> String {
-    if amount >= UNLIMITED {
-        return String::new();
-    }
-    DecimalText::from_units(amount, token.decimals.unwrap_or(0)).to_string()
-}
-
-/// Reads what was typed into such a field.
-pub fn read_amount(typed: &str, token: &TokenFacts) -> Result<U256, String> {
-    let decimals = token.decimals.unwrap_or(0);
-    let amount = typed.trim().parse::<DecimalText>().and_then(|amount| amount.units(decimals));
-    amount.map_err(|_| match decimals {
-        0 => "Type a whole number.".to_owned(),
-        places => ["Type a number with at most ", &places.to_string(), " decimals, such as 1.5."].concat(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -120,15 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_go_to_text_and_back() {
-        let facts = TokenFacts { symbol: Some("DUSD".into()), decimals: Some(6) };
-        assert_eq!(amount_words(U256::from(2_500_000), Some(&facts)), "2.5 DUSD");
-        assert_eq!(amount_words(U256::MAX, Some(&facts)), "any amount");
-        assert_eq!(amount_words(U256::from(7), None), "7 of the smallest unit");
-        assert_eq!(read_amount("2.5", &facts), Ok(U256::from(2_500_000)));
-        assert_eq!(amount_input(U256::from(2_500_000), &facts), "2.5");
-        assert!(read_amount("2.0000001", &facts).is_err());
-        assert!(read_amount("-1", &facts).is_err());
+    fn decimals_are_those_that_can_be_counted_with() {
         assert_eq!(read_decimals(&U256::from(18).to_be_bytes::<32>()), Some(18));
         assert_eq!(read_decimals(&U256::from(300).to_be_bytes::<32>()), None);
         assert_eq!(read_decimals(&[]), None);

@@ -5,13 +5,15 @@ use leptos::prelude::*;
 
 use super::{
     GrantDecision,
-    draft::{Place, adjustable, asked_for},
-    token_facts::{TokenFacts, amount_words, known_token},
-    words::{argument_name, short_name},
+    draft::{Place, adjustable, asked_for, place_name},
+    token_facts::known_token,
 };
 use crate::{
     components::{native_currency::use_native_currency, time::local_time},
-    protocol::{known_functions::known_function_of, policy::SessionPolicy},
+    protocol::{
+        describe::{TokenFacts, amount_words, policy_name},
+        policy::SessionPolicy,
+    },
 };
 
 /// Says what the person changed in the review, once they did.
@@ -70,7 +72,7 @@ fn changes(decision: &GrantDecision, native: &TokenFacts) -> Vec<Change> {
     let mut kept = Vec::new();
     for (index, asked) in requested {
         if decision.left_out.contains(&index) {
-            let (what, granted) = (short_name(asked), "left out".to_owned());
+            let (what, granted) = (policy_name(asked), "left out".to_owned());
             changes.push(Change { what, granted, requested: String::new() });
         } else if let Some(got) = granted.next() {
             changes.extend(amounts(asked, got, native));
@@ -83,7 +85,7 @@ fn changes(decision: &GrantDecision, native: &TokenFacts) -> Vec<Change> {
     for pair in kept.iter().take(if is_shared { 1 } else { kept.len() }) {
         let (asked, got) = ends(pair);
         if asked != got {
-            let what = if is_shared { "End".to_owned() } else { [&short_name(pair.0), ", end"].concat() };
+            let what = if is_shared { "End".to_owned() } else { [&policy_name(pair.0), ", end"].concat() };
             changes.push(Change { what, granted: end_words(got), requested: end_words(asked) });
         }
     }
@@ -103,7 +105,7 @@ fn amounts(asked: &SessionPolicy, got: &SessionPolicy, native: &TokenFacts) -> V
         }
         let facts = if place == Place::Native { Some(native) } else { token.as_ref() };
         let words = |amount: U256| amount_words(amount, facts);
-        let what = [&short_name(asked), ", highest ", &place_name(asked, place), " per call"].concat();
+        let what = [&policy_name(asked), ", highest ", &place_name(asked, place), " per call"].concat();
         let requested = before.map_or_else(|| "any amount".to_owned(), words);
         Some(Change { what, granted: words(after), requested })
     };
@@ -120,21 +122,6 @@ fn granted_at(asked: &SessionPolicy, got: &SessionPolicy, place: Place) -> Optio
             Some(U256::from_be_bytes(rule.reference_value.word("referenceValue").ok()?.0))
         }
         _ => asked_for(got, place),
-    }
-}
-
-fn place_name(policy: &SessionPolicy, place: Place) -> String {
-    let argument = |offset: u32| match policy {
-        SessionPolicy::Abi(policy) => argument_name(known_function_of(&policy.function_selector), offset),
-        SessionPolicy::Erc20(_) => "amount".to_owned(),
-    };
-    match (place, policy) {
-        (Place::Native, _) => "native currency".to_owned(),
-        (Place::Rule(rule), SessionPolicy::Abi(policy)) => {
-            argument(policy.rules.get(rule).map_or(0, |rule| rule.offset))
-        }
-        (Place::Unbounded(offset), _) => argument(offset),
-        _ => "amount".to_owned(),
     }
 }
 

@@ -1,15 +1,14 @@
 //! Which limit of a session a call breaks, in plain words.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256};
 
 use crate::{
-    components::grant_review::{
-        TokenFacts, amount_words, known_token,
-        words::{address_words, argument_name, condition_words, contract_text, function_name, short_name, value_words},
-    },
+    components::grant_review::{known_token, names},
     protocol::{
-        known_functions::known_function_of,
-        policy::{Erc20Policy, FunctionSelector, Policy, ReferenceValue, SessionPolicy, allowed_by, nearest},
+        describe::{
+            Constraint, Detail, Names, PolicyDescription, TokenFacts, amount_words, function_name, policy_name,
+        },
+        policy::{FunctionSelector, Policy, SessionPolicy, allowed_by, nearest},
         simulate::judge_call,
         smart_account::Call,
     },
@@ -25,17 +24,22 @@ pub fn refusal_words(
 ) -> Option<String> {
     let call = calls.iter().find(|call| allowed_by(policies, call).is_none())?;
     let policy = nearest(policies, call).and_then(|index| policies.get(index)).or_else(|| policies.first())?;
+    let token = known_token(policy.contract());
+    let names = names(Some(account), token.as_ref(), Some(native));
+    if call.to != policy.contract() {
+        return Some(elsewhere(policy, call, &names));
+    }
+    let Ok(described) = PolicyDescription::of_policy(policy) else { return Some(NOT_ALLOWED.to_owned()) };
     let words = match policy {
-        SessionPolicy::Abi(policy) => abi(policy, call, account, native),
-        SessionPolicy::Erc20(policy) => erc20(policy, call, account, native),
+        SessionPolicy::Abi(policy) => abi(policy, &described.constraints(), call, &names),
+        SessionPolicy::Erc20(_) => erc20(&described.constraints(), call, &names),
     };
     Some(words)
 }
 
-fn abi(policy: &Policy, call: &Call, account: Address, native: &TokenFacts) -> String {
-    if call.to != policy.contract_address {
-        return elsewhere(&short_name(&policy.clone().into()), policy.contract_address, call);
-    }
+const NOT_ALLOWED: &str = "It does not allow this call.";
+
+fn abi(policy: &Policy, constraints: &[Constraint], call: &Call, names: &Names<'_>) -> String {
     let called = call.data.first_chunk::<4>().copied().unwrap_or_default();
     if policy.function_selector.selector().ok() != Some(called) {
         let allowed = function_name(&policy.function_selector);
@@ -43,71 +47,70 @@ fn abi(policy: &Policy, call: &Call, account: Address, native: &TokenFacts) -> S
         return ["It may call ", &allowed, ". This call is to ", &called, "."].concat();
     }
     if call.value > policy.value_limit {
-        let [limit, sent] = [policy.value_limit, call.value].map(|wei| amount_words(wei, Some(native)));
+        let [limit, sent] = [policy.value_limit, call.value].map(|wei| amount_words(wei, names.native));
         return ["It may send at most ", &limit, " per call. This call sends ", &sent, "."].concat();
     }
-    let function = known_function_of(&policy.function_selector);
-    let token = known_token(policy.contract_address);
-    for rule in &policy.rules {
+    for (rule, constraint) in policy.rules.iter().zip(constraints) {
         // One rule alone, judged as the chain does.
         let alone = Policy { rules: vec![rule.clone()], ..policy.clone() };
         let leaf = SessionPolicy::from(alone).leaf(Address::repeat_byte(1), "");
-        if leaf.is_ok_and(|leaf| judge_call(&leaf, call).is_ok()) {
-            continue;
+        if !leaf.is_ok_and(|leaf| judge_call(&leaf, call).is_ok()) {
+            return broken(constraint, call, names);
         }
-        let name = argument_name(function, rule.offset);
-        let words = |value: &ReferenceValue| value_words(function, rule.offset, value, account, token.as_ref());
-        let start = usize::try_from(rule.offset).ok().and_then(|offset| offset.checked_add(4));
-        let word = start.and_then(|start| call.data.get(start..start.checked_add(32)?));
-        let given = word.map_or_else(
-            || "is missing".to_owned(),
-            |word| ["is ", &words(&ReferenceValue::from(U256::from_be_slice(word)))].concat(),
-        );
-        let allowed = words(&rule.reference_value);
-        return ["The ", &name, " ", condition_words(rule.condition), " ", &allowed, ". In this call it ", &given, "."]
+    }
+    NOT_ALLOWED.to_owned()
+}
+
+fn erc20(constraints: &[Constraint], call: &Call, names: &Names<'_>) -> String {
+    if !call.value.is_zero() {
+        let symbol = names.native.and_then(|native| native.symbol.as_deref()).unwrap_or("native currency");
+        return ["It may send no ", symbol, ". This call sends ", &amount_words(call.value, names.native), "."]
             .concat();
     }
-    "It does not allow this call.".to_owned()
-}
-
-fn erc20(policy: &Erc20Policy, call: &Call, account: Address, native: &TokenFacts) -> String {
-    if call.to != policy.token {
-        return elsewhere("send", policy.token, call);
-    }
-    if !call.value.is_zero() {
-        return [
-            "It may send no ",
-            native.symbol.as_deref().unwrap_or("native currency"),
-            ". This call sends ",
-            &amount_words(call.value, Some(native)),
-            ".",
-        ]
-        .concat();
-    }
-    let (Some(recipient), Some(amount)) = (call.data.get(4..36), call.data.get(36..68)) else {
+    if call.data.len() < 4 + 64 {
         return "It may send tokens, and this call names no recipient and amount.".to_owned();
-    };
-    let recipient = Address::from_slice(&recipient[12..]);
-    if recipient != policy.recipient {
-        let [allowed, given] = [policy.recipient, recipient].map(|address| address_words(address, account));
-        return ["The recipient must be ", &allowed, ". In this call it is ", &given, "."].concat();
     }
-    let [allowed, given] = [policy.max_amount, U256::from_be_slice(amount)]
-        .map(|amount| crate::components::grant_review::amount_text(policy.token, amount));
-    ["The amount must be at most ", &allowed, ". In this call it is ", &given, "."].concat()
+    let holds = |constraint: &&Constraint| {
+        let (reference, given) = (constraint.value.as_word(), given(constraint, call));
+        given.is_some_and(|given| constraint.condition.is_ok_and(|condition| condition.holds(given, reference)))
+    };
+    let first_broken = constraints.iter().find(|constraint| !holds(constraint));
+    first_broken.map_or_else(|| NOT_ALLOWED.to_owned(), |constraint| broken(constraint, call, names))
 }
 
-fn elsewhere(what: &str, allowed: Address, call: &Call) -> String {
-    ["It may ", what, " on ", &contract_text(allowed), ". This call goes to ", &contract_text(call.to), "."].concat()
+/// `The amount must be at most 10 DUSD. In this call it is 11 DUSD.`
+fn broken(constraint: &Constraint, call: &Call, names: &Names<'_>) -> String {
+    let given = given(constraint, call).map_or_else(
+        || "is missing".to_owned(),
+        |word| ["is ", &constraint.read_value(word, call.to).words(Detail::Review, names)].concat(),
+    );
+    ["The ", &constraint.words(Detail::Review, names), ". In this call it ", &given, "."].concat()
+}
+
+/// The bytes of the call in this place.
+fn given(constraint: &Constraint, call: &Call) -> Option<B256> {
+    let start = usize::from(constraint.offset) + 4;
+    call.data.get(start..start + 32).map(B256::from_slice)
+}
+
+fn elsewhere(policy: &SessionPolicy, call: &Call, names: &Names<'_>) -> String {
+    let what = match policy {
+        SessionPolicy::Abi(_) => policy_name(policy),
+        SessionPolicy::Erc20(_) => "send".to_owned(),
+    };
+    let [allowed, called] = [policy.contract(), call.to].map(|contract| names.contract(contract, Detail::Review));
+    ["It may ", &what, " on ", &allowed, ". This call goes to ", &called, "."].concat()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::U256;
+
     use super::*;
     use crate::protocol::{
         addresses::{DEMO_NFT, DEMO_TOKEN},
-        policy::Condition,
+        policy::{Condition, Erc20Policy},
     };
 
     const ACCOUNT: Address = Address::repeat_byte(0xaa);

@@ -6,18 +6,20 @@ use serde_json::json;
 
 use super::{
     MAX_NODES, Refusal, TypedData, permissions,
-    permissions::utc,
     typed_data::{signed_by, typed_data},
 };
 use crate::{
     ProtocolError,
     addresses::{ABI_SESSION_VALIDATION_MODULE, ENTRY_POINT},
+    describe::utc,
     policy::{UINT48_END, check_destination},
     session::SessionLeaf,
     session_data::AbiSessionData,
     smart_account::counterfactual_address,
 };
 
+/// The version of new grants. It decides what the wallet shows, and with it what is signed.
+pub const GRANT_VERSION: u32 = 2;
 /// Most leaves of one grant.
 pub const MAX_LEAVES: usize = 100;
 /// Longest life of a grant, seconds: one year.
@@ -101,6 +103,9 @@ pub fn policy_hash(leaves: &[GrantedLeaf]) -> B256 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
+    /// Which text is signed: [`GRANT_VERSION`], or 1 where none is named. Those of earlier versions hold.
+    #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+    pub version: u32,
     /// Who signs the grant.
     pub owner: Address,
     /// The smart account: the one that the factory makes for `owner` and `account_index`.
@@ -129,11 +134,19 @@ pub struct Grant {
     pub challenge: B256,
 }
 
+fn first_version() -> u32 {
+    1
+}
+
+fn is_first_version(version: &u32) -> bool {
+    *version == first_version()
+}
+
 impl Grant {
     /// What the owner's wallet shows and signs; says in words what `leaves` allow.
     ///
     /// # Errors
-    /// When the data of a leaf is not that of the ABI session validation module.
+    /// When the data of a leaf is not that of the ABI session validation module, or the version is not known here.
     pub fn typed_data(&self, leaves: &[GrantedLeaf]) -> Result<TypedData, ProtocolError> {
         let message = self.message(leaves)?;
         let fields = vec![
@@ -154,7 +167,7 @@ impl Grant {
             ("policyHash", "bytes32", json!(message.policyHash)),
             ("challenge", "bytes32", json!(message.challenge)),
         ];
-        Ok(typed_data(self.chain_id, &message, fields))
+        Ok(typed_data(self.version, self.chain_id, &message, fields))
     }
 
     fn message(&self, leaves: &[GrantedLeaf]) -> Result<typed::DistributedSession, ProtocolError> {
@@ -164,7 +177,7 @@ impl Grant {
                 "Let {t} of {n} nodes sign for my smart account, without asking me again, what is listed below. \
                  Nobody holds the whole key."
             ),
-            permissions: permissions(leaves)?,
+            permissions: permissions(self.version, leaves)?,
             expires: utc(self.valid_until),
             account: self.account,
             owner: self.owner,
@@ -219,6 +232,9 @@ impl SignedGrant {
 /// The first check that fails.
 pub fn verify_grant(signed: &SignedGrant, now: u64) -> Result<Grant, Refusal> {
     let SignedGrant { grant, leaves, signature } = signed;
+    if !(1..=GRANT_VERSION).contains(&grant.version) {
+        return Err(Refusal::UnknownVersion { version: grant.version, newest: GRANT_VERSION });
+    }
     if !(1..=MAX_NODES).contains(&grant.nodes) || !(1..=grant.nodes).contains(&grant.threshold) {
         let reason = format!("{} of {} nodes", grant.threshold, grant.nodes);
         return Err(Refusal::malformed("threshold", reason));

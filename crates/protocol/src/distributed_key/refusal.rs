@@ -17,6 +17,14 @@ pub enum Refusal {
         /// What is wrong with it.
         reason: String,
     },
+    /// The grant is of a version that is not known here: the page is newer than the node.
+    #[error("the grant is of version {version}; this node knows those up to {newest}: update it")]
+    UnknownVersion {
+        /// The grant's version.
+        version: u32,
+        /// The newest one that is known.
+        newest: u32,
+    },
     /// The owner's signature is not one, or not the owner's.
     #[error("the signature is not that of the owner {owner}")]
     NotTheOwner {
@@ -105,6 +113,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Malformed { .. } => "malformed",
+            Self::UnknownVersion { .. } => "unknown-version",
             Self::NotTheOwner { .. } => "not-the-owner",
             Self::NotTheOwnersAccount { .. } => "not-the-owners-account",
             Self::PolicyRefused { .. } => "policy-refused",

@@ -73,7 +73,7 @@ impl Revocation {
             ("sessionKey", "address", json!(session_key_address)),
             ("sessionKeyId", "bytes32", json!(key_id)),
         ];
-        typed_data(chain_id, &message, fields)
+        typed_data(1, chain_id, &message, fields)
     }
 
     /// What the ephemeral key signs.

@@ -50,6 +50,7 @@ fn leaves() -> Vec<GrantedLeaf> {
 
 fn grant() -> Grant {
     Grant {
+        version: GRANT_VERSION,
         owner: owner().address(),
         account: account(),
         account_index: 0,
@@ -138,7 +139,20 @@ fn the_wallet_shows_what_is_signed() {
     assert_eq!(typed.json["primaryType"], "DistributedSession");
     assert_eq!(typed.json["domain"]["chainId"], 31337);
     assert!(message["purpose"].as_str().unwrap().starts_with("Let 3 of 5 nodes sign for my smart account"));
-    assert_eq!(message["permissions"].as_array().unwrap().len(), 2);
+    assert_eq!(typed.json["domain"]["version"], "2");
+    let account = account();
+    let lines = [
+        "1. May call function 0x40d097c3 (safeMint) on 0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e, only if:",
+        &format!("1.1 argument 1 (recipient) must be {account}"),
+        "1.2 native currency sent per call must be 0",
+        "1.3 no end of its own",
+        "2. May call function 0x095ea7b3 (approve) on 0x0303030303030303030303030303030303030303, only if:",
+        "2.1 argument 2 (amount) must be at most 7",
+        "2.2 native currency sent per call must be at most 5 wei",
+        "2.3 not before 2027-01-15 07:58:20 UTC",
+        "2.4 not after 2027-01-15 08:01:40 UTC",
+    ];
+    assert_eq!(message["permissions"], serde_json::json!(lines));
     assert_eq!(message["expires"], "2027-01-15 09:00:00 UTC");
     // Every member of the signed struct is shown, under its own name and in its order.
     let types = typed.json["types"]["DistributedSession"].as_array().unwrap();
@@ -151,9 +165,32 @@ fn the_wallet_shows_what_is_signed() {
     assert_eq!(message.as_object().unwrap().len(), types.len());
 }
 
+/// Recorded with the program that knew no versions: what it stored, what the wallet showed, what was signed.
+#[test]
+fn a_grant_without_a_version_is_verified_byte_for_byte() {
+    let golden = include_str!("golden/grant_version_1.json");
+    let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+    let signed: SignedGrant = serde_json::from_value(golden["signed"].clone()).unwrap();
+    assert_eq!(signed.grant.version, 1);
+    let typed = signed.grant.typed_data(&signed.leaves).unwrap();
+    assert_eq!(typed.json, golden["typedData"]);
+    assert_eq!(serde_json::json!(typed.digest), golden["digest"]);
+    assert_eq!(verify_grant(&signed, NOW), Ok(signed.grant.clone()));
+    // It binds what it bound, and is stored as it was.
+    assert!(authorize_sign(&signed, &request(operation(&[mint(account())])), NOW).is_ok());
+    assert_eq!(code(authorize_sign(&signed, &request(operation(&[approve(8, 0)])), NOW)), "policy-violation");
+    assert_eq!(serde_json::to_value(&signed).unwrap(), golden["signed"]);
+    // Its signature is none for the text of today.
+    let relabelled = SignedGrant { grant: Grant { version: 2, ..signed.grant.clone() }, ..signed };
+    assert_eq!(code(verify_grant(&relabelled, NOW)), "not-the-owner");
+}
+
 #[test]
 fn every_changed_field_of_a_grant_breaks_the_owners_signature() {
-    let changes: [Change<SignedGrant>; 17] = [
+    let changes: [Change<SignedGrant>; 20] = [
+        (|s| s.grant.version = 1, "not-the-owner"),
+        (|s| s.grant.version = GRANT_VERSION + 1, "unknown-version"),
+        (|s| s.grant.version = 0, "unknown-version"),
         (|s| s.grant.owner = Address::repeat_byte(1), "not-the-owners-account"),
         (|s| s.grant.account = Address::repeat_byte(1), "not-the-owners-account"),
         (|s| s.grant.account_index = 1, "not-the-owners-account"),

@@ -18,12 +18,18 @@ pub struct TypedData {
 }
 
 /// The domain of everything that owners sign for the nodes. The chain id makes wallets on another chain refuse.
-fn domain(chain_id: u64) -> Eip712Domain {
-    eip712_domain! { name: "use-aa distributed session", version: "1", chain_id: chain_id, }
+fn domain(version: &str, chain_id: u64) -> Eip712Domain {
+    eip712_domain! { name: "use-aa distributed session", version: version.to_owned(), chain_id: chain_id, }
 }
 
-/// Typed data over `message`, whose fields in JSON are `fields`: name, type and value.
-pub(super) fn typed_data<T: SolStruct>(chain_id: u64, message: &T, fields: Vec<(&str, &str, Value)>) -> TypedData {
+/// Typed data of this version over `message`, whose fields in JSON are `fields`: name, type and value.
+pub(super) fn typed_data<T: SolStruct>(
+    version: u32,
+    chain_id: u64,
+    message: &T,
+    fields: Vec<(&str, &str, Value)>,
+) -> TypedData {
+    let version = version.to_string();
     let field = |name: &str, kind: &str| json!({ "name": name, "type": kind });
     let types: Vec<Value> = fields.iter().map(|(name, kind, _)| field(name, kind)).collect();
     let values: serde_json::Map<_, _> = fields.into_iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
@@ -31,10 +37,10 @@ pub(super) fn typed_data<T: SolStruct>(chain_id: u64, message: &T, fields: Vec<(
     let json = json!({
         "types": { "EIP712Domain": domain_types, T::NAME: types },
         "primaryType": T::NAME,
-        "domain": { "name": "use-aa distributed session", "version": "1", "chainId": chain_id },
+        "domain": { "name": "use-aa distributed session", "version": version, "chainId": chain_id },
         "message": values,
     });
-    TypedData { json, digest: message.eip712_signing_hash(&domain(chain_id)) }
+    TypedData { json, digest: message.eip712_signing_hash(&domain(&version, chain_id)) }
 }
 
 /// Checks that `owner` signed the digest: r‖s‖v with s in the lower half, v 27, 28, 0 or 1.

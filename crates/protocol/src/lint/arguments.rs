@@ -2,8 +2,9 @@
 
 use alloy::primitives::{Address, U256};
 
-use super::{FindingKind, Findings, UNLIMITED, satisfiable::bounds};
+use super::{FindingKind, Findings, satisfiable::bounds};
 use crate::{
+    describe::UNLIMITED,
     known_functions::{ArgumentKind, KnownFunction, Spend, known_function},
     session_data::AbiSessionData,
 };

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+use alloy::primitives::U256;
+
 use super::*;
 use crate::{
     addresses::{DEMO_NFT, DEMO_TOKEN},

@@ -66,15 +66,15 @@ impl Condition {
         }
     }
 
-    /// Mathematical sign, for people.
-    pub fn symbol(self) -> &'static str {
+    /// In words, everywhere: between the name of an argument and the reference. Wallets sign texts made with them.
+    pub fn words(self) -> &'static str {
         match self {
-            Self::Equal => "=",
-            Self::LessThanOrEqual => "≤",
-            Self::LessThan => "<",
-            Self::GreaterThanOrEqual => "≥",
-            Self::GreaterThan => ">",
-            Self::NotEqual => "≠",
+            Self::Equal => "must be",
+            Self::LessThanOrEqual => "must be at most",
+            Self::LessThan => "must be less than",
+            Self::GreaterThanOrEqual => "must be at least",
+            Self::GreaterThan => "must be greater than",
+            Self::NotEqual => "must not be",
         }
     }
 }

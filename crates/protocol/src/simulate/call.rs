@@ -74,7 +74,7 @@ fn judge_rule(
     let reason = match known {
         Some(condition) => {
             let (word, reference) = (readable(word), readable(reference));
-            format!("the argument at byte {offset} must be {} {reference}, it is {word}", condition.symbol())
+            format!("the argument at byte {offset} {} {reference}, it is {word}", condition.words())
         }
         None => format!("condition {condition} of the argument at byte {offset} is never true"),
     };

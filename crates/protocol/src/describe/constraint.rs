@@ -1,0 +1,163 @@
+//! One condition on the arguments of a call: `amount must be at most 2.5 DUSD`.
+
+use alloy::primitives::{Address, B256, U256};
+
+use super::{Detail, Names, UNLIMITED, amount::exact_amount, names::shortened};
+use crate::{
+    known_functions::{ArgumentKind, KnownFunction},
+    policy::Condition,
+};
+
+/// What 32 bytes of the arguments must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constraint {
+    /// Where they begin, bytes after the selector.
+    pub offset: u16,
+    /// Name and meaning of the argument, where the function is known.
+    pub argument: Option<(&'static str, ArgumentKind)>,
+    /// How they are compared; `Err` holds the byte of a comparison that does not exist and so is never true.
+    pub condition: Result<Condition, u8>,
+    /// What they are compared with.
+    pub value: DescribedValue,
+}
+
+/// 32 bytes, as what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DescribedValue {
+    /// An account or contract.
+    Address(Address),
+    /// An amount of a token.
+    Amount {
+        /// In the smallest unit.
+        amount: U256,
+        /// The token: the contract that is called.
+        token: Address,
+    },
+    /// An amount of a token, or the number of an item when the contract is a collection.
+    AmountOrId(U256),
+    /// A number.
+    Number(U256),
+    /// Yes or no.
+    Flag(bool),
+    /// What has no meaning that is known here.
+    Word(B256),
+}
+
+impl Constraint {
+    pub(super) fn read(
+        offset: u16,
+        code: u8,
+        word: B256,
+        argument: Option<(&'static str, ArgumentKind)>,
+        contract: Address,
+    ) -> Self {
+        let value = DescribedValue::of(word, argument.map(|(_, kind)| kind), contract);
+        Self { offset, argument, condition: Condition::from_code(code).ok_or(code), value }
+    }
+
+    /// Other 32 bytes in the same place.
+    pub fn read_value(&self, word: B256, contract: Address) -> DescribedValue {
+        DescribedValue::of(word, self.argument.map(|(_, kind)| kind), contract)
+    }
+
+    /// What the argument is called.
+    pub fn name(&self, detail: Detail) -> String {
+        let place = place_words(self.offset.into());
+        match (self.argument, detail) {
+            (Some((name, _)), Detail::Signed) => [&place, " (", name, ")"].concat(),
+            (Some((name, _)), _) => name.to_owned(),
+            (None, _) => place,
+        }
+    }
+
+    /// `recipient must be your own account`.
+    pub fn words(&self, detail: Detail, names: &Names<'_>) -> String {
+        let (name, value) = (self.name(detail), self.value.words(detail, names));
+        match self.condition {
+            Ok(condition) if detail != Detail::Signed && self.value.is_no_limit(condition, names) => {
+                [&name, " may be any amount"].concat()
+            }
+            Ok(condition) => [&name, " ", condition.words(), " ", &value].concat(),
+            Err(code) => {
+                [&name, " can never pass: comparison ", &code.to_string(), " with ", &value, " does not exist"].concat()
+            }
+        }
+    }
+}
+
+impl DescribedValue {
+    fn of(word: B256, kind: Option<ArgumentKind>, contract: Address) -> Self {
+        let number = U256::from_be_bytes(word.0);
+        let is_address = number.bit_len() <= 160;
+        match kind {
+            Some(ArgumentKind::Address) if is_address => Self::Address(Address::from_word(word)),
+            Some(ArgumentKind::TokenAmount) => Self::Amount { amount: number, token: contract },
+            Some(ArgumentKind::AmountOrId) => Self::AmountOrId(number),
+            Some(ArgumentKind::Flag) if number <= U256::ONE => Self::Flag(number == U256::ONE),
+            _ if is_short(number) => Self::Number(number),
+            // No number that anybody means, and as long as an address.
+            None if is_address => Self::Address(Address::from_word(word)),
+            _ => Self::Word(word),
+        }
+    }
+
+    /// The 32 bytes again.
+    pub fn as_word(&self) -> B256 {
+        match *self {
+            Self::Address(address) => address.into_word(),
+            Self::Amount { amount: number, .. } | Self::AmountOrId(number) | Self::Number(number) => number.into(),
+            Self::Flag(flag) => B256::with_last_byte(flag.into()),
+            Self::Word(word) => word,
+        }
+    }
+
+    /// The value for people; `names` knows the units.
+    pub fn words(&self, detail: Detail, names: &Names<'_>) -> String {
+        let token = names.token.filter(|_| detail != Detail::Signed);
+        match *self {
+            Self::Address(address) => names.address(address, detail),
+            Self::Amount { amount, .. } => exact_amount(amount, token),
+            // A number without decimals to it is an item, or an amount of what nobody knows.
+            Self::AmountOrId(number) if token.is_some_and(|facts| facts.decimals.is_some()) => {
+                exact_amount(number, token)
+            }
+            Self::AmountOrId(number) | Self::Number(number) if is_short(number) => number.to_string(),
+            Self::AmountOrId(number) | Self::Number(number) => word_words(B256::from(number), detail),
+            Self::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
+            Self::Word(word) => word_words(word, detail),
+        }
+    }
+
+    /// An upper bound of an amount that is so high that it is none.
+    fn is_no_limit(&self, condition: Condition, names: &Names<'_>) -> bool {
+        let amount = match *self {
+            Self::Amount { amount, .. } => amount,
+            Self::AmountOrId(number) if names.token.is_some_and(|facts| facts.decimals.is_some()) => number,
+            _ => return false,
+        };
+        matches!(condition, Condition::LessThan | Condition::LessThanOrEqual) && amount >= UNLIMITED
+    }
+}
+
+/// Short enough to be read as a number.
+fn is_short(number: U256) -> bool {
+    number.bit_len() <= 96
+}
+
+fn word_words(word: B256, detail: Detail) -> String {
+    let whole = word.to_string();
+    if detail == Detail::Line { shortened(&whole) } else { whole }
+}
+
+fn place_words(offset: u32) -> String {
+    match offset.is_multiple_of(32) {
+        true => ["argument ", &(offset / 32 + 1).to_string()].concat(),
+        false => ["the 32 bytes from byte ", &offset.to_string(), " of the arguments"].concat(),
+    }
+}
+
+/// What the argument at this offset is called: by its name where the function is known.
+pub fn argument_name(function: Option<&KnownFunction>, offset: u32) -> String {
+    let argument = function.and_then(|function| function.argument_at(offset));
+    argument.map_or_else(|| place_words(offset), |(name, _)| name.to_owned())
+}

@@ -1,0 +1,66 @@
+//! What a function is called.
+
+use crate::{
+    known_functions::{KnownFunction, known_function, known_function_of},
+    policy::{FunctionSelector, SessionPolicy},
+};
+
+/// The function that a session may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedFunction {
+    /// The four bytes that begin the call data.
+    pub selector: [u8; 4],
+    /// The function that is known by this selector.
+    pub known: Option<&'static KnownFunction>,
+    /// Name of an unknown function as the app gives it: it has this selector, and others have it, too.
+    pub claimed: Option<String>,
+}
+
+impl DescribedFunction {
+    pub(super) fn of(selector: [u8; 4]) -> Self {
+        Self { selector, known: known_function(selector), claimed: None }
+    }
+
+    /// Takes the app's name for a function that is not known here.
+    pub(super) fn claim(&mut self, named: &FunctionSelector) {
+        if self.known.is_none() {
+            self.claimed = name_of(named);
+        }
+    }
+
+    /// Its name; the selector when it has none.
+    pub fn name(&self) -> String {
+        let known = self.known.map(|known| known.name().to_owned());
+        known.or_else(|| self.claimed.clone()).unwrap_or_else(|| selector_words(self.selector))
+    }
+}
+
+/// `function 0x40d097c3`.
+pub(super) fn selector_words(selector: [u8; 4]) -> String {
+    ["function 0x", &hex::encode(selector)].concat()
+}
+
+fn name_of(named: &FunctionSelector) -> Option<String> {
+    let signature = named.canonical()?;
+    signature.split('(').next().map(str::to_owned)
+}
+
+/// The function's name, or its selector when the name is not known.
+pub fn function_name(named: &FunctionSelector) -> String {
+    if let Some(known) = known_function_of(named) {
+        return known.name().to_owned();
+    }
+    match (name_of(named), named) {
+        (Some(name), _) => name,
+        (None, FunctionSelector::Raw(selector)) => selector_words(*selector),
+        (None, FunctionSelector::Signature(text)) => ["function ", text.trim()].concat(),
+    }
+}
+
+/// The name of a permission in a list of several.
+pub fn policy_name(policy: &SessionPolicy) -> String {
+    match policy {
+        SessionPolicy::Abi(policy) => function_name(&policy.function_selector),
+        SessionPolicy::Erc20(_) => "token transfer".to_owned(),
+    }
+}

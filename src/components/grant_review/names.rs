@@ -1,0 +1,20 @@
+//! The names that this app knows.
+
+use alloy::primitives::Address;
+
+use crate::protocol::{
+    addresses::{DEMO_NFT, DEMO_TOKEN},
+    describe::{Names, TokenFacts},
+};
+
+const CONTRACTS: &[(Address, &str)] = &[(DEMO_NFT, "Demo NFT"), (DEMO_TOKEN, "Demo token")];
+
+/// Name of a contract that this app knows.
+pub fn contract_name(contract: Address) -> Option<&'static str> {
+    CONTRACTS.iter().find(|(address, _)| *address == contract).map(|(_, name)| *name)
+}
+
+/// What is known for the words about one policy: `token` is the contract that it lets a session call.
+pub fn names<'a>(account: Option<Address>, token: Option<&'a TokenFacts>, native: Option<&'a TokenFacts>) -> Names<'a> {
+    Names { account, addresses: CONTRACTS, token, native }
+}
