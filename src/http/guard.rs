@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use use_aa_server::{config::Config, json_depth, state::ServerState};
+use use_aa_server::{config::Config, json_shape, state::ServerState};
 
 use super::refuse;
 use crate::error::AppError;
@@ -108,8 +108,9 @@ pub(super) async fn limits(request: Request, next: Next) -> Response {
             return refuse(Some(StatusCode::REQUEST_TIMEOUT), AppError::Network { reason });
         }
     };
-    if !json_depth::is_shallow(&body) {
-        return refuse(None, AppError::invalid("request", "JSON of modest depth", "deeper nesting"));
+    if !json_shape::is_modest(&body) {
+        let got = "deeper nesting, or more values than any function takes";
+        return refuse(None, AppError::invalid("request", "JSON of modest depth and size", got));
     }
     let request = Request::from_parts(parts, Body::from(body));
     match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
