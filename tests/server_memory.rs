@@ -13,7 +13,10 @@ use std::{
     },
 };
 
-use alloy::primitives::{Address, B256, Bytes, U256, hex};
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, hex},
+    sol_types::SolCall,
+};
 use serde_json::{Value, json};
 use server_support::{Reply, Server, Upstream, config, nobody, operation};
 use tokio::{
@@ -23,6 +26,7 @@ use tokio::{
 };
 use use_aa::{
     protocol::{
+        abi::ISmartAccount::executeBatchCall,
         addresses::DEMO_NFT,
         smart_account::{Call, encode_calls},
     },
@@ -123,13 +127,12 @@ async fn a_wait_is_small() {
 /// Requests at a time.
 const REQUESTS: usize = 4;
 /// What one of 512 KiB may take, bytes: it is received in pieces, parsed, read and answered.
-const MOST_OF_A_REQUEST: isize = 8 * 1024 * 1024;
+const MOST_OF_A_REQUEST: isize = 6 * 1024 * 1024;
 
-/// Call data of 120 KB that stand for 240 MB: 3,000 calls whose data are one and the same 25 KB.
-fn aliased_batch() -> Bytes {
-    let (count, piece) = (3_000_usize, 25_000_usize);
+/// Call data of a batch whose calls have one and the same data: they stand for `count` times `piece` bytes.
+fn aliased_batch(count: usize, piece: usize) -> Bytes {
     let word = |number: usize| U256::from(number).to_be_bytes::<32>().to_vec();
-    // Destinations and values are the same piece of memory, too.
+    // Destinations and values are one, too.
     let offsets = [word(0x60), word(0x60), word(0x80 + 32 * count)].concat();
     let zeros = [word(count), vec![0; 32 * count]].concat();
     let mut data = [word(count), std::iter::repeat_n(word(32), count).flatten().collect()].concat();
@@ -162,7 +165,9 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
     let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
         "eth_chainId" => Reply::Result(json!("0x7a69")),
         "eth_blockNumber" => Reply::Result(json!("0x10")),
-        "eth_getBlockByNumber" => Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": "0x1"})),
+        "eth_getBlockByNumber" => {
+            Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": "0x1dcd6500"}))
+        }
         "eth_getLogs" => Reply::Result(json!([])),
         "pimlico_getUserOperationGasPrice" => {
             Reply::Result(json!({"standard": {"maxFeePerGas": "0x3b9aca00", "maxPriorityFeePerGas": "0x1"}}))
@@ -180,7 +185,7 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
         address: Address::repeat_byte(0xaa),
         paymaster_id: Address::repeat_byte(0xbb),
     });
-    let policy = "[[targets]]\naddress = \"*\"\n";
+    let policy = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"";
     config.sponsor_policy = Some(Arc::new(Policy::parse(policy, |_| None).unwrap()));
     let server = Server::start(config).await;
     let json_rpc = format!("/api/v1/31337/{LAB_KEY}");
@@ -191,7 +196,8 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     let function = "/api/fn/sponsor_user_operation";
-    let honest = encode_calls(&[Call { to: DEMO_NFT, data: hex!("40d097c3").into(), ..Call::default() }], false).unwrap();
+    let honest =
+        encode_calls(&[Call { to: DEMO_NFT, data: hex!("40d097c3").into(), ..Call::default() }], false).unwrap();
     let works = async || {
         let (status, answer) =
             ask(function, json!({"user_operation": sponsored(&honest), "context": context()}).to_string()).await;
@@ -201,25 +207,42 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
     };
     works().await;
 
-    let bomb = sponsored(&aliased_batch());
+    let bomb = aliased_batch(900, 60_000);
+    let stands_for = executeBatchCall::abi_decode_validate(&bomb).unwrap().func;
+    assert!(stands_for.iter().map(|data| data.len()).sum::<usize>() > 50_000_000, "{} bytes are a bomb", bomb.len());
+    drop(stands_for);
+    let bomb = sponsored(&bomb);
+    let long = sponsored(&aliased_batch(3_000, 100_000));
     let padded = |body: Value| {
         let text = body.to_string();
         format!("{}{text}", " ".repeat(500_000 - text.len()))
     };
-    let list = |item: &str| {
-        let list = vec![item; 490_000 / (item.len() + 1)].join(",");
-        format!(r#"{{"user_operation":{},"context":{{"mode":"SPONSORED","webhookData":[{list}]}}}}"#, operation())
+    let many = |item: &str| vec![item; 490_000 / (item.len() + 1)].join(",");
+    // As many as are read.
+    let allowed = |item: &str, values: usize| vec![item; 4_000 / values].join(",");
+    let operation = operation();
+    let to_function = |list: &str| {
+        let context = format!(r#"{{"mode":"SPONSORED","calculateGasLimits":false,"webhookData":[{list}]}}"#);
+        format!("{}{{\"user_operation\":{operation},\"context\":{context}}}", " ".repeat(490_000 - list.len()))
     };
-    let params = |item: &str| format!(r#"{{"method":"x","id":1,"params":[{}]}}"#, vec![item; 490_000 / (item.len() + 1)].join(","));
+    let to_json_rpc = |list: &str| {
+        let context = format!(r#"{{"mode":"SPONSORED","sponsorshipInfo":{{"webhookData":[{list}]}}}}"#);
+        let space = " ".repeat(490_000 - list.len());
+        format!(r#"{space}{{"id":1,"method":"pm_sponsorUserOperation","params":[{operation},{context}]}}"#)
+    };
     let cases = [
         ("one data for all calls", function, padded(json!({"user_operation": bomb, "context": context()}))),
         ("the same as JSON-RPC", &json_rpc, padded(rpc(json!([bomb, context()])))),
-        ("a batch of it", &json_rpc, json!(vec![rpc(json!([sponsored(&aliased_batch()), context()])); 2]).to_string()),
-        ("objects in objects", function, list(r#"{"":1}"#)),
-        ("lists in lists", function, list("[1]")),
-        ("numbers", function, list("1")),
-        ("objects as parameters", &json_rpc, params(r#"{"":{"":1}}"#)),
-        ("lists as parameters", &json_rpc, params("[1]")),
+        ("a batch of it", &json_rpc, padded(json!(vec![rpc(json!([bomb, context()])); 2]))),
+        ("longer than call data may be", function, padded(json!({"user_operation": long, "context": context()}))),
+        ("objects", function, to_function(&many(r#"{"":1}"#))),
+        ("lists", function, to_function(&many("[1]"))),
+        ("numbers", function, to_function(&many("1"))),
+        ("fewer objects", function, to_function(&allowed(r#"{"":1}"#, 2))),
+        ("objects as JSON-RPC", &json_rpc, to_json_rpc(&many(r#"{"":1}"#))),
+        ("lists as JSON-RPC", &json_rpc, to_json_rpc(&many("[1]"))),
+        ("fewer objects as JSON-RPC", &json_rpc, to_json_rpc(&allowed(r#"{"":1}"#, 2))),
+        ("fewer lists as JSON-RPC", &json_rpc, to_json_rpc(&allowed("[1]", 2))),
     ];
     for (what, path, body) in cases {
         assert!(body.len() <= 512 * 1024 && body.len() > 400_000, "{what}: {}", body.len());
@@ -228,7 +251,11 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
         PEAK.store(before, Ordering::SeqCst);
         let answers = futures::future::join_all(bodies.into_iter().map(|body| ask(path, body))).await;
         let peak = PEAK.load(Ordering::SeqCst) - before;
-        println!("{what}: {} KiB for {REQUESTS} requests; {}", peak / 1024, answers[0].1.chars().take(150).collect::<String>());
+        println!(
+            "{what}: {} KiB for {REQUESTS} requests; {}",
+            peak / 1024,
+            answers[0].1.chars().take(150).collect::<String>()
+        );
         for (status, answer) in &answers {
             let refused = *status >= 400 || answer.contains("error");
             assert!(refused && answer.len() < 2_000, "{what}: {status} {answer}");

@@ -50,7 +50,7 @@ fn read_symbol(answer: &[u8]) -> Option<String> {
             let end = word.iter().position(|byte| *byte == 0).unwrap_or(32);
             String::from_utf8(word[..end].to_vec()).ok()?
         }
-        _ => decode::loose_params::<String>(answer).ok()?,
+        _ => decode::loose_params::<(String,)>(answer).ok()?.0,
     };
     let is_symbol = |symbol: &str| {
         !symbol.is_empty() && symbol.len() <= LONGEST_SYMBOL && symbol.bytes().all(|byte| byte.is_ascii_graphic())

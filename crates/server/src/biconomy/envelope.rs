@@ -54,7 +54,7 @@ where
 }
 
 fn parse(body: &[u8]) -> Result<Value, RpcError> {
-    if !json_shape::is_modest(body) {
+    if !json_shape::is_modest(body, json_shape::REQUEST) {
         return Err(RpcError::no_request("JSON nested too deeply, or of too many values"));
     }
     serde_json::from_slice(body).map_err(|_| RpcError::unreadable())

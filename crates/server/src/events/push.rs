@@ -225,7 +225,7 @@ struct Pushed {
 impl Pushed {
     /// Takes a notification in; whatever is no log is passed over.
     fn read(&mut self, notification: &str) {
-        if !json_shape::is_modest_answer(notification.as_bytes()) {
+        if !json_shape::is_modest(notification.as_bytes(), json_shape::REQUEST) {
             return;
         }
         let Ok(log) = serde_json::from_str::<Value>(notification) else { return };

@@ -73,7 +73,7 @@ impl Reader {
 
     /// The JSON in an HTTP answer.
     pub(super) fn body(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
-        let answer = match json_shape::is_modest_answer(body) {
+        let answer = match json_shape::is_modest(body, json_shape::ANSWER) {
             true => serde_json::from_slice::<Value>(body).ok(),
             false => None,
         };
