@@ -126,6 +126,32 @@ fn rooms_import_only_what_the_architecture_allows() {
     assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
 }
 
+/// Alloy's own decoders copy what many offsets name once for each of them: `abi::decode` bounds them, and nothing else
+/// may ask them. Tests may.
+#[test]
+fn abi_encodings_are_read_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    rust_files(&root.join("src"), &mut files);
+    for folder in fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path()) {
+        rust_files(&folder.join("src"), &mut files);
+    }
+    let decoders =
+        ["abi_decode", "decode_log", "decode_raw_log", "decode_sequence", "decode_params_with", "abi::decode("];
+    let mut breaches = Vec::new();
+    for file in files.iter().filter(|file| !file.ends_with("crates/protocol/src/abi/decode.rs")) {
+        let source = fs::read_to_string(file).unwrap();
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let test = file.file_stem().is_some_and(|name| name == "tests");
+        for line in code.lines().filter(|_| !test).map(|line| line.split("//").next().unwrap_or_default()) {
+            if decoders.iter().any(|decoder| line.contains(decoder)) {
+                breaches.push(format!("{}: {} (use_aa_protocol::abi::decode)", file.display(), line.trim()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
+}
+
 #[test]
 fn groups_and_nested_groups_are_opened() {
     let source = "use crate::{error::AppError, protocol::{rpc, session::SessionBook}, hooks};\n\

@@ -1,4 +1,5 @@
-//! What a wait costs in memory, counted byte by byte: ten thousand of them must fit into a small server.
+//! What is asked of the server costs memory, counted byte by byte: ten thousand waits must fit into a small server, and
+//! a request takes no more than a few times what it weighs, whatever it stands for.
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used, unsafe_code)]
 
@@ -6,14 +7,34 @@ mod server_support;
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicIsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicIsize, Ordering},
+    },
 };
 
-use serde_json::json;
-use server_support::{Server, config, nobody};
+use alloy::{
+    primitives::{Address, B256, Bytes, U256, hex},
+    sol_types::SolCall,
+};
+use serde_json::{Value, json};
+use server_support::{Reply, Server, Upstream, config, nobody, operation};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::Mutex,
+};
+use use_aa::{
+    protocol::{
+        abi::ISmartAccount::executeBatchCall,
+        addresses::DEMO_NFT,
+        smart_account::{Call, encode_calls},
+    },
+    server::{
+        biconomy::LAB_KEY,
+        config::{PaymasterConfig, SignerKey},
+        sponsor::Policy,
+    },
 };
 
 /// Sizes are counted in steps of this many bytes; everything larger than the last step together.
@@ -24,10 +45,15 @@ const STEPS: usize = 1_024;
 struct Counting;
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
+/// The most that was in use since it was set to what is.
+static PEAK: AtomicIsize = AtomicIsize::new(0);
+/// The tests count in the same memory: one after the other.
+static ALONE: Mutex<()> = Mutex::const_new(());
 static PIECES: [AtomicIsize; STEPS] = [const { AtomicIsize::new(0) }; STEPS];
 
 fn count(size: usize, pieces: isize) {
-    LIVE.fetch_add(size.cast_signed() * pieces, Ordering::Relaxed);
+    let bytes = size.cast_signed() * pieces;
+    PEAK.fetch_max(LIVE.fetch_add(bytes, Ordering::Relaxed) + bytes, Ordering::Relaxed);
     PIECES[size.div_ceil(STEP).min(STEPS - 1)].fetch_add(pieces, Ordering::Relaxed);
 }
 
@@ -72,6 +98,7 @@ async fn wait(server: &Server, number: usize) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_is_small() {
+    let _alone = ALONE.lock().await;
     // Nobody answers, so that nobody but the server needs memory.
     let nobody = nobody().await;
     let mut config = config(&nobody, &nobody);
@@ -95,4 +122,145 @@ async fn a_wait_is_small() {
         }
     }
     assert!(each < MOST, "{each} bytes");
+}
+
+/// Requests at a time.
+const REQUESTS: usize = 4;
+/// What one of 512 KiB may take, bytes: it is received in pieces, parsed, read and answered.
+const MOST_OF_A_REQUEST: isize = 6 * 1024 * 1024;
+
+/// Call data of a batch whose calls have one and the same data: they stand for `count` times `piece` bytes.
+fn aliased_batch(count: usize, piece: usize) -> Bytes {
+    let word = |number: usize| U256::from(number).to_be_bytes::<32>().to_vec();
+    // Destinations and values are one, too.
+    let offsets = [word(0x60), word(0x60), word(0x80 + 32 * count)].concat();
+    let zeros = [word(count), vec![0; 32 * count]].concat();
+    let mut data = [word(count), std::iter::repeat_n(word(32), count).flatten().collect()].concat();
+    // Each offset points behind the offsets' first word, at a length and what follows.
+    data[64..96].copy_from_slice(&word(piece));
+    data.resize(data.len().max(32 + 64 + piece), 0);
+    [&hex!("47e1da2a")[..], &offsets, &zeros, &data].concat().into()
+}
+
+fn sponsored(call_data: &Bytes) -> Value {
+    let mut operation = operation();
+    for (name, value) in [
+        ("callData", json!(call_data)),
+        ("maxFeePerGas", json!("0x3b9aca00")),
+        ("verificationGasLimit", json!("100000")),
+        ("preVerificationGas", json!("50000")),
+    ] {
+        operation[name] = value;
+    }
+    operation
+}
+
+fn context() -> Value {
+    json!({"mode": "SPONSORED", "calculateGasLimits": false})
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
+    let _alone = ALONE.lock().await;
+    let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_chainId" => Reply::Result(json!("0x7a69")),
+        "eth_blockNumber" => Reply::Result(json!("0x10")),
+        "eth_getBlockByNumber" => {
+            Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": "0x1dcd6500"}))
+        }
+        "eth_getLogs" => Reply::Result(json!([])),
+        "pimlico_getUserOperationGasPrice" => {
+            Reply::Result(json!({"standard": {"maxFeePerGas": "0x3b9aca00", "maxPriorityFeePerGas": "0x1"}}))
+        }
+        _ => Reply::Result(Value::Null),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&upstream.url(), &upstream.url());
+    config.data_dir = folder.path().to_owned();
+    config.lab = true;
+    config.protection.rate_limit = None;
+    config.paymaster = Some(PaymasterConfig::BuiltIn {
+        signer_key: SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap(),
+        address: Address::repeat_byte(0xaa),
+        paymaster_id: Address::repeat_byte(0xbb),
+    });
+    let policy = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"";
+    config.sponsor_policy = Some(Arc::new(Policy::parse(policy, |_| None).unwrap()));
+    let server = Server::start(config).await;
+    let json_rpc = format!("/api/v1/31337/{LAB_KEY}");
+    let rpc = |params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": "pm_sponsorUserOperation", "params": params});
+    let ask = async |path: &str, body: String| {
+        let request = server.client.post([&server.url, path].concat()).header("content-type", "application/json");
+        let answer = request.body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let function = "/api/fn/sponsor_user_operation";
+    let honest =
+        encode_calls(&[Call { to: DEMO_NFT, data: hex!("40d097c3").into(), ..Call::default() }], false).unwrap();
+    let works = async || {
+        let (status, answer) =
+            ask(function, json!({"user_operation": sponsored(&honest), "context": context()}).to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        let (status, answer) = ask(&json_rpc, rpc(json!([sponsored(&honest), context()])).to_string()).await;
+        assert!(status == 200 && answer.contains("paymasterAndData"), "{answer}");
+    };
+    works().await;
+
+    let bomb = aliased_batch(900, 60_000);
+    let stands_for = executeBatchCall::abi_decode_validate(&bomb).unwrap().func;
+    assert!(stands_for.iter().map(|data| data.len()).sum::<usize>() > 50_000_000, "{} bytes are a bomb", bomb.len());
+    drop(stands_for);
+    let bomb = sponsored(&bomb);
+    let long = sponsored(&aliased_batch(3_000, 100_000));
+    let padded = |body: Value| {
+        let text = body.to_string();
+        format!("{}{text}", " ".repeat(500_000 - text.len()))
+    };
+    let many = |item: &str| vec![item; 490_000 / (item.len() + 1)].join(",");
+    // As many as are read.
+    let allowed = |item: &str, values: usize| vec![item; 4_000 / values].join(",");
+    let operation = operation();
+    let to_function = |list: &str| {
+        let context = format!(r#"{{"mode":"SPONSORED","calculateGasLimits":false,"webhookData":[{list}]}}"#);
+        format!("{}{{\"user_operation\":{operation},\"context\":{context}}}", " ".repeat(490_000 - list.len()))
+    };
+    let to_json_rpc = |list: &str| {
+        let context = format!(r#"{{"mode":"SPONSORED","sponsorshipInfo":{{"webhookData":[{list}]}}}}"#);
+        let space = " ".repeat(490_000 - list.len());
+        format!(r#"{space}{{"id":1,"method":"pm_sponsorUserOperation","params":[{operation},{context}]}}"#)
+    };
+    let cases = [
+        ("one data for all calls", function, padded(json!({"user_operation": bomb, "context": context()}))),
+        ("the same as JSON-RPC", &json_rpc, padded(rpc(json!([bomb, context()])))),
+        ("a batch of it", &json_rpc, padded(json!(vec![rpc(json!([bomb, context()])); 2]))),
+        ("longer than call data may be", function, padded(json!({"user_operation": long, "context": context()}))),
+        ("objects", function, to_function(&many(r#"{"":1}"#))),
+        ("lists", function, to_function(&many("[1]"))),
+        ("numbers", function, to_function(&many("1"))),
+        ("fewer objects", function, to_function(&allowed(r#"{"":1}"#, 2))),
+        ("objects as JSON-RPC", &json_rpc, to_json_rpc(&many(r#"{"":1}"#))),
+        ("lists as JSON-RPC", &json_rpc, to_json_rpc(&many("[1]"))),
+        ("fewer objects as JSON-RPC", &json_rpc, to_json_rpc(&allowed(r#"{"":1}"#, 2))),
+        ("fewer lists as JSON-RPC", &json_rpc, to_json_rpc(&allowed("[1]", 2))),
+    ];
+    for (what, path, body) in cases {
+        assert!(body.len() <= 512 * 1024 && body.len() > 400_000, "{what}: {}", body.len());
+        let bodies = vec![body; REQUESTS];
+        let before = LIVE.load(Ordering::SeqCst);
+        PEAK.store(before, Ordering::SeqCst);
+        let answers = futures::future::join_all(bodies.into_iter().map(|body| ask(path, body))).await;
+        let peak = PEAK.load(Ordering::SeqCst) - before;
+        println!(
+            "{what}: {} KiB for {REQUESTS} requests; {}",
+            peak / 1024,
+            answers[0].1.chars().take(150).collect::<String>()
+        );
+        for (status, answer) in &answers {
+            let refused = *status >= 400 || answer.contains("error");
+            assert!(refused && answer.len() < 2_000, "{what}: {status} {answer}");
+        }
+        assert!(peak < MOST_OF_A_REQUEST * REQUESTS.cast_signed(), "{what}: {peak} bytes");
+        works().await;
+    }
 }

@@ -171,7 +171,7 @@ async fn deep_json_is_refused() {
     let body = format!(r#"{{"method":"eth_blockNumber","params":{deep}}}"#);
     let answer = server.post("read_chain").body(body).send().await.unwrap();
     assert_eq!(answer.status(), 400);
-    assert_eq!(answer.json::<Value>().await.unwrap()["expected"], "JSON of modest depth");
+    assert_eq!(answer.json::<Value>().await.unwrap()["expected"], "JSON of modest depth and size");
     assert!(upstream.seen.lock().unwrap().is_empty());
 }
 

@@ -9,6 +9,10 @@ use serde_json::json;
 use use_aa::{
     actions::{
         create_batch_session::{CreateBatchSessionVariables, create_batch_session},
+        options::Options,
+        ports::Relay,
+        send_transaction::prepare_transaction,
+        send_user_operation::sign_user_operation,
         send_with_batch_session::{SendWithBatchSessionRequest, send_with_batch_session},
         send_with_session::SendWithSessionRequest,
         wait_for_user_operation_receipt::wait_for_user_operation_receipt,
@@ -72,5 +76,15 @@ async fn single_and_batched_uses_are_counted_by_leaf_and_grants_are_not() {
         let used = told.of(leaf.hash()).unwrap();
         assert_eq!(used.count, 1);
     }
-    assert_eq!((count(&told, 0), told.uses.len()), (Some(2), 4));
+    assert_eq!((count(&told, 0), told.uses.len(), told.unreadable), (Some(2), 4, 0));
+
+    // The owner's signature without its padding: the account takes it, whoever reads along does not guess.
+    let calls = [Person::mint_call(person.account())];
+    let prepared = prepare_transaction(&person.client, &calls, &Options::sponsored()).await.unwrap();
+    let mut signed = sign_user_operation(&person.client, &prepared).await.unwrap();
+    signed.signature = signed.signature.slice(..signed.signature.len() - 31);
+    let user_op_hash = person.relay.send(&signed, None).await.unwrap();
+    wait_for_user_operation_receipt(person.relay.as_ref(), user_op_hash, |_| {}).await.unwrap();
+    let after = uses(&url, &person).await;
+    assert_eq!((after.uses, after.unreadable), (told.uses, 1), "counted for nobody, and nothing else is lost");
 }

@@ -48,6 +48,7 @@ pub fn SessionList(
         };
         Some(view! { <p class="empty" data-testid="sessions-empty">{text}</p> })
     };
+    let unreadable = move || sessions.uses.data.with(|uses| uses.as_ref().map_or(0, |uses| uses.unreadable));
     let no_owner = move || account.owner_address.get().is_none();
     view! {
         {move || unknown.get().then(unknown_notice)}
@@ -92,6 +93,17 @@ pub fn SessionList(
         </div>
         <ErrorNotice error=list.error retry=list.refetch />
         <ErrorNotice error=sessions.uses.error retry=sessions.uses.refetch />
+        <Show when=move || { unreadable() > 0 }>
+            <p class="reason" data-testid="unreadable-uses">
+                {move || {
+                    [
+                        "Operations on the chain that are not encoded as they should be, counted for no session: ",
+                        &unreadable().to_string(),
+                    ]
+                        .concat()
+                }}
+            </p>
+        </Show>
     }
     .into_any()
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use use_aa_server::{config::Config, json_depth, state::ServerState};
+use use_aa_server::{config::Config, json_shape, state::ServerState};
 
 use super::refuse;
 use crate::error::AppError;
@@ -93,7 +93,10 @@ fn foreign(headers: &HeaderMap) -> Option<String> {
 /// Reads the body within limits of size and time, then limits the time until the answer begins.
 pub(super) async fn limits(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let limit = if parts.uri.path().ends_with("/publish_sessions") { MAX_SESSION_SET } else { MAX_BODY };
+    let (limit, values) = match parts.uri.path().ends_with("/publish_sessions") {
+        true => (MAX_SESSION_SET, json_shape::SESSION_SET),
+        false => (MAX_BODY, json_shape::REQUEST),
+    };
     let too_large = || AppError::TooLarge { what: "the request".into(), limit: format!("{} KiB", limit / 1024) };
     let announced = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
@@ -108,8 +111,9 @@ pub(super) async fn limits(request: Request, next: Next) -> Response {
             return refuse(Some(StatusCode::REQUEST_TIMEOUT), AppError::Network { reason });
         }
     };
-    if !json_depth::is_shallow(&body) {
-        return refuse(None, AppError::invalid("request", "JSON of modest depth", "deeper nesting"));
+    if !json_shape::is_modest(&body, values) {
+        let got = "deeper nesting, or more values than any function takes";
+        return refuse(None, AppError::invalid("request", "JSON of modest depth and size", got));
     }
     let request = Request::from_parts(parts, Body::from(body));
     match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {

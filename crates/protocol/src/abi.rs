@@ -1,6 +1,8 @@
 //! Solidity interfaces that the protocol speaks (SPEC 2.1). Selectors follow from the signatures.
 #![allow(missing_docs)]
 
+pub mod decode;
+
 alloy::sol! {
     /// Biconomy Smart Account V2.
     #[derive(Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use alloy::{
 
 use super::{
     ProtocolError,
-    abi::{TokenPaymasterTail, VerifyingPaymasterTail},
+    abi::{TokenPaymasterTail, VerifyingPaymasterTail, decode},
     session::uint48,
     user_operation::UserOperation,
 };
@@ -54,7 +54,7 @@ impl VerifyingPaymasterData {
     pub fn decode(paymaster_and_data: &[u8]) -> Result<Self, ProtocolError> {
         let expected = "address and abi(address, uint48, uint48, bytes)";
         let (paymaster, tail) = split_address(paymaster_and_data, expected)?;
-        let tail = VerifyingPaymasterTail::abi_decode_params_validate(tail)
+        let tail = decode::params::<VerifyingPaymasterTail>(tail)
             .map_err(|error| ProtocolError::invalid("paymasterAndData", expected, error))?;
         Ok(Self {
             paymaster,
@@ -129,7 +129,7 @@ impl TokenPaymasterData {
         let (paymaster, rest) = split_address(paymaster_and_data, expected)?;
         let (price_source, rest) = rest.split_first().ok_or_else(|| invalid(&"too little"))?;
         let (tail, signature) = rest.split_at_checked(192).ok_or_else(|| invalid(&"too little"))?;
-        let tail = TokenPaymasterTail::abi_decode_params_validate(tail).map_err(|error| invalid(&error))?;
+        let tail = decode::params::<TokenPaymasterTail>(tail).map_err(|error| invalid(&error))?;
         Ok(Self {
             paymaster,
             price_source: *price_source,

@@ -1,10 +1,10 @@
 //! What error texts of entry point, modules and paymasters mean, and how revert data reads (SPEC 2.1, 4.7).
 
-use alloy::sol_types::{Panic, Revert, SolError, SolInterface};
+use alloy::sol_types::{Panic, Revert};
 
 use super::abi::{
     IDemo::IDemoErrors, IEcdsaModule::IEcdsaModuleErrors, IEntryPoint::IEntryPointErrors,
-    ISmartAccount::ISmartAccountErrors,
+    ISmartAccount::ISmartAccountErrors, decode,
 };
 
 mod table;
@@ -51,19 +51,19 @@ pub fn decode_revert(data: &[u8]) -> String {
     if data.is_empty() {
         return "reverted without a reason".into();
     }
-    if let Ok(revert) = Revert::abi_decode(data) {
+    if let Ok(revert) = decode::loose_error::<Revert>(data) {
         return revert.reason;
     }
-    if let Ok(panic) = Panic::abi_decode(data) {
+    if let Ok(panic) = decode::loose_error::<Panic>(data) {
         return panic.to_string();
     }
-    if let Ok(error) = ISmartAccountErrors::abi_decode(data) {
+    if let Ok(error) = decode::loose_errors::<ISmartAccountErrors>(data) {
         return account_error(&error);
     }
-    if let Ok(IEntryPointErrors::FailedOp(failed)) = IEntryPointErrors::abi_decode(data) {
+    if let Ok(IEntryPointErrors::FailedOp(failed)) = decode::loose_errors::<IEntryPointErrors>(data) {
         return failed.reason;
     }
-    if let Ok(error) = IEcdsaModuleErrors::abi_decode(data) {
+    if let Ok(error) = decode::loose_errors::<IEcdsaModuleErrors>(data) {
         return match error {
             IEcdsaModuleErrors::NoOwnerRegisteredForSmartAccount(error) => {
                 format!("NoOwnerRegisteredForSmartAccount({})", error.smartAccount)
@@ -74,7 +74,7 @@ pub fn decode_revert(data: &[u8]) -> String {
             IEcdsaModuleErrors::WrongSignatureLength(_) => "WrongSignatureLength()".into(),
         };
     }
-    if let Ok(error) = IDemoErrors::abi_decode(data) {
+    if let Ok(error) = decode::loose_errors::<IDemoErrors>(data) {
         return demo_error(&error);
     }
     format!("unknown error 0x{}", hex::encode(data))
@@ -122,7 +122,10 @@ mod tests {
 
     use super::*;
     use crate::abi::{IEntryPoint, ISmartAccount};
-    use alloy::primitives::{Address, U256};
+    use alloy::{
+        primitives::{Address, U256},
+        sol_types::SolError,
+    };
 
     /// SPEC 4.7: the module's text explains more than the entry point's.
     #[test]
@@ -175,6 +178,8 @@ mod tests {
     fn revert_data_reads_as_words() {
         let text = Revert { reason: "ABISV Arg Rule Violated".into() }.abi_encode();
         assert_eq!(decode_revert(&text), "ABISV Arg Rule Violated");
+        let unpadded = text.strip_suffix([0; 9].as_slice()).unwrap();
+        assert_eq!(decode_revert(unpadded), "ABISV Arg Rule Violated", "hand-written contracts");
         let module = ISmartAccount::WrongValidationModule { module: Address::ZERO }.abi_encode();
         assert!(decode_revert(&module).starts_with("WrongValidationModule(0x0000"));
         let failed = IEntryPoint::FailedOp { opIndex: U256::ZERO, reason: "AA24 signature error".into() }.abi_encode();

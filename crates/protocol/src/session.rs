@@ -31,7 +31,7 @@ pub use reconcile::Reconciliation;
 pub use signers::{SignerBook, StoredSigner};
 pub use state::{Ending, GrantOperation, ImpossibleChange, SessionEvent, SessionState};
 pub use status::SessionStatus;
-pub use uses::{OperationUse, SessionUse, SessionUses, count_uses, session_uses_in};
+pub use uses::{OperationUse, SessionUse, SessionUses, Signers, count_uses, session_uses_in};
 
 /// One session: a leaf of the Merkle tree, and what is stored beside it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,7 +5,10 @@ use alloy::{
     sol_types::SolValue,
 };
 
-use super::{ProtocolError, abi::Erc20SessionParams};
+use super::{
+    ProtocolError,
+    abi::{Erc20SessionParams, decode},
+};
 
 /// Length of the fixed part: key 20, destination 20, selector 4, value limit 16, rule count 2.
 pub const ABI_HEADER: usize = 62;
@@ -129,7 +132,7 @@ impl Erc20SessionData {
 
     /// Reads the four words; bytes after them are ignored, as the module does.
     pub fn decode(data: &[u8]) -> Result<Self, ProtocolError> {
-        Erc20SessionParams::abi_decode_params_validate(data)
+        decode::leading_params::<Erc20SessionParams>(data)
             .map(|params| Self {
                 session_key_address: params.sessionKey,
                 token: params.token,

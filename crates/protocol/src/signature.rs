@@ -10,6 +10,7 @@ use super::{
     ProtocolError,
     abi::{
         BatchedRouterSignature, CounterfactualSignature, RouterSession, SessionKeyManagerSignature, WrappedSignature,
+        decode,
     },
     session::SessionLeaf,
 };
@@ -36,9 +37,9 @@ pub fn wrap(module: Address, module_signature: &[u8]) -> Bytes {
     wrapped.abi_encode_params().into()
 }
 
-/// Module and module signature inside `userOp.signature`.
+/// Module and module signature inside `userOp.signature`, when the wrapper is canonical.
 pub fn unwrap(signature: &[u8]) -> Result<(Address, Bytes), ProtocolError> {
-    WrappedSignature::abi_decode_params_validate(signature)
+    decode::params::<WrappedSignature>(signature)
         .map(|wrapped| (wrapped.validationModule, wrapped.moduleSignature))
         .map_err(|error| ProtocolError::invalid("signature", "abi(bytes moduleSignature, address module)", error))
 }
@@ -108,7 +109,7 @@ pub fn counterfactual(factory: Address, factory_call_data: Bytes, wrapped: Bytes
 /// Factory, its call data and the wrapped signature inside [`counterfactual`]; `None` for any other signature.
 pub fn split_counterfactual(signature: &[u8]) -> Option<(Address, Bytes, Bytes)> {
     let inside = signature.strip_suffix(ERC_6492_MAGIC.as_slice())?;
-    let told = CounterfactualSignature::abi_decode_params_validate(inside).ok()?;
+    let told = decode::params::<CounterfactualSignature>(inside).ok()?;
     Some((told.factory, told.factoryCallData, told.signature))
 }
 

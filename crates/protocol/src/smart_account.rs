@@ -2,13 +2,13 @@
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},
-    sol_types::{SolCall, SolValue},
+    sol_types::{SolCall, SolType, SolValue, sol_data},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     ProtocolError,
-    abi::{IEcdsaModule, ISessionKeyManager, ISmartAccount, ISmartAccountFactory},
+    abi::{IEcdsaModule, ISessionKeyManager, ISmartAccount, ISmartAccountFactory, decode},
     addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, FALLBACK_HANDLER, PROXY_INIT_CODE_HASH, SESSION_KEY_MANAGER},
     quantity,
 };
@@ -126,36 +126,51 @@ pub fn encode_calls(calls: &[Call], force_batch: bool) -> Result<Bytes, Protocol
     }
 }
 
-/// The calls inside the account's call data; knows `execute`, `executeBatch` and their short twins.
+/// Longest call data of an account that is read, bytes.
+pub const MAX_CALL_DATA: usize = decode::MAX_BYTES;
+/// Most calls in a batch that is read. A block has room for fewer that do anything.
+pub const MAX_CALLS: usize = 1_000;
+
+/// Parameters of `execute` and `execute_ncC`.
+type Single = (sol_data::Address, sol_data::Uint<256>, sol_data::Bytes);
+/// Parameters of `executeBatch` and `executeBatch_y6U`.
+type Batch =
+    (sol_data::Array<sol_data::Address>, sol_data::Array<sol_data::Uint<256>>, sol_data::Array<sol_data::Bytes>);
+
+/// The calls inside the account's call data; knows `execute`, `executeBatch` and their short twins. Anything but the
+/// canonical encoding is an error, though the account would take it: nobody writes another one by honest means.
 pub fn decode_calls(call_data: &[u8]) -> Result<Vec<Call>, ProtocolError> {
-    let unreadable =
-        |_| ProtocolError::invalid("callData", "well-formed arguments of execute or executeBatch", excerpt(call_data));
-    let selector = call_data.get(..4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-    let batch = |to: Vec<Address>, value: Vec<U256>, data: Vec<Bytes>| {
-        if to.len() != value.len() || to.len() != data.len() {
-            let got = format!("{}, {} and {}", to.len(), value.len(), data.len());
-            return Err(ProtocolError::invalid("callData", "as many destinations as values and data", got));
-        }
-        Ok(to.into_iter().zip(value).zip(data).map(|((to, value), data)| Call { to, value, data }).collect())
+    let invalid = |expected: &str, got: String| Err(ProtocolError::invalid("callData", expected, got));
+    let unreadable = || invalid("canonical arguments of execute or executeBatch", excerpt(call_data));
+    if call_data.len() > MAX_CALL_DATA {
+        return invalid("at most 128 KiB", format!("{} bytes", call_data.len()));
+    }
+    let call = |to, value, data| Call {
+        to: sol_data::Address::detokenize(to),
+        value: sol_data::Uint::<256>::detokenize(value),
+        data: sol_data::Bytes::detokenize(data),
     };
-    match selector {
-        Some(ISmartAccount::execute_ncCCall::SELECTOR) => {
-            let call = ISmartAccount::execute_ncCCall::abi_decode_validate(call_data).map_err(unreadable)?;
-            Ok(vec![Call { to: call.dest, value: call.value, data: call.func }])
+    match call_data.split_first_chunk() {
+        Some((&(ISmartAccount::execute_ncCCall::SELECTOR | ISmartAccount::executeCall::SELECTOR), arguments)) => {
+            let Ok((to, value, data)) = decode::tokens::<Single>(arguments) else { return unreadable() };
+            Ok(vec![call(to, value, data)])
         }
-        Some(ISmartAccount::executeCall::SELECTOR) => {
-            let call = ISmartAccount::executeCall::abi_decode_validate(call_data).map_err(unreadable)?;
-            Ok(vec![Call { to: call.dest, value: call.value, data: call.func }])
+        Some((
+            &(ISmartAccount::executeBatch_y6UCall::SELECTOR | ISmartAccount::executeBatchCall::SELECTOR),
+            arguments,
+        )) => {
+            let Ok((to, value, data)) = decode::tokens::<Batch>(arguments) else { return unreadable() };
+            let (to, value, data) = (to.0, value.0, data.0);
+            if to.len() != value.len() || to.len() != data.len() {
+                let got = format!("{}, {} and {}", to.len(), value.len(), data.len());
+                return invalid("as many destinations as values and data", got);
+            }
+            if to.len() > MAX_CALLS {
+                return invalid("at most 1,000 calls in a batch", to.len().to_string());
+            }
+            Ok(to.into_iter().zip(value).zip(data).map(|((to, value), data)| call(to, value, data)).collect())
         }
-        Some(ISmartAccount::executeBatch_y6UCall::SELECTOR) => {
-            let call = ISmartAccount::executeBatch_y6UCall::abi_decode_validate(call_data).map_err(unreadable)?;
-            batch(call.dest, call.value, call.func)
-        }
-        Some(ISmartAccount::executeBatchCall::SELECTOR) => {
-            let call = ISmartAccount::executeBatchCall::abi_decode_validate(call_data).map_err(unreadable)?;
-            batch(call.dest, call.value, call.func)
-        }
-        _ => Err(ProtocolError::invalid("callData", "a call of execute or executeBatch", excerpt(call_data))),
+        _ => invalid("a call of execute or executeBatch", excerpt(call_data)),
     }
 }
 
@@ -198,6 +213,34 @@ mod tests {
     use alloy::primitives::address;
 
     use super::*;
+
+    /// The account would take these, too; what is signed, paid for or judged here must be unmistakable.
+    #[test]
+    fn only_the_canonical_encoding_is_read() {
+        let calls = [Call { data: vec![7; 40].into(), ..Call::default() }, Call::default()];
+        let batch = encode_calls(&calls, true).unwrap().to_vec();
+        assert_eq!(decode_calls(&batch).unwrap(), calls);
+        let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut changed = batch.clone();
+            change(&mut changed);
+            decode_calls(&changed).unwrap_err().to_string()
+        };
+        let data = 4 + 3 * 32 + 2 * 96; // where the third array begins
+        assert_eq!(batch[data + 31], 2, "two pieces of data");
+        for (name, error) in [
+            ("both calls with one data", changed(&|bytes| bytes[data + 95] = bytes[data + 63])),
+            ("values are the destinations", changed(&|bytes| bytes[4 + 63] = bytes[4 + 31])),
+            ("padding", changed(&|bytes| bytes[data + 96 + 32 + 41] = 1)),
+            ("a destination of 21 bytes", changed(&|bytes| bytes[4 + 96 + 32 + 11] = 1)),
+            ("something follows", changed(&|bytes| bytes.push(0))),
+            ("cut", changed(&|bytes| bytes.truncate(bytes.len() - 32))),
+        ] {
+            assert!(error.starts_with("callData: expected canonical arguments"), "{name}: {error}");
+        }
+        assert!(decode_calls(&vec![0; MAX_CALL_DATA + 1]).unwrap_err().to_string().contains("128 KiB"));
+        let calls = |count| encode_calls(&vec![Call::default(); count], true).unwrap();
+        assert_eq!(decode_calls(&calls(800)).unwrap().len(), 800);
+    }
 
     /// A pair quoted in the seed SDK's tests (vectors/05).
     #[test]

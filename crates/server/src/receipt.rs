@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
     sol,
-    sol_types::{SolEvent, SolValue},
+    sol_types::SolEvent,
 };
 use serde_json::Value;
 
 use super::quantity::{quantity, small, truth};
-use use_aa_protocol::{addresses::ENTRY_POINT, revert::decode_revert, rpc::UserOpReceipt};
+use use_aa_protocol::{abi::decode, addresses::ENTRY_POINT, revert::decode_revert, rpc::UserOpReceipt};
 
 pub(super) use token_charge::{token_charge_topic, token_charges};
 
@@ -48,7 +48,7 @@ pub(super) fn sightings(logs: &[Value]) -> Vec<Sighting> {
         .iter()
         .filter(|log| log.topics.first() == Some(&UserOperationRevertReason::SIGNATURE_HASH))
         .filter_map(|log| {
-            let (_, reason) = <(U256, Bytes)>::abi_decode_params(&log.data).ok()?;
+            let (_, reason) = decode::loose_params::<(U256, Bytes)>(&log.data).ok()?;
             Some((*log.topics.get(1)?, readable(&reason)))
         })
         .collect();
@@ -56,7 +56,7 @@ pub(super) fn sightings(logs: &[Value]) -> Vec<Sighting> {
         .filter(|log| log.topics.first() == Some(&UserOperationEvent::SIGNATURE_HASH))
         .filter_map(|log| {
             let user_op_hash = *log.topics.get(1)?;
-            let (nonce, success, cost, used) = <(U256, bool, U256, U256)>::abi_decode_params(&log.data).ok()?;
+            let (nonce, success, cost, used) = decode::loose_params::<(U256, bool, U256, U256)>(&log.data).ok()?;
             let reason = reasons.get(&user_op_hash).cloned().unwrap_or_else(|| NO_REASON.to_owned());
             let receipt = UserOpReceipt {
                 user_op_hash,
@@ -172,7 +172,10 @@ impl Log {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::{address, hex};
+    use alloy::{
+        primitives::{address, hex},
+        sol_types::SolValue,
+    };
     use serde_json::json;
 
     use super::*;

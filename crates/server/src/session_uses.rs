@@ -13,8 +13,9 @@ use super::{
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
+    ProtocolError,
     addresses::ENTRY_POINT,
-    session::{OperationUse, SessionUses, count_uses, session_uses_in},
+    session::{OperationUse, SessionUses, Signers, count_uses, session_uses_in},
 };
 
 /// How far back the logs are read, blocks: what `eth_getLogs` may span (see `read_policy.rs`).
@@ -42,19 +43,25 @@ impl Node {
 
         let asked = transactions.iter().map(|hash| ("eth_getTransactionByHash", json!([hash])));
         let answers = self.in_batches(&asked.collect::<Vec<_>>()).await?;
-        let inputs: HashMap<B256, HashMap<U256, Vec<B256>>> = transactions
+        let inputs: HashMap<B256, Result<HashMap<U256, Signers>, ProtocolError>> = transactions
             .iter()
             .zip(&answers)
             .filter_map(|(hash, answer)| Some((*hash, session_uses_in(&input_of(answer)?, account))))
             .collect();
-        let used = found.into_iter().filter(|seen| seen.receipt.success).filter_map(|seen| {
-            let leaves = inputs.get(&seen.receipt.transaction_hash)?.get(&seen.nonce)?.clone();
-            Some((
-                seen.receipt.block_number,
-                OperationUse { leaves, at: 0, transaction: seen.receipt.transaction_hash },
-            ))
-        });
-        let mut used = used.collect::<Vec<_>>();
+        let (mut used, mut unreadable) = (Vec::new(), 0);
+        for seen in found.into_iter().filter(|seen| seen.receipt.success) {
+            let transaction = seen.receipt.transaction_hash;
+            let Some(input) = inputs.get(&transaction) else { continue };
+            match input.as_ref().map(|operations| operations.get(&seen.nonce)) {
+                Ok(Some(Signers::Sessions(leaves))) if !leaves.is_empty() => {
+                    let operation = OperationUse { leaves: leaves.clone(), at: 0, transaction };
+                    used.push((seen.receipt.block_number, operation));
+                }
+                Ok(Some(Signers::Sessions(_)) | None) => {}
+                // Anybody can put such a thing on the chain: it takes no list away from anybody.
+                Ok(Some(Signers::Unreadable)) | Err(_) => unreadable += 1,
+            }
+        }
 
         let blocks = used.iter().map(|(block, _)| *block).collect::<BTreeSet<_>>();
         let asked = blocks.iter().map(|block| ("eth_getBlockByNumber", json!([hex(*block), false])));
@@ -64,7 +71,8 @@ impl Node {
         for (block, operation) in &mut used {
             operation.at = times.get(block).copied().unwrap_or(0);
         }
-        Ok(SessionUses { from_block, to_block, uses: count_uses(used.into_iter().map(|(_, operation)| operation)) })
+        let uses = count_uses(used.into_iter().map(|(_, operation)| operation));
+        Ok(SessionUses { from_block, to_block, uses, unreadable })
     }
 
     /// Answers to calls, `null` where one failed: a transaction that a node has dropped costs its count, no more.

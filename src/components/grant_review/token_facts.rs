@@ -1,14 +1,11 @@
 //! Symbol and decimals of a token, as its contract tells them.
 
-use alloy::{
-    primitives::{Address, Bytes, U256},
-    sol_types::SolValue,
-};
+use alloy::primitives::{Address, Bytes, U256};
 use leptos::prelude::*;
 
 use crate::{
     hooks::use_read_contract,
-    protocol::{addresses::DEMO_TOKEN, describe::TokenFacts},
+    protocol::{abi::decode, addresses::DEMO_TOKEN, describe::TokenFacts},
 };
 
 /// Longest symbol that is shown, characters.
@@ -42,7 +39,7 @@ fn read_symbol(answer: &[u8]) -> Option<String> {
             let end = word.iter().position(|byte| *byte == 0).unwrap_or(32);
             String::from_utf8(word[..end].to_vec()).ok()?
         }
-        _ => String::abi_decode(answer).ok()?,
+        _ => decode::loose_params::<(String,)>(answer).ok()?.0,
     };
     let is_symbol = |symbol: &str| {
         !symbol.is_empty() && symbol.len() <= LONGEST_SYMBOL && symbol.bytes().all(|byte| byte.is_ascii_graphic())
@@ -59,6 +56,8 @@ fn read_decimals(answer: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::sol_types::SolValue;
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use alloy::{
 use super::FeeQuote;
 use crate::{
     ProtocolError,
-    abi::IErc20,
+    abi::{IErc20, decode},
     smart_account::{Call, decode_calls, encode_calls},
 };
 
@@ -43,7 +43,7 @@ pub fn patch_call_data(call_data: &[u8], approval: &Call) -> Result<Bytes, Proto
 pub fn approved(call_data: &[u8], token: Address, spender: Address) -> Option<U256> {
     let calls = decode_calls(call_data).ok()?;
     let approvals = calls.iter().filter(|call| call.to == token);
-    let mut approvals = approvals.filter_map(|call| IErc20::approveCall::abi_decode_validate(&call.data).ok());
+    let mut approvals = approvals.filter_map(|call| decode::call::<IErc20::approveCall>(&call.data).ok());
     approvals.rfind(|approval| approval.spender == spender).map(|approval| approval.amount)
 }
 

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, aliases::U48},
-    sol_types::{SolCall, SolValue},
+    sol_types::SolCall,
 };
 use serde::{Deserialize, Serialize};
 
 use super::SessionLeaf;
 use crate::{
-    abi::{BatchedRouterSignature, IEntryPoint, SessionKeyManagerSignature},
+    ProtocolError,
+    abi::{BatchedRouterSignature, IEntryPoint, SessionKeyManagerSignature, decode},
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
     signature::unwrap,
 };
@@ -40,6 +41,9 @@ pub struct SessionUses {
     pub to_block: u64,
     /// Sessions that were used since.
     pub uses: Vec<SessionUse>,
+    /// Operations since whose bundle or signature is not encoded as it should be: counted for no session.
+    #[serde(default)]
+    pub unreadable: u64,
 }
 
 impl SessionUses {
@@ -60,39 +64,54 @@ pub struct OperationUse {
     pub transaction: B256,
 }
 
-/// The operations of `account` in the input of a transaction to the entry point, by nonce: which leaves each one's
-/// signature shows. Empty for what is no `handleOps`, or is signed by the owner.
-pub fn session_uses_in(input: &[u8], account: Address) -> HashMap<U256, Vec<B256>> {
-    let Ok(call) = IEntryPoint::handleOpsCall::abi_decode(input) else { return HashMap::new() };
-    let own = call.operations.into_iter().filter(|operation| operation.sender == account);
-    own.map(|operation| (operation.nonce, leaves_of(&operation.signature)))
-        .filter(|(_, leaves)| !leaves.is_empty())
-        .collect()
+/// What the signature of an operation shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signers {
+    /// These leaves, each once: sessions signed. None: the owner did.
+    Sessions(Vec<B256>),
+    /// Nobody can tell: it is not encoded as it should be.
+    Unreadable,
 }
 
-/// The leaves that a wrapped signature shows, each once; none when no session signed.
-fn leaves_of(signature: &[u8]) -> Vec<B256> {
-    let mut leaves = match unwrap(signature) {
+/// The operations of `account` in the input of a transaction to the entry point, by nonce. Empty for what is no
+/// `handleOps`; an error for one that is not encoded as it should be.
+///
+/// # Errors
+/// The input is unreadable: what its operations show stays unknown.
+pub fn session_uses_in(input: &[u8], account: Address) -> Result<HashMap<U256, Signers>, ProtocolError> {
+    if !input.starts_with(&IEntryPoint::handleOpsCall::SELECTOR) {
+        return Ok(HashMap::new());
+    }
+    let call = decode::mined_call::<IEntryPoint::handleOpsCall>(input)
+        .map_err(|error| ProtocolError::invalid("input", "canonical arguments of handleOps", error))?;
+    let own = call.operations.into_iter().filter(|operation| operation.sender == account);
+    Ok(own.map(|operation| (operation.nonce, signers(&operation.signature))).collect())
+}
+
+fn signers(signature: &[u8]) -> Signers {
+    let shown = match unwrap(signature) {
         Ok((SESSION_KEY_MANAGER, inner)) => single(&inner),
         Ok((BATCHED_SESSION_ROUTER, inner)) => batched(&inner),
-        _ => Vec::new(),
+        Ok(_) => Some(Vec::new()),
+        Err(_) => None,
     };
+    let Some(mut leaves) = shown else { return Signers::Unreadable };
     let mut seen = std::collections::HashSet::new();
     leaves.retain(|leaf| seen.insert(*leaf));
-    leaves
+    Signers::Sessions(leaves)
 }
 
-fn single(signature: &[u8]) -> Vec<B256> {
-    let Ok(shown) = SessionKeyManagerSignature::abi_decode_params(signature) else { return Vec::new() };
-    vec![leaf_hash(shown.validUntil, shown.validAfter, shown.sessionValidationModule, shown.sessionKeyData)]
+fn single(signature: &[u8]) -> Option<Vec<B256>> {
+    let shown = decode::leading_params::<SessionKeyManagerSignature>(signature).ok()?;
+    Some(vec![leaf_hash(shown.validUntil, shown.validAfter, shown.sessionValidationModule, shown.sessionKeyData)])
 }
 
-fn batched(signature: &[u8]) -> Vec<B256> {
-    let Ok(shown) = BatchedRouterSignature::abi_decode_params(signature) else { return Vec::new() };
+fn batched(signature: &[u8]) -> Option<Vec<B256>> {
+    let shown = decode::leading_params::<BatchedRouterSignature>(signature).ok()?;
     let sessions = shown.sessionData.into_iter();
-    sessions
-        .map(|one| leaf_hash(one.validUntil, one.validAfter, one.sessionValidationModule, one.sessionKeyData))
-        .collect()
+    let leaves =
+        sessions.map(|one| leaf_hash(one.validUntil, one.validAfter, one.sessionValidationModule, one.sessionKeyData));
+    Some(leaves.collect())
 }
 
 fn leaf_hash(valid_until: U48, valid_after: U48, module: Address, session_key_data: Bytes) -> B256 {
@@ -165,12 +184,37 @@ mod tests {
             operation(ACCOUNT, 3, owner),
             operation(Address::ZERO, 4, alone),
         ]);
-        let found = session_uses_in(&input, ACCOUNT);
-        assert_eq!(found.len(), 2, "neither the owner's nor another account's");
-        assert_eq!(found[&U256::from(1)], [a.hash()]);
-        assert_eq!(found[&U256::from(2)], [a.hash(), b.hash()], "each once, though one judged two calls");
-        assert!(session_uses_in(&input[..input.len() / 2], ACCOUNT).is_empty());
-        assert!(session_uses_in(&[], ACCOUNT).is_empty());
+        let found = session_uses_in(&input, ACCOUNT).unwrap();
+        let of = |nonce: u64| found.get(&U256::from(nonce));
+        assert_eq!(of(1), Some(&Signers::Sessions(vec![a.hash()])));
+        let both = vec![a.hash(), b.hash()];
+        assert_eq!(of(2), Some(&Signers::Sessions(both)), "each once, though one judged two calls");
+        assert_eq!(of(3), Some(&Signers::Sessions(vec![])), "the owner's");
+        assert_eq!(of(4), None, "another account's");
+        assert!(session_uses_in(&[], ACCOUNT).unwrap().is_empty());
+        let marked = [&input[..], b"bundled by somebody"].concat();
+        assert_eq!(session_uses_in(&marked, ACCOUNT).unwrap(), found);
+    }
+
+    /// The entry point and the account take any layout; what is not canonical is told as such, beside the rest.
+    #[test]
+    fn what_is_not_canonical_is_unreadable_and_takes_nothing_else_away() {
+        let good = wrap(SESSION_KEY_MANAGER, &session_key_manager(&leaf(100), &[], &DUMMY_SESSION));
+        let mut shifted = good.to_vec();
+        shifted[31] = 0x60;
+        shifted.splice(64..64, [0; 32]);
+        let mut inner = session_key_manager(&leaf(100), &[], &DUMMY_SESSION).to_vec();
+        inner[127] = inner[159]; // data and proof at one place
+        let aliased = wrap(SESSION_KEY_MANAGER, &inner);
+        let signatures = [shifted.into(), aliased, good, Bytes::new()];
+        let operations = signatures.into_iter().zip(1..).map(|(signature, nonce)| operation(ACCOUNT, nonce, signature));
+        let input = handle_ops(operations.collect());
+        let found = session_uses_in(&input, ACCOUNT).unwrap();
+        for nonce in [1, 2, 4] {
+            assert_eq!(found[&U256::from(nonce)], Signers::Unreadable, "{nonce}");
+        }
+        assert_eq!(found[&U256::from(3)], Signers::Sessions(vec![leaf(100).hash()]));
+        assert!(session_uses_in(&input[..input.len() / 2], ACCOUNT).is_err());
     }
 
     /// SPEC 2.1: selector of the entry point's `handleOps`.
@@ -188,7 +232,7 @@ mod tests {
             transaction: B256::with_last_byte(at as u8),
         };
         let uses = count_uses([used(&[a], 10), used(&[a, b], 20), used(&[a], 30)]);
-        let uses = SessionUses { from_block: 0, to_block: 9, uses };
+        let uses = SessionUses { from_block: 0, to_block: 9, uses, unreadable: 0 };
         assert_eq!(uses.of(a).map(|one| (one.count, one.last_at)), Some((3, 30)));
         assert_eq!(uses.of(a).unwrap().last_transaction, B256::with_last_byte(30));
         assert_eq!(uses.of(b).map(|one| (one.count, one.last_at)), Some((1, 20)));
@@ -199,15 +243,15 @@ mod tests {
         /// Anybody may put anything into a transaction.
         #[test]
         fn no_input_panics(input in proptest::collection::vec(any::<u8>(), 0..600), cut in 0usize..2_000, flip in 0usize..2_000) {
-            session_uses_in(&input, ACCOUNT);
-            session_uses_in(&[&IEntryPoint::handleOpsCall::SELECTOR[..], &input].concat(), ACCOUNT);
+            let _ = session_uses_in(&input, ACCOUNT);
+            let _ = session_uses_in(&[&IEntryPoint::handleOpsCall::SELECTOR[..], &input].concat(), ACCOUNT);
             let signed = wrap(SESSION_KEY_MANAGER, &session_key_manager(&leaf(1), &[B256::ZERO; 3], &DUMMY_SESSION));
             let mut real = handle_ops(vec![operation(ACCOUNT, 1, signed)]);
             let place = flip % real.len();
             real[place] ^= 0xff;
-            session_uses_in(&real, ACCOUNT);
-            session_uses_in(&real[..cut.min(real.len())], ACCOUNT);
-            leaves_of(&input);
+            let _ = session_uses_in(&real, ACCOUNT);
+            let _ = session_uses_in(&real[..cut.min(real.len())], ACCOUNT);
+            signers(&input);
         }
     }
 }

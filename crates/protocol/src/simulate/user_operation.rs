@@ -2,14 +2,11 @@
 
 use std::collections::HashSet;
 
-use alloy::{
-    primitives::{Address, B256, Bytes, Signature, U256, aliases::U48},
-    sol_types::SolValue,
-};
+use alloy::primitives::{Address, B256, Bytes, Signature, U256, aliases::U48};
 
 use super::{Window, judge_call, session_key_of, simulate_batch};
 use crate::{
-    abi::{BatchedRouterSignature, SessionKeyManagerSignature, WrappedSignature},
+    abi::{BatchedRouterSignature, SessionKeyManagerSignature, WrappedSignature, decode},
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
     merkle,
     session::SessionLeaf,
@@ -58,7 +55,8 @@ pub fn simulate(user_operation: &UserOperation, user_op_hash: B256, account: &Ac
 /// `Err` = revert text.
 fn judge(op: &UserOperation, user_op_hash: B256, account: &AccountView<'_>) -> Result<Verdict, String> {
     let silent = |_| String::new();
-    let wrapped = WrappedSignature::abi_decode_params_validate(&op.signature).map_err(silent)?;
+    // Loose, as the account reads it: of its two parts only one has an offset. What is inside must be canonical.
+    let wrapped = decode::loose_params::<WrappedSignature>(&op.signature).map_err(silent)?;
     if !account.modules.contains(&wrapped.validationModule) {
         return Err(format!("WrongValidationModule({})", wrapped.validationModule));
     }
@@ -69,7 +67,7 @@ fn judge(op: &UserOperation, user_op_hash: B256, account: &AccountView<'_>) -> R
                 SessionKeyManagerVersion::V1_0_0 => wrapped.moduleSignature,
                 SessionKeyManagerVersion::V1_1_0 => fixed_position(&op.signature).ok_or_else(String::new)?,
             };
-            let session = SessionKeyManagerSignature::abi_decode_params_validate(&module_signature).map_err(silent)?;
+            let session = decode::leading_params::<SessionKeyManagerSignature>(&module_signature).map_err(silent)?;
             let leaf = leaf_of(
                 session.validUntil,
                 session.validAfter,
@@ -82,7 +80,7 @@ fn judge(op: &UserOperation, user_op_hash: B256, account: &AccountView<'_>) -> R
             Ok(verdict(session_key_of(&leaf) == Some(signer), window))
         }
         BATCHED_SESSION_ROUTER => {
-            let batch = BatchedRouterSignature::abi_decode_params_validate(&wrapped.moduleSignature).map_err(silent)?;
+            let batch = decode::leading_params::<BatchedRouterSignature>(&wrapped.moduleSignature).map_err(silent)?;
             judge_batch(op, digest, &batch, account)
         }
         _ => Err(String::new()),

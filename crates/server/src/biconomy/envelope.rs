@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use futures::{StreamExt, stream};
 use serde_json::{Map, Value, json};
 
-use super::{super::json_depth, errors::RpcError};
+use super::{super::json_shape, errors::RpcError};
 
 /// Most calls in a batch.
 const MAX_BATCH: usize = 50;
@@ -54,8 +54,8 @@ where
 }
 
 fn parse(body: &[u8]) -> Result<Value, RpcError> {
-    if !json_depth::is_shallow(body) {
-        return Err(RpcError::no_request("JSON nested too deeply"));
+    if !json_shape::is_modest(body, json_shape::REQUEST) {
+        return Err(RpcError::no_request("JSON nested too deeply, or of too many values"));
     }
     serde_json::from_slice(body).map_err(|_| RpcError::unreadable())
 }

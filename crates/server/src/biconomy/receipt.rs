@@ -1,17 +1,14 @@
 //! Receipts as Biconomy's bundler writes them (SPEC 4.4), read from the transaction that carried the operation: the
 //! chain is believed, not the bundler.
 
-use alloy::{
-    primitives::{Address, B256, U256},
-    sol_types::SolValue,
-};
+use alloy::primitives::{Address, B256, U256};
 use serde_json::{Value, json};
 
 use super::{
     super::receipt::{from_transaction, topics},
     operation::number,
 };
-use use_aa_protocol::addresses::ENTRY_POINT;
+use use_aa_protocol::{abi::decode, addresses::ENTRY_POINT};
 
 /// First topic of `BeforeExecution()`, the entry point's event between validation and execution of a bundle.
 const BEFORE_EXECUTION: &str = "0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf2bfc5af2ff5878f972";
@@ -24,7 +21,7 @@ pub(super) fn of(user_op_hash: B256, transaction: Value) -> Option<Value> {
     let topic = |index: usize| event.get("topics")?.get(index)?.as_str()?.parse::<B256>().ok();
     let paymaster = Address::from_word(topic(3)?);
     let data: alloy::primitives::Bytes = event.get("data")?.as_str()?.parse().ok()?;
-    let (nonce, ..) = <(U256, bool, U256, U256)>::abi_decode_params(&data).ok()?;
+    let (nonce, ..) = decode::loose_params::<(U256, bool, U256, U256)>(&data).ok()?;
     Some(json!({
         "userOpHash": user_op_hash,
         "entryPoint": ENTRY_POINT,
@@ -63,7 +60,10 @@ fn own_logs(user_op_hash: B256, logs: &[Value]) -> Option<(Vec<Value>, &Value)> 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::{Bytes, keccak256};
+    use alloy::{
+        primitives::{Bytes, keccak256},
+        sol_types::SolValue,
+    };
 
     use super::*;
 

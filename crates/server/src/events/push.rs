@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
 use super::{
-    super::{config::UpstreamUrl, quantity::small, receipt},
+    super::{config::UpstreamUrl, json_shape, quantity::small, receipt},
     Inner,
 };
 use use_aa_protocol::addresses::ENTRY_POINT;
@@ -225,6 +225,9 @@ struct Pushed {
 impl Pushed {
     /// Takes a notification in; whatever is no log is passed over.
     fn read(&mut self, notification: &str) {
+        if !json_shape::is_modest(notification.as_bytes(), json_shape::REQUEST) {
+            return;
+        }
         let Ok(log) = serde_json::from_str::<Value>(notification) else { return };
         if let Some(removed) = receipt::removed(&log) {
             self.removed.push(removed);

@@ -6,7 +6,7 @@ use alloy::rpc::json_rpc::ErrorPayload;
 use reqwest::{StatusCode, Url, header::HeaderMap};
 use serde_json::Value;
 
-use super::super::config::Secret;
+use super::super::{config::Secret, json_shape};
 use use_aa_actions::error::{AppError, Upstream};
 
 /// How long is waited when an upstream asks for fewer requests and does not say for how long.
@@ -73,7 +73,10 @@ impl Reader {
 
     /// The JSON in an HTTP answer.
     pub(super) fn body(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
-        let answer = serde_json::from_slice::<Value>(body).ok();
+        let answer = match json_shape::is_modest(body, json_shape::ANSWER) {
+            true => serde_json::from_slice::<Value>(body).ok(),
+            false => None,
+        };
         if status == StatusCode::TOO_MANY_REQUESTS || headers.contains_key(reqwest::header::RETRY_AFTER) {
             let rest = retry_after(headers).unwrap_or(DEFAULT_REST);
             if !status.is_success() {

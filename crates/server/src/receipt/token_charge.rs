@@ -6,6 +6,7 @@ use alloy::{
     sol_types::SolEvent,
 };
 use serde_json::Value;
+use use_aa_protocol::abi::decode;
 
 use super::Log;
 
@@ -36,7 +37,8 @@ pub(in super::super) fn token_charge_topic() -> B256 {
 /// write such an event: the caller looks at the paymaster.
 pub(in super::super) fn token_charges(logs: &[Value]) -> Vec<TokenCharge> {
     let charge = |log: Log| {
-        let event = TokenPaymasterOperation::decode_raw_log(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
+        let event =
+            decode::loose_event::<TokenPaymasterOperation>(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
         Some(TokenCharge {
             paymaster: log.address,
             user_op_hash: event.userOpHash,

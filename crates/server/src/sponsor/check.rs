@@ -7,7 +7,7 @@ use alloy::{
 
 use super::policy::{Caps, Policy, Target, TargetAddress};
 use use_aa_protocol::{
-    abi::{IErc20, ISessionKeyManager, ISmartAccount},
+    abi::{IErc20, ISessionKeyManager, ISmartAccount, decode},
     addresses::{
         BATCHED_SESSION_ROUTER, ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
         SESSION_KEY_MANAGER_V1_0_0,
@@ -122,20 +122,20 @@ fn sets_sessions_up(account: Address, call: &Call) -> bool {
         return false;
     }
     if [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0].contains(&call.to) {
-        return ISessionKeyManager::setMerkleRootCall::abi_decode_validate(&call.data).is_ok();
+        return decode::call::<ISessionKeyManager::setMerkleRootCall>(&call.data).is_ok();
     }
     if call.to != account {
         return false;
     }
     let module = match call.data.first_chunk::<4>() {
         Some(&ISmartAccount::enableModuleCall::SELECTOR) => {
-            ISmartAccount::enableModuleCall::abi_decode_validate(&call.data).map(|call| call.module)
+            decode::call::<ISmartAccount::enableModuleCall>(&call.data).map(|call| call.module)
         }
         Some(&ISmartAccount::disableModuleCall::SELECTOR) => {
-            ISmartAccount::disableModuleCall::abi_decode_validate(&call.data).map(|call| call.module)
+            decode::call::<ISmartAccount::disableModuleCall>(&call.data).map(|call| call.module)
         }
         Some(&ISmartAccount::setupAndEnableModuleCall::SELECTOR) => {
-            ISmartAccount::setupAndEnableModuleCall::abi_decode_validate(&call.data).map(|call| call.setupContract)
+            decode::call::<ISmartAccount::setupAndEnableModuleCall>(&call.data).map(|call| call.setupContract)
         }
         _ => return false,
     };
@@ -145,7 +145,7 @@ fn sets_sessions_up(account: Address, call: &Call) -> bool {
 /// `approve(spender, …)` on some token.
 fn approves(call: &Call, spender: Address) -> bool {
     call.value.is_zero()
-        && IErc20::approveCall::abi_decode_validate(&call.data).is_ok_and(|approval| approval.spender == spender)
+        && decode::call::<IErc20::approveCall>(&call.data).is_ok_and(|approval| approval.spender == spender)
 }
 
 impl Caps {

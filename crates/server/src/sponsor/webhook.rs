@@ -10,7 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{check::mode_name, policy::Webhook};
+use super::{super::json_shape, check::mode_name, policy::Webhook};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     rpc::SponsorContext,
@@ -123,6 +123,9 @@ async fn exchange(client: &reqwest::Client, webhook: &Webhook, body: &Value) -> 
         if text.len() > MAX_ANSWER {
             return Err(format!("an answer of more than {} KiB", MAX_ANSWER / 1024));
         }
+    }
+    if !json_shape::is_modest(&text, json_shape::REQUEST) {
+        return Err("an answer of too many values".into());
     }
     let answer: Value = serde_json::from_slice(&text).map_err(|_| "its answer is not JSON".to_owned())?;
     let verified = answer.get("arePoliciesVerified").and_then(Value::as_bool);
