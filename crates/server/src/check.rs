@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     config::{Config, UpstreamUrl},
-    readiness,
+    page_sponsorship, readiness,
     state::ServerState,
 };
 use use_aa_actions::error::{AppError, Upstream};
@@ -18,6 +18,7 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
     let (nodes, bundlers) = (config.rpc_urls.clone(), config.bundler_urls.clone());
     let (expected, lab) = (config.chain_id, config.lab);
     let mut findings = Findings { lines: Vec::new(), good: true };
+    let pages = page_sponsorship::description(&config);
     let state = match ServerState::with_upstream_timeout(config, PATIENCE) {
         Ok(state) => state,
         Err(error) => {
@@ -38,6 +39,9 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
             Upstream::Bundler => findings.line("bundler's entry point".into(), upstream.error.map_or(Ok(()), Err)),
             name => findings.line(name.to_string(), upstream.error.map_or(Ok(()), Err)),
         }
+    }
+    if let Some(description) = pages {
+        findings.line(description.into(), Ok(()));
     }
     (findings.lines, findings.good)
 }
