@@ -9,6 +9,7 @@ pub mod countdown;
 pub mod custody;
 pub mod end_time;
 pub mod error_notice;
+pub mod gas_payer;
 pub mod grant_review;
 pub mod hash_line;
 pub mod hydrated;

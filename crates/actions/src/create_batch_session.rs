@@ -17,7 +17,7 @@ pub struct CreateBatchSessionRequest {
     pub policy: Vec<SessionPolicy>,
     /// A name for people, kept with the leaves in this browser only.
     pub label: Option<String>,
-    /// Without `paymaster_service_data` the grant is sponsored wherever the server has a paymaster.
+    /// Without `paymaster_service_data` the grant is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
     /// As in [`super::create_session::CreateSessionRequest`].
     pub replace_unknown: bool,

@@ -12,7 +12,7 @@ use use_aa_protocol::user_op_response::UserOpResponse;
 
 /// Sends one operation with init code and empty call data.
 ///
-/// Without `paymaster_service_data` it is sponsored wherever the server has a paymaster.
+/// Without `paymaster_service_data` it is sponsored wherever the server sponsors pages.
 ///
 /// # Errors
 /// `AccountAlreadyDeployed` when the account has code; `AccountHasNoFunds` when nobody would pay: no paymaster mode

@@ -23,7 +23,7 @@ use use_aa_protocol::{
 pub struct RestoreSessionsRequest {
     /// Ids of revoked sessions.
     pub session_ids: Vec<String>,
-    /// Without `paymaster_service_data` it is sponsored wherever the server has a paymaster.
+    /// Without `paymaster_service_data` it is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
 }
 

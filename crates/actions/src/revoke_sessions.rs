@@ -51,7 +51,7 @@ pub enum SessionsToRevoke {
 pub struct RevokeSessionsRequest {
     /// Which sessions.
     pub sessions: SessionsToRevoke,
-    /// Without `paymaster_service_data` the revocation is sponsored wherever the server has a paymaster.
+    /// Without `paymaster_service_data` the revocation is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
 }
 

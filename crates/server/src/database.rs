@@ -22,7 +22,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use super::{api_keys::KeyCache, config::Config};
+use super::{api_keys::KeyCache, config::Config, inner_error};
 use use_aa_actions::error::{AppError, Upstream};
 
 #[cfg(test)]
@@ -46,7 +46,8 @@ const SQLITE_CONNECTIONS: u32 = 4;
 #[cfg(feature = "postgres")]
 const POSTGRES_CONNECTIONS: u32 = 10;
 
-/// Why the database did not do what it should. Never holds its URL, which may carry a password.
+/// Why the database did not do what it should, for the log and for operators: its own words are in it. Never holds its
+/// URL, which may carry a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
     /// It does not answer.
@@ -85,15 +86,14 @@ impl From<sqlx::Error> for DatabaseError {
     }
 }
 
+/// For callers, who learn nothing of its own words.
 impl From<DatabaseError> for AppError {
     fn from(error: DatabaseError) -> Self {
         let upstream = Upstream::Database;
+        let reason = inner_error::logged("the database", &error);
         match error {
-            DatabaseError::Unavailable { reason } => Self::UpstreamUnavailable { upstream, reason },
-            error => {
-                tracing::error!(%error, "database");
-                Self::UpstreamMalformed { upstream, reason: error.to_string() }
-            }
+            DatabaseError::Unavailable { .. } => Self::UpstreamUnavailable { upstream, reason },
+            _ => Self::UpstreamMalformed { upstream, reason },
         }
     }
 }

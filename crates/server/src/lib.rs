@@ -24,6 +24,7 @@ pub mod config;
 pub mod dan;
 pub mod database;
 pub mod events;
+mod inner_error;
 pub mod json_depth;
 mod json_rpc;
 pub mod metrics;
