@@ -40,6 +40,8 @@ const FILE: &str = "use-aa.sqlite";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the first connection may take, the migrations included, before the request that needs it fails.
 const OPENING: Duration = Duration::from_secs(15);
+/// SQLite's code for a file that is something else.
+const NOT_A_DATABASE: &str = "26";
 /// Connections to one SQLite file: writers take turns anyway.
 const SQLITE_CONNECTIONS: u32 = 4;
 /// Connections of one server to PostgreSQL.
@@ -322,6 +324,12 @@ async fn open_sqlite(pool: &SqlitePool) -> Result<Pool, DatabaseError> {
             Ok(connection) => {
                 drop(connection);
                 SQLITE.run(pool).await.map_err(migration)
+            }
+            // Another file than a database does not become one.
+            Err(error)
+                if error.as_database_error().and_then(|error| error.code()).as_deref() == Some(NOT_A_DATABASE) =>
+            {
+                return Err(unavailable(error));
             }
             Err(error) => Err(unavailable(error)),
         };
