@@ -41,7 +41,7 @@ use tower_http::compression::{
 use use_aa_server::{
     biconomy,
     config::{Config, ConfigError},
-    metrics,
+    metrics, page_sponsorship,
     state::ServerState,
 };
 
@@ -193,6 +193,9 @@ pub async fn serve_on(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     tracing::info!("listening on http://{}", listener.local_addr()?);
+    if let Some(description) = page_sponsorship::description(state.config()) {
+        tracing::info!("{description}");
+    }
     let alive = Arc::new(());
     metrics::start(Arc::downgrade(&alive));
     let (stopping, mut stopped) = watch::channel(false);

@@ -10,13 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy::primitives::B256;
 use serde_json::{Value, json};
 use server_support::{Reply, Server, Upstream, config, operation, sponsor_context};
 use use_aa::{
     protocol::{addresses::ENTRY_POINT, user_operation::UserOperation},
     server::{
         api_keys::{NewKey, Scope},
-        config::{Config, Rate},
+        config::{Config, PaymasterConfig, PaymasterDialect, Rate, Secret},
         state::ServerState,
     },
 };
@@ -222,6 +223,95 @@ async fn a_key_with_an_allowance_is_stopped_at_its_end() {
     assert!((25..=30).contains(&wait), "{wait}");
 }
 
+/// Which calls of a batch were answered, by their ids, and with which codes the others failed.
+fn answered(answers: &Value) -> (Vec<u64>, Vec<i64>) {
+    let (good, bad): (Vec<_>, Vec<_>) = answers.as_array().unwrap().iter().partition(|one| one["error"].is_null());
+    (
+        good.iter().map(|one| one["id"].as_u64().unwrap()).collect(),
+        bad.iter().map(|one| one["error"]["code"].as_i64().unwrap()).collect(),
+    )
+}
+
+fn batch(size: u64) -> Value {
+    (0..size).map(|id| json!({"method": "eth_chainId", "id": id, "jsonrpc": "2.0"})).collect()
+}
+
+/// Fifty calls in one request are fifty calls, by each of the three limits.
+#[tokio::test]
+async fn every_call_of_a_batch_is_counted() {
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let state = ServerState::new(config).unwrap();
+    let path = format!("/api/v2/{CHAIN}/{}", key(&state, &Scope::ALL, Some(5)).await);
+    let other = format!("/api/v2/{CHAIN}/{}", key(&state, &Scope::ALL, Some(50)).await);
+    let server = Server::start_with(state).await;
+    let (status, answers) = rpc(&server, &path, batch(50)).await;
+    assert_eq!((status, answered(&answers)), (200, ((0..5).collect(), vec![-32005; 45])));
+    assert_eq!(rpc(&server, &path, call("eth_chainId", json!([]))).await.0, 429);
+    assert_eq!(answered(&rpc(&server, &other, batch(50)).await.1), ((0..50).collect(), vec![]), "what it may, it may");
+    // A batch that nobody answers is counted, too.
+    let quiet: Value = (0..3).map(|_| json!({"method": "eth_chainId", "jsonrpc": "2.0"})).collect();
+    assert_eq!(rpc(&server, &other, quiet).await.0, 429);
+
+    let rate = Some(Rate { per_second: 1, burst: 8 });
+    for (by_key, scope) in [(true, "key"), (false, "address")] {
+        let (config, _folder) = with(&upstream, |config| match by_key {
+            true => config.protection.key_rate_limit = rate,
+            false => config.protection.rate_limit = rate,
+        });
+        let state = ServerState::new(config).unwrap();
+        let keys = [key(&state, &Scope::ALL, None).await, key(&state, &Scope::ALL, None).await];
+        let [path, other] = keys.map(|key| format!("/api/v2/{CHAIN}/{key}"));
+        let server = Server::start_with(state).await;
+        let (_, answers) = rpc(&server, &path, batch(30)).await;
+        assert_eq!(answered(&answers), ((0..8).collect(), vec![-32005; 22]), "{scope}");
+        let message = answers[29]["error"]["message"].as_str().unwrap();
+        assert!(message.contains(&format!("too many requests from one {scope}; again in ")), "{message}");
+        assert_eq!(rpc(&server, &other, batch(4)).await.0, if by_key { 200 } else { 429 }, "{scope}");
+        assert_eq!(server.call("chain_info", &json!({})).await.0, if by_key { 200 } else { 429 }, "{scope}");
+    }
+}
+
+/// Whoever takes a key back does so in another process. What signs for money does not go by what was known before, nor
+/// does the rest of a batch that is under way.
+#[tokio::test]
+async fn a_revoked_key_signs_nothing_more() {
+    const QUOTES: &str = "pm_getFeeQuoteOrData";
+    let slow = Reply::Error { code: -32_000, message: "no quotes today".into(), data: Value::Null };
+    let paymaster = Upstream::always(Reply::Late(Duration::from_millis(800), Box::new(slow))).await;
+    let (config, _folder) = with(&upstream().await, |config| {
+        config.paymaster = Some(PaymasterConfig::Remote {
+            urls: vec![paymaster.url().parse().unwrap()],
+            dialect: PaymasterDialect::Biconomy,
+            api_key: Some(Secret::new("key")),
+        });
+    });
+    let operator = ServerState::new(config.clone()).unwrap();
+    let key = key(&operator, &Scope::ALL, None).await;
+    let path = format!("/api/v1/{CHAIN}/{key}");
+    let server = Server::start_with(ServerState::new(config).unwrap()).await;
+    let ask = |id: u64| {
+        let params = json!([operation(), {"mode": "ERC20", "tokenInfo": {"tokenList": []}}]);
+        json!({"method": QUOTES, "params": params, "id": id, "jsonrpc": "2.0"})
+    };
+    let under_way = rpc(&server, &path, (0..16).map(ask).collect());
+    let revoked = async {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while paymaster.count(QUOTES) < 8 {
+            assert!(Instant::now() < deadline, "nobody asks");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        operator.database().revoke_key(key.split('.').next().unwrap()).await.unwrap();
+        rpc(&server, &path, ask(99)).await
+    };
+    let ((_, answers), (status, refused)) = tokio::join!(under_way, revoked);
+    assert_eq!((status, &refused["error"]["code"]), (401, &json!(-32001)), "at once, though it was just believed");
+    let codes = answered(&answers).1;
+    assert_eq!(codes.iter().filter(|code| **code == -32_000).count(), 8, "those that had begun: {codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == -32_001).count(), 8, "and those that had not: {codes:?}");
+    assert_eq!(paymaster.count(QUOTES), 8);
+}
+
 /// The shapes of SPEC 4.2 and 4.4, as in vectors 14.
 #[tokio::test]
 async fn the_bundlers_methods_answer_as_biconomys_do() {
@@ -354,6 +444,58 @@ async fn readiness_names_who_is_missing_and_asks_once_for_many() {
     assert_eq!(names, [json!("node"), json!("bundler"), json!("database")]);
 }
 
+/// The program itself, and what it logs.
+struct Program {
+    base: String,
+    client: reqwest::Client,
+    folder: tempfile::TempDir,
+    child: std::process::Child,
+    log: std::thread::JoinHandle<String>,
+}
+
+impl Program {
+    /// Serves in a folder of its own, with these variables and no others.
+    async fn start(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_use-aa"))
+            .arg("serve")
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("USE_AA_ADDR", format!("127.0.0.1:{port}"))
+            .env("USE_AA_DATA_DIR", folder.path())
+            .envs(variables.iter().copied())
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = Vec::new();
+            errors.read_to_end(&mut log).unwrap();
+            String::from_utf8_lossy(&log).into_owned()
+        });
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let base = format!("http://127.0.0.1:{port}");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while client.get(format!("{base}/healthz")).send().await.is_err() {
+            assert!(Instant::now() < deadline, "the server does not come up");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Self { base, client, folder, child, log }
+    }
+
+    /// Ends it as an operator would; what it logged.
+    async fn stop(mut self) -> String {
+        let process = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
+        let ended = tokio::task::spawn_blocking(move || self.child.wait()).await.unwrap().unwrap();
+        assert!(ended.success(), "{ended}");
+        self.log.join().unwrap()
+    }
+}
+
 /// The whole program with secrets everywhere one can be put, at its most talkative: none of them comes out.
 #[tokio::test]
 async fn no_secret_is_in_any_answer_or_log() {
@@ -370,40 +512,20 @@ async fn no_secret_is_in_any_answer_or_log() {
     let node = parrot("/v2/5ecre7path0123456789/rpc?apikey=5ecre7query0123456789").await;
     let paymaster = parrot("/api/5ecre7path0123456789 for 5ecre7apikey0123456789").await;
     let host = node.addr;
-    let folder = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let upstream =
         format!("http://user:5ecre7password@{host}/v2/5ecre7path0123456789/rpc?apikey=5ecre7query0123456789");
     let signer = format!("{}5ecr{}", "0".repeat(8), "7".repeat(52));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_use-aa"))
-        .arg("serve")
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("RUST_LOG", "trace")
-        .env("USE_AA_ADDR", format!("127.0.0.1:{port}"))
-        .env("USE_AA_RPC_URL", &upstream)
-        .env("USE_AA_BUNDLER_URL", &upstream)
-        .env("USE_AA_PAYMASTER_URL", format!("http://{}/api/5ecre7path0123456789", paymaster.addr))
-        .env("USE_AA_PAYMASTER_API_KEY", "5ecre7apikey0123456789")
-        .env("USE_AA_METRICS_TOKEN", "5ecre7metrics0123456789")
-        .env("USE_AA_DATA_DIR", folder.path())
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut errors = child.stderr.take().unwrap();
-    let log = std::thread::spawn(move || {
-        let mut log = Vec::new();
-        errors.read_to_end(&mut log).map(|_| String::from_utf8_lossy(&log).into_owned())
-    });
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let base = format!("http://127.0.0.1:{port}");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while client.get(format!("{base}/healthz")).send().await.is_err() {
-        assert!(Instant::now() < deadline, "the server does not come up");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let program = Program::start(&[
+        ("RUST_LOG", "trace"),
+        ("USE_AA_RPC_URL", &upstream),
+        ("USE_AA_BUNDLER_URL", &upstream),
+        ("USE_AA_PAYMASTER_URL", &format!("http://{}/api/5ecre7path0123456789", paymaster.addr)),
+        ("USE_AA_PAYMASTER_API_KEY", "5ecre7apikey0123456789"),
+        ("USE_AA_PAGE_SPONSORSHIP", "on"),
+        ("USE_AA_METRICS_TOKEN", "5ecre7metrics0123456789"),
+    ])
+    .await;
+    let Program { client, base, folder, .. } = &program;
     let mut answers = String::new();
     let mut keep = async |request: reqwest::RequestBuilder| {
         let answer = request.send().await.unwrap();
@@ -435,15 +557,6 @@ async fn no_secret_is_in_any_answer_or_log() {
         keep(client.post(url).json(&call("eth_chainId", json!([])))).await;
     }
     keep(client.get(format!("{base}/metrics")).bearer_auth("5ecre7metrics0123456789")).await;
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
-    let ended = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
-    assert!(ended.success(), "{ended}");
-    let log = log.join().unwrap().unwrap();
-    assert!(log.contains("answered") && answers.contains("UpstreamRejected"), "something was said at all");
-    for (what, text) in [("an answer", &answers), ("the log", &log)] {
-        let line = text.lines().find(|line| line.contains(MARK));
-        assert_eq!(line, None, "a secret is in {what}");
-    }
     let wrong = Command::new(env!("CARGO_BIN_EXE_use-aa"))
         .arg("serve")
         .env("USE_AA_PAYMASTER_SIGNER_KEY", format!("{signer}x"))
@@ -453,6 +566,78 @@ async fn no_secret_is_in_any_answer_or_log() {
         .unwrap();
     assert!(!wrong.status.success());
     assert!(!String::from_utf8_lossy(&wrong.stderr).contains("5ecr"), "{wrong:?}");
+    let log = program.stop().await;
+    assert!(log.contains("answered") && answers.contains("UpstreamRejected"), "something was said at all");
+    for (what, text) in [("an answer", &answers), ("the log", &log)] {
+        let line = text.lines().find(|line| line.contains(MARK));
+        assert_eq!(line, None, "a secret is in {what}");
+    }
+}
+
+/// Databases that fail, each in words that callers have no business with. Those get the id by which the operator finds
+/// them in the log.
+#[tokio::test]
+async fn what_a_database_says_is_for_the_log() {
+    let upstream = upstream().await;
+    let url = upstream.url();
+    let folder = tempfile::tempdir().unwrap();
+    let in_the_way = folder.path().join("in-the-way");
+    std::fs::write(&in_the_way, "a file where a folder should be").unwrap();
+    let garbage = folder.path().join("5ecre7.sqlite");
+    std::fs::write(&garbage, "no database ".repeat(1_000)).unwrap();
+    let data_dir = in_the_way.join("5ecre7folder").display().to_string();
+    let kinds = [
+        ("USE_AA_DATA_DIR", data_dir, "5ecre7folder"),
+        ("USE_AA_DATABASE_URL", format!("sqlite://{}", garbage.display()), "not a database"),
+        ("USE_AA_DATABASE_URL", "postgres://5ecre7user:hidden5ecre7@127.0.0.1:1/5ecre7base".into(), "5ecre7base"),
+    ];
+    for (variable, value, inner) in kinds {
+        let program = Program::start(&[
+            ("USE_AA_RPC_URL", &url),
+            ("USE_AA_BUNDLER_URL", &url),
+            ("USE_AA_PAYMASTER_SIGNER_KEY", &format!("{:064x}", 7)),
+            ("USE_AA_PAYMASTER_ADDRESS", "0x00000f79B7FaF42EEBAdbA19aCc07cD08Af44789"),
+            ("USE_AA_PAGE_SPONSORSHIP", "on"),
+            (variable, &value),
+        ])
+        .await;
+        let (client, base) = (&program.client, &program.base);
+        let json_rpc = call("eth_chainId", json!([]));
+        let key = format!("{}.{}", "0".repeat(12), "1".repeat(64));
+        let sponsor =
+            json!({"user_operation": operation(), "context": {"mode": "SPONSORED", "calculateGasLimits": false}});
+        let published = json!({"account": operation()["sender"], "root": B256::repeat_byte(1)});
+        let asked = [
+            ("/api/v1", client.post(format!("{base}/api/v1/{CHAIN}/{key}")).json(&json_rpc)),
+            ("/api/v2", client.post(format!("{base}/api/v2/{CHAIN}/{key}")).json(&json_rpc)),
+            ("published", client.post(format!("{base}/api/fn/published_sessions")).json(&published)),
+            ("sponsor", client.post(format!("{base}/api/fn/sponsor_user_operation")).json(&sponsor)),
+            ("readyz", client.get(format!("{base}/readyz"))),
+            ("page", client.get(base)),
+            ("sessions", client.get(format!("{base}/sessions?account=0x0788816536DEFa6A14779711c0B08b7f0edFe68b"))),
+        ];
+        let mut references = Vec::new();
+        for (index, (what, request)) in asked.into_iter().enumerate() {
+            let id = format!("ref-{index}");
+            let answer = request.header("x-request-id", &id).send().await.unwrap();
+            let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+            for words in ["5ecre7", "os error", "not a database", "in-the-way", "sqlite"] {
+                assert!(!text.contains(words), "{variable}, {what}: {text}");
+            }
+            if !["page", "sessions", "sponsor"].contains(&what) {
+                assert!((500..600).contains(&status), "{what}: {status} {text}");
+                assert!(text.contains(&format!("the server's log says why (request {id})")), "{what}: {text}");
+                references.push(id);
+            }
+        }
+        let log = program.stop().await;
+        assert!(!log.contains("hidden5ecre7"), "a password is for nobody");
+        assert!(log.contains(inner), "{log}");
+        for id in references {
+            let found = log.lines().any(|line| line.contains(&format!("id=\"{id}\"")) && line.contains("the database"));
+            assert!(found, "{variable}: {id} is not in the log: {log}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -478,6 +663,7 @@ async fn a_check_names_every_entry_that_is_wrong() {
     let text = String::from_utf8_lossy(&fine.stdout).into_owned();
     assert!(fine.status.success(), "{fine:?}");
     assert!(text.contains("ok    chain node 1 of 1") && text.contains("ok    database"), "{text}");
+    assert!(!text.contains("page sponsorship"), "nobody is paid for anyway: {text}");
     let wrong = tokio::task::block_in_place(|| check(format!("{good_url},{other_url}"), good_url.clone()));
     let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
     assert!(!wrong.status.success(), "{wrong:?}");

@@ -76,6 +76,7 @@ fn config(upstream: &Upstream, policy: Arc<Policy>, database_url: &str) -> Confi
         rpc_url: Some(upstream.url().parse().unwrap()),
         bundler_url: Some(upstream.url().parse().unwrap()),
         database_url: Some(database_url.parse().unwrap()),
+        page_sponsorship: Some("on".into()),
         ..Default::default()
     };
     let mut config = Config::from_args(&args).unwrap();

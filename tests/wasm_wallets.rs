@@ -77,6 +77,7 @@ fn chain() -> ChainInfo {
         entry_point: Address::ZERO,
         lab: true,
         sponsored: true,
+        page_sponsorship: true,
         public_rpc_url: Some("http://127.0.0.1:8545".into()),
         explorer_url: None,
         native_currency: NativeCurrency::new("Test Coin", "TEST"),

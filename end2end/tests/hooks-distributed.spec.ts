@@ -137,6 +137,7 @@ test.describe("nodes of one's own", () => {
         USE_AA_BUNDLER_URL: lab.bundlerUrl,
         USE_AA_PAYMASTER_ADDRESS: lab.paymasterAddress,
         USE_AA_PAYMASTER_SIGNER_KEY: lab.paymasterSignerKey,
+        USE_AA_PAGE_SPONSORSHIP: "on",
         USE_AA_DAN_NODES: lab.danNodesVariable,
       },
     });

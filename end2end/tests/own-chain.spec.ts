@@ -33,3 +33,42 @@ test.describe("on a chain with its own currency and explorer", () => {
     await expect(page.locator(".figure")).toContainText("XDAI at most");
   });
 });
+
+// The operator sponsors callers with a key only, as every server outside of the lab does unless it is told otherwise.
+test.describe("where sponsoring is off for the page", () => {
+  let own: OwnLab<Proxy>;
+  test.beforeAll(async () => {
+    test.setTimeout(90_000);
+    own = await OwnLab.start(Proxy.to, { USE_AA_PAGE_SPONSORSHIP: "" });
+  });
+  test.afterAll(() => own?.stop());
+
+  test("the page says so before anything is tried, and grants with the account's own gas", async ({ page, wallet, pageErrors: _ }, info) => {
+    await wallet.install(page);
+    const manager = new Manager(page, own.server.url);
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    const account = await manager.account();
+    const notice = page.getByTestId("not-sponsored").first();
+    await expect(notice).toContainText("Sponsoring is off for this page");
+    await expect(notice).toContainText("USE_AA_PAGE_SPONSORSHIP=on");
+    await expect(page.getByTestId("send-sponsored-transaction")).toBeDisabled();
+    await page.screenshot({ path: info.outputPath("not-sponsored.png"), fullPage: true });
+
+    // Without funds nobody could pay: said at once, with what helps.
+    await page.getByTestId("create-session").click();
+    await expect(page.getByTestId("grant-review")).toContainText("Paid by your smart account");
+    await page.getByTestId("grant-confirm").click();
+    await expect(manager.error("AccountHasNoFunds").first()).toContainText("Send ETH to the account");
+
+    const funded = await fetch(own.lab.rpcUrl, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "anvil_setBalance", params: [account, "0xde0b6b3a7640000"] }),
+    });
+    expect(funded.ok).toBe(true);
+    await manager.grantAndWait();
+    await manager.useAndWait();
+    expect(await page.getByTestId("error").count()).toBe(0);
+  });
+});

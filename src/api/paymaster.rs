@@ -14,10 +14,10 @@ use crate::{
 };
 
 #[cfg(feature = "ssr")]
-use use_aa_server::{caller::Caller, sponsor::Asker};
+use use_aa_server::caller::Caller;
 
 /// Asks the paymaster to pay (`pm_sponsorUserOperation`). All fields of the result replace the
-/// operation's: they are what the paymaster signed.
+/// operation's: they are what the paymaster signed. Refused in every mode where `USE_AA_PAGE_SPONSORSHIP` is off.
 #[server(protocol = Call, prefix = "/api/fn", endpoint = "sponsor_user_operation")]
 pub async fn sponsor_user_operation(
     user_operation: UserOperation,
@@ -25,8 +25,7 @@ pub async fn sponsor_user_operation(
 ) -> Result<Sponsorship, AppError> {
     let caller = leptos::prelude::use_context::<http::request::Parts>()
         .and_then(|parts| parts.extensions.get::<Caller>().map(Caller::counted_as));
-    let asker = Asker { api_key: None, caller };
-    use_aa_server::paymaster::sponsor(&super::server_state()?, &user_operation, &context, asker).await
+    use_aa_server::page_sponsorship::sponsor(&super::server_state()?, &user_operation, &context, caller).await
 }
 
 /// What gas would cost in tokens (`pm_getFeeQuoteOrData`, mode ERC20). The operation carries its gas limits.

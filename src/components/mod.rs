@@ -11,6 +11,7 @@ pub mod custody;
 pub mod deferred_view;
 pub mod end_time;
 pub mod error_notice;
+pub mod gas_payer;
 pub mod grant_review;
 pub mod hash_line;
 pub mod hydrated;

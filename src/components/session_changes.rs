@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use leptos::{html, prelude::*, task::spawn_local};
 
 use super::{
+    gas_payer::use_is_sponsored,
     operation_status::OperationStatus,
     session_words::{sessions_text, title_of},
 };
@@ -14,7 +15,7 @@ use crate::{
         BuildUserOpOptions, MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof,
         RevokeAtNodesVariables, RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn,
         UseUserOpWaitReturn, UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation,
-        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
+        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_user_op_wait,
     },
     protocol::{distributed_key::is_distributed, session::SessionLeaf},
 };
@@ -164,7 +165,6 @@ pub fn SessionChangeStatus(
     /// Its changes.
     changes: SessionChanges,
 ) -> impl IntoView {
-    let account = use_smart_account();
     let dialog = NodeRef::<html::Dialog>::new();
     let SessionChanges { ask, .. } = changes;
     Effect::new(move |_| {
@@ -200,7 +200,7 @@ pub fn SessionChangeStatus(
         }
     };
     let is_return = move || matches!(ask.get(), Some(Change::Restore(_)));
-    let sponsored = move || account.chain_info.with(|chain| chain.as_ref().is_some_and(|chain| chain.sponsored));
+    let sponsored = use_is_sponsored();
     view! {
         <dialog
             class="review"
@@ -209,7 +209,7 @@ pub fn SessionChangeStatus(
             aria-labelledby="session-change-title"
             on:close=move |_| ask.set(None)
         >
-            {move || ask.get().map(|change| question(&change, sessions, sponsored()))}
+            {move || ask.get().map(|change| question(&change, sessions, sponsored.get()))}
             <div class="review-foot">
                 <button type="button" class="button quiet" data-testid="revoke-cancel" on:click=move |_| close()>
                     {move || if is_return() { "Leave it ended" } else { "Keep" }}

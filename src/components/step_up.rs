@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use super::{
+    gas_payer::{paid_by, use_is_sponsored},
     grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
     icon::{Glyph, Icon},
     native_currency::use_native_currency,
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     error::AppError,
     hooks::{
-        CreateBatchSessionVariables, CreateSessionVariables, MutationOptions, Options, SendTransactionVariables,
+        CreateBatchSessionVariables, CreateSessionVariables, MutationOptions, SendTransactionVariables,
         UseSessionListReturn, UserOpResponse, UserOpWaitOptions, use_create_batch_session, use_create_session,
         use_create_session_with_distributed_key, use_send_transaction, use_smart_account, use_user_op_wait,
     },
@@ -86,10 +87,10 @@ pub fn StepUp(
         is_wanted && !leaves().is_empty()
     };
     let no_owner = move || account.owner_address.with(Option::is_none);
-    let is_sponsored = move || account.chain_info.with_untracked(|chain| chain.as_ref().is_some_and(|c| c.sponsored));
+    let is_sponsored = use_is_sponsored();
 
     let ask_owner = move |_| {
-        let options = if is_sponsored() { Options::sponsored() } else { Options::unsponsored() };
+        let options = paid_by(is_sponsored.get_untracked());
         send.mutate.run(SendTransactionVariables { calls: calls.get_untracked(), options });
     };
     let extend = move |_| {
@@ -101,7 +102,7 @@ pub fn StepUp(
             label,
             account: own_account,
             policies,
-            sponsored: is_sponsored(),
+            sponsored: is_sponsored.get_untracked(),
             key_holder: if kind == StepUpKind::Distributed { KeyHolder::Nodes } else { KeyHolder::ThisBrowser },
         }));
     };

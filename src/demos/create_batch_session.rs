@@ -7,6 +7,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
+        gas_payer::{NotSponsoredNotice, use_is_sponsored},
         grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
         operation_status::OperationStatus,
         time::now_seconds,
@@ -34,6 +35,7 @@ pub fn CreateBatchSession() -> impl IntoView {
 
     let recipient = RwSignal::new(None::<String>);
     let most = RwSignal::new("10".to_owned());
+    let is_sponsored = use_is_sponsored();
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
     let review = RwSignal::new(None::<GrantRequest>);
     let refused = RwSignal::new(None::<AppError>);
@@ -55,7 +57,7 @@ pub fn CreateBatchSession() -> impl IntoView {
             own(DEMO_TOKEN, "mint(address,uint256)").with_rule(1, Condition::LessThanOrEqual, amount).into(),
             Erc20Policy::new(DEMO_TOKEN, to, amount).with_valid_until(until).into(),
         ];
-        let sponsored = account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored);
+        let sponsored = is_sponsored.get_untracked();
         let label = "Mint and send".to_owned();
         let key_holder = KeyHolder::ThisBrowser;
         Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, sponsored, key_holder })
@@ -87,6 +89,7 @@ pub fn CreateBatchSession() -> impl IntoView {
 
     view! {
         <form class="panel" on:submit=open_review>
+            <NotSponsoredNotice />
             <div class="fields">
                 <div class="field wide">
                     <label for="batch-recipient">"Send tokens to"</label>

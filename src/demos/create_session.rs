@@ -6,6 +6,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
+        gas_payer::{NotSponsoredNotice, use_is_sponsored},
         grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
         operation_status::OperationStatus,
         time::{local_time, now_seconds},
@@ -40,6 +41,7 @@ pub fn CreateSession() -> impl IntoView {
     let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
 
     let label = RwSignal::new("Demo NFT mint".to_owned());
+    let is_sponsored = use_is_sponsored();
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
     let review = RwSignal::new(None::<GrantRequest>);
     let refused = RwSignal::new(None::<AppError>);
@@ -65,7 +67,7 @@ pub fn CreateSession() -> impl IntoView {
             account: account_address,
             policies: vec![policy.into()],
             key_holder: KeyHolder::ThisBrowser,
-            sponsored: account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored),
+            sponsored: is_sponsored.get_untracked(),
         })
     };
     let open_review = move |event: SubmitEvent| {
@@ -93,6 +95,7 @@ pub fn CreateSession() -> impl IntoView {
 
     view! {
         <form class="panel" on:submit=open_review>
+            <NotSponsoredNotice />
             <div class="fields">
                 <div class="field">
                     <label for="session-label">"Name"</label>

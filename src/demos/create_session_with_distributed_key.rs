@@ -6,6 +6,7 @@ use crate::{
     components::{
         end_time::EndTime,
         error_notice::ErrorNotice,
+        gas_payer::{NotSponsoredNotice, use_is_sponsored},
         grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
         key_network_status::KeyNetworkStatus,
         operation_status::OperationStatus,
@@ -33,6 +34,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
     let operation = use_resumed_operation(OperationKind::CreateDistributedSession, create.data);
     let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
 
+    let is_sponsored = use_is_sponsored();
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
     let review = RwSignal::new(None::<GrantRequest>);
     let refused = RwSignal::new(None::<AppError>);
@@ -48,7 +50,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
             account: own_account,
             policies: vec![policy.into()],
             key_holder: KeyHolder::Nodes,
-            sponsored: account.chain_info.get_untracked().is_some_and(|chain| chain.sponsored),
+            sponsored: is_sponsored.get_untracked(),
         })
     };
     let open_review = move |event: SubmitEvent| {
@@ -78,6 +80,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
 
     view! {
         <form class="panel" on:submit=open_review>
+            <NotSponsoredNotice />
             <p>
                 "Nobody holds this session's key. The nodes make it together, each keeps a share, and enough of them must
                 agree to sign. This browser keeps, encrypted, only a key with which it may ask them; each node checks every

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::operation_status::OperationStatus,
+    components::{gas_payer::NotSponsoredNotice, operation_status::OperationStatus},
     hooks::{
         DeploySmartAccountVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_deploy_smart_account,
         use_resumed_operation, use_smart_account, use_user_op_wait,
@@ -45,6 +45,7 @@ pub fn DeploySmartAccount() -> impl IntoView {
                     {move || if deploy.is_pending.get() { "Deploying" } else { "Deploy the account" }}
                 </button>
             </div>
+            <NotSponsoredNotice />
             <OperationStatus mutation=deploy wait=receipt hash_testid="deploy-smart-account-hash" />
         </div>
     }

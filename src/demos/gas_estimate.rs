@@ -4,7 +4,11 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use crate::{
-    components::{error_notice::ErrorNotice, native_currency::use_native_currency},
+    components::{
+        error_notice::ErrorNotice,
+        gas_payer::{NotSponsoredNotice, use_is_sponsored},
+        native_currency::use_native_currency,
+    },
     hooks::{CostArguments, Options, QueryOptions, use_gas_estimate, use_smart_account},
     protocol::{addresses::DEMO_NFT, paymaster::DecimalText, smart_account::Call},
 };
@@ -18,6 +22,7 @@ pub fn GasEstimate() -> impl IntoView {
         calls: account.smart_account_address.get().map(safe_mint).into_iter().collect(),
         options: if sponsored.get() { Options::sponsored() } else { Options::unsponsored() },
     });
+    let is_sponsored = use_is_sponsored();
     let estimate = use_gas_estimate(arguments, QueryOptions::default());
     let native = use_native_currency();
     let cost =
@@ -42,7 +47,12 @@ pub fn GasEstimate() -> impl IntoView {
             <p class="step-text">{note}</p>
             <div class="actions">
                 <label>
-                    <input type="checkbox" data-testid="estimate-sponsored" bind:checked=sponsored />
+                    <input
+                        type="checkbox"
+                        data-testid="estimate-sponsored"
+                        disabled=move || !is_sponsored.get()
+                        bind:checked=sponsored
+                    />
                     " with the sponsor's part"
                 </label>
                 <button
@@ -55,6 +65,7 @@ pub fn GasEstimate() -> impl IntoView {
                     {move || if estimate.is_fetching.get() { "Reckoning" } else { "Reckon again" }}
                 </button>
             </div>
+            <NotSponsoredNotice />
             <ErrorNotice error=estimate.error retry=estimate.refetch />
         </div>
     }

@@ -4,12 +4,17 @@ use alloy::primitives::{Address, U256};
 use leptos::prelude::*;
 
 use crate::{
-    components::{error_notice::ErrorNotice, operation_status::OperationStatus, token_balance::TokenBalance},
+    components::{
+        error_notice::ErrorNotice,
+        gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
+        operation_status::OperationStatus,
+        token_balance::TokenBalance,
+    },
     error::AppError,
     hooks::{
         BuildUserOpOptions, CostArguments, MutationOptions, QueryOptions, SendGasTokenTransactionVariables,
-        SendTransactionVariables, TokenParam, UserOpWaitOptions, use_send_gas_token_transaction,
-        use_send_sponsored_transaction, use_smart_account, use_token_fees, use_user_op_wait,
+        SendTransactionVariables, TokenParam, UserOpWaitOptions, use_send_gas_token_transaction, use_send_transaction,
+        use_smart_account, use_token_fees, use_user_op_wait,
     },
     protocol::{
         addresses::{DEMO_NFT, DEMO_TOKEN},
@@ -34,7 +39,8 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
         ..MutationOptions::default()
     });
     let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
-    let get_dollars = use_send_sponsored_transaction(MutationOptions::default());
+    let is_sponsored = use_is_sponsored();
+    let get_dollars = use_send_transaction(MutationOptions::default());
     let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
 
     let pay_in_dollars = move |token_param: TokenParam| {
@@ -49,7 +55,8 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
     let get = move |_| {
         if let Some(own_account) = account.smart_account_address.get_untracked() {
             let calls = vec![hundred_dollars(own_account)];
-            get_dollars.mutate.run(SendTransactionVariables { calls, ..Default::default() });
+            let options = paid_by(is_sponsored.get_untracked());
+            get_dollars.mutate.run(SendTransactionVariables { calls, options });
         }
     };
     let price = move || match quote.get() {
@@ -58,6 +65,8 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
         None => "The price is shown once a wallet is connected.".to_owned(),
     };
     let unconnected = move || account.owner_address.get().is_none();
+    // The operator would advance the gas.
+    let is_off = move || account.chain_info.with(|chain| chain.as_ref().is_some_and(|chain| !chain.page_sponsorship));
     view! {
         <div class="panel">
             <TokenBalance token=DEMO_TOKEN symbol="DUSD" decimals=6 owner=account.smart_account_address />
@@ -67,7 +76,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
                     type="button"
                     class="button"
                     data-testid="send-gas-token-transaction"
-                    disabled=move || unconnected() || send.is_pending.get()
+                    disabled=move || unconnected() || is_off() || send.is_pending.get()
                     on:click=mint
                 >
                     {move || if send.is_pending.get() { "Sending" } else { "Mint, gas in DUSD" }}
@@ -82,6 +91,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
                     {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
                 </button>
             </div>
+            <NotSponsoredNotice />
             <ErrorNotice error=fees.error retry=fees.refetch />
             <OperationStatus mutation=get_dollars wait=dollars_receipt hash_testid="get-demo-tokens-hash" />
             <OperationStatus mutation=send wait=receipt hash_testid="send-gas-token-transaction-hash" />

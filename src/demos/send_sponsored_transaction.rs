@@ -4,7 +4,10 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use crate::{
-    components::operation_status::OperationStatus,
+    components::{
+        gas_payer::{NotSponsoredNotice, use_is_sponsored},
+        operation_status::OperationStatus,
+    },
     hooks::{
         BuildUserOpOptions, MutationOptions, SendTransactionVariables, UserOpWaitOptions,
         use_send_sponsored_transaction, use_smart_account, use_user_op_wait,
@@ -26,7 +29,8 @@ pub fn SendSponsoredTransaction() -> impl IntoView {
             });
         }
     };
-    let blocked = move || account.owner_address.get().is_none() || send.is_pending.get();
+    let is_sponsored = use_is_sponsored();
+    let blocked = move || account.owner_address.get().is_none() || send.is_pending.get() || !is_sponsored.get();
     view! {
         <div class="panel">
             <div>
@@ -38,6 +42,7 @@ pub fn SendSponsoredTransaction() -> impl IntoView {
                     {move || if send.is_pending.get() { "Sending" } else { "Mint, sponsored" }}
                 </button>
             </div>
+            <NotSponsoredNotice />
             <OperationStatus mutation=send wait=receipt hash_testid="send-sponsored-transaction-hash" />
         </div>
     }

@@ -5,13 +5,16 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
-        error_notice::ErrorNotice, native_currency::use_native_currency, operation_status::OperationStatus,
+        error_notice::ErrorNotice,
+        gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
+        native_currency::use_native_currency,
+        operation_status::OperationStatus,
         token_balance::TokenBalance,
     },
     error::AppError,
     hooks::{
-        MutationOptions, Options, SendTransactionVariables, SendWithdrawalsVariables, UserOpWaitOptions,
-        WithdrawalRequest, use_send_sponsored_transaction, use_send_withdrawals, use_smart_account, use_user_op_wait,
+        MutationOptions, SendTransactionVariables, SendWithdrawalsVariables, UserOpWaitOptions, WithdrawalRequest,
+        use_send_transaction, use_send_withdrawals, use_smart_account, use_user_op_wait,
     },
     protocol::{
         addresses::{DEMO_TOKEN, NATIVE_TOKEN},
@@ -53,13 +56,14 @@ impl Line {
     }
 }
 
-/// Withdraws demo dollars and native currency; the sponsor pays the gas.
+/// Withdraws demo dollars and native currency; the sponsor pays the gas where there is one.
 #[component]
 pub fn SendWithdrawals() -> impl IntoView {
     let account = use_smart_account();
     let withdraw = use_send_withdrawals(MutationOptions::default());
     let receipt = use_user_op_wait(withdraw.data, UserOpWaitOptions::default());
-    let get_dollars = use_send_sponsored_transaction(MutationOptions::default());
+    let is_sponsored = use_is_sponsored();
+    let get_dollars = use_send_transaction(MutationOptions::default());
     let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
     let lines = RwSignal::new(vec![Line::new(0)]);
     let refused = RwSignal::new(None::<AppError>);
@@ -69,7 +73,7 @@ pub fn SendWithdrawals() -> impl IntoView {
         match lines.get_untracked().into_iter().map(Line::request).collect::<Result<Vec<_>, _>>() {
             Ok(withdrawal_requests) => withdraw.mutate.run(SendWithdrawalsVariables {
                 withdrawal_requests,
-                options: Options::sponsored(),
+                options: paid_by(is_sponsored.get_untracked()),
                 ..SendWithdrawalsVariables::default()
             }),
             Err(error) => refused.set(Some(error)),
@@ -78,7 +82,8 @@ pub fn SendWithdrawals() -> impl IntoView {
     let get = move |_| {
         if let Some(own_account) = account.smart_account_address.get_untracked() {
             let calls = vec![hundred_dollars(own_account)];
-            get_dollars.mutate.run(SendTransactionVariables { calls, ..Default::default() });
+            let options = paid_by(is_sponsored.get_untracked());
+            get_dollars.mutate.run(SendTransactionVariables { calls, options });
         }
     };
     let add = move |_| {
@@ -120,6 +125,7 @@ pub fn SendWithdrawals() -> impl IntoView {
                     {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
                 </button>
             </div>
+            <NotSponsoredNotice />
             <ErrorNotice error=refused />
             <OperationStatus mutation=get_dollars wait=dollars_receipt hash_testid="get-demo-tokens-hash" />
             <OperationStatus mutation=withdraw wait=receipt hash_testid="send-withdrawals-hash" />

@@ -6,9 +6,13 @@ use axum::{
     Json, Router,
     body::Body,
     http::{HeaderValue, Request, Response, StatusCode, header},
+    middleware::{self, Next},
     response::IntoResponse,
 };
-use governor::middleware::NoOpMiddleware;
+use governor::{
+    clock::{Clock, DefaultClock},
+    middleware::NoOpMiddleware,
+};
 use serde_json::json;
 use tower_governor::{
     GovernorError, GovernorLayer,
@@ -17,6 +21,7 @@ use tower_governor::{
 };
 
 use use_aa_server::{
+    call_count::{CallCount, TooMany},
     caller::Caller,
     config::{OFFERS_TIME, Protection, Rate},
     metrics,
@@ -92,10 +97,39 @@ impl Limits {
         limited(router, &self.address, "address", Style::AppError)
     }
 
-    /// JSON-RPC, limited by address (the same count as that of the pages) and by key.
+    /// JSON-RPC, limited by address (the same count as that of the pages) and by key. A request is counted before its
+    /// body is read, as one call; the other calls of a batch are counted when it is ([`CallCount`]).
     pub(super) fn json_rpc<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
+        let (address, key) = (self.address.clone(), self.key.clone());
+        let router = router.layer(middleware::from_fn(move |mut request: Request<Body>, next: Next| {
+            let by_address = another(&address, ByAddress, &request, "address");
+            let by_key = another(&key, ByKey, &request, "key");
+            request.extensions_mut().insert(CallCount::new(move || by_address().and_then(|()| by_key())));
+            next.run(request)
+        }));
         let router = limited(router, &self.key, "key", Style::JsonRpc);
         limited(router, &self.address, "address", Style::JsonRpc)
+    }
+}
+
+/// Takes one more call out of what is left to the caller of `request`.
+fn another<K>(
+    counts: &Counts<K>,
+    by: K,
+    request: &Request<Body>,
+    scope: &'static str,
+) -> impl Fn() -> Result<(), TooMany> + use<K>
+where
+    K: KeyExtractor + Send + Sync + 'static,
+    K::Key: Hash + Eq + Send + Sync + 'static,
+{
+    let counted = counts.clone().zip(by.extract(request).ok());
+    move || match &counted {
+        Some((config, caller)) => config
+            .limiter()
+            .check_key(caller)
+            .map_err(|until| TooMany { scope, wait: until.wait_time_from(DefaultClock::default().now()) }),
+        None => Ok(()),
     }
 }
 

@@ -315,11 +315,12 @@ impl Drop for Server {
     }
 }
 
-/// A configuration with these upstreams and no paymaster.
+/// A configuration with these upstreams and no paymaster; where a test adds one, pages are sponsored.
 pub fn config(node: &str, bundler: &str) -> Config {
     let args = ServeArgs {
         rpc_url: Some(node.parse().unwrap()),
         bundler_url: Some(bundler.parse().unwrap()),
+        page_sponsorship: Some("on".into()),
         ..Default::default()
     };
     Config::from_args(&args).unwrap()

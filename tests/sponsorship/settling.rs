@@ -24,12 +24,22 @@ pub async fn lab_server() -> (tempfile::TempDir, String, Server) {
 }
 
 async fn server_on(lab: &Lab) -> (tempfile::TempDir, String, Server) {
+    let (folder, url, state) = state_on(lab, |_| {});
+    (folder, url, Server::start_with(state).await)
+}
+
+/// What [`lab_server`] serves from, with another configuration.
+pub async fn lab_state(change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, String, ServerState) {
+    state_on(common::lab().await, change)
+}
+
+fn state_on(lab: &Lab, change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, String, ServerState) {
     let (folder, url) = sqlite();
     let args = use_aa::server::config::ServeArgs { database_url: Some(url.parse().unwrap()), ..Default::default() };
     let mut config = Config::from_args(&args).unwrap();
     lab.fill(&mut config);
-    let server = Server::start_with(ServerState::new(config).unwrap()).await;
-    (folder, url, server)
+    change(&mut config);
+    (folder, url, ServerState::new(config).unwrap())
 }
 
 /// A mint of a new account without gas limits, paymaster or signature, and its owner's key.

@@ -18,7 +18,7 @@ pub struct CreateBatchSessionVariables {
     pub policy: Vec<SessionPolicy>,
     /// A name for people, kept in this browser.
     pub label: Option<String>,
-    /// How the granting operation is built; sponsored where the server can, unless said otherwise.
+    /// Without `paymaster_service_data` the grant is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
     /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
     pub replace_unknown: bool,

@@ -63,8 +63,7 @@ pub struct CreateSessionVariables {
     pub policy: Vec<Policy>,
     /// A name for people, kept with the leaves in this browser only.
     pub label: Option<String>,
-    /// How the granting operation is built; without `paymaster_service_data` it is sponsored wherever the server has a
-    /// paymaster.
+    /// Without `paymaster_service_data` the grant is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
     /// Grant even when the account has sessions that are not stored here (another device or app granted
     /// them). A root over them cannot be made without them: they end, and so do those stored here, which
@@ -237,9 +236,9 @@ pub(super) async fn prepare_grant_of(
     Ok(PreparedCreateSession { grant, material, tree, new_root, operation })
 }
 
-/// The caller's options over the default: sponsored when the server can.
+/// The caller's options over the default: sponsored when the server does that for callers without a key.
 pub(super) fn default_paymaster(snapshot: &ChainSnapshot, options: &BuildUserOpOptions) -> BuildUserOpOptions {
-    if options.paymaster_service_data.is_none() && snapshot.chain.sponsored {
+    if options.paymaster_service_data.is_none() && snapshot.chain.sponsors_pages() {
         merge_options([Options::sponsored(), options.clone()])
     } else {
         options.clone()

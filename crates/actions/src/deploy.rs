@@ -19,7 +19,7 @@ pub struct DeploySmartAccountVariables {
 
 /// Sends one operation with init code and empty call data.
 ///
-/// Without `paymaster_service_data` it is sponsored wherever the server has a paymaster.
+/// Without `paymaster_service_data` it is sponsored wherever the server sponsors pages.
 ///
 /// # Errors
 /// `AccountAlreadyDeployed` when the account has code; `AccountHasNoFunds` when nobody would pay: no paymaster mode

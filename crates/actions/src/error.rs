@@ -379,7 +379,9 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Deserialization(reason) => {
                 Self::Network { reason: format!("unreadable answer: {reason}") }
             }
-            other => Self::Internal { reason: other.to_string() },
+            // The words of the library are not for those who called.
+            ServerFnErrorErr::Serialization(_) => Self::Internal { reason: "a value cannot be written as JSON".into() },
+            _ => Self::Internal { reason: "the call failed in the server".into() },
         }
     }
 }

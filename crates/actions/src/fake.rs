@@ -234,6 +234,7 @@ impl Relay for Fake {
             entry_point: ENTRY_POINT,
             lab: true,
             sponsored: true,
+            page_sponsorship: true,
             public_rpc_url: None,
             explorer_url: None,
             native_currency: NativeCurrency::default(),

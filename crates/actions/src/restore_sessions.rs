@@ -23,7 +23,7 @@ use use_aa_protocol::{
 pub struct RestoreSessionsVariables {
     /// Ids of revoked sessions.
     pub session_ids: Vec<String>,
-    /// How the operation is built; sponsored where the server can, unless said otherwise.
+    /// Without `paymaster_service_data` it is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
 }
 

@@ -51,7 +51,7 @@ pub enum SessionsToRevoke {
 pub struct RevokeSessionsVariables {
     /// Which sessions.
     pub sessions: SessionsToRevoke,
-    /// How the revoking operation is built; sponsored where the server can, unless said otherwise.
+    /// Without `paymaster_service_data` the revocation is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
 }
 

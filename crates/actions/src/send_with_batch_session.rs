@@ -34,7 +34,7 @@ pub struct SendWithBatchSessionRequest {
     /// these do not allow the calls, the newest of one key that do.
     pub corresponding_indexes: Option<Vec<usize>>,
     /// Without a nonce key each operation gets a lane of its own; without `paymaster_service_data` it is
-    /// sponsored wherever the server has a paymaster.
+    /// sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
 }
 

@@ -42,7 +42,7 @@ pub struct SendWithSessionRequest {
     /// Without id and index: the newest usable one.
     pub corresponding_index: Option<usize>,
     /// Without a nonce key each operation gets a lane of its own; without `paymaster_service_data` it is
-    /// sponsored wherever the server has a paymaster.
+    /// sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
 }
 

@@ -20,6 +20,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use super::{
     api::{MAX_BODY, NodeRefusal},
     node::Node,
+    session::OUR_FAULT,
 };
 
 /// Requests under way at the same time; more are refused at once.
@@ -131,7 +132,7 @@ where
     match handled.await {
         Ok(Ok(answer)) => Json(answer).into_response(),
         Ok(Err(refusal)) => refused(refusal),
-        Err(_) => refused(node.refuse("internal", "the node failed; its log says why")),
+        Err(_) => refused(node.refuse("internal", OUR_FAULT)),
     }
 }
 

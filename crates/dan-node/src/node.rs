@@ -25,7 +25,7 @@ use super::{
     mesh::Mesh,
     message::Message,
     nonces::{NonceError, Nonces},
-    session::{SessionError, Sessions},
+    session::{OUR_FAULT, SessionError, Sessions},
     vault::{Vault, VaultError},
     workers::Workers,
 };
@@ -204,7 +204,7 @@ impl Node {
     /// Our own fault: the reason goes to the log, not to the asker.
     fn internal(&self, error: &dyn std::fmt::Display) -> NodeRefusal {
         tracing::error!(node = self.config.id, %error, "the node failed");
-        self.refuse("internal", "the node failed; its log says why")
+        self.refuse("internal", OUR_FAULT)
     }
 
     /// What a session ended with. Whoever cheated so that the key would leak is banned before anything else.

@@ -19,6 +19,8 @@ use tokio::{
 use super::{message::Message, share::SecretBytes};
 use use_aa_protocol::distributed_key::MAX_NODES;
 
+/// What others are told of a failure that is this node's own.
+pub(super) const OUR_FAULT: &str = "the node failed; its log says why";
 /// How long messages wait for this node's own request.
 const EARLY_FOR: Duration = Duration::from_secs(30);
 /// Sessions that may wait like that, of all peers together.
@@ -91,8 +93,9 @@ pub enum SessionError {
     /// There is such a session already.
     #[error("the session is under way or over")]
     Repeated,
-    /// Our own fault.
-    #[error("{0}")]
+    /// Our own fault. The words are for the log of this node: they may name its files, and what an error says goes to
+    /// the other nodes and to whoever asked.
+    #[error("{OUR_FAULT}")]
     Internal(String),
 }
 

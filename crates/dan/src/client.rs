@@ -112,8 +112,15 @@ impl Node {
 }
 
 async fn exchange<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
-    // `without_url`: a URL may carry a key.
-    let lost = |error: reqwest::Error| Failure::Down(error.without_url().to_string());
+    // In words of our own: the library's may quote the URL, which may carry a key.
+    let lost = |error: reqwest::Error| {
+        let words = match () {
+            () if error.is_timeout() => "no answer in time",
+            () if error.is_connect() => "cannot connect",
+            () => "the connection was cut",
+        };
+        Failure::Down(words.into())
+    };
     let mut response = request.send().await.map_err(lost)?;
     let status = response.status();
     let mut body = Vec::new();

@@ -21,12 +21,27 @@ pub struct ChainInfo {
     pub lab: bool,
     /// True when a paymaster is configured.
     pub sponsored: bool,
+    /// Whether that pays for callers without a key, as pages are (`USE_AA_PAGE_SPONSORSHIP`). Servers that do not say so
+    /// knew no such choice: they do.
+    #[serde(default = "yes")]
+    pub page_sponsorship: bool,
     /// A node URL that a wallet may be told by `wallet_addEthereumChain`; given in the lab only.
     pub public_rpc_url: Option<String>,
     /// Block explorer, without trailing slash.
     pub explorer_url: Option<String>,
     /// What gas is paid in.
     pub native_currency: NativeCurrency,
+}
+
+impl ChainInfo {
+    /// Whoever calls without a key may have gas paid or advanced.
+    pub fn sponsors_pages(&self) -> bool {
+        self.sponsored && self.page_sponsorship
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The native currency of a chain, as EIP-3085 names its fields.

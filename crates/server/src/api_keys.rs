@@ -75,7 +75,7 @@ pub struct ApiKey {
     pub label: String,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
-    /// Most requests in a minute, beside the limits that hold for everybody.
+    /// Most calls in a minute, those of a batch one by one, beside the limits that hold for everybody.
     pub requests_per_minute: Option<u32>,
     /// Most that is sponsored for it per UTC day, wei; `None` = what the policy allows.
     pub budget_per_day: Option<U256>,
@@ -111,7 +111,7 @@ pub struct NewKey {
     pub label: String,
     /// What it may be used for.
     pub scopes: Vec<Scope>,
-    /// Most requests in a minute.
+    /// Most calls in a minute.
     pub requests_per_minute: Option<u32>,
     /// Most that is sponsored for it per UTC day, wei.
     pub budget_per_day: Option<U256>,
@@ -238,10 +238,19 @@ impl Database {
     /// The key behind the text of a request, when it is good for this chain now. Answers are kept for two seconds:
     /// a key that is revoked is refused after that, on every server.
     pub async fn verify_key(&self, chain_id: u64, key: &str) -> Result<ApiKey, KeyError> {
+        self.verify(chain_id, key, true).await
+    }
+
+    /// As [`Self::verify_key`], asked of the database now: a key that was revoked is refused at once.
+    pub async fn verify_key_now(&self, chain_id: u64, key: &str) -> Result<ApiKey, KeyError> {
+        self.verify(chain_id, key, false).await
+    }
+
+    async fn verify(&self, chain_id: u64, key: &str, from_cache: bool) -> Result<ApiKey, KeyError> {
         let (id, secret) = parts(key).ok_or(KeyError::Unknown)?;
         let secret_hash = keccak256(secret);
         let hash = keccak256([id.as_bytes(), secret_hash.as_slice()].concat());
-        let found = match self.key_cache().get(&hash) {
+        let found = match self.key_cache().get(&hash).filter(|_| from_cache) {
             Some(found) => found,
             None => {
                 let found = self.find_key(id, &secret_hash).await?;

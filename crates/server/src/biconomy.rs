@@ -13,7 +13,10 @@ mod operation;
 mod paymaster;
 mod receipt;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -26,6 +29,7 @@ use serde_json::Value;
 
 use super::{
     api_keys::{ApiKey, KeyError, Scope},
+    call_count::{CallCount, TooMany},
     caller::Caller,
     metrics,
     sponsor::Asker,
@@ -84,19 +88,30 @@ async fn serve(
     Path((chain_id, key)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let key = match admit(&state, service, &chain_id, &key).await {
-        Ok(key) => key.map(Arc::new),
+    let admitted = match admit(&state, service, &chain_id, &key, false).await {
+        Ok(admitted) => admitted,
         Err(error) => return error.response(&Value::Null),
     };
+    if let Some(error) = admitted.as_ref().and_then(|key| count(key).err()) {
+        return error.response(&Value::Null);
+    }
     let caller = request.extensions().get::<Caller>().map(Caller::counted_as);
+    let calls = Calls { limits: request.extensions().get::<CallCount>().cloned(), paid: AtomicBool::new(true) };
     let body = match read(request.into_body()).await {
         Ok(body) => body,
         Err(error) => return error.response(&Value::Null),
     };
     let answer = envelope::answer(&body, |method, params| {
-        let (state, key) = (state.clone(), key.clone());
+        // Counted in the order of the batch, before any of them waits.
+        let counted = calls.count(admitted.as_ref());
+        let (state, chain_id, key) = (state.clone(), chain_id.clone(), key.clone());
         async move {
-            let asker = Asker { api_key: key.as_deref(), caller };
+            counted?;
+            // The calls before it may have taken a minute, in which the key was revoked. And what a paymaster signs
+            // costs money.
+            let now = service == Service::Paymaster;
+            let key = admit(&state, service, &chain_id, &key, now).await?;
+            let asker = Asker { api_key: key.as_ref(), caller };
             let call = call(service, &state, asker, &method, &params);
             match tokio::time::timeout(CALL_TIMEOUT, call).await {
                 Ok(result) => result,
@@ -112,9 +127,42 @@ async fn serve(
     }
 }
 
-/// The chain must be ours, the key issued for this service, and not used more than it may be. The lab's own key is known
-/// to everybody and has no limits: `None`.
-async fn admit(state: &ServerState, service: Service, chain_id: &str, key: &str) -> Result<Option<ApiKey>, RpcError> {
+/// Counts the calls of one request.
+struct Calls {
+    limits: Option<CallCount>,
+    /// The request was counted, and no call of it yet.
+    paid: AtomicBool,
+}
+
+impl Calls {
+    /// One more call, by this key.
+    fn count(&self, key: Option<&ApiKey>) -> Result<(), RpcError> {
+        if self.paid.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        key.map_or(Ok(()), count)?;
+        let counted = self.limits.as_ref().map_or(Ok(()), CallCount::take);
+        counted.map_err(|TooMany { scope, wait }| RpcError::rate_limited(scope, wait))
+    }
+}
+
+/// Takes one call out of the key's own allowance.
+fn count(key: &ApiKey) -> Result<(), RpcError> {
+    match key.requests_per_minute.map(|most| allowance::take(&key.id, most)) {
+        Some(Err(wait)) => Err(RpcError::rate_limited("key", wait)),
+        _ => Ok(()),
+    }
+}
+
+/// The chain must be ours, and the key issued for this service. The lab's own key is known to everybody and has no
+/// limits: `None`. `now`: by no answer of a moment ago.
+async fn admit(
+    state: &ServerState,
+    service: Service,
+    chain_id: &str,
+    key: &str,
+    now: bool,
+) -> Result<Option<ApiKey>, RpcError> {
     let ours = state.config().chain_id;
     if chain_id.parse() != Ok(ours) {
         return Err(RpcError::other_chain(ours));
@@ -122,7 +170,9 @@ async fn admit(state: &ServerState, service: Service, chain_id: &str, key: &str)
     if state.config().lab && key == LAB_KEY {
         return Ok(None);
     }
-    let key = match state.database().verify_key(ours, key).await {
+    let database = state.database();
+    let known = if now { database.verify_key_now(ours, key).await } else { database.verify_key(ours, key).await };
+    let key = match known {
         Ok(key) if key.allows(service.scope()) => key,
         Ok(key) => {
             tracing::info!(key = key.id, service = service.name(), "a key is used for what it is not meant for");
@@ -135,10 +185,7 @@ async fn admit(state: &ServerState, service: Service, chain_id: &str, key: &str)
         }
     };
     tracing::Span::current().record("key", &key.id);
-    match key.requests_per_minute.map(|most| allowance::take(&key.id, most)) {
-        Some(Err(wait)) => Err(RpcError::rate_limited(wait)),
-        _ => Ok(Some(key)),
-    }
+    Ok(Some(key))
 }
 
 async fn read(body: Body) -> Result<Bytes, RpcError> {

@@ -60,6 +60,7 @@ pub fn chain_info_of(config: &Config) -> ChainInfo {
         entry_point: ENTRY_POINT,
         lab: config.lab,
         sponsored: config.paymaster.is_some(),
+        page_sponsorship: config.sponsors_pages(),
         // A public node URL may hold a key; the lab's does not.
         public_rpc_url: config.rpc_urls.first().filter(|_| config.lab).map(|url| url.expose().to_string()),
         explorer_url: config.explorer_url.clone().or_else(|| known.map(|chain| chain.explorer.to_owned())),

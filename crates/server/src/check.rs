@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     config::{Config, UpstreamUrl},
-    readiness,
+    page_sponsorship, readiness,
     state::ServerState,
 };
 use use_aa_actions::error::{AppError, Upstream};
@@ -18,6 +18,7 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
     let (nodes, bundlers) = (config.rpc_urls.clone(), config.bundler_urls.clone());
     let (expected, lab) = (config.chain_id, config.lab);
     let mut findings = Findings { lines: Vec::new(), good: true };
+    let pages = page_sponsorship::description(&config);
     let state = match ServerState::with_upstream_timeout(config, PATIENCE) {
         Ok(state) => state,
         Err(error) => {
@@ -25,8 +26,13 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
             return (findings.lines, findings.good);
         }
     };
-    let (node_chains, bundler_chains, report) =
-        tokio::join!(state.node().chain_ids(), state.bundler().chain_ids(), readiness::report(&state));
+    let (node_chains, bundler_chains, report, database) = tokio::join!(
+        state.node().chain_ids(),
+        state.bundler().chain_ids(),
+        readiness::report(&state),
+        // Asked once more: the report is for callers, who are not told why.
+        state.database().ping(),
+    );
     findings.chains(Upstream::Node, &nodes, node_chains, expected);
     findings.chains(Upstream::Bundler, &bundlers, bundler_chains, expected);
     for upstream in report.upstreams {
@@ -35,9 +41,14 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
             Upstream::Node => {}
             // There is none before the lab is started.
             Upstream::Bundler if lab => {}
+            Upstream::Database => {}
             Upstream::Bundler => findings.line("bundler's entry point".into(), upstream.error.map_or(Ok(()), Err)),
             name => findings.line(name.to_string(), upstream.error.map_or(Ok(()), Err)),
         }
+    }
+    findings.line(Upstream::Database.to_string(), database);
+    if let Some(description) = pages {
+        findings.line(description.into(), Ok::<_, AppError>(()));
     }
     (findings.lines, findings.good)
 }
@@ -65,7 +76,7 @@ impl Findings {
         }
     }
 
-    fn line(&mut self, what: String, result: Result<(), AppError>) {
+    fn line(&mut self, what: String, result: Result<(), impl std::fmt::Display>) {
         self.good &= result.is_ok();
         self.lines.push(match result {
             Ok(()) => format!("ok    {what}"),

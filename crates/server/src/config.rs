@@ -101,6 +101,10 @@ pub struct ServeArgs {
     /// File of the sponsorship policy, TOML or JSON [default: the lab's, with small budgets outside of it]
     #[arg(long, env = "USE_AA_SPONSOR_POLICY", value_name = "FILE")]
     pub sponsor_policy: Option<String>,
+    /// Whether the page's own server functions have gas paid or advanced without a key: on or off. Off, callers of the
+    /// JSON-RPC paths with a key are paid for still [default: on in the lab, off elsewhere]
+    #[arg(long, env = "USE_AA_PAGE_SPONSORSHIP", value_name = "on|off")]
+    pub page_sponsorship: Option<String>,
     /// Whom the server answers, and how often.
     #[command(flatten)]
     pub protection: ProtectionArgs,
@@ -194,6 +198,8 @@ pub struct Config {
     pub key_pool: usize,
     /// What is sponsored; `None` = the lab's policy for the built-in paymaster, what it likes for a remote one.
     pub sponsor_policy: Option<Arc<Policy>>,
+    /// Whether callers without a key are paid for, when that was said; see [`Self::sponsors_pages`].
+    pub page_sponsorship: Option<bool>,
     /// Where the server keeps its data.
     pub data_dir: PathBuf,
     /// The folder was named; else the lab keeps its data in its own.
@@ -245,6 +251,7 @@ impl Config {
             bundler_urls,
             paymaster: paymaster(args)?,
             sponsor_policy,
+            page_sponsorship: values::on_off("USE_AA_PAGE_SPONSORSHIP", args.page_sponsorship.as_deref())?,
             data_dir_given: data_dir.is_some(),
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
             token_paymaster: token_paymaster(args)?,
@@ -269,6 +276,17 @@ impl Config {
             lab_options: LabConfig::from_args(&args.lab)?,
             protection: Protection::from_args(&args.protection, lab)?,
         })
+    }
+
+    /// Whether the page's own server functions have gas paid or advanced: nobody proves anything to them, so on a public
+    /// network only when the operator says so.
+    pub fn sponsors_pages(&self) -> bool {
+        self.page_sponsorship.unwrap_or(self.lab)
+    }
+
+    /// Somebody's gas can be paid or advanced at all.
+    pub fn has_paymaster(&self) -> bool {
+        self.paymaster.is_some() || self.token_paymaster.is_some()
     }
 }
 

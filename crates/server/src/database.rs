@@ -22,7 +22,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use super::{api_keys::KeyCache, config::Config};
+use super::{api_keys::KeyCache, config::Config, inner_error};
 use use_aa_actions::error::{AppError, Upstream};
 
 #[cfg(test)]
@@ -40,13 +40,16 @@ const FILE: &str = "use-aa.sqlite";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the first connection may take, the migrations included, before the request that needs it fails.
 const OPENING: Duration = Duration::from_secs(15);
+/// SQLite's code for a file that is something else.
+const NOT_A_DATABASE: &str = "26";
 /// Connections to one SQLite file: writers take turns anyway.
 const SQLITE_CONNECTIONS: u32 = 4;
 /// Connections of one server to PostgreSQL.
 #[cfg(feature = "postgres")]
 const POSTGRES_CONNECTIONS: u32 = 10;
 
-/// Why the database did not do what it should. Never holds its URL, which may carry a password.
+/// Why the database did not do what it should, for the log and for operators: its own words are in it. Never holds its
+/// URL, which may carry a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
     /// It does not answer.
@@ -85,15 +88,14 @@ impl From<sqlx::Error> for DatabaseError {
     }
 }
 
+/// For callers, who learn nothing of its own words.
 impl From<DatabaseError> for AppError {
     fn from(error: DatabaseError) -> Self {
         let upstream = Upstream::Database;
+        let reason = inner_error::logged("the database", &error);
         match error {
-            DatabaseError::Unavailable { reason } => Self::UpstreamUnavailable { upstream, reason },
-            error => {
-                tracing::error!(%error, "database");
-                Self::UpstreamMalformed { upstream, reason: error.to_string() }
-            }
+            DatabaseError::Unavailable { .. } => Self::UpstreamUnavailable { upstream, reason },
+            _ => Self::UpstreamMalformed { upstream, reason },
         }
     }
 }
@@ -322,6 +324,12 @@ async fn open_sqlite(pool: &SqlitePool) -> Result<Pool, DatabaseError> {
             Ok(connection) => {
                 drop(connection);
                 SQLITE.run(pool).await.map_err(migration)
+            }
+            // Another file than a database does not become one.
+            Err(error)
+                if error.as_database_error().and_then(|error| error.code()).as_deref() == Some(NOT_A_DATABASE) =>
+            {
+                return Err(unavailable(error));
             }
             Err(error) => Err(unavailable(error)),
         };

@@ -62,7 +62,7 @@ use tokio::time::Instant;
 
 use super::{
     config::{Secret, UpstreamUrl},
-    metrics,
+    inner_error, metrics,
     quantity::small,
     request_id::{REQUEST_ID, current_request_id},
     upstream_health::UpstreamHealth,
@@ -170,7 +170,15 @@ impl JsonRpcClient {
 
     /// Reads a result as `T`.
     pub(super) fn typed<T: DeserializeOwned>(&self, method: &str, result: Value) -> Result<T, AppError> {
-        serde_json::from_value(result).map_err(|error| self.malformed(format!("the result of {method}: {error}")))
+        serde_json::from_value(result).map_err(|error| {
+            let log = inner_error::logged(method, &error);
+            self.malformed(format!("the result of {method} cannot be read; {log}"))
+        })
+    }
+
+    /// An upstream's words without our keys, and without addresses, in them: for words that came as a result.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.inner.reader.redacted(text)
     }
 
     /// Calls a method; the result as it came, `null` included.

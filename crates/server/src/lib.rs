@@ -5,10 +5,10 @@
 //! | [`state`] | everything that requests share |
 //! | [`config`] | what the server is told: command line and environment, every value checked before anything starts |
 //! | [`node`], [`bundler`], [`paymaster`], [`dan`] | the upstreams |
-//! | [`sponsor`] | who is paid for: policies, budgets, the ledger |
+//! | [`sponsor`], [`page_sponsorship`] | who is paid for: policies, budgets, the ledger; callers without a key |
 //! | [`events`], [`status`] | what becomes of an operation: one watcher each, a stream for each page that waits |
 //! | [`session_ledger`], [`session_uses`] | sets of sessions for other devices, uses counted from the chain |
-//! | [`biconomy`], [`api_keys`] | JSON-RPC for programs, and its keys |
+//! | [`biconomy`], [`api_keys`], [`call_count`] | JSON-RPC for programs, its keys, and how often they may call |
 //! | [`check`], [`readiness`], [`metrics`] | does it work? |
 #![warn(missing_docs)]
 
@@ -16,6 +16,7 @@ mod amount;
 pub mod api_keys;
 pub mod biconomy;
 pub mod bundler;
+pub mod call_count;
 pub mod caller;
 pub mod chains;
 pub mod check;
@@ -23,10 +24,12 @@ pub mod config;
 pub mod dan;
 pub mod database;
 pub mod events;
+mod inner_error;
 mod json_rpc;
 pub mod json_shape;
 pub mod metrics;
 pub mod node;
+pub mod page_sponsorship;
 pub mod paymaster;
 mod quantity;
 mod read_policy;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use alloy::primitives::B256;
 use futures::{Stream, StreamExt};
 
-use super::{events::Event, metrics, state::ServerState};
+use super::{events::Event, inner_error, metrics, state::ServerState};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::rpc::{RECONNECT, UserOpUpdate};
 
@@ -46,8 +46,10 @@ fn line(event: &Event) -> String {
         Event::Update(update) => serde_json::to_string(update),
         Event::Failed(error) => serde_json::to_string(error),
     };
-    let json =
-        json.unwrap_or_else(|error| serde_json::json!({"error": "Internal", "reason": error.to_string()}).to_string());
+    let json = json.unwrap_or_else(|error| {
+        let reason = inner_error::logged("writing a status", &error);
+        serde_json::json!({"error": "Internal", "reason": reason}).to_string()
+    });
     let mut line = String::with_capacity(json.len() + 1);
     for character in json.chars() {
         if character.is_ascii() {

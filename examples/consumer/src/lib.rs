@@ -85,10 +85,16 @@ fn MintButton() -> impl IntoView {
         }
     };
     let unknown = move || account.smart_account_address.get().is_none();
+    // Outside of the lab a server pays for pages only with USE_AA_PAGE_SPONSORSHIP=on. An app that can do without a sponsor
+    // offers `use_send_transaction` instead.
+    let unpaid = move || account.chain_info.with(|chain| chain.as_ref().is_some_and(|chain| !chain.sponsors_pages()));
     view! {
-        <button disabled=unknown on:click=click>
+        <button disabled=move || unknown() || unpaid() on:click=click>
             "Mint"
         </button>
+        <Show when=unpaid>
+            <p>"This server sponsors no pages: whoever runs it can set USE_AA_PAGE_SPONSORSHIP=on."</p>
+        </Show>
         <output>{move || wait.data.get().map(|receipt| receipt.transaction_hash.to_string())}</output>
         <p role="alert">{move || mint.error.get().or(wait.error.get()).map(|error| error.to_string())}</p>
     }

@@ -1,4 +1,5 @@
-//! The server: this app's pages, and the functions that the hooks call. Configured as use-aa is (`USE_AA_…`).
+//! The server: this app's pages, and the functions that the hooks call. Configured as use-aa is (`USE_AA_…`): outside of
+//! the lab its pages are sponsored only where `USE_AA_PAGE_SPONSORSHIP` is `on`.
 
 use consumer::{App, shell};
 use use_aa::server::{

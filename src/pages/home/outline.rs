@@ -45,7 +45,7 @@ pub fn Outline() -> impl IntoView {
             {step(
                 "4",
                 "Use it",
-                "Mint with the session alone. Your wallet is not asked, and need not even be connected. The gas is sponsored.",
+                "Mint with the session alone. Your wallet is not asked, and need not even be connected.",
             )}
         </ol>
     }

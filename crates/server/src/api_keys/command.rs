@@ -52,7 +52,7 @@ struct IssueArgs {
     /// How long it is good, such as 12h or 30d, or unix seconds [default: until it is revoked]
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
-    /// Most requests in a minute
+    /// Most calls in a minute; those of a batch count one by one
     #[arg(long, value_name = "NUMBER")]
     requests_per_minute: Option<u32>,
     /// Most that is sponsored for it per UTC day, such as "0.05 ether" [default: what the policy allows]

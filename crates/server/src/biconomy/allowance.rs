@@ -1,4 +1,4 @@
-//! The requests that single keys may make in a minute (`use-aa key issue`), beside the limits that hold for everybody.
+//! The calls that single keys may make in a minute (`use-aa key issue`), beside the limits that hold for everybody.
 //! Counted by each server for itself; only keys that were issued are counted, so that nobody can fill the table.
 
 use std::{
@@ -16,7 +16,7 @@ struct Left {
 
 static LEFT: LazyLock<Mutex<HashMap<String, Left>>> = LazyLock::new(Mutex::default);
 
-/// Takes one request out of the key's allowance; the time until there is one when there is none.
+/// Takes one call out of the key's allowance; the time until there is one when there is none.
 pub(super) fn take(key_id: &str, per_minute: u32) -> Result<(), Duration> {
     take_at(&mut LEFT.lock().unwrap_or_else(PoisonError::into_inner), key_id, per_minute, Instant::now())
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use super::super::metrics;
 use use_aa_actions::error::AppError;
 
 /// A JSON-RPC error with its HTTP status.
@@ -88,11 +89,12 @@ impl RpcError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, -32003, format!("too large: at most {limit}"))
     }
 
-    /// The key was used more often than it may be.
-    pub(super) fn rate_limited(wait: Duration) -> Self {
-        let seconds = wait.as_secs_f64().ceil() as u64;
-        let message = format!("too many requests from one key; again in {seconds} s");
-        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, -32005, message) }
+    /// More calls than an address or a key (`scope`) may make.
+    pub(super) fn rate_limited(scope: &'static str, wait: Duration) -> Self {
+        metrics::rate_limited(scope);
+        let seconds = (wait.as_secs_f64().ceil() as u64).max(1);
+        let error = AppError::RateLimited { scope: scope.into(), seconds };
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, -32005, error.to_string()) }
     }
 
     /// It took too long.

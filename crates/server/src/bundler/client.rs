@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         config::UpstreamUrl,
+        inner_error,
         json_rpc::{Failure, JsonRpcClient, is_unknown_method},
         quantity::quantity,
         receipt,
@@ -166,7 +167,13 @@ impl Bundler {
                 Err(failure) => return Err(failure.error().clone()),
             };
             self.status_method.store(position, Ordering::Relaxed);
-            return read_status(user_op_hash, &answer).ok_or_else(|| self.rpc.malformed("the state of an operation"));
+            let status = read_status(user_op_hash, &answer).map(|status| match status {
+                BundlerStatus::Dropped { reason, transaction_hash } => {
+                    BundlerStatus::Dropped { reason: self.rpc.redacted(&reason), transaction_hash }
+                }
+                status => status,
+            });
+            return status.ok_or_else(|| self.rpc.malformed("the state of an operation"));
         }
         Ok(BundlerStatus::Unknown)
     }
@@ -190,5 +197,6 @@ fn in_turn<'a>(methods: &'a [&'static str], start: usize) -> impl Iterator<Item 
 }
 
 pub(super) fn to_json(user_operation: &UserOperation) -> Result<Value, AppError> {
-    serde_json::to_value(user_operation).map_err(|error| AppError::Internal { reason: error.to_string() })
+    serde_json::to_value(user_operation)
+        .map_err(|error| AppError::Internal { reason: inner_error::logged("writing an operation", &error) })
 }

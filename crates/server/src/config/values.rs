@@ -281,6 +281,16 @@ pub(super) fn whole(
     })
 }
 
+/// `None` when nothing is said.
+pub(super) fn on_off(variable: &'static str, value: Option<&str>) -> Result<Option<bool>, ConfigError> {
+    match given(value) {
+        None => Ok(None),
+        Some("on") => Ok(Some(true)),
+        Some("off") => Ok(Some(false)),
+        Some(other) => Err(ConfigError::new(variable, "on or off", other)),
+    }
+}
+
 pub(super) fn block_time(variable: &'static str, value: Option<&str>) -> Result<u64, ConfigError> {
     let Some(text) = given(value) else { return Ok(0) };
     text.parse()

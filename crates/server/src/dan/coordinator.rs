@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    super::config::KeyNode,
+    super::{config::KeyNode, inner_error},
     disputes::Disputes,
     failure::error_of,
     pool::{MOST_KEYS, Pool},
@@ -70,7 +70,9 @@ impl KeyNodes {
     /// Over these nodes, in the order of their ids; nothing is asked yet.
     pub fn new(nodes: &[KeyNode], pool_size: usize) -> Result<Self, AppError> {
         let http = reqwest::Client::builder().connect_timeout(QUICK).tcp_nodelay(true).build();
-        let http = http.map_err(|error| AppError::Internal { reason: error.to_string() })?;
+        let http = http.map_err(|error| AppError::Internal {
+            reason: inner_error::logged("HTTP client of the key nodes", &error),
+        })?;
         let nodes = (1u8..)
             .zip(nodes)
             .map(|(id, key)| Node::new(id, key.identity, key.url.expose().clone(), http.clone()))
@@ -228,7 +230,8 @@ impl KeyNodes {
         let (mut failures, mut wrong) = (Vec::new(), false);
         let mut deadline = Instant::now() + SIGNING;
         while let Ok(Some(answer)) = timeout_at(deadline, pending.next()).await {
-            let answer = answer.unwrap_or_else(|error| Err(Failure::Down(error.to_string())));
+            let answer =
+                answer.unwrap_or_else(|error| Err(Failure::Down(inner_error::logged("asking a key node", &error))));
             match answer {
                 Ok(answer) if recovers(&answer.signature, user_op_hash, session_key_address) => {
                     // The others compute the same and need not be waited for.

@@ -60,11 +60,11 @@ impl Reader {
     }
 
     pub(super) fn malformed(&self, reason: impl Into<String>) -> AppError {
-        AppError::UpstreamMalformed { upstream: self.upstream, reason: reason.into() }
+        AppError::UpstreamMalformed { upstream: self.upstream, reason: self.redacted(&reason.into()) }
     }
 
     pub(super) fn unavailable(&self, reason: impl Into<String>) -> AppError {
-        AppError::UpstreamUnavailable { upstream: self.upstream, reason: reason.into() }
+        AppError::UpstreamUnavailable { upstream: self.upstream, reason: self.redacted(&reason.into()) }
     }
 
     pub(super) fn lost(&self, reason: impl Into<String>) -> Failure {
@@ -97,7 +97,7 @@ impl Reader {
 
     fn http_error(&self, status: StatusCode, answer: Option<&Value>) -> AppError {
         self.unavailable(match answer.and_then(words) {
-            Some(words) => self.redacted(&format!("{}: {words}", http_reason(status))),
+            Some(words) => format!("{}: {words}", http_reason(status)),
             None => http_reason(status),
         })
     }
@@ -165,9 +165,10 @@ impl Reader {
         AppError::UpstreamRejected { upstream: self.upstream, code, message, data }
     }
 
-    /// An upstream's words without our keys in them.
-    fn redacted(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+    /// An upstream's words without our keys in them, and without URLs: those of its own network, and what they carry.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        let text = without_urls(text);
+        self.secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "…"))
     }
 }
 
@@ -195,16 +196,38 @@ fn words(answer: &Value) -> Option<String> {
     Some(text.chars().take(300).collect())
 }
 
-/// The API key, passwords, and whatever in a URL's path and query looks like a key: long, with digits.
+/// The text with `…` in place of each URL, up to what cannot be part of one in a sentence or in JSON.
+fn without_urls(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        let scheme = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.');
+        clean.push_str(before.trim_end_matches(scheme));
+        clean.push('…');
+        rest = after.trim_start_matches(|letter: char| {
+            !letter.is_whitespace()
+                && !matches!(letter, '"' | '\'' | '`' | '\\' | '<' | '>' | '(' | ')' | '{' | '}' | ',')
+        });
+    }
+    clean + rest
+}
+
+/// The API key, what URLs say of user, password and host (providers put keys there, too), and whatever in path and query
+/// looks like a key. The longest first: one may be part of another.
 fn secrets_of(urls: &[Url], api_key: Option<&Secret>) -> Vec<String> {
-    let like_a_key = |part: &&str| part.len() >= 12 && part.bytes().any(|byte| byte.is_ascii_digit());
+    let like_a_key =
+        |part: &&str| part.len() >= 16 || (part.len() >= 12 && part.bytes().any(|byte| byte.is_ascii_digit()));
     let mut secrets: Vec<String> = api_key.map(|key| key.expose().trim().to_owned()).into_iter().collect();
     for url in urls {
         secrets.extend(url.password().map(str::to_owned));
-        let query = url.query().unwrap_or_default();
-        secrets.extend(url.path().split('/').chain(query.split(['&', '='])).filter(like_a_key).map(str::to_owned));
+        secrets.extend(Some(url.username()).filter(like_a_key).map(str::to_owned));
+        // A name in full; `localhost` and addresses tell nothing of a provider, and occur in honest texts.
+        secrets.extend(url.domain().filter(|name| name.contains('.')).map(str::to_owned));
+        secrets.extend(url.path().split('/').filter(like_a_key).map(str::to_owned));
+        secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| value.len() >= 6));
     }
     secrets.retain(|secret| !secret.is_empty());
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
 }
 
@@ -277,6 +300,26 @@ mod tests {
         let answer = json!({"error": {"code": -1, "message": words, "data": [words]}});
         let text = reader().result_of("m", 2, answer).unwrap_err().error().to_string();
         assert_eq!(text, "chain node error -1: bad: …, …, …, …");
+    }
+
+    #[test]
+    fn no_url_comes_back() {
+        let said = |words: &str| {
+            let answer = json!({"error": {"code": -1, "message": words, "data": {"cause": words}}});
+            match reader().result_of("m", 2, answer).unwrap_err().error().clone() {
+                AppError::UpstreamRejected { message, data, .. } => (message, data.unwrap()),
+                other => panic!("{other}"),
+            }
+        };
+        let (message, data) =
+            said("fetch http://10.0.0.7:8545/x?key=1 (via \"wss://a:b@c.example/\"), AA21 at node.example");
+        assert_eq!(message, "fetch … (via \"…\"), AA21 at …");
+        assert_eq!(data, r#"{"cause":"fetch … (via \"…\"), AA21 at …"}"#);
+        // Whatever the server itself makes of such an answer, too.
+        let lost = reader().lost("eth_chainId: https://node.example/v2/KEY-1234567890").error().to_string();
+        assert!(lost.ends_with("eth_chainId: …"), "{lost}");
+        assert_eq!(said("AA23 reverted: a://").0, "AA23 reverted: …");
+        assert_eq!(said("plain: words / no url").0, "plain: words / no url");
     }
 
     #[test]

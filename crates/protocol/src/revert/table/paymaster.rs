@@ -5,6 +5,14 @@ use crate::revert::Explanation;
 #[rustfmt::skip]
 pub(super) const PAYMASTER: &[Explanation] = &[
     Explanation {
+        matches: "USE_AA_PAGE_SPONSORSHIP is off",
+        name: "PageSponsorshipOffError",
+        meaning: "This server pays and advances gas only for programs that have a key, not for pages.",
+        causes: &["whoever runs the server has not turned sponsoring for pages on"],
+        solutions: &["reload the page and pay the gas from the account itself", "ask whoever runs the server to set USE_AA_PAGE_SPONSORSHIP to on"],
+        retryable: false,
+    },
+    Explanation {
         matches: "account does not have enough token balance",
         name: "InsufficientTokenBalanceError",
         meaning: "The account cannot pay the gas in that token.",
