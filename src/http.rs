@@ -2,6 +2,8 @@
 
 mod archive;
 mod backend;
+mod bodies;
+mod connections;
 mod files;
 mod guard;
 mod headers;
@@ -9,7 +11,6 @@ mod health;
 mod limits;
 mod metrics_page;
 mod page_files;
-mod serve;
 mod site;
 mod trace;
 
@@ -17,7 +18,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{FromRef, Request, State},
+    extract::{DefaultBodyLimit, FromRef, Request, State},
     http::{StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
@@ -54,6 +55,7 @@ pub use self::{
     files::FileServer,
     page_files::{PageFiles, PageFilesError},
 };
+pub use use_aa_listener::Room;
 pub use use_aa_server::check::check;
 
 /// How long requests that are under way may take to end after the signal to stop.
@@ -192,6 +194,17 @@ pub async fn serve_on(
     pages: impl Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    serve_within(listener, state, pages, shutdown, Room::of_this_process()).await
+}
+
+/// As [`serve_on`], with other limits for connections than those of this process.
+pub async fn serve_within(
+    listener: TcpListener,
+    state: ServerState,
+    pages: impl Site,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    room: Room,
+) -> Result<(), ServeError> {
     tracing::info!("listening on http://{}", listener.local_addr()?);
     if let Some(description) = page_sponsorship::description(state.config()) {
         tracing::info!("{description}");
@@ -206,6 +219,7 @@ pub async fn serve_on(
     if let Some(sponsor) = state.sponsor() {
         sponsor.start_settling();
     }
+    use_aa_server::session_ledger::keep_tidy(&state);
     let files = pages.files()?;
     let options = site::options(state.config().addr, &files)?;
     if !files.have_page() {
@@ -213,7 +227,9 @@ pub async fn serve_on(
             "there is no page {files}: scripts and styles are missing; `make front` (cargo xtask page) builds them"
         );
     }
-    let server = serve::until(listener, router(state, files, options, pages), stopping.subscribe());
+    let owner_of = connections::owner_of(&state.config().protection);
+    let router = router(state, files, options, pages);
+    let server = use_aa_listener::serve(listener, router, room, owner_of, stopping.subscribe());
     let told_to_stop = async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes. Their last line sends the page to the next
@@ -269,10 +285,14 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
         }
     };
     let limits = limits::Limits::new(&state.config().protection);
+    let bodies = bodies::Bodies::default();
     let functions = |path: &str| {
         Router::new()
             .route(path, post(server_function))
+            // Leptos' own limit; `guard::limits` knows better.
+            .layer(DefaultBodyLimit::disable())
             .layer(middleware::from_fn(guard::limits))
+            .layer(middleware::from_fn_with_state(bodies.clone(), bodies::bounded))
             .layer(middleware::from_fn(guard::same_origin))
     };
     // Thousands of these are open at a time: none of them shall carry the state of an encoder that it never uses.
@@ -280,7 +300,8 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
     let offers = limits.offers(functions("/api/fn/offer_distributed_key"));
     let json_rpc = Router::new()
         .route("/api/v2/{chain_id}/{key}", post(biconomy::bundler))
-        .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster));
+        .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster))
+        .layer(middleware::from_fn_with_state(bodies.clone(), bodies::bounded));
     let json_rpc = limits.json_rpc(json_rpc).layer(middleware::from_fn(biconomy::cross_origin));
     // The status stream must not wait in a compressor; small answers are not worth one.
     let compression = CompressionLayer::new().compress_when(

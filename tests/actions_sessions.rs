@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::json;
 use use_aa::{
     actions::{
@@ -20,7 +20,7 @@ use use_aa::{
     protocol::{
         policy::{Condition, Policy, ReferenceValue, Rule, SessionEpoch},
         rpc::UserOpUpdate,
-        session::SessionStatus,
+        session::{PublishedLeaves, SessionStatus},
         smart_account::set_merkle_root,
     },
 };
@@ -218,6 +218,38 @@ async fn a_root_set_elsewhere_is_noticed_before_anything_is_sent() {
     assert!(!sync_sessions(person.relay.as_ref(), &person.store, person.account()).await.unwrap().in_sync);
     assert_eq!(person.operations().await, operations);
     assert_eq!(person.store.load(person.account()).await.unwrap(), book);
+}
+
+/// A set of large leaves, so many bytes as JSON or a little less; the first of them is `number`.
+fn large_set(number: u8, bytes: usize) -> PublishedLeaves {
+    let leaf = |first: u8| Bytes::from([vec![first; 1], vec![0x5a; 4_000]].concat());
+    let count = bytes / (2 * 4_001 + 5);
+    serde_json::from_value(json!(std::iter::once(leaf(number)).chain((1..count).map(|_| leaf(0))).collect::<Vec<_>>()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn large_sets_are_published_up_to_what_is_promised() {
+    const MIB: usize = 1024 * 1024;
+    let person = Person::new().await;
+    for bytes in [2 * MIB + MIB / 2, 8 * MIB - 20_000] {
+        let set = large_set(1, bytes);
+        let root = set.root();
+        let options = BuildUserOpOptions::default();
+        let response = send_sponsored_transaction(&person.client, &[set_merkle_root(root)], &options).await.unwrap();
+        wait_for_user_operation_receipt(person.relay.as_ref(), response.user_op_hash, |_| {}).await.unwrap();
+        person.relay.publish_sessions(person.account(), &set).await.unwrap();
+        let found = person.relay.published_sessions(person.account(), root).await.unwrap();
+        assert!(found == Some(set), "{bytes} bytes come back");
+    }
+    let too_large = person.relay.publish_sessions(person.account(), &large_set(2, 8 * MIB + 20_000)).await.unwrap_err();
+    assert_eq!(too_large, AppError::TooLarge { what: "the request".into(), limit: "8192 KiB".into() });
+    // What the chain has not is not kept, of whomever.
+    let other = large_set(3, 10_000);
+    let refused = person.relay.publish_sessions(person.account(), &other).await.unwrap_err();
+    assert!(matches!(refused, AppError::SessionsOutOfSync { .. }), "{refused}");
+    let nobody = person.relay.publish_sessions(Address::repeat_byte(0x77), &other).await.unwrap_err();
+    assert_eq!(nobody, AppError::SessionsOutOfSync { local: other.root(), chain: B256::ZERO });
 }
 
 #[tokio::test]

@@ -24,13 +24,14 @@ const RULES: [(&str, &[&str]); 8] = [
 ];
 
 /// Crate → crates of ours that its manifest may name. Cargo does the rest.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("threshold", &[]),
+    ("listener", &[]),
     ("xtask", &[]),
     ("actions", &["protocol"]),
     ("dan", &["protocol"]),
-    ("dan-node", &["protocol", "dan", "threshold"]),
+    ("dan-node", &["protocol", "dan", "listener", "threshold"]),
     ("server", &["protocol", "actions", "dan"]),
     ("lab", &["protocol", "dan", "server"]),
 ];

@@ -124,6 +124,35 @@ async fn any_three_are_enough_and_two_are_not() {
     cluster.connected(5).await;
     cluster.sign(&session, &[3, 4, 5], session.operation(6)).await.unwrap();
     cluster.sign(&second, &[1, 2, 3], second.operation(2)).await.unwrap();
+
+    // Strangers that say nothing, more than there is room for at either listener of a node: neither app servers nor
+    // nodes that come back are kept out.
+    let http = cluster.node(1).url.trim_start_matches("http://").to_owned();
+    let mesh = format!("127.0.0.1:{}", cluster.node(1).mesh_port);
+    let mut silent = Vec::new();
+    for _ in 0..1_100 {
+        silent.push(tokio::net::TcpStream::connect(&http).await.unwrap());
+        silent.push(tokio::net::TcpStream::connect(&mesh).await.unwrap());
+    }
+    let start = Instant::now();
+    let status: StatusAnswer = dan_support::get(&cluster.node(1).url, "/v1/status").await;
+    assert!(status.ready && start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    cluster.kill(2);
+    cluster.launch(2);
+    cluster.connected(5).await;
+    cluster.sign(&session, &[1, 2, 3], session.operation(7)).await.unwrap();
+    // A body that does not arrive is not waited for.
+    let mut slow = tokio::net::TcpStream::connect(&http).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(
+        &mut slow,
+        b"POST /v1/nonce HTTP/1.1\r\nhost: x\r\ncontent-length: 60\r\n\r\n{",
+    )
+    .await
+    .unwrap();
+    let mut answer = vec![0; 12];
+    let answered = tokio::io::AsyncReadExt::read_exact(&mut slow, &mut answer);
+    tokio::time::timeout(AT_ONCE, answered).await.unwrap().unwrap();
+    assert_eq!(answer, b"HTTP/1.1 400");
 }
 
 /// Three nodes, two of which sign: new shares, a lost node, crashes in between.

@@ -96,6 +96,9 @@ async fn wait(server: &Server, number: usize) -> TcpStream {
     stream
 }
 
+/// One after the other: what one needs must not be counted for the other.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_is_small() {
     let _alone = ALONE.lock().await;
@@ -263,4 +266,62 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
         assert!(peak < MOST_OF_A_REQUEST * REQUESTS.cast_signed(), "{what}: {peak} bytes");
         works().await;
     }
+}
+
+/// Bodies of [`UNFINISHED`] requests to `publish_sessions`, each nearly as long as the longest that is taken.
+const UNFINISHED: usize = 40;
+const LENGTH: usize = 8 * 1024 * 1024;
+/// What all bodies of one caller may take (16 MiB), and as much again for buffers and what they grew from.
+const MOST_FOR_BODIES: isize = 40 * 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn unfinished_bodies_take_little_and_keep_nobody_else_out() {
+    let _alone = ALONE.lock().await;
+    let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_getCode" => Reply::Result(json!("0x6001")),
+        "eth_call" => Reply::Result(json!(format!("0x{}", "11".repeat(32)))),
+        _ => Reply::Result(json!("0x7a69")),
+    })
+    .await;
+    let mut config = config(&upstream.url(), &upstream.url());
+    let folder = tempfile::tempdir().unwrap();
+    config.data_dir = folder.path().to_owned();
+    config.protection.rate_limit = None;
+    config.protection.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let server = Server::start(config).await;
+    let addr = server.url.trim_start_matches("http://").to_owned();
+    let part = vec![b'1'; LENGTH - 1];
+    let before = LIVE.load(Ordering::Relaxed);
+    let send = async |number: usize| {
+        let mut stream = TcpStream::connect(&addr).await.unwrap();
+        let head = format!(
+            "POST /api/fn/publish_sessions HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 203.0.113.1\r\n\
+             content-type: application/json\r\ncontent-length: {LENGTH}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Whoever is refused may be cut before it has sent all.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), stream.write_all(&part)).await;
+        (number, stream)
+    };
+    let mut open = futures::future::join_all((0..UNFINISHED).map(send)).await;
+    let grown = LIVE.load(Ordering::Relaxed) - before;
+    println!("{grown} bytes for {UNFINISHED} unfinished bodies");
+    assert!(grown < MOST_FOR_BODIES, "{grown} bytes");
+    // Somebody else's large set is taken in, up to the comparison with the chain.
+    let leaves = vec![format!("0x{}", "22".repeat(2_000)); 1_000];
+    let request = json!({"account": format!("0x{}", "33".repeat(20)), "leaves": leaves});
+    let answer = server.post("publish_sessions").header("x-forwarded-for", "203.0.113.2").json(&request);
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["error"], "SessionsOutOfSync");
+    // The greedy caller's small requests are answered, too.
+    let small = server.post("chain_info").header("x-forwarded-for", "203.0.113.1").body("{}").send().await.unwrap();
+    assert_eq!(small.status(), 200);
+    // Those that were too many were told so.
+    let mut refused = 0;
+    for (_, stream) in &mut open {
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(std::time::Duration::from_millis(50), stream.read_exact(&mut answer)).await;
+        refused += usize::from(matches!(read, Ok(Ok(_))) && &answer == b"HTTP/1.1 429");
+    }
+    assert!(refused >= 1, "{refused}");
 }

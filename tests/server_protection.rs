@@ -640,6 +640,144 @@ async fn what_a_database_says_is_for_the_log() {
     }
 }
 
+/// The program with a limit of 1,024 open files, as many systems have it, and more silent sockets than that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_sockets_keep_nobody_out() {
+    let upstream = upstream().await;
+    let folder = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("ulimit -n 1024; exec {} serve", env!("CARGO_BIN_EXE_use-aa"))])
+        .env("RUST_LOG", "warn")
+        .env("USE_AA_ADDR", format!("127.0.0.1:{port}"))
+        .env("USE_AA_RPC_URL", upstream.url())
+        .env("USE_AA_BUNDLER_URL", upstream.url())
+        .env("USE_AA_DATA_DIR", folder.path())
+        .current_dir(folder.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let client = || reqwest::Client::builder().no_proxy().build().unwrap();
+    let base = format!("http://127.0.0.1:{port}");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while client().get(format!("{base}/healthz")).send().await.is_err() {
+        assert!(Instant::now() < deadline, "the server does not come up");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let honest = async |path: &str| {
+        let begun = Instant::now();
+        assert_eq!(client().get(format!("{base}{path}")).send().await.unwrap().status(), 200, "{path}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{path}: {:?}", begun.elapsed());
+    };
+    let mut silent = Vec::new();
+    for _ in 0..1_100 {
+        silent.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    }
+    honest("/healthz").await;
+    // Upstreams and database are reached, too.
+    honest("/readyz").await;
+    let files = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+    assert!(files < 900, "{files} open files");
+    drop(silent);
+    child.kill().unwrap();
+    let said = child.wait_with_output().unwrap();
+    let log = String::from_utf8_lossy(&said.stderr);
+    assert!(log.contains("few files may be open"), "{log}");
+}
+
+/// Who says nothing, or never the whole of it, is let go in time; who waits for something is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_silent_are_let_go_and_those_who_wait_are_not() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let upstream = upstream().await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let head = Duration::from_millis(800);
+    let room = use_aa::server::http::Room { head, idle: head, ..Default::default() };
+    let state = ServerState::with_upstream_timeout(config, Duration::from_millis(700)).unwrap();
+    let server = Server::start_within("127.0.0.1:0".parse().unwrap(), state, room).await;
+    let addr = server.url.trim_start_matches("http://").to_owned();
+    let connect = async |said: String| {
+        let mut stream = tokio::net::TcpStream::connect(&addr).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        stream
+    };
+    let silent = connect(String::new()).await;
+    let half = connect("GET /healthz HTTP/1.1\r\nhost: x\r\n".into()).await;
+    let kept = connect("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".into()).await;
+    let body = json!({"user_op_hash": format!("0x{:064x}", 1)}).to_string();
+    let ask = format!(
+        "POST /api/fn/user_operation_status HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut wait = connect(ask).await;
+    let begun = Instant::now();
+    for mut stream in [silent, half, kept] {
+        let mut said = Vec::new();
+        let ended = tokio::time::timeout(head * 5, stream.read_to_end(&mut said)).await;
+        assert!(ended.is_ok(), "it is closed");
+    }
+    assert!(begun.elapsed() >= head / 2, "{:?}", begun.elapsed());
+    // Its heartbeat comes every three seconds.
+    let mut said = [0; 4_096];
+    let mut heard = 0;
+    while begun.elapsed() < Duration::from_secs(4) {
+        match tokio::time::timeout(Duration::from_secs(4), wait.read(&mut said)).await {
+            Ok(Ok(0)) | Ok(Err(_)) => panic!("the wait was cut"),
+            Ok(Ok(_)) => heard += 1,
+            Err(_) => break,
+        }
+    }
+    assert!(heard >= 2, "{heard}");
+}
+
+/// A caller may choose a question whose answer is too long: that is no reason to leave the node alone.
+#[tokio::test]
+async fn an_answer_that_is_too_long_breaks_nothing() {
+    let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_getLogs" => Reply::Result(json!("x".repeat(5 * 1024 * 1024))),
+        "eth_blockNumber" => Reply::Result(json!("0x10")),
+        _ => Reply::Result(json!("0x7a69")),
+    })
+    .await;
+    let second = self::upstream().await;
+    let (config, _folder) =
+        with(&upstream, |config| config.rpc_urls = [&upstream, &second].map(|node| node.url().parse().unwrap()).into());
+    let server = Server::start(config).await;
+    let logs =
+        json!({"method": "eth_getLogs", "params": [{"address": ENTRY_POINT, "fromBlock": "0x1", "toBlock": "0x2"}]});
+    for _ in 0..6 {
+        server.call("read_chain", &logs).await;
+    }
+    for _ in 0..3 {
+        let height = server.call("read_chain", &json!({"method": "eth_blockNumber", "params": []})).await;
+        assert_eq!(height, (200, json!("0x10")), "the first node is asked");
+    }
+}
+
+/// Equal questions that are asked at once go to the node once; later ones are asked anew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn equal_questions_at_once_are_asked_once() {
+    let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_getBalance" => Reply::Late(Duration::from_millis(200), Box::new(Reply::Result(json!("0x5")))),
+        "pimlico_getUserOperationGasPrice" => {
+            Reply::Result(json!({"standard": {"maxFeePerGas": "0x826299e00", "maxPriorityFeePerGas": "0x6fc23ac00"}}))
+        }
+        _ => Reply::Result(json!("0x7a69")),
+    })
+    .await;
+    let (config, _folder) = with(&upstream, |_| {});
+    let server = Server::start(config).await;
+    let (read, nothing) = (json!({"method": "eth_getBalance", "params": [ENTRY_POINT, "latest"]}), json!({}));
+    for round in 1..=2 {
+        let answers = futures::future::join_all((0..40).map(|_| server.call("read_chain", &read))).await;
+        assert!(answers.iter().all(|answer| *answer == (200, json!("0x5"))));
+        assert_eq!(upstream.count("eth_getBalance"), round);
+        let fees = futures::future::join_all((0..40).map(|_| server.call("gas_fees", &nothing))).await;
+        assert!(fees.iter().all(|answer| answer.0 == 200));
+    }
+    assert!(upstream.count("pimlico_getUserOperationGasPrice") <= 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_names_every_entry_that_is_wrong() {
     let good = upstream().await;

@@ -2,7 +2,13 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use alloy::primitives::U256;
 use serde_json::json;
@@ -22,7 +28,7 @@ use use_aa::{
 };
 
 mod actions_support;
-use actions_support::{Person, now, server_url};
+use actions_support::{Person, common, now, server_url, server_with};
 
 async fn uses(url: &str, person: &Person) -> SessionUses {
     let answer = reqwest::Client::new()
@@ -87,4 +93,56 @@ async fn single_and_batched_uses_are_counted_by_leaf_and_grants_are_not() {
     wait_for_user_operation_receipt(person.relay.as_ref(), user_op_hash, |_| {}).await.unwrap();
     let after = uses(&url, &person).await;
     assert_eq!((after.uses, after.unreadable), (told.uses, 1), "counted for nobody, and nothing else is lost");
+}
+
+/// Passes on to the lab's node, and counts the calls.
+async fn counting_node() -> (String, Arc<AtomicUsize>) {
+    let node = common::lab().await.info().rpc_url.expose().to_string();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let pass_on = {
+        let calls = calls.clone();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        axum::routing::post(async move |body: String| {
+            let asked: serde_json::Value = serde_json::from_str(&body).unwrap();
+            calls.fetch_add(asked.as_array().map_or(1, Vec::len), Ordering::SeqCst);
+            let request = client.post(node).header("content-type", "application/json").body(body);
+            request.send().await.unwrap().text().await.unwrap()
+        })
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/", pass_on)).await.unwrap() });
+    (url, calls)
+}
+
+#[tokio::test]
+async fn however_many_ask_the_chain_is_read_once_and_then_only_what_is_new() {
+    let (node, calls) = counting_node().await;
+    let url = server_with(|config| config.rpc_urls = vec![node.parse().unwrap()]).await;
+    // Acts through a server of its own: what it asks is not counted.
+    let person = Person::new().await;
+    let ids = person.grant(person.grant_request()).await.unwrap();
+    let request = || SendWithSessionRequest { session_id: Some(ids[0].clone()), ..person.mint_request() };
+    for _ in 0..12 {
+        person.use_session(request()).await.unwrap();
+    }
+    let asked = || calls.swap(0, Ordering::SeqCst);
+    asked();
+    let count = |told: &SessionUses| told.uses.iter().map(|used| used.count).sum::<u64>();
+    let told = futures::future::join_all((0..20).map(|_| uses(&url, &person))).await;
+    assert!(told.iter().all(|told| count(told) == 12), "{told:?}");
+    let (first, at_once) = (asked(), 3 + 12 + 12 + 1);
+    assert!((4..=at_once).contains(&first), "{first} calls for 20 questions at once, of 12 uses");
+    for _ in 0..40 {
+        assert_eq!(count(&uses(&url, &person).await), 12);
+    }
+    let again = asked();
+    assert!(again <= 8, "{again} calls for 40 questions more");
+    // A new use is seen, and costs what is new.
+    person.use_session(request()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    asked();
+    assert_eq!(count(&uses(&url, &person).await), 13);
+    let new = asked();
+    assert!(new <= 5, "{new} calls for one use more");
 }

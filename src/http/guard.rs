@@ -19,8 +19,6 @@ use crate::error::AppError;
 const MAX_BODY: usize = 512 * 1024;
 /// Largest body of `publish_sessions`, bytes: 10,000 leaves as hex.
 const MAX_SESSION_SET: usize = 8 * 1024 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a server function may take to begin its answer. The status stream begins at once; how long
 /// it then lasts is not limited here.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -90,7 +88,8 @@ fn foreign(headers: &HeaderMap) -> Option<String> {
     (!same).then_some(origin)
 }
 
-/// Reads the body within limits of size and time, then limits the time until the answer begins.
+/// Reads the body within its limit of size (`bodies.rs` has those of time, and of all bodies together), then limits the
+/// time until the answer begins.
 pub(super) async fn limits(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let (limit, values) = match parts.uri.path().ends_with("/publish_sessions") {
@@ -102,15 +101,8 @@ pub(super) async fn limits(request: Request, next: Next) -> Response {
     if announced.is_some_and(|length: usize| length > limit) {
         return refuse(None, too_large());
     }
-    let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
-        Ok(Ok(body)) => body,
-        // The length limit, or a body that was cut; in the second case nobody reads this.
-        Ok(Err(_)) => return refuse(None, too_large()),
-        Err(_) => {
-            let reason = format!("the request did not arrive within {} s", BODY_TIMEOUT.as_secs());
-            return refuse(Some(StatusCode::REQUEST_TIMEOUT), AppError::Network { reason });
-        }
-    };
+    // The length limit, or a body that was cut; in the second case nobody reads this.
+    let Ok(body) = to_bytes(body, limit).await else { return refuse(None, too_large()) };
     if !json_shape::is_modest(&body, values) {
         let got = "deeper nesting, or more values than any function takes";
         return refuse(None, AppError::invalid("request", "JSON of modest depth and size", got));

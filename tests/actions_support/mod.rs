@@ -60,9 +60,15 @@ pub async fn server() -> Rc<HttpRelay> {
 
 /// The same, where it listens.
 pub async fn server_url() -> String {
+    server_with(|_| {}).await
+}
+
+/// The same, configured a little differently.
+pub async fn server_with(change: impl FnOnce(&mut Config)) -> String {
     let lab = common::lab().await;
     let mut config = Config::from_args(&ServeArgs::default()).unwrap();
     lab.fill(&mut config);
+    change(&mut config);
     let listener = http::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let state = ServerState::new(config).unwrap();

@@ -336,12 +336,18 @@ impl Server {
     }
 
     pub async fn start_at(addr: SocketAddr, state: ServerState) -> Self {
+        Self::start_within(addr, state, http::Room::of_this_process()).await
+    }
+
+    pub async fn start_within(addr: SocketAddr, state: ServerState, room: http::Room) -> Self {
         let listener = http::bind(addr).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(http::serve_on(listener, state, http::Pages { app: App, shell }, async move {
+        let pages = http::Pages { app: App, shell };
+        let stopped = async move {
             let _ = stopped.await;
-        }));
+        };
+        tokio::spawn(http::serve_within(listener, state, pages, stopped, room));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { url, client, stop: Some(stop) }
     }

@@ -5,17 +5,20 @@ use std::{sync::Arc, time::Duration};
 use alloy::primitives::B256;
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{
-        DefaultBodyLimit, Query, State,
-        rejection::{BytesRejection, QueryRejection},
-    },
+    body::{Body, to_bytes},
+    extract::{Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+
+use use_aa_listener::Room;
 
 use super::{
     api::{MAX_BODY, NodeRefusal},
@@ -25,6 +28,10 @@ use super::{
 
 /// Requests under way at the same time; more are refused at once.
 const REQUESTS: usize = 256;
+/// Connections at the same time: those who ask are app servers, and few.
+const CONNECTIONS: usize = 1_024;
+/// How long a request's body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long requests under way may go on when the node is told to end.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -40,23 +47,29 @@ struct Served {
     room: Arc<Semaphore>,
 }
 
-/// Serves until `stop`.
+/// What a node has room for.
+pub fn room() -> Room {
+    let room = Room::of_this_process();
+    Room { connections: room.connections.min(CONNECTIONS), ..room }
+}
+
+/// Serves within `room` until `stop`.
 pub async fn serve(
     listener: TcpListener,
     node: Arc<Node>,
+    room: Room,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(listener, router(node)).with_graceful_shutdown(async move {
-        stop.await;
-        drop(stopping);
-    });
+) {
+    let stopping = watch::Sender::new(false);
+    let by_peer = Arc::new(|peer: std::net::SocketAddr, _: Option<&_>| Some(peer.ip().to_canonical()));
+    let serving = use_aa_listener::serve(listener, router(node), room, by_peer, stopping.subscribe());
     tokio::select! {
-        served = serving.into_future() => served,
+        () = serving => {}
         () = async {
-            let _ = stopped.await;
+            stop.await;
+            stopping.send_replace(true);
             tokio::time::sleep(GRACE).await;
-        } => Ok(()),
+        } => {}
     }
 }
 
@@ -95,7 +108,6 @@ pub fn router(node: Arc<Node>) -> Router {
             }),
         )
         .route("/v1/status", get(async |State(served): State<Served>| Json(served.node.status())))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(Served { node, room: Arc::new(Semaphore::new(REQUESTS)) })
 }
 
@@ -103,7 +115,7 @@ pub fn router(node: Arc<Node>) -> Router {
 /// hangs up.
 async fn answer<Q, A, F>(
     State(served): State<Served>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
     handle: impl FnOnce(Arc<Node>, Q) -> F + Send + 'static,
 ) -> Response
 where
@@ -112,15 +124,18 @@ where
     F: Future<Output = Result<A, NodeRefusal>> + Send + 'static,
 {
     let Served { node, room } = served;
+    let body = match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return refused(node.refuse("malformed", format!("a body of more than {MAX_BODY} bytes"))),
+        Err(_) => return refused(node.refuse("malformed", "the request did not arrive in time")),
+    };
+    let request: Q = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(error) => return refused(node.refuse("malformed", error.to_string())),
+    };
+    // Only now: a body that does not arrive takes nobody's place.
     let Ok(permit) = room.try_acquire_owned() else {
         return refused(node.refuse("busy", "too many requests at the moment"));
-    };
-    let request: Q = match body {
-        Err(rejection) => return refused(node.refuse("malformed", rejection.body_text())),
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(request) => request,
-            Err(error) => return refused(node.refuse("malformed", error.to_string())),
-        },
     };
     let handled = {
         let node = node.clone();

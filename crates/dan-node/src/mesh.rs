@@ -13,10 +13,12 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::{AbortHandle, JoinSet},
     time::{Instant, interval, sleep, timeout},
 };
+
+use use_aa_listener::{Connections, Room, Seat, accept};
 
 use super::{
     identity::{Identity, PublicIdentity},
@@ -34,11 +36,14 @@ const PING: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(15);
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long whoever connects may take to prove that it is a peer.
+const PROOF: Duration = Duration::from_secs(10);
 /// First pause before dialling again; doubled up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// Handshakes under way at the same time.
-const HANDSHAKES: usize = 64;
+/// Strangers that may be connected at the same time: whoever has not yet proven to be a peer. When there are more, the
+/// oldest of whoever has most goes.
+const STRANGERS: usize = 256;
 
 /// Another node.
 #[derive(Clone, Debug)]
@@ -156,26 +161,42 @@ impl Mesh {
         listener: TcpListener,
         on_message: Arc<impl Fn(&Arc<Mesh>, u8, Message) + Send + Sync + 'static>,
     ) {
-        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+        let room = Room { connections: STRANGERS, head: PROOF, ..Room::default() };
+        let strangers = Connections::new(room);
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
-            let Ok((stream, from)) = listener.accept().await else {
-                // Too many open files, say: not for ever.
-                sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let Ok(permit) = handshakes.clone().try_acquire_owned() else { continue };
+            let (stream, from) = accept(&listener, &strangers).await;
+            let Some(seat) = strangers.admit(Some(from.ip().to_canonical())) else { continue };
             let (mesh, on_message) = (self.clone(), on_message.clone());
             connections.spawn(async move {
-                let peer_of = |id| mesh.links.get(&id).map(|link| link.peer.identity);
-                match noise::answer(stream, &mesh.identity, mesh.me, peer_of).await {
-                    Ok((peer, sender, receiver)) => {
-                        mesh.keep_receiving(peer, from, sender, receiver, permit, &*on_message).await;
-                    }
-                    Err(error) => tracing::warn!(node = mesh.me, %from, %error, "a stranger at the mesh"),
+                if let Some((peer, sender, receiver, first)) = mesh.proven(stream, from, seat).await {
+                    mesh.keep_receiving(peer, from, sender, receiver, first, &*on_message).await;
                 }
             });
+        }
+    }
+
+    /// Who has connected, once that is proven; nobody when it takes too long, or when others need the place.
+    async fn proven(
+        &self,
+        stream: TcpStream,
+        from: SocketAddr,
+        seat: Seat,
+    ) -> Option<(u8, noise::Sender, noise::Receiver, SecretBytes)> {
+        let peer_of = |id| self.links.get(&id).map(|link| link.peer.identity);
+        let proof = async {
+            let answered = noise::answer(stream, &self.identity, self.me, peer_of).await;
+            let (peer, sender, mut receiver) = answered
+                .inspect_err(|error| tracing::debug!(node = self.me, %from, %error, "a stranger at the mesh"))
+                .ok()?;
+            // The peer says something at once; until then this may be a recording of it.
+            let first = receiver.receive().await.ok()?;
+            Some((peer, sender, receiver, first))
+        };
+        tokio::select! {
+            proven = proof => proven,
+            () = seat.is_over() => None,
         }
     }
 
@@ -185,12 +206,9 @@ impl Mesh {
         from: SocketAddr,
         mut sender: noise::Sender,
         mut receiver: noise::Receiver,
-        permit: tokio::sync::OwnedSemaphorePermit,
+        first: SecretBytes,
         on_message: &(impl Fn(&Arc<Mesh>, u8, Message) + Send + Sync),
     ) {
-        // The peer says something at once; until then this may be a recording of it.
-        let Ok(Ok(first)) = timeout(CONNECT, receiver.receive()).await else { return };
-        drop(permit);
         let mut next = Some(first);
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
         let (mine, replaced) = tokio::sync::oneshot::channel::<()>();

@@ -52,9 +52,6 @@ pub enum NodeError {
     /// Something in the vault cannot be read.
     #[error("the vault: {0}")]
     Key(#[from] KeyError),
-    /// It served, and no longer does.
-    #[error("the HTTP interface ended: {0}")]
-    Served(std::io::Error),
 }
 
 /// A peer's answer about a key: who says so, fingerprint of the share in use, of the prepared one.
@@ -88,7 +85,8 @@ pub async fn run(
     let address = http.local_addr().map_err(|source| NodeError::Listen { address: config.listen, source })?;
     let node = Node::start(config, mesh)?;
     on_ready(address);
-    http::serve(http, node, stop).await.map_err(NodeError::Served)
+    http::serve(http, node, http::room(), stop).await;
+    Ok(())
 }
 
 impl Node {

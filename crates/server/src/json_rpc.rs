@@ -18,7 +18,7 @@
 //! | answers 200 (or 4xx) with `error` | answer | final, code, message and data kept | final, unless a first answer was lost |
 //! | answers another request's id | failure | next | as slow |
 //! | leaves a call of a batch out | failure | next | – |
-//! | sends more than 4 MiB | failure | next | as slow |
+//! | sends more than 4 MiB | nothing: whoever asks may choose what is asked for | next | as slow |
 //! | answers `null` or another type | answer | `null` is passed on; who needs a value says `UpstreamMalformed` | as slow |
 //! | names another operation's hash | answer | a receipt for another operation is none | `UpstreamMalformed`, ours is followed |
 //! | serves another chain | failure | never asked anything else; next | the same |
@@ -58,7 +58,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     config::{Secret, UpstreamUrl},
@@ -75,6 +75,10 @@ use wire::Reader;
 
 /// The largest answer that is read, bytes.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// An answer larger than this is read beside few others: its JSON takes ten times as much memory.
+const LARGE: usize = 256 * 1024;
+/// Large answers that are read at the same time, of one upstream.
+const LARGE_AT_ONCE: usize = 4;
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a read that failed on every URL is tried once more.
@@ -100,6 +104,7 @@ struct Inner {
     /// Every URL must serve this chain before it is asked anything.
     chain_id: Option<u64>,
     next_id: AtomicU64,
+    large: Semaphore,
 }
 
 impl JsonRpcClient {
@@ -158,8 +163,8 @@ impl JsonRpcClient {
         let reader = Reader::new(upstream, &urls, api_key);
         let entries = urls.len();
         let endpoints = urls.into_iter().map(|url| Endpoint::new(url, entries)).collect();
-        let next_id = AtomicU64::new(2);
-        Ok(Self { inner: Arc::new(Inner { reader, http, endpoints, timeout, chain_id, next_id }) })
+        let (next_id, large) = (AtomicU64::new(2), Semaphore::new(LARGE_AT_ONCE));
+        Ok(Self { inner: Arc::new(Inner { reader, http, endpoints, timeout, chain_id, next_id, large }) })
     }
 
     /// Calls a method and reads its result as `T`.
@@ -287,7 +292,7 @@ impl JsonRpcClient {
                     Ok(value) => return Ok(value),
                     Err(Failure::Answer(error)) => return Err(error),
                     Err(failure) => {
-                        again |= !matches!(failure, Failure::Transport { brief: false, .. });
+                        again |= !matches!(failure, Failure::Transport { brief: false, .. } | Failure::Oversized(_));
                         last = Some(failure.error().clone());
                     }
                 }
@@ -351,6 +356,10 @@ impl JsonRpcClient {
                 tracing::warn!(%upstream, entry = index, %error, ?rest, "upstream wants fewer requests");
                 endpoint.rest(*rest, error);
             }
+            Err(Failure::Oversized(error)) => {
+                tracing::warn!(%upstream, entry = index, %error, "an answer not read");
+                answered(endpoint, begun.elapsed());
+            }
             Err(Failure::Unreached(error) | Failure::Transport { error, .. }) => {
                 tracing::warn!(%upstream, entry = index, %error, "upstream failed");
                 if matches!(outcome, Err(Failure::Unreached(_))) {
@@ -409,16 +418,27 @@ impl JsonRpcClient {
         })?;
         let status = response.status();
         let mut body = Vec::new();
+        let mut turn = None;
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > MAX_ANSWER => {
-                    return Err(reader.lost("an answer larger than 4 MiB"));
+                    return Err(Failure::Oversized(reader.malformed("an answer larger than 4 MiB")));
                 }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => {
+                    if turn.is_none() && body.len() + chunk.len() > LARGE {
+                        let busy = || reader.unavailable("too many large answers at the moment");
+                        let waited = tokio::time::timeout_at(deadline, self.inner.large.acquire()).await;
+                        turn = Some(waited.ok().and_then(Result::ok).ok_or_else(|| Failure::Oversized(busy()))?);
+                    }
+                    body.extend_from_slice(&chunk);
+                }
                 Ok(None) => break,
                 Err(error) if error.is_timeout() => {
-                    let error = reader.unavailable(reason(&error, timeout));
-                    return Err(Failure::Transport { error, brief: false });
+                    let reason = reader.unavailable(reason(&error, timeout));
+                    return Err(match turn {
+                        Some(_) => Failure::Oversized(reason),
+                        None => Failure::Transport { error: reason, brief: false },
+                    });
                 }
                 Err(_) => {
                     let error = reader.malformed("the connection was cut in the answer");

@@ -14,6 +14,7 @@
 
 mod amount;
 pub mod api_keys;
+mod asked;
 pub mod biconomy;
 pub mod bundler;
 pub mod call_count;

@@ -1,6 +1,11 @@
 //! The chain node: chain facts, account state, reads that the allow-list passes on.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod known;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, aliases::U192},
@@ -17,6 +22,7 @@ use super::{
     receipt,
     upstream_health::UpstreamHealth,
 };
+pub(super) use known::{Known, News};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
@@ -35,6 +41,7 @@ sol! {
 #[derive(Clone)]
 pub struct Node {
     rpc: JsonRpcClient,
+    known: Arc<Known>,
 }
 
 impl Node {
@@ -43,7 +50,7 @@ impl Node {
     /// # Errors
     /// `Internal` when no HTTP client can be made.
     pub fn new(urls: &[UpstreamUrl], chain_id: u64, timeout: Duration) -> Result<Self, AppError> {
-        Ok(Self { rpc: JsonRpcClient::on_chain(Upstream::Node, urls, timeout, chain_id)? })
+        Ok(Self { rpc: JsonRpcClient::on_chain(Upstream::Node, urls, timeout, chain_id)?, known: Arc::default() })
     }
 
     /// How each URL does.
@@ -68,6 +75,20 @@ impl Node {
     pub async fn block_number(&self) -> Result<u64, AppError> {
         let value = self.rpc.call_value("eth_blockNumber", json!([])).await?;
         small(&value).ok_or_else(|| self.rpc.malformed(format!("eth_blockNumber: {}", excerpt(&value))))
+    }
+
+    /// Height of the chain, as it was half a second ago or since the latest news.
+    pub(super) async fn height(&self) -> Result<u64, AppError> {
+        self.known.heights.get(self.known.latest(), self.block_number()).await
+    }
+
+    /// Something was found in a block, or taken back: what is asked from now on gets no answer from before.
+    pub(super) fn news(&self) {
+        self.known.news();
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// What time it is, by the chain and by this server.
@@ -129,10 +150,13 @@ impl Node {
         }
         let key = U192::checked_from_limbs_slice(nonce_key.as_limbs())
             .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", nonce_key))?;
-        match self.account_state_at_head(account, key).await {
-            Err(AppError::UpstreamRejected { .. }) => self.account_state_at_head(account, key).await,
-            answer => answer,
-        }
+        let ask = async {
+            match self.account_state_at_head(account, key).await {
+                Err(AppError::UpstreamRejected { .. }) => self.account_state_at_head(account, key).await,
+                answer => answer,
+            }
+        };
+        self.known.accounts.get((self.known.latest(), account, nonce_key), ask).await
     }
 
     async fn account_state_at_head(&self, account: Address, key: U192) -> Result<AccountState, AppError> {
@@ -176,12 +200,18 @@ impl Node {
         })
     }
 
-    /// Root over the account's sessions.
+    /// Root over the account's sessions; zero for whoever has no code, and so no sessions.
     pub async fn merkle_root(&self, account: Address) -> Result<B256, AppError> {
         let call = getSessionKeysCall { smartAccount: account }.abi_encode();
-        let call = json!([{"to": SESSION_KEY_MANAGER, "data": Bytes::from(call)}, "latest"]);
-        let root = self.rpc.call_value("eth_call", call).await?;
-        self.word("SessionKeyManager.getSessionKeys", &root)
+        let calls = [
+            ("eth_getCode", json!([account, "latest"])),
+            ("eth_call", json!([{"to": SESSION_KEY_MANAGER, "data": Bytes::from(call)}, "latest"])),
+        ];
+        let [code, root] = <[_; 2]>::try_from(self.rpc.batch(&calls).await?)
+            .map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        let deployed = !self.bytes("eth_getCode", &code?)?.is_empty();
+        let root = self.word("SessionKeyManager.getSessionKeys", &root?)?;
+        Ok(if deployed { root } else { B256::ZERO })
     }
 
     /// A read that the allow-list passes on.
@@ -189,15 +219,25 @@ impl Node {
         if let Some(LogRange { from_block, to_block }) = read_policy::check(method, &params)? {
             let to_block = match to_block {
                 Some(block) => block,
-                None => self.block_number().await?,
+                None => self.height().await?,
             };
             read_policy::check_range(from_block, to_block)?;
         }
-        self.rpc.call_value(method, params).await
+        match known::question(method, &params) {
+            Some(question) => {
+                let ask = self.rpc.call_value(method, params);
+                self.known.reads.get((self.known.latest(), question), ask).await
+            }
+            None => self.rpc.call_value(method, params).await,
+        }
     }
 
     /// EIP-1559 fees as the node sees them: twice the base fee plus the tip; gas price on older chains.
     pub async fn fees(&self) -> Result<GasFees, AppError> {
+        self.known.fees.get((), self.fees_now()).await
+    }
+
+    async fn fees_now(&self) -> Result<GasFees, AppError> {
         let calls = [
             ("eth_getBlockByNumber", json!(["latest", false])),
             ("eth_maxPriorityFeePerGas", json!([])),

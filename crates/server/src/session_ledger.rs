@@ -4,18 +4,69 @@
 //! A set is accepted only when its Merkle root is the one that the account has on chain at that moment, and a reader
 //! checks the same once more, so neither side has to trust the other. A set holds what any grant tells the chain by its
 //! hash: windows, modules, policies; no key, no name.
+//!
+//! How long sets are kept, and how many, is in `upkeep.rs`.
+
+mod upkeep;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use alloy::primitives::{Address, B256};
+use tokio::sync::Semaphore;
 
 use super::{
+    asked::Asked,
     database::{Database, DatabaseError, in_transaction, on_pool},
     state::ServerState,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::session::PublishedLeaves;
 
+pub use upkeep::keep_tidy;
+
 /// Sets kept per account: the newest, and a few before it for nodes that lag behind.
 const KEPT_PER_ACCOUNT: i64 = 8;
+/// Bytes of an account's sets together, the newest one apart.
+const BYTES_PER_ACCOUNT: i64 = 16 * 1024 * 1024;
+/// Sets that are hashed, and sets that are read from the database, at the same time: a large one takes 30 MB meanwhile.
+const AT_ONCE: usize = 2;
+/// Bytes of sets that are kept in memory for those who ask for the same ones.
+const SHELF: u64 = 32 * 1024 * 1024;
+/// How long.
+const ON_THE_SHELF: Duration = Duration::from_secs(60);
+
+/// What keeps large sets from taking all of the memory.
+pub(super) struct Shelf {
+    sets: Asked<(Address, B256), Arc<PublishedLeaves>>,
+    hashing: Semaphore,
+    reading: Semaphore,
+    /// Bytes that came in since the ledger was tidied.
+    grown: AtomicUsize,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        let weight = |set: &Arc<PublishedLeaves>| 128 + set.bytes();
+        Self {
+            sets: Asked::weighing(SHELF, ON_THE_SHELF, weight),
+            hashing: Semaphore::new(AT_ONCE),
+            reading: Semaphore::new(AT_ONCE),
+            grown: AtomicUsize::new(0),
+        }
+    }
+}
+
+/// Waits for a turn.
+async fn turn(turns: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, AppError> {
+    // It is never closed.
+    turns.acquire().await.map_err(|error| AppError::Internal { reason: error.to_string() })
+}
 
 /// Keeps the leaves under the root that the account has on chain now. Publishing twice changes nothing.
 ///
@@ -23,11 +74,22 @@ const KEPT_PER_ACCOUNT: i64 = 8;
 /// `InvalidInput` for a malformed set; `SessionsOutOfSync` when its root is not the one on chain.
 pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
     leaves.check()?;
-    let (local, chain) = (leaves.root(), state.node().merkle_root(account).await?);
+    let shelf = state.shelf();
+    let local = {
+        let _turn = turn(&shelf.hashing).await?;
+        let leaves = leaves.clone();
+        let hashed = tokio::task::spawn_blocking(move || leaves.root()).await;
+        hashed.map_err(|error| AppError::Internal { reason: error.to_string() })?
+    };
+    let chain = state.node().merkle_root(account).await?;
     if local != chain {
         return Err(AppError::SessionsOutOfSync { local, chain });
     }
-    Ok(state.database().keep_session_set(state.config().chain_id, account, chain, leaves).await?)
+    state.database().keep_session_set(state.config().chain_id, account, chain, leaves).await?;
+    if shelf.grown.fetch_add(leaves.bytes(), Ordering::Relaxed) > upkeep::GROWTH {
+        upkeep::tidy_now(state);
+    }
+    Ok(())
 }
 
 /// The leaves under this root of the account, when somebody has published them. Check them against the root.
@@ -35,7 +97,20 @@ pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLe
 /// # Errors
 /// Those of the database.
 pub async fn published(state: &ServerState, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
-    Ok(state.database().session_set(state.config().chain_id, account, root).await?)
+    let shelf = state.shelf();
+    if let Some(set) = shelf.sets.kept(&(account, root)).await {
+        return Ok(Some((*set).clone()));
+    }
+    let _turn = turn(&shelf.reading).await?;
+    if let Some(set) = shelf.sets.kept(&(account, root)).await {
+        return Ok(Some((*set).clone()));
+    }
+    let found = state.database().session_set(state.config().chain_id, account, root).await?;
+    // That there is none may change at once, at another server, too.
+    if let Some(set) = &found {
+        shelf.sets.keep((account, root), Arc::new(set.clone())).await;
+    }
+    Ok(found)
 }
 
 impl Database {
@@ -69,6 +144,16 @@ impl Database {
                 .bind(KEPT_PER_ACCOUNT)
                 .execute(&mut *transaction)
                 .await?;
+            sqlx::query("DELETE FROM session_sets WHERE chain_id = $1 AND account = $2 AND root <> $3 AND root IN \
+                (SELECT root FROM (SELECT root, SUM(OCTET_LENGTH(leaves)) OVER \
+                (ORDER BY published_at DESC, root ROWS UNBOUNDED PRECEDING) AS so_far \
+                FROM session_sets WHERE chain_id = $1 AND account = $2 AND root <> $3) AS sets WHERE so_far > $4)")
+                .bind(chain_id)
+                .bind(&account)
+                .bind(&root)
+                .bind(BYTES_PER_ACCOUNT)
+                .execute(&mut *transaction)
+                .await?;
             transaction.commit().await?;
             Ok(())
         })
@@ -90,7 +175,7 @@ impl Database {
     }
 }
 
-fn unreadable(error: &serde_json::Error) -> DatabaseError {
+fn unreadable(error: &impl std::fmt::Display) -> DatabaseError {
     DatabaseError::Query { reason: format!("session_sets: {error}") }
 }
 
@@ -135,6 +220,19 @@ mod tests {
             kept += i64::from(database.session_set(1, account, leaves.root()).await.unwrap().is_some());
         }
         assert!((KEPT_PER_ACCOUNT..=KEPT_PER_ACCOUNT + 1).contains(&kept), "{kept}");
+        let large =
+            serde_json::from_value(serde_json::json!(vec![alloy::primitives::Bytes::from(vec![7; 4_096]); 1_500]));
+        let large: PublishedLeaves = large.unwrap();
+        let heavy = Address::repeat_byte(0xbb);
+        for root in 1..=4 {
+            database.keep_session_set(1, heavy, B256::repeat_byte(root), &large).await.unwrap();
+        }
+        let mut bytes = 0;
+        for root in 1..=4 {
+            let set = database.session_set(1, heavy, B256::repeat_byte(root)).await.unwrap();
+            bytes += set.map_or(0, |set| serde_json::to_string(&set).unwrap().len());
+        }
+        assert_eq!(bytes / serde_json::to_string(&large).unwrap().len(), 2, "the newest, and what fits beside it");
         let last = sets.last().unwrap().root();
         assert_eq!(database.session_set(2, account, last).await.unwrap(), None, "another chain");
         assert_eq!(database.session_set(1, DEMO_NFT, last).await.unwrap(), None, "another account");

@@ -1,19 +1,26 @@
 //! Uses of an account's sessions, counted from the chain: the entry point's events say which operations succeeded, the
 //! bundlers' transactions carry their signatures, and those name the sessions.
+//!
+//! Asked again, a count costs nothing until there is a new block, and then one request and what is new: transactions and
+//! blocks that were read do not change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::{Value, json};
 
 use super::{
-    node::{Node, hex},
+    asked::Asked,
+    node::{News, Node, hex},
     quantity::small,
     receipt,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    ProtocolError,
     addresses::ENTRY_POINT,
     session::{OperationUse, SessionUses, Signers, count_uses, session_uses_in},
 };
@@ -22,8 +29,43 @@ use use_aa_protocol::{
 const LOOK_BACK: u64 = 10_000;
 /// Most transactions that are read for one answer.
 const MOST_TRANSACTIONS: usize = 200;
-/// Calls in one batch.
-const AT_ONCE: usize = 20;
+/// Calls in one batch: with the longest transactions that nodes pass on (128 KiB) the answer is one that is read.
+const AT_ONCE: usize = 10;
+/// Bytes of counts, and of what transactions show, that are kept.
+const COUNTS: u64 = 8 * 1024 * 1024;
+const SHOWN: u64 = 16 * 1024 * 1024;
+/// Times of blocks that are kept.
+const TIMES: u64 = 50_000;
+/// How long all that is kept.
+const KEPT: Duration = Duration::from_secs(3_600);
+
+/// What the signatures of an account's operations in a transaction show, by nonce; `None` = the transaction is not
+/// encoded as it should be.
+type Shown = Arc<Option<HashMap<U256, Signers>>>;
+
+/// What was counted and read lately.
+pub(super) struct Uses {
+    /// By account and height; the news, because a block of the same height may be another one.
+    counts: Asked<(Address, u64, News), Arc<SessionUses>>,
+    shown: Asked<(B256, Address), Shown>,
+    /// By the block's hash.
+    times: Asked<B256, u64>,
+}
+
+impl Default for Uses {
+    fn default() -> Self {
+        let bytes_of = |signers: &Signers| match signers {
+            Signers::Sessions(leaves) => 96 + 32 * leaves.len(),
+            Signers::Unreadable => 96,
+        };
+        let weight = move |shown: &Shown| 128 + shown.iter().flat_map(HashMap::values).map(bytes_of).sum::<usize>();
+        Self {
+            counts: Asked::weighing(COUNTS, KEPT, |counted| 128 + 128 * counted.uses.len()),
+            shown: Asked::weighing(SHOWN, KEPT, weight),
+            times: Asked::new(TIMES, KEPT),
+        }
+    }
+}
 
 impl Node {
     /// Uses of the account's sessions in the last blocks.
@@ -31,7 +73,19 @@ impl Node {
     /// # Errors
     /// Those of the node.
     pub async fn session_uses(&self, account: Address) -> Result<SessionUses, AppError> {
-        let mut from_block = self.block_number().await?.saturating_sub(LOOK_BACK);
+        let news = self.known().latest();
+        let height = self.height().await?;
+        let count = async {
+            let busy = |_| AppError::Internal { reason: "the server is stopping".into() };
+            let _turn = self.known().counting.acquire().await.map_err(busy)?;
+            self.count_uses(account, height).await.map(Arc::new)
+        };
+        let counted = self.known().uses.counts.get((account, height, news), count).await?;
+        Ok((*counted).clone())
+    }
+
+    async fn count_uses(&self, account: Address, height: u64) -> Result<SessionUses, AppError> {
+        let mut from_block = height.saturating_sub(LOOK_BACK);
         let [event, _] = receipt::topics();
         let filter = json!([event, null, account.into_word()]);
         let (to_block, logs) = self.head_and_logs(from_block, ENTRY_POINT, &[filter]).await?;
@@ -41,33 +95,26 @@ impl Node {
             newest(found.iter().map(|seen| (seen.receipt.block_number, seen.receipt.transaction_hash)));
         from_block = cut.unwrap_or(from_block);
 
-        let asked = transactions.iter().map(|hash| ("eth_getTransactionByHash", json!([hash])));
-        let answers = self.in_batches(&asked.collect::<Vec<_>>()).await?;
-        let inputs: HashMap<B256, Result<HashMap<U256, Signers>, ProtocolError>> = transactions
-            .iter()
-            .zip(&answers)
-            .filter_map(|(hash, answer)| Some((*hash, session_uses_in(&input_of(answer)?, account))))
-            .collect();
+        let shown = self.shown_by(account, &transactions).await?;
         let (mut used, mut unreadable) = (Vec::new(), 0);
         for seen in found.into_iter().filter(|seen| seen.receipt.success) {
             let transaction = seen.receipt.transaction_hash;
-            let Some(input) = inputs.get(&transaction) else { continue };
-            match input.as_ref().map(|operations| operations.get(&seen.nonce)) {
-                Ok(Some(Signers::Sessions(leaves))) if !leaves.is_empty() => {
+            let Some(signers) = shown.get(&transaction) else { continue };
+            match signers.as_ref().as_ref().map(|signers| signers.get(&seen.nonce)) {
+                Some(Some(Signers::Sessions(leaves))) if !leaves.is_empty() => {
                     let operation = OperationUse { leaves: leaves.clone(), at: 0, transaction };
                     used.push((seen.receipt.block_number, operation));
                 }
-                Ok(Some(Signers::Sessions(_)) | None) => {}
+                Some(Some(Signers::Sessions(_)) | None) => {}
                 // Anybody can put such a thing on the chain: it takes no list away from anybody.
-                Ok(Some(Signers::Unreadable)) | Err(_) => unreadable += 1,
+                Some(Some(Signers::Unreadable)) | None => unreadable += 1,
             }
         }
 
-        let blocks = used.iter().map(|(block, _)| *block).collect::<BTreeSet<_>>();
-        let asked = blocks.iter().map(|block| ("eth_getBlockByNumber", json!([hex(*block), false])));
-        let answers = self.in_batches(&asked.collect::<Vec<_>>()).await?;
-        let time = |answer: &Value| answer.get("timestamp").and_then(small).unwrap_or(0);
-        let times: HashMap<u64, u64> = blocks.into_iter().zip(answers.iter().map(time)).collect();
+        let wanted = used.iter().map(|(block, _)| *block).collect::<BTreeSet<_>>();
+        let mut blocks = logs.iter().filter_map(block_of).collect::<BTreeMap<_, _>>();
+        blocks.retain(|block, _| wanted.contains(block));
+        let times = self.times_of(&blocks).await?;
         for (block, operation) in &mut used {
             operation.at = times.get(block).copied().unwrap_or(0);
         }
@@ -75,14 +122,61 @@ impl Node {
         Ok(SessionUses { from_block, to_block, uses, unreadable })
     }
 
-    /// Answers to calls, `null` where one failed: a transaction that a node has dropped costs its count, no more.
-    async fn in_batches(&self, calls: &[(&str, Value)]) -> Result<Vec<Value>, AppError> {
-        let mut answers = Vec::with_capacity(calls.len());
-        for some in calls.chunks(AT_ONCE) {
-            answers.extend(self.batch(some).await?.into_iter().map(Result::unwrap_or_default));
+    /// What the account's operations in these transactions show. A transaction that a node has dropped costs its count,
+    /// no more.
+    async fn shown_by(&self, account: Address, transactions: &[B256]) -> Result<HashMap<B256, Shown>, AppError> {
+        let known = &self.known().uses.shown;
+        let mut shown = HashMap::new();
+        let mut missing = Vec::new();
+        for hash in transactions {
+            match known.kept(&(*hash, account)).await {
+                Some(signers) => drop(shown.insert(*hash, signers)),
+                None => missing.push(*hash),
+            }
         }
-        Ok(answers)
+        for some in missing.chunks(AT_ONCE) {
+            let asked = some.iter().map(|hash| ("eth_getTransactionByHash", json!([hash]))).collect::<Vec<_>>();
+            for (hash, answer) in some.iter().zip(self.batch(&asked).await?) {
+                let Ok(transaction @ Value::Object(_)) = answer else { continue };
+                let Some(input) = input_of(&transaction) else { continue };
+                let signers = Arc::new(session_uses_in(&input, account).ok());
+                known.keep((*hash, account), signers.clone()).await;
+                shown.insert(*hash, signers);
+            }
+        }
+        Ok(shown)
     }
+
+    /// Times of blocks, whose hashes the logs told.
+    async fn times_of(&self, blocks: &BTreeMap<u64, B256>) -> Result<HashMap<u64, u64>, AppError> {
+        let known = &self.known().uses.times;
+        let mut times = HashMap::new();
+        let mut missing = Vec::new();
+        for (block, hash) in blocks {
+            match known.kept(hash).await {
+                Some(time) => drop(times.insert(*block, time)),
+                None => missing.push((*block, *hash)),
+            }
+        }
+        for some in missing.chunks(AT_ONCE) {
+            let asked = some.iter().map(|(block, _)| ("eth_getBlockByNumber", json!([hex(*block), false])));
+            let asked = asked.collect::<Vec<_>>();
+            for ((block, hash), answer) in some.iter().zip(self.batch(&asked).await?) {
+                let answer = answer.unwrap_or_default();
+                let Some(time) = answer.get("timestamp").and_then(small) else { continue };
+                if answer.get("hash").and_then(receipt::hash) == Some(*hash) {
+                    known.keep(*hash, time).await;
+                }
+                times.insert(*block, time);
+            }
+        }
+        Ok(times)
+    }
+}
+
+/// The block that a log is in.
+fn block_of(log: &Value) -> Option<(u64, B256)> {
+    Some((log.get("blockNumber").and_then(small)?, log.get("blockHash").and_then(receipt::hash)?))
 }
 
 /// The newest transactions, oldest first; and the first block that is whole among them, when there were more.

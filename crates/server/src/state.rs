@@ -1,6 +1,9 @@
 //! [`ServerState`]: what every request shares, reached by server functions through Leptos' context.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use super::{
     bundler::Bundler,
@@ -10,6 +13,7 @@ use super::{
     events::{Pace, Watcher},
     node::Node,
     paymaster::{Paymaster, token::TokenPaymaster},
+    session_ledger::Shelf,
     sponsor::Sponsor,
     upstream_health::UpstreamHealth,
 };
@@ -34,6 +38,7 @@ struct Inner {
     database: Database,
     key_nodes: Option<KeyNodes>,
     sponsor: Option<Sponsor>,
+    shelf: Shelf,
 }
 
 impl ServerState {
@@ -65,8 +70,14 @@ impl ServerState {
                 database,
                 key_nodes,
                 sponsor,
+                shelf: Shelf::default(),
             }),
         })
+    }
+
+    /// For whoever shall not keep it in use.
+    pub(super) fn downgrade(&self) -> WeakState {
+        WeakState(Arc::downgrade(&self.inner))
     }
 
     /// The configuration.
@@ -147,8 +158,22 @@ impl ServerState {
         self.inner.sponsor.as_ref()
     }
 
+    /// Sets of sessions that were asked for lately.
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.inner.shelf
+    }
+
     /// Who follows operations.
     pub fn watcher(&self) -> &Watcher {
         &self.inner.watcher
+    }
+}
+
+/// A [`ServerState`] that somebody else keeps.
+pub(super) struct WeakState(Weak<Inner>);
+
+impl WeakState {
+    pub(super) fn upgrade(&self) -> Option<ServerState> {
+        self.0.upgrade().map(|inner| ServerState { inner })
     }
 }

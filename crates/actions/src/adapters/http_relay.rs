@@ -29,6 +29,8 @@ use use_aa_protocol::{
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest pause in a status stream; the server sends heartbeats.
 const STREAM_PAUSE: Duration = Duration::from_secs(60);
+/// How long a connection is kept for another request: servers close idle ones a little later.
+const KEPT_OPEN: Duration = Duration::from_secs(30);
 
 /// Calls the server functions under `{base}/api/fn/`. Clones share connections.
 #[derive(Clone, Debug)]
@@ -44,7 +46,7 @@ impl HttpRelay {
     /// # Errors
     /// `Internal` when the HTTP client cannot be built.
     pub fn new(base: &str) -> Result<Self, AppError> {
-        let http = Client::builder().read_timeout(STREAM_PAUSE).build();
+        let http = Client::builder().read_timeout(STREAM_PAUSE).pool_idle_timeout(KEPT_OPEN).build();
         let http = http.map_err(|error| AppError::Internal { reason: error.to_string() })?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), http, chain: Default::default() })
     }

@@ -49,6 +49,11 @@ impl PublishedLeaves {
         self.0.iter().map(keccak256).collect::<MerkleFrontier>().root().unwrap_or_default()
     }
 
+    /// How many bytes, roughly, in memory.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|leaf| leaf.len() + size_of::<Bytes>()).sum()
+    }
+
     /// How many leaves.
     pub fn len(&self) -> usize {
         self.0.len()

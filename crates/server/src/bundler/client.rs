@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        asked::Asked,
         config::UpstreamUrl,
         inner_error,
         json_rpc::{Failure, JsonRpcClient, is_unknown_method},
@@ -34,6 +35,8 @@ use use_aa_protocol::{
 const FEE_METHODS: [&str; 2] = ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues"];
 const STATUS_METHODS: [&str; 3] =
     ["pimlico_getUserOperationStatus", "biconomy_getUserOperationStatus", "eth_getUserOperationReceipt"];
+/// For so long the advice on fees is what it was.
+const ADVICE_IS_FRESH: Duration = Duration::from_secs(1);
 /// Error codes for a hash that the bundler does not know (SPEC 4.4; documentation and server differ).
 const HASH_UNKNOWN: [i64; 2] = [-32094, -32004];
 
@@ -45,6 +48,7 @@ pub struct Bundler {
     /// The method of each list that worked last, so that an unknown one is not asked every time.
     fee_method: Arc<AtomicUsize>,
     status_method: Arc<AtomicUsize>,
+    advice: Arc<Asked<(), Option<GasFees>>>,
 }
 
 impl Bundler {
@@ -58,6 +62,7 @@ impl Bundler {
             chain_id,
             fee_method: Arc::default(),
             status_method: Arc::default(),
+            advice: Arc::new(Asked::new(1, ADVICE_IS_FRESH)),
         })
     }
 
@@ -83,6 +88,10 @@ impl Bundler {
 
     /// The bundler's advice on fees; `None` when it gives none.
     pub async fn fees(&self) -> Result<Option<GasFees>, AppError> {
+        self.advice.get((), self.fees_now()).await
+    }
+
+    async fn fees_now(&self) -> Result<Option<GasFees>, AppError> {
         let start = self.fee_method.load(Ordering::Relaxed);
         for (index, method) in in_turn(&FEE_METHODS, start) {
             let answer = match self.rpc.call_value(method, json!([])).await {

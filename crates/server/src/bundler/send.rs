@@ -56,12 +56,12 @@ impl Bundler {
                         again = true;
                         last = Some(error);
                     }
-                    Err(Failure::Transport { error, brief }) => {
+                    Err(failure @ (Failure::Transport { .. } | Failure::Oversized(_))) => {
                         if self.has(index, user_op_hash).await {
                             return Ok(user_op_hash);
                         }
-                        again |= brief;
-                        lost.get_or_insert(error);
+                        again |= matches!(failure, Failure::Transport { brief: true, .. });
+                        lost.get_or_insert(failure.error().clone());
                     }
                 }
             }

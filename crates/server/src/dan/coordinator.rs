@@ -31,6 +31,8 @@ use use_aa_protocol::{
 
 /// How long a node may take for a nonce, or to say how it is.
 const QUICK: Duration = Duration::from_secs(2);
+/// How long a connection to a node is kept for another request.
+const KEPT_OPEN: Duration = Duration::from_secs(30);
 /// For a signature: the nodes' own limit is shorter.
 const SIGNING: Duration = Duration::from_secs(15);
 /// For the other signers once one has refused: it may be the only one that missed the last message.
@@ -69,7 +71,9 @@ struct Inner {
 impl KeyNodes {
     /// Over these nodes, in the order of their ids; nothing is asked yet.
     pub fn new(nodes: &[KeyNode], pool_size: usize) -> Result<Self, AppError> {
-        let http = reqwest::Client::builder().connect_timeout(QUICK).tcp_nodelay(true).build();
+        // Nodes close what is idle for longer than 75 s.
+        let http = reqwest::Client::builder().connect_timeout(QUICK).tcp_nodelay(true).pool_idle_timeout(KEPT_OPEN);
+        let http = http.build();
         let http = http.map_err(|error| AppError::Internal {
             reason: inner_error::logged("HTTP client of the key nodes", &error),
         })?;

@@ -47,6 +47,8 @@ impl Inner {
                 return;
             }
             facts.outcome = Some(outcome.clone());
+            // Before anybody is told: who then asks for the account must not get an answer that is on its way.
+            self.node.news();
             facts.transaction.replace(transaction_hash) == Some(transaction_hash)
         };
         if matches!(outcome, Outcome::Mined(_)) {
@@ -137,6 +139,7 @@ impl Inner {
             let mut facts = operation.facts();
             (facts.transaction, facts.outcome) = (None, None);
         }
+        self.node.news();
         self.registry().deepening.retain(|(_, hash)| *hash != operation.user_op_hash);
         operation.tell(UserOpUpdate::Submitted);
         self.look_now.notify_one();

@@ -32,6 +32,9 @@ pub(in super::super) enum Failure {
         /// How long.
         rest: Duration,
     },
+    /// The answer is too long to be read: ask the next URL. What was asked may have been done. Nothing against the
+    /// upstream: whoever asked may have chosen so.
+    Oversized(AppError),
     /// A proper answer that says no: final.
     Answer(AppError),
 }
@@ -42,6 +45,7 @@ impl Failure {
             Self::Unreached(error)
             | Self::Transport { error, .. }
             | Self::Limited { error, .. }
+            | Self::Oversized(error)
             | Self::Answer(error) => error,
         }
     }
