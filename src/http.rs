@@ -200,9 +200,7 @@ pub async fn serve_on(
     if let Ok(key_nodes) = state.key_nodes() {
         key_nodes.keep_pool();
     }
-    if let Some(sponsor) = state.sponsor() {
-        sponsor.start_settling();
-    }
+    state.sponsor().start_settling();
     let files = pages.files()?;
     let options = site::options(state.config().addr, &files)?;
     if !files.have_page() {

@@ -2,6 +2,8 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "sponsorship/advance.rs"]
+mod advance;
 #[path = "sponsorship/budgets.rs"]
 mod budgets;
 mod common;
