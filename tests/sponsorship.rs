@@ -9,6 +9,8 @@ mod budgets;
 mod common;
 #[path = "sponsorship/erc7677.rs"]
 mod erc7677;
+#[path = "sponsorship/guard.rs"]
+mod guard;
 #[path = "sponsorship/keys.rs"]
 mod keys;
 mod postgres_support;

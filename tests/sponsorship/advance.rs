@@ -88,16 +88,21 @@ async fn bundle(operations: &[UserOperation]) -> Value {
 
 /// A server on the lab with a policy of its own (the lab's when none is given), behind this node and this bundler.
 async fn serve(policy: Option<&str>, database_url: &str, upstreams: Option<[&Upstream; 2]>) -> Server {
-    let args =
-        use_aa::server::config::ServeArgs { database_url: Some(database_url.parse().unwrap()), ..Default::default() };
-    let mut config = Config::from_args(&args).unwrap();
-    common::lab().await.fill(&mut config);
+    let mut config = lab_config(database_url).await;
     config.sponsor_policy = policy.map(super::policy);
     if let Some(upstreams) = upstreams {
         let [node, bundler] = upstreams.map(|upstream| vec![upstream.url().parse().unwrap()]);
         (config.rpc_urls, config.bundler_urls) = (node, bundler);
     }
     Server::start_with(ServerState::new(config).unwrap()).await
+}
+
+async fn lab_config(database_url: &str) -> Config {
+    let args =
+        use_aa::server::config::ServeArgs { database_url: Some(database_url.parse().unwrap()), ..Default::default() };
+    let mut config = Config::from_args(&args).unwrap();
+    common::lab().await.fill(&mut config);
+    config
 }
 
 struct Person {
@@ -355,6 +360,17 @@ async fn limits_and_targets_hold_for_what_is_advanced() {
     let second = other.operation(&tight, 0, &[approve(TOKEN_PAYMASTER), other.mint()]).await;
     assert!(refused(&tight, &second).await.contains("the advance of"));
     signed(&tight, &operation).await;
+
+    // With a token paymaster alone, and no policy: the defaults of a public network.
+    let (_folder, url) = sqlite();
+    let mut config = lab_config(&url).await;
+    (config.lab, config.paymaster) = (false, None);
+    let alone = Server::start_with(ServerState::new(config).unwrap()).await;
+    signed(&alone, &operation).await;
+    let context = json!({"mode": "SPONSORED", "calculateGasLimits": false});
+    let question = json!({"user_operation": operation, "context": context});
+    assert_eq!(alone.call("sponsor_user_operation", &question).await.0, 403);
+    assert_eq!(ledger(&url).await.iter().filter(|entry| entry.outcome == "granted").count(), 1);
 }
 
 /// What an upstream does when it is asked to try an operation out.

@@ -19,8 +19,9 @@ use super::{Inner, ledger::Decision};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{paymaster::TokenPaymasterData, user_operation::UserOperation};
 
-/// How much gas may be advanced that was not paid back yet, wei; `None` = unlimited. What an account owes counts for a
-/// day: an attacker with ever new accounts costs so much per day, and does not stop the service for ever.
+/// How much gas may be advanced that was not paid back yet, wei; `None` = unlimited. What is owed, or may be because the
+/// blocks could not be read, counts for a day: an attacker with ever new accounts, or a node without logs, costs so much
+/// per day, and does not stop the service for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdvanceLimits {
     /// To one account.
@@ -54,17 +55,27 @@ impl Inner {
         let asked = Instant::now();
         let Some(obstacle) = self.database.advance_obstacle(self.chain_id, wish).await? else { return Ok(Ok(())) };
         // It may have been mined, or paid, since the last look.
-        let used = match &obstacle {
-            Obstacle::Waits { nonce, .. } => Some((*nonce, self.is_used(wish.account, *nonce).await?)),
-            Obstacle::Owes(_) => None,
-        };
-        self.settle_since(asked).await?;
-        if let Some((nonce, true)) = used {
-            // Mined before the blocks were read, and still open: another operation took its place.
-            self.database.lapse_advance(self.chain_id, wish.account, nonce).await?;
+        if let Err(error) = self.look_again(wish, &obstacle, asked).await {
+            tracing::warn!(%error, account = %wish.account, "cannot see whether an operation still waits");
+            return Ok(Err(obstacle.to_string()));
         }
         let obstacle = self.database.advance_obstacle(self.chain_id, wish).await?;
         Ok(obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_string())))
+    }
+
+    async fn look_again(&self, wish: &Wish, obstacle: &Obstacle, asked: Instant) -> Result<(), AppError> {
+        let used = match obstacle {
+            Obstacle::Waits { nonce, .. } if self.node.nonce(wish.account, *nonce >> 64).await? > *nonce => {
+                Some(*nonce)
+            }
+            _ => None,
+        };
+        self.settle_since(asked).await?;
+        if let Some(nonce) = used {
+            // Mined before the blocks were read, and still open: another operation took its place.
+            self.database.lapse_advance(self.chain_id, wish.account, nonce).await?;
+        }
+        Ok(())
     }
 
     /// Reserves what the operation may cost, or says why not; the account's slot for the token is taken from then on.
@@ -76,17 +87,22 @@ impl Inner {
     ) -> Result<Result<(), String>, AppError> {
         let data = TokenPaymasterData::decode(&signed.paymaster_and_data)?;
         let most = data.most_charged(signed).unwrap_or(U256::MAX);
-        Ok(match self.database.advance(wish, decision, most, &self.policy.advance).await? {
-            Reserved::Yes => Ok(()),
-            Reserved::Refused(obstacle) => Err(obstacle.to_string()),
-            Reserved::Exhausted { whose, limit } => Err(format!(
-                "{whose} advance of {limit} wei is used up by operations that were not paid back yet; wait until they are"
-            )),
-        })
-    }
-
-    /// Has an operation with this nonce been mined?
-    async fn is_used(&self, account: Address, nonce: U256) -> Result<bool, AppError> {
-        Ok(self.node.nonce(account, nonce >> 64).await? > nonce)
+        Ok(
+            match self
+                .database
+                .advance(wish, decision, most, (&self.policy.advance, self.policy.open.per_caller))
+                .await?
+            {
+                Reserved::Yes => Ok(()),
+                Reserved::Refused(obstacle) => Err(obstacle.to_string()),
+                Reserved::Crowded { most } => Err(format!(
+                    "your address has {most} operations already that wait to be paid in tokens; use one, or wait until it has \
+                 run out"
+                )),
+                Reserved::Exhausted { whose, limit } => Err(format!(
+                    "{whose} advance of {limit} wei is used up by operations that were not paid back yet; wait until they are"
+                )),
+            },
+        )
     }
 }

@@ -12,7 +12,7 @@ use super::{
     AdvanceLimits, Wish,
 };
 
-/// How long what is owed counts against the limits of the caller and of all, seconds.
+/// How long what is owed, or may be, counts against the limits, seconds.
 const OWED_COUNTS: u64 = 86_400;
 
 /// What an account owes for operations that could not be charged.
@@ -64,6 +64,11 @@ pub(super) enum Reserved {
     Yes,
     /// The account is in its own way.
     Refused(Obstacle),
+    /// The caller has too many open signatures, of whichever accounts.
+    Crowded {
+        /// How many may be.
+        most: u32,
+    },
     /// A limit does not reach.
     Exhausted {
         /// Whose.
@@ -105,12 +110,15 @@ const HELD: &str = "SELECT COALESCE(MAX(reserved), 0) FROM token_advances WHERE 
     AND nonce = $3 AND state = 'open'";
 const HAND_OVER: &str =
     "UPDATE token_advances SET reserved = 0 WHERE chain_id = $1 AND account = $2 AND nonce = $3 AND state = 'open'";
-const OF_ACCOUNT: &str =
-    "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM token_advances WHERE chain_id = $1 AND account = $2";
+const OF_ACCOUNT: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM token_advances WHERE chain_id = $1 \
+    AND (state = 'open' OR decided_at > $2) AND account = $3";
 const OF_CALLER: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM token_advances WHERE chain_id = $1 \
-    AND caller = $2 AND (state <> 'owed' OR decided_at > $3)";
+    AND (state = 'open' OR decided_at > $2) AND caller = $3";
 const OF_ALL: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM token_advances WHERE chain_id = $1 \
-    AND (state <> 'owed' OR decided_at > $2)";
+    AND (state = 'open' OR decided_at > $2)";
+/// Those that were handed over hold nothing and are not counted.
+const OPEN_OF_CALLER: &str = "SELECT COUNT(*) FROM token_advances WHERE chain_id = $1 AND caller = $2 \
+    AND state = 'open' AND reserved > 0";
 const INSERT: &str = "INSERT INTO token_advances (chain_id, user_op_hash, account, token, nonce, paymaster, caller, \
     decided_at, valid_until, state, reserved, amount) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11) \
     ON CONFLICT (chain_id, user_op_hash) DO UPDATE SET state = 'open', reserved = excluded.reserved";
@@ -169,7 +177,7 @@ impl Database {
         wish: &Wish,
         decision: &Decision,
         most: U256,
-        limits: &AdvanceLimits,
+        (limits, per_caller): (&AdvanceLimits, Option<u32>),
     ) -> Result<Reserved, DatabaseError> {
         let chain_id = signed(decision.chain_id);
         let counts_since = signed(decision.decided_at.saturating_sub(OWED_COUNTS));
@@ -199,17 +207,21 @@ impl Database {
                 .bind(most.to_string())
                 .execute(&mut *transaction)
                 .await?;
-            let of_account: i64 =
-                sqlx::query_scalar(OF_ACCOUNT).bind(chain_id).bind(&account).fetch_one(&mut *transaction).await?;
-            let of_caller: i64 = match &caller {
-                Some(caller) => {
-                    let query = sqlx::query_scalar(OF_CALLER).bind(chain_id).bind(caller).bind(counts_since);
-                    query.fetch_one(&mut *transaction).await?
-                }
-                None => 0,
-            };
-            let of_all: i64 =
-                sqlx::query_scalar(OF_ALL).bind(chain_id).bind(counts_since).fetch_one(&mut *transaction).await?;
+            let mut sums = [0_i64; 3];
+            for (sum, (query, of)) in sums.iter_mut().zip([
+                (OF_ACCOUNT, Some(account.as_str())),
+                // Nobody's address is no address.
+                (OF_CALLER, Some(caller.as_deref().unwrap_or_default())),
+                (OF_ALL, None),
+            ]) {
+                let query = sqlx::query_scalar(query).bind(chain_id).bind(counts_since);
+                let query = match of {
+                    Some(of) => query.bind(of),
+                    None => query,
+                };
+                *sum = query.fetch_one(&mut *transaction).await?;
+            }
+            let [of_account, of_caller, of_all] = sums;
             for (whose, sum, limit) in [
                 ("the account's", of_account, limits.account),
                 ("your address'", of_caller, limits.caller),
@@ -218,6 +230,14 @@ impl Database {
                 if let Some(limit) = limit.filter(|limit| sum > gwei_limit(Some(*limit))) {
                     transaction.rollback().await?;
                     return Ok(Reserved::Exhausted { whose, limit });
+                }
+            }
+            if let (Some(caller), Some(most)) = (&caller, per_caller) {
+                let open: i64 = sqlx::query_scalar(OPEN_OF_CALLER)
+                    .bind(chain_id).bind(caller).fetch_one(&mut *transaction).await?;
+                if open > i64::from(most) {
+                    transaction.rollback().await?;
+                    return Ok(Reserved::Crowded { most });
                 }
             }
             transaction.commit().await?;
@@ -347,7 +367,7 @@ impl Database {
         Ok(())
     }
 
-    /// Debts from before `before`, unix seconds, are given up; callers are kept for as long as they count.
+    /// What is from before `before`, unix seconds, is given up; callers are kept for as long as they count.
     pub(super) async fn forget_debts(&self, chain_id: u64, before: u64, now: u64) -> Result<(), DatabaseError> {
         let debts = "DELETE FROM token_advances WHERE chain_id = $1 AND state = 'owed' AND decided_at < $2";
         let callers =

@@ -40,7 +40,7 @@ async fn ask_with(database: &Database, wish: Wish, hash: u8, cost: u64, limits: 
         paymaster: Some(PAYMASTER),
         caller: Some([10, 0, 0, 1].into()),
     };
-    database.advance(&wish, &decision, U256::from(1_000), limits).await.unwrap()
+    database.advance(&wish, &decision, U256::from(1_000), (limits, Some(4))).await.unwrap()
 }
 
 async fn ask(database: &Database, wish: Wish, hash: u8) -> Reserved {
@@ -70,6 +70,9 @@ async fn one_signature_of_an_account_and_token_is_open() {
     let other_token = Wish { token: PAYMASTER, ..wish(ACCOUNT, 8) };
     assert_eq!(ask(&database, other_token, 4).await, Reserved::Yes, "another balance");
     assert_eq!(ask(&database, wish(PAYMASTER, 8), 5).await, Reserved::Yes, "another account");
+    assert_eq!(ask(&database, wish(TOKEN, 8), 8).await, Reserved::Yes);
+    let crowded = Reserved::Crowded { most: 4 };
+    assert_eq!(ask(&database, wish(Address::ZERO, 8), 9).await, crowded, "strangers' accounts cannot be held at will");
     // The first of the two with the nonce 7 was mined, and charged.
     assert!(!database.advance_mined(CHAIN, &mined(1, 7, Charge::Taken)).await.unwrap());
     assert_eq!(ask(&database, wish(ACCOUNT, 9), 6).await, Reserved::Yes);
