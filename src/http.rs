@@ -216,9 +216,7 @@ pub async fn serve_within(
     if let Ok(key_nodes) = state.key_nodes() {
         key_nodes.keep_pool();
     }
-    if let Some(sponsor) = state.sponsor() {
-        sponsor.start_settling();
-    }
+    state.sponsor().start_settling();
     use_aa_server::session_ledger::keep_tidy(&state);
     let files = pages.files()?;
     let options = site::options(state.config().addr, &files)?;

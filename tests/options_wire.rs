@@ -110,6 +110,7 @@ async fn upstream() -> Upstream {
             "paymasterAndData": format!("0x{}", "ab".repeat(200)),
             "callGasLimit": "0x2711", "verificationGasLimit": "0x4e21", "preVerificationGas": "0x7531",
         })),
+        Some("eth_getBlockByNumber") => Reply::Result(server_support::block()),
         _ => Reply::Result(Value::Null),
     })
     .await

@@ -23,8 +23,9 @@ fn functions() -> Vec<(&'static str, Value, &'static str)> {
 }
 
 async fn server(url: &str, dialect: PaymasterDialect) -> Server {
-    let first = url.split(',').next().unwrap();
-    let mut config = config(first, first);
+    // The node and the bundler are where the last paymaster is.
+    let last = url.rsplit(',').next().unwrap();
+    let mut config = config(last, last);
     let api_key = Some(Secret::new(SECRET));
     config.paymaster = Some(PaymasterConfig::Remote {
         urls: url.split(',').map(|url| url.parse().unwrap()).collect(),
@@ -32,6 +33,15 @@ async fn server(url: &str, dialect: PaymasterDialect) -> Server {
         api_key,
     });
     Server::start(config).await
+}
+
+/// A paymaster beside a node that knows what time it is.
+async fn paymaster(reply: Value) -> Upstream {
+    Upstream::start(move |call| match call["method"].as_str() {
+        Some("eth_getBlockByNumber") => Reply::Result(server_support::block()),
+        _ => Reply::Result(reply.clone()),
+    })
+    .await
 }
 
 /// Each function against one fault, with both paymaster dialects.
@@ -241,7 +251,7 @@ async fn the_biconomy_dialect_end_to_end() {
     let data = format!("0x{}", "07".repeat(200));
     let reply = json!({"MODE": "SPONSORED", "paymasterAndData": data, "preVerificationGas": "75388",
         "verificationGasLimit": 57121, "callGasLimit": "0x1a930"});
-    let upstream = Upstream::always(Reply::Result(reply)).await;
+    let upstream = paymaster(reply).await;
     let server = server(&format!("http://{}/api/v1/80002", upstream.addr), PaymasterDialect::Biconomy).await;
     let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
     let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
@@ -259,7 +269,7 @@ async fn the_next_address_of_the_paymaster_is_asked_when_the_first_is_down() {
     let data = format!("0x{}", "03".repeat(60));
     let reply = json!({"mode": "SPONSORED", "paymasterAndData": data, "callGasLimit": 1, "verificationGasLimit": 2,
         "preVerificationGas": 3});
-    let second = Upstream::always(Reply::Result(reply)).await;
+    let second = paymaster(reply).await;
     let server = server(&format!("{},{}", nobody().await, second.url()), PaymasterDialect::Biconomy).await;
     let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
     let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
@@ -302,6 +312,7 @@ async fn a_service_without_quotes_is_not_asked_for_any() {
 async fn the_erc7677_dialect_estimates_between_stub_and_data() {
     let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
         "eth_chainId" => Reply::Result(json!("0x7a69")),
+        "eth_getBlockByNumber" => Reply::Result(server_support::block()),
         "pm_getPaymasterStubData" => Reply::Result(json!({"paymasterAndData": format!("0x{}", "01".repeat(60))})),
         "eth_estimateUserOperationGas" => {
             Reply::Result(json!({"callGasLimit": 100, "verificationGasLimit": "200", "preVerificationGas": "0x12c"}))

@@ -49,6 +49,7 @@ fn with(upstream: &Upstream, change: impl FnOnce(&mut Config)) -> (Config, tempf
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&upstream.url(), &upstream.url());
     config.data_dir = folder.path().to_owned();
+    config.database_url = None;
     change(&mut config);
     (config, folder)
 }

@@ -2,11 +2,15 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "sponsorship/advance.rs"]
+mod advance;
 #[path = "sponsorship/budgets.rs"]
 mod budgets;
 mod common;
 #[path = "sponsorship/erc7677.rs"]
 mod erc7677;
+#[path = "sponsorship/guard.rs"]
+mod guard;
 #[path = "sponsorship/keys.rs"]
 mod keys;
 mod postgres_support;

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy::primitives::U256;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
@@ -20,6 +21,10 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 use use_aa::{
     app::{App, shell},
+    protocol::{
+        addresses::DEMO_NFT,
+        smart_account::{Call, encode_calls},
+    },
     server::{
         config::{Config, ServeArgs},
         http,
@@ -315,12 +320,14 @@ impl Drop for Server {
     }
 }
 
-/// A configuration with these upstreams and no paymaster; where a test adds one, pages are sponsored.
+/// A configuration with these upstreams, no paymaster, and a database that nobody keeps; where a test adds a paymaster,
+/// pages are sponsored.
 pub fn config(node: &str, bundler: &str) -> Config {
     let args = ServeArgs {
         rpc_url: Some(node.parse().unwrap()),
         bundler_url: Some(bundler.parse().unwrap()),
         page_sponsorship: Some("on".into()),
+        database_url: Some("sqlite::memory:".parse().unwrap()),
         ..Default::default()
     };
     Config::from_args(&args).unwrap()
@@ -395,11 +402,18 @@ pub fn states(lines: &[(Instant, Value)]) -> Vec<String> {
 
 /// A user operation that looks like one.
 pub fn operation() -> Value {
+    let call = Call { to: DEMO_NFT, value: U256::ZERO, data: vec![0x40, 0xd0, 0x97, 0xc3].into() };
     json!({
-        "sender": "0x0788816536DEFa6A14779711c0B08b7f0edFe68b", "nonce": "0x0", "initCode": "0x", "callData": "0x1234",
+        "sender": "0x0788816536DEFa6A14779711c0B08b7f0edFe68b", "nonce": "0x0", "initCode": "0x",
+        "callData": encode_calls(&[call], false).unwrap(),
         "callGasLimit": "0x186a0", "verificationGasLimit": "100000", "preVerificationGas": 50_000,
         "maxFeePerGas": "0x59682f00", "maxPriorityFeePerGas": "0x1", "paymasterAndData": "0x", "signature": "0x12"
     })
+}
+
+/// A block, for who asks what time it is.
+pub fn block() -> Value {
+    json!({"number": "0x10", "timestamp": "0x68000000", "baseFeePerGas": "0x1"})
 }
 
 /// What a sponsor is asked.

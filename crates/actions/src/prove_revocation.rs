@@ -17,7 +17,7 @@ use use_aa_protocol::{
     abi::IEntryPoint,
     addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
     lint::example_call,
-    revert::decode_revert,
+    revert::{decode_revert, revert_data},
     signature::{DUMMY_SESSION, session_key_manager, wrap},
     smart_account::encode_calls,
     user_operation::{UserOperation, nonce_with_key},
@@ -95,11 +95,4 @@ fn judge(answer: Result<serde_json::Value, AppError>) -> Result<RevocationProof,
         true => RevocationProof::Refused { reason: answer },
         false => RevocationProof::NotProven { answer },
     })
-}
-
-/// Nodes put the revert data as text, or as text inside an object.
-fn revert_data(data: &str) -> Option<Bytes> {
-    let value = serde_json::from_str::<serde_json::Value>(data).ok()?;
-    let text = value.as_str().or_else(|| value.get("data")?.as_str())?;
-    text.parse().ok()
 }

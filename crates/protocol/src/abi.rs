@@ -89,10 +89,16 @@ alloy::sol! {
         function getNonce(address sender, uint192 key) returns (uint256 nonce);
         /// Validates as an inclusion would, then always reverts: `ValidationResult` or `FailedOp`.
         function simulateValidation(Operation operation);
+        /// Handles one operation as a bundle would, whatever its signature is worth, then calls `target`, then always
+        /// reverts: `ExecutionResult` or `FailedOp`.
+        function simulateHandleOp(Operation operation, address target, bytes targetCallData);
 
         function handleOps(Operation[] operations, address beneficiary);
 
         error ValidationResult(ReturnInfo returnInfo, StakeInfo senderInfo, StakeInfo factoryInfo, StakeInfo paymasterInfo);
+        error ExecutionResult(
+            uint256 preOpGas, uint256 paid, uint48 validAfter, uint48 validUntil, bool targetSuccess, bytes targetResult
+        );
         error FailedOp(uint256 opIndex, string reason);
 
         event UserOperationEvent(
@@ -241,6 +247,7 @@ mod tests {
         assert_eq!(ISessionKeyManager::setMerkleRootCall::SELECTOR, hex!("7cb64759"));
         assert_eq!(ISessionKeyManager::getSessionKeysCall::SELECTOR, hex!("fde5354d"));
         assert_eq!(IEntryPoint::getNonceCall::SELECTOR, hex!("35567e1a"));
+        assert_eq!(IEntryPoint::simulateHandleOpCall::SELECTOR, hex!("d6383f94"));
         assert_eq!(IErc20::transferCall::SELECTOR, hex!("a9059cbb"));
         assert_eq!(IErc20::approveCall::SELECTOR, hex!("095ea7b3"));
     }
@@ -260,6 +267,7 @@ mod tests {
         assert_eq!(IEcdsaModule::NoOwnerRegisteredForSmartAccount::SELECTOR, hex!("f4fffd4c"));
         assert_eq!(IEcdsaModule::AlreadyInitedForSmartAccount::SELECTOR, hex!("b137edf4"));
         assert_eq!(IEcdsaModule::WrongSignatureLength::SELECTOR, hex!("5763538a"));
+        assert_eq!(IEntryPoint::ExecutionResult::SELECTOR, hex!("8b7ac980"));
         assert_eq!(
             ISessionKeyManager::MerkleRootUpdated::SIGNATURE_HASH,
             hex!("2d3b238aa223af835b06f5ddeb56c45951f7cf4a29ab728434765ef33cb7598f")

@@ -1,6 +1,9 @@
 //! What error texts of entry point, modules and paymasters mean, and how revert data reads (SPEC 2.1, 4.7).
 
-use alloy::sol_types::{Panic, Revert};
+use alloy::{
+    primitives::Bytes,
+    sol_types::{Panic, Revert, SolError, SolInterface},
+};
 
 use super::abi::{
     IDemo::IDemoErrors, IEcdsaModule::IEcdsaModuleErrors, IEntryPoint::IEntryPointErrors,
@@ -80,6 +83,15 @@ pub fn decode_revert(data: &[u8]) -> String {
     format!("unknown error 0x{}", hex::encode(data))
 }
 
+/// The revert data in the `data` of a JSON-RPC error, given as JSON text: nodes put them there as text, as text after
+/// "Reverted ", or as text inside an object.
+pub fn revert_data(data: &str) -> Option<Bytes> {
+    let value = serde_json::from_str::<serde_json::Value>(data).ok()?;
+    let text = value.as_str().or_else(|| value.get("data")?.as_str())?.trim();
+    let hex = text.strip_prefix("Reverted").unwrap_or(text).trim_start();
+    hex.parse().ok().filter(|_| hex.starts_with("0x"))
+}
+
 fn demo_error(error: &IDemoErrors) -> String {
     match error {
         IDemoErrors::ZeroAddress(_) => "ZeroAddress()".into(),
@@ -134,6 +146,17 @@ mod tests {
         assert_eq!(explain("AA23 reverted (or OOG)").map(|e| e.name), Some("SmartAccountValidationRevertedError"));
         assert_eq!(explain("aa22 EXPIRED or not due").map(|e| e.name), Some("ExpiredOrNotDueError"));
         assert_eq!(explain("all is well"), None);
+    }
+
+    #[test]
+    fn revert_data_are_found_in_the_spellings_of_nodes() {
+        let found = Some(Bytes::from_static(&[1, 2]));
+        for text in [r#""0x0102""#, r#""Reverted 0x0102""#, r#"{"data":"0x0102"}"#] {
+            assert_eq!(revert_data(text), found, "{text}");
+        }
+        for text in ["", "null", "5", r#""0102""#, r#""reverted""#, r#"{"data":5}"#] {
+            assert_eq!(revert_data(text), None, "{text}");
+        }
     }
 
     #[test]

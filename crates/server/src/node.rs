@@ -200,6 +200,16 @@ impl Node {
         })
     }
 
+    /// The next nonce of an account in one of its lanes.
+    pub async fn nonce(&self, account: Address, lane: U256) -> Result<U256, AppError> {
+        let key = U192::checked_from_limbs_slice(lane.as_limbs())
+            .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", lane))?;
+        let call = getNonceCall { sender: account, key }.abi_encode();
+        let call = json!([{"to": ENTRY_POINT, "data": Bytes::from(call)}, "latest"]);
+        let nonce = self.rpc.call_value("eth_call", call).await?;
+        Ok(self.word("EntryPoint.getNonce", &nonce)?.into())
+    }
+
     /// Root over the account's sessions; zero for whoever has no code, and so no sessions.
     pub async fn merkle_root(&self, account: Address) -> Result<B256, AppError> {
         let call = getSessionKeysCall { smartAccount: account }.abi_encode();

@@ -59,10 +59,7 @@ pub async fn sponsor(
             (PaymasterMode::Sponsored, None) => Err(none_configured()),
         }
     };
-    let result = match state.sponsor() {
-        Some(sponsor) => sponsor.guard(Request { user_operation, context, asker }, sign).await,
-        None => sign.await,
-    };
+    let result = state.sponsor().guard(Request { user_operation, context, asker }, sign).await;
     metrics::sponsorship(result.as_ref().map(|_| ()));
     result
 }
@@ -75,9 +72,7 @@ pub async fn stub(
     context: &SponsorContext,
 ) -> Result<Bytes, AppError> {
     check_request(user_operation, context.expiry_duration)?;
-    if let Some(sponsor) = state.sponsor() {
-        sponsor.would_allow(user_operation, context.mode)?;
-    }
+    state.sponsor().would_allow(user_operation, context)?;
     match (context.mode, state.paymaster()) {
         (PaymasterMode::Erc20, _) => token::stub(state, context),
         (PaymasterMode::Sponsored, Some(Paymaster::BuiltIn(paymaster))) => Ok(paymaster.stub()),

@@ -14,7 +14,10 @@ use serde_json::Value;
 use super::quantity::{quantity, small, truth};
 use use_aa_protocol::{abi::decode, addresses::ENTRY_POINT, revert::decode_revert, rpc::UserOpReceipt};
 
-pub(super) use token_charge::{token_charge_topic, token_charges};
+pub(super) use token_charge::{
+    PaymentDue, TokenCharge, payment_due_topic, payments_due, token_charge_topic, token_charges, transfer_topic,
+    transfers,
+};
 
 sol! {
     event UserOperationEvent(bytes32 indexed userOpHash, address indexed sender, address indexed paymaster,

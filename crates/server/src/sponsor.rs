@@ -4,6 +4,7 @@
 //! leaves before its cost is reserved and the decision is in the database. When the database does not answer, nothing is
 //! sponsored.
 
+mod advance;
 mod check;
 mod file;
 mod ledger;
@@ -23,12 +24,13 @@ use std::{
 use alloy::primitives::{Address, U256};
 
 use self::{
-    check::mode_name,
+    advance::Wish,
+    check::{FeeTaker, mode_name},
     ledger::{Decision, Grant, Limits},
 };
 use super::{
     api_keys::ApiKey,
-    config::{Config, ConfigError, PaymasterConfig},
+    config::{Config, ConfigError},
     database::Database,
     node::Node,
 };
@@ -41,6 +43,7 @@ use use_aa_protocol::{
 };
 
 pub use self::{
+    advance::AdvanceLimits,
     file::PolicyError,
     ledger::LedgerEntry,
     policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
@@ -65,6 +68,8 @@ struct Inner {
     policy: Policy,
     /// May be approved to take its fee, in mode ERC20.
     token_paymaster: Address,
+    /// It is ours: what it pays before it is paid back is our money.
+    advances: bool,
     chain_id: u64,
     database: Database,
     node: Node,
@@ -74,6 +79,8 @@ struct Inner {
     kept: u64,
     pause: Duration,
     settles: AtomicBool,
+    /// When the latest look began that somebody waited for.
+    settled_at: tokio::sync::Mutex<Option<std::time::Instant>>,
 }
 
 /// What somebody wants to have paid.
@@ -103,7 +110,7 @@ impl Policy {
             .map_err(|error| wrong(format!("{}: {error}", path.display())))
     }
 
-    /// The lab's, and with small budgets that of a built-in paymaster for which nobody wrote one.
+    /// The lab's, and with small budgets that of a server for which nobody wrote one.
     fn without_file(lab: bool) -> Result<Self, AppError> {
         let mut policy = Self::parse(LAB_POLICY, |_| None)
             .map_err(|error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") })?;
@@ -111,6 +118,7 @@ impl Policy {
             let [account, global] = DEFAULT_BUDGETS.map(|wei| Some(U256::from(wei)));
             policy.budgets = Budgets { account_per_day: account, global_per_day: global };
             policy.open = file::DEFAULT_OPEN;
+            policy.advance = AdvanceLimits::default();
             "default".clone_into(&mut policy.version);
         }
         Ok(policy)
@@ -118,16 +126,15 @@ impl Policy {
 }
 
 impl Sponsor {
-    /// `None` when a remote paymaster decides alone: it is asked and no policy is configured here.
-    pub(super) fn new(config: &Config, database: Database, node: Node) -> Result<Option<Self>, AppError> {
-        let policy = match (&config.sponsor_policy, &config.paymaster) {
-            (None, None | Some(PaymasterConfig::Remote { .. })) => return Ok(None),
-            (Some(policy), _) => policy.as_ref().clone(),
-            (None, Some(PaymasterConfig::BuiltIn { .. })) => {
-                if !config.lab {
+    /// There is always one: whoever pays in the end, budgets hold.
+    pub(super) fn new(config: &Config, database: Database, node: Node) -> Result<Self, AppError> {
+        let policy = match &config.sponsor_policy {
+            Some(policy) => policy.as_ref().clone(),
+            None => {
+                if !config.lab && (config.paymaster.is_some() || config.token_paymaster.is_some()) {
                     tracing::warn!(
-                        "no USE_AA_SPONSOR_POLICY: the built-in paymaster pays for every call, up to 0.05 per account and 1 \
-                         in all of the native token per day"
+                        "no USE_AA_SPONSOR_POLICY: every call is paid for, up to 0.05 per account and 1 in all of the native \
+                         token per day"
                     );
                 }
                 Policy::without_file(config.lab)?
@@ -139,6 +146,7 @@ impl Sponsor {
         let inner = Inner {
             policy,
             token_paymaster,
+            advances: config.token_paymaster.is_some(),
             chain_id: config.chain_id,
             database,
             node,
@@ -146,8 +154,9 @@ impl Sponsor {
             kept: config.ledger_days.saturating_mul(86_400),
             pause: if config.lab { lab } else { public },
             settles: AtomicBool::new(false),
+            settled_at: Default::default(),
         };
-        Ok(Some(Self { inner: Arc::new(inner) }))
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Lets `sign` sign when the policy and the webhooks agree, and hands its signature out once it is in the ledger.
@@ -158,8 +167,14 @@ impl Sponsor {
     ) -> Result<Sponsorship, AppError> {
         let Request { user_operation, context, .. } = request;
         let mut decision = self.decision(request);
-        if let Err(reason) = self.inner.policy.check(user_operation, context.mode, self.inner.token_paymaster) {
+        if let Err(reason) = self.inner.policy.check(user_operation, context.mode, self.fee_taker(context)) {
             return Err(self.refuse(decision, reason).await);
+        }
+        let wish = self.wish(request);
+        if let Some(wish) = &wish
+            && let Err(reason) = self.inner.may_advance(wish).await?
+        {
+            return Err(self.refuse_token(decision, reason).await);
         }
         if let Some(http) = &self.inner.http {
             let webhooks = &self.inner.policy.webhooks;
@@ -172,10 +187,7 @@ impl Sponsor {
         let sponsorship = match sign.await {
             Ok(sponsorship) => sponsorship,
             Err(AppError::SponsorshipRefused { reason }) => return Err(self.refuse(decision, reason).await),
-            Err(AppError::GasTokenRefused { reason }) => {
-                self.refuse(decision, reason.clone()).await;
-                return Err(AppError::GasTokenRefused { reason });
-            }
+            Err(AppError::GasTokenRefused { reason }) => return Err(self.refuse_token(decision, reason).await),
             // Nobody decided anything: an upstream failed, or the request is malformed.
             Err(error) => return Err(error),
         };
@@ -191,6 +203,11 @@ impl Sponsor {
             None => self.inner.node.clocks().await?.window(UNKNOWN_LIFE).valid_until,
         };
         decision.paymaster = signed.paymaster();
+        if let Some(wish) = &wish
+            && let Err(reason) = self.inner.advance(wish, &decision, &signed).await?
+        {
+            return Err(self.refuse_token(decision, reason).await);
+        }
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
             account: self.inner.policy.budgets.account_per_day,
             key: request.asker.api_key.and_then(|key| key.budget_per_day),
@@ -220,9 +237,21 @@ impl Sponsor {
     }
 
     /// Would the policy pay for it, as far as can be told before anything is signed? Nothing is written.
-    pub(super) fn would_allow(&self, user_operation: &UserOperation, mode: PaymasterMode) -> Result<(), AppError> {
-        let checked = self.inner.policy.check(user_operation, mode, self.inner.token_paymaster);
+    pub(super) fn would_allow(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<(), AppError> {
+        let checked = self.inner.policy.check(user_operation, context.mode, self.fee_taker(context));
         checked.map_err(|reason| AppError::SponsorshipRefused { reason })
+    }
+
+    /// Who takes the fee, when it is paid in a token.
+    fn fee_taker(&self, context: &SponsorContext) -> Option<FeeTaker> {
+        let token = context.token_info.filter(|_| context.mode == PaymasterMode::Erc20)?.fee_token_address;
+        Some(FeeTaker { token, spender: self.inner.token_paymaster })
+    }
+
+    /// What is advanced from our own deposit.
+    fn wish(&self, Request { user_operation, context, .. }: Request<'_>) -> Option<Wish> {
+        let FeeTaker { token, .. } = self.fee_taker(context).filter(|_| self.inner.advances)?;
+        Some(Wish { account: user_operation.sender, token, nonce: user_operation.nonce })
     }
 
     fn decision(&self, request: Request<'_>) -> Decision {
@@ -252,6 +281,12 @@ impl Sponsor {
             tracing::error!(%error, account = %decision.account, "a refusal is not in the ledger");
         }
         AppError::SponsorshipRefused { reason }
+    }
+
+    /// The same, for who wants to pay in a token.
+    async fn refuse_token(&self, decision: Decision, reason: String) -> AppError {
+        self.refuse(decision, reason.clone()).await;
+        AppError::GasTokenRefused { reason }
     }
 }
 

@@ -37,7 +37,7 @@ struct Inner {
     watcher: Watcher,
     database: Database,
     key_nodes: Option<KeyNodes>,
-    sponsor: Option<Sponsor>,
+    sponsor: Sponsor,
     shelf: Shelf,
 }
 
@@ -153,9 +153,9 @@ impl ServerState {
         self.inner.key_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
     }
 
-    /// Who decides what is sponsored; `None` when a remote paymaster does alone.
-    pub fn sponsor(&self) -> Option<&Sponsor> {
-        self.inner.sponsor.as_ref()
+    /// Who decides what is sponsored, whoever signs.
+    pub fn sponsor(&self) -> &Sponsor {
+        &self.inner.sponsor
     }
 
     /// Sets of sessions that were asked for lately.

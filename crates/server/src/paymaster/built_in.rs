@@ -99,7 +99,7 @@ impl BuiltIn {
 }
 
 /// Fees beyond what is due would go to whoever bundles the operation, out of the paymaster's deposit.
-fn check_fees(user_operation: &UserOperation, due: &GasFees) -> Result<(), AppError> {
+pub(super) fn check_fees(user_operation: &UserOperation, due: &GasFees) -> Result<(), AppError> {
     let most = due.max_fee_per_gas.saturating_mul(U256::from(MAX_FEE_FACTOR));
     let asked = user_operation.max_fee_per_gas;
     if asked > most {

@@ -1,6 +1,8 @@
 //! Gas paid in tokens: quotes (`pm_getFeeQuoteOrData`) and signatures in mode ERC20, by the built-in token paymaster or
 //! a remote one.
 
+mod outcome;
+
 use alloy::{
     primitives::{Address, Bytes, U256},
     signers::SignerSync,
@@ -10,11 +12,12 @@ use serde_json::json;
 
 use super::{
     super::{
+        bundler::advised_fees,
         config::{FeeToken, TokenPaymasterConfig},
         state::ServerState,
     },
     Paymaster,
-    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
+    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_fees, check_gas, gas_of, set_gas, with_headroom},
     check_request,
 };
 use use_aa_actions::error::{AppError, Upstream};
@@ -145,7 +148,9 @@ impl TokenPaymaster {
         let token = self.token(token)?;
         let mut operation = user_operation.clone();
         let holdings = holdings(state, operation.sender, token.address, self.config.address);
-        let (clocks, (balance, allowance)) = tokio::try_join!(state.node().clocks(), holdings)?;
+        let (clocks, fees, (balance, allowance)) =
+            tokio::try_join!(state.node().clocks(), advised_fees(state), holdings)?;
+        check_fees(&operation, &fees)?;
         if context.calculate_gas_limits {
             let gas = limits(state, &operation).await?;
             set_gas(&mut operation, gas);
@@ -155,6 +160,7 @@ impl TokenPaymaster {
         let most = most_of(token, &gas, operation.max_fee_per_gas)?;
         let allowance = approved(&operation.call_data, token.address, self.config.address).unwrap_or(allowance);
         check_holdings(token, most, balance, allowance)?;
+        outcome::check(state, self.trial(&operation, token)?, token, self.config.address, most).await?;
         let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let data = self.sign(&operation, token, window)?;
         Ok(Sponsorship { paymaster_and_data: data.encode(), gas })
@@ -178,6 +184,18 @@ impl TokenPaymaster {
             price_markup: token.price_markup,
             signature: Bytes::new(),
         }
+    }
+
+    /// The operation as it is tried out.
+    fn trial(&self, operation: &UserOperation, token: &FeeToken) -> Result<outcome::Trial, AppError> {
+        const IN_1970: Window = Window { valid_until: 1, valid_after: 0 };
+        let operation = outcome::dearest(operation);
+        let nobodys = TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..self.data(token, IN_1970) };
+        let expired = self.sign(&operation, token, IN_1970)?;
+        Ok(outcome::Trial {
+            uncharged: UserOperation { paymaster_and_data: nobodys.encode(), ..operation.clone() },
+            charged: UserOperation { paymaster_and_data: expired.encode(), ..operation },
+        })
     }
 
     fn sign(

@@ -1,4 +1,4 @@
-//! What a token paymaster took for an operation, read from its event.
+//! What a token paymaster took for an operation or could not take, and what was sent to it, read from events.
 
 use alloy::{
     primitives::{Address, B256, U256},
@@ -13,6 +13,11 @@ use super::Log;
 sol! {
     event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
         address oracleAggregator, uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate, uint8 priceSource);
+    event TokenPaymentDue(address indexed token, address indexed account, uint256 indexed charge);
+
+    interface IErc20Events {
+        event Transfer(address indexed from, address indexed to, uint256 value);
+    }
 }
 
 /// One charge.
@@ -28,7 +33,37 @@ pub(in super::super) struct TokenCharge {
     pub(in super::super) charged: U256,
 }
 
-/// The first topic of the event.
+/// What could not be taken. The event names no operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct PaymentDue {
+    /// Which paymaster says so.
+    pub(in super::super) paymaster: Address,
+    /// In which token.
+    pub(in super::super) token: Address,
+    /// From whom.
+    pub(in super::super) account: Address,
+    /// How much, in its smallest units.
+    pub(in super::super) amount: U256,
+    /// In which transaction the operation was.
+    pub(in super::super) transaction_hash: B256,
+}
+
+/// Tokens that somebody sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct TokenTransfer {
+    /// Which.
+    pub(in super::super) token: Address,
+    /// Who.
+    pub(in super::super) from: Address,
+    /// To whom.
+    pub(in super::super) to: Address,
+    /// How much, in its smallest units.
+    pub(in super::super) amount: U256,
+    /// When.
+    pub(in super::super) block_number: u64,
+}
+
+/// The first topic of the event that tells of a charge.
 pub(in super::super) fn token_charge_topic() -> B256 {
     TokenPaymasterOperation::SIGNATURE_HASH
 }
@@ -47,6 +82,36 @@ pub(in super::super) fn token_charges(logs: &[Value]) -> Vec<TokenCharge> {
         })
     };
     logs.iter().filter_map(Log::read).filter_map(charge).collect()
+}
+
+/// The first topic of the event that tells of a charge that could not be taken.
+pub(in super::super) fn payment_due_topic() -> B256 {
+    TokenPaymentDue::SIGNATURE_HASH
+}
+
+/// All charges among `logs` that could not be taken.
+pub(in super::super) fn payments_due(logs: &[Value]) -> Vec<PaymentDue> {
+    let due = |log: Log| {
+        let event = TokenPaymentDue::decode_raw_log(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
+        let TokenPaymentDue { token, account, charge: amount } = event;
+        Some(PaymentDue { paymaster: log.address, token, account, amount, transaction_hash: log.transaction_hash })
+    };
+    logs.iter().filter_map(Log::read).filter_map(due).collect()
+}
+
+/// The first topic of the event that tells of a transfer.
+pub(in super::super) fn transfer_topic() -> B256 {
+    IErc20Events::Transfer::SIGNATURE_HASH
+}
+
+/// All transfers of tokens among `logs`.
+pub(in super::super) fn transfers(logs: &[Value]) -> Vec<TokenTransfer> {
+    let transfer = |log: Log| {
+        let event = IErc20Events::Transfer::decode_raw_log(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
+        let (from, to, amount) = (event.from, event.to, event.value);
+        Some(TokenTransfer { token: log.address, from, to, amount, block_number: log.block_number })
+    };
+    logs.iter().filter_map(Log::read).filter_map(transfer).collect()
 }
 
 #[cfg(test)]
@@ -96,5 +161,21 @@ mod tests {
         let short = changed("data", json!("0x1234"));
         let removed = changed("removed", json!(true));
         assert_eq!(token_charges(&[other, short, removed, json!(null)]), []);
+    }
+
+    #[test]
+    fn what_is_due_and_what_is_sent_are_read_from_their_events() {
+        let [paymaster, token, account] = [1, 2, 3].map(Address::repeat_byte);
+        let amount = U256::from(7);
+        let wrapped = |address: Address, written: alloy::primitives::LogData| {
+            json!({"address": address, "topics": written.topics(), "data": written.data, "transactionHash": HASH,
+                "blockNumber": "0x10"})
+        };
+        let due = wrapped(paymaster, TokenPaymentDue { token, account, charge: amount }.encode_log_data());
+        let sent = IErc20Events::Transfer { from: account, to: paymaster, value: amount };
+        let logs = [due, wrapped(token, sent.encode_log_data()), log()];
+        assert_eq!(payments_due(&logs), [PaymentDue { paymaster, token, account, amount, transaction_hash: HASH }]);
+        let sent = TokenTransfer { token, from: account, to: paymaster, amount, block_number: 16 };
+        assert_eq!(transfers(&logs), [sent]);
     }
 }

@@ -30,15 +30,22 @@ const GUARDED: [Address; 7] = [
     ENTRY_POINT,
 ];
 
+/// Who takes the fee in mode ERC20, and in which token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FeeTaker {
+    pub(super) token: Address,
+    pub(super) spender: Address,
+}
+
 impl Policy {
     /// May this operation be paid for, as far as can be told before its gas limits are known? The error is the reason,
     /// for the person who asked.
-    /// In mode ERC20 the account may approve `token_paymaster` to take its fee.
+    /// In mode ERC20 the account may approve the taker of its fee.
     pub(super) fn check(
         &self,
         operation: &UserOperation,
         mode: PaymasterMode,
-        token_paymaster: Address,
+        fee: Option<FeeTaker>,
     ) -> Result<(), String> {
         if !self.modes.contains(&mode) {
             return Err(format!("the policy does not offer the mode {}", mode_name(mode)));
@@ -64,10 +71,10 @@ impl Policy {
         if let Some(most) = self.caps.calls.filter(|most| calls.len() > *most) {
             return Err(format!("{} calls in one operation; at most {most} are paid for", calls.len()));
         }
-        let fee_taker = (mode == PaymasterMode::Erc20).then_some(token_paymaster);
+        let fee = fee.filter(|_| mode == PaymasterMode::Erc20);
         calls.iter().enumerate().try_for_each(|(index, call)| {
-            let takes_fee = fee_taker.is_some_and(|spender| approves(call, spender));
-            if takes_fee { Ok(()) } else { self.check_call(account, index, call) }
+            let approves_fee = fee.is_some_and(|fee| fee.is_approved_by(call));
+            if approves_fee { Ok(()) } else { self.check_call(account, index, call) }
         })
     }
 
@@ -142,10 +149,15 @@ fn sets_sessions_up(account: Address, call: &Call) -> bool {
     module.is_ok_and(|module| SESSION_MODULES.contains(&module))
 }
 
-/// `approve(spender, …)` on some token.
-fn approves(call: &Call, spender: Address) -> bool {
-    call.value.is_zero()
-        && decode::call::<IErc20::approveCall>(&call.data).is_ok_and(|approval| approval.spender == spender)
+impl FeeTaker {
+    /// Is this `approve(spender, …)` on the very token, and nothing beside it? Other contracts may do anything in a
+    /// function of that name.
+    fn is_approved_by(self, call: &Call) -> bool {
+        let approval = decode::call::<IErc20::approveCall>(&call.data);
+        call.to == self.token
+            && call.value.is_zero()
+            && approval.is_ok_and(|approval| approval.spender == self.spender)
+    }
 }
 
 impl Caps {

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     super::{amount, config::Secret},
+    advance::AdvanceLimits,
     policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
 };
 use use_aa_protocol::{addresses::ACCOUNT_FACTORY, policy::FunctionSelector, rpc::PaymasterMode};
@@ -106,6 +107,8 @@ struct File {
     #[serde(default)]
     open: OpenTable,
     #[serde(default)]
+    advance: AdvanceTable,
+    #[serde(default)]
     webhooks: Vec<WebhookEntry>,
 }
 
@@ -151,6 +154,26 @@ struct BudgetsTable {
 struct OpenTable {
     per_account: Option<Most>,
     per_caller: Option<Most>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdvanceTable {
+    account: Option<Budget>,
+    caller: Option<Budget>,
+    total: Option<Budget>,
+}
+
+impl AdvanceTable {
+    fn limits(self) -> AdvanceLimits {
+        let AdvanceLimits { account, caller, total } = AdvanceLimits::default();
+        let or = |given: Option<Budget>, default| given.map_or(default, |Budget(wei)| wei);
+        AdvanceLimits {
+            account: or(self.account, account),
+            caller: or(self.caller, caller),
+            total: or(self.total, total),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -301,6 +324,7 @@ impl File {
                 per_account: self.open.per_account.map_or(DEFAULT_OPEN.per_account, |Most(most)| most),
                 per_caller: self.open.per_caller.map_or(DEFAULT_OPEN.per_caller, |Most(most)| most),
             },
+            advance: self.advance.limits(),
             webhooks: webhooks.collect::<Result<_, _>>()?,
         })
     }

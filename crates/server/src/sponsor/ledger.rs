@@ -130,16 +130,16 @@ pub(super) fn day_of(unix_seconds: u64) -> i64 {
 }
 
 /// What an amount takes of a budget, gwei, rounded up.
-fn gwei_up(wei: U256) -> i64 {
+pub(super) fn gwei_up(wei: U256) -> i64 {
     i64::try_from(wei.div_ceil(U256::from(GWEI))).unwrap_or(i64::MAX)
 }
 
 /// A limit, gwei, rounded down.
-fn gwei_limit(wei: Option<U256>) -> i64 {
+pub(super) fn gwei_limit(wei: Option<U256>) -> i64 {
     wei.map_or(UNLIMITED, |wei| i64::try_from(wei / U256::from(GWEI)).unwrap_or(UNLIMITED).min(UNLIMITED))
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -193,7 +193,7 @@ macro_rules! insert {
 }
 
 /// Lower case: the ledger is searched by it.
-fn hex(address: Address) -> String {
+pub(super) fn hex(address: Address) -> String {
     format!("{address:#x}")
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
 
-use super::super::config::{Secret, UpstreamUrl};
+use super::{
+    super::config::{Secret, UpstreamUrl},
+    advance::AdvanceLimits,
+};
 use use_aa_protocol::rpc::PaymasterMode;
 
 /// A sponsorship policy. Everything that it does not name is refused.
@@ -30,6 +33,8 @@ pub struct Policy {
     pub budgets: Budgets,
     /// How many signatures may be open.
     pub open: Open,
+    /// How much gas may be advanced to those who pay in tokens.
+    pub advance: AdvanceLimits,
     /// Who else is asked; all of them must agree.
     pub webhooks: Vec<Webhook>,
 }

@@ -67,13 +67,30 @@ async fn run(sponsor: Weak<Inner>, pause: Duration) {
 impl Inner {
     /// Looks through the blocks since the last time.
     pub(super) async fn settle(&self) -> Result<(), AppError> {
-        let open = self.database.open_paymasters(self.chain_id).await?;
+        let mut open = self.database.open_paymasters(self.chain_id).await?;
+        let advancing = self.database.advancing(self.chain_id).await?;
+        open.extend(advancing.into_iter().map(|paymaster| (paymaster, "ERC20".to_owned())));
+        open.sort_unstable();
+        open.dedup();
         if open.is_empty() {
             return Ok(());
         }
         // In this order: no later block is as old as that. The next block's time, because on a chain without blocks
         // nothing would ever run out, and who holds too many offers could not send to make a block.
         let chain_time = self.node.clocks().await?.pending;
+        let read = self.read_blocks(&open).await;
+        let over = chain_time.saturating_sub(GRACE);
+        self.database.lapse_advances(self.chain_id, over, read.is_ok()).await?;
+        read?;
+        let released = self.database.release_expired(self.chain_id, over).await?;
+        if released > 0 {
+            tracing::info!(released, "sponsorships ran out unused");
+        }
+        Ok(())
+    }
+
+    /// Looks through the blocks up to the latest one.
+    async fn read_blocks(&self, open: &[(Address, String)]) -> Result<(), AppError> {
         let head = self.node.block_number().await?;
         let oldest = head.saturating_sub(LOOK_BACK);
         let settled = self.database.settled_block(self.chain_id).await?;
@@ -82,13 +99,9 @@ impl Inner {
         from = from.max(oldest);
         while from <= head {
             let to = head.min(from.saturating_add(RANGE - 1));
-            self.settle_range(&open, from, to).await?;
+            self.settle_range(open, from, to).await?;
             self.database.set_settled_block(self.chain_id, to).await?;
             from = to.saturating_add(1);
-        }
-        let released = self.database.release_expired(self.chain_id, chain_time.saturating_sub(GRACE)).await?;
-        if released > 0 {
-            tracing::info!(released, "sponsorships ran out unused");
         }
         Ok(())
     }
@@ -100,25 +113,21 @@ impl Inner {
         if forgotten > 0 {
             tracing::info!(forgotten, "old sponsorship decisions are deleted");
         }
-        Ok(())
+        self.tidy_advances(before).await
     }
 
     async fn settle_range(&self, open: &[(Address, String)], from: u64, to: u64) -> Result<(), AppError> {
         // First, because the rows are not looked for any more once they are settled.
         let takers: Vec<Address> =
             open.iter().filter(|(_, mode)| mode == "ERC20").map(|(paymaster, _)| *paymaster).collect();
-        if !takers.is_empty() {
-            let logs = self.logs(json!(takers), json!([receipt::token_charge_topic()]), from, to).await?;
-            for charge in receipt::token_charges(&logs).into_iter().filter(|charge| takers.contains(&charge.paymaster))
-            {
-                self.database.charge(self.chain_id, charge.user_op_hash, charge.token, charge.charged).await?;
-            }
-        }
+        let charges = self.charges(&takers, from, to).await?;
         let [mined, _] = receipt::topics();
         let paymasters: Vec<_> = open.iter().map(|(paymaster, _)| paymaster.into_word()).collect();
         let topics = json!([mined, Value::Null, Value::Null, paymasters]);
         let logs = self.logs(json!(ENTRY_POINT), topics, from, to).await?;
-        for Sighting { nonce, receipt } in receipt::sightings(&logs) {
+        for sighting in receipt::sightings(&logs) {
+            self.settle_advance(&charges, &sighting).await?;
+            let Sighting { nonce, receipt } = sighting;
             let (account, user_op_hash) = (receipt.sender, receipt.user_op_hash);
             self.database.release_replaced(self.chain_id, account, nonce, user_op_hash).await?;
             let (user_op_hash, cost, transaction) =
@@ -127,10 +136,10 @@ impl Inner {
                 tracing::info!(%user_op_hash, actual_cost = %cost, "sponsorship settled");
             }
         }
-        Ok(())
+        self.collect_debts(from, to).await
     }
 
-    async fn logs(&self, address: Value, topics: Value, from: u64, to: u64) -> Result<Vec<Value>, AppError> {
+    pub(super) async fn logs(&self, address: Value, topics: Value, from: u64, to: u64) -> Result<Vec<Value>, AppError> {
         let (from, to) = (format!("{from:#x}"), format!("{to:#x}"));
         let filter = json!({"fromBlock": from, "toBlock": to, "address": address, "topics": topics});
         match self.node.read("eth_getLogs", json!([filter])).await? {

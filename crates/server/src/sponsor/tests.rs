@@ -47,7 +47,7 @@ fn mint() -> Call {
 }
 
 fn sponsored(policy: &Policy, calls: &[Call]) -> Result<(), String> {
-    policy.check(&operation(calls), PaymasterMode::Sponsored, TOKEN_PAYMASTER)
+    policy.check(&operation(calls), PaymasterMode::Sponsored, None)
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn both_twins_are_decoded() {
                 .abi_encode(),
         ] {
             let operation = UserOperation { sender: ACCOUNT, call_data: call_data.into(), ..Default::default() };
-            let checked = policy.check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER);
+            let checked = policy.check(&operation, PaymasterMode::Sponsored, None);
             assert_eq!(checked.is_ok(), allowed, "{checked:?}");
         }
     }
@@ -221,7 +221,7 @@ fn deployments_factories_accounts_modes_and_lengths() {
         UserOperation { sender: ACCOUNT, init_code, call_data, ..Default::default() }
     };
     let check = |policy: &Policy, operation: &UserOperation| {
-        policy.check(operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER).map_err(|reason| reason.to_string())
+        policy.check(operation, PaymasterMode::Sponsored, None).map_err(|reason| reason.to_string())
     };
     let own = init_code(ACCOUNT, U256::ZERO);
     let foreign: Bytes = [DEMO_NFT.as_slice(), &own[20..]].concat().into();
@@ -246,14 +246,26 @@ fn deployments_factories_accounts_modes_and_lengths() {
     assert_eq!(sponsored(&two, &mint), Ok(()));
     assert!(sponsored(&two, &[mint[0].clone(), mint[0].clone()]).unwrap_err().contains("at most 1"));
 
-    assert!(usual.check(&operation(&mint), PaymasterMode::Erc20, TOKEN_PAYMASTER).unwrap_err().contains("ERC20"));
+    assert!(usual.check(&operation(&mint), PaymasterMode::Erc20, None).unwrap_err().contains("ERC20"));
     // In mode ERC20 the fee may be approved, in mode SPONSORED nobody takes one.
-    let approve = IErc20::approveCall { spender: TOKEN_PAYMASTER, amount: U256::MAX }.abi_encode();
+    let approve = |spender: Address| IErc20::approveCall { spender, amount: U256::MAX }.abi_encode();
+    let fee = Some(FeeTaker { token: DEMO_TOKEN, spender: TOKEN_PAYMASTER });
     let tokens = policy(&format!("modes = [\"ERC20\", \"SPONSORED\"]\n[[targets]]\naddress = \"{DEMO_NFT}\""));
-    let calls = [call(DEMO_TOKEN, &approve), mint[0].clone()];
-    assert_eq!(tokens.check(&operation(&calls), PaymasterMode::Erc20, TOKEN_PAYMASTER), Ok(()));
-    assert!(tokens.check(&operation(&calls), PaymasterMode::Sponsored, TOKEN_PAYMASTER).is_err());
-    assert!(tokens.check(&operation(&calls), PaymasterMode::Erc20, ACCOUNT).is_err(), "another spender");
+    let with = |approval: Call| operation(&[approval, mint[0].clone()]);
+    let good = with(call(DEMO_TOKEN, &approve(TOKEN_PAYMASTER)));
+    assert_eq!(tokens.check(&good, PaymasterMode::Erc20, fee), Ok(()));
+    assert!(tokens.check(&good, PaymasterMode::Sponsored, fee).is_err());
+    assert!(tokens.check(&good, PaymasterMode::Erc20, None).is_err());
+    let longer = [approve(TOKEN_PAYMASTER), vec![1]].concat();
+    for (wrong, why) in [
+        (call(DEMO_TOKEN, &approve(ACCOUNT)), "another spender"),
+        (call(TOKEN_PAYMASTER, &approve(TOKEN_PAYMASTER)), "another contract"),
+        (call(DEMO_TOKEN, &longer), "more than an approval"),
+        (Call { value: U256::ONE, ..call(DEMO_TOKEN, &approve(TOKEN_PAYMASTER)) }, "money beside it"),
+    ] {
+        let told = tokens.check(&with(wrong), PaymasterMode::Erc20, fee);
+        assert!(told.unwrap_err().contains("not among the policy's targets"), "{why}");
+    }
 }
 
 #[test]
@@ -325,8 +337,8 @@ proptest! {
         };
         call_data.extend(bytes);
         let operation = UserOperation { sender: ACCOUNT, call_data: call_data.into(), ..Default::default() };
-        let allowed = policy("targets = [{address = \"*\"}]").check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER);
-        let nothing = policy("targets = []").check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER);
+        let allowed = policy("targets = [{address = \"*\"}]").check(&operation, PaymasterMode::Sponsored, None);
+        let nothing = policy("targets = []").check(&operation, PaymasterMode::Sponsored, None);
         prop_assert!(nothing.is_err());
         if allowed.is_ok() {
             prop_assert!(use_aa_protocol::smart_account::decode_calls(&operation.call_data).is_ok());

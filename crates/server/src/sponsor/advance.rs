@@ -1,0 +1,108 @@
+//! Gas that the token paymaster advances (mode ERC20): it is paid back in tokens after the operation ran, if at all.
+//!
+//! An operation is tried out before it is signed (`paymaster::token::outcome`), but what is true then need not be true
+//! in its block: other operations of the account, or of others that it let at its tokens, may run before. So that such
+//! an attack is worth little, one signature of an account and token is open at a time, what is advanced is limited in
+//! money, and an account whose operation could not be charged gets nothing until it has paid.
+
+mod ledger;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use alloy::primitives::{Address, U256};
+
+use self::ledger::{Obstacle, Reserved};
+use super::{Inner, ledger::Decision};
+use use_aa_actions::error::AppError;
+use use_aa_protocol::{paymaster::TokenPaymasterData, user_operation::UserOperation};
+
+/// How much gas may be advanced that was not paid back yet, wei; `None` = unlimited. What is owed, or may be because the
+/// blocks could not be read, counts for a day: an attacker with ever new accounts, or a node without logs, costs so much
+/// per day, and does not stop the service for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdvanceLimits {
+    /// To one account.
+    pub account: Option<U256>,
+    /// For one address that asks (of IPv6: one network of 64 bits).
+    pub caller: Option<U256>,
+    /// In all.
+    pub total: Option<U256>,
+}
+
+impl Default for AdvanceLimits {
+    /// 0.05, 0.25 and 1 of the native token.
+    fn default() -> Self {
+        let [account, caller, total] = [50, 250, 1_000]
+            .map(|milli: u64| Some(U256::from(milli).saturating_mul(U256::from(1_000_000_000_000_000_u64))));
+        Self { account, caller, total }
+    }
+}
+
+/// The account wants to pay for one operation in a token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) account: Address,
+    pub(super) token: Address,
+    pub(super) nonce: U256,
+}
+
+impl Inner {
+    /// Refuses before anything is signed or asked when the account owes something, or has another signature open.
+    pub(super) async fn may_advance(&self, wish: &Wish) -> Result<Result<(), String>, AppError> {
+        let asked = Instant::now();
+        let Some(obstacle) = self.database.advance_obstacle(self.chain_id, wish).await? else { return Ok(Ok(())) };
+        // It may have been mined, or paid, since the last look.
+        if let Err(error) = self.look_again(wish, &obstacle, asked).await {
+            tracing::warn!(%error, account = %wish.account, "cannot see whether an operation still waits");
+            return Ok(Err(obstacle.to_string()));
+        }
+        let obstacle = self.database.advance_obstacle(self.chain_id, wish).await?;
+        Ok(obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_string())))
+    }
+
+    async fn look_again(&self, wish: &Wish, obstacle: &Obstacle, asked: Instant) -> Result<(), AppError> {
+        let used = match obstacle {
+            Obstacle::Waits { nonce, .. } if self.node.nonce(wish.account, *nonce >> 64).await? > *nonce => {
+                Some(*nonce)
+            }
+            _ => None,
+        };
+        self.settle_since(asked).await?;
+        if let Some(nonce) = used {
+            // Mined before the blocks were read, and still open: another operation took its place.
+            self.database.lapse_advance(self.chain_id, wish.account, nonce).await?;
+        }
+        Ok(())
+    }
+
+    /// Reserves what the operation may cost, or says why not; the account's slot for the token is taken from then on.
+    pub(super) async fn advance(
+        &self,
+        wish: &Wish,
+        decision: &Decision,
+        signed: &UserOperation,
+    ) -> Result<Result<(), String>, AppError> {
+        let data = TokenPaymasterData::decode(&signed.paymaster_and_data)?;
+        let most = data.most_charged(signed).unwrap_or(U256::MAX);
+        Ok(
+            match self
+                .database
+                .advance(wish, decision, most, (&self.policy.advance, self.policy.open.per_caller))
+                .await?
+            {
+                Reserved::Yes => Ok(()),
+                Reserved::Refused(obstacle) => Err(obstacle.to_string()),
+                Reserved::Crowded { most } => Err(format!(
+                    "your address has {most} operations already that wait to be paid in tokens; use one, or wait until it has \
+                 run out"
+                )),
+                Reserved::Exhausted { whose, limit } => Err(format!(
+                    "{whose} advance of {limit} wei is used up by operations that were not paid back yet; wait until they are"
+                )),
+            },
+        )
+    }
+}

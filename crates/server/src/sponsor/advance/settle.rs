@@ -1,0 +1,143 @@
+//! What became of what was advanced: charged, owed, or paid later.
+
+use std::time::Instant;
+
+use alloy::primitives::{Address, B256};
+use serde_json::json;
+
+use super::{
+    super::{
+        super::receipt::{self, PaymentDue, Sighting, TokenCharge},
+        Inner, unix_now,
+    },
+    ledger::{Charge, Mined},
+};
+use use_aa_actions::error::AppError;
+
+/// What token paymasters said in some blocks.
+#[derive(Default)]
+pub(in super::super) struct Charges {
+    taken: Vec<TokenCharge>,
+    due: Vec<PaymentDue>,
+}
+
+impl Charges {
+    /// For one mined operation. What is due names no operation: the largest amount of the account and the transaction.
+    fn of(&self, user_op_hash: B256, account: Address, transaction: B256) -> Charge {
+        if self.taken.iter().any(|charge| charge.user_op_hash == user_op_hash) {
+            return Charge::Taken;
+        }
+        let due = self.due.iter().filter(|due| due.account == account && due.transaction_hash == transaction);
+        Charge::Due(due.map(|due| due.amount).max())
+    }
+}
+
+impl Inner {
+    /// Looks through the blocks, unless somebody did since `asked`.
+    pub(super) async fn settle_since(&self, asked: Instant) -> Result<(), AppError> {
+        let mut settled_at = self.settled_at.lock().await;
+        if settled_at.is_none_or(|at| at < asked) {
+            let begun = Instant::now();
+            self.settle().await?;
+            *settled_at = Some(begun);
+        }
+        Ok(())
+    }
+
+    /// The charges in some blocks, written beside the decisions.
+    pub(in super::super) async fn charges(&self, takers: &[Address], from: u64, to: u64) -> Result<Charges, AppError> {
+        if takers.is_empty() {
+            return Ok(Charges::default());
+        }
+        let topics = json!([[receipt::token_charge_topic(), receipt::payment_due_topic()]]);
+        let logs = self.logs(json!(takers), topics, from, to).await?;
+        let mut charges = Charges { taken: receipt::token_charges(&logs), due: receipt::payments_due(&logs) };
+        charges.taken.retain(|charge| takers.contains(&charge.paymaster));
+        charges.due.retain(|due| takers.contains(&due.paymaster));
+        for charge in &charges.taken {
+            self.database.charge(self.chain_id, charge.user_op_hash, charge.token, charge.charged).await?;
+        }
+        Ok(charges)
+    }
+
+    /// A mined operation has paid for what was advanced, or owes it from now on.
+    pub(in super::super) async fn settle_advance(
+        &self,
+        charges: &Charges,
+        Sighting { nonce, receipt }: &Sighting,
+    ) -> Result<(), AppError> {
+        let mined = Mined {
+            account: receipt.sender,
+            nonce: *nonce,
+            user_op_hash: receipt.user_op_hash,
+            cost: receipt.actual_gas_cost,
+            block: receipt.block_number,
+            charge: charges.of(receipt.user_op_hash, receipt.sender, receipt.transaction_hash),
+        };
+        if self.database.advance_mined(self.chain_id, &mined).await? {
+            tracing::warn!(account = %mined.account, user_op_hash = %mined.user_op_hash, cost = %mined.cost,
+                "an operation could not be charged: the account owes it");
+            metrics::counter!("use_aa_token_debts_total").increment(1);
+        }
+        Ok(())
+    }
+
+    /// Looks whether those who owe something have sent it.
+    pub(in super::super) async fn collect_debts(&self, from: u64, to: u64) -> Result<(), AppError> {
+        let debtors = self.database.debtors(self.chain_id).await?;
+        if debtors.is_empty() {
+            return Ok(());
+        }
+        let distinct = |each: fn(&(Address, Address, Address)) -> Address| {
+            let mut found: Vec<Address> = debtors.iter().map(each).collect();
+            found.sort_unstable();
+            found.dedup();
+            found
+        };
+        let words = |addresses: Vec<Address>| addresses.iter().map(Address::into_word).collect::<Vec<_>>();
+        let (accounts, tokens, paymasters) = (distinct(|of| of.0), distinct(|of| of.1), distinct(|of| of.2));
+        let topics = json!([receipt::transfer_topic(), words(accounts), words(paymasters)]);
+        let logs = self.logs(json!(tokens), topics, from, to).await?;
+        for payment in receipt::transfers(&logs) {
+            if !debtors.contains(&(payment.from, payment.token, payment.to)) {
+                continue;
+            }
+            let (account, token, amount) = (payment.from, payment.token, payment.amount);
+            if self.database.debt_paid(self.chain_id, account, token, amount, payment.block_number).await? {
+                tracing::info!(%account, %token, %amount, "a debt is paid");
+            }
+        }
+        Ok(())
+    }
+
+    /// Advances that can no longer be used, and old debts.
+    pub(in super::super) async fn tidy_advances(&self, before: u64) -> Result<(), AppError> {
+        Ok(self.database.forget_debts(self.chain_id, before, unix_now()).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::U256;
+
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_told_by_account_and_transaction() {
+        let [one, two] = [1, 2].map(B256::repeat_byte);
+        let [account, other, paymaster, token] = [1, 2, 3, 4].map(Address::repeat_byte);
+        let due = |account, amount: u64, transaction_hash| PaymentDue {
+            paymaster,
+            token,
+            account,
+            amount: U256::from(amount),
+            transaction_hash,
+        };
+        let taken = TokenCharge { paymaster, user_op_hash: one, token, charged: U256::ONE };
+        let charges =
+            Charges { taken: vec![taken], due: vec![due(account, 5, one), due(account, 9, two), due(other, 7, one)] };
+        assert_eq!(charges.of(one, account, one), Charge::Taken);
+        assert_eq!(charges.of(two, account, one), Charge::Due(Some(U256::from(5))));
+        assert_eq!(charges.of(two, other, two), Charge::Due(None));
+    }
+}
