@@ -47,7 +47,7 @@ struct Counting;
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 /// The most that was in use since it was set to what is.
 static PEAK: AtomicIsize = AtomicIsize::new(0);
-/// The tests count in the same memory: one after the other.
+/// One test after the other: what one needs must not be counted for another.
 static ALONE: Mutex<()> = Mutex::const_new(());
 static PIECES: [AtomicIsize; STEPS] = [const { AtomicIsize::new(0) }; STEPS];
 
@@ -95,9 +95,6 @@ async fn wait(server: &Server, number: usize) -> TcpStream {
     assert_eq!(&beginning, b"HTTP/1.1 200");
     stream
 }
-
-/// One after the other: what one needs must not be counted for the other.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_is_small() {

@@ -2,7 +2,7 @@
 
 use alloy::{
     primitives::Bytes,
-    sol_types::{Panic, Revert, SolError, SolInterface},
+    sol_types::{Panic, Revert},
 };
 
 use super::abi::{

@@ -54,14 +54,9 @@ pub(super) struct Uses {
 
 impl Default for Uses {
     fn default() -> Self {
-        let bytes_of = |signers: &Signers| match signers {
-            Signers::Sessions(leaves) => 96 + 32 * leaves.len(),
-            Signers::Unreadable => 96,
-        };
-        let weight = move |shown: &Shown| 128 + shown.iter().flat_map(HashMap::values).map(bytes_of).sum::<usize>();
         Self {
             counts: Asked::weighing(COUNTS, KEPT, |counted| 128 + 128 * counted.uses.len()),
-            shown: Asked::weighing(SHOWN, KEPT, weight),
+            shown: Asked::weighing(SHOWN, KEPT, weight_of),
             times: Asked::new(TIMES, KEPT),
         }
     }
@@ -172,6 +167,14 @@ impl Node {
         }
         Ok(times)
     }
+}
+
+fn weight_of(shown: &Shown) -> usize {
+    let bytes_of = |signers: &Signers| match signers {
+        Signers::Sessions(leaves) => 96 + 32 * leaves.len(),
+        Signers::Unreadable => 96,
+    };
+    128 + shown.iter().flat_map(HashMap::values).map(bytes_of).sum::<usize>()
 }
 
 /// The block that a log is in.

@@ -12,14 +12,14 @@
 
 use alloy::{
     primitives::{Address, Bytes, U256},
-    sol_types::{SolCall, SolError},
+    sol_types::SolCall,
 };
 use serde_json::{Value, json};
 
 use super::super::super::{config::FeeToken, state::ServerState};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    abi::{IEntryPoint, IErc20},
+    abi::{IEntryPoint, IErc20, decode},
     addresses::{ECDSA_MODULE, ENTRY_POINT},
     paymaster::{DecimalText, POST_OP_GAS, token_amount},
     revert::{decode_revert, revert_data},
@@ -111,7 +111,7 @@ fn read(answer: Result<Value, AppError>) -> Result<Run, AppError> {
         Err(error) => return Err(error),
         Ok(_) => return Err(malformed("EntryPoint.simulateHandleOp did not revert")),
     };
-    let Ok(result) = IEntryPoint::ExecutionResult::abi_decode(&data) else {
+    let Ok(result) = decode::loose_error::<IEntryPoint::ExecutionResult>(&data) else {
         return Err(refused(format!("the entry point would not take the operation: {}", decode_revert(&data))));
     };
     let amount = U256::try_from_be_slice(&result.targetResult);
