@@ -1,14 +1,17 @@
 //! Answers that are asked for again: kept for a while, and whoever asks what somebody is asking already waits for that
 //! answer. Bounded in number or weight, so that questions cannot fill the memory.
 
-use std::{hash::Hash, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
 
 use moka::future::Cache;
+use tokio::sync::OnceCell;
 
 use use_aa_actions::error::AppError;
-
-/// For answers that are not kept: only those who ask while it is on its way get the same one.
-pub(super) const NOT_KEPT: Duration = Duration::from_millis(1);
 
 /// Answers by question.
 pub(super) struct Asked<K, V> {
@@ -47,6 +50,64 @@ where
     }
 }
 
+/// Answers on their way. None is kept: when the last one who waits has it, it is gone.
+pub(super) struct Flights<K: Hash + Eq, V> {
+    open: Mutex<HashMap<K, Weak<Answer<V>>>>,
+}
+
+type Answer<V> = OnceCell<Result<V, AppError>>;
+
+impl<K: Hash + Eq, V> Default for Flights<K, V> {
+    fn default() -> Self {
+        Self { open: Mutex::default() }
+    }
+}
+
+impl<K: Clone + Hash + Eq, V: Clone> Flights<K, V> {
+    /// The answer that is on its way, or that `ask` brings.
+    pub(super) async fn get(&self, key: K, ask: impl Future<Output = Result<V, AppError>>) -> Result<V, AppError> {
+        let answer = {
+            let mut open = self.open();
+            match open.get(&key).and_then(Weak::upgrade) {
+                Some(answer) => answer,
+                None => {
+                    let answer = Arc::default();
+                    open.insert(key.clone(), Arc::downgrade(&answer));
+                    answer
+                }
+            }
+        };
+        let passenger = Passenger { flights: self, key, answer };
+        // When whoever asks hangs up, another one of those who wait asks.
+        passenger.answer.get_or_init(|| ask).await.clone()
+    }
+}
+
+impl<K: Hash + Eq, V> Flights<K, V> {
+    fn open(&self) -> MutexGuard<'_, HashMap<K, Weak<Answer<V>>>> {
+        // Nothing panics while it is locked.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whoever waits for an answer.
+struct Passenger<'a, K: Hash + Eq, V> {
+    flights: &'a Flights<K, V>,
+    key: K,
+    answer: Arc<Answer<V>>,
+}
+
+impl<K: Hash + Eq, V> Drop for Passenger<'_, K, V> {
+    fn drop(&mut self) {
+        let mut open = self.flights.open();
+        let is_over = self.answer.initialized() || Arc::strong_count(&self.answer) == 1;
+        let is_ours = |open: &Weak<_>| std::ptr::eq(open.as_ptr(), Arc::as_ptr(&self.answer));
+        if is_over && open.get(&self.key).is_some_and(is_ours) {
+            open.remove(&self.key);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -73,24 +134,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_hangs_up_takes_no_answer_from_the_others() {
-        let asked = Asked::new(10, Duration::from_secs(60));
-        let never = asked.get(1, std::future::pending());
-        let second = async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            asked.get(1, async { Ok(2) }).await
-        };
-        let first = tokio::time::timeout(Duration::from_millis(60), never);
-        let (first, second) = tokio::join!(first, second);
-        assert!(first.is_err());
-        assert_eq!(second, Ok(2));
+    async fn what_is_on_its_way_is_asked_once_and_then_anew() {
+        let (flights, count) = (Flights::default(), AtomicUsize::new(0));
+        for round in 1..=2 {
+            let ask = || {
+                flights.get("question", async {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Ok(count.fetch_add(1, Ordering::SeqCst) + 1)
+                })
+            };
+            let answers = futures::future::join_all((0..9).map(|_| ask())).await;
+            assert!(answers.iter().all(|answer| *answer == Ok(round)), "{answers:?}");
+            assert!(flights.open().is_empty(), "nothing is kept");
+        }
     }
 
     #[tokio::test]
-    async fn what_is_not_kept_is_asked_again() {
-        let asked = Asked::new(10, NOT_KEPT);
-        assert_eq!(asked.get(1, async { Ok(1) }).await, Ok(1));
-        tokio::time::sleep(NOT_KEPT * 3).await;
-        assert_eq!(asked.get(1, async { Ok(2) }).await, Ok(2));
+    async fn whoever_hangs_up_takes_no_answer_from_the_others() {
+        let flights = Flights::default();
+        let never = flights.get(1, std::future::pending());
+        let second = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            flights.get(1, async { Ok(2) }).await
+        };
+        let (first, second) = tokio::join!(tokio::time::timeout(Duration::from_millis(60), never), second);
+        assert!(first.is_err());
+        assert_eq!(second, Ok(2));
+        let alone = tokio::time::timeout(Duration::from_millis(5), flights.get(3, std::future::pending()));
+        assert!(alone.await.is_err() && flights.open().is_empty());
     }
 }

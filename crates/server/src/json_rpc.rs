@@ -64,7 +64,7 @@ use super::{
     config::{Secret, UpstreamUrl},
     inner_error, metrics,
     quantity::small,
-    request_id::{REQUEST_ID, current_request_id},
+    request_id::{REQUEST_ID, current_request_id, has_turn, keep_turn},
     upstream_health::UpstreamHealth,
 };
 use breaker::Admission;
@@ -77,7 +77,7 @@ use wire::Reader;
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
 /// An answer larger than this is read beside few others: its JSON takes ten times as much memory.
 const LARGE: usize = 256 * 1024;
-/// Large answers that are read at the same time, of one upstream.
+/// Large answers of one upstream at the same time, each until what it was asked for is answered.
 const LARGE_AT_ONCE: usize = 4;
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -104,7 +104,7 @@ struct Inner {
     /// Every URL must serve this chain before it is asked anything.
     chain_id: Option<u64>,
     next_id: AtomicU64,
-    large: Semaphore,
+    large: Arc<Semaphore>,
 }
 
 impl JsonRpcClient {
@@ -163,7 +163,7 @@ impl JsonRpcClient {
         let reader = Reader::new(upstream, &urls, api_key);
         let entries = urls.len();
         let endpoints = urls.into_iter().map(|url| Endpoint::new(url, entries)).collect();
-        let (next_id, large) = (AtomicU64::new(2), Semaphore::new(LARGE_AT_ONCE));
+        let (next_id, large) = (AtomicU64::new(2), Arc::new(Semaphore::new(LARGE_AT_ONCE)));
         Ok(Self { inner: Arc::new(Inner { reader, http, endpoints, timeout, chain_id, next_id, large }) })
     }
 
@@ -425,9 +425,9 @@ impl JsonRpcClient {
                     return Err(Failure::Oversized(reader.malformed("an answer larger than 4 MiB")));
                 }
                 Ok(Some(chunk)) => {
-                    if turn.is_none() && body.len() + chunk.len() > LARGE {
+                    if turn.is_none() && body.len() + chunk.len() > LARGE && !has_turn() {
                         let busy = || reader.unavailable("too many large answers at the moment");
-                        let waited = tokio::time::timeout_at(deadline, self.inner.large.acquire()).await;
+                        let waited = tokio::time::timeout_at(deadline, self.inner.large.clone().acquire_owned()).await;
                         turn = Some(waited.ok().and_then(Result::ok).ok_or_else(|| Failure::Oversized(busy()))?);
                     }
                     body.extend_from_slice(&chunk);
@@ -446,7 +446,10 @@ impl JsonRpcClient {
                 }
             }
         }
-        reader.body(status, response.headers(), &body)
+        let answer = reader.body(status, response.headers(), &body);
+        // What is made of it takes much memory, too.
+        turn.into_iter().for_each(keep_turn);
+        answer
     }
 }
 

@@ -233,21 +233,30 @@ impl Node {
             };
             read_policy::check_range(from_block, to_block)?;
         }
-        match known::question(method, &params) {
-            Some(question) => {
-                let ask = self.rpc.call_value(method, params);
-                self.known.reads.get((self.known.latest(), question), ask).await
+        let Some(question) = known::question(method, &params) else {
+            return self.rpc.call_value(method, params).await;
+        };
+        let mut own = None;
+        let ask = async {
+            let answer = self.rpc.call_value(method, params.clone()).await?;
+            if known::is_small(&answer) {
+                return Ok(Some(answer));
             }
-            None => self.rpc.call_value(method, params).await,
+            own = Some(answer);
+            Ok(None)
+        };
+        match self.known.reads.get((self.known.latest(), question), ask).await? {
+            Some(answer) => Ok(answer),
+            // Too large to be shared: everybody waits for a turn to read it.
+            None => match own {
+                Some(answer) => Ok(answer),
+                None => self.rpc.call_value(method, params).await,
+            },
         }
     }
 
     /// EIP-1559 fees as the node sees them: twice the base fee plus the tip; gas price on older chains.
     pub async fn fees(&self) -> Result<GasFees, AppError> {
-        self.known.fees.get((), self.fees_now()).await
-    }
-
-    async fn fees_now(&self) -> Result<GasFees, AppError> {
         let calls = [
             ("eth_getBlockByNumber", json!(["latest", false])),
             ("eth_maxPriorityFeePerGas", json!([])),

@@ -14,19 +14,19 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::super::{
-    asked::{Asked, NOT_KEPT},
+    asked::{Asked, Flights},
     session_uses::Uses,
 };
-use use_aa_protocol::rpc::{AccountState, GasFees};
+use use_aa_protocol::rpc::AccountState;
 
 /// For so long the chain is as high as it was, unless there is news.
 const HEIGHT_IS_FRESH: Duration = Duration::from_millis(500);
-/// For so long fees are what they were.
-const FEES_ARE_FRESH: Duration = Duration::from_secs(1);
-/// Questions of each kind that may be on their way at a time and still be told apart.
-const MOST: u64 = 10_000;
 /// Longest parameters of a read that is compared with others, bytes.
 const LONGEST_COMPARED: usize = 16 * 1024;
+/// Most values in an answer that is shared with others: each has a copy.
+const MOST_SHARED: usize = 2_000;
+/// Longest text in it.
+const LONGEST_SHARED: usize = 64 * 1024;
 /// Accounts whose uses are counted at the same time: each may take some twenty requests.
 const COUNTED_AT_ONCE: usize = 4;
 
@@ -36,9 +36,9 @@ pub(in super::super) type News = u64;
 pub(in super::super) struct Known {
     news: AtomicU64,
     pub(super) heights: Asked<News, u64>,
-    pub(super) accounts: Asked<(News, Address, U256), AccountState>,
-    pub(super) reads: Asked<(News, B256), Value>,
-    pub(super) fees: Asked<(), GasFees>,
+    pub(super) accounts: Flights<(News, Address, U256), AccountState>,
+    /// Nothing where the answer is too large to be shared.
+    pub(super) reads: Flights<(News, B256), Option<Value>>,
     pub(in super::super) uses: Uses,
     pub(in super::super) counting: Semaphore,
 }
@@ -47,10 +47,9 @@ impl Default for Known {
     fn default() -> Self {
         Self {
             news: AtomicU64::new(0),
-            heights: Asked::new(MOST, HEIGHT_IS_FRESH),
-            accounts: Asked::new(MOST, NOT_KEPT),
-            reads: Asked::new(MOST, NOT_KEPT),
-            fees: Asked::new(1, FEES_ARE_FRESH),
+            heights: Asked::new(1, HEIGHT_IS_FRESH),
+            accounts: Flights::default(),
+            reads: Flights::default(),
             uses: Uses::default(),
             counting: Semaphore::new(COUNTED_AT_ONCE),
         }
@@ -72,4 +71,38 @@ impl Known {
 pub(super) fn question(method: &str, params: &Value) -> Option<B256> {
     let text = serde_json::to_vec(&(method, params)).ok()?;
     (text.len() <= LONGEST_COMPARED).then(|| keccak256(text))
+}
+
+/// Whether everybody who asked for it may have a copy.
+pub(super) fn is_small(answer: &Value) -> bool {
+    fn fits(value: &Value, left: &mut usize) -> bool {
+        let Some(fewer) = left.checked_sub(1) else { return false };
+        *left = fewer;
+        match value {
+            Value::String(text) => text.len() <= LONGEST_SHARED,
+            Value::Array(values) => values.iter().all(|value| fits(value, left)),
+            Value::Object(fields) => fields.values().all(|value| fits(value, left)),
+            _ => true,
+        }
+    }
+    fits(answer, &mut { MOST_SHARED })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_large_is_not_shared_and_what_is_long_is_not_compared() {
+        assert!(is_small(&json!({"logs": vec!["0x"; 1_000]})));
+        assert!(!is_small(&json!(vec![json!([1]); 1_500])));
+        assert!(!is_small(&json!(["x".repeat(LONGEST_SHARED + 1)])));
+        assert!(
+            question("eth_call", &json!(["x"])).is_some()
+                && question("eth_call", &json!(["x"])) != question("eth_call", &json!(["y"]))
+        );
+        assert_eq!(question("eth_call", &json!(["x".repeat(LONGEST_COMPARED)])), None);
+    }
 }
