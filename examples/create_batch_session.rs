@@ -18,7 +18,7 @@ use alloy::{
 };
 use use_aa::{
     actions::{
-        account::SmartAccountClient, create_batch_session::CreateBatchSessionRequest, options::BuildUserOpOptions,
+        account::SmartAccountClient, create_batch_session::CreateBatchSessionVariables, options::BuildUserOpOptions,
         ports::Relay, send_with_batch_session::send_with_batch_session, session_key::create_session_key_eoa,
         session_params::get_batch_session_tx_params, settle_session::settle_session,
     },
@@ -92,7 +92,7 @@ pub async fn tutorial(url: &str, folder: &Path) -> Result<Outcome, Box<dyn Error
 
     // 4. The owner grants: one operation enables the modules and sets the root over all leaves. It is stored as
     //    pending before it is sent and becomes active with the receipt.
-    let request = CreateBatchSessionRequest { policy, label: Some("Mint and pay".into()), ..Default::default() };
+    let request = CreateBatchSessionVariables { policy, label: Some("Mint and pay".into()), ..Default::default() };
     let response = client.create_batch_session(&store, request).await?;
     settle_session(relay.as_ref(), &store, account, response.user_op_hash, |_| {}).await?;
     println!("4. granted in operation {}", response.user_op_hash);

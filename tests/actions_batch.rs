@@ -10,7 +10,7 @@ use alloy::{
 use serde_json::json;
 use use_aa::{
     actions::{
-        create_batch_session::{CreateBatchSessionRequest, create_batch_session},
+        create_batch_session::{CreateBatchSessionVariables, create_batch_session},
         options::{BuildUserOpOptions, NonceOptions},
         ports::Relay,
         send_with_batch_session::{
@@ -73,14 +73,14 @@ fn shop(person: &Person) -> Address {
 }
 
 /// Mint an NFT (ABI), mint tokens (ABI), pay the shop up to 10 (ERC-20).
-fn mixed(person: &Person) -> CreateBatchSessionRequest {
+fn mixed(person: &Person) -> CreateBatchSessionVariables {
     let mint_tokens = Policy::new(DEMO_TOKEN, "mint(address,uint256)").with_rule(0, Condition::Equal, person.account());
     let pay = Erc20Policy::new(DEMO_TOKEN, shop(person), tokens(10));
     let policy = vec![person.mint_policy().into(), mint_tokens.into(), pay.into()];
-    CreateBatchSessionRequest { policy, label: Some("shopping".into()), ..Default::default() }
+    CreateBatchSessionVariables { policy, label: Some("shopping".into()), ..Default::default() }
 }
 
-async fn grant(person: &Person, request: CreateBatchSessionRequest) -> Vec<String> {
+async fn grant(person: &Person, request: CreateBatchSessionVariables) -> Vec<String> {
     let response = create_batch_session(&person.client, &person.store, request).await.unwrap();
     person.settle(&response).await.unwrap();
     response.session.unwrap().session_ids
@@ -274,13 +274,13 @@ async fn a_refused_or_malformed_grant_stores_and_sends_nothing() {
     let with = |change: &dyn Fn(&mut Erc20Policy)| {
         let mut pay = Erc20Policy::new(DEMO_TOKEN, SHOP, tokens(1));
         change(&mut pay);
-        CreateBatchSessionRequest { policy: vec![person.mint_policy().into(), pay.into()], ..Default::default() }
+        CreateBatchSessionVariables { policy: vec![person.mint_policy().into(), pay.into()], ..Default::default() }
     };
     for (request, expected) in [
         (with(&|pay| pay.token = person.account()), "PolicyRefused"),
         (with(&|pay| pay.max_amount = U256::ZERO), "InvalidInput"),
         (with(&|pay| pay.interval.valid_until = 1), "PolicyRefused"),
-        (CreateBatchSessionRequest::default(), "InvalidInput"),
+        (CreateBatchSessionVariables::default(), "InvalidInput"),
     ] {
         let error = create_batch_session(&person.client, &person.store, request).await.unwrap_err();
         assert_eq!(error.name(), expected, "{error}");

@@ -9,7 +9,7 @@ use alloy::{
 use serde_json::{Value, json};
 use use_aa::{
     actions::{
-        create_session::CreateSessionRequest,
+        create_session::CreateSessionVariables,
         options::{BuildUserOpOptions, Options},
         session_key::create_session_key_eoa,
         session_params::get_single_session_tx_params,
@@ -107,7 +107,7 @@ async fn a_key_made_ahead_of_its_grant_signs_for_the_session_that_names_it() {
 
     let key = create_session_key_eoa(&person.store, account).await.unwrap();
     let policy = Policy { session_key_address: Some(key), ..person.mint_policy() };
-    person.grant(CreateSessionRequest { policy: vec![policy], ..person.grant_request() }).await.unwrap();
+    person.grant(CreateSessionVariables { policy: vec![policy], ..person.grant_request() }).await.unwrap();
     person.grant(person.grant_request()).await.unwrap();
     assert_eq!(person.store.session_key_addresses(account).len(), 2, "the first grant made no key of its own");
 

@@ -9,9 +9,10 @@ use use_aa::{
         options::{BuildUserOpOptions, NonceOptions},
         ports::{Relay, SessionStore},
         prove_revocation::{RevocationProof, prove_revocation},
-        restore_sessions::{RestoreSessionsRequest, restore_sessions},
+        restore_sessions::{RestoreSessionsVariables, restore_sessions},
         revoke_sessions::{
-            RevokeSessionsRequest, SessionsToRevoke, complete_revoke_sessions, prepare_revoke_sessions, revoke_sessions,
+            RevokeSessionsVariables, SessionsToRevoke, complete_revoke_sessions, prepare_revoke_sessions,
+            revoke_sessions,
         },
         session_ledger::publish_sessions,
         settle_revocation::settle_revocation,
@@ -27,12 +28,12 @@ use use_aa::{
 mod actions_support;
 use actions_support::Person;
 
-fn these(ids: &[String]) -> RevokeSessionsRequest {
-    RevokeSessionsRequest { sessions: SessionsToRevoke::These(ids.to_vec()), options: BuildUserOpOptions::default() }
+fn these(ids: &[String]) -> RevokeSessionsVariables {
+    RevokeSessionsVariables { sessions: SessionsToRevoke::These(ids.to_vec()), options: BuildUserOpOptions::default() }
 }
 
-fn all() -> RevokeSessionsRequest {
-    RevokeSessionsRequest { sessions: SessionsToRevoke::All, options: BuildUserOpOptions::default() }
+fn all() -> RevokeSessionsVariables {
+    RevokeSessionsVariables { sessions: SessionsToRevoke::All, options: BuildUserOpOptions::default() }
 }
 
 /// Grants one session after the other; gives their ids.
@@ -44,7 +45,7 @@ async fn granted(person: &Person, count: usize) -> Vec<String> {
     ids
 }
 
-async fn revoke(person: &Person, request: RevokeSessionsRequest) -> UserOpResponse {
+async fn revoke(person: &Person, request: RevokeSessionsVariables) -> UserOpResponse {
     let response = revoke_sessions(&person.client, &person.store, request).await.unwrap();
     settle(person, &response).await;
     response
@@ -242,7 +243,7 @@ async fn what_was_taken_back_can_be_given_again_with_the_same_key() {
     let person = Person::new().await;
     let ids = granted(&person, 2).await;
     revoke(&person, these(&ids[..1])).await;
-    let restore = || RestoreSessionsRequest { session_ids: ids[..1].to_vec(), options: Default::default() };
+    let restore = || RestoreSessionsVariables { session_ids: ids[..1].to_vec(), options: Default::default() };
 
     person.wallet.refuses.set(true);
     let before = person.store.load(person.account()).await.unwrap();
@@ -285,7 +286,7 @@ async fn the_loser_of_two_grants_at_the_same_time_is_found_and_repaired() {
     let adopted = synced.adopted.expect("the laptop's set is taken over");
     assert_eq!((adopted.added.len(), adopted.ended.as_slice()), (1, &[lost.clone()][..]));
     assert!(synced.book.find(&lost).unwrap().state().ending().unwrap().elsewhere);
-    let repair = RestoreSessionsRequest { session_ids: adopted.ended, options: Default::default() };
+    let repair = RestoreSessionsVariables { session_ids: adopted.ended, options: Default::default() };
     let response = restore_sessions(&phone.client, &phone.store, repair).await.unwrap();
     phone.settle(&response).await.unwrap();
     phone.use_session(mint_with(&phone, &lost)).await.unwrap();

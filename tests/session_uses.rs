@@ -8,7 +8,7 @@ use alloy::primitives::U256;
 use serde_json::json;
 use use_aa::{
     actions::{
-        create_batch_session::{CreateBatchSessionRequest, create_batch_session},
+        create_batch_session::{CreateBatchSessionVariables, create_batch_session},
         send_with_batch_session::{SendWithBatchSessionRequest, send_with_batch_session},
         send_with_session::SendWithSessionRequest,
         wait_for_user_operation_receipt::wait_for_user_operation_receipt,
@@ -55,7 +55,7 @@ async fn single_and_batched_uses_are_counted_by_leaf_and_grants_are_not() {
     // Two sessions in one operation: one use of each.
     let other = Policy { value_limit: U256::ONE, ..person.mint_policy() };
     let policy = vec![person.mint_policy().into(), other.into()];
-    let request = CreateBatchSessionRequest { policy, ..Default::default() };
+    let request = CreateBatchSessionVariables { policy, ..Default::default() };
     let response = create_batch_session(&person.client, &person.store, request).await.unwrap();
     person.settle(&response).await.unwrap();
     let batch = response.session.unwrap().session_ids;

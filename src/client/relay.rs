@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::time::{self, sleep};
 use crate::{
-    actions::adapters::status_stream::{turns::Turns, watch::watch},
+    actions::adapters::status_stream::{permits::Permits, watch::watch},
     actions::ports::{DistributedKeys, Relay},
     api,
     error::AppError,
@@ -38,7 +38,7 @@ const MAKING_PATIENCE: u64 = 75_000;
 const STREAMS_AT_A_TIME: usize = 3;
 
 thread_local! {
-    static STREAMS: Turns = Turns::new(STREAMS_AT_A_TIME);
+    static STREAMS: Permits = Permits::new(STREAMS_AT_A_TIME);
     static CHAIN_INFO: RefCell<Option<ChainInfo>> = const { RefCell::new(None) };
 }
 

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::{connect_state::use_connect_state, hydrated::use_hydrated, on_demand::want};
+use super::{code_split::want, connect_state::use_connect_state, hydrated::use_hydrated};
 
 /// Id of the popover with the wallet options.
 pub const WALLET_OPTIONS: &str = "wallet-options";

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::{
+    code_split::want,
     icon::{Glyph, Icon},
-    on_demand::want,
 };
 
 /// The notice, while loading `failed`; trying again makes it `wanted`. Part of the first load, so it stands alone.
@@ -12,7 +12,7 @@ use super::{
 pub fn NotLoadedNotice(
     /// The code could not be fetched.
     failed: Signal<bool>,
-    /// What [`load_when`](super::on_demand::load_when) waits for.
+    /// What [`load_when`](super::code_split::load_when) waits for.
     wanted: RwSignal<bool>,
 ) -> impl IntoView {
     let notice = move || {

@@ -1,6 +1,6 @@
 //! The header's wallet menu: choose a wallet, see the account, let the wallet go.
 
-#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
 
 mod live;
 
@@ -8,15 +8,15 @@ use leptos::prelude::*;
 
 use self::live::LiveMenu;
 use super::{
+    code_split::{load_when, split_function, want},
     connect_button::ConnectButton,
     connect_state::use_connect_state,
-    late_view::LateView,
+    deferred_view::DeferredView,
     not_loaded_notice::NotLoadedNotice,
-    on_demand::{load_when, on_demand, want},
 };
 use crate::hooks::is_returning_visitor;
 
-on_demand! {
+split_function! {
     /// Makes the menu below `owner`, so that it finds the provider.
     in wallets: fn load(owner: Owner) -> LiveMenu {
         owner.with(LiveMenu::new)
@@ -31,7 +31,7 @@ on_demand! {
 #[island]
 pub fn WalletMenu() -> impl IntoView {
     let state = use_connect_state();
-    let (bar, notice) = (LateView::default(), LateView::default());
+    let (bar, notice) = (DeferredView::default(), DeferredView::default());
     Effect::new(move |_| {
         if is_returning_visitor() {
             want(state.menu_wanted);

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{QueryStatus, context::SmartAccountContext, lazy, query};
+use super::{context::SmartAccountContext, ended_operations, gateway, query_status::QueryStatus};
 use crate::client::{
     relay,
     remembered::{self, RememberedAccount},
@@ -15,7 +15,7 @@ pub(super) fn follow(context: SmartAccountContext) {
     if let Some(last) = remembered::account() {
         found(context, last.smart_account_address);
     }
-    query::cache::on_operation_ended(move |account| {
+    ended_operations::subscribe(move |account| {
         if account.is_none() || context.account.try_get_untracked() == Some(account) {
             context.refetch.try_update(|version| *version += 1);
         }
@@ -94,7 +94,7 @@ fn find_account(context: SmartAccountContext, owner: Address) {
         return found(context, last.smart_account_address);
     }
     spawn_local(async move {
-        let computed = lazy::smart_account_address(owner).await;
+        let computed = gateway::smart_account_address(owner).await;
         if context.owner.try_get_untracked() != Some(Some(owner)) {
             return;
         }
@@ -130,7 +130,7 @@ fn read_state(context: SmartAccountContext, account: Address) {
 
 /// Compares the store with the chain when the root there is no longer the one of the last look: somebody changed the
 /// sessions, maybe another device.
-pub(super) fn look(context: SmartAccountContext) {
+pub(super) fn compare_root(context: SmartAccountContext) {
     let Some(account) = context.account.try_get_untracked().flatten() else { return };
     spawn_local(async move {
         let Ok(state) = relay::account_state(account, U256::ZERO).await else { return };
@@ -150,7 +150,7 @@ pub(super) fn look(context: SmartAccountContext) {
 /// Compares the store with the chain, and follows grants that were under way when the page was left.
 fn settle(context: SmartAccountContext, account: Address) {
     spawn_local(async move {
-        let synced = lazy::sync_sessions(account).await;
+        let synced = gateway::sync_sessions(account).await;
         if context.account.try_get_untracked() != Some(Some(account)) {
             return;
         }
@@ -161,10 +161,10 @@ fn settle(context: SmartAccountContext, account: Address) {
                 context.sessions.try_set(synced.leaves);
                 context.ended_elsewhere.try_update(|ended| ended.extend(synced.ended));
                 for user_op_hash in synced.revocations {
-                    spawn_local(async move { drop(lazy::settle_revocation(account, user_op_hash).await) });
+                    spawn_local(async move { drop(gateway::settle_revocation(account, user_op_hash).await) });
                 }
                 for user_op_hash in synced.pending {
-                    spawn_local(async move { drop(lazy::settle_session(account, user_op_hash).await) });
+                    spawn_local(async move { drop(gateway::settle_session(account, user_op_hash).await) });
                 }
             }
             Err(error) => drop(context.sessions_error.try_set(Some(error))),
@@ -174,7 +174,7 @@ fn settle(context: SmartAccountContext, account: Address) {
 
 fn read_sessions(context: SmartAccountContext, account: Address) {
     spawn_local(async move {
-        let loaded = lazy::load_sessions(account).await;
+        let loaded = gateway::load_sessions(account).await;
         if context.account.try_get_untracked() != Some(Some(account)) {
             return;
         }

@@ -1,11 +1,9 @@
 //! The state that all hooks below one [`SmartAccountProvider`](super::SmartAccountProvider) share.
 
-use std::sync::{Arc, OnceLock};
-
 use alloy::primitives::{Address, B256};
-use leptos::{prelude::*, reactive::owner::WeakOwner};
+use leptos::prelude::*;
 
-use super::{QueryStatus, lazy::Owner};
+use super::query_status::QueryStatus;
 use crate::{
     client::wallet::info::WalletInfo,
     error::AppError,
@@ -23,6 +21,15 @@ impl Default for SmartAccountConfig {
     fn default() -> Self {
         Self { reconnect: true }
     }
+}
+
+/// The connected wallet, by name: ports are made inside the chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectedOwner {
+    /// The wallet's id ([`WalletInfo::id`](crate::client::wallet::info::WalletInfo::id)).
+    pub wallet: String,
+    /// Its account.
+    pub address: Address,
 }
 
 /// Signals of the provider; `Copy`.
@@ -88,67 +95,15 @@ impl SmartAccountContext {
 
 impl SmartAccountContext {
     /// The connected owner, or why there is none.
-    pub fn connected_owner(self) -> Result<Owner, AppError> {
+    pub fn connected_owner(self) -> Result<ConnectedOwner, AppError> {
         let connected = self.connected.try_get_untracked().flatten();
         let owner = self.owner.try_get_untracked().flatten();
         let (Some(wallet), Some(address)) = (connected, owner) else { return Err(AppError::NoSmartAccount) };
-        Ok(Owner { wallet: wallet.id().to_owned(), address })
+        Ok(ConnectedOwner { wallet: wallet.id().to_owned(), address })
     }
 
     /// The account that sessions act for when the caller names none.
     pub fn account_or(self, named: Option<Address>) -> Result<Address, AppError> {
         named.or_else(|| self.account.try_get_untracked().flatten()).ok_or(AppError::NoSmartAccount)
     }
-}
-
-/// A provider nobody has asked yet: an empty place, because this much is part of a page's first load.
-#[derive(Clone)]
-pub(super) struct Provided {
-    config: SmartAccountConfig,
-    /// Weak, because the place is kept by this very owner.
-    owner: WeakOwner,
-    context: Arc<OnceLock<SmartAccountContext>>,
-}
-
-impl Provided {
-    /// A place of the current owner.
-    pub fn new(config: SmartAccountConfig) -> Option<Self> {
-        let owner = leptos::prelude::Owner::current()?.downgrade();
-        Some(Self { config, owner, context: Arc::default() })
-    }
-
-    /// The state; whoever asks first sets it to work. `None` when the provider is gone.
-    fn context(&self) -> Option<SmartAccountContext> {
-        let owner = self.owner.upgrade()?;
-        let begin = || {
-            let context = SmartAccountContext::new(self.config.clone());
-            begin(context);
-            context
-        };
-        Some(*self.context.get_or_init(|| owner.with(begin)))
-    }
-}
-
-/// Finds wallets and account, once the page has come alive.
-fn begin(context: SmartAccountContext) {
-    #[cfg(feature = "hydrate")]
-    Effect::new(move |begun: Option<()>| {
-        if begun.is_none() {
-            super::connection::start(context);
-            super::account::follow(context);
-        }
-    });
-    #[cfg(not(feature = "hydrate"))]
-    let _ = context;
-}
-
-/// The context of the nearest provider, if there is one.
-pub(crate) fn use_provided_context() -> Option<SmartAccountContext> {
-    use_context::<Provided>().and_then(|provided| provided.context())
-}
-
-/// The context of the nearest provider. Without one the hooks work on a state of their own that no wallet ever joins,
-/// so they answer "no smart account" instead of panicking.
-pub(crate) fn use_context_or_detached() -> SmartAccountContext {
-    use_provided_context().unwrap_or_else(|| SmartAccountContext::new(SmartAccountConfig::default()))
 }

@@ -5,14 +5,18 @@
 
 #[cfg(feature = "hydrate")]
 mod account;
+mod answers;
+#[cfg(feature = "hydrate")]
+mod chunk;
 mod connection;
 mod context;
-#[cfg(feature = "hydrate")]
-mod heavy;
-mod lazy;
+mod ended_operations;
+mod gateway;
 mod mutation;
+mod operations;
 mod provider;
 mod query;
+mod query_status;
 mod retry;
 mod returning;
 mod use_batch_session;
@@ -23,6 +27,7 @@ mod use_deploy_smart_account;
 mod use_forget_device;
 mod use_gas_estimate;
 mod use_key_network;
+mod use_operation;
 mod use_read_contract;
 mod use_restore_sessions;
 mod use_resumed_operation;
@@ -45,15 +50,15 @@ mod use_wallets;
 mod user_op_status;
 mod variables;
 
+pub use answers::ImportedSessions;
 pub use context::SmartAccountConfig;
 pub use mutation::{MutateOptions, MutationOptions, MutationStatus, Progress, UseMutationReturn, use_mutation};
 pub use provider::{
     BiconomyProvider, BiconomyProviderProps, SmartAccountProvider, SmartAccountProviderProps, provide_smart_account,
     provide_smart_account_on_demand,
 };
-pub use query::{
-    FetchStatus, QueryKey, QueryOptions, QueryScope, QueryStatus, UseQueryReturn, invalidate_queries, use_query,
-};
+pub use query::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, invalidate_queries, use_query};
+pub use query_status::{FetchStatus, QueryStatus};
 pub use returning::is_returning_visitor;
 pub use use_batch_session::use_batch_session;
 pub use use_create_batch_session::use_create_batch_session;
@@ -76,8 +81,7 @@ pub use use_send_withdrawals::use_send_withdrawals;
 pub use use_session::use_session;
 pub use use_session_list::{UseSessionListReturn, use_session_list};
 pub use use_session_transfer::{
-    ExportSessionsVariables, ImportSessionsVariables, ImportedSessions, Passphrase, UseSessionTransferReturn,
-    use_session_transfer,
+    ExportSessionsVariables, ImportSessionsVariables, Passphrase, UseSessionTransferReturn, use_session_transfer,
 };
 pub use use_session_with_distributed_key::use_session_with_distributed_key;
 pub use use_sessions::{UseSessionsOptions, UseSessionsReturn, use_sessions};
@@ -87,19 +91,20 @@ pub use use_user_op_wait::{UseUserOpWaitReturn, UserOpWaitOptions, use_user_op_w
 pub use use_wallets::{UseWalletsReturn, use_wallets};
 pub use user_op_status::UserOpStatus;
 
-pub use variables::{
-    CostArguments, CreateBatchSessionVariables, CreateSessionVariables, DeploySmartAccountVariables,
-    RestoreSessionsVariables, RevokeAtNodesVariables, RevokeSessionsVariables, SendGasTokenTransactionVariables,
-    SendTransactionVariables, SendWithdrawalsVariables, UseBatchSessionVariables, UseSessionVariables,
-};
+pub use variables::{CostArguments, RevokeAtNodesVariables, UseBatchSessionVariables, UseSessionVariables};
 
 pub use crate::{
     actions::{
+        create_batch_session::CreateBatchSessionVariables,
+        create_session::CreateSessionVariables,
+        deploy::DeploySmartAccountVariables,
         options::{BuildUserOpOptions, Options, merge_options},
         prove_revocation::RevocationProof,
-        revoke_sessions::SessionsToRevoke,
-        send_gas_token_transaction::TokenParam,
-        send_withdrawals::WithdrawalRequest,
+        restore_sessions::RestoreSessionsVariables,
+        revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
+        send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
+        send_transaction::SendTransactionVariables,
+        send_withdrawals::{SendWithdrawalsVariables, WithdrawalRequest},
     },
     client::{
         operation_log::OperationKind,

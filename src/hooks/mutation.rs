@@ -78,9 +78,9 @@ impl<V: Send + Sync + 'static, T: Send + Sync + 'static> UseMutationReturn<V, T>
     /// # Errors
     /// Those of the run; `Internal` when the hook's owner was gone before it began.
     pub async fn mutate_async(self, variables: V) -> Result<T, AppError> {
-        let (tell, told) = oneshot::channel();
-        self.start.try_run(Start { variables, options: MutateOptions::default(), tell: Some(tell) });
-        told.await.unwrap_or_else(|_| Err(AppError::Internal { reason: "the mutation is gone".into() }))
+        let (sender, receiver) = oneshot::channel();
+        self.start.try_run(Start { variables, options: MutateOptions::default(), answer_to: Some(sender) });
+        receiver.await.unwrap_or_else(|_| Err(AppError::Internal { reason: "the mutation is gone".into() }))
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Start<V: 'static, T: 'static> {
     variables: V,
     options: MutateOptions<V, T>,
     /// Hears the result.
-    tell: Option<oneshot::Sender<Result<T, AppError>>>,
+    answer_to: Option<oneshot::Sender<Result<T, AppError>>>,
 }
 
 /// A mutation over `run`, with TanStack v5's states.
@@ -125,7 +125,7 @@ where
     let state = State::<V, T>::new();
     let run = Arc::new(run);
     let start = Callback::new(move |start: Start<V, T>| {
-        let Start { variables, options: of_this_run, tell } = start;
+        let Start { variables, options: of_this_run, answer_to } = start;
         let Some(id) = state.begin(variables.clone()) else { return };
         if let Some(on_mutate) = options.on_mutate {
             on_mutate.try_run(variables.clone());
@@ -137,12 +137,12 @@ where
             if state.end(id, result.clone()) {
                 of_this_run.call(&result, &variables);
             }
-            if let Some(tell) = tell {
-                tell.send(result).ok();
+            if let Some(answer_to) = answer_to {
+                answer_to.send(result).ok();
             }
         });
     });
-    let begin = move |variables, options| start.run(Start { variables, options, tell: None });
+    let begin = move |variables, options| start.run(Start { variables, options, answer_to: None });
     let is = move |wanted| Signal::derive(move || state.status.get() == wanted);
     UseMutationReturn {
         mutate: Callback::new(move |variables| begin(variables, MutateOptions::default())),
@@ -186,7 +186,7 @@ where
     let mut failures = 0;
     loop {
         match run(variables.clone(), progress.clone()).await {
-            Err(error) if failures < retries && retry::may_mend(&error) => {
+            Err(error) if failures < retries && retry::is_transient(&error) => {
                 state.fail_once(id, &error);
                 sleep(retry::delay(failures)).await;
                 failures += 1;

@@ -1,8 +1,10 @@
 //! [`SmartAccountProvider`]: the state that the hooks below it share.
 
-use leptos::prelude::*;
+use std::sync::{Arc, OnceLock};
 
-use super::context::{Provided, SmartAccountConfig, use_context_or_detached};
+use leptos::{prelude::*, reactive::owner::WeakOwner};
+
+use super::context::{SmartAccountConfig, SmartAccountContext};
 
 /// Makes the smart account's state available to the hooks of the current owner and its descendants.
 ///
@@ -75,4 +77,56 @@ pub fn BiconomyProvider(
 ) -> impl IntoView {
     provide_smart_account(config);
     children()
+}
+
+/// A provider nobody has asked yet: an empty place, because this much is part of a page's first load.
+#[derive(Clone)]
+struct Provided {
+    config: SmartAccountConfig,
+    /// Weak, because the place is kept by this very owner.
+    owner: WeakOwner,
+    context: Arc<OnceLock<SmartAccountContext>>,
+}
+
+impl Provided {
+    /// A place of the current owner.
+    fn new(config: SmartAccountConfig) -> Option<Self> {
+        let owner = leptos::prelude::Owner::current()?.downgrade();
+        Some(Self { config, owner, context: Arc::default() })
+    }
+
+    /// The state; whoever asks first sets it to work. `None` when the provider is gone.
+    fn context(&self) -> Option<SmartAccountContext> {
+        let owner = self.owner.upgrade()?;
+        let begin = || {
+            let context = SmartAccountContext::new(self.config.clone());
+            begin(context);
+            context
+        };
+        Some(*self.context.get_or_init(|| owner.with(begin)))
+    }
+}
+
+/// Finds wallets and account, once the page has come alive.
+fn begin(context: SmartAccountContext) {
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |begun: Option<()>| {
+        if begun.is_none() {
+            super::connection::start(context);
+            super::account::follow(context);
+        }
+    });
+    #[cfg(not(feature = "hydrate"))]
+    let _ = context;
+}
+
+/// The context of the nearest provider, if there is one.
+pub(crate) fn use_provided_context() -> Option<SmartAccountContext> {
+    use_context::<Provided>().and_then(|provided| provided.context())
+}
+
+/// The context of the nearest provider. Without one the hooks work on a state of their own that no wallet ever joins,
+/// so they answer "no smart account" instead of panicking.
+pub(crate) fn use_context_or_detached() -> SmartAccountContext {
+    use_provided_context().unwrap_or_else(|| SmartAccountContext::new(SmartAccountConfig::default()))
 }

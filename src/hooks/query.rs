@@ -14,7 +14,11 @@ use alloy::primitives::Address;
 use futures::FutureExt;
 use leptos::prelude::*;
 
-use super::context::{SmartAccountContext, use_provided_context};
+use super::{
+    context::SmartAccountContext,
+    provider::use_provided_context,
+    query_status::{FetchStatus, QueryStatus},
+};
 use crate::error::AppError;
 
 pub(super) mod cache;
@@ -29,7 +33,6 @@ use cache::Fetcher;
 use observer::Observer;
 pub use options::QueryOptions;
 use state::QueryState;
-pub use state::{FetchStatus, QueryStatus};
 
 /// What an answer hangs on. Equal keys share one answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -196,7 +199,7 @@ where
     Effect::new(move |_| {
         let (key, enabled) = (key.get(), options.enabled.get());
         if let Some(observer) = observer.try_get_value() {
-            untrack(|| observer.look(key, enabled));
+            untrack(|| observer.observe(key, enabled));
         }
     });
     on_cleanup(move || {

@@ -4,7 +4,7 @@ use crate::error::AppError;
 
 /// Failures that may be gone a moment later: our server or an upstream does not answer. Nothing else is tried again:
 /// a refused or malformed request stays so, and who asked should know at once.
-pub(super) fn may_mend(error: &AppError) -> bool {
+pub(super) fn is_transient(error: &AppError) -> bool {
     matches!(error, AppError::Network { .. } | AppError::UpstreamUnavailable { .. })
 }
 

@@ -1,12 +1,8 @@
 //! [`use_batch_session`].
 
-use std::rc::Rc;
-
-use leptos::{prelude::*, task::spawn_local};
-
 use super::{
-    MutationOptions, Progress, UseBatchSessionVariables, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation, variables::UseVariables,
+    MutationOptions, UseBatchSessionVariables, UseMutationReturn, UserOpResponse, operations::UseVariables,
+    use_operation::use_session_use,
 };
 
 /// Does several calls in one operation, all or nothing, each allowed by a session of its own, without the owner: no
@@ -46,17 +42,5 @@ use super::{
 pub fn use_batch_session(
     options: MutationOptions<UseBatchSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<UseBatchSessionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    let mutation = use_mutation(options, move |variables: UseBatchSessionVariables, progress: Progress| async move {
-        let account = context.account_or(variables.smart_account_address)?;
-        let on_progress = Rc::new(move |status| progress.set(status));
-        lazy::use_session(account, UseVariables::Batch(variables), on_progress).await
-    });
-    let prepare = Callback::new(move |variables: UseBatchSessionVariables| {
-        if let Ok(account) = context.account_or(variables.smart_account_address) {
-            let work = lazy::prepare_use_session(account, UseVariables::Batch(variables));
-            spawn_local(async move { drop(work.await) });
-        }
-    });
-    UseMutationReturn { prepare, ..mutation }
+    use_session_use(options, |variables| variables.smart_account_address, UseVariables::Batch)
 }

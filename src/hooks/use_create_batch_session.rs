@@ -1,12 +1,8 @@
 //! [`use_create_batch_session`].
 
-use std::rc::Rc;
-
-use leptos::{prelude::*, task::spawn_local};
-
 use super::{
-    CreateBatchSessionVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation, variables::GrantVariables,
+    CreateBatchSessionVariables, MutationOptions, UseMutationReturn, UserOpResponse, operations::GrantVariables,
+    use_operation::use_grant,
 };
 
 /// Grants sessions that can be used together, several calls in one operation: one key is made in this browser, and
@@ -61,18 +57,5 @@ use super::{
 pub fn use_create_batch_session(
     options: MutationOptions<CreateBatchSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateBatchSessionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    let mutation = use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        let on_progress = Rc::new(move |status| progress.set(status));
-        lazy::create_session(owner, GrantVariables::Batch(variables), on_progress).await
-    });
-    let prepare = Callback::new(move |variables| {
-        if let Ok(owner) = context.connected_owner() {
-            // What fails here fails again, and is shown, when it is confirmed.
-            let work = lazy::prepare_create_session(owner, GrantVariables::Batch(variables));
-            spawn_local(async move { drop(work.await) });
-        }
-    });
-    UseMutationReturn { prepare, ..mutation }
+    use_grant(options, GrantVariables::Batch)
 }

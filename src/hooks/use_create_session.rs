@@ -1,12 +1,8 @@
 //! [`use_create_session`].
 
-use std::rc::Rc;
-
-use leptos::{prelude::*, task::spawn_local};
-
 use super::{
-    CreateSessionVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation, variables::GrantVariables,
+    CreateSessionVariables, MutationOptions, UseMutationReturn, UserOpResponse, operations::GrantVariables,
+    use_operation::use_grant,
 };
 
 /// Grants sessions: one key is made in this browser, and the owner signs one operation that allows it what the
@@ -66,19 +62,5 @@ use super::{
 pub fn use_create_session(
     options: MutationOptions<CreateSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    let mutation = use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::create_session(owner, GrantVariables::Sessions(variables), Rc::new(move |status| progress.set(status)))
-            .await
-    });
-    let prepare = Callback::new(move |variables| {
-        if let Ok(owner) = context.connected_owner() {
-            // What fails here fails again, and is shown, when it is confirmed.
-            spawn_local(
-                async move { drop(lazy::prepare_create_session(owner, GrantVariables::Sessions(variables)).await) },
-            );
-        }
-    });
-    UseMutationReturn { prepare, ..mutation }
+    use_grant(options, GrantVariables::Sessions)
 }

@@ -1,12 +1,8 @@
 //! [`use_create_session_with_distributed_key`].
 
-use std::rc::Rc;
-
-use leptos::{prelude::*, task::spawn_local};
-
 use super::{
-    CreateSessionVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation, variables::GrantVariables,
+    CreateSessionVariables, MutationOptions, UseMutationReturn, UserOpResponse, operations::GrantVariables,
+    use_operation::use_grant,
 };
 
 /// Grants sessions whose key nobody holds: nodes share it, and as many as agreed (3 of 5, say) must sign together. This
@@ -55,18 +51,5 @@ use super::{
 pub fn use_create_session_with_distributed_key(
     options: MutationOptions<CreateSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    let mutation = use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        let on_progress = Rc::new(move |status| progress.set(status));
-        lazy::create_session(owner, GrantVariables::Distributed(variables), on_progress).await
-    });
-    let prepare = Callback::new(move |variables| {
-        if let Ok(owner) = context.connected_owner() {
-            // What fails here fails again, and is shown, when it is confirmed.
-            let work = lazy::prepare_create_session(owner, GrantVariables::Distributed(variables));
-            spawn_local(async move { drop(work.await) });
-        }
-    });
-    UseMutationReturn { prepare, ..mutation }
+    use_grant(options, GrantVariables::Distributed)
 }

@@ -1,10 +1,8 @@
 //! [`use_deploy_smart_account`].
 
-use std::rc::Rc;
-
 use super::{
-    DeploySmartAccountVariables, MutationOptions, Progress, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    DeploySmartAccountVariables, MutationOptions, UseMutationReturn, UserOpResponse, operations::OwnerOperation,
+    use_operation::use_owner_operation,
 };
 
 /// Deploys the smart account without doing anything else; the owner signs. Seldom needed: any first operation of the
@@ -39,9 +37,5 @@ use super::{
 pub fn use_deploy_smart_account(
     options: MutationOptions<DeploySmartAccountVariables, UserOpResponse>,
 ) -> UseMutationReturn<DeploySmartAccountVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::deploy_smart_account(owner, variables, Rc::new(move |status| progress.set(status))).await
-    })
+    use_owner_operation(options, OwnerOperation::DeploySmartAccount)
 }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
-    MutationOptions, Progress, UseMutationReturn, connection, context::use_context_or_detached, lazy, use_mutation,
+    MutationOptions, Progress, UseMutationReturn, connection, gateway, provider::use_context_or_detached, use_mutation,
 };
 use crate::{client::time::now_seconds, protocol::session::SessionStatus};
 
@@ -51,7 +51,7 @@ pub fn use_forget_device(options: MutationOptions<(), ()>) -> UseForgetDeviceRet
     });
     UseForgetDeviceReturn {
         forget: use_mutation(options, move |(), _: Progress| async move {
-            lazy::forget_device(context.account_or(None)?).await?;
+            gateway::forget_device(context.account_or(None)?).await?;
             connection::disconnect(context);
             #[cfg(feature = "hydrate")]
             super::account::forgotten(context);

@@ -4,7 +4,7 @@ use alloy::primitives::U256;
 use leptos::prelude::*;
 
 use super::{
-    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, context::use_context_or_detached, lazy,
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, gateway, provider::use_context_or_detached,
     use_query,
 };
 
@@ -44,6 +44,6 @@ pub fn use_gas_estimate(arguments: Signal<CostArguments>, options: QueryOptions)
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });
     use_query("gas-estimate", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
-        lazy::gas_estimate(context.connected_owner()?, key.arguments).await
+        gateway::gas_estimate(context.connected_owner()?, key.arguments).await
     })
 }

@@ -1,10 +1,8 @@
 //! [`use_restore_sessions`].
 
-use std::rc::Rc;
-
 use super::{
-    MutationOptions, Progress, RestoreSessionsVariables, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    MutationOptions, RestoreSessionsVariables, UseMutationReturn, UserOpResponse, operations::OwnerOperation,
+    use_operation::use_owner_operation,
 };
 
 /// Brings revoked sessions back, with the same key and the same limits: after a mistake, or when another device's
@@ -35,9 +33,5 @@ use super::{
 pub fn use_restore_sessions(
     options: MutationOptions<RestoreSessionsVariables, UserOpResponse>,
 ) -> UseMutationReturn<RestoreSessionsVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::restore_sessions(owner, variables, Rc::new(move |status| progress.set(status))).await
-    })
+    use_owner_operation(options, OwnerOperation::RestoreSessions)
 }

@@ -34,7 +34,7 @@ pub fn use_resumed_operation(
     let resumed = RwSignal::new(None::<UserOpResponse>);
     #[cfg(feature = "hydrate")]
     {
-        let context = super::context::use_context_or_detached();
+        let context = super::provider::use_context_or_detached();
         Effect::new(move |_| {
             // Read once per account: what ends while it is shown stays shown.
             let found =

@@ -1,7 +1,7 @@
 //! [`use_revoke_at_nodes`].
 
 use super::{
-    MutationOptions, Progress, RevokeAtNodesVariables, UseMutationReturn, context::use_context_or_detached, lazy,
+    MutationOptions, Progress, RevokeAtNodesVariables, UseMutationReturn, gateway, provider::use_context_or_detached,
     use_mutation,
 };
 
@@ -36,6 +36,6 @@ pub fn use_revoke_at_nodes(
     let context = use_context_or_detached();
     use_mutation(options, move |variables: RevokeAtNodesVariables, _: Progress| async move {
         let account = context.account_or(variables.smart_account_address)?;
-        lazy::revoke_at_nodes(account, variables.session_id).await
+        gateway::revoke_at_nodes(account, variables.session_id).await
     })
 }

@@ -1,10 +1,8 @@
 //! [`use_revoke_sessions`].
 
-use std::rc::Rc;
-
 use super::{
-    MutationOptions, Progress, RevokeSessionsVariables, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    MutationOptions, RevokeSessionsVariables, UseMutationReturn, UserOpResponse, operations::OwnerOperation,
+    use_operation::use_owner_operation,
 };
 
 /// Takes sessions back: the owner signs an operation that sets a root without them; with
@@ -39,9 +37,5 @@ use super::{
 pub fn use_revoke_sessions(
     options: MutationOptions<RevokeSessionsVariables, UserOpResponse>,
 ) -> UseMutationReturn<RevokeSessionsVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::revoke_sessions(owner, variables, Rc::new(move |status| progress.set(status))).await
-    })
+    use_owner_operation(options, OwnerOperation::RevokeSessions)
 }

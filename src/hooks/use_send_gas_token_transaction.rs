@@ -1,10 +1,8 @@
 //! [`use_send_gas_token_transaction`].
 
-use std::rc::Rc;
-
 use super::{
-    MutationOptions, Progress, SendGasTokenTransactionVariables, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    MutationOptions, SendGasTokenTransactionVariables, UseMutationReturn, UserOpResponse, operations::OwnerOperation,
+    use_operation::use_owner_operation,
 };
 
 /// [`use_send_transaction`](super::use_send_transaction) with the gas paid in a token of the account. The token is given
@@ -48,9 +46,5 @@ use super::{
 pub fn use_send_gas_token_transaction(
     options: MutationOptions<SendGasTokenTransactionVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendGasTokenTransactionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::send_gas_token_transaction(owner, variables, Rc::new(move |status| progress.set(status))).await
-    })
+    use_owner_operation(options, OwnerOperation::SendGasTokenTransaction)
 }

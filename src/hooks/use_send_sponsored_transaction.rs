@@ -1,10 +1,8 @@
 //! [`use_send_sponsored_transaction`].
 
-use std::rc::Rc;
-
 use super::{
-    MutationOptions, Progress, SendTransactionVariables, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    MutationOptions, SendTransactionVariables, UseMutationReturn, UserOpResponse, operations::OwnerOperation,
+    use_operation::use_owner_operation,
 };
 
 /// [`use_send_transaction`](super::use_send_transaction) with the gas paid by the app.
@@ -38,9 +36,5 @@ use super::{
 pub fn use_send_sponsored_transaction(
     options: MutationOptions<SendTransactionVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendTransactionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::send_transaction(owner, variables, true, Rc::new(move |status| progress.set(status))).await
-    })
+    use_owner_operation(options, OwnerOperation::SendSponsoredTransaction)
 }

@@ -1,10 +1,8 @@
 //! [`use_send_transaction`].
 
-use std::rc::Rc;
-
 use super::{
-    MutationOptions, Progress, SendTransactionVariables, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    MutationOptions, SendTransactionVariables, UseMutationReturn, UserOpResponse, operations::OwnerOperation,
+    use_operation::use_owner_operation,
 };
 
 /// Makes the account do calls that the owner signs, in one operation; an undeployed account is deployed by it. The account
@@ -39,9 +37,5 @@ use super::{
 pub fn use_send_transaction(
     options: MutationOptions<SendTransactionVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendTransactionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::send_transaction(owner, variables, false, Rc::new(move |status| progress.set(status))).await
-    })
+    use_owner_operation(options, OwnerOperation::SendTransaction)
 }

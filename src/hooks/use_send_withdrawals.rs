@@ -1,10 +1,8 @@
 //! [`use_send_withdrawals`].
 
-use std::rc::Rc;
-
 use super::{
-    MutationOptions, Progress, SendWithdrawalsVariables, UseMutationReturn, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation,
+    MutationOptions, SendWithdrawalsVariables, UseMutationReturn, UserOpResponse, operations::OwnerOperation,
+    use_operation::use_owner_operation,
 };
 
 /// Takes tokens and native currency out of the account, in one operation that the owner signs. Each request keeps its recipient;
@@ -43,9 +41,5 @@ use super::{
 pub fn use_send_withdrawals(
     options: MutationOptions<SendWithdrawalsVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendWithdrawalsVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    use_mutation(options, move |variables, progress: Progress| async move {
-        let owner = context.connected_owner()?;
-        lazy::send_withdrawals(owner, variables, Rc::new(move |status| progress.set(status))).await
-    })
+    use_owner_operation(options, OwnerOperation::SendWithdrawals)
 }

@@ -1,12 +1,8 @@
 //! [`use_session`].
 
-use std::rc::Rc;
-
-use leptos::{prelude::*, task::spawn_local};
-
 use super::{
-    MutationOptions, Progress, UseMutationReturn, UseSessionVariables, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation, variables::UseVariables,
+    MutationOptions, UseMutationReturn, UseSessionVariables, UserOpResponse, operations::UseVariables,
+    use_operation::use_session_use,
 };
 
 /// Does what a session allows, without the owner: no wallet need be connected. A call that breaks the session's
@@ -43,15 +39,5 @@ use super::{
 pub fn use_session(
     options: MutationOptions<UseSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    let mutation = use_mutation(options, move |variables: UseSessionVariables, progress: Progress| async move {
-        let account = context.account_or(variables.smart_account_address)?;
-        lazy::use_session(account, UseVariables::Single(variables), Rc::new(move |status| progress.set(status))).await
-    });
-    let prepare = Callback::new(move |variables: UseSessionVariables| {
-        if let Ok(account) = context.account_or(variables.smart_account_address) {
-            spawn_local(async move { drop(lazy::prepare_use_session(account, UseVariables::Single(variables)).await) });
-        }
-    });
-    UseMutationReturn { prepare, ..mutation }
+    use_session_use(options, |variables| variables.smart_account_address, UseVariables::Single)
 }

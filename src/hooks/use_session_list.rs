@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{QueryStatus, context::use_context_or_detached};
+use super::{QueryStatus, provider::use_context_or_detached};
 use crate::{client::time::now_seconds, error::AppError, protocol::session::SessionLeaf};
 
 /// What [`use_session_list`] returns.

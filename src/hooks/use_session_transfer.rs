@@ -5,11 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use alloy::primitives::Address;
 use leptos::prelude::*;
 use zeroize::Zeroizing;
 
-use super::{MutationOptions, Progress, UseMutationReturn, context::use_context_or_detached, lazy, use_mutation};
+use super::{
+    ImportedSessions, MutationOptions, Progress, UseMutationReturn, gateway, provider::use_context_or_detached,
+    use_mutation,
+};
 
 /// A passphrase on its way into one run of a mutation. The run takes it out and wipes it, so that the state, which keeps
 /// the variables, does not keep it.
@@ -47,21 +49,6 @@ pub struct ImportSessionsVariables {
     pub text: String,
     /// Its passphrase.
     pub passphrase: Passphrase,
-}
-
-/// What an import brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImportedSessions {
-    /// Whose sessions they are.
-    pub account: Address,
-    /// Sessions that were not listed here before.
-    pub sessions: usize,
-    /// Keys that were in the text.
-    pub keys: usize,
-    /// Sessions of the account that can be used here now, in all.
-    pub usable: usize,
-    /// Are the sessions here those on chain? `None`: the chain could not be asked; it will be at the next visit.
-    pub is_in_sync: Option<bool>,
 }
 
 /// What [`use_session_transfer`] returns.
@@ -110,10 +97,10 @@ pub fn use_session_transfer(
     let context = use_context_or_detached();
     UseSessionTransferReturn {
         export: use_mutation(export, move |variables: ExportSessionsVariables, _: Progress| async move {
-            lazy::export_sessions(context.account_or(None)?, variables.passphrase.take()).await
+            gateway::export_sessions(context.account_or(None)?, variables.passphrase.take()).await
         }),
         import: use_mutation(import, move |variables: ImportSessionsVariables, _: Progress| async move {
-            let imported = lazy::import_sessions(variables.text, variables.passphrase.take()).await?;
+            let imported = gateway::import_sessions(variables.text, variables.passphrase.take()).await?;
             #[cfg(feature = "hydrate")]
             super::account::brought_in(context, imported.account);
             Ok(imported)

@@ -1,12 +1,8 @@
 //! [`use_session_with_distributed_key`].
 
-use std::rc::Rc;
-
-use leptos::{prelude::*, task::spawn_local};
-
 use super::{
-    MutationOptions, Progress, UseMutationReturn, UseSessionVariables, UserOpResponse,
-    context::use_context_or_detached, lazy, use_mutation, variables::UseVariables,
+    MutationOptions, UseMutationReturn, UseSessionVariables, UserOpResponse, operations::UseVariables,
+    use_operation::use_session_use,
 };
 
 /// Does what a session with a distributed key allows, without the owner: this browser asks, the nodes check the call by
@@ -44,17 +40,5 @@ use super::{
 pub fn use_session_with_distributed_key(
     options: MutationOptions<UseSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
-    let context = use_context_or_detached();
-    let mutation = use_mutation(options, move |variables: UseSessionVariables, progress: Progress| async move {
-        let account = context.account_or(variables.smart_account_address)?;
-        let on_progress = Rc::new(move |status| progress.set(status));
-        lazy::use_session(account, UseVariables::Distributed(variables), on_progress).await
-    });
-    let prepare = Callback::new(move |variables: UseSessionVariables| {
-        if let Ok(account) = context.account_or(variables.smart_account_address) {
-            let work = lazy::prepare_use_session(account, UseVariables::Distributed(variables));
-            spawn_local(async move { drop(work.await) });
-        }
-    });
-    UseMutationReturn { prepare, ..mutation }
+    use_session_use(options, |variables| variables.smart_account_address, UseVariables::Distributed)
 }

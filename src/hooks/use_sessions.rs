@@ -6,7 +6,7 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use super::{
-    QueryKey, QueryOptions, QueryScope, UseQueryReturn, UseSessionListReturn, context::use_context_or_detached,
+    QueryKey, QueryOptions, QueryScope, UseQueryReturn, UseSessionListReturn, provider::use_context_or_detached,
     use_query, use_session_list,
 };
 use crate::{
@@ -111,7 +111,7 @@ pub fn use_sessions(options: UseSessionsOptions) -> UseSessionsReturn {
         read_uses(key.account)
     });
     #[cfg(feature = "hydrate")]
-    look_around(context);
+    watch_root(context);
 
     UseSessionsReturn {
         list,
@@ -138,26 +138,26 @@ async fn read_uses(_: Option<Address>) -> Result<SessionUses, AppError> {
 
 /// Compares with the chain now and then, and when the person comes back to the page.
 #[cfg(feature = "hydrate")]
-fn look_around(context: super::context::SmartAccountContext) {
+fn watch_root(context: super::context::SmartAccountContext) {
     use leptos::ev;
 
     /// Pause between two looks, seconds.
     const PAUSE: u64 = 10;
 
-    let look = move || {
+    let compare = move || {
         if !document().hidden() {
-            super::account::look(context);
+            super::account::compare_root(context);
         }
     };
     Effect::new(move |_| {
         if context.account.get().is_some() {
-            look();
+            compare();
         }
     });
     Effect::new(move |_| {
-        let listener = window_event_listener(ev::focus, move |_| look());
+        let listener = window_event_listener(ev::focus, move |_| compare());
         on_cleanup(move || listener.remove());
-        if let Ok(interval) = set_interval_with_handle(look, std::time::Duration::from_secs(PAUSE)) {
+        if let Ok(interval) = set_interval_with_handle(compare, std::time::Duration::from_secs(PAUSE)) {
             on_cleanup(move || interval.clear());
         }
     });

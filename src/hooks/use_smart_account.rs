@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use leptos::prelude::*;
 
-use super::{QueryStatus, context::use_context_or_detached};
+use super::{QueryStatus, provider::use_context_or_detached};
 use crate::{error::AppError, protocol::rpc::ChainInfo};
 
 /// What [`use_smart_account`] returns.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
-    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, context::use_context_or_detached, lazy,
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, gateway, provider::use_context_or_detached,
     use_query,
 };
 use crate::protocol::paymaster::FeeQuotes;
@@ -49,6 +49,6 @@ pub fn use_token_fees(arguments: Signal<CostArguments>, options: QueryOptions) -
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });
     use_query("token-fees", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
-        lazy::token_fees(context.connected_owner()?, key.arguments).await
+        gateway::token_fees(context.connected_owner()?, key.arguments).await
     })
 }

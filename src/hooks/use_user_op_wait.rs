@@ -5,7 +5,7 @@ use std::rc::Rc;
 use alloy::primitives::B256;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{UserOpResponse, UserOpStatus, context::use_context_or_detached, lazy};
+use super::{UserOpResponse, UserOpStatus, gateway, provider::use_context_or_detached};
 use crate::{
     error::AppError,
     protocol::rpc::{UserOpReceipt, UserOpUpdate},
@@ -89,7 +89,7 @@ pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>, options: UserO
                     update.try_set(Some(news.clone()));
                 }
             };
-            let outcome = lazy::wait_for_user_operation(account, response, Rc::new(on_update)).await;
+            let outcome = gateway::wait_for_user_operation(account, response, Rc::new(on_update)).await;
             if !is_current() {
                 return;
             }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{connection, context::use_context_or_detached};
+use super::{connection, provider::use_context_or_detached};
 use crate::{client::wallet::info::WalletInfo, error::AppError};
 
 /// What [`use_wallets`] returns.

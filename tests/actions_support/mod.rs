@@ -14,7 +14,7 @@ use serde_json::json;
 use use_aa::{
     actions::{
         account::SmartAccountClient,
-        create_session::{CreateSessionRequest, create_session},
+        create_session::{CreateSessionVariables, create_session},
         options::BuildUserOpOptions,
         ports::{Relay, SessionStore, Wallet},
         send_with_session::{SendWithSessionRequest, send_with_session},
@@ -151,8 +151,8 @@ impl Person {
         }
     }
 
-    pub fn grant_request(&self) -> CreateSessionRequest {
-        CreateSessionRequest {
+    pub fn grant_request(&self) -> CreateSessionVariables {
+        CreateSessionVariables {
             policy: vec![self.mint_policy()],
             label: Some("mint".into()),
             options: BuildUserOpOptions::default(),
@@ -161,7 +161,7 @@ impl Person {
     }
 
     /// Grants and waits; gives the ids.
-    pub async fn grant(&self, request: CreateSessionRequest) -> Result<Vec<String>, AppError> {
+    pub async fn grant(&self, request: CreateSessionVariables) -> Result<Vec<String>, AppError> {
         let response = create_session(&self.client, &self.store, request).await?;
         self.settle(&response).await?;
         Ok(response.session.unwrap().session_ids)

@@ -10,22 +10,27 @@ use super::{
 use crate::error::AppError;
 use use_aa_protocol::{policy::SessionPolicy, user_op_response::UserOpResponse};
 
-/// What is to be granted.
+/// What is to be done; variables of `use_create_batch_session`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CreateBatchSessionRequest {
-    /// One leaf each. All without a key of their own share the one that is made for this grant.
+pub struct CreateBatchSessionVariables {
+    /// What is to be allowed, judged by the ABI or the ERC-20 module; one session each, one key for all that bring
+    /// none. `Policy` and `Erc20Policy` both go `.into()`.
     pub policy: Vec<SessionPolicy>,
-    /// A name for people, kept with the leaves in this browser only.
+    /// A name for people, kept in this browser.
     pub label: Option<String>,
-    /// Without `paymaster_service_data` the grant is sponsored wherever the server has a paymaster.
+    /// How the granting operation is built; sponsored where the server can, unless said otherwise.
     pub options: BuildUserOpOptions,
-    /// As in [`super::create_session::CreateSessionRequest`].
+    /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
     pub replace_unknown: bool,
 }
 
-impl From<CreateBatchSessionRequest> for Grant {
-    fn from(request: CreateBatchSessionRequest) -> Self {
-        let CreateBatchSessionRequest { policy, label, options, replace_unknown } = request;
+/// The former name of [`CreateBatchSessionVariables`].
+#[deprecated(note = "is now `CreateBatchSessionVariables`")]
+pub type CreateBatchSessionRequest = CreateBatchSessionVariables;
+
+impl From<CreateBatchSessionVariables> for Grant {
+    fn from(request: CreateBatchSessionVariables) -> Self {
+        let CreateBatchSessionVariables { policy, label, options, replace_unknown } = request;
         Self { policy, label, options, replace_unknown, batched: true }
     }
 }
@@ -40,7 +45,7 @@ impl From<CreateBatchSessionRequest> for Grant {
 pub async fn create_batch_session(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: CreateBatchSessionRequest,
+    request: CreateBatchSessionVariables,
 ) -> Result<UserOpResponse, AppError> {
     let prepared = prepare_create_batch_session(client, store, request).await?;
     complete_create_session(client, store, prepared).await
@@ -53,7 +58,7 @@ pub async fn create_batch_session(
 pub async fn prepare_create_batch_session(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: CreateBatchSessionRequest,
+    request: CreateBatchSessionVariables,
 ) -> Result<PreparedCreateSession, AppError> {
     prepare_grant(client, store, Grant::from(request)).await
 }

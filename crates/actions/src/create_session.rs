@@ -56,20 +56,25 @@ const ROUNDS: usize = 4;
 /// person seldom signs twice. Beyond, reading the store costs more than it saves.
 const LOOK_FIRST_UP_TO: usize = 1000;
 
-/// What is to be granted.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CreateSessionRequest {
-    /// One leaf each.
+/// What is to be granted; variables of `use_create_session` and `use_create_session_with_distributed_key`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CreateSessionVariables {
+    /// What is to be allowed; one session each, one key for all that bring none.
     pub policy: Vec<Policy>,
     /// A name for people, kept with the leaves in this browser only.
     pub label: Option<String>,
-    /// Without `paymaster_service_data` the grant is sponsored wherever the server has a paymaster.
+    /// How the granting operation is built; without `paymaster_service_data` it is sponsored wherever the server has a
+    /// paymaster.
     pub options: BuildUserOpOptions,
     /// Grant even when the account has sessions that are not stored here (another device or app granted
     /// them). A root over them cannot be made without them: they end, and so do those stored here, which
-    /// are not under the root on chain either. Ask the person first.
+    /// are not under the root on chain either. Ask the person first: `is_in_sync` of `use_session_list` tells.
     pub replace_unknown: bool,
 }
+
+/// The former name of [`CreateSessionVariables`].
+#[deprecated(note = "is now `CreateSessionVariables`")]
+pub type CreateSessionRequest = CreateSessionVariables;
 
 /// A grant that lacks only the owner's signature. Nothing of it is stored yet.
 #[derive(Clone, Debug)]
@@ -112,7 +117,7 @@ impl PreparedCreateSession {
 pub async fn create_session(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: CreateSessionRequest,
+    request: CreateSessionVariables,
 ) -> Result<UserOpResponse, AppError> {
     let prepared = prepare_create_session(client, store, request).await?;
     complete_create_session(client, store, prepared).await
@@ -126,7 +131,7 @@ pub async fn create_session(
 pub async fn prepare_create_session(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: CreateSessionRequest,
+    request: CreateSessionVariables,
 ) -> Result<PreparedCreateSession, AppError> {
     prepare_grant(client, store, Grant::from(request)).await
 }
@@ -189,9 +194,9 @@ enum Obstacle {
     Change { user_op_hash: B256, session_id: String },
 }
 
-impl From<CreateSessionRequest> for Grant {
-    fn from(request: CreateSessionRequest) -> Self {
-        let CreateSessionRequest { policy, label, options, replace_unknown } = request;
+impl From<CreateSessionVariables> for Grant {
+    fn from(request: CreateSessionVariables) -> Self {
+        let CreateSessionVariables { policy, label, options, replace_unknown } = request;
         let policy = policy.into_iter().map(SessionPolicy::from).collect();
         Self { policy, label, options, replace_unknown, batched: false }
     }

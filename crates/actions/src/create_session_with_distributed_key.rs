@@ -11,7 +11,7 @@
 
 use super::{
     account::SmartAccountClient,
-    create_session::{CreateSessionRequest, PreparedCreateSession, complete_create_session, prepare_grant_of},
+    create_session::{CreateSessionVariables, PreparedCreateSession, complete_create_session, prepare_grant_of},
     grant::{Grant as GrantedPolicies, Material},
     ports::{DistributedKeys, SessionStore},
     random,
@@ -38,7 +38,7 @@ const MARGIN: u64 = 300;
 /// A grant that lacks the owner's two signatures. Nothing of it is stored yet.
 #[derive(Clone, Debug)]
 pub struct PreparedDistributedGrant {
-    request: CreateSessionRequest,
+    request: CreateSessionVariables,
     prepared: PreparedCreateSession,
     offer: KeyOffer,
     ephemeral_key: EphemeralKey,
@@ -65,7 +65,7 @@ pub async fn create_session_with_distributed_key(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
     keys: &dyn DistributedKeys,
-    request: CreateSessionRequest,
+    request: CreateSessionVariables,
 ) -> Result<UserOpResponse, AppError> {
     let prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
     complete_create_session_with_distributed_key(client, store, keys, prepared).await
@@ -81,7 +81,7 @@ pub async fn prepare_create_session_with_distributed_key(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
     keys: &dyn DistributedKeys,
-    request: CreateSessionRequest,
+    request: CreateSessionVariables,
 ) -> Result<PreparedDistributedGrant, AppError> {
     let grant = GrantedPolicies::from(request.clone());
     grant.check(client.account)?;

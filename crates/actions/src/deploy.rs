@@ -10,6 +10,13 @@ use super::{
 use crate::error::AppError;
 use use_aa_protocol::user_op_response::UserOpResponse;
 
+/// What is to be done; variables of `use_deploy_smart_account`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeploySmartAccountVariables {
+    /// How the operation is built; sponsored where the server can, unless said otherwise.
+    pub options: BuildUserOpOptions,
+}
+
 /// Sends one operation with init code and empty call data.
 ///
 /// Without `paymaster_service_data` it is sponsored wherever the server has a paymaster.

@@ -12,12 +12,12 @@ use super::{
     account::SmartAccountClient,
     clock::unix_seconds,
     create_session::{
-        CreateSessionRequest, MAX_SESSIONS_PER_GRANT, complete_create_session, create_session, prepare_create_session,
+        CreateSessionVariables, MAX_SESSIONS_PER_GRANT, complete_create_session, create_session, prepare_create_session,
     },
     fake::{Ending, Fake, Step, rejected, unavailable},
     options::{BuildUserOpOptions, GasOffset, NonceOptions, Options, merge_options},
-    restore_sessions::{RestoreSessionsRequest, restore_sessions},
-    revoke_sessions::{RevokeSessionsRequest, SessionsToRevoke, revoke_sessions},
+    restore_sessions::{RestoreSessionsVariables, restore_sessions},
+    revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke, revoke_sessions},
     send_transaction::prepare_transaction,
     send_with_session::{SendWithSessionRequest, send_with_session},
     settle_revocation::settle_revocation,
@@ -48,9 +48,9 @@ fn mint_policy(account: Address) -> Policy {
     }
 }
 
-fn grant_of(policies: usize, account: Address) -> CreateSessionRequest {
+fn grant_of(policies: usize, account: Address) -> CreateSessionVariables {
     let policy = vec![mint_policy(account); policies];
-    CreateSessionRequest {
+    CreateSessionVariables {
         policy,
         label: Some("mint".into()),
         options: BuildUserOpOptions::default(),
@@ -164,10 +164,10 @@ fn a_session_that_comes_back_is_waited_for_though_its_first_grant_was_in_doubt()
     assert_eq!(statuses(&fake, &client), [SessionStatus::Active]);
     let session_ids = vec![fake.book(client.account).leaf_nodes[0].session_id.clone()];
     let sessions = SessionsToRevoke::These(session_ids.clone());
-    let request = RevokeSessionsRequest { sessions, options: Default::default() };
+    let request = RevokeSessionsVariables { sessions, options: Default::default() };
     let revoked = block_on(revoke_sessions(&client, &fake, request)).unwrap();
     block_on(settle_revocation(&fake, &fake, client.account, revoked.user_op_hash, |_| {})).unwrap();
-    let request = RestoreSessionsRequest { session_ids, options: Default::default() };
+    let request = RestoreSessionsVariables { session_ids, options: Default::default() };
     fake.end_with(Ending::Dropped);
     let restored = block_on(restore_sessions(&client, &fake, request)).unwrap();
     let open = fake.book(client.account).change_in_flight(true, |_| false);
@@ -301,7 +301,7 @@ fn a_grant_on_another_device_makes_this_one_fail_cleanly() {
     assert!(!block_on(sync_sessions(&fake, &fake, client.account)).unwrap().in_sync);
     assert_eq!(stored(&fake, &client), before);
 
-    let replacing = CreateSessionRequest { replace_unknown: true, ..grant_of(1, client.account) };
+    let replacing = CreateSessionVariables { replace_unknown: true, ..grant_of(1, client.account) };
     let response = block_on(create_session(&client, &fake, replacing)).unwrap();
     block_on(settle_session(&fake, &fake, client.account, response.user_op_hash, |_| {})).unwrap();
     let [old @ .., new] = &statuses(&fake, &client)[..] else { panic!("no sessions") };

@@ -18,14 +18,18 @@ use use_aa_protocol::{
     user_op_response::UserOpResponse,
 };
 
-/// What is to come back.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RestoreSessionsRequest {
+/// What is to be done; variables of `use_restore_sessions`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RestoreSessionsVariables {
     /// Ids of revoked sessions.
     pub session_ids: Vec<String>,
-    /// Without `paymaster_service_data` it is sponsored wherever the server has a paymaster.
+    /// How the operation is built; sponsored where the server can, unless said otherwise.
     pub options: BuildUserOpOptions,
 }
+
+/// The former name of [`RestoreSessionsVariables`].
+#[deprecated(note = "is now `RestoreSessionsVariables`")]
+pub type RestoreSessionsRequest = RestoreSessionsVariables;
 
 /// Restores sessions: [`prepare_restore_sessions`], then
 /// [`complete_create_session`].
@@ -35,7 +39,7 @@ pub struct RestoreSessionsRequest {
 pub async fn restore_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: RestoreSessionsRequest,
+    request: RestoreSessionsVariables,
 ) -> Result<UserOpResponse, AppError> {
     let prepared = prepare_restore_sessions(client, store, request).await?;
     complete_create_session(client, store, prepared).await
@@ -49,9 +53,9 @@ pub async fn restore_sessions(
 pub async fn prepare_restore_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: RestoreSessionsRequest,
+    request: RestoreSessionsVariables,
 ) -> Result<PreparedCreateSession, AppError> {
-    let RestoreSessionsRequest { session_ids, options } = request;
+    let RestoreSessionsVariables { session_ids, options } = request;
     let book = store.load(client.account).await?;
     let leaves = session_ids.iter().map(|id| revoked(&book, id)).collect::<Result<Vec<_>, _>>()?;
     let first = leaves.first().ok_or_else(|| AppError::invalid("sessionIds", "at least one session id", "none"))?;

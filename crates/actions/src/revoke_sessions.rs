@@ -46,19 +46,23 @@ pub enum SessionsToRevoke {
     All,
 }
 
-/// What is to be revoked.
+/// What is to be done; variables of `use_revoke_sessions`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RevokeSessionsRequest {
+pub struct RevokeSessionsVariables {
     /// Which sessions.
     pub sessions: SessionsToRevoke,
-    /// Without `paymaster_service_data` the revocation is sponsored wherever the server has a paymaster.
+    /// How the revoking operation is built; sponsored where the server can, unless said otherwise.
     pub options: BuildUserOpOptions,
 }
+
+/// The former name of [`RevokeSessionsVariables`].
+#[deprecated(note = "is now `RevokeSessionsVariables`")]
+pub type RevokeSessionsRequest = RevokeSessionsVariables;
 
 /// A revocation that lacks only the owner's signature.
 #[derive(Clone, Debug)]
 pub struct PreparedRevocation {
-    request: RevokeSessionsRequest,
+    request: RevokeSessionsVariables,
     /// The tree that it was built on; `None` = whatever is there.
     tree: Option<SessionTree>,
     session_ids: Vec<String>,
@@ -92,7 +96,7 @@ impl PreparedRevocation {
 pub async fn revoke_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: RevokeSessionsRequest,
+    request: RevokeSessionsVariables,
 ) -> Result<UserOpResponse, AppError> {
     let prepared = prepare_revoke_sessions(client, store, request).await?;
     complete_revoke_sessions(client, store, prepared).await
@@ -107,7 +111,7 @@ pub async fn revoke_sessions(
 pub async fn prepare_revoke_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    request: RevokeSessionsRequest,
+    request: RevokeSessionsVariables,
 ) -> Result<PreparedRevocation, AppError> {
     if matches!(&request.sessions, SessionsToRevoke::These(ids) if ids.is_empty()) {
         return Err(AppError::invalid("sessions", "at least one session id", "none"));

@@ -47,6 +47,17 @@ impl TokenParam {
     }
 }
 
+/// What is to be done; variables of `use_send_gas_token_transaction`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SendGasTokenTransactionVariables {
+    /// What to do, in one operation.
+    pub calls: Vec<Call>,
+    /// In what the gas is paid: a token's address, or a quote of `use_token_fees`.
+    pub token_param: TokenParam,
+    /// How the operation is built. `max_approval` approves without limit, so that no later operation needs to.
+    pub options: BuildUserOpOptions,
+}
+
 /// [`send_transaction`] with the gas paid in a token. The allowance is read, and an approval is put in front only when
 /// it is missing: of the quoted amount, or without limit with `max_approval`.
 ///

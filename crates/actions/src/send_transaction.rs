@@ -16,6 +16,16 @@ use use_aa_protocol::{
     user_op_response::UserOpResponse,
 };
 
+/// What is to be done; variables of `use_send_transaction` and
+/// `use_send_sponsored_transaction`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendTransactionVariables {
+    /// What to do, in one operation.
+    pub calls: Vec<Call>,
+    /// How the operation is built.
+    pub options: BuildUserOpOptions,
+}
+
 /// Makes the account do `calls` in one operation, deploying it first when it has no code.
 ///
 /// Without `paymaster_service_data` the account pays its gas.

@@ -67,6 +67,17 @@ impl Withdrawal {
     }
 }
 
+/// What is to be done; variables of `use_send_withdrawals`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendWithdrawalsVariables {
+    /// What is taken out, in one operation; none at all = all of the ether.
+    pub withdrawal_requests: Vec<WithdrawalRequest>,
+    /// Who gets what names no recipient; `None`: the account's owner.
+    pub default_recipient: Option<Address>,
+    /// How the operation is built; the account pays the gas unless these name a paymaster.
+    pub options: BuildUserOpOptions,
+}
+
 /// Sends all requests in one operation that the owner signs. Each keeps its recipient, whether or not its amount is
 /// given (the seed drops them, SPEC 10, S9); without one, `default_recipient` gets it, and without that the owner.
 /// No requests at all: all of the ether.

@@ -5,8 +5,8 @@ use alloy::primitives::{Address, Bytes, U256};
 
 use super::{
     account::SmartAccountClient,
-    create_batch_session::{CreateBatchSessionRequest, create_batch_session},
-    create_session::{CreateSessionRequest, create_session},
+    create_batch_session::{CreateBatchSessionVariables, create_batch_session},
+    create_session::{CreateSessionVariables, create_session},
     deploy::deploy_smart_account,
     gas_estimate::get_gas_estimate,
     options::BuildUserOpOptions,
@@ -127,7 +127,7 @@ impl SmartAccountClient {
     pub async fn create_session(
         &self,
         store: &dyn SessionStore,
-        request: CreateSessionRequest,
+        request: CreateSessionVariables,
     ) -> Result<UserOpResponse, AppError> {
         create_session(self, store, request).await
     }
@@ -139,7 +139,7 @@ impl SmartAccountClient {
     pub async fn create_batch_session(
         &self,
         store: &dyn SessionStore,
-        request: CreateBatchSessionRequest,
+        request: CreateBatchSessionVariables,
     ) -> Result<UserOpResponse, AppError> {
         create_batch_session(self, store, request).await
     }

@@ -87,7 +87,7 @@ struct Inner {
     pace: Pace,
     registry: Mutex<Registry>,
     /// Operations in the registry that were not sent from here.
-    strangers: AtomicUsize,
+    unknown: AtomicUsize,
     /// A new operation is there, or a gap in the pushed logs: the chain watcher shall not sleep on.
     look_now: Notify,
     /// Something is due earlier than before.
@@ -110,7 +110,7 @@ impl Inner {
     }
 
     fn pause(&self, operation: &Operation) -> std::time::Duration {
-        self.pace.pause(operation.since.elapsed(), operation.is_known(), self.strangers.load(Ordering::Relaxed))
+        self.pace.pause(operation.since.elapsed(), operation.is_known(), self.unknown.load(Ordering::Relaxed))
     }
 
     fn forget(&self, registry: &mut Registry, operation: &Operation) {
@@ -118,7 +118,7 @@ impl Inner {
             return;
         }
         match &operation.sent {
-            None => drop(self.strangers.fetch_sub(1, Ordering::Relaxed)),
+            None => drop(self.unknown.fetch_sub(1, Ordering::Relaxed)),
             Some(Sent { sender, nonce, .. }) => {
                 if let Some(hashes) = registry.by_nonce.get_mut(&(*sender, *nonce)) {
                     hashes.retain(|hash| *hash != operation.user_op_hash);
@@ -156,7 +156,7 @@ impl Watcher {
             bundler,
             pace,
             registry: Mutex::default(),
-            strangers: AtomicUsize::new(0),
+            unknown: AtomicUsize::new(0),
             look_now: Notify::new(),
             due_sooner: Notify::new(),
             sockets,
@@ -200,8 +200,8 @@ impl Watcher {
             return Ok(operation.clone());
         }
         // Changed under the registry's lock only.
-        let strangers = inner.strangers.load(Ordering::Relaxed);
-        if registry.operations.len() >= MAX_FOLLOWED || (sent.is_none() && strangers >= MAX_UNKNOWN) {
+        let unknown = inner.unknown.load(Ordering::Relaxed);
+        if registry.operations.len() >= MAX_FOLLOWED || (sent.is_none() && unknown >= MAX_UNKNOWN) {
             return Err(AppError::TooLarge {
                 what: "the number of operations that are waited for".into(),
                 limit: format!("{MAX_UNKNOWN} that this server did not send"),
@@ -211,7 +211,7 @@ impl Watcher {
             Some(Sent { sender, nonce, .. }) => {
                 registry.by_nonce.entry((*sender, *nonce)).or_default().push(user_op_hash);
             }
-            None => drop(inner.strangers.fetch_add(1, Ordering::Relaxed)),
+            None => drop(inner.unknown.fetch_add(1, Ordering::Relaxed)),
         }
         let operation = Arc::new(Operation::new(user_op_hash, sent));
         registry.operations.insert(user_op_hash, operation.clone());
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn strangers_cannot_make_the_server_watch_without_end() {
+    async fn unknown_operations_cannot_make_the_server_watch_without_end() {
         let watcher = watcher();
         let hash = |number: usize| B256::from(U256::from(number + 1));
         for number in 0..MAX_UNKNOWN {
@@ -283,7 +283,7 @@ mod tests {
             watcher.inner.forget(&mut watcher.inner.registry(), &stranger);
             watcher.inner.forget(&mut watcher.inner.registry(), &sent);
         }
-        assert_eq!(watcher.inner.strangers.load(Ordering::Relaxed), 0);
+        assert_eq!(watcher.inner.unknown.load(Ordering::Relaxed), 0);
         let registry = watcher.inner.registry();
         assert!(registry.operations.is_empty() && registry.by_nonce.is_empty());
     }

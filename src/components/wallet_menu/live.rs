@@ -6,11 +6,11 @@ use crate::{
     components::{
         account_bar::AccountBar,
         chain_notice::ChainNotice,
+        code_split::want,
         connect_button::WALLET_OPTIONS,
         connect_state::{ConnectState, use_connect_state},
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
-        on_demand::want,
     },
     error::AppError,
     hooks::{UseWalletsReturn, use_smart_account, use_wallets},

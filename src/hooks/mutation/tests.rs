@@ -322,7 +322,7 @@ async fn a_run_outlives_its_owner_without_a_panic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_that_may_mend_are_tried_again_after_1_2_4_seconds() {
+async fn transient_failures_are_tried_again_after_1_2_4_seconds() {
     let tried = |failures| Seen { failures, failure_reason: Some("Network"), ..Seen::pending("a") };
     check(
         "mends at the third try",

@@ -15,12 +15,12 @@ use leptos::prelude::*;
 use super::{
     QueryKey,
     environment::{self, is_online, is_online_and_focused},
-    state::{FetchStatus, QueryState},
+    state::QueryState,
 };
 use crate::{
     client::time::{now_millis, sleep},
     error::AppError,
-    hooks::retry,
+    hooks::{query_status::FetchStatus, retry},
 };
 
 /// An answer that nobody shows is kept this long, milliseconds (TanStack's `gcTime`).
@@ -30,7 +30,7 @@ pub(super) type Fetcher<T> = Rc<dyn Fn() -> LocalBoxFuture<'static, Result<T, Ap
 
 /// What one observer wants of an entry.
 #[derive(Debug)]
-pub(super) struct Wishes {
+pub(super) struct ObserverOptions {
     pub enabled: Cell<bool>,
     pub retry: u32,
     pub stale_time: u64,
@@ -44,7 +44,7 @@ pub(super) struct Entry<T: Send + Sync + 'static> {
     /// Number of the fetch that the state follows.
     run: Cell<u64>,
     fetcher: RefCell<Option<Fetcher<T>>>,
-    observers: RefCell<Vec<Rc<Wishes>>>,
+    observers: RefCell<Vec<Rc<ObserverOptions>>>,
     unused_since: Cell<Option<u64>>,
 }
 
@@ -59,16 +59,16 @@ impl<T: Clone + Send + Sync + 'static> Entry<T> {
         }
     }
 
-    /// From now on `wishes` count, until they are [taken back](Self::leave). The latest observer's fetcher is used.
-    pub fn join(&self, wishes: Rc<Wishes>, fetcher: Fetcher<T>) {
-        self.observers.borrow_mut().push(wishes);
+    /// From now on `observer` count, until they are [taken back](Self::leave). The latest observer's fetcher is used.
+    pub fn join(&self, observer: Rc<ObserverOptions>, fetcher: Fetcher<T>) {
+        self.observers.borrow_mut().push(observer);
         self.fetcher.replace(Some(fetcher));
         self.unused_since.set(None);
     }
 
-    pub fn leave(&self, wishes: &Rc<Wishes>) {
+    pub fn leave(&self, observer: &Rc<ObserverOptions>) {
         let mut observers = self.observers.borrow_mut();
-        observers.retain(|known| !Rc::ptr_eq(known, wishes));
+        observers.retain(|known| !Rc::ptr_eq(known, observer));
         if observers.is_empty() {
             self.unused_since.set(Some(now_millis()));
         }
@@ -106,7 +106,7 @@ impl<T: Clone + Send + Sync + 'static> Entry<T> {
                 Err(error) => error,
             };
             let failures = self.state.with_untracked(|state| state.failure_count);
-            if failures >= self.retries() || !retry::may_mend(&error) {
+            if failures >= self.retries() || !retry::is_transient(&error) {
                 return self.state.update(|state| state.fail(error));
             }
             self.state.update(|state| state.fail_once(error.clone()));
@@ -138,11 +138,11 @@ impl<T: Clone + Send + Sync + 'static> Entry<T> {
     }
 
     fn retries(&self) -> u32 {
-        self.observers.borrow().last().map_or(0, |wishes| wishes.retry)
+        self.observers.borrow().last().map_or(0, |observer| observer.retry)
     }
 
-    fn is_wanted(&self, wanted: impl Fn(&Wishes) -> bool) -> bool {
-        self.observers.borrow().iter().any(|wishes| wishes.enabled.get() && wanted(wishes))
+    fn is_wanted(&self, wanted: impl Fn(&ObserverOptions) -> bool) -> bool {
+        self.observers.borrow().iter().any(|observer| observer.enabled.get() && wanted(observer))
     }
 }
 
@@ -169,13 +169,13 @@ impl<T: Clone + Send + Sync + 'static> AnyEntry for Entry<T> {
     }
 
     fn on_focus(self: Rc<Self>) {
-        if self.is_wanted(|wishes| wishes.on_focus && self.is_stale(wishes.stale_time)) {
+        if self.is_wanted(|observer| observer.on_focus && self.is_stale(observer.stale_time)) {
             self.fetch(false);
         }
     }
 
     fn on_reconnect(self: Rc<Self>) {
-        if self.is_wanted(|wishes| wishes.on_reconnect && self.is_stale(wishes.stale_time)) {
+        if self.is_wanted(|observer| observer.on_reconnect && self.is_stale(observer.stale_time)) {
             self.fetch(false);
         }
     }
@@ -185,9 +185,6 @@ impl<T: Clone + Send + Sync + 'static> AnyEntry for Entry<T> {
     }
 }
 
-/// Hears of an ended operation: whose it was, if that is known.
-type Listener = Rc<dyn Fn(Option<Address>)>;
-
 struct Slot {
     key: QueryKey<Box<dyn Any>>,
     entry: Rc<dyn AnyEntry>,
@@ -195,7 +192,6 @@ struct Slot {
 
 thread_local! {
     static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
-    static LISTENERS: RefCell<Vec<Listener>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The entry of this key; makes it when there is none. Forgets what has not been shown for long.
@@ -235,16 +231,9 @@ pub(super) fn invalidate(name: Option<&str>) {
 /// An operation of `account` (`None`: of somebody) came to its end: what is known of this account or of the chain is
 /// out of date.
 pub(in crate::hooks) fn operation_ended(account: Option<Address>) {
-    let listeners = LISTENERS.with_borrow(Clone::clone);
-    listeners.iter().for_each(|listener| listener(account));
     entries(|key| account.is_none() || key.account.is_none() || key.account == account)
         .into_iter()
         .for_each(AnyEntry::invalidate);
-}
-
-/// Hears of every ended operation, for state that is no query. Lives as long as the page.
-pub(in crate::hooks) fn on_operation_ended(listener: impl Fn(Option<Address>) + 'static) {
-    LISTENERS.with_borrow_mut(|listeners| listeners.push(Rc::new(listener)));
 }
 
 /// The person is back.

@@ -23,9 +23,9 @@ pub(super) fn is_online_and_focused() -> bool {
 /// Resolves once `condition` holds; it is asked again after each change.
 pub(super) async fn until(condition: fn() -> bool) {
     while !condition() {
-        let (tell, told) = oneshot::channel();
-        WAITING.with_borrow_mut(|waiting| waiting.push(tell));
-        if told.await.is_err() {
+        let (sender, receiver) = oneshot::channel();
+        WAITING.with_borrow_mut(|waiting| waiting.push(sender));
+        if receiver.await.is_err() {
             return;
         }
     }
@@ -51,12 +51,11 @@ pub(super) fn set_focused(focused: bool) -> bool {
     focused && !was
 }
 
-/// Listens to the browser, once in the life of the page.
+/// Listens to the browser, once in the life of the page; calls `on_focus` when the person is back, `on_reconnect` when
+/// the network is.
 #[cfg(feature = "hydrate")]
-pub(super) fn listen() {
+pub(super) fn listen(on_focus: fn(), on_reconnect: fn()) {
     use leptos::prelude::{document, window_event_listener_untyped};
-
-    use super::cache;
 
     thread_local! {
         static LISTENS: Cell<bool> = const { Cell::new(false) };
@@ -64,19 +63,19 @@ pub(super) fn listen() {
     if LISTENS.replace(true) {
         return;
     }
-    window_event_listener_untyped("visibilitychange", |_| {
+    window_event_listener_untyped("visibilitychange", move |_| {
         if set_focused(!document().hidden()) {
-            cache::on_focus();
+            on_focus();
         }
     });
     for (event, online) in [("online", true), ("offline", false)] {
         window_event_listener_untyped(event, move |_| {
             if set_online(online) {
-                cache::on_reconnect();
+                on_reconnect();
             }
         });
     }
 }
 
 #[cfg(not(feature = "hydrate"))]
-pub(super) fn listen() {}
+pub(super) fn listen(_: fn(), _: fn()) {}

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::{
     QueryKey, QueryOptions,
-    cache::{self, Entry, Fetcher, Wishes},
+    cache::{self, Entry, Fetcher, ObserverOptions},
     environment,
     state::QueryState,
 };
@@ -26,7 +26,7 @@ pub(super) struct Observer<V: 'static, T: Send + Sync + 'static> {
 struct At<V, T: Send + Sync + 'static> {
     key: QueryKey<V>,
     entry: Rc<Entry<T>>,
-    wishes: Rc<Wishes>,
+    observed_with: Rc<ObserverOptions>,
 }
 
 impl<V, T> Observer<V, T>
@@ -39,12 +39,12 @@ where
         options: QueryOptions,
         fetcher_of: FetcherOf<V, T>,
     ) -> Self {
-        environment::listen();
+        environment::listen(cache::on_focus, cache::on_reconnect);
         Self { shown, options, fetcher_of, at: RefCell::default() }
     }
 
-    /// Looks at `key`; reads when it is new here, or has just been enabled, and the answer is stale.
-    pub fn look(&self, key: Option<QueryKey<V>>, enabled: bool) {
+    /// Observes `key`; reads when it is new here, or has just been enabled, and the answer is stale.
+    pub fn observe(&self, key: Option<QueryKey<V>>, enabled: bool) {
         let same = self.at.borrow().as_ref().map(|at| &at.key) == key.as_ref();
         if !same {
             self.leave();
@@ -53,8 +53,8 @@ where
             self.at.replace(next);
         }
         let at = self.at.borrow();
-        let Some(At { entry, wishes, .. }) = at.as_ref() else { return };
-        let was_enabled = wishes.enabled.replace(enabled);
+        let Some(At { entry, observed_with, .. }) = at.as_ref() else { return };
+        let was_enabled = observed_with.enabled.replace(enabled);
         if enabled && (!same || !was_enabled) && entry.is_stale(self.options.stale_time) {
             entry.fetch(false);
         }
@@ -62,7 +62,7 @@ where
 
     fn join(&self, key: QueryKey<V>) -> At<V, T> {
         let QueryOptions { retry, stale_time, refetch_on_window_focus, refetch_on_reconnect, .. } = self.options;
-        let wishes = Rc::new(Wishes {
+        let observed_with = Rc::new(ObserverOptions {
             enabled: false.into(),
             retry,
             stale_time,
@@ -70,8 +70,8 @@ where
             on_reconnect: refetch_on_reconnect,
         });
         let entry = cache::entry::<V, T>(&key);
-        entry.join(Rc::clone(&wishes), (self.fetcher_of)(key.clone()));
-        At { key, entry, wishes }
+        entry.join(Rc::clone(&observed_with), (self.fetcher_of)(key.clone()));
+        At { key, entry, observed_with }
     }
 
     /// Reads now, whatever is known. A read that is under way is overtaken, but for the first.
@@ -83,7 +83,7 @@ where
 
     pub fn leave(&self) {
         if let Some(at) = self.at.take() {
-            at.entry.leave(&at.wishes);
+            at.entry.leave(&at.observed_with);
         }
     }
 }

@@ -1,30 +1,9 @@
 //! What is known of one query, and how events change it: TanStack v5's reducer.
 
-use crate::error::AppError;
-
-/// Where a read stands (TanStack's query `status`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum QueryStatus {
-    /// No result yet.
-    #[default]
-    Pending,
-    /// A result is there.
-    Success,
-    /// Reading failed.
-    Error,
-}
-
-/// What a query does at this moment (TanStack's `fetchStatus`); independent of [`QueryStatus`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum FetchStatus {
-    /// Nothing.
-    #[default]
-    Idle,
-    /// It reads, or waits to try again.
-    Fetching,
-    /// It would read, but the browser is offline (or hidden, between two tries).
-    Paused,
-}
+use crate::{
+    error::AppError,
+    hooks::query_status::{FetchStatus, QueryStatus},
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct QueryState<T> {

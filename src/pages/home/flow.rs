@@ -1,14 +1,14 @@
 //! The flow at work: connect, grant, sessions, use.
 
-#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
 
 use leptos::prelude::*;
 
 use crate::{
     components::{
+        code_split::split_function,
         connect_button::ConnectButton,
         icon::{Glyph, Icon},
-        on_demand::on_demand,
         session_list::SessionList,
         session_row::name_of_contract,
     },
@@ -20,7 +20,7 @@ use crate::{
     protocol::session::SessionStatus,
 };
 
-on_demand! {
+split_function! {
     /// Makes the view of the flow below `owner`, so that it finds the provider.
     in smart_account: pub(super) fn load(owner: Owner) -> AnyView {
         owner.with(|| view! { <Flow /> }.into_any())

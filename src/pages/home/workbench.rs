@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{flow, outline::Outline};
-use crate::components::late_view::when_account_known;
+use crate::components::deferred_view::when_account_known;
 
 /// The flow: the outline in words until an account is known, then the real thing.
 ///

@@ -1,15 +1,15 @@
 //! The demo at work, loaded when somebody chooses a wallet.
 
-#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
 
 use leptos::prelude::*;
 
 use crate::{
-    components::{connect_button::ConnectButton, late_view::when_account_known, on_demand::on_demand},
+    components::{code_split::split_function, connect_button::ConnectButton, deferred_view::when_account_known},
     demos,
 };
 
-on_demand! {
+split_function! {
     /// Makes the view of a hook's demo below the owner, so that it finds the provider.
     in gallery: fn load(demo: (Owner, String)) -> AnyView {
         let (owner, hook) = demo;

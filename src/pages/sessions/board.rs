@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::manager;
-use crate::components::{connect_button::ConnectButton, late_view::when_account_known};
+use crate::components::{connect_button::ConnectButton, deferred_view::when_account_known};
 
 /// A place for the list: asks for a wallet, then lists.
 ///

@@ -1,15 +1,17 @@
 //! The list at work.
 
-#![allow(unsafe_code)] // inside the expansion of `on_demand!`: the import of the chunk's entry
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
 
 use leptos::prelude::*;
 
 use crate::{
-    components::{custody::Custody, on_demand::on_demand, session_list::SessionList, session_row::name_of_contract},
+    components::{
+        code_split::split_function, custody::Custody, session_list::SessionList, session_row::name_of_contract,
+    },
     hooks::{UseSessionsOptions, use_sessions},
 };
 
-on_demand! {
+split_function! {
     /// Makes the view of the list below `owner`, so that it finds the provider.
     in sessions: pub(super) fn load(owner: Owner) -> AnyView {
         owner.with(|| {

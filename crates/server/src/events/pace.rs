@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::config::Config;
 
 /// So many operations that this server did not send are asked about at [`Pace::stranger`]'s pace; more share it.
-const STRANGERS_AT_FULL_PACE: usize = 100;
+const UNKNOWN_AT_FULL_PACE: usize = 100;
 
 /// How often is asked, and how long is waited.
 #[derive(Clone, Debug)]
@@ -61,14 +61,14 @@ impl Pace {
         }
     }
 
-    /// The pause between two questions about an operation of this age, while `strangers` operations are followed
+    /// The pause between two questions about an operation of this age, while `unknown` operations are followed
     /// that this server did not send: all of them together cost the upstreams no more than a few do.
-    pub(super) fn pause(&self, age: Duration, is_known: bool, strangers: usize) -> Duration {
+    pub(super) fn pause(&self, age: Duration, is_known: bool, unknown: usize) -> Duration {
         let pause = self.steps.iter().find(|(until, _)| age < *until).map_or(self.slowest, |(_, pause)| *pause);
         if is_known {
             return pause;
         }
-        let crowd = u32::try_from(strangers.div_ceil(STRANGERS_AT_FULL_PACE)).unwrap_or(u32::MAX).max(1);
+        let crowd = u32::try_from(unknown.div_ceil(UNKNOWN_AT_FULL_PACE)).unwrap_or(u32::MAX).max(1);
         pause.max(self.stranger.saturating_mul(crowd))
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strangers_are_asked_for_less_often() {
+    fn unknown_operations_are_asked_for_less_often() {
         let pace = Pace::of(&Config::from_args(&Default::default()).unwrap());
         let (young, many) = (Duration::from_millis(1), 10_000);
         assert!(pace.pause(young, true, many) < Duration::from_millis(50));

@@ -125,7 +125,7 @@ fn look_after(inner: &Inner, operation: &Operation) -> Care {
     }
     let known = operation.sent.is_some() || facts.vouched.is_some();
     let limit = if known { pace.accepted } else { pace.unknown };
-    // In a crowd of strangers the bundler may not have been asked yet.
+    // With many unknown operations the bundler may not have been asked yet.
     if age > limit && (known || facts.answers >= 2 || age > pace.accepted) {
         let is_mined = facts.outcome.is_some();
         drop(facts);

@@ -2,7 +2,7 @@
 //! stream that is not.
 
 pub mod lines;
-pub mod turns;
+pub mod permits;
 mod update;
 #[cfg(any(target_arch = "wasm32", feature = "native"))]
 pub mod watch;

@@ -11,7 +11,7 @@ use futures::{
 use super::{
     super::timer::sleep,
     lines::Lines,
-    turns::{Turn, Turns},
+    permits::{Permit, Permits},
 };
 use crate::error::AppError;
 use use_aa_protocol::rpc::{RECONNECT, UserOpUpdate};
@@ -29,15 +29,15 @@ const LONGEST_SILENCE: u64 = 15_000;
 /// After this many attempts in a row that brought no update the last error is told and watching ends
 /// (about five minutes).
 const MOST_FAILURES: u32 = 36;
-/// Pieces (heartbeats, mostly) that a stream may bring while another one waits for its turn: some nine seconds.
-const PIECES_PER_TURN: u32 = 3;
+/// Pieces (heartbeats, mostly) that a stream may bring while another one waits for its permit: some nine seconds.
+const PIECES_PER_PERMIT: u32 = 3;
 
 /// Updates of one operation. `connect` opens the stream; `jitter` gives a number in 0..1 for each wait, so that
-/// many pages do not come back in the same moment after a restart of the server. With `turns` the stream is open
+/// many pages do not come back in the same moment after a restart of the server. With `permits` the stream is open
 /// only while it has one; nothing is lost in between, each connection begins with the latest state.
 pub fn watch<C, F>(
     connect: C,
-    turns: Option<Turns>,
+    permits: Option<Permits>,
     jitter: impl Fn() -> f64 + 'static,
 ) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>
 where
@@ -45,13 +45,13 @@ where
     F: Future<Output = Result<TextStream, AppError>> + 'static,
 {
     let watcher =
-        Watcher { connect, turns, jitter, open: None, failures: 0, queue: Vec::new(), last: None, ended: false };
+        Watcher { connect, permits, jitter, open: None, failures: 0, queue: Vec::new(), last: None, ended: false };
     stream::unfold(watcher, |mut watcher| async move { watcher.next().await.map(|item| (item, watcher)) }).boxed_local()
 }
 
 struct Watcher<C, J> {
     connect: C,
-    turns: Option<Turns>,
+    permits: Option<Permits>,
     jitter: J,
     open: Option<Connection>,
     failures: u32,
@@ -66,7 +66,7 @@ struct Connection {
     stream: TextStream,
     lines: Lines,
     pieces: u32,
-    turn: Option<Turn>,
+    permit: Option<Permit>,
 }
 
 impl<C, F, J> Watcher<C, J>
@@ -118,15 +118,15 @@ where
     /// Connects if need be and reads one piece.
     async fn read_on(&mut self) -> Result<(), AppError> {
         let Some(open) = &mut self.open else {
-            let turn = match &self.turns {
-                Some(turns) => Some(turns.take().await),
+            let permit = match &self.permits {
+                Some(permits) => Some(permits.take().await),
                 None => None,
             };
             let stream = (self.connect)().await?;
-            self.open = Some(Connection { stream, lines: Lines::default(), pieces: 0, turn });
+            self.open = Some(Connection { stream, lines: Lines::default(), pieces: 0, permit });
             return Ok(());
         };
-        if open.pieces >= PIECES_PER_TURN && open.turn.as_ref().is_some_and(Turn::is_wanted) {
+        if open.pieces >= PIECES_PER_PERMIT && open.permit.as_ref().is_some_and(Permit::is_wanted) {
             self.open = None;
             return Ok(());
         }
@@ -287,7 +287,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn many_waits_share_few_connections_and_all_come_to_their_end() {
         let (open, most) = (Rc::new(RefCell::new(0)), Rc::new(RefCell::new(0)));
-        let turns = Turns::new(2);
+        let permits = Permits::new(2);
         let begun = tokio::time::Instant::now();
         let waits = (0..7).map(|_| {
             let (open, most) = (Rc::clone(&open), Rc::clone(&most));
@@ -306,7 +306,7 @@ mod tests {
                 });
                 async move { Ok(Box::pin(pieces) as TextStream) }
             };
-            watch(connect, Some(turns.clone()), || 0.5).collect::<Vec<_>>()
+            watch(connect, Some(permits.clone()), || 0.5).collect::<Vec<_>>()
         });
         let ended = futures::future::join_all(waits).await;
         assert!(ended.iter().all(|updates| updates.last().is_some_and(|last| last.as_ref().unwrap().is_final())));

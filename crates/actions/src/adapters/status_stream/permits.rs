@@ -1,4 +1,4 @@
-//! Taking turns: some may do a thing at a time, the others queue.
+//! Permits: so many at a time do a thing, the others queue in order.
 //!
 //! Over HTTP/1.1 a browser opens six connections to a server. Status streams last for minutes; without a limit six
 //! open operations would leave none for anything else, sending included.
@@ -7,52 +7,52 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use futures::channel::oneshot;
 
-/// Hands out turns, first come, first served. Clones share them.
+/// Hands out permits, first come, first served. Clones share them.
 #[derive(Clone)]
-pub struct Turns(Rc<RefCell<State>>);
+pub struct Permits(Rc<RefCell<State>>);
 
 struct State {
     free: usize,
-    waiting: VecDeque<oneshot::Sender<Turn>>,
+    waiting: VecDeque<oneshot::Sender<Permit>>,
 }
 
-/// A turn; over when dropped.
-pub struct Turn(Turns);
+/// A permit; over when dropped.
+pub struct Permit(Permits);
 
-impl Turns {
+impl Permits {
     /// As many at a time.
     pub fn new(at_a_time: usize) -> Self {
         Self(Rc::new(RefCell::new(State { free: at_a_time, waiting: VecDeque::new() })))
     }
 
-    /// Waits for a turn.
-    pub async fn take(&self) -> Turn {
+    /// Waits for a permit.
+    pub async fn take(&self) -> Permit {
         let place = {
             let mut state = self.0.borrow_mut();
             if state.free > 0 {
                 state.free -= 1;
-                return Turn(self.clone());
+                return Permit(self.clone());
             }
             let (call, place) = oneshot::channel();
             state.waiting.push_back(call);
             place
         };
         match place.await {
-            Ok(turn) => turn,
+            Ok(permit) => permit,
             // The queue lives as long as `self`; were it gone, nobody else would be in the way.
-            Err(oneshot::Canceled) => Turn(self.clone()),
+            Err(oneshot::Canceled) => Permit(self.clone()),
         }
     }
 }
 
-impl Turn {
+impl Permit {
     /// Somebody waits for it.
     pub fn is_wanted(&self) -> bool {
         self.0.0.borrow().waiting.iter().any(|waiting| !waiting.is_canceled())
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
         let next = {
             let mut state = self.0.0.borrow_mut();
@@ -64,8 +64,8 @@ impl Drop for Turn {
             next
         };
         if let Some(next) = next {
-            // Should the one that waited leave just now, this turn is dropped in its turn.
-            drop(next.send(Turn(self.0.clone())));
+            // Should the one that waited leave just now, this permit is handed on in the same way.
+            drop(next.send(Permit(self.0.clone())));
         }
     }
 }
@@ -79,12 +79,12 @@ mod tests {
 
     #[test]
     fn who_came_first_is_first_and_who_left_is_passed_over() {
-        let turns = Turns::new(1);
-        let first = turns.take().now_or_never().unwrap();
+        let permits = Permits::new(1);
+        let first = permits.take().now_or_never().unwrap();
         assert!(!first.is_wanted());
-        let mut second = Box::pin(turns.take());
-        let mut third = Box::pin(turns.take());
-        let mut fourth = Box::pin(turns.take());
+        let mut second = Box::pin(permits.take());
+        let mut third = Box::pin(permits.take());
+        let mut fourth = Box::pin(permits.take());
         for waiting in [&mut second, &mut third, &mut fourth] {
             assert!(waiting.now_or_never().is_none());
         }
@@ -96,6 +96,6 @@ mod tests {
         drop(third);
         // Called, but gone before it heard.
         drop(fourth);
-        assert!(turns.take().now_or_never().is_some());
+        assert!(permits.take().now_or_never().is_some());
     }
 }

@@ -9,7 +9,7 @@ use super::Outcome;
 use crate::{
     actions::{
         account::SmartAccountClient,
-        create_session::CreateSessionRequest,
+        create_session::CreateSessionVariables,
         create_session_with_distributed_key::{
             PreparedDistributedGrant, complete_create_session_with_distributed_key,
             prepare_create_session_with_distributed_key,
@@ -22,7 +22,6 @@ use crate::{
         send_with_session::SendWithSessionRequest,
     },
     client::{relay::ServerRelay, session_store::local::LocalSessionStore, time::now_millis},
-    hooks::variables::CreateSessionVariables,
     protocol::{
         distributed_key::{
             KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
@@ -92,9 +91,7 @@ pub async fn prepare_grant(
     client: &SmartAccountClient,
     variables: CreateSessionVariables,
 ) -> Outcome<PreparedDistributedGrant> {
-    let CreateSessionVariables { policy, label, options, replace_unknown } = variables;
-    let request = CreateSessionRequest { policy, label, options, replace_unknown };
-    prepare_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, request).await
+    prepare_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, variables).await
 }
 
 pub async fn complete_grant(

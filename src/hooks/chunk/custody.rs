@@ -3,14 +3,14 @@
 use alloy::primitives::Address;
 use zeroize::Zeroizing;
 
-use super::{GRANT, Outcome, USE, sync_sessions};
+use super::{Outcome, grants, stored_sessions::sync_sessions, uses};
 use crate::{
     actions::ports::SessionStore,
     client::{
         session_store::{local::LocalSessionStore, transfer},
         time::now_seconds,
     },
-    hooks::use_session_transfer::ImportedSessions,
+    hooks::answers::ImportedSessions,
     protocol::session::{SessionLeaf, SessionStatus},
 };
 
@@ -30,7 +30,7 @@ pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<Impo
 
 pub async fn forget_device(account: Address) -> Outcome<()> {
     // What was built ahead may hold a key.
-    GRANT.set(None);
-    USE.set(None);
+    grants::forget();
+    uses::forget();
     transfer::forget_device(account).await
 }

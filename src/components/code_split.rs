@@ -1,4 +1,4 @@
-//! [`on_demand`](crate::components::on_demand): functions whose code is loaded when they are called.
+//! [`split_function`](crate::components::code_split): functions whose code is loaded when they are called.
 
 use leptos::{prelude::*, task::spawn_local};
 
@@ -18,24 +18,24 @@ impl From<leptos::wasm_split::SplitLoaderError> for NotLoaded {
 ///
 /// Not for functions of which no caller is left: the splitter would put their code into the first load.
 #[cfg(feature = "app")]
-macro_rules! on_demand {
+macro_rules! split_function {
     ($(#[$doc:meta])* in $chunk:ident: $visibility:vis fn $name:ident($argument:ident: $type:ty) -> $output:ty $body:block) => {
         $(#[$doc])*
         #[cfg(not(all(feature = "hydrate", feature = "lazy")))]
-        $visibility async fn $name($argument: $type) -> Result<$output, $crate::components::on_demand::NotLoaded> {
+        $visibility async fn $name($argument: $type) -> Result<$output, $crate::components::code_split::NotLoaded> {
             Ok($body)
         }
 
         $(#[$doc])*
         #[cfg(all(feature = "hydrate", feature = "lazy"))]
         #[leptos::wasm_split::wasm_split($chunk, wasm_split_path = ::leptos::wasm_split, fallible)]
-        $visibility fn $name($argument: $type) -> Result<$output, $crate::components::on_demand::NotLoaded> {
+        $visibility fn $name($argument: $type) -> Result<$output, $crate::components::code_split::NotLoaded> {
             Ok($body)
         }
     };
 }
 #[cfg(feature = "app")]
-pub(crate) use on_demand;
+pub(crate) use split_function;
 
 /// Calls such a function as soon as it is wanted, below the owner of now, and hands on what it made. When its code
 /// cannot be fetched it is no longer wanted, and the returned signal is true until it is there after all.

@@ -1,30 +1,30 @@
-//! Places in a view for what is loaded later: [`LateView`], and [`when_account_known`] for the islands.
+//! Places in a view for what is loaded later: [`DeferredView`], and [`when_account_known`] for the islands.
 
 use std::sync::{Arc, Mutex};
 
 use leptos::prelude::*;
 
 use super::{
+    code_split::{NotLoaded, load_when},
     connect_state::use_connect_state,
     not_loaded_notice::NotLoadedNotice,
-    on_demand::{NotLoaded, load_when},
 };
 
 /// A view that arrives later and is shown once.
 #[derive(Clone)]
-pub struct LateView {
+pub struct DeferredView {
     // A view is not `Sync`, and the page's state must be, because the server shares it between threads.
     view: Arc<Mutex<Option<AnyView>>>,
     arrived: RwSignal<bool>,
 }
 
-impl Default for LateView {
+impl Default for DeferredView {
     fn default() -> Self {
         Self { view: Arc::default(), arrived: RwSignal::new(false) }
     }
 }
 
-impl LateView {
+impl DeferredView {
     /// The view is there.
     pub fn put(&self, view: AnyView) {
         if let Ok(mut place) = self.view.lock() {
@@ -53,7 +53,7 @@ where
     F: Future<Output = Result<AnyView, NotLoaded>> + 'static,
 {
     let state = use_connect_state();
-    let late = LateView::default();
+    let late = DeferredView::default();
     let failed = load_when(state.flow_wanted, load, {
         let late = late.clone();
         move |view| late.put(view)
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_view_is_shown_once() {
         Owner::new().with(|| {
-            let late = LateView::default();
+            let late = DeferredView::default();
             assert!(late.take().is_none());
             late.put("here".into_any());
             assert!(late.take().is_some());

@@ -1,0 +1,86 @@
+//! What the [gateway](super::gateway) leads to: actions over the browser's wallet, store and relay.
+
+use std::rc::Rc;
+
+use alloy::primitives::{Address, Bytes, U256};
+use async_trait::async_trait;
+use futures::future::{LocalBoxFuture, Shared};
+
+use super::{Progress, UserOpStatus, context::ConnectedOwner, variables::CostArguments};
+use crate::{
+    actions::{self, account::SmartAccountClient, ports::Wallet, prove_revocation::RevocationProof},
+    client::{
+        relay::{ServerRelay, chain_info},
+        session_store::local::LocalSessionStore,
+        wallet,
+    },
+    error::AppError,
+    protocol::{distributed_key::TypedData, paymaster::FeeQuotes, smart_account::counterfactual_address},
+};
+
+pub mod custody;
+pub mod distributed;
+pub mod following;
+pub mod grants;
+pub mod owner_operations;
+pub mod stored_sessions;
+pub mod uses;
+
+type Outcome<T> = Result<T, AppError>;
+/// A result that is being worked on and may be asked for by several.
+type Eventually<T> = Shared<LocalBoxFuture<'static, Outcome<T>>>;
+
+pub async fn smart_account_address(owner: Address) -> Outcome<Address> {
+    Ok(counterfactual_address(owner, Default::default()))
+}
+
+pub async fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<FeeQuotes> {
+    let client = client_of(&owner, None).await?;
+    actions::token_fees::get_token_fees(&client, &arguments.calls, &arguments.options).await
+}
+
+pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<U256> {
+    let client = client_of(&owner, None).await?;
+    actions::gas_estimate::get_gas_estimate(&client, &arguments.calls, &arguments.options).await
+}
+
+pub async fn prove_revocation(account: Address, session_id: String) -> Outcome<RevocationProof> {
+    actions::prove_revocation::prove_revocation(&ServerRelay, &LocalSessionStore, account, &session_id).await
+}
+
+async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {
+    let chain = chain_info().await?;
+    let wallet = wallet::port(&owner.wallet, owner.address, chain.chain_id)?;
+    let wallet = match progress {
+        Some(progress) => Rc::new(ReportingWallet { wallet, progress: progress.clone() }),
+        None => wallet,
+    };
+    Ok(SmartAccountClient::new(wallet, Rc::new(ServerRelay)))
+}
+
+/// Tells when the person is asked to sign.
+struct ReportingWallet {
+    wallet: Rc<dyn Wallet>,
+    progress: Progress,
+}
+
+#[async_trait(?Send)]
+impl Wallet for ReportingWallet {
+    fn address(&self) -> Address {
+        self.wallet.address()
+    }
+
+    async fn chain_id(&self) -> Outcome<u64> {
+        self.wallet.chain_id().await
+    }
+
+    async fn sign_message(&self, message: &[u8]) -> Outcome<Bytes> {
+        self.progress.set(UserOpStatus::AwaitingSignature);
+        self.wallet.sign_message(message).await
+    }
+
+    async fn sign_typed_data(&self, typed_data: &TypedData) -> Outcome<Bytes> {
+        self.progress.set(UserOpStatus::AwaitingSignature);
+        self.wallet.sign_typed_data(typed_data).await
+    }
+}

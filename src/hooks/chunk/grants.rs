@@ -1,0 +1,102 @@
+//! Grants of sessions: built ahead while the person reads the review, then signed and sent.
+
+use std::cell::RefCell;
+
+use futures::FutureExt;
+
+use super::{Eventually, Outcome, client_of, distributed, following};
+use crate::{
+    actions::{
+        account::SmartAccountClient,
+        create_batch_session::prepare_create_batch_session,
+        create_session::{PreparedCreateSession, complete_create_session, prepare_create_session},
+        create_session_with_distributed_key::PreparedDistributedGrant,
+    },
+    client::session_store::{key_vault, local::LocalSessionStore},
+    hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::GrantVariables},
+    protocol::user_op_response::UserOpResponse,
+};
+
+thread_local! {
+    /// The grant that was built ahead, with what it was built from. Used once.
+    static AHEAD: RefCell<Option<(ConnectedOwner, GrantVariables, Eventually<PreparedGrant>)>> =
+        const { RefCell::new(None) };
+}
+
+/// Drops what was built ahead: it may hold a key.
+pub(super) fn forget() {
+    AHEAD.set(None);
+}
+
+pub async fn prepare(owner: ConnectedOwner, variables: GrantVariables) -> Outcome<()> {
+    let known = AHEAD.with_borrow(|grant| {
+        grant.as_ref().is_some_and(|(known, from, grant)| {
+            *known == owner && *from == variables && !matches!(grant.peek(), Some(Err(_)))
+        })
+    });
+    if !known {
+        let work = build_grant(owner.clone(), variables.clone()).boxed_local().shared();
+        AHEAD.set(Some((owner, variables, work.clone())));
+        key_vault::warm_up().await?;
+        work.await?;
+    }
+    Ok(())
+}
+
+async fn build_grant(owner: ConnectedOwner, variables: GrantVariables) -> Outcome<PreparedGrant> {
+    let client = client_of(&owner, None).await?;
+    prepare_grant(&client, variables).await
+}
+
+pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> Outcome<UserOpResponse> {
+    progress.set(UserOpStatus::Preparing);
+    let kind = variables.kind();
+    let ahead = AHEAD.take().filter(|(known, from, _)| *known == owner && *from == variables);
+    let ahead = match ahead {
+        // What could not be built ahead is built again: the reason may be gone.
+        Some((.., work)) => work.await.ok(),
+        None => None,
+    };
+    let client = client_of(&owner, Some(&progress)).await?;
+    let prepared = match ahead {
+        Some(prepared) => prepared,
+        None => prepare_grant(&client, variables).await?,
+    };
+    let response = prepared.complete(&client).await?;
+    progress.set(UserOpStatus::Submitted);
+    following::sent(client.account, kind, &response);
+    Ok(response)
+}
+
+async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -> Outcome<PreparedGrant> {
+    let store = &LocalSessionStore;
+    match variables {
+        GrantVariables::Sessions(variables) => {
+            prepare_create_session(client, store, variables).await.map(Box::new).map(PreparedGrant::Own)
+        }
+        GrantVariables::Batch(variables) => {
+            prepare_create_batch_session(client, store, variables).await.map(Box::new).map(PreparedGrant::Own)
+        }
+        GrantVariables::Distributed(variables) => {
+            distributed::prepare_grant(client, variables).await.map(Box::new).map(PreparedGrant::Distributed)
+        }
+    }
+}
+
+/// A grant that lacks the owner's signature.
+#[derive(Clone)]
+enum PreparedGrant {
+    /// The session key is made here.
+    Own(Box<PreparedCreateSession>),
+    /// Nodes share it.
+    Distributed(Box<PreparedDistributedGrant>),
+}
+
+impl PreparedGrant {
+    async fn complete(self, client: &SmartAccountClient) -> Outcome<UserOpResponse> {
+        match self {
+            Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, *prepared).await,
+            Self::Distributed(prepared) => distributed::complete_grant(client, *prepared).await,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Operations that the owner signs and that change no session's key: one frame for all of them.
+
+use super::{Outcome, client_of, following};
+use crate::{
+    client::session_store::local::LocalSessionStore,
+    hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::OwnerOperation},
+    protocol::user_op_response::UserOpResponse,
+};
+
+pub async fn send(owner: ConnectedOwner, operation: OwnerOperation, progress: Progress) -> Outcome<UserOpResponse> {
+    progress.set(UserOpStatus::Preparing);
+    let client = client_of(&owner, Some(&progress)).await?;
+    let kind = operation.kind();
+    let response = operation.send(&client, &LocalSessionStore).await?;
+    progress.set(UserOpStatus::Submitted);
+    following::sent(client.account, kind, &response);
+    Ok(response)
+}

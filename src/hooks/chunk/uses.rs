@@ -1,0 +1,165 @@
+//! Uses of sessions: built ahead of the click where the caller asks for it, then signed by the session key and sent.
+
+use std::cell::RefCell;
+
+use alloy::primitives::Address;
+use futures::{FutureExt, future::join};
+
+use super::{Eventually, Outcome, distributed, following};
+use crate::{
+    actions::{
+        prepare_user_operation::PreparedUserOperation,
+        send_with_batch_session::{SendWithBatchSessionRequest, prepare_send_with_batch_session},
+        send_with_distributed_session::PreparedDistributedUse,
+        send_with_session::{
+            PreparedSessionUse, SendWithSessionRequest, complete_send_with_session, prepare_send_with_session,
+        },
+    },
+    client::{
+        operation_log,
+        relay::ServerRelay,
+        session_store::local::{LocalSessionStore, StoredState},
+        time::now_seconds,
+    },
+    hooks::{
+        Progress, UserOpStatus,
+        operations::UseVariables,
+        variables::{UseBatchSessionVariables, UseSessionVariables},
+    },
+    protocol::{
+        session::{SessionLeaf, SessionStatus},
+        user_op_response::UserOpResponse,
+    },
+};
+
+thread_local! {
+    /// The use that was built ahead. Used once.
+    static AHEAD: RefCell<Option<UseAhead>> = const { RefCell::new(None) };
+}
+
+/// Drops what was built ahead: it may hold a key.
+pub(super) fn forget() {
+    AHEAD.set(None);
+}
+
+/// A use that was built ahead.
+struct UseAhead {
+    account: Address,
+    variables: UseVariables,
+    /// Its proof is that of these sessions.
+    sessions: StoredState,
+    work: Eventually<PreparedUse>,
+}
+
+impl UseAhead {
+    fn is_for(&self, account: Address, variables: &UseVariables) -> bool {
+        let asked = self.account == account && self.variables == *variables;
+        asked && StoredState::now(account).is_ok_and(|now| now == self.sessions)
+    }
+}
+
+pub async fn prepare(account: Address, variables: UseVariables) -> Outcome<()> {
+    let known = AHEAD.with_borrow(|ahead| {
+        ahead.as_ref().is_some_and(|ahead| {
+            ahead.is_for(account, &variables)
+                && ahead.work.peek().is_none_or(|built| built.as_ref().is_ok_and(is_usable_now))
+        })
+    });
+    if !known {
+        let sessions = StoredState::now(account)?;
+        let work = build_use(account, variables.clone()).boxed_local().shared();
+        AHEAD.set(Some(UseAhead { account, variables, sessions, work: work.clone() }));
+        work.await?;
+    }
+    Ok(())
+}
+
+async fn build_use(account: Address, variables: UseVariables) -> Outcome<PreparedUse> {
+    match variables {
+        UseVariables::Single(variables) => {
+            let request = single_request(account, variables);
+            prepare_send_with_session(&ServerRelay, &LocalSessionStore, request).await.map(PreparedUse::Own)
+        }
+        UseVariables::Batch(UseBatchSessionVariables {
+            calls, corresponding_indexes, session_ids, options, ..
+        }) => {
+            let request = SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options };
+            prepare_send_with_batch_session(&ServerRelay, &LocalSessionStore, request).await.map(PreparedUse::Own)
+        }
+        UseVariables::Distributed(variables) => {
+            distributed::prepare_use(single_request(account, variables)).await.map(PreparedUse::Distributed)
+        }
+    }
+}
+
+fn single_request(account: Address, variables: UseSessionVariables) -> SendWithSessionRequest {
+    let UseSessionVariables { calls, corresponding_index, session_id, options, .. } = variables;
+    SendWithSessionRequest { account, calls, session_id, corresponding_index, options }
+}
+
+/// A use of sessions that lacks the session key's signature.
+#[derive(Clone)]
+enum PreparedUse {
+    /// The key is stored here.
+    Own(PreparedSessionUse),
+    /// Nodes share it.
+    Distributed(PreparedDistributedUse),
+}
+
+impl PreparedUse {
+    fn operation(&self) -> &PreparedUserOperation {
+        match self {
+            Self::Own(prepared) => prepared.operation(),
+            Self::Distributed(prepared) => prepared.operation(),
+        }
+    }
+
+    fn is_active_at(&self, now: u64) -> bool {
+        let is_active = |leaf: &SessionLeaf| leaf.status_at(now) == SessionStatus::Active;
+        match self {
+            Self::Own(prepared) => prepared.leaves().all(is_active),
+            Self::Distributed(prepared) => prepared.leaves().all(is_active),
+        }
+    }
+
+    async fn complete(&self) -> Outcome<UserOpResponse> {
+        match self {
+            Self::Own(prepared) => complete_send_with_session(&ServerRelay, prepared).await,
+            Self::Distributed(prepared) => distributed::complete_use(prepared).await,
+        }
+    }
+}
+
+fn is_usable_now(prepared: &PreparedUse) -> bool {
+    prepared.operation().is_fresh() && prepared.is_active_at(now_seconds())
+}
+
+pub async fn use_sessions(account: Address, variables: UseVariables, progress: Progress) -> Outcome<UserOpResponse> {
+    progress.set(UserOpStatus::Preparing);
+    let kind = variables.kind();
+    let ahead = match AHEAD.take().filter(|ahead| ahead.is_for(account, &variables)) {
+        Some(ahead) => ahead.work.await.ok().filter(is_usable_now),
+        None => None,
+    };
+    let prepared = match ahead {
+        Some(prepared) => prepared,
+        None => build_use(account, variables).await?,
+    };
+    progress.set(UserOpStatus::AwaitingSignature);
+    // Noted while it is being sent: a page that is left before the answer comes finds it again.
+    let user_op_hash = prepared.operation().user_op_hash;
+    let note = UserOpResponse { user_op_hash, session: None };
+    let note = operation_log::record(account, kind, note);
+    let (_, response) = join(note, prepared.complete()).await;
+    let response = match response {
+        Ok(response) => response,
+        // Whoever sees the error need not see a wait after a reload, too.
+        Err(error) => {
+            operation_log::forget(account, user_op_hash).await.ok();
+            return Err(error);
+        }
+    };
+    progress.set(UserOpStatus::Submitted);
+    following::sent(account, kind, &response);
+    Ok(response)
+}

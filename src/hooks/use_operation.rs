@@ -1,0 +1,69 @@
+//! The mutations behind the hooks: each sends one kind of operation.
+
+use alloy::primitives::Address;
+use leptos::{prelude::*, task::spawn_local};
+
+use super::{
+    MutationOptions, Progress, UseMutationReturn, UserOpResponse, gateway,
+    operations::{GrantVariables, OwnerOperation, UseVariables},
+    provider::use_context_or_detached,
+    use_mutation,
+};
+
+/// The mutation of a hook that grants sessions. Its `prepare` builds the operation while the person reads the review.
+pub(super) fn use_grant<V>(
+    options: MutationOptions<V, UserOpResponse>,
+    grant: fn(V) -> GrantVariables,
+) -> UseMutationReturn<V, UserOpResponse>
+where
+    V: Clone + Send + Sync + 'static,
+{
+    let context = use_context_or_detached();
+    let mutation = use_mutation(options, move |variables, progress: Progress| async move {
+        gateway::grant(context.connected_owner()?, grant(variables), progress).await
+    });
+    let prepare = Callback::new(move |variables| {
+        if let Ok(owner) = context.connected_owner() {
+            // What fails here fails again, and is shown, when it is confirmed.
+            spawn_local(async move { drop(gateway::prepare_grant(owner, grant(variables)).await) });
+        }
+    });
+    UseMutationReturn { prepare, ..mutation }
+}
+
+/// The mutation of a hook that uses sessions. Its `prepare` builds the operation ahead of the click. `account_of`:
+/// whose sessions the variables name.
+pub(super) fn use_session_use<V>(
+    options: MutationOptions<V, UserOpResponse>,
+    account_of: fn(&V) -> Option<Address>,
+    session_use: fn(V) -> UseVariables,
+) -> UseMutationReturn<V, UserOpResponse>
+where
+    V: Clone + Send + Sync + 'static,
+{
+    let context = use_context_or_detached();
+    let mutation = use_mutation(options, move |variables: V, progress: Progress| async move {
+        let account = context.account_or(account_of(&variables))?;
+        gateway::use_sessions(account, session_use(variables), progress).await
+    });
+    let prepare = Callback::new(move |variables: V| {
+        if let Ok(account) = context.account_or(account_of(&variables)) {
+            spawn_local(async move { drop(gateway::prepare_use(account, session_use(variables)).await) });
+        }
+    });
+    UseMutationReturn { prepare, ..mutation }
+}
+
+/// The mutation of a hook that sends anything else the owner signs.
+pub(super) fn use_owner_operation<V>(
+    options: MutationOptions<V, UserOpResponse>,
+    operation: fn(V) -> OwnerOperation,
+) -> UseMutationReturn<V, UserOpResponse>
+where
+    V: Clone + Send + Sync + 'static,
+{
+    let context = use_context_or_detached();
+    use_mutation(options, move |variables, progress: Progress| async move {
+        gateway::send_owner_operation(context.connected_owner()?, operation(variables), progress).await
+    })
+}
