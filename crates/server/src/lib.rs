@@ -5,6 +5,7 @@
 //! | [`state`] | everything that requests share |
 //! | [`config`] | what the server is told: command line and environment, every value checked before anything starts |
 //! | [`node`], [`bundler`], [`paymaster`], [`dan`] | the upstreams |
+//! | [`fees`] | what gas may cost |
 //! | [`sponsor`] | who is paid for: policies, budgets, the ledger |
 //! | [`events`], [`status`] | what becomes of an operation: one watcher each, a stream for each page that waits |
 //! | [`session_ledger`], [`session_uses`] | sets of sessions for other devices, uses counted from the chain |
@@ -23,6 +24,7 @@ pub mod config;
 pub mod dan;
 pub mod database;
 pub mod events;
+pub mod fees;
 pub mod json_depth;
 mod json_rpc;
 pub mod metrics;

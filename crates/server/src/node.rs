@@ -1,6 +1,9 @@
 //! The chain node: chain facts, account state, reads that the allow-list passes on.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, aliases::U192},
@@ -11,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     config::UpstreamUrl,
+    fees::Market,
     json_rpc::JsonRpcClient,
     quantity::{quantity, small},
     read_policy::{self, LogRange},
@@ -21,7 +25,7 @@ use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
     clocks::Clocks,
-    rpc::{AccountState, GasFees},
+    rpc::AccountState,
 };
 
 sol! {
@@ -31,10 +35,14 @@ sol! {
     function isModuleEnabled(address module) external view returns (bool);
 }
 
+/// Fees change with every block, and are asked for several times by one question.
+const MARKET_IS_FRESH: Duration = Duration::from_secs(1);
+
 /// The chain node.
 #[derive(Clone)]
 pub struct Node {
     rpc: JsonRpcClient,
+    market: Arc<Mutex<Option<(Instant, Market)>>>,
 }
 
 impl Node {
@@ -43,7 +51,7 @@ impl Node {
     /// # Errors
     /// `Internal` when no HTTP client can be made.
     pub fn new(urls: &[UpstreamUrl], chain_id: u64, timeout: Duration) -> Result<Self, AppError> {
-        Ok(Self { rpc: JsonRpcClient::on_chain(Upstream::Node, urls, timeout, chain_id)? })
+        Ok(Self { rpc: JsonRpcClient::on_chain(Upstream::Node, urls, timeout, chain_id)?, market: Arc::default() })
     }
 
     /// How each URL does.
@@ -196,8 +204,14 @@ impl Node {
         self.rpc.call_value(method, params).await
     }
 
-    /// EIP-1559 fees as the node sees them: twice the base fee plus the tip; gas price on older chains.
-    pub async fn fees(&self) -> Result<GasFees, AppError> {
+    /// Fees as the node sees them, asked once a second at most.
+    pub async fn market(&self) -> Result<Market, AppError> {
+        let known = || self.market.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, market)) = *known()
+            && at.elapsed() < MARKET_IS_FRESH
+        {
+            return Ok(market);
+        }
         let calls = [
             ("eth_getBlockByNumber", json!(["latest", false])),
             ("eth_maxPriorityFeePerGas", json!([])),
@@ -206,17 +220,18 @@ impl Node {
         let [block, tip, price] = <[_; 3]>::try_from(self.rpc.batch(&calls).await?)
             .map_err(|_| self.rpc.malformed("a batch of another length"))?;
         let base_fee = block?.get("baseFeePerGas").and_then(quantity);
-        match (base_fee, tip.as_ref().ok().and_then(quantity)) {
-            (Some(base_fee), Some(tip)) => Ok(GasFees {
-                max_fee_per_gas: base_fee.saturating_mul(U256::from(2)).saturating_add(tip),
-                max_priority_fee_per_gas: tip,
-            }),
-            _ => {
+        let market = match (base_fee, tip.as_ref().ok().and_then(quantity)) {
+            (Some(base_fee), Some(tip)) => Market { base_fee, tip },
+            // Nodes without the method: their gas price holds both. Older chains have only that.
+            (base_fee, _) => {
                 let price = price?;
                 let price = quantity(&price).ok_or_else(|| self.rpc.malformed("eth_gasPrice"))?;
-                Ok(GasFees { max_fee_per_gas: price, max_priority_fee_per_gas: price })
+                let base_fee = base_fee.unwrap_or_default();
+                Market { base_fee, tip: price.saturating_sub(base_fee) }
             }
-        }
+        };
+        *known() = Some((Instant::now(), market));
+        Ok(market)
     }
 
     fn bytes(&self, what: &str, value: &Value) -> Result<Bytes, AppError> {

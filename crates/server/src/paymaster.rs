@@ -10,6 +10,7 @@ use std::time::Duration;
 use alloy::primitives::Bytes;
 
 use super::{
+    fees,
     config::{PaymasterConfig, PaymasterDialect},
     metrics,
     sponsor::{Asker, Request},
@@ -52,10 +53,18 @@ pub async fn sponsor(
     asker: Asker<'_>,
 ) -> Result<Sponsorship, AppError> {
     check_request(user_operation, context.expiry_duration)?;
+    let shortened = shortened(state, context, asker);
+    let context = &shortened;
     let sign = async {
         match (context.mode, state.paymaster()) {
-            (PaymasterMode::Erc20, _) => token::sponsor(state, user_operation, context).await,
-            (PaymasterMode::Sponsored, Some(paymaster)) => paymaster.sponsor(state, user_operation, context).await,
+            (PaymasterMode::Erc20, _) => {
+                fees::check(state, user_operation).await?;
+                token::sponsor(state, user_operation, context).await
+            }
+            (PaymasterMode::Sponsored, Some(paymaster)) => {
+                fees::check(state, user_operation).await?;
+                paymaster.sponsor(state, user_operation, context).await
+            }
             (PaymasterMode::Sponsored, None) => Err(none_configured()),
         }
     };
@@ -89,6 +98,14 @@ pub async fn stub(
         }),
         (PaymasterMode::Sponsored, None) => Err(none_configured()),
     }
+}
+
+/// With a life that the policy allows: a longer one is shortened, which its data tell.
+fn shortened(state: &ServerState, context: &SponsorContext, asker: Asker<'_>) -> SponsorContext {
+    let longest = state.sponsor().and_then(|sponsor| sponsor.longest_life(asker));
+    let asked = context.expiry_duration.unwrap_or(built_in::DEFAULT_EXPIRY);
+    let expiry_duration = longest.filter(|longest| *longest < asked).or(context.expiry_duration);
+    SponsorContext { expiry_duration, ..context.clone() }
 }
 
 fn none_configured() -> AppError {

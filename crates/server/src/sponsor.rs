@@ -4,10 +4,13 @@
 //! leaves before its cost is reserved and the decision is in the database. When the database does not answer, nothing is
 //! sponsored.
 
+mod asker;
 mod check;
+mod deployment;
 mod file;
 mod ledger;
 mod policy;
+mod pre_verification_gas;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -28,8 +31,10 @@ use self::{
 };
 use super::{
     api_keys::ApiKey,
+    bundler::Bundler,
     config::{Config, ConfigError, PaymasterConfig},
     database::Database,
+    fees,
     node::Node,
 };
 use use_aa_actions::error::AppError;
@@ -52,6 +57,9 @@ const LAB_POLICY: &str = include_str!("sponsor/policy.lab.toml");
 const DEFAULT_BUDGETS: [u64; 2] = [50_000_000_000_000_000, 1_000_000_000_000_000_000];
 /// How long a remote paymaster's offer is taken to be good when its data does not tell, seconds.
 const UNKNOWN_LIFE: u64 = 3_600;
+/// Gas of a first grant, the most that its limits make of it: deploying, enabling, storing the root. Some 1,600,000 in
+/// the lab; the rest is for dearer set-ups.
+const FIRST_GRANT_GAS: u64 = 3_000_000;
 /// Pause between two looks at what became of the signatures: in the lab, and elsewhere.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(12)];
 
@@ -68,6 +76,7 @@ struct Inner {
     chain_id: u64,
     database: Database,
     node: Node,
+    bundler: Bundler,
     /// Only when there are webhooks: the client reads the system's certificates.
     http: Option<reqwest::Client>,
     /// How long decisions are kept, seconds.
@@ -105,12 +114,13 @@ impl Policy {
 
     /// The lab's, and with small budgets that of a built-in paymaster for which nobody wrote one.
     fn without_file(lab: bool) -> Result<Self, AppError> {
-        let mut policy = Self::parse(LAB_POLICY, |_| None)
-            .map_err(|error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") })?;
+        let unusable = |error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") };
+        let mut policy = Self::parse(LAB_POLICY, |_| None).map_err(unusable)?;
         if !lab {
             let [account, global] = DEFAULT_BUDGETS.map(|wei| Some(U256::from(wei)));
             policy.budgets = Budgets { account_per_day: account, global_per_day: global };
-            policy.open = file::DEFAULT_OPEN;
+            policy.open = file::default_open(global).map_err(unusable)?;
+            policy.caps.cost = account;
             "default".clone_into(&mut policy.version);
         }
         Ok(policy)
@@ -119,7 +129,7 @@ impl Policy {
 
 impl Sponsor {
     /// `None` when a remote paymaster decides alone: it is asked and no policy is configured here.
-    pub(super) fn new(config: &Config, database: Database, node: Node) -> Result<Option<Self>, AppError> {
+    pub(super) fn new(config: &Config, database: Database, node: Node, bundler: Bundler) -> Result<Option<Self>, AppError> {
         let policy = match (&config.sponsor_policy, &config.paymaster) {
             (None, None | Some(PaymasterConfig::Remote { .. })) => return Ok(None),
             (Some(policy), _) => policy.as_ref().clone(),
@@ -142,6 +152,7 @@ impl Sponsor {
             chain_id: config.chain_id,
             database,
             node,
+            bundler,
             http,
             kept: config.ledger_days.saturating_mul(86_400),
             pause: if config.lab { lab } else { public },
@@ -184,6 +195,11 @@ impl Sponsor {
         if let Err(reason) = self.inner.policy.caps.check(&signed) {
             return Err(self.refuse(decision, reason).await);
         }
+        if self.inner.policy.caps.pre_verification_gas.is_none()
+            && let Err(reason) = pre_verification_gas::check(&self.inner.bundler, &signed).await
+        {
+            return Err(self.refuse(decision, reason).await);
+        }
         decision.user_op_hash = signed.hash(ENTRY_POINT, self.inner.chain_id);
         // By the chain's clock, as it is settled by that.
         decision.valid_until = match valid_until(&signed) {
@@ -191,11 +207,14 @@ impl Sponsor {
             None => self.inner.node.clocks().await?.window(UNKNOWN_LIFE).valid_until,
         };
         decision.paymaster = signed.paymaster();
+        let open = self.inner.policy.open;
+        let first_grant = U256::from(FIRST_GRANT_GAS).saturating_mul(signed.max_fee_per_gas);
+        let caller_amount = open.caller_amount.map(|amount| amount.max(first_grant));
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
             account: self.inner.policy.budgets.account_per_day,
             key: request.asker.api_key.and_then(|key| key.budget_per_day),
             global: self.inner.policy.budgets.global_per_day,
-            open: self.inner.policy.open,
+            open: Open { caller_amount, ..open },
         });
         match self.inner.database.grant(&decision, limits.as_ref()).await? {
             Grant::Written => {
@@ -216,7 +235,25 @@ impl Sponsor {
                 );
                 Err(self.refuse(decision, reason).await)
             }
+            Grant::Overdrawn { whose, most } => {
+                let reason = format!(
+                    "{whose} would have more than {most} wei reserved by sponsorships that were neither used nor ran out; use \
+                     one, or wait until it has run out"
+                );
+                Err(self.refuse(decision, reason).await)
+            }
         }
+    }
+
+    /// Both fees are paid up to so many times what is due.
+    pub(super) fn fee_factor(&self) -> u64 {
+        self.inner.policy.caps.fee_factor.unwrap_or(fees::DEFAULT_FEE_FACTOR)
+    }
+
+    /// The longest life of a signature for who asks, seconds; shorter for who comes without a key.
+    pub(super) fn longest_life(&self, asker: Asker<'_>) -> Option<u64> {
+        let unproven = self.inner.policy.open.unproven_seconds.filter(|_| asker.api_key.is_none());
+        [self.inner.policy.caps.expiry, unproven].into_iter().flatten().min()
     }
 
     /// Would the policy pay for it, as far as can be told before anything is signed? Nothing is written.
