@@ -13,6 +13,8 @@ mod postgres_support;
 #[path = "sponsorship/retention.rs"]
 mod retention;
 mod server_support;
+#[path = "sponsorship/robbery.rs"]
+mod robbery;
 #[path = "sponsorship/settling.rs"]
 mod settling;
 #[path = "sponsorship/tokens.rs"]

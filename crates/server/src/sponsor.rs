@@ -209,12 +209,14 @@ impl Sponsor {
         decision.paymaster = signed.paymaster();
         let open = self.inner.policy.open;
         let first_grant = U256::from(FIRST_GRANT_GAS).saturating_mul(signed.max_fee_per_gas);
-        let caller_amount = open.caller_amount.map(|amount| amount.max(first_grant));
+        // However dear gas is.
+        let [caller_amount, unproven_amount] =
+            [open.caller_amount, open.unproven_amount].map(|most| most.map(|amount| amount.max(first_grant)));
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
             account: self.inner.policy.budgets.account_per_day,
             key: request.asker.api_key.and_then(|key| key.budget_per_day),
             global: self.inner.policy.budgets.global_per_day,
-            open: Open { caller_amount, ..open },
+            open: Open { caller_amount, unproven_amount, ..open },
         });
         match self.inner.database.grant(&decision, limits.as_ref()).await? {
             Grant::Written => {
