@@ -12,9 +12,9 @@ mod keys;
 mod postgres_support;
 #[path = "sponsorship/retention.rs"]
 mod retention;
-mod server_support;
 #[path = "sponsorship/robbery.rs"]
 mod robbery;
+mod server_support;
 #[path = "sponsorship/settling.rs"]
 mod settling;
 #[path = "sponsorship/tokens.rs"]
@@ -53,7 +53,9 @@ async fn upstream() -> Upstream {
     Upstream::start(|call| match call["method"].as_str().unwrap() {
         "eth_chainId" => Reply::Result(json!("0x7a69")),
         "eth_blockNumber" => Reply::Result(json!("0x10")),
-        "eth_getBlockByNumber" => Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": format!("{BASE_FEE:#x}")})),
+        "eth_getBlockByNumber" => {
+            Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": format!("{BASE_FEE:#x}")}))
+        }
         "eth_getLogs" => Reply::Result(json!([])),
         "eth_maxPriorityFeePerGas" => Reply::Result(json!("0x1")),
         // Nothing of the kind was mined.

@@ -75,7 +75,8 @@ pub async fn advised(node: &Node, bundler: &Bundler) -> Result<GasFees, AppError
 }
 
 async fn market_and_advice(node: &Node, bundler: &Bundler) -> Result<(Market, GasFees), AppError> {
-    let (advice, market) = tokio::try_join!(bundler.fees(), node.market())?;
+    let (advice, market) = tokio::join!(bundler.fees(), node.market());
+    let (advice, market) = (advice?, market?);
     let Some(advice) = advice else { return Ok((market, market.advice())) };
     market.check_advice(&advice, bundler.fee_factor())?;
     Ok((market, advice))

@@ -10,9 +10,8 @@ use std::time::Duration;
 use alloy::primitives::Bytes;
 
 use super::{
-    fees,
     config::{PaymasterConfig, PaymasterDialect},
-    metrics,
+    fees, metrics,
     sponsor::{Asker, Request},
     state::ServerState,
 };
@@ -56,17 +55,14 @@ pub async fn sponsor(
     let shortened = shortened(state, context, asker);
     let context = &shortened;
     let sign = async {
-        match (context.mode, state.paymaster()) {
-            (PaymasterMode::Erc20, _) => {
-                fees::check(state, user_operation).await?;
-                token::sponsor(state, user_operation, context).await
-            }
-            (PaymasterMode::Sponsored, Some(paymaster)) => {
-                fees::check(state, user_operation).await?;
-                paymaster.sponsor(state, user_operation, context).await
-            }
+        let sponsorship = match (context.mode, state.paymaster()) {
+            (PaymasterMode::Erc20, _) => token::sponsor(state, user_operation, context).await,
+            (PaymasterMode::Sponsored, Some(paymaster)) => paymaster.sponsor(state, user_operation, context).await,
             (PaymasterMode::Sponsored, None) => Err(none_configured()),
-        }
+        }?;
+        // Whoever signed: the operator pays or advances it.
+        fees::check(state, user_operation).await?;
+        Ok(sponsorship)
     };
     let result = match state.sponsor() {
         Some(sponsor) => sponsor.guard(Request { user_operation, context, asker }, sign).await,

@@ -129,7 +129,12 @@ impl Policy {
 
 impl Sponsor {
     /// `None` when a remote paymaster decides alone: it is asked and no policy is configured here.
-    pub(super) fn new(config: &Config, database: Database, node: Node, bundler: Bundler) -> Result<Option<Self>, AppError> {
+    pub(super) fn new(
+        config: &Config,
+        database: Database,
+        node: Node,
+        bundler: Bundler,
+    ) -> Result<Option<Self>, AppError> {
         let policy = match (&config.sponsor_policy, &config.paymaster) {
             (None, None | Some(PaymasterConfig::Remote { .. })) => return Ok(None),
             (Some(policy), _) => policy.as_ref().clone(),

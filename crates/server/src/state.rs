@@ -45,8 +45,8 @@ impl ServerState {
     /// As [`Self::new`], with another limit for one request to one upstream.
     pub fn with_upstream_timeout(config: Config, timeout: Duration) -> Result<Self, AppError> {
         let node = Node::new(&config.rpc_urls, config.chain_id, timeout)?;
-        let bundler = Bundler::new(&config.bundler_urls, config.chain_id, timeout)?
-            .with_fee_factor(config.bundler_fee_factor);
+        let bundler =
+            Bundler::new(&config.bundler_urls, config.chain_id, timeout)?.with_fee_factor(config.bundler_fee_factor);
         let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
         let token_paymaster =
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));

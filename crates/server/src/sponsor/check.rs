@@ -1,9 +1,6 @@
 //! The policy's rules, held against one operation. Pure: budgets, webhooks and the ledger are elsewhere.
 
-use alloy::{
-    primitives::Address,
-    sol_types::SolCall,
-};
+use alloy::{primitives::Address, sol_types::SolCall};
 
 use super::policy::{Caps, Policy, Target, TargetAddress};
 use use_aa_protocol::{

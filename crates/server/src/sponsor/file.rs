@@ -13,7 +13,11 @@ use super::{
     super::{amount, config::Secret},
     policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
 };
-use use_aa_protocol::{addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, MULTICHAIN_MODULE}, policy::FunctionSelector, rpc::PaymasterMode};
+use use_aa_protocol::{
+    addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, MULTICHAIN_MODULE},
+    policy::FunctionSelector,
+    rpc::PaymasterMode,
+};
 
 /// How long a webhook may take when the file does not say.
 const WEBHOOK_TIMEOUT_MS: u64 = 3_000;
@@ -178,7 +182,9 @@ impl OpenTable {
             per_caller: self.per_caller.map_or(Some(OPEN_PER_CALLER), |Most(most)| most),
             caller_amount: self.caller_amount.map_or_else(|| share(CALLER_SHARE), |Budget(most)| most),
             unproven_amount: self.unproven_amount.map_or_else(|| share(UNPROVEN_SHARE), |Budget(most)| most),
-            unproven_seconds: Some(seconds("open.unproven_seconds", self.unproven_seconds)?.unwrap_or(UNPROVEN_SECONDS)),
+            unproven_seconds: Some(
+                seconds("open.unproven_seconds", self.unproven_seconds)?.unwrap_or(UNPROVEN_SECONDS),
+            ),
         })
     }
 }

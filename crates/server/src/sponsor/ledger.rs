@@ -296,8 +296,13 @@ impl Database {
                 .bind(hex(decision.account))
                 .fetch_one(&mut *transaction)
                 .await?;
-            let unproven: i64 =
-                sqlx::query_scalar(asker::OPEN_OF_THE_UNPROVEN).bind(chain_id).fetch_one(&mut *transaction).await?;
+            let unproven: i64 = match key {
+                Some(_) => 0,
+                None => {
+                    let query = sqlx::query_scalar(asker::OPEN_OF_THE_UNPROVEN).bind(chain_id);
+                    query.fetch_one(&mut *transaction).await?
+                }
+            };
             let open = AskersOpen { of_account, open, of_the_account, reserved, unproven, proven: key.is_some() };
             if let Some(refused) = open.refuse(limits) {
                 transaction.rollback().await?;
@@ -435,7 +440,12 @@ impl Database {
     }
 
     /// Signatures that ran out before `chain_time`: account, nonce and how the row is called.
-    pub(super) async fn expired(&self, chain_id: u64, chain_time: u64, most: u32) -> Result<Vec<Expired>, DatabaseError> {
+    pub(super) async fn expired(
+        &self,
+        chain_id: u64,
+        chain_time: u64,
+        most: u32,
+    ) -> Result<Vec<Expired>, DatabaseError> {
         let find = "SELECT id, account, nonce FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
             AND valid_until < $2 ORDER BY id LIMIT $3";
         let found: Vec<(i64, String, Option<String>)> = on_pool!(self, pool => {

@@ -22,8 +22,8 @@ const LEAST_SIGNATURE: usize = 224;
 /// session. The paymaster does not sign the signature, so a long one may be shown and a short one used.
 const MOST_SIGNATURE: usize = 2_048;
 const SESSION_OF_A_CALL: usize = 1_024;
-/// What a bundler asks for may rise by so much until it is sent, per cent.
-const RISE: u64 = 110;
+/// What our bundler asks may rise by so much until the operation is sent, and cautious apps add a tenth, per cent.
+const RISE: u64 = 115;
 
 /// The most for this operation as it is signed: the overhead and the cost of its bytes as call data.
 pub(super) fn usual(operation: &UserOperation) -> U256 {

@@ -133,7 +133,8 @@ impl Inner {
             if expired.is_empty() {
                 return Ok(released);
             }
-            let calls: Vec<_> = expired.iter().map(|row| ("eth_call", next_nonce_call(row.account, row.nonce))).collect();
+            let calls: Vec<_> =
+                expired.iter().map(|row| ("eth_call", next_nonce_call(row.account, row.nonce))).collect();
             let answers = self.node.batch(&calls).await?;
             for (row, answer) in expired.iter().zip(answers) {
                 let (_, sequence) = split_nonce(row.nonce);

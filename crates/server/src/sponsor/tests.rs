@@ -13,7 +13,8 @@ use use_aa_protocol::{
         SESSION_KEY_MANAGER, TOKEN_PAYMASTER,
     },
     smart_account::{
-        AccountTemplate, Call, counterfactual_address, disable_module, enable_module, encode_calls, init_code, set_merkle_root, setup_and_enable_module,
+        AccountTemplate, Call, counterfactual_address, disable_module, enable_module, encode_calls, init_code,
+        set_merkle_root, setup_and_enable_module,
     },
 };
 
@@ -56,7 +57,10 @@ fn the_example_is_a_policy() {
     assert!(policy.version.starts_with("2026-11 ") && policy.version.len() == 16, "{}", policy.version);
     assert_eq!(policy.modes, [PaymasterMode::Sponsored, PaymasterMode::Erc20]);
     assert_eq!(policy.budgets.global_per_day, Some(U256::from(5 * u128::from(ETHER))));
-    assert_eq!(policy.caps.pre_verification_gas, Some(U256::from(400_000)));
+    assert_eq!(
+        (policy.caps.fee_factor, policy.caps.expiry, policy.open.unproven_seconds),
+        (Some(2), Some(1_800), Some(300))
+    );
     assert_eq!(
         policy.targets[0].functions.as_ref().unwrap().selectors[0],
         [0x40, 0xd0, 0x97, 0xc3],
@@ -291,7 +295,8 @@ fn only_known_set_ups_are_deployed() {
     assert!(told(other.address(index), other.init_code(index).to_vec()).contains("set up by"));
     let anything = AccountTemplate { setup_data: vec![1, 2, 3, 4].into(), ..known.clone() };
     let longer = AccountTemplate { setup_data: [&known.setup_data[..], &[0; 32]].concat().into(), ..known.clone() };
-    let dirty = AccountTemplate { setup_data: [&[0x2e, 0xde, 0x3b, 0xc0, 1], &known.setup_data[5..]].concat().into(), ..known };
+    let dirty =
+        AccountTemplate { setup_data: [&[0x2e, 0xde, 0x3b, 0xc0, 1], &known.setup_data[5..]].concat().into(), ..known };
     for template in [anything, longer, dirty] {
         assert!(told(template.address(index), template.init_code(index).to_vec()).contains("known set-up"));
     }
@@ -302,7 +307,9 @@ fn only_known_set_ups_are_deployed() {
         moved.splice(20 + 4 + 96..20 + 4 + 96, [0; 32]);
         moved
     };
-    for wrong in [deploy_account, moved, good[..good.len() - 1].to_vec(), [&good[..], &[0]].concat(), good[..20].to_vec()] {
+    for wrong in
+        [deploy_account, moved, good[..good.len() - 1].to_vec(), [&good[..], &[0]].concat(), good[..20].to_vec()]
+    {
         assert!(told(honest, wrong).contains("known set-up"));
     }
     // Who wants more lists it.
@@ -615,7 +622,11 @@ mod in_the_database {
         assert_eq!(ask(without_key(1, 1, 0, 50)).await, Grant::Written);
         assert_eq!(ask(without_key(2, 1, 1, 50)).await, Grant::Written);
         let crowded = Grant::Crowded { whose: "you have, for this account,", most: 2 };
-        assert_eq!(ask(Decision { max_cost: U256::ZERO, ..without_key(3, 1, 2, 0) }).await, Grant::Written, "holds nothing");
+        assert_eq!(
+            ask(Decision { max_cost: U256::ZERO, ..without_key(3, 1, 2, 0) }).await,
+            Grant::Written,
+            "holds nothing"
+        );
         assert!(matches!(ask(without_key(4, 1, 2, 1)).await, Grant::Exhausted { budget: "the account's", .. }));
         // The owner, from elsewhere: another nonce, and the same one for less.
         assert_eq!(ask(without_key(5, 2, 0, 20)).await, Grant::Written);
@@ -667,7 +678,8 @@ mod in_the_database {
         assert_eq!(database.open_paymasters(31_337).await.unwrap().len(), 1, "logs are still wanted");
         assert_eq!(database.grant(&decision(3, 40), Some(&limits)).await, Ok(Grant::Written));
         // The logs come: one was mined, the other one's nonce was used by another operation.
-        let settled = database.settle(31_337, B256::repeat_byte(1), U256::from(5_000_000_000u64), B256::ZERO, NOW).await;
+        let settled =
+            database.settle(31_337, B256::repeat_byte(1), U256::from(5_000_000_000u64), B256::ZERO, NOW).await;
         assert_eq!(settled, Ok(true));
         assert_eq!(database.release_replaced(31_337, ACCOUNT, U256::from(2), B256::ZERO).await, Ok(1));
         assert_eq!(used(&database).await, 45);
