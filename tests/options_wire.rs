@@ -13,7 +13,7 @@ use alloy::{
 use async_trait::async_trait;
 use futures::stream::LocalBoxStream;
 use serde_json::{Value, json};
-use server_support::{Reply, Server, Upstream, config};
+use server_support::{Reply, Server, Upstream, config, fees};
 use use_aa::{
     actions::{
         account::SmartAccountClient,
@@ -110,8 +110,7 @@ async fn upstream() -> Upstream {
             "paymasterAndData": format!("0x{}", "ab".repeat(200)),
             "callGasLimit": "0x2711", "verificationGasLimit": "0x4e21", "preVerificationGas": "0x7531",
         })),
-        Some("eth_getBlockByNumber") => Reply::Result(server_support::block()),
-        _ => Reply::Result(Value::Null),
+        _ => fees(call).unwrap_or(Reply::Result(Value::Null)),
     })
     .await
 }

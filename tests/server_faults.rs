@@ -6,7 +6,7 @@
 mod server_support;
 
 use serde_json::{Value, json};
-use server_support::{Reply, SECRET, Server, Upstream, config, nobody, operation, sponsor_context};
+use server_support::{Reply, SECRET, Server, Upstream, config, fees, nobody, operation, sponsor_context};
 use use_aa::server::config::{PaymasterConfig, PaymasterDialect, Secret};
 
 /// Functions, their arguments, and who is behind them.
@@ -251,7 +251,7 @@ async fn the_biconomy_dialect_end_to_end() {
     let data = format!("0x{}", "07".repeat(200));
     let reply = json!({"MODE": "SPONSORED", "paymasterAndData": data, "preVerificationGas": "75388",
         "verificationGasLimit": 57121, "callGasLimit": "0x1a930"});
-    let upstream = paymaster(reply).await;
+    let upstream = Upstream::start(move |call| fees(call).unwrap_or_else(|| Reply::Result(reply.clone()))).await;
     let server = server(&format!("http://{}/api/v1/80002", upstream.addr), PaymasterDialect::Biconomy).await;
     let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
     let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
@@ -269,8 +269,11 @@ async fn the_next_address_of_the_paymaster_is_asked_when_the_first_is_down() {
     let data = format!("0x{}", "03".repeat(60));
     let reply = json!({"mode": "SPONSORED", "paymasterAndData": data, "callGasLimit": 1, "verificationGasLimit": 2,
         "preVerificationGas": 3});
-    let second = paymaster(reply).await;
-    let server = server(&format!("{},{}", nobody().await, second.url()), PaymasterDialect::Biconomy).await;
+    let second = Upstream::start(move |call| fees(call).unwrap_or_else(|| Reply::Result(reply.clone()))).await;
+    let mut config = config(&second.url(), &second.url());
+    let urls = [nobody().await, second.url()].map(|url| url.parse().unwrap()).to_vec();
+    config.paymaster = Some(PaymasterConfig::Remote { urls, dialect: PaymasterDialect::Biconomy, api_key: None });
+    let server = Server::start(config).await;
     let arguments = json!({"user_operation": operation(), "context": sponsor_context()});
     let (status, answer) = server.call("sponsor_user_operation", &arguments).await;
     assert_eq!((status, &answer["paymasterAndData"]), (200, &json!(data)), "{answer}");
@@ -312,7 +315,7 @@ async fn a_service_without_quotes_is_not_asked_for_any() {
 async fn the_erc7677_dialect_estimates_between_stub_and_data() {
     let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
         "eth_chainId" => Reply::Result(json!("0x7a69")),
-        "eth_getBlockByNumber" => Reply::Result(server_support::block()),
+        _ if fees(call).is_some() => fees(call).unwrap(),
         "pm_getPaymasterStubData" => Reply::Result(json!({"paymasterAndData": format!("0x{}", "01".repeat(60))})),
         "eth_estimateUserOperationGas" => {
             Reply::Result(json!({"callGasLimit": 100, "verificationGasLimit": "200", "preVerificationGas": "0x12c"}))

@@ -168,7 +168,7 @@ async fn a_call_that_reverts_is_told_as_reverted() {
         // An estimate would refuse; the limits are given instead.
         operation.call_gas_limit = U256::from(300_000);
         operation.verification_gas_limit = U256::from(1_000_000);
-        operation.pre_verification_gas = U256::from(100_000);
+        operation.pre_verification_gas = U256::from(60_000);
         let context = json!({"mode": "SPONSORED", "calculateGasLimits": false});
         let arguments = json!({"user_operation": operation, "context": context});
         let (status, sponsorship) = server.call("sponsor_user_operation", &arguments).await;

@@ -12,7 +12,7 @@ use std::{
 
 use alloy::primitives::B256;
 use serde_json::{Value, json};
-use server_support::{Reply, Server, Upstream, config, operation, sponsor_context};
+use server_support::{Reply, Server, Upstream, config, node_fees, operation, sponsor_context};
 use use_aa::{
     protocol::{addresses::ENTRY_POINT, user_operation::UserOperation},
     server::{
@@ -40,7 +40,7 @@ async fn upstream() -> Upstream {
             Reply::Result(json!(sent.hash(ENTRY_POINT, CHAIN)))
         }
         "pimlico_getUserOperationStatus" => Reply::Result(json!({"status": "not_found", "transactionHash": null})),
-        _ => Reply::Result(Value::Null),
+        _ => node_fees(call).unwrap_or(Reply::Result(Value::Null)),
     })
     .await
 }

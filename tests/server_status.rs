@@ -70,6 +70,8 @@ async fn node(story: Story, at: u64, logs: Vec<Value>) -> Upstream {
         "eth_getLogs" => Reply::Result(json!([])),
         "eth_getTransactionReceipt" if story.after(at) => Reply::Result(json!({"blockNumber": "0x64", "logs": logs})),
         "eth_getTransactionReceipt" => Reply::Result(json!(null)),
+        "eth_getBlockByNumber" => Reply::Result(json!({"timestamp": "0x10", "baseFeePerGas": "0x7fffffffff"})),
+        "eth_maxPriorityFeePerGas" => Reply::Result(json!("0x1")),
         _ => Reply::Result(json!(null)),
     })
     .await

@@ -5,7 +5,7 @@
 mod server_support;
 
 use serde_json::{Value, json};
-use server_support::{Reply, Server, Upstream, config};
+use server_support::{Reply, Server, Upstream, config, fees as known_fees, node_fees};
 use use_aa::protocol::{addresses::ENTRY_POINT, user_operation::UserOperation};
 use use_aa::server::config::{PaymasterConfig, PaymasterDialect};
 
@@ -27,6 +27,7 @@ fn recorded(method: &str) -> Vec<(String, Value, Value)> {
 
 /// Our server behind which everybody gives the recorded answer.
 async fn replay(response: &Value) -> (Server, Upstream) {
+    let asks_for_fees = response["result"]["maxFeePerGas"] != Value::Null;
     let reply = match response.get("error") {
         None if response.get("result").is_none() => Reply::Raw { status: 429, body: response.to_string() },
         None => Reply::Result(response["result"].clone()),
@@ -38,8 +39,8 @@ async fn replay(response: &Value) -> (Server, Upstream) {
     };
     let upstream = Upstream::start(move |call| match call["method"].as_str() {
         Some("eth_chainId") => Reply::Result(json!("0x7a69")),
-        Some("eth_getBlockByNumber") => Reply::Result(server_support::block()),
-        _ => reply.clone(),
+        _ if asks_for_fees => node_fees(call).unwrap_or_else(|| reply.clone()),
+        _ => known_fees(call).unwrap_or_else(|| reply.clone()),
     })
     .await;
     let mut config = config(&upstream.url(), &upstream.url());

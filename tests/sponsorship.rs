@@ -16,6 +16,8 @@ mod keys;
 mod postgres_support;
 #[path = "sponsorship/retention.rs"]
 mod retention;
+#[path = "sponsorship/robbery.rs"]
+mod robbery;
 mod server_support;
 #[path = "sponsorship/settling.rs"]
 mod settling;
@@ -47,14 +49,21 @@ const FEE: u64 = 1_000_000_000;
 /// Most that [`asking`]'s operation can cost: (100,000 + 3 · 100,000 + 50,000) gas, gwei.
 const COST_GWEI: u64 = 450_000;
 const CHAIN: u64 = 31_337;
+/// Such that [`FEE`] is what the node would advise.
+const BASE_FEE: u64 = FEE / 2;
 
 /// A node and bundler that knows the chain and its fees.
 async fn upstream() -> Upstream {
     Upstream::start(|call| match call["method"].as_str().unwrap() {
         "eth_chainId" => Reply::Result(json!("0x7a69")),
         "eth_blockNumber" => Reply::Result(json!("0x10")),
-        "eth_getBlockByNumber" => Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": "0x1"})),
+        "eth_getBlockByNumber" => {
+            Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": format!("{BASE_FEE:#x}")}))
+        }
         "eth_getLogs" => Reply::Result(json!([])),
+        "eth_maxPriorityFeePerGas" => Reply::Result(json!("0x1")),
+        // Nothing of the kind was mined.
+        "eth_call" => Reply::Result(json!(B256::ZERO)),
         "pimlico_getUserOperationGasPrice" | "biconomy_getGasFeeValues" => {
             let fees = json!({"maxFeePerGas": format!("{FEE:#x}"), "maxPriorityFeePerGas": "0x1"});
             Reply::Result(

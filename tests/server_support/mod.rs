@@ -171,6 +171,26 @@ impl Upstream {
     }
 }
 
+/// What a node says of fees: 2.5 gwei and 30 gwei of tip.
+pub fn node_fees(call: &Value) -> Option<Reply> {
+    Some(Reply::Result(match call["method"].as_str()? {
+        "eth_getBlockByNumber" => json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": "0x9502f900"}),
+        "eth_maxPriorityFeePerGas" => json!("0x6fc23ac00"),
+        "eth_gasPrice" => json!(format!("{:#x}", 32_500_000_000u64)),
+        _ => return None,
+    }))
+}
+
+/// The same, and a bundler that says nothing of them.
+pub fn fees(call: &Value) -> Option<Reply> {
+    match call["method"].as_str()? {
+        "pimlico_getUserOperationGasPrice" | "biconomy_getGasFeeValues" => {
+            Some(Reply::Error { code: -32601, message: "no such method".into(), data: Value::Null })
+        }
+        _ => node_fees(call),
+    }
+}
+
 /// Stands for an API key in URLs.
 pub const SECRET: &str = "SECRET-KEY-1234";
 

@@ -2,9 +2,13 @@
 
 use std::time::Instant;
 
+use alloy::primitives::Bytes;
 use futures::future::join_all;
 use serde_json::json;
-use use_aa::server::config::{PaymasterConfig, PaymasterDialect};
+use use_aa::{
+    protocol::paymaster::VerifyingPaymasterData,
+    server::config::{PaymasterConfig, PaymasterDialect},
+};
 
 use super::*;
 
@@ -12,7 +16,9 @@ use super::*;
 async fn two_hundred_at_once(database_url: &str) {
     let upstream = upstream().await;
     let limit = 50 * COST_GWEI + COST_GWEI / 2;
-    let policy = policy(&format!("targets = [{{address = \"*\"}}]\n[budgets]\nglobal_per_day = \"{limit} gwei\""));
+    let open = "[open]\ncaller_amount = \"unlimited\"\nunproven_amount = \"unlimited\"";
+    let policy =
+        policy(&format!("targets = [{{address = \"*\"}}]\n[budgets]\nglobal_per_day = \"{limit} gwei\"\n{open}"));
     let servers =
         [server(&upstream, policy.clone(), database_url).await, server(&upstream, policy, database_url).await];
     let begun = Instant::now();
@@ -152,7 +158,7 @@ async fn forty_from_one_address(database_url: &str) {
     assert_eq!(answers.iter().filter(|(status, _)| *status == 200).count(), 10);
     let refused = answers.iter().find(|(status, _)| *status != 200).unwrap();
     assert_eq!(refused.0, 403);
-    assert!(refused.1["reason"].as_str().unwrap().contains("your address has 10 sponsorships"), "{}", refused.1);
+    assert!(refused.1["reason"].as_str().unwrap().contains("you have 10 sponsorships"), "{}", refused.1);
     assert_eq!(used_gwei(database_url).await, 10 * COST_GWEI, "those that were refused hold nothing");
 }
 
@@ -165,4 +171,53 @@ async fn nobody_uses_budgets_up_by_asking_alone_over_postgresql() {
 async fn nobody_uses_budgets_up_by_asking_alone_over_sqlite() {
     let (_folder, url) = sqlite();
     forty_from_one_address(&url).await;
+}
+
+/// What a first grant may cost at most, gwei: 1,860,000 gas.
+fn first_grant(number: u64) -> Value {
+    let mut asking = asking(account(number), 0);
+    for (name, gas) in [("callGasLimit", 300_000), ("verificationGasLimit", 500_000), ("preVerificationGas", 60_000)] {
+        asking["user_operation"][name] = json!(gas);
+    }
+    asking
+}
+
+/// Twenty questions with an hour's life reserved the whole day, and one locked a stranger's account out.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_proven_nothing_stops_nobody_by_asking() {
+    let upstream = upstream().await;
+    let (_folder, url) = sqlite();
+    let text = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"0.02 ether\"\n\
+        account_per_day = \"0.003 ether\"\n[open]\nper_account = 2\nunproven_seconds = 60";
+    let mut config = config(&upstream, policy(text), &url);
+    config.protection.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let server = Server::start_with(ServerState::new(config).unwrap()).await;
+    let ask = async |from: &str, mut arguments: Value| {
+        arguments["context"]["expiryDuration"] = json!(3_600);
+        let request = server.post("sponsor_user_operation").header("x-forwarded-for", from).json(&arguments);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    let stranger = "203.0.113.6";
+    // For the honest one's account, with every nonce that it could need next, and for twenty others.
+    for nonce in 0..3 {
+        let (status, answer) = ask(stranger, asking(account(1), nonce)).await;
+        assert_eq!(status, if nonce < 2 { 200 } else { 403 }, "{answer}");
+    }
+    let mut refused = None;
+    for number in 0..20 {
+        let (status, answer) = ask(stranger, asking(account(100 + number), 0)).await;
+        refused = (status == 403).then(|| answer["reason"].to_string()).or(refused);
+    }
+    assert!(refused.as_ref().is_some_and(|reason| reason.contains("your address would have more than")), "{refused:?}");
+    assert!(used_gwei(&url).await <= 3_000_000, "as much as one first grant");
+    // A whole first grant of that account, from elsewhere, and its next operation; briefly, whatever was asked.
+    let (status, answer) = ask("203.0.113.7", first_grant(1)).await;
+    assert_eq!(status, 200, "{answer}");
+    let data: Bytes = serde_json::from_value(answer["paymasterAndData"].clone()).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let life = VerifyingPaymasterData::decode(&data).unwrap().valid_until - now;
+    assert!((1..=60).contains(&life), "{life} s");
+    let (status, answer) = ask("203.0.113.7", asking(account(1), 1)).await;
+    assert_eq!(status, 200, "{answer}");
 }

@@ -1,6 +1,9 @@
 //! On the real lab: reservations become what was paid, or are given back.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use alloy::{
     primitives::{Bytes, FixedBytes},
@@ -24,7 +27,11 @@ pub async fn lab_server() -> (tempfile::TempDir, String, Server) {
 }
 
 async fn server_on(lab: &Lab) -> (tempfile::TempDir, String, Server) {
-    let (folder, url, state) = state_on(lab, |_| {});
+    server_with(lab, |_| ()).await
+}
+
+async fn server_with(lab: &Lab, change: impl FnOnce(&mut Config)) -> (tempfile::TempDir, String, Server) {
+    let (folder, url, state) = state_on(lab, change);
     (folder, url, Server::start_with(state).await)
 }
 
@@ -126,5 +133,74 @@ async fn an_offer_that_runs_out_unused_is_given_back() {
     row(&url, &hash, "released").await;
     assert_eq!(used_gwei(&url).await, 0);
     drop(server);
+    without_logs(&lab).await;
     lab.stop().await;
+}
+
+/// A node that refuses logs, or, after the first time, all but short ranges of them; everything else is passed on.
+async fn refusing(lab: &Lab, logs: Arc<AtomicU64>) -> Upstream {
+    let rpc = lab.info().rpc_url.expose().to_string();
+    Upstream::start(move |call| {
+        let (method, params) = (call["method"].as_str().unwrap().to_owned(), call["params"].clone());
+        if method == "eth_getLogs" {
+            let block = |name: &str| u64::from_str_radix(&params[0][name].as_str().unwrap()[2..], 16);
+            let blocks = block("toBlock").and_then(|to| Ok(to - block("fromBlock")?)).map_or(0, |blocks| blocks + 1);
+            if blocks > logs.load(Ordering::SeqCst) {
+                return Reply::Error {
+                    code: -32005,
+                    message: "query exceeds max block range".into(),
+                    data: Value::Null,
+                };
+            }
+        }
+        let rpc = rpc.clone();
+        Reply::Result(tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async move { common::rpc(&rpc, &method, params).await })
+        }))
+    })
+    .await
+}
+
+/// One provider's refusal of a range stopped sponsoring for everybody, because nothing was released any more.
+async fn without_logs(lab: &Lab) {
+    let logs = Arc::new(AtomicU64::new(0));
+    let node = refusing(lab, logs.clone()).await;
+    let (_folder, url, server) = server_with(lab, |config| {
+        config.rpc_urls = vec![node.url().parse().unwrap()];
+        let text = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"10 ether\"\n[open]\nper_caller = 2";
+        config.sponsor_policy = Some(policy(text));
+    })
+    .await;
+    // One is mined, one runs out; two may be open.
+    let (operation, mined) = sponsored_mint(&server, 60).await;
+    let (status, answer) = server.call("send_user_operation", &json!({"user_operation": operation})).await;
+    assert_eq!(status, 200, "{answer}");
+    let bundler = lab.info().bundler_url.expose().to_string();
+    let begun = Instant::now();
+    while common::rpc(&bundler, "eth_getUserOperationReceipt", json!([mined])).await.is_null() {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (_, unused) = sponsored_mint(&server, 60).await;
+    let rpc = lab.info().rpc_url.expose().to_string();
+    common::rpc(&rpc, "evm_increaseTime", json!([200])).await;
+    row(&url, &unused, "released").await;
+    let presumed = row(&url, &mined, "settled").await;
+    assert_eq!(presumed.actual_cost, None, "it holds what it may have cost");
+    let most = U256::from(used_gwei(&url).await);
+    assert_eq!(most, operation.required_prefund().div_ceil(U256::from(1_000_000_000)));
+    for _ in 0..2 {
+        sponsored_mint(&server, 60).await;
+    }
+    // Ranges of up to seven blocks are answered: the true cost.
+    logs.store(7, Ordering::SeqCst);
+    let begun = Instant::now();
+    let cost = loop {
+        if let Some(cost) = row(&url, &mined, "settled").await.actual_cost {
+            break cost;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(cost.parse::<U256>().unwrap() < operation.required_prefund());
 }

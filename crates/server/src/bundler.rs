@@ -7,7 +7,7 @@ mod status;
 
 use alloy::primitives::B256;
 
-use super::state::ServerState;
+use super::{fees, state::ServerState};
 pub use client::Bundler;
 pub(crate) use status::BundlerStatus;
 use use_aa_actions::error::AppError;
@@ -16,12 +16,9 @@ use use_aa_protocol::{
     user_operation::UserOperation,
 };
 
-/// Fees to offer now: the bundler's own advice, else the node's.
+/// Fees to offer now: the bundler's own advice as far as it is believed, else the node's.
 pub async fn advised_fees(state: &ServerState) -> Result<GasFees, AppError> {
-    match state.bundler().fees().await? {
-        Some(fees) => Ok(fees),
-        None => state.node().fees().await,
-    }
+    fees::advised(state.node(), state.bundler()).await
 }
 
 /// Sends an operation and follows it from then on; the result is its hash.

@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy::primitives::Address;
 
-use super::sponsor::Policy;
+use super::{fees, sponsor::Policy};
 
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use key_nodes::KeyNode;
@@ -27,6 +27,8 @@ pub const LAB_CHAIN_ID: u64 = 31337;
 /// Blocks that may be asked for: a wait ends after ten minutes, and 32 blocks of 12 s are six and a half.
 const CONFIRMATIONS: std::ops::RangeInclusive<u64> = 1..=32;
 const DEFAULT_CONFIRMATIONS: u64 = 1;
+/// Whoever wants more believes the bundler whatever it says.
+const BUNDLER_FEE_FACTOR: std::ops::RangeInclusive<u64> = 1..=1_000;
 /// Two days at least: today's and yesterday's budgets are still being settled.
 const LEDGER_DAYS: std::ops::RangeInclusive<u64> = 2..=36_500;
 /// A year, and time to close its books.
@@ -53,6 +55,9 @@ pub struct ServeArgs {
     /// Bundler(s), comma-separated in failover order [default: the lab's]
     #[arg(long, env = "USE_AA_BUNDLER_URL", value_name = "URLS", hide_env_values = true)]
     pub bundler_url: Option<Secret>,
+    /// A bundler's advice on fees is believed up to so many times what the node says, 1 to 1000 [default: 5]
+    #[arg(long, env = "USE_AA_BUNDLER_FEE_FACTOR", value_name = "NUMBER")]
+    pub bundler_fee_factor: Option<String>,
     /// Remote paymaster; several addresses of it, comma-separated in failover order [default: the built-in one when its
     /// signer key and address are set; in the lab always]
     #[arg(long, env = "USE_AA_PAYMASTER_URL", value_name = "URLS", hide_env_values = true)]
@@ -188,6 +193,8 @@ pub struct Config {
     pub rpc_urls: Vec<UpstreamUrl>,
     /// Bundlers in failover order; empty until the lab has been started when `lab` is true.
     pub bundler_urls: Vec<UpstreamUrl>,
+    /// A bundler may advise fees of so many times what the node says.
+    pub bundler_fee_factor: u64,
     /// Who sponsors; `None` = nobody.
     pub paymaster: Option<PaymasterConfig>,
     /// The built-in token paymaster; `None` = gas in tokens only through a remote paymaster.
@@ -249,6 +256,13 @@ impl Config {
             explorer_url: values::web_page("USE_AA_EXPLORER_URL", args.explorer_url.as_deref())?,
             rpc_urls,
             bundler_urls,
+            bundler_fee_factor: values::whole(
+                "USE_AA_BUNDLER_FEE_FACTOR",
+                args.bundler_fee_factor.as_deref(),
+                BUNDLER_FEE_FACTOR,
+                fees::DEFAULT_BUNDLER_FACTOR,
+                "times",
+            )?,
             paymaster: paymaster(args)?,
             sponsor_policy,
             page_sponsorship: values::on_off("USE_AA_PAGE_SPONSORSHIP", args.page_sponsorship.as_deref())?,

@@ -5,6 +5,7 @@
 //! | [`state`] | everything that requests share |
 //! | [`config`] | what the server is told: command line and environment, every value checked before anything starts |
 //! | [`node`], [`bundler`], [`paymaster`], [`dan`] | the upstreams |
+//! | [`fees`] | what gas may cost |
 //! | [`sponsor`], [`page_sponsorship`] | who is paid for: policies, budgets, the ledger; callers without a key |
 //! | [`events`], [`status`] | what becomes of an operation: one watcher each, a stream for each page that waits |
 //! | [`session_ledger`], [`session_uses`] | sets of sessions for other devices, uses counted from the chain |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod dan;
 pub mod database;
 pub mod events;
+pub mod fees;
 mod inner_error;
 mod json_rpc;
 pub mod json_shape;

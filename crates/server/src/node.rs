@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     config::UpstreamUrl,
+    fees::Market,
     json_rpc::JsonRpcClient,
     quantity::{quantity, small},
     read_policy::{self, LogRange},
@@ -27,7 +28,7 @@ use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
     clocks::Clocks,
-    rpc::{AccountState, GasFees},
+    rpc::AccountState,
 };
 
 sol! {
@@ -255,8 +256,12 @@ impl Node {
         }
     }
 
-    /// EIP-1559 fees as the node sees them: twice the base fee plus the tip; gas price on older chains.
-    pub async fn fees(&self) -> Result<GasFees, AppError> {
+    /// Fees as the node sees them, asked once a second at most.
+    pub async fn market(&self) -> Result<Market, AppError> {
+        self.known.market.get((), self.market_now()).await
+    }
+
+    async fn market_now(&self) -> Result<Market, AppError> {
         let calls = [
             ("eth_getBlockByNumber", json!(["latest", false])),
             ("eth_maxPriorityFeePerGas", json!([])),
@@ -265,17 +270,16 @@ impl Node {
         let [block, tip, price] = <[_; 3]>::try_from(self.rpc.batch(&calls).await?)
             .map_err(|_| self.rpc.malformed("a batch of another length"))?;
         let base_fee = block?.get("baseFeePerGas").and_then(quantity);
-        match (base_fee, tip.as_ref().ok().and_then(quantity)) {
-            (Some(base_fee), Some(tip)) => Ok(GasFees {
-                max_fee_per_gas: base_fee.saturating_mul(U256::from(2)).saturating_add(tip),
-                max_priority_fee_per_gas: tip,
-            }),
-            _ => {
+        Ok(match (base_fee, tip.as_ref().ok().and_then(quantity)) {
+            (Some(base_fee), Some(tip)) => Market { base_fee, tip },
+            // Nodes without the method: their gas price holds both. Older chains have only that.
+            (base_fee, _) => {
                 let price = price?;
                 let price = quantity(&price).ok_or_else(|| self.rpc.malformed("eth_gasPrice"))?;
-                Ok(GasFees { max_fee_per_gas: price, max_priority_fee_per_gas: price })
+                let base_fee = base_fee.unwrap_or_default();
+                Market { base_fee, tip: price.saturating_sub(base_fee) }
             }
-        }
+        })
     }
 
     fn bytes(&self, what: &str, value: &Value) -> Result<Bytes, AppError> {

@@ -11,7 +11,7 @@ use alloy::primitives::Bytes;
 
 use super::{
     config::{PaymasterConfig, PaymasterDialect},
-    metrics,
+    fees, metrics,
     sponsor::{Asker, Request},
     state::ServerState,
 };
@@ -52,12 +52,17 @@ pub async fn sponsor(
     asker: Asker<'_>,
 ) -> Result<Sponsorship, AppError> {
     check_request(user_operation, context.expiry_duration)?;
+    let shortened = shortened(state, context, asker);
+    let context = &shortened;
     let sign = async {
-        match (context.mode, state.paymaster()) {
+        let sponsorship = match (context.mode, state.paymaster()) {
             (PaymasterMode::Erc20, _) => token::sponsor(state, user_operation, context).await,
             (PaymasterMode::Sponsored, Some(paymaster)) => paymaster.sponsor(state, user_operation, context).await,
             (PaymasterMode::Sponsored, None) => Err(none_configured()),
-        }
+        }?;
+        // Whoever signed: the operator pays or advances it.
+        fees::check(state, user_operation).await?;
+        Ok(sponsorship)
     };
     let result = state.sponsor().guard(Request { user_operation, context, asker }, sign).await;
     metrics::sponsorship(result.as_ref().map(|_| ()));
@@ -84,6 +89,14 @@ pub async fn stub(
         }),
         (PaymasterMode::Sponsored, None) => Err(none_configured()),
     }
+}
+
+/// With a life that the policy allows: a longer one is shortened, which its data tell.
+fn shortened(state: &ServerState, context: &SponsorContext, asker: Asker<'_>) -> SponsorContext {
+    let longest = state.sponsor().longest_life(asker);
+    let asked = context.expiry_duration.unwrap_or(built_in::DEFAULT_EXPIRY);
+    let expiry_duration = longest.filter(|longest| *longest < asked).or(context.expiry_duration);
+    SponsorContext { expiry_duration, ..context.clone() }
 }
 
 fn none_configured() -> AppError {

@@ -5,10 +5,13 @@
 //! sponsored.
 
 mod advance;
+mod asker;
 mod check;
+mod deployment;
 mod file;
 mod ledger;
 mod policy;
+mod pre_verification_gas;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -30,8 +33,10 @@ use self::{
 };
 use super::{
     api_keys::ApiKey,
+    bundler::Bundler,
     config::{Config, ConfigError},
     database::Database,
+    fees,
     node::Node,
 };
 use use_aa_actions::error::AppError;
@@ -55,6 +60,9 @@ const LAB_POLICY: &str = include_str!("sponsor/policy.lab.toml");
 const DEFAULT_BUDGETS: [u64; 2] = [50_000_000_000_000_000, 1_000_000_000_000_000_000];
 /// How long a remote paymaster's offer is taken to be good when its data does not tell, seconds.
 const UNKNOWN_LIFE: u64 = 3_600;
+/// Gas of a first grant, the most that its limits make of it: deploying, enabling, storing the root. Some 1,600,000 in
+/// the lab; the rest is for dearer set-ups.
+const FIRST_GRANT_GAS: u64 = 3_000_000;
 /// Pause between two looks at what became of the signatures: in the lab, and elsewhere.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(12)];
 
@@ -73,6 +81,7 @@ struct Inner {
     chain_id: u64,
     database: Database,
     node: Node,
+    bundler: Bundler,
     /// Only when there are webhooks: the client reads the system's certificates.
     http: Option<reqwest::Client>,
     /// How long decisions are kept, seconds.
@@ -112,12 +121,13 @@ impl Policy {
 
     /// The lab's, and with small budgets that of a server for which nobody wrote one.
     fn without_file(lab: bool) -> Result<Self, AppError> {
-        let mut policy = Self::parse(LAB_POLICY, |_| None)
-            .map_err(|error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") })?;
+        let unusable = |error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") };
+        let mut policy = Self::parse(LAB_POLICY, |_| None).map_err(unusable)?;
         if !lab {
             let [account, global] = DEFAULT_BUDGETS.map(|wei| Some(U256::from(wei)));
             policy.budgets = Budgets { account_per_day: account, global_per_day: global };
-            policy.open = file::DEFAULT_OPEN;
+            policy.open = file::default_open(global).map_err(unusable)?;
+            policy.caps.cost = account;
             policy.advance = AdvanceLimits::default();
             "default".clone_into(&mut policy.version);
         }
@@ -127,7 +137,7 @@ impl Policy {
 
 impl Sponsor {
     /// There is always one: whoever pays in the end, budgets hold.
-    pub(super) fn new(config: &Config, database: Database, node: Node) -> Result<Self, AppError> {
+    pub(super) fn new(config: &Config, database: Database, node: Node, bundler: Bundler) -> Result<Self, AppError> {
         let policy = match &config.sponsor_policy {
             Some(policy) => policy.as_ref().clone(),
             None => {
@@ -150,6 +160,7 @@ impl Sponsor {
             chain_id: config.chain_id,
             database,
             node,
+            bundler,
             http,
             kept: config.ledger_days.saturating_mul(86_400),
             pause: if config.lab { lab } else { public },
@@ -196,6 +207,11 @@ impl Sponsor {
         if let Err(reason) = self.inner.policy.caps.check(&signed) {
             return Err(self.refuse(decision, reason).await);
         }
+        if self.inner.policy.caps.pre_verification_gas.is_none()
+            && let Err(reason) = pre_verification_gas::check(&self.inner.bundler, &signed).await
+        {
+            return Err(self.refuse(decision, reason).await);
+        }
         decision.user_op_hash = signed.hash(ENTRY_POINT, self.inner.chain_id);
         // By the chain's clock, as it is settled by that.
         decision.valid_until = match valid_until(&signed) {
@@ -208,11 +224,16 @@ impl Sponsor {
         {
             return Err(self.refuse_token(decision, reason).await);
         }
+        let open = self.inner.policy.open;
+        let first_grant = U256::from(FIRST_GRANT_GAS).saturating_mul(signed.max_fee_per_gas);
+        // However dear gas is.
+        let [caller_amount, unproven_amount] =
+            [open.caller_amount, open.unproven_amount].map(|most| most.map(|amount| amount.max(first_grant)));
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
             account: self.inner.policy.budgets.account_per_day,
             key: request.asker.api_key.and_then(|key| key.budget_per_day),
             global: self.inner.policy.budgets.global_per_day,
-            open: self.inner.policy.open,
+            open: Open { caller_amount, unproven_amount, ..open },
         });
         match self.inner.database.grant(&decision, limits.as_ref()).await? {
             Grant::Written => {
@@ -233,7 +254,25 @@ impl Sponsor {
                 );
                 Err(self.refuse(decision, reason).await)
             }
+            Grant::Overdrawn { whose, most } => {
+                let reason = format!(
+                    "{whose} would have more than {most} wei reserved by sponsorships that were neither used nor ran out; use \
+                     one, or wait until it has run out"
+                );
+                Err(self.refuse(decision, reason).await)
+            }
         }
+    }
+
+    /// Both fees are paid up to so many times what is due.
+    pub(super) fn fee_factor(&self) -> u64 {
+        self.inner.policy.caps.fee_factor.unwrap_or(fees::DEFAULT_FEE_FACTOR)
+    }
+
+    /// The longest life of a signature for who asks, seconds; shorter for who comes without a key.
+    pub(super) fn longest_life(&self, asker: Asker<'_>) -> Option<u64> {
+        let unproven = self.inner.policy.open.unproven_seconds.filter(|_| asker.api_key.is_none());
+        [self.inner.policy.caps.expiry, unproven].into_iter().flatten().min()
     }
 
     /// Would the policy pay for it, as far as can be told before anything is signed? Nothing is written.

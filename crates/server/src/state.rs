@@ -50,7 +50,8 @@ impl ServerState {
     /// As [`Self::new`], with another limit for one request to one upstream.
     pub fn with_upstream_timeout(config: Config, timeout: Duration) -> Result<Self, AppError> {
         let node = Node::new(&config.rpc_urls, config.chain_id, timeout)?;
-        let bundler = Bundler::new(&config.bundler_urls, config.chain_id, timeout)?;
+        let bundler =
+            Bundler::new(&config.bundler_urls, config.chain_id, timeout)?.with_fee_factor(config.bundler_fee_factor);
         let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
         let token_paymaster =
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
@@ -58,7 +59,7 @@ impl ServerState {
         let database = Database::new(&config)?;
         let key_nodes =
             (!config.key_nodes.is_empty()).then(|| KeyNodes::new(&config.key_nodes, config.key_pool)).transpose()?;
-        let sponsor = Sponsor::new(&config, database.clone(), node.clone())?;
+        let sponsor = Sponsor::new(&config, database.clone(), node.clone(), bundler.clone())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 paymaster: paymaster.transpose()?,

@@ -15,6 +15,7 @@ use super::{
     super::{
         asked::Asked,
         config::UpstreamUrl,
+        fees::DEFAULT_BUNDLER_FACTOR,
         inner_error,
         json_rpc::{Failure, JsonRpcClient, is_unknown_method},
         quantity::quantity,
@@ -45,6 +46,7 @@ const HASH_UNKNOWN: [i64; 2] = [-32094, -32004];
 pub struct Bundler {
     pub(super) rpc: JsonRpcClient,
     pub(super) chain_id: u64,
+    fee_factor: u64,
     /// The method of each list that worked last, so that an unknown one is not asked every time.
     fee_method: Arc<AtomicUsize>,
     status_method: Arc<AtomicUsize>,
@@ -60,10 +62,22 @@ impl Bundler {
         Ok(Self {
             rpc: JsonRpcClient::on_chain(Upstream::Bundler, urls, timeout, chain_id)?,
             chain_id,
+            fee_factor: DEFAULT_BUNDLER_FACTOR,
             fee_method: Arc::default(),
             status_method: Arc::default(),
             advice: Arc::new(Asked::new(1, ADVICE_IS_FRESH)),
         })
+    }
+
+    /// Believed up to so many times what the node says of fees.
+    #[must_use]
+    pub fn with_fee_factor(self, fee_factor: u64) -> Self {
+        Self { fee_factor, ..self }
+    }
+
+    /// How many times what the node says of fees they may advise.
+    pub fn fee_factor(&self) -> u64 {
+        self.fee_factor
     }
 
     /// The chain that all of them serve.
@@ -86,7 +100,7 @@ impl Bundler {
         self.rpc.call("eth_supportedEntryPoints", json!([])).await
     }
 
-    /// The bundler's advice on fees; `None` when it gives none.
+    /// The bundler's advice on fees, not compared with anything yet; `None` when it gives none.
     pub async fn fees(&self) -> Result<Option<GasFees>, AppError> {
         self.advice.get((), self.fees_now()).await
     }

@@ -6,7 +6,7 @@ use alloy::primitives::{B256, U256};
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    super::{bundler::BundlerStatus, receipt},
+    super::{bundler::BundlerStatus, fees, receipt},
     Inner,
     operation::Operation,
 };
@@ -256,9 +256,9 @@ async fn advised(inner: &Inner) -> Option<GasFees> {
     {
         return Some(fees);
     }
-    let fees = match inner.bundler.fees().await {
-        Ok(Some(fees)) => fees,
-        _ => inner.node.fees().await.ok()?,
+    let fees = match fees::advised(&inner.node, &inner.bundler).await {
+        Ok(fees) => fees,
+        Err(_) => inner.node.market().await.ok()?.advice(),
     };
     *known() = Some((Instant::now(), fees.clone()));
     Some(fees)

@@ -15,12 +15,15 @@ use tokio::sync::Semaphore;
 
 use super::super::{
     asked::{Asked, Flights},
+    fees::Market,
     session_uses::Uses,
 };
 use use_aa_protocol::rpc::AccountState;
 
 /// For so long the chain is as high as it was, unless there is news.
 const HEIGHT_IS_FRESH: Duration = Duration::from_millis(500);
+/// Fees change with every block, and are asked for several times by one question.
+const MARKET_IS_FRESH: Duration = Duration::from_secs(1);
 /// Longest parameters of a read that is compared with others, bytes.
 const LONGEST_COMPARED: usize = 16 * 1024;
 /// Most values in an answer that is shared with others: each has a copy.
@@ -36,6 +39,7 @@ pub(in super::super) type News = u64;
 pub(in super::super) struct Known {
     news: AtomicU64,
     pub(super) heights: Asked<News, u64>,
+    pub(super) market: Asked<(), Market>,
     pub(super) accounts: Flights<(News, Address, U256), AccountState>,
     /// Nothing where the answer is too large to be shared.
     pub(super) reads: Flights<(News, B256), Option<Value>>,
@@ -48,6 +52,7 @@ impl Default for Known {
         Self {
             news: AtomicU64::new(0),
             heights: Asked::new(1, HEIGHT_IS_FRESH),
+            market: Asked::new(1, MARKET_IS_FRESH),
             accounts: Flights::default(),
             reads: Flights::default(),
             uses: Uses::default(),

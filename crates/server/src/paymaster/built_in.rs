@@ -5,11 +5,11 @@ use alloy::{
     signers::SignerSync,
 };
 
-use super::super::{bundler::advised_fees, config::SignerKey, state::ServerState};
+use super::super::{config::SignerKey, state::ServerState};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     paymaster::VerifyingPaymasterData,
-    rpc::{GasEstimate, GasFees, SponsorContext, Sponsorship},
+    rpc::{GasEstimate, SponsorContext, Sponsorship},
     signature::DUMMY_ECDSA,
     simulate::Window,
     user_operation::UserOperation,
@@ -21,8 +21,6 @@ pub(super) const DEFAULT_EXPIRY: u64 = 300;
 pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
 /// Most gas of an operation, all three limits together: half a block of most chains.
 const MAX_GAS: u64 = 15_000_000;
-/// Fees are paid up to so many times what is advised now: they may rise while a person reads.
-const MAX_FEE_FACTOR: u64 = 3;
 /// Most call data of an operation, bytes.
 const MAX_CALL_DATA: usize = 128 * 1024;
 
@@ -46,8 +44,7 @@ impl BuiltIn {
         context: &SponsorContext,
     ) -> Result<Sponsorship, AppError> {
         check(user_operation)?;
-        let (clocks, fees) = tokio::try_join!(state.node().clocks(), advised_fees(state))?;
-        check_fees(user_operation, &fees)?;
+        let clocks = state.node().clocks().await?;
         let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let mut operation = user_operation.clone();
         if context.calculate_gas_limits {
@@ -96,17 +93,6 @@ impl BuiltIn {
         data.signature = signature.as_bytes().to_vec().into();
         Ok(data)
     }
-}
-
-/// Fees beyond what is due would go to whoever bundles the operation, out of the paymaster's deposit.
-pub(super) fn check_fees(user_operation: &UserOperation, due: &GasFees) -> Result<(), AppError> {
-    let most = due.max_fee_per_gas.saturating_mul(U256::from(MAX_FEE_FACTOR));
-    let asked = user_operation.max_fee_per_gas;
-    if asked > most {
-        let reason = format!("maxFeePerGas {asked}; at most {most} is paid now, {MAX_FEE_FACTOR} times what is due");
-        return Err(AppError::SponsorshipRefused { reason });
-    }
-    Ok(())
 }
 
 /// What this paymaster never pays for. Budgets and targets are a policy's business.
@@ -239,13 +225,6 @@ mod tests {
         assert!(matches!(check(&long), Err(AppError::TooLarge { .. })));
         let none = UserOperation { verification_gas_limit: U256::ZERO, ..operation() };
         assert!(matches!(check_gas(&gas_of(&none)), Err(AppError::InvalidInput { .. })));
-    }
-
-    #[test]
-    fn fees_far_above_what_is_due_are_not_paid() {
-        let fees = |max: u64| GasFees { max_fee_per_gas: U256::from(max), max_priority_fee_per_gas: U256::ZERO };
-        assert_eq!(check_fees(&operation(), &fees(4)), Ok(()), "10 of 12");
-        assert!(matches!(check_fees(&operation(), &fees(3)), Err(AppError::SponsorshipRefused { .. })), "10 of 9");
     }
 
     #[test]

@@ -12,12 +12,11 @@ use serde_json::json;
 
 use super::{
     super::{
-        bundler::advised_fees,
         config::{FeeToken, TokenPaymasterConfig},
         state::ServerState,
     },
     Paymaster,
-    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_fees, check_gas, gas_of, set_gas, with_headroom},
+    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
     check_request,
 };
 use use_aa_actions::error::{AppError, Upstream};
@@ -148,9 +147,9 @@ impl TokenPaymaster {
         let token = self.token(token)?;
         let mut operation = user_operation.clone();
         let holdings = holdings(state, operation.sender, token.address, self.config.address);
-        let (clocks, fees, (balance, allowance)) =
-            tokio::try_join!(state.node().clocks(), advised_fees(state), holdings)?;
-        check_fees(&operation, &fees)?;
+        // Before anything dearer is asked.
+        let (clocks, (), (balance, allowance)) =
+            tokio::try_join!(state.node().clocks(), fees::check(state, &operation), holdings)?;
         if context.calculate_gas_limits {
             let gas = limits(state, &operation).await?;
             set_gas(&mut operation, gas);

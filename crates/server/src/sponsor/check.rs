@@ -1,9 +1,6 @@
 //! The policy's rules, held against one operation. Pure: budgets, webhooks and the ledger are elsewhere.
 
-use alloy::{
-    primitives::{Address, U256},
-    sol_types::SolCall,
-};
+use alloy::{primitives::Address, sol_types::SolCall};
 
 use super::policy::{Caps, Policy, Target, TargetAddress};
 use use_aa_protocol::{
@@ -78,19 +75,6 @@ impl Policy {
         })
     }
 
-    fn check_deployment(&self, operation: &UserOperation) -> Result<(), String> {
-        if operation.init_code.is_empty() {
-            return Ok(());
-        }
-        let factory = operation.init_code.get(..20).map(Address::from_slice);
-        match factory {
-            _ if self.factories.is_empty() => Err("the policy does not pay for deploying accounts".into()),
-            Some(factory) if self.factories.contains(&factory) => Ok(()),
-            Some(factory) => Err(format!("the policy does not pay for accounts of the factory {factory}")),
-            None => Err("initCode is shorter than an address".into()),
-        }
-    }
-
     fn check_call(&self, account: Address, index: usize, call: &Call) -> Result<(), String> {
         let setup = sets_sessions_up(account, call);
         if (setup && self.session_setup) || self.targets.iter().any(|target| target.allows(account, call)) {
@@ -154,9 +138,7 @@ impl FeeTaker {
     /// function of that name.
     fn is_approved_by(self, call: &Call) -> bool {
         let approval = decode::call::<IErc20::approveCall>(&call.data);
-        call.to == self.token
-            && call.value.is_zero()
-            && approval.is_ok_and(|approval| approval.spender == self.spender)
+        call.to == self.token && call.value.is_zero() && approval.is_ok_and(|approval| approval.spender == self.spender)
     }
 }
 
@@ -167,11 +149,10 @@ impl Caps {
             .call_gas_limit
             .saturating_add(operation.verification_gas_limit)
             .saturating_add(operation.pre_verification_gas);
-        let pre_verification_gas = self.pre_verification_gas.unwrap_or_else(|| usual_pre_verification_gas(operation));
         for (name, asked, most) in [
             ("callGasLimit", operation.call_gas_limit, self.call_gas),
             ("verificationGasLimit", operation.verification_gas_limit, self.verification_gas),
-            ("preVerificationGas", operation.pre_verification_gas, Some(pre_verification_gas)),
+            ("preVerificationGas", operation.pre_verification_gas, self.pre_verification_gas),
             ("total gas", total, self.total_gas),
             ("maxFeePerGas", operation.max_fee_per_gas, self.fee_per_gas),
             ("the cost in wei may become", operation.required_prefund(), self.cost),
@@ -182,20 +163,6 @@ impl Caps {
         }
         Ok(())
     }
-}
-
-/// The most `preVerificationGas` that is paid for when the policy names no limit, gas units. Whoever bundles keeps all
-/// of it, used or not, and may well be who asks: unlimited, it would carry the deposit away. 150,000 for the bundle's
-/// and the operation's overhead (bundlers count 40,000 to 60,000) and 32 per byte, twice what call data costs at most.
-pub(super) fn usual_pre_verification_gas(operation: &UserOperation) -> U256 {
-    // Sender, nonce, the five numbers and the four offsets and lengths of the rest.
-    const FIXED: usize = 20 * 32;
-    let bytes = FIXED
-        + operation.init_code.len()
-        + operation.call_data.len()
-        + operation.paymaster_and_data.len()
-        + operation.signature.len();
-    U256::from(150_000).saturating_add(U256::from(32).saturating_mul(U256::from(bytes)))
 }
 
 /// As the wire spells it.

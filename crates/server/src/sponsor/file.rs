@@ -14,7 +14,11 @@ use super::{
     advance::AdvanceLimits,
     policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
 };
-use use_aa_protocol::{addresses::ACCOUNT_FACTORY, policy::FunctionSelector, rpc::PaymasterMode};
+use use_aa_protocol::{
+    addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, MULTICHAIN_MODULE},
+    policy::FunctionSelector,
+    rpc::PaymasterMode,
+};
 
 /// How long a webhook may take when the file does not say.
 const WEBHOOK_TIMEOUT_MS: u64 = 3_000;
@@ -22,7 +26,17 @@ const WEBHOOK_TIMEOUT_MS: u64 = 3_000;
 const MAX_WEBHOOK_TIMEOUT_MS: u64 = 15_000;
 
 /// Open signatures when the file does not say: sessions may run side by side, and an office shares an address.
-pub(super) const DEFAULT_OPEN: Open = Open { per_account: Some(16), per_caller: Some(64) };
+const OPEN_PER_ACCOUNT: u32 = 16;
+const OPEN_PER_CALLER: u32 = 64;
+/// Shares of the day's budget that may be reserved without a key, when the file does not say: by one caller, and by all
+/// of them. Who comes with a key finds the other half.
+const CALLER_SHARE: u64 = 50;
+const UNPROVEN_SHARE: u64 = 2;
+/// How long a signature for who has no key lives at most, when the file does not say, seconds: the owner must read and
+/// sign in a wallet meanwhile.
+const UNPROVEN_SECONDS: u64 = 300;
+/// Life of a signature that may be asked for, seconds.
+const EXPIRY: std::ops::RangeInclusive<u64> = 30..=3_600;
 
 /// What is wrong with a policy's text: the key, when it is known, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,6 +110,8 @@ struct File {
     deployments: bool,
     #[serde(default = "public_factory")]
     factories: Vec<Address>,
+    #[serde(default = "known_modules")]
+    deployment_modules: Vec<Address>,
     #[serde(default)]
     session_setup: bool,
     targets: Vec<TargetEntry>,
@@ -137,7 +153,9 @@ struct CapsTable {
     pre_verification_gas: Option<u64>,
     total_gas: Option<u64>,
     fee_per_gas: Option<Amount>,
+    fee_factor: Option<u64>,
     cost: Option<Amount>,
+    expiry: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -154,6 +172,35 @@ struct BudgetsTable {
 struct OpenTable {
     per_account: Option<Most>,
     per_caller: Option<Most>,
+    caller_amount: Option<Budget>,
+    unproven_amount: Option<Budget>,
+    unproven_seconds: Option<u64>,
+}
+
+impl OpenTable {
+    fn check(self, global_per_day: Option<U256>) -> Result<Open, PolicyError> {
+        let share = |of: u64| global_per_day.map(|budget| budget / U256::from(of));
+        Ok(Open {
+            per_account: self.per_account.map_or(Some(OPEN_PER_ACCOUNT), |Most(most)| most),
+            per_caller: self.per_caller.map_or(Some(OPEN_PER_CALLER), |Most(most)| most),
+            caller_amount: self.caller_amount.map_or_else(|| share(CALLER_SHARE), |Budget(most)| most),
+            unproven_amount: self.unproven_amount.map_or_else(|| share(UNPROVEN_SHARE), |Budget(most)| most),
+            unproven_seconds: Some(
+                seconds("open.unproven_seconds", self.unproven_seconds)?.unwrap_or(UNPROVEN_SECONDS),
+            ),
+        })
+    }
+}
+
+/// Open signatures of a policy with this budget that says nothing of them.
+pub(super) fn default_open(global_per_day: Option<U256>) -> Result<Open, PolicyError> {
+    OpenTable::default().check(global_per_day)
+}
+
+/// A life of signatures.
+fn seconds(key: &str, given: Option<u64>) -> Result<Option<u64>, PolicyError> {
+    let wrong = |given| PolicyError(format!("{key}: expected {} to {}, got {given}", EXPIRY.start(), EXPIRY.end()));
+    given.map_or(Ok(None), |given| if EXPIRY.contains(&given) { Ok(Some(given)) } else { Err(wrong(given)) })
 }
 
 #[derive(Default, Deserialize)]
@@ -208,6 +255,10 @@ fn yes() -> bool {
 
 fn public_factory() -> Vec<Address> {
     vec![ACCOUNT_FACTORY]
+}
+
+fn known_modules() -> Vec<Address> {
+    vec![ECDSA_MODULE, MULTICHAIN_MODULE]
 }
 
 fn webhook_timeout() -> u64 {
@@ -299,10 +350,14 @@ impl File {
         if self.modes.is_empty() {
             return Err(PolicyError("modes: expected SPONSORED, ERC20 or both, got none".into()));
         }
+        if self.caps.fee_factor == Some(0) {
+            return Err(PolicyError("caps.fee_factor: expected 1 or more, got 0".into()));
+        }
         Ok(Policy {
             version: self.version.map_or_else(|| hash.clone(), |version| format!("{version} {hash}")),
             modes: self.modes,
             factories: if self.deployments { self.factories } else { Vec::new() },
+            deployment_modules: self.deployment_modules,
             session_setup: self.session_setup,
             targets: self.targets.into_iter().map(TargetEntry::check).collect(),
             allowed_accounts: self.accounts.allow,
@@ -315,15 +370,14 @@ impl File {
                 total_gas: gas(self.caps.total_gas),
                 fee_per_gas: wei(self.caps.fee_per_gas),
                 cost: wei(self.caps.cost),
+                fee_factor: self.caps.fee_factor,
+                expiry: seconds("caps.expiry", self.caps.expiry)?,
             },
             budgets: Budgets {
                 account_per_day: self.budgets.account_per_day.0,
                 global_per_day: self.budgets.global_per_day.0,
             },
-            open: Open {
-                per_account: self.open.per_account.map_or(DEFAULT_OPEN.per_account, |Most(most)| most),
-                per_caller: self.open.per_caller.map_or(DEFAULT_OPEN.per_caller, |Most(most)| most),
-            },
+            open: self.open.check(self.budgets.global_per_day.0)?,
             advance: self.advance.limits(),
             webhooks: webhooks.collect::<Result<_, _>>()?,
         })

@@ -6,9 +6,7 @@
 //! more: one of the two at most is ever mined. Budgets are taken in one order (account, key, everybody), so that two
 //! grants never wait for each other in a circle, and the one that all share is locked last and shortest.
 //!
-//! Asking costs nothing, and anybody may ask for anybody's account: so that nobody uses budgets up by asking alone, only
-//! so many signatures of one account and of one caller may be open. They are counted last, while the budget that all
-//! share is locked: exact, however many ask at once.
+//! What is only asked for counts against who asked: [`super::asker`].
 //!
 //! In mode ERC20 nothing is reserved; the row is open (`reserved`, with 0) until its operation is mined.
 
@@ -18,6 +16,7 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::{
     super::database::{Database, DatabaseError, in_transaction, on_pool},
+    asker::{self, AskersOpen},
     policy::Open,
 };
 
@@ -49,7 +48,7 @@ pub(super) struct Decision {
     pub(super) caller: Option<IpAddr>,
 }
 
-/// What a grant may take from, wei per day, and how many may be open; `None` = unlimited.
+/// What a grant may take from, wei per day, and what may be open; `None` = unlimited.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     pub(super) account: Option<U256>,
@@ -77,6 +76,13 @@ pub(super) enum Grant {
         /// How many may be.
         most: u32,
     },
+    /// Nothing was written: signatures that are neither used nor run out have too much reserved.
+    Overdrawn {
+        /// Whose.
+        whose: &'static str,
+        /// How much may be, wei.
+        most: U256,
+    },
 }
 
 /// A grant whose cost is still reserved.
@@ -85,6 +91,14 @@ struct Reservation {
     day: i64,
     scopes: Vec<String>,
     reserved: i64,
+}
+
+/// A signature that ran out.
+pub(super) struct Expired {
+    /// Of its row.
+    pub(super) id: i64,
+    pub(super) account: Address,
+    pub(super) nonce: U256,
 }
 
 /// Id, day, account, key, and what is reserved of it.
@@ -124,6 +138,13 @@ pub struct LedgerEntry {
     pub charged: Option<String>,
 }
 
+/// Not settled for good: open, or presumed to be mined because its nonce is used and the logs could not be read.
+macro_rules! where_unsettled {
+    ($before:literal, $after:literal) => {
+        concat!($before, " (state = 'reserved' OR (state = 'settled' AND actual_cost IS NULL)) ", $after)
+    };
+}
+
 /// The UTC day of a time, days since 1970.
 pub(super) fn day_of(unix_seconds: u64) -> i64 {
     signed(unix_seconds / 86_400)
@@ -156,15 +177,11 @@ const INSERT: &str = "INSERT INTO sponsorships (chain_id, decided_at, day, mode,
 const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (chain_id, day, scope) DO UPDATE SET used = sponsor_budgets.used + excluded.used \
     WHERE sponsor_budgets.used + excluded.used <= $5";
-/// Earlier offers of the same operation that hold something in the same budgets.
+/// Earlier offers of the same operation to the same asker that hold something in the same budgets.
 const EARLIER: &str = "SELECT id, reserved FROM sponsorships WHERE chain_id = $1 AND account = $2 AND nonce = $3 \
-    AND day = $4 AND COALESCE(api_key, '') = $5 AND state = 'reserved' AND reserved > 0 ORDER BY id";
+    AND day = $4 AND COALESCE(api_key, '') = $5 AND COALESCE(caller, '') = $6 AND state = 'reserved' AND reserved > 0 \
+    ORDER BY id";
 const HAND_OVER: &str = "UPDATE sponsorships SET reserved = 0 WHERE id = $1 AND reserved = $2 AND state = 'reserved'";
-/// Those that were handed over hold nothing and are not counted.
-const OPEN_OF_ACCOUNT: &str = "SELECT COUNT(*) FROM sponsorships WHERE chain_id = $1 AND account = $2 \
-    AND state = 'reserved' AND reserved > 0";
-const OPEN_OF_CALLER: &str = "SELECT COUNT(*) FROM sponsorships WHERE chain_id = $1 AND caller = $2 \
-    AND state = 'reserved' AND reserved > 0";
 const GIVE_BACK: &str = "UPDATE sponsor_budgets SET used = used + $1 WHERE chain_id = $2 AND day = $3 AND scope = $4";
 
 /// The row of a decision, bound to [`INSERT`].
@@ -208,16 +225,19 @@ impl Database {
             return Ok(Grant::Written);
         };
         let amount = gwei_up(decision.max_cost);
-        let account = format!("account:{}", hex(decision.account));
-        let key = decision.api_key.as_deref().map(|key| format!("key:{key}"));
+        let (key, caller) = (decision.api_key.as_deref(), decision.caller.map(|caller| caller.to_string()));
+        let asker = [key.unwrap_or_default(), caller.as_deref().unwrap_or_default()];
+        // The account's is only counted here: it is held against its limit below.
         let takes = [
-            Some(("the account's", account, limits.account)),
-            key.map(|key| ("the API key's", key, limits.key)),
+            Some(("the account's", format!("account:{}", hex(decision.account)), None)),
+            key.map(|key| ("the API key's", format!("key:{key}"), limits.key)),
             Some(("the", "global".to_owned(), limits.global)),
         ];
         let takes: Vec<_> = takes.into_iter().flatten().collect();
         // The first row of a day is written without a comparison.
-        if let Some((budget, _, limit)) = takes.iter().find(|(_, _, limit)| amount > gwei_limit(*limit)) {
+        let alone = [("the account's", limits.account)].into_iter();
+        let mut alone = alone.chain(takes.iter().map(|(budget, _, limit)| (*budget, *limit)));
+        if let Some((budget, limit)) = alone.find(|(_, limit)| amount > gwei_limit(*limit)) {
             return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
         }
         let (chain_id, day) = (signed(decision.chain_id), day_of(decision.decided_at));
@@ -227,7 +247,8 @@ impl Database {
                 .bind(hex(decision.account))
                 .bind(decision.nonce.to_string())
                 .bind(day)
-                .bind(decision.api_key.as_deref().unwrap_or_default())
+                .bind(asker[0])
+                .bind(asker[1])
                 .fetch_all(&mut *transaction)
                 .await?;
             let mut held = 0_i64;
@@ -260,19 +281,32 @@ impl Database {
                     return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
                 }
             }
-            let caller = decision.caller.map(|caller| caller.to_string());
-            let counts = [
-                Some(("the account has", OPEN_OF_ACCOUNT, hex(decision.account), limits.open.per_account)),
-                caller.map(|caller| ("your address has", OPEN_OF_CALLER, caller, limits.open.per_caller)),
-            ];
-            for (whose, query, of, most) in counts.into_iter().flatten() {
-                let Some(most) = most else { continue };
-                let open: i64 =
-                    sqlx::query_scalar(query).bind(chain_id).bind(of).fetch_one(&mut *transaction).await?;
-                if open > i64::from(most) {
-                    transaction.rollback().await?;
-                    return Ok(Grant::Crowded { whose, most });
+            let of_account: i64 = sqlx::query_scalar(asker::USED_OF_ACCOUNT)
+                .bind(chain_id)
+                .bind(hex(decision.account))
+                .bind(day)
+                .bind(asker[0])
+                .bind(asker[1])
+                .fetch_one(&mut *transaction)
+                .await?;
+            let (open, of_the_account, reserved): (i64, i64, i64) = sqlx::query_as(asker::OPEN_OF_ASKER)
+                .bind(chain_id)
+                .bind(asker[0])
+                .bind(asker[1])
+                .bind(hex(decision.account))
+                .fetch_one(&mut *transaction)
+                .await?;
+            let unproven: i64 = match key {
+                Some(_) => 0,
+                None => {
+                    let query = sqlx::query_scalar(asker::OPEN_OF_THE_UNPROVEN).bind(chain_id);
+                    query.fetch_one(&mut *transaction).await?
                 }
+            };
+            let open = AskersOpen { of_account, open, of_the_account, reserved, unproven, proven: key.is_some() };
+            if let Some(refused) = open.refuse(limits) {
+                transaction.rollback().await?;
+                return Ok(refused);
             }
             transaction.commit().await?;
             Ok(Grant::Written)
@@ -287,7 +321,7 @@ impl Database {
 
     /// The contracts whose signatures are open on this chain, with the mode.
     pub(super) async fn open_paymasters(&self, chain_id: u64) -> Result<Vec<(Address, String)>, DatabaseError> {
-        let query = "SELECT DISTINCT paymaster, mode FROM sponsorships WHERE chain_id = $1 AND state = 'reserved'";
+        let query = where_unsettled!("SELECT DISTINCT paymaster, mode FROM sponsorships WHERE chain_id = $1 AND", "");
         let found: Vec<(Option<String>, String)> =
             on_pool!(self, pool => sqlx::query_as(query).bind(signed(chain_id)).fetch_all(pool).await?);
         Ok(found.into_iter().filter_map(|(address, mode)| Some((address?.parse().ok()?, mode))).collect())
@@ -389,8 +423,10 @@ impl Database {
         nonce: U256,
         mined: B256,
     ) -> Result<usize, DatabaseError> {
-        let find = "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
-            AND account = $2 AND nonce = $3 AND user_op_hash <> $4 ORDER BY id LIMIT 1000";
+        let find = where_unsettled!(
+            "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND",
+            "AND account = $2 AND nonce = $3 AND user_op_hash <> $4 ORDER BY id LIMIT 1000"
+        );
         let found: Vec<OpenRow> = on_pool!(self, pool => {
             sqlx::query_as(find)
                 .bind(signed(chain_id))
@@ -403,6 +439,43 @@ impl Database {
         self.release_all(chain_id, found).await
     }
 
+    /// Signatures that ran out before `chain_time`: account, nonce and how the row is called.
+    pub(super) async fn expired(
+        &self,
+        chain_id: u64,
+        chain_time: u64,
+        most: u32,
+    ) -> Result<Vec<Expired>, DatabaseError> {
+        let find = "SELECT id, account, nonce FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
+            AND valid_until < $2 ORDER BY id LIMIT $3";
+        let found: Vec<(i64, String, Option<String>)> = on_pool!(self, pool => {
+            sqlx::query_as(find)
+                .bind(signed(chain_id))
+                .bind(signed(chain_time))
+                .bind(i64::from(most))
+                .fetch_all(pool)
+                .await?
+        });
+        let read = |(id, account, nonce): (i64, String, Option<String>)| {
+            Some(Expired { id, account: account.parse().ok()?, nonce: nonce?.parse().ok()? })
+        };
+        Ok(found.into_iter().filter_map(read).collect())
+    }
+
+    /// Gives back what was reserved for one of them: its nonce was never used.
+    pub(super) async fn release_one(&self, chain_id: u64, id: i64) -> Result<usize, DatabaseError> {
+        let find = "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE id = $1 AND state = 'reserved'";
+        let found: Vec<OpenRow> = on_pool!(self, pool => sqlx::query_as(find).bind(id).fetch_all(pool).await?);
+        self.release_all(chain_id, found).await
+    }
+
+    /// One of them may have been mined: it holds what it may have cost until the logs tell, and is not open any more.
+    pub(super) async fn presume_mined(&self, id: i64) -> Result<(), DatabaseError> {
+        let write = "UPDATE sponsorships SET state = 'settled', caller = NULL WHERE id = $1 AND state = 'reserved'";
+        on_pool!(self, pool => { sqlx::query(write).bind(id).execute(pool).await?; });
+        Ok(())
+    }
+
     async fn release_all(&self, chain_id: u64, found: Vec<OpenRow>) -> Result<usize, DatabaseError> {
         let mut released = 0;
         for (id, day, account, api_key, reserved) in found {
@@ -413,9 +486,12 @@ impl Database {
     }
 
     async fn release(&self, chain_id: u64, reservation: &Reservation) -> Result<bool, DatabaseError> {
-        let write = "UPDATE sponsorships SET state = 'released', reserved = 0, caller = NULL WHERE id = $1 AND state = 'reserved'";
+        let write = where_unsettled!(
+            "UPDATE sponsorships SET state = 'released', reserved = 0, caller = NULL WHERE id = $1 AND",
+            "AND reserved = $2"
+        );
         in_transaction!(self, transaction => {
-            let written = sqlx::query(write).bind(reservation.id).execute(&mut *transaction).await?.rows_affected();
+            let written = sqlx::query(write).bind(reservation.id).bind(reservation.reserved).execute(&mut *transaction).await?.rows_affected();
             if written == 0 {
                 return Ok(false);
             }

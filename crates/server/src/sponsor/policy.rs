@@ -19,6 +19,8 @@ pub struct Policy {
     pub modes: Vec<PaymasterMode>,
     /// Operations that deploy the account are paid for, made by one of these factories; empty = they are not.
     pub factories: Vec<Address>,
+    /// Modules with which deployed accounts may be set up, by `initForSmartAccount(address)`.
+    pub deployment_modules: Vec<Address>,
     /// Calls that enable or disable session modules and that store the root of sessions are paid for.
     pub session_setup: bool,
     /// What may be called.
@@ -79,14 +81,18 @@ pub struct Caps {
     pub call_gas: Option<U256>,
     /// `verificationGasLimit`, gas units.
     pub verification_gas: Option<U256>,
-    /// `preVerificationGas`, gas units; `None` = `check::usual_pre_verification_gas`.
+    /// `preVerificationGas`, gas units; `None` = what is usual for the operation's bytes, or what the bundler asks.
     pub pre_verification_gas: Option<U256>,
     /// The three together, gas units.
     pub total_gas: Option<U256>,
     /// `maxFeePerGas`, wei.
     pub fee_per_gas: Option<U256>,
+    /// Both fees, times what is due; `None` = [`crate::fees::DEFAULT_FEE_FACTOR`].
+    pub fee_factor: Option<u64>,
     /// The most that the operation can cost, wei.
     pub cost: Option<U256>,
+    /// Longest life of a signature, seconds.
+    pub expiry: Option<u64>,
 }
 
 /// Limits of one UTC day, wei; `None` = unlimited.
@@ -98,13 +104,20 @@ pub struct Budgets {
     pub global_per_day: Option<U256>,
 }
 
-/// How many signatures may be neither used nor run out: their cost is reserved; `None` = any number.
+/// What may be reserved by signatures that are neither used nor have run out; `None` = anything. Who asks is a key with an
+/// address, or an address alone (of IPv6: one network of 64 bits); without a key it has proven nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Open {
-    /// Of one account.
+    /// How many of one account, by one who asks.
     pub per_account: Option<u32>,
-    /// Of one address that asks (of IPv6: one network of 64 bits).
+    /// How many by one who asks.
     pub per_caller: Option<u32>,
+    /// How much one who has proven nothing may have reserved, wei; a first grant always fits.
+    pub caller_amount: Option<U256>,
+    /// How much all of those together may, wei.
+    pub unproven_amount: Option<U256>,
+    /// How long a signature for one of those lives at most, seconds.
+    pub unproven_seconds: Option<u64>,
 }
 
 /// Another service that has a say (SPEC 5.8).

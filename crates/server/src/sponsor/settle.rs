@@ -2,21 +2,31 @@
 //!
 //! Every server looks, in turns of its own; the database lets each reservation be settled once. The entry point's events
 //! name the paymaster, so one query finds all operations, whoever sent them.
+//!
+//! A node may refuse its logs: for the range asked (then less is asked for), or altogether. What ran out is released all
+//! the same, when the entry point says that its nonce was never used: it cannot be any more. What has a used nonce was
+//! mined, or another operation was; it holds its reservation, without being open, until logs tell which.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use alloy::primitives::Address;
+use alloy::{
+    primitives::{Address, Bytes, U256, aliases::U192},
+    sol_types::SolCall,
+};
 use serde_json::{Value, json};
 
 use super::{
-    super::receipt::{self, Sighting},
+    super::{
+        quantity::quantity,
+        receipt::{self, Sighting},
+    },
     Inner, Sponsor, unix_now,
 };
 use use_aa_actions::error::AppError;
-use use_aa_protocol::addresses::ENTRY_POINT;
+use use_aa_protocol::{abi::IEntryPoint, addresses::ENTRY_POINT, user_operation::split_nonce};
 
 /// Blocks that are read again each time, for reorganisations.
 const OVERLAP: u64 = 20;
@@ -24,6 +34,8 @@ const OVERLAP: u64 = 20;
 const LOOK_BACK: u64 = 20_000;
 /// Blocks per request; many nodes refuse more.
 const RANGE: u64 = 2_000;
+/// Nonces that are asked for in one request.
+const NONCES: u32 = 50;
 /// After its end, chain seconds, a signature counts as unused: a reorganisation may still bring it.
 const GRACE: u64 = 60;
 /// Old decisions are deleted this often.
@@ -65,7 +77,7 @@ async fn run(sponsor: Weak<Inner>, pause: Duration) {
 }
 
 impl Inner {
-    /// Looks through the blocks since the last time.
+    /// Looks through the blocks since the last time, then releases what ran out.
     pub(super) async fn settle(&self) -> Result<(), AppError> {
         let mut open = self.database.open_paymasters(self.chain_id).await?;
         let advancing = self.database.advancing(self.chain_id).await?;
@@ -77,33 +89,70 @@ impl Inner {
         }
         // In this order: no later block is as old as that. The next block's time, because on a chain without blocks
         // nothing would ever run out, and who holds too many offers could not send to make a block.
-        let chain_time = self.node.clocks().await?.pending;
-        let read = self.read_blocks(&open).await;
-        let over = chain_time.saturating_sub(GRACE);
-        self.database.lapse_advances(self.chain_id, over, read.is_ok()).await?;
-        read?;
-        let released = self.database.release_expired(self.chain_id, over).await?;
+        let ended = self.node.clocks().await?.pending.saturating_sub(GRACE);
+        let read = self.read_logs(&open).await;
+        self.database.lapse_advances(self.chain_id, ended, read.is_ok()).await?;
+        let released = match &read {
+            Ok(()) => self.database.release_expired(self.chain_id, ended).await?,
+            Err(error) => {
+                tracing::warn!(%error, "no logs: what ran out is released by its nonce");
+                self.release_unused(ended).await?
+            }
+        };
         if released > 0 {
             tracing::info!(released, "sponsorships ran out unused");
         }
-        Ok(())
+        read
     }
 
     /// Looks through the blocks up to the latest one.
-    async fn read_blocks(&self, open: &[(Address, String)]) -> Result<(), AppError> {
+    async fn read_logs(&self, open: &[(Address, String)]) -> Result<(), AppError> {
         let head = self.node.block_number().await?;
         let oldest = head.saturating_sub(LOOK_BACK);
         let settled = self.database.settled_block(self.chain_id).await?;
         // A cursor beyond the head is another chain's (a new lab over an old ledger).
         let mut from = settled.filter(|block| *block <= head).map_or(oldest, |block| block.saturating_sub(OVERLAP));
         from = from.max(oldest);
+        let mut range = RANGE;
         while from <= head {
-            let to = head.min(from.saturating_add(RANGE - 1));
-            self.settle_range(open, from, to).await?;
+            let to = head.min(from.saturating_add(range - 1));
+            match self.settle_range(open, from, to).await {
+                Ok(()) => {}
+                // Too many blocks or too long an answer for this node: half of them.
+                Err(AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. }) if to > from => {
+                    range = (to - from).div_ceil(2);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             self.database.set_settled_block(self.chain_id, to).await?;
             from = to.saturating_add(1);
         }
         Ok(())
+    }
+
+    /// Without logs: releases those that ran out before `ended` and whose nonce was never used.
+    async fn release_unused(&self, ended: u64) -> Result<usize, AppError> {
+        let mut released = 0;
+        loop {
+            let expired = self.database.expired(self.chain_id, ended, NONCES).await?;
+            if expired.is_empty() {
+                return Ok(released);
+            }
+            let calls: Vec<_> =
+                expired.iter().map(|row| ("eth_call", next_nonce_call(row.account, row.nonce))).collect();
+            let answers = self.node.batch(&calls).await?;
+            for (row, answer) in expired.iter().zip(answers) {
+                let (_, sequence) = split_nonce(row.nonce);
+                // A word; "0x" is no answer of the entry point.
+                let next = Some(answer?).filter(|answer| answer.as_str().is_some_and(|word| word.len() == 66));
+                let next = next.and_then(|word| quantity(&word)).map(|nonce| split_nonce(nonce).1);
+                match next.is_some_and(|next| next <= sequence) {
+                    true => released += self.database.release_one(self.chain_id, row.id).await?,
+                    false => self.database.presume_mined(row.id).await?,
+                }
+            }
+        }
     }
 
     /// Deletes what is older than the configuration wants it kept.
@@ -147,4 +196,11 @@ impl Inner {
             _ => Ok(Vec::new()),
         }
     }
+}
+
+/// `EntryPoint.getNonce` in the lane of a nonce.
+fn next_nonce_call(account: Address, nonce: U256) -> Value {
+    let (lane, _) = split_nonce(nonce);
+    let data = IEntryPoint::getNonceCall { sender: account, key: U192::from(lane) }.abi_encode();
+    json!([{"to": ENTRY_POINT, "data": Bytes::from(data)}, "latest"])
 }

@@ -9,11 +9,12 @@ use super::*;
 use use_aa_protocol::{
     abi::{IErc20, ISmartAccount},
     addresses::{
-        ACCOUNT_FACTORY, BATCHED_SESSION_ROUTER, DEMO_NFT, DEMO_TOKEN, ECDSA_MODULE, SESSION_KEY_MANAGER,
-        TOKEN_PAYMASTER,
+        ACCOUNT_FACTORY, BATCHED_SESSION_ROUTER, DEMO_NFT, DEMO_TOKEN, ECDSA_MODULE, MULTICHAIN_MODULE,
+        SESSION_KEY_MANAGER, TOKEN_PAYMASTER,
     },
     smart_account::{
-        Call, disable_module, enable_module, encode_calls, init_code, set_merkle_root, setup_and_enable_module,
+        AccountTemplate, Call, counterfactual_address, disable_module, enable_module, encode_calls, init_code,
+        set_merkle_root, setup_and_enable_module,
     },
 };
 
@@ -56,7 +57,10 @@ fn the_example_is_a_policy() {
     assert!(policy.version.starts_with("2026-11 ") && policy.version.len() == 16, "{}", policy.version);
     assert_eq!(policy.modes, [PaymasterMode::Sponsored, PaymasterMode::Erc20]);
     assert_eq!(policy.budgets.global_per_day, Some(U256::from(5 * u128::from(ETHER))));
-    assert_eq!(policy.caps.pre_verification_gas, Some(U256::from(400_000)));
+    assert_eq!(
+        (policy.caps.fee_factor, policy.caps.expiry, policy.open.unproven_seconds),
+        (Some(2), Some(1_800), Some(300))
+    );
     assert_eq!(
         policy.targets[0].functions.as_ref().unwrap().selectors[0],
         [0x40, 0xd0, 0x97, 0xc3],
@@ -65,8 +69,12 @@ fn the_example_is_a_policy() {
     assert_eq!(sponsored(&policy, &[mint()]), Ok(()));
     assert!(Policy::without_file(true).unwrap().budgets.global_per_day > policy.budgets.global_per_day);
     assert_eq!(Policy::without_file(false).unwrap().budgets.global_per_day, Some(U256::from(ETHER)));
-    assert_eq!(policy.open, Policy::without_file(false).unwrap().open);
-    assert_eq!(Policy::without_file(true).unwrap().open, Open::default(), "the lab has no limits");
+    let (lab, public) = (Policy::without_file(true).unwrap(), Policy::without_file(false).unwrap());
+    assert_eq!(lab.open, Open { unproven_seconds: Some(3_600), ..Open::default() }, "the lab has no limits");
+    let ether = |part: u64| Some(U256::from(ETHER / part));
+    assert_eq!((public.open.caller_amount, public.open.unproven_amount), (ether(50), ether(2)));
+    assert_eq!((public.open.unproven_seconds, public.caps.cost), (Some(300), ether(20)));
+    assert!([&lab, &public].iter().all(|policy| policy.caps.calls.is_some() && policy.caps.total_gas.is_some()));
 }
 
 /// Every key that the example documents is known, those in comments as well.
@@ -93,7 +101,9 @@ fn json_does_as_well() {
     assert_eq!(policy.budgets, Budgets { account_per_day: None, global_per_day: Some(U256::from(5_000_000_000u64)) });
     assert_eq!(policy.modes, [PaymasterMode::Sponsored]);
     assert!(!policy.session_setup);
-    assert_eq!(policy.open, Open { per_account: Some(16), per_caller: Some(64) });
+    assert_eq!((policy.open.per_account, policy.open.per_caller), (Some(16), Some(64)));
+    assert_eq!(policy.open.caller_amount, Some(U256::from(100_000_000)));
+    assert_eq!(policy.deployment_modules, [ECDSA_MODULE, MULTICHAIN_MODULE]);
     assert_eq!(policy.factories, [ACCOUNT_FACTORY]);
     let pay = |value: u64| Call { to: DEMO_NFT, value: U256::from(value), data: Bytes::new() };
     assert_eq!(sponsored(&policy, &[pay(1_000_000_000)]), Ok(()));
@@ -124,6 +134,11 @@ fn mistakes_are_named_with_their_key() {
         ("targets = []\n[caps]\ncost = \"much\"\n[budgets]\nglobal_per_day = 0", "caps.cost"),
         ("targets = []\n[open]\nper_account = 0\n[budgets]\nglobal_per_day = 0", "open.per_account"),
         ("targets = []\n[open]\nper_caller = \"many\"\n[budgets]\nglobal_per_day = 0", "open.per_caller"),
+        ("targets = []\n[open]\nunproven_seconds = 5\n[budgets]\nglobal_per_day = 0", "open.unproven_seconds"),
+        ("targets = []\n[open]\ncaller_amount = \"much\"\n[budgets]\nglobal_per_day = 0", "open.caller_amount"),
+        ("targets = []\n[caps]\nexpiry = 7200\n[budgets]\nglobal_per_day = 0", "caps.expiry"),
+        ("targets = []\n[caps]\nfee_factor = 0\n[budgets]\nglobal_per_day = 0", "caps.fee_factor"),
+        ("targets = []\ndeployment_modules = [\"0x1\"]\n[budgets]\nglobal_per_day = 0", "deployment_modules[0]"),
         ("targets = []\n[open]\nper_day = 5\n[budgets]\nglobal_per_day = 0", "open.per_day"),
         ("targets = [\n\n!", "line 3"),
         ("{\"targets\": [", "line 1"),
@@ -215,15 +230,15 @@ fn sessions_are_set_up_only_where_the_policy_says_so() {
 
 #[test]
 fn deployments_factories_accounts_modes_and_lengths() {
-    let mint = [mint()];
+    let (mint, owner) = ([mint()], ACCOUNT);
     let deploying = |init_code: Bytes, calls: &[Call]| {
         let call_data = if calls.is_empty() { Bytes::new() } else { encode_calls(calls, false).unwrap() };
-        UserOperation { sender: ACCOUNT, init_code, call_data, ..Default::default() }
+        UserOperation { sender: counterfactual_address(owner, U256::ZERO), init_code, call_data, ..Default::default() }
     };
     let check = |policy: &Policy, operation: &UserOperation| {
         policy.check(operation, PaymasterMode::Sponsored, None).map_err(|reason| reason.to_string())
     };
-    let own = init_code(ACCOUNT, U256::ZERO);
+    let own = init_code(owner, U256::ZERO);
     let foreign: Bytes = [DEMO_NFT.as_slice(), &own[20..]].concat().into();
     let usual = policy("[[targets]]\naddress = \"*\"");
     assert_eq!(check(&usual, &deploying(own.clone(), &mint)), Ok(()));
@@ -268,6 +283,58 @@ fn deployments_factories_accounts_modes_and_lengths() {
     }
 }
 
+/// A factory lets the new account call anything while it is set up.
+#[test]
+fn only_known_set_ups_are_deployed() {
+    let owner = Address::repeat_byte(9);
+    let index = U256::from(7);
+    let usual = policy("[[targets]]\naddress = \"*\"");
+    let check = |policy: &Policy, sender: Address, init_code: Bytes| {
+        let operation = UserOperation { sender, init_code, ..Default::default() };
+        policy.check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER)
+    };
+    for module in [ECDSA_MODULE, MULTICHAIN_MODULE] {
+        let known = AccountTemplate::with_module(module, owner);
+        assert_eq!(check(&usual, known.address(index), known.init_code(index)), Ok(()));
+        let told = check(&usual, ACCOUNT, known.init_code(index)).unwrap_err();
+        assert!(told.contains("another account"), "{told}");
+    }
+    let known = AccountTemplate::ecdsa(owner);
+    let (good, honest) = (known.init_code(index), known.address(index));
+    let told = |sender: Address, init_code: Vec<u8>| check(&usual, sender, init_code.into()).unwrap_err();
+    // Another module, other data for a known one, another function, bytes more or less, a shared or moved offset.
+    let other = AccountTemplate::with_module(DEMO_TOKEN, owner);
+    assert!(told(other.address(index), other.init_code(index).to_vec()).contains("set up by"));
+    let anything = AccountTemplate { setup_data: vec![1, 2, 3, 4].into(), ..known.clone() };
+    let longer = AccountTemplate { setup_data: [&known.setup_data[..], &[0; 32]].concat().into(), ..known.clone() };
+    let dirty =
+        AccountTemplate { setup_data: [&[0x2e, 0xde, 0x3b, 0xc0, 1], &known.setup_data[5..]].concat().into(), ..known };
+    for template in [anything, longer, dirty] {
+        assert!(told(template.address(index), template.init_code(index).to_vec()).contains("known set-up"));
+    }
+    let deploy_account = [&good[..20], &[0x1b, 2, 3, 4], &good[24..]].concat();
+    let moved = {
+        let mut moved = good.to_vec();
+        moved[20 + 4 + 32 + 31] += 32;
+        moved.splice(20 + 4 + 96..20 + 4 + 96, [0; 32]);
+        moved
+    };
+    for wrong in
+        [deploy_account, moved, good[..good.len() - 1].to_vec(), [&good[..], &[0]].concat(), good[..20].to_vec()]
+    {
+        assert!(told(honest, wrong).contains("known set-up"));
+    }
+    // Who wants more lists it.
+    let more = policy(&format!("deployment_modules = [\"{DEMO_TOKEN}\"]\n[[targets]]\naddress = \"*\""));
+    assert_eq!(check(&more, other.address(index), other.init_code(index)), Ok(()));
+    assert!(check(&more, honest, good).is_err());
+    let own = policy(&format!("factories = [\"{DEMO_NFT}\"]\n[[targets]]\naddress = \"*\""));
+    let template = AccountTemplate { factory: DEMO_NFT, ..AccountTemplate::ecdsa(owner) };
+    assert_eq!(check(&own, ACCOUNT, template.init_code(index)), Ok(()), "the chain knows its address");
+    let anything = AccountTemplate { setup_data: vec![1].into(), ..template };
+    assert!(check(&own, ACCOUNT, anything.init_code(index)).is_err());
+}
+
 #[test]
 fn caps_hold_for_each_limit() {
     let within = UserOperation {
@@ -293,21 +360,6 @@ fn caps_hold_for_each_limit() {
         let told = caps(fits - 1).check(&within).unwrap_err();
         assert!(told.contains(name), "{told}");
     }
-}
-
-/// The known hole: whoever bundles keeps all of preVerificationGas.
-#[test]
-fn pre_verification_gas_is_limited_without_a_cap_too() {
-    let caps = policy("targets = []").caps;
-    let usual = |call_data: usize, gas: u64| UserOperation {
-        call_data: vec![1; call_data].into(),
-        pre_verification_gas: U256::from(gas),
-        ..Default::default()
-    };
-    assert_eq!(caps.check(&usual(1_000, 100_000)), Ok(()));
-    assert_eq!(caps.check(&usual(100_000, 1_700_000)), Ok(()), "sixteen gas a byte are fine");
-    let told = caps.check(&usual(1_000, 1_000_000)).unwrap_err();
-    assert!(told.contains("preVerificationGas"), "{told}");
 }
 
 proptest! {
@@ -376,7 +428,7 @@ mod in_the_database {
             webhooks: None,
             valid_until: NOW + 300,
             paymaster: Some(DEMO_NFT),
-            caller: Some([9, 9, 9, number].into()),
+            caller: Some([9, 9, 9, 9].into()),
         }
     }
 
@@ -517,7 +569,7 @@ mod in_the_database {
     }
 
     fn open(per_account: Option<u32>, per_caller: Option<u32>) -> Limits {
-        Limits { open: Open { per_account, per_caller }, ..Limits::default() }
+        Limits { open: Open { per_account, per_caller, ..Open::default() }, ..Limits::default() }
     }
 
     #[tokio::test]
@@ -526,7 +578,7 @@ mod in_the_database {
         let limits = open(Some(2), None);
         assert_eq!(database.grant(&decision(1, 10), Some(&limits)).await, Ok(Grant::Written));
         assert_eq!(database.grant(&decision(2, 10), Some(&limits)).await, Ok(Grant::Written));
-        let crowded = Ok(Grant::Crowded { whose: "the account has", most: 2 });
+        let crowded = Ok(Grant::Crowded { whose: "you have, for this account,", most: 2 });
         assert_eq!(database.grant(&decision(3, 10), Some(&limits)).await, crowded);
         assert_eq!((used(&database).await, database.sponsorships(31_337, 9).await.unwrap().len()), (20, 2));
         // The same nonce again takes the other one's place; another account is another matter.
@@ -553,7 +605,7 @@ mod in_the_database {
             async move { database.grant(&decision, Some(limits)).await }
         };
         assert_eq!((asked(1, 1).await, asked(2, 1).await), (Ok(Grant::Written), Ok(Grant::Written)));
-        assert_eq!(asked(3, 1).await, Ok(Grant::Crowded { whose: "your address has", most: 2 }));
+        assert_eq!(asked(3, 1).await, Ok(Grant::Crowded { whose: "you have", most: 2 }));
         assert_eq!(asked(3, 2).await, Ok(Grant::Written));
         // Nobody's address is kept longer than needed.
         database.settle(31_337, B256::repeat_byte(1), U256::from(1), B256::ZERO, NOW).await.unwrap();
@@ -565,6 +617,84 @@ mod in_the_database {
             .await
             .unwrap();
         assert_eq!(kept, 0);
+    }
+
+    /// Without a key: from this address, with this nonce.
+    fn without_key(number: u8, caller: u8, nonce: u64, gwei: u64) -> Decision {
+        let caller = Some([9, 9, 9, caller].into());
+        Decision { api_key: None, caller, nonce: U256::from(nonce), ..decision(number, gwei) }
+    }
+
+    #[tokio::test]
+    async fn a_stranger_neither_uses_up_an_accounts_budget_nor_stands_in_its_way() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = Limits { account: gwei(100), ..open(Some(2), None) };
+        let ask = async |decision: Decision| database.grant(&decision, Some(&limits)).await.unwrap();
+        // The stranger takes all that one may, with the very nonces that the owner needs.
+        assert_eq!(ask(without_key(1, 1, 0, 50)).await, Grant::Written);
+        assert_eq!(ask(without_key(2, 1, 1, 50)).await, Grant::Written);
+        let crowded = Grant::Crowded { whose: "you have, for this account,", most: 2 };
+        assert_eq!(
+            ask(Decision { max_cost: U256::ZERO, ..without_key(3, 1, 2, 0) }).await,
+            Grant::Written,
+            "holds nothing"
+        );
+        assert!(matches!(ask(without_key(4, 1, 2, 1)).await, Grant::Exhausted { budget: "the account's", .. }));
+        // The owner, from elsewhere: another nonce, and the same one for less.
+        assert_eq!(ask(without_key(5, 2, 0, 20)).await, Grant::Written);
+        assert_eq!(ask(without_key(6, 2, 1, 30)).await, Grant::Written);
+        assert_eq!(used(&database).await, 150, "what the stranger asked for is not handed over");
+        assert_eq!(ask(without_key(7, 2, 3, 10)).await, crowded);
+        // Mined, it counts for all; the stranger's offer for that nonce is worth nothing any more.
+        let mined = B256::repeat_byte(6);
+        database.settle(31_337, mined, U256::from(90_000_000_000u64), B256::ZERO, NOW).await.unwrap();
+        database.release_replaced(31_337, ACCOUNT, U256::from(1), mined).await.unwrap();
+        assert!(matches!(ask(without_key(8, 2, 4, 10)).await, Grant::Exhausted { budget: "the account's", .. }));
+        assert!(matches!(ask(without_key(9, 3, 5, 11)).await, Grant::Exhausted { budget: "the account's", .. }));
+        assert_eq!(ask(without_key(10, 3, 5, 10)).await, Grant::Written);
+    }
+
+    #[tokio::test]
+    async fn who_has_proven_nothing_reserves_little() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let open = Open { caller_amount: gwei(50), unproven_amount: gwei(100), ..Open::default() };
+        let limits = Limits { global: gwei(200), open, ..Limits::default() };
+        let ask = async |decision: Decision| database.grant(&decision, Some(&limits)).await.unwrap();
+        assert_eq!(ask(without_key(1, 1, 1, 50)).await, Grant::Written);
+        let whose = "your address";
+        assert_eq!(ask(without_key(2, 1, 2, 1)).await, Grant::Overdrawn { whose, most: gwei(50).unwrap() });
+        assert_eq!(ask(without_key(3, 2, 3, 50)).await, Grant::Written);
+        let whose = "everybody without an API key";
+        assert_eq!(ask(without_key(4, 3, 4, 1)).await, Grant::Overdrawn { whose, most: gwei(100).unwrap() });
+        // A key is held to its own budget, and finds the rest.
+        assert_eq!(ask(decision(5, 100)).await, Grant::Written);
+        // Used or run out, it is no longer reserved.
+        database.settle(31_337, B256::repeat_byte(1), U256::from(1_000_000_000u64), B256::ZERO, NOW).await.unwrap();
+        assert_eq!(ask(without_key(6, 1, 6, 49)).await, Grant::Written);
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_mined_holds_its_cost_and_is_not_open() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = open(Some(2), None);
+        for number in [1, 2] {
+            assert_eq!(database.grant(&decision(number, 40), Some(&limits)).await, Ok(Grant::Written));
+        }
+        assert!(database.expired(31_337, NOW + 300, 9).await.unwrap().is_empty());
+        let expired = database.expired(31_337, NOW + 301, 9).await.unwrap();
+        assert_eq!(expired.iter().map(|row| row.nonce).collect::<Vec<_>>(), [U256::from(1), U256::from(2)]);
+        for row in &expired {
+            database.presume_mined(row.id).await.unwrap();
+        }
+        assert_eq!((used(&database).await, database.release_expired(31_337, u64::MAX).await), (80, Ok(0)));
+        assert_eq!(database.open_paymasters(31_337).await.unwrap().len(), 1, "logs are still wanted");
+        assert_eq!(database.grant(&decision(3, 40), Some(&limits)).await, Ok(Grant::Written));
+        // The logs come: one was mined, the other one's nonce was used by another operation.
+        let settled =
+            database.settle(31_337, B256::repeat_byte(1), U256::from(5_000_000_000u64), B256::ZERO, NOW).await;
+        assert_eq!(settled, Ok(true));
+        assert_eq!(database.release_replaced(31_337, ACCOUNT, U256::from(2), B256::ZERO).await, Ok(1));
+        assert_eq!(used(&database).await, 45);
     }
 
     #[tokio::test]
