@@ -146,7 +146,15 @@ fn is_short(number: U256) -> bool {
 
 fn word_words(word: B256, detail: Detail) -> String {
     let whole = word.to_string();
-    if detail == Detail::Line { shortened(&whole) } else { whole }
+    match detail {
+        Detail::Line => shortened(&whole),
+        // The chain compares unsigned, and so a wallet is told no more than the bytes.
+        Detail::Review if word[..20] == [0xff; 20] => {
+            let magnitude = (!U256::from_be_bytes(word.0)).wrapping_add(U256::ONE).to_string();
+            [&whole, " (-", &magnitude, " as a signed number)"].concat()
+        }
+        Detail::Review | Detail::Signed => whole,
+    }
 }
 
 fn place_words(offset: u32) -> String {

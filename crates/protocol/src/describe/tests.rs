@@ -120,7 +120,7 @@ fn every_comparison_and_kind_of_value_has_its_words() {
     assert_eq!(line, ["May call function 0x01020304 on 0xbBbB…BBbB only under 5 conditions"]);
     let fifth = "the 32 bytes from byte 100 of the arguments must be at least 1";
     let (third, fourth) = (["argument 3 must be greater than ", &word.to_string()].concat(), B256::repeat_byte(0xff));
-    let fourth = ["argument 4 must be ", &fourth.to_string()].concat();
+    let fourth = ["argument 4 must be ", &fourth.to_string(), " (-1 as a signed number)"].concat();
     let rules = ["argument 1 must not be 7", "argument 2 must be less than 0xbBbB…BBbB", &third, &fourth, fifth];
     assert_eq!(review[1..6], rules);
     assert!(signed[2].ends_with(&OTHER.to_string()) && signed[5].ends_with(fifth), "{signed:?}");
