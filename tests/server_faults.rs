@@ -35,15 +35,6 @@ async fn server(url: &str, dialect: PaymasterDialect) -> Server {
     Server::start(config).await
 }
 
-/// A paymaster beside a node that knows what time it is.
-async fn paymaster(reply: Value) -> Upstream {
-    Upstream::start(move |call| match call["method"].as_str() {
-        Some("eth_getBlockByNumber") => Reply::Result(server_support::block()),
-        _ => Reply::Result(reply.clone()),
-    })
-    .await
-}
-
 /// Each function against one fault, with both paymaster dialects.
 async fn expect(fault: Option<Reply>, status: u16, error: &str) {
     let upstream = match fault.clone() {

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{
     super::{
         config::{FeeToken, TokenPaymasterConfig},
+        fees,
         state::ServerState,
     },
     Paymaster,

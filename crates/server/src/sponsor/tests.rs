@@ -291,7 +291,7 @@ fn only_known_set_ups_are_deployed() {
     let usual = policy("[[targets]]\naddress = \"*\"");
     let check = |policy: &Policy, sender: Address, init_code: Bytes| {
         let operation = UserOperation { sender, init_code, ..Default::default() };
-        policy.check(&operation, PaymasterMode::Sponsored, TOKEN_PAYMASTER)
+        policy.check(&operation, PaymasterMode::Sponsored, None)
     };
     for module in [ECDSA_MODULE, MULTICHAIN_MODULE] {
         let known = AccountTemplate::with_module(module, owner);

@@ -132,7 +132,10 @@ fn malformed(reason: &str) -> AppError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::{primitives::aliases::U48, sol_types::SolValue};
+    use alloy::{
+        primitives::aliases::U48,
+        sol_types::{SolError, SolValue},
+    };
 
     use super::*;
 
