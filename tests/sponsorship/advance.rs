@@ -209,7 +209,7 @@ async fn what_could_not_be_charged_is_not_signed() {
     // Approves, and moves the tokens away.
     let away = person.operation(&server, 0, &[fee.clone(), send(LOOT, all)]).await;
     assert!(refused(&server, &away).await.contains("tried out, the operation's calls leave the account 0 DUSD"));
-    // Approves, and takes it back in a way that no reading of the calls sees: the contract is the account's own.
+    // Approves, and takes it back.
     let undone = call(DEMO_TOKEN, IErc20::approveCall { spender: TOKEN_PAYMASTER, amount: U256::ZERO }.abi_encode());
     let nothing = person.operation(&server, 0, &[fee.clone(), undone]).await;
     assert!(refused(&server, &nothing).await.contains("may take 0"));
@@ -241,7 +241,7 @@ async fn what_could_not_be_charged_is_not_signed() {
     let reverts = person.operation(&server, 0, &[send(LOOT, all)]).await;
     bundle(&[person.sign(signed(&server, &reverts).await)]).await;
     assert!(dollars_of(person.account).await < left);
-    // Moving the tokens away under a standing allowance gains nothing: but it cannot be told apart before.
+    // Moving the tokens away under a standing allowance would be undone by the charge: it is not signed, either.
     let away = person.operation(&server, 0, &[send(LOOT, dollars_of(person.account).await)]).await;
     assert!(refused(&server, &away).await.contains("leave the account 0 DUSD"));
 }
@@ -287,7 +287,7 @@ async fn one_signature_is_open_at_a_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_not_charged_gets_nothing_until_it_has_paid() {
     let _turn = turn().await;
-    let (_folder, url) = sqlite();
+    let url = postgres_support::database().await;
     let server = serve(None, &url, None).await;
     let mut attacker = Person::with(50).await;
     let mut second = Person::with(50).await;

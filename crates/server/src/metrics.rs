@@ -25,6 +25,7 @@ const UPSTREAM_CIRCUIT: &str = "use_aa_upstream_circuit";
 const WAITS: &str = "use_aa_waits";
 const WAITS_ENDED: &str = "use_aa_waits_ended_total";
 const SPONSORSHIPS: &str = "use_aa_sponsorship_decisions_total";
+const TOKEN_DEBTS: &str = "use_aa_token_debts_total";
 const BUILD: &str = "use_aa_build_info";
 const STARTED: &str = "process_start_time_seconds";
 const MEMORY: &str = "process_resident_memory_bytes";
@@ -160,11 +161,16 @@ impl Drop for Wait {
     }
 }
 
+/// An operation in mode ERC20 was mined and not charged.
+pub(super) fn token_debt() {
+    counter!(TOKEN_DEBTS).increment(1);
+}
+
 /// Somebody asked to be sponsored.
 pub fn sponsorship(result: Result<(), &AppError>) {
     let decision = match result {
         Ok(()) => "granted",
-        Err(AppError::SponsorshipRefused { .. }) => "refused",
+        Err(AppError::SponsorshipRefused { .. } | AppError::GasTokenRefused { .. }) => "refused",
         Err(_) => "failed",
     };
     counter!(SPONSORSHIPS, "decision" => decision).increment(1);
@@ -192,6 +198,7 @@ fn describe() {
     describe_gauge!(WAITS, "Status streams that are open");
     describe_counter!(WAITS_ENDED, "Status streams that ended, by what they told last");
     describe_counter!(SPONSORSHIPS, "Requests for sponsorship by decision");
+    describe_counter!(TOKEN_DEBTS, "Operations paid in tokens that could not be charged");
     describe_gauge!(BUILD, "1, with the version");
     describe_gauge!(STARTED, "Start of the process, unix seconds");
     describe_gauge!(MEMORY, "Resident memory");
@@ -227,6 +234,7 @@ mod tests {
             WAITS,
             WAITS_ENDED,
             SPONSORSHIPS,
+            TOKEN_DEBTS,
             BUILD,
             STARTED,
             MEMORY,

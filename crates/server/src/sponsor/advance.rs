@@ -87,22 +87,18 @@ impl Inner {
     ) -> Result<Result<(), String>, AppError> {
         let data = TokenPaymasterData::decode(&signed.paymaster_and_data)?;
         let most = data.most_charged(signed).unwrap_or(U256::MAX);
-        Ok(
-            match self
-                .database
-                .advance(wish, decision, most, (&self.policy.advance, self.policy.open.per_caller))
-                .await?
-            {
-                Reserved::Yes => Ok(()),
-                Reserved::Refused(obstacle) => Err(obstacle.to_string()),
-                Reserved::Crowded { most } => Err(format!(
-                    "your address has {most} operations already that wait to be paid in tokens; use one, or wait until it has \
+        let limits = (&self.policy.advance, self.policy.open.per_caller);
+        let reserved = self.database.advance(wish, decision, most, limits).await?;
+        Ok(match reserved {
+            Reserved::Yes => Ok(()),
+            Reserved::Refused(obstacle) => Err(obstacle.to_string()),
+            Reserved::Crowded { most } => Err(format!(
+                "your address has {most} operations already that wait to be paid in tokens; use one, or wait until it has \
                  run out"
-                )),
-                Reserved::Exhausted { whose, limit } => Err(format!(
-                    "{whose} advance of {limit} wei is used up by operations that were not paid back yet; wait until they are"
-                )),
-            },
-        )
+            )),
+            Reserved::Exhausted { whose, limit } => Err(format!(
+                "{whose} advance of {limit} wei is used up by operations that were not paid back yet; wait until they are"
+            )),
+        })
     }
 }

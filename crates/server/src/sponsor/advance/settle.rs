@@ -7,7 +7,10 @@ use serde_json::json;
 
 use super::{
     super::{
-        super::receipt::{self, PaymentDue, Sighting, TokenCharge},
+        super::{
+            metrics,
+            receipt::{self, PaymentDue, Sighting, TokenCharge},
+        },
         Inner, unix_now,
     },
     ledger::{Charge, Mined},
@@ -17,6 +20,8 @@ use use_aa_actions::error::AppError;
 /// What token paymasters said in some blocks.
 #[derive(Default)]
 pub(in super::super) struct Charges {
+    /// No token paymaster has anything open.
+    nobody_takes: bool,
     taken: Vec<TokenCharge>,
     due: Vec<PaymentDue>,
 }
@@ -47,11 +52,12 @@ impl Inner {
     /// The charges in some blocks, written beside the decisions.
     pub(in super::super) async fn charges(&self, takers: &[Address], from: u64, to: u64) -> Result<Charges, AppError> {
         if takers.is_empty() {
-            return Ok(Charges::default());
+            return Ok(Charges { nobody_takes: true, ..Charges::default() });
         }
         let topics = json!([[receipt::token_charge_topic(), receipt::payment_due_topic()]]);
         let logs = self.logs(json!(takers), topics, from, to).await?;
-        let mut charges = Charges { taken: receipt::token_charges(&logs), due: receipt::payments_due(&logs) };
+        let mut charges =
+            Charges { nobody_takes: false, taken: receipt::token_charges(&logs), due: receipt::payments_due(&logs) };
         charges.taken.retain(|charge| takers.contains(&charge.paymaster));
         charges.due.retain(|due| takers.contains(&due.paymaster));
         for charge in &charges.taken {
@@ -66,6 +72,9 @@ impl Inner {
         charges: &Charges,
         Sighting { nonce, receipt }: &Sighting,
     ) -> Result<(), AppError> {
+        if charges.nobody_takes {
+            return Ok(());
+        }
         let mined = Mined {
             account: receipt.sender,
             nonce: *nonce,
@@ -77,7 +86,7 @@ impl Inner {
         if self.database.advance_mined(self.chain_id, &mined).await? {
             tracing::warn!(account = %mined.account, user_op_hash = %mined.user_op_hash, cost = %mined.cost,
                 "an operation could not be charged: the account owes it");
-            metrics::counter!("use_aa_token_debts_total").increment(1);
+            metrics::token_debt();
         }
         Ok(())
     }
@@ -134,8 +143,11 @@ mod tests {
             transaction_hash,
         };
         let taken = TokenCharge { paymaster, user_op_hash: one, token, charged: U256::ONE };
-        let charges =
-            Charges { taken: vec![taken], due: vec![due(account, 5, one), due(account, 9, two), due(other, 7, one)] };
+        let charges = Charges {
+            nobody_takes: false,
+            taken: vec![taken],
+            due: vec![due(account, 5, one), due(account, 9, two), due(other, 7, one)],
+        };
         assert_eq!(charges.of(one, account, one), Charge::Taken);
         assert_eq!(charges.of(two, account, one), Charge::Due(Some(U256::from(5))));
         assert_eq!(charges.of(two, other, two), Charge::Due(None));
