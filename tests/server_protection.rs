@@ -451,7 +451,13 @@ struct Program {
     client: reqwest::Client,
     folder: tempfile::TempDir,
     child: std::process::Child,
-    log: std::thread::JoinHandle<String>,
+    log: Option<std::thread::JoinHandle<String>>,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
 }
 
 impl Program {
@@ -484,16 +490,19 @@ impl Program {
             assert!(Instant::now() < deadline, "the server does not come up");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Self { base, client, folder, child, log }
+        Self { base, client, folder, child, log: Some(log) }
     }
 
     /// Ends it as an operator would; what it logged.
     async fn stop(mut self) -> String {
         let process = nix::unistd::Pid::from_raw(self.child.id() as i32);
         nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
-        let ended = tokio::task::spawn_blocking(move || self.child.wait()).await.unwrap().unwrap();
+        // It says nothing more when it is gone.
+        let log = self.log.take().unwrap();
+        let log = tokio::task::spawn_blocking(move || log.join().unwrap()).await.unwrap();
+        let ended = self.child.wait().unwrap();
         assert!(ended.success(), "{ended}");
-        self.log.join().unwrap()
+        log
     }
 }
 
