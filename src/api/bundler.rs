@@ -16,7 +16,7 @@ use crate::{
 /// Fees to offer now: the bundler's own advice, else the node's.
 #[server(name = GetGasFees, protocol = Call, prefix = "/api/fn", endpoint = "gas_fees")]
 pub async fn gas_fees() -> Result<GasFees, AppError> {
-    use_aa_server::bundler::advised_fees(&super::server_state()?).await
+    super::server_state()?.advised_fees().await
 }
 
 /// Gas limits from the bundler, for an operation with a dummy signature.
@@ -35,5 +35,5 @@ pub async fn send_user_operation(
     user_operation: UserOperation,
     simulation_type: Option<SimulationType>,
 ) -> Result<B256, AppError> {
-    use_aa_server::bundler::send_and_follow(&super::server_state()?, &user_operation, simulation_type).await
+    super::server_state()?.send_and_follow(&user_operation, simulation_type).await
 }

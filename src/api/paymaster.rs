@@ -31,5 +31,5 @@ pub async fn sponsor_user_operation(
 /// What gas would cost in tokens (`pm_getFeeQuoteOrData`, mode ERC20). The operation carries its gas limits.
 #[server(name = GetFeeQuotes, protocol = Call, prefix = "/api/fn", endpoint = "fee_quotes")]
 pub async fn fee_quotes(user_operation: UserOperation, request: FeeQuotesRequest) -> Result<FeeQuotes, AppError> {
-    use_aa_server::paymaster::token::fee_quotes(&super::server_state()?, &user_operation, &request).await
+    use_aa_server::sponsorship::fee_quotes(&super::server_state()?, &user_operation, &request).await
 }

@@ -41,6 +41,8 @@ fn code(source: &str) -> String {
     let mark = "\n#[cfg(test)]\n";
     let tests = source.match_indices(mark).find(|(index, _)| opens_tests(&source[index + mark.len()..]));
     let source = tests.map_or(source, |(index, _)| &source[..index]);
+    // `pub(in super::super)` says who may use it, and uses nothing.
+    let source = source.replace("pub(in ", "pub(").replace("pub(super::super)", "pub(super)");
     source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 

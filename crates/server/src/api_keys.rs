@@ -4,103 +4,29 @@
 //! the secret's keccak-256 is kept. A slow hash (argon2, bcrypt) would add nothing: it is there for secrets that can be
 //! guessed, and 256 random bits cannot. Digits and the dot are all that the seed SDK's pattern for its URLs takes.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{B256, U256, keccak256};
-use serde::Serialize;
 use subtle::ConstantTimeEq;
 
 use super::{
-    config::Secret,
     database::{Database, DatabaseError, on_pool},
+    secret::Secret,
 };
 
 mod command;
 #[cfg(test)]
 mod tests;
 
+pub use super::api_key::{ApiKey, Scope};
 pub use command::{KeyArgs, KeyCommandError, run};
 
-/// How long an answer about a key is believed: a revoked key is refused after this time at the latest.
-const BELIEVED: Duration = Duration::from_secs(2);
-/// Most answers kept; whoever tries keys shall not fill the memory.
-const MAX_KEPT: usize = 4_096;
 /// Length of an id, hexadecimal digits.
 const ID_DIGITS: usize = 12;
 /// Length of a secret, hexadecimal digits.
 const SECRET_DIGITS: usize = 64;
 /// Longest label, characters.
 const MAX_LABEL: usize = 100;
-
-/// What a key may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// `/api/v2`: estimate, send, follow.
-    Bundler,
-    /// `/api/v1`: quotes and sponsorship.
-    Paymaster,
-}
-
-impl Scope {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Bundler, Self::Paymaster];
-
-    /// Its name, as the command line and the database spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bundler => "bundler",
-            Self::Paymaster => "paymaster",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.name() == name)
-    }
-}
-
-/// What is known of an issued key. Never the key itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ApiKey {
-    /// First half of the key; may be shown and logged.
-    pub id: String,
-    /// The only chain it is good for.
-    pub chain_id: u64,
-    /// For people.
-    pub label: String,
-    /// What it may be used for.
-    pub scopes: Vec<Scope>,
-    /// Most calls in a minute, those of a batch one by one, beside the limits that hold for everybody.
-    pub requests_per_minute: Option<u32>,
-    /// Most that is sponsored for it per UTC day, wei; `None` = what the policy allows.
-    pub budget_per_day: Option<U256>,
-    /// When it was issued, unix seconds.
-    pub created_at: u64,
-    /// First second in which it is refused, unix seconds.
-    pub expires_at: Option<u64>,
-    /// When it was taken back, unix seconds.
-    pub revoked_at: Option<u64>,
-}
-
-impl ApiKey {
-    /// May it be used for this?
-    pub fn allows(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
-    }
-
-    fn usable(self, now: u64) -> Result<Self, KeyError> {
-        match (self.revoked_at, self.expires_at) {
-            (Some(_), _) => Err(KeyError::Revoked),
-            (None, Some(end)) if now >= end => Err(KeyError::Expired),
-            _ => Ok(self),
-        }
-    }
-}
 
 /// What a key is to be issued with.
 #[derive(Clone, Debug)]
@@ -142,27 +68,11 @@ impl From<sqlx::Error> for KeyError {
     }
 }
 
-/// Answers about keys, for a short time; by hash, so that no key stays in memory.
-#[derive(Default)]
-pub(super) struct KeyCache {
-    known: Mutex<HashMap<B256, (Instant, Option<ApiKey>)>>,
-}
-
-impl KeyCache {
-    fn get(&self, hash: &B256) -> Option<Option<ApiKey>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|(since, _)| since.elapsed() < BELIEVED).map(|(_, key)| key.clone())
-    }
-
-    fn put(&self, hash: B256, key: Option<ApiKey>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_KEPT {
-            known.retain(|_, (since, _)| since.elapsed() < BELIEVED);
-        }
-        if known.len() >= MAX_KEPT {
-            known.clear();
-        }
-        known.insert(hash, (Instant::now(), key));
+fn usable(key: ApiKey, now: u64) -> Result<ApiKey, KeyError> {
+    match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => Err(KeyError::Revoked),
+        (None, Some(end)) if now >= end => Err(KeyError::Expired),
+        _ => Ok(key),
     }
 }
 
@@ -258,7 +168,7 @@ impl Database {
                 found
             }
         };
-        found.filter(|key| key.chain_id == chain_id).ok_or(KeyError::Unknown)?.usable(unix_now())
+        found.filter(|key| key.chain_id == chain_id).ok_or(KeyError::Unknown).and_then(|key| usable(key, unix_now()))
     }
 
     async fn find_key(&self, id: &str, secret_hash: &B256) -> Result<Option<ApiKey>, DatabaseError> {

@@ -34,9 +34,10 @@ where
         Self { answers: Cache::builder().max_capacity(bytes).weigher(weigh).time_to_live(fresh).build() }
     }
 
-    /// The answer that is kept, that is on its way, or that `ask` brings. Errors are not kept.
+    /// The answer that is kept, that is on its way, or that `ask` brings (boxed: every layer between would hold it once
+    /// more). Errors are not kept.
     pub(super) async fn get(&self, key: K, ask: impl Future<Output = Result<V, AppError>>) -> Result<V, AppError> {
-        self.answers.try_get_with(key, ask).await.map_err(|error| (*error).clone())
+        self.answers.try_get_with(key, Box::pin(ask)).await.map_err(|error| (*error).clone())
     }
 
     /// The answer that is kept.
@@ -77,6 +78,7 @@ impl<K: Clone + Hash + Eq, V: Clone> Flights<K, V> {
                 }
             }
         };
+        let ask = Box::pin(ask);
         let passenger = Passenger { flights: self, key, answer };
         // When whoever asks hangs up, another one of those who wait asks.
         passenger.answer.get_or_init(|| ask).await.clone()

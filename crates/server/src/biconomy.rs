@@ -6,6 +6,7 @@
 
 mod allowance;
 mod bundler;
+mod context;
 mod envelope;
 mod erc7677;
 mod errors;

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    config::{Config, UpstreamUrl},
-    page_sponsorship, readiness,
-    state::ServerState,
-};
+use super::{config::Config, page_sponsorship, readiness, state::ServerState, upstream_url::UpstreamUrl};
 use use_aa_actions::error::{AppError, Upstream};
 
 /// How long one upstream may take.

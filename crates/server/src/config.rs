@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy::primitives::Address;
 
-use super::{fees, sponsor::Policy};
+use super::{market, sponsor::policy::Policy};
 
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use key_nodes::KeyNode;
@@ -247,7 +247,7 @@ impl Config {
             ));
         }
         let policy_file = args.sponsor_policy.as_deref().map(str::trim).filter(|file| !file.is_empty());
-        let sponsor_policy = policy_file.map(|file| Policy::read(file.as_ref()).map(Arc::new)).transpose()?;
+        let sponsor_policy = policy_file.map(|file| values::sponsor_policy(file.as_ref()).map(Arc::new)).transpose()?;
         let data_dir = values::folder("USE_AA_DATA_DIR", args.data_dir.as_deref())?;
         Ok(Self {
             addr,
@@ -260,7 +260,7 @@ impl Config {
                 "USE_AA_BUNDLER_FEE_FACTOR",
                 args.bundler_fee_factor.as_deref(),
                 BUNDLER_FEE_FACTOR,
-                fees::DEFAULT_BUNDLER_FACTOR,
+                market::DEFAULT_BUNDLER_FACTOR,
                 "times",
             )?,
             paymaster: paymaster(args)?,

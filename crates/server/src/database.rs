@@ -22,7 +22,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
-use super::{api_keys::KeyCache, config::Config, inner_error};
+use super::{inner_error, key_cache::KeyCache};
 use use_aa_actions::error::{AppError, Upstream};
 
 #[cfg(test)]
@@ -171,12 +171,9 @@ macro_rules! in_transaction {
 pub(super) use in_transaction;
 
 impl Database {
-    /// The database that `config` names; nothing is opened yet.
-    pub fn new(config: &Config) -> Result<Self, AppError> {
-        match &config.database_url {
-            Some(url) => Self::at(url.expose()),
-            None => Ok(Self::in_folder(&config.data_dir)),
-        }
+    /// The database behind a URL, or else the SQLite file in a folder; nothing is opened yet.
+    pub fn new(url: Option<&str>, folder: &Path) -> Result<Self, AppError> {
+        url.map_or_else(|| Ok(Self::in_folder(folder)), Self::at)
     }
 
     /// The database behind a URL, `sqlite:…` or `postgres://…`.

@@ -50,7 +50,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{bundler::Bundler, config::UpstreamUrl, node::Node};
+use super::{bundler::Bundler, node::Node, upstream_url::UpstreamUrl};
 use operation::{Operation, Sent};
 pub(super) use pace::Pace;
 use push::Pushing;

@@ -61,11 +61,12 @@ use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    config::{Secret, UpstreamUrl},
     inner_error, metrics,
     quantity::small,
     request_id::{REQUEST_ID, current_request_id, has_turn, keep_turn},
+    secret::Secret,
     upstream_health::UpstreamHealth,
+    upstream_url::UpstreamUrl,
 };
 use breaker::Admission;
 use endpoint::Endpoint;

@@ -5,8 +5,8 @@
 //! | [`state`] | everything that requests share |
 //! | [`config`] | what the server is told: command line and environment, every value checked before anything starts |
 //! | [`node`], [`bundler`], [`paymaster`], [`dan`] | the upstreams |
-//! | [`fees`] | what gas may cost |
-//! | [`sponsor`], [`page_sponsorship`] | who is paid for: policies, budgets, the ledger; callers without a key |
+//! | [`fees`], [`market`] | what gas may cost |
+//! | [`sponsorship`], [`sponsor`], [`page_sponsorship`] | who is paid for: policies, budgets, the ledger; callers without a key |
 //! | [`events`], [`status`] | what becomes of an operation: one watcher each, a stream for each page that waits |
 //! | [`session_ledger`], [`session_uses`] | sets of sessions for other devices, uses counted from the chain |
 //! | [`biconomy`], [`api_keys`], [`call_count`] | JSON-RPC for programs, its keys, and how often they may call |
@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 
 mod amount;
+mod api_key;
 pub mod api_keys;
 mod asked;
 pub mod biconomy;
@@ -30,6 +31,8 @@ pub mod fees;
 mod inner_error;
 mod json_rpc;
 pub mod json_shape;
+mod key_cache;
+pub mod market;
 pub mod metrics;
 pub mod node;
 pub mod page_sponsorship;
@@ -39,9 +42,13 @@ mod read_policy;
 pub mod readiness;
 mod receipt;
 pub mod request_id;
+mod secret;
 pub mod session_ledger;
+mod session_shelf;
 pub mod session_uses;
 pub mod sponsor;
+pub mod sponsorship;
 pub mod state;
 pub mod status;
 pub mod upstream_health;
+mod upstream_url;

@@ -15,13 +15,13 @@ use alloy::{
 use serde_json::{Value, json};
 
 use super::{
-    config::UpstreamUrl,
-    fees::Market,
     json_rpc::JsonRpcClient,
+    market::Market,
     quantity::{quantity, small},
     read_policy::{self, LogRange},
     receipt,
     upstream_health::UpstreamHealth,
+    upstream_url::UpstreamUrl,
 };
 pub(super) use known::{Known, News};
 use use_aa_actions::error::{AppError, Upstream};

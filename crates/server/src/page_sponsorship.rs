@@ -5,14 +5,14 @@
 
 use std::net::IpAddr;
 
-use super::{config::Config, metrics, paymaster, sponsor::Asker, state::ServerState};
+use super::{config::Config, metrics, sponsor::Asker, sponsorship, state::ServerState};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     rpc::{SponsorContext, Sponsorship},
     user_operation::UserOperation,
 };
 
-/// As [`paymaster::sponsor`], for a caller without a key.
+/// As [`sponsorship::sponsor`], for a caller without a key.
 ///
 /// # Errors
 /// `SponsorshipRefused` where that is off, in every mode: the operator advances the gas of mode ERC20, too.
@@ -29,7 +29,7 @@ pub async fn sponsor(
         metrics::sponsorship(Err(&refusal));
         return Err(refusal);
     }
-    paymaster::sponsor(state, user_operation, context, Asker { api_key: None, caller }).await
+    sponsorship::sponsor(state, user_operation, context, Asker { api_key: None, caller }).await
 }
 
 fn refusal() -> AppError {

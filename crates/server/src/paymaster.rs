@@ -4,21 +4,20 @@
 mod built_in;
 mod remote;
 pub mod token;
+mod upstreams;
 
 use std::time::Duration;
 
 use alloy::primitives::Bytes;
 
-use super::{
-    config::{PaymasterConfig, PaymasterDialect},
-    fees, metrics,
-    sponsor::{Asker, Request},
-    state::ServerState,
-};
+use super::config::{PaymasterConfig, PaymasterDialect};
 use built_in::BuiltIn;
+pub(crate) use built_in::DEFAULT_EXPIRY;
 use remote::Remote;
+pub(crate) use upstreams::Upstreams;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
+    paymaster::{FeeQuotes, FeeQuotesRequest},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
 };
@@ -44,65 +43,6 @@ pub fn check_request(user_operation: &UserOperation, expiry_duration: Option<u64
     Ok(())
 }
 
-/// The paymaster's signature in either mode, when the sponsorship policy agrees.
-pub async fn sponsor(
-    state: &ServerState,
-    user_operation: &UserOperation,
-    context: &SponsorContext,
-    asker: Asker<'_>,
-) -> Result<Sponsorship, AppError> {
-    check_request(user_operation, context.expiry_duration)?;
-    let shortened = shortened(state, context, asker);
-    let context = &shortened;
-    let sign = async {
-        let sponsorship = match (context.mode, state.paymaster()) {
-            (PaymasterMode::Erc20, _) => token::sponsor(state, user_operation, context).await,
-            (PaymasterMode::Sponsored, Some(paymaster)) => paymaster.sponsor(state, user_operation, context).await,
-            (PaymasterMode::Sponsored, None) => Err(none_configured()),
-        }?;
-        // Whoever signed: the operator pays or advances it.
-        fees::check(state, user_operation).await?;
-        Ok(sponsorship)
-    };
-    let result = state.sponsor().guard(Request { user_operation, context, asker }, sign).await;
-    metrics::sponsorship(result.as_ref().map(|_| ()));
-    result
-}
-
-/// Data of the right length and form for an estimate of gas (ERC-7677). What the policy would refuse is refused
-/// now; webhooks and budgets are asked when it is signed.
-pub async fn stub(
-    state: &ServerState,
-    user_operation: &UserOperation,
-    context: &SponsorContext,
-) -> Result<Bytes, AppError> {
-    check_request(user_operation, context.expiry_duration)?;
-    state.sponsor().would_allow(user_operation, context)?;
-    match (context.mode, state.paymaster()) {
-        (PaymasterMode::Erc20, _) => token::stub(state, context),
-        (PaymasterMode::Sponsored, Some(Paymaster::BuiltIn(paymaster))) => Ok(paymaster.stub()),
-        (PaymasterMode::Sponsored, Some(Paymaster::Erc7677(remote))) => {
-            remote.stub_erc7677(user_operation, context).await
-        }
-        (PaymasterMode::Sponsored, Some(Paymaster::Biconomy(_))) => Err(AppError::SponsorshipRefused {
-            reason: "the paymaster behind this server has no stub data; ask pm_sponsorUserOperation".into(),
-        }),
-        (PaymasterMode::Sponsored, None) => Err(none_configured()),
-    }
-}
-
-/// With a life that the policy allows: a longer one is shortened, which its data tell.
-fn shortened(state: &ServerState, context: &SponsorContext, asker: Asker<'_>) -> SponsorContext {
-    let longest = state.sponsor().longest_life(asker);
-    let asked = context.expiry_duration.unwrap_or(built_in::DEFAULT_EXPIRY);
-    let expiry_duration = longest.filter(|longest| *longest < asked).or(context.expiry_duration);
-    SponsorContext { expiry_duration, ..context.clone() }
-}
-
-fn none_configured() -> AppError {
-    AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() }
-}
-
 impl Paymaster {
     pub fn new(config: &PaymasterConfig, chain_id: u64, timeout: Duration) -> Result<Self, AppError> {
         Ok(match config {
@@ -126,10 +66,21 @@ impl Paymaster {
         }
     }
 
+    /// Data of the right length and form for an estimate of gas (ERC-7677).
+    pub async fn stub(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Bytes, AppError> {
+        match self {
+            Self::BuiltIn(paymaster) => Ok(paymaster.stub()),
+            Self::Erc7677(remote) => remote.stub_erc7677(user_operation, context).await,
+            Self::Biconomy(_) => Err(AppError::SponsorshipRefused {
+                reason: "the paymaster behind this server has no stub data; ask pm_sponsorUserOperation".into(),
+            }),
+        }
+    }
+
     /// Pays, or says why not.
     pub async fn sponsor(
         &self,
-        state: &ServerState,
+        upstreams: Upstreams<'_>,
         user_operation: &UserOperation,
         context: &SponsorContext,
     ) -> Result<Sponsorship, AppError> {
@@ -138,9 +89,42 @@ impl Paymaster {
         }
         check_request(user_operation, context.expiry_duration)?;
         match self {
-            Self::BuiltIn(paymaster) => paymaster.sponsor(state, user_operation, context).await,
+            Self::BuiltIn(paymaster) => paymaster.sponsor(upstreams, user_operation, context).await,
             Self::Biconomy(paymaster) => paymaster.sponsor_biconomy(user_operation, context).await,
-            Self::Erc7677(paymaster) => paymaster.sponsor_erc7677(state.bundler(), user_operation, context).await,
+            Self::Erc7677(paymaster) => paymaster.sponsor_erc7677(upstreams.bundler, user_operation, context).await,
         }
     }
+
+    /// Does the service quote gas in tokens, and sign for it?
+    pub fn takes_tokens(&self) -> bool {
+        matches!(self, Self::Biconomy(_))
+    }
+
+    /// Quotes of the service.
+    pub async fn fee_quotes(
+        &self,
+        user_operation: &UserOperation,
+        request: &FeeQuotesRequest,
+    ) -> Result<FeeQuotes, AppError> {
+        match self {
+            Self::Biconomy(remote) => remote.fee_quotes_biconomy(user_operation, request).await,
+            Self::BuiltIn(_) | Self::Erc7677(_) => Err(takes_none()),
+        }
+    }
+
+    /// The service's signature in mode ERC20.
+    pub async fn sponsor_in_tokens(
+        &self,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+    ) -> Result<Sponsorship, AppError> {
+        match self {
+            Self::Biconomy(remote) => remote.sponsor_biconomy(user_operation, context).await,
+            Self::BuiltIn(_) | Self::Erc7677(_) => Err(takes_none()),
+        }
+    }
+}
+
+fn takes_none() -> AppError {
+    AppError::GasTokenRefused { reason: "this paymaster takes no tokens".into() }
 }

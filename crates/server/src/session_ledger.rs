@@ -9,19 +9,12 @@
 
 mod upkeep;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use alloy::primitives::{Address, B256};
 use tokio::sync::Semaphore;
 
 use super::{
-    asked::Asked,
     database::{Database, DatabaseError, in_transaction, on_pool},
     state::ServerState,
 };
@@ -34,33 +27,6 @@ pub use upkeep::keep_tidy;
 const KEPT_PER_ACCOUNT: i64 = 8;
 /// Bytes of an account's sets together, the newest one apart.
 const BYTES_PER_ACCOUNT: i64 = 16 * 1024 * 1024;
-/// Sets that are hashed, and sets that are read from the database, at the same time: a large one takes 30 MB meanwhile.
-const AT_ONCE: usize = 2;
-/// Bytes of sets that are kept in memory for those who ask for the same ones.
-const SHELF: u64 = 32 * 1024 * 1024;
-/// How long.
-const ON_THE_SHELF: Duration = Duration::from_secs(60);
-
-/// What keeps large sets from taking all of the memory.
-pub(super) struct Shelf {
-    sets: Asked<(Address, B256), Arc<PublishedLeaves>>,
-    hashing: Semaphore,
-    reading: Semaphore,
-    /// Bytes that came in since the ledger was tidied.
-    grown: AtomicUsize,
-}
-
-impl Default for Shelf {
-    fn default() -> Self {
-        let weight = |set: &Arc<PublishedLeaves>| 128 + set.bytes();
-        Self {
-            sets: Asked::weighing(SHELF, ON_THE_SHELF, weight),
-            hashing: Semaphore::new(AT_ONCE),
-            reading: Semaphore::new(AT_ONCE),
-            grown: AtomicUsize::new(0),
-        }
-    }
-}
 
 /// Waits for a turn.
 async fn turn(turns: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, AppError> {

@@ -10,7 +10,8 @@ mod check;
 mod deployment;
 mod file;
 mod ledger;
-mod policy;
+mod limits;
+pub(super) mod policy;
 mod pre_verification_gas;
 mod settle;
 #[cfg(test)]
@@ -19,7 +20,6 @@ mod webhook;
 
 use std::{
     net::IpAddr,
-    path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -29,16 +29,10 @@ use alloy::primitives::{Address, U256};
 use self::{
     advance::Wish,
     check::{FeeTaker, mode_name},
-    ledger::{Decision, Grant, Limits},
+    ledger::Decision,
+    limits::{Grant, Limits},
 };
-use super::{
-    api_keys::ApiKey,
-    bundler::Bundler,
-    config::{Config, ConfigError},
-    database::Database,
-    fees,
-    node::Node,
-};
+use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAULT_FEE_FACTOR, node::Node};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
@@ -48,10 +42,9 @@ use use_aa_protocol::{
 };
 
 pub use self::{
-    advance::AdvanceLimits,
     file::PolicyError,
     ledger::LedgerEntry,
-    policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
+    policy::{AdvanceLimits, Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
 };
 
 /// The lab's policy.
@@ -92,6 +85,21 @@ struct Inner {
     settled_at: tokio::sync::Mutex<Option<std::time::Instant>>,
 }
 
+/// What a sponsor is told.
+pub(super) struct Settings {
+    /// What is paid for; `None` = everything, within the default budgets.
+    pub(super) policy: Option<Policy>,
+    /// The chain is the lab's.
+    pub(super) lab: bool,
+    /// A paymaster is configured.
+    pub(super) pays: bool,
+    pub(super) chain_id: u64,
+    /// The contract that takes fees in tokens, when the server signs for one.
+    pub(super) token_paymaster: Option<Address>,
+    /// Days for which decisions are kept.
+    pub(super) ledger_days: u64,
+}
+
 /// What somebody wants to have paid.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'a> {
@@ -110,15 +118,6 @@ pub struct Asker<'a> {
 }
 
 impl Policy {
-    /// Reads a policy's file; the environment is read for the names in it.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let wrong =
-            |reason: String| ConfigError::new("USE_AA_SPONSOR_POLICY", "a sponsorship policy in TOML or JSON", reason);
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-        Self::parse(&text, |name| std::env::var(name).ok())
-            .map_err(|error| wrong(format!("{}: {error}", path.display())))
-    }
-
     /// The lab's, and with small budgets that of a server for which nobody wrote one.
     fn without_file(lab: bool) -> Result<Self, AppError> {
         let unusable = |error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") };
@@ -137,33 +136,33 @@ impl Policy {
 
 impl Sponsor {
     /// There is always one: whoever pays in the end, budgets hold.
-    pub(super) fn new(config: &Config, database: Database, node: Node, bundler: Bundler) -> Result<Self, AppError> {
-        let policy = match &config.sponsor_policy {
-            Some(policy) => policy.as_ref().clone(),
+    pub(super) fn new(settings: Settings, database: Database, node: Node, bundler: Bundler) -> Result<Self, AppError> {
+        let Settings { policy, lab, pays, chain_id, token_paymaster, ledger_days } = settings;
+        let policy = match policy {
+            Some(policy) => policy,
             None => {
-                if !config.lab && (config.paymaster.is_some() || config.token_paymaster.is_some()) {
+                if !lab && pays {
                     tracing::warn!(
                         "no USE_AA_SPONSOR_POLICY: every call is paid for, up to 0.05 per account and 1 in all of the native \
                          token per day"
                     );
                 }
-                Policy::without_file(config.lab)?
+                Policy::without_file(lab)?
             }
         };
         let http = if policy.webhooks.is_empty() { None } else { Some(webhook::client()?) };
-        let [lab, public] = PAUSES;
-        let token_paymaster = config.token_paymaster.as_ref().map_or(TOKEN_PAYMASTER, |paymaster| paymaster.address);
+        let [in_lab, elsewhere] = PAUSES;
         let inner = Inner {
             policy,
-            token_paymaster,
-            advances: config.token_paymaster.is_some(),
-            chain_id: config.chain_id,
+            token_paymaster: token_paymaster.unwrap_or(TOKEN_PAYMASTER),
+            advances: token_paymaster.is_some(),
+            chain_id,
             database,
             node,
             bundler,
             http,
-            kept: config.ledger_days.saturating_mul(86_400),
-            pause: if config.lab { lab } else { public },
+            kept: ledger_days.saturating_mul(86_400),
+            pause: if lab { in_lab } else { elsewhere },
             settles: AtomicBool::new(false),
             settled_at: Default::default(),
         };
@@ -266,7 +265,7 @@ impl Sponsor {
 
     /// Both fees are paid up to so many times what is due.
     pub(super) fn fee_factor(&self) -> u64 {
-        self.inner.policy.caps.fee_factor.unwrap_or(fees::DEFAULT_FEE_FACTOR)
+        self.inner.policy.caps.fee_factor.unwrap_or(DEFAULT_FEE_FACTOR)
     }
 
     /// The longest life of a signature for who asks, seconds; shorter for who comes without a key.

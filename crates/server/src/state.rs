@@ -5,19 +5,26 @@ use std::{
     time::Duration,
 };
 
+use alloy::primitives::B256;
+
 use super::{
     bundler::Bundler,
-    config::Config,
+    config::{Config, DatabaseUrl},
     dan::coordinator::KeyNodes,
     database::Database,
     events::{Pace, Watcher},
+    fees,
     node::Node,
-    paymaster::{Paymaster, token::TokenPaymaster},
-    session_ledger::Shelf,
-    sponsor::Sponsor,
+    paymaster::{Paymaster, Upstreams, token::TokenPaymaster},
+    session_shelf::Shelf,
+    sponsor::{self, Sponsor},
     upstream_health::UpstreamHealth,
 };
 use use_aa_actions::error::{AppError, Upstream};
+use use_aa_protocol::{
+    rpc::{GasFees, SimulationType},
+    user_operation::UserOperation,
+};
 
 /// How long one request to one upstream may take: bundlers and paymasters simulate before they answer.
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(15);
@@ -56,10 +63,18 @@ impl ServerState {
         let token_paymaster =
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
         let watcher = Watcher::new(node.clone(), bundler.clone(), &config.rpc_urls, Pace::of(&config));
-        let database = Database::new(&config)?;
+        let database = Database::new(config.database_url.as_ref().map(DatabaseUrl::expose), &config.data_dir)?;
         let key_nodes =
             (!config.key_nodes.is_empty()).then(|| KeyNodes::new(&config.key_nodes, config.key_pool)).transpose()?;
-        let sponsor = Sponsor::new(&config, database.clone(), node.clone(), bundler.clone())?;
+        let settings = sponsor::Settings {
+            policy: config.sponsor_policy.as_deref().cloned(),
+            lab: config.lab,
+            pays: config.paymaster.is_some() || config.token_paymaster.is_some(),
+            chain_id: config.chain_id,
+            token_paymaster: config.token_paymaster.as_ref().map(|paymaster| paymaster.address),
+            ledger_days: config.ledger_days,
+        };
+        let sponsor = Sponsor::new(settings, database.clone(), node.clone(), bundler.clone())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 paymaster: paymaster.transpose()?,
@@ -152,6 +167,33 @@ impl ServerState {
     /// The nodes that share distributed keys, or an error that says that there are none.
     pub fn key_nodes(&self) -> Result<&KeyNodes, AppError> {
         self.inner.key_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
+    }
+
+    /// Whom paymasters ask.
+    pub(super) fn upstreams(&self) -> Upstreams<'_> {
+        Upstreams { node: self.node(), bundler: self.bundler() }
+    }
+
+    /// Fees to offer now: the bundler's own advice as far as it is believed, else the node's.
+    ///
+    /// # Errors
+    /// As [`fees::advised`].
+    pub async fn advised_fees(&self) -> Result<GasFees, AppError> {
+        fees::advised(self.node(), self.bundler()).await
+    }
+
+    /// Sends an operation and follows it from then on; the result is its hash.
+    ///
+    /// # Errors
+    /// As [`Bundler::send`].
+    pub async fn send_and_follow(
+        &self,
+        user_operation: &UserOperation,
+        simulation_type: Option<SimulationType>,
+    ) -> Result<B256, AppError> {
+        let user_op_hash = self.bundler().send(user_operation, simulation_type).await?;
+        self.watcher().follow_sent(user_op_hash, user_operation);
+        Ok(user_op_hash)
     }
 
     /// Who decides what is sponsored, whoever signs.

@@ -4,11 +4,7 @@ use alloy::primitives::B256;
 use serde_json::{Value, json};
 
 use super::{
-    super::{
-        bundler::{BundlerStatus, advised_fees, send_and_follow},
-        quantity::quantity,
-        state::ServerState,
-    },
+    super::{bundler::BundlerStatus, quantity::quantity, state::ServerState},
     errors::RpcError,
     operation::{self, Purpose, number},
     receipt,
@@ -35,7 +31,7 @@ pub(super) async fn call(state: &ServerState, method: &str, params: &[Value]) ->
 
 /// Decimal text, wei.
 async fn fees(state: &ServerState) -> Result<Value, RpcError> {
-    let fees = advised_fees(state).await?;
+    let fees = state.advised_fees().await?;
     Ok(json!({
         "maxPriorityFeePerGas": fees.max_priority_fee_per_gas.to_string(),
         "maxFeePerGas": fees.max_fee_per_gas.to_string(),
@@ -51,7 +47,7 @@ async fn estimate(state: &ServerState, params: &[Value]) -> Result<Value, RpcErr
     operation::entry_point(params, 1)?;
     // Fees that are left out stay zero: then the limits are found for accounts, too, that have nothing to pay with.
     let (fees, gas) =
-        tokio::try_join!(advised_fees(state), state.bundler().estimate(&operation, params.get(2).cloned()))?;
+        tokio::try_join!(state.advised_fees(), state.bundler().estimate(&operation, params.get(2).cloned()))?;
     Ok(json!({
         "callGasLimit": number(gas.call_gas_limit),
         "verificationGasLimit": number(gas.verification_gas_limit),
@@ -73,7 +69,7 @@ async fn send(state: &ServerState, params: &[Value]) -> Result<Value, RpcError> 
     if simulates_execution(params.get(2))? {
         execute_in_thought(state, &operation).await?;
     }
-    Ok(json!(send_and_follow(state, &operation, None).await?))
+    Ok(json!(state.send_and_follow(&operation, None).await?))
 }
 
 /// The third parameter: validation only (the bundler always does that), or execution as well.

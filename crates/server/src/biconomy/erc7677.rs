@@ -6,10 +6,10 @@ use alloy::primitives::Address;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{paymaster, quantity::small, sponsor::Asker, state::ServerState},
+    super::{quantity::small, sponsor::Asker, sponsorship, state::ServerState},
+    context::Context,
     errors::RpcError,
     operation::{self, Purpose},
-    paymaster::Context,
 };
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
@@ -20,14 +20,14 @@ use use_aa_protocol::{
 /// Data that costs the gas of the true ones and signs nothing: no budget is touched.
 pub(super) async fn stub(state: &ServerState, params: &[Value]) -> Result<Value, RpcError> {
     let (operation, context) = read(state, params)?;
-    let stub = paymaster::stub(state, &operation, &context).await?;
+    let stub = sponsorship::stub(state, &operation, &context).await?;
     Ok(json!({"paymasterAndData": stub, "isFinal": false}))
 }
 
 /// The signature, for the limits that the operation carries.
 pub(super) async fn data(state: &ServerState, asker: Asker<'_>, params: &[Value]) -> Result<Value, RpcError> {
     let (operation, context) = read(state, params)?;
-    let sponsorship = paymaster::sponsor(state, &operation, &context, asker).await?;
+    let sponsorship = sponsorship::sponsor(state, &operation, &context, asker).await?;
     Ok(json!({"paymasterAndData": sponsorship.paymaster_and_data}))
 }
 

@@ -1,20 +1,17 @@
 //! The paymaster's methods (SPEC 5.3, 5.4, and those of ERC-7677).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
-    super::{
-        paymaster::{self, token},
-        sponsor::Asker,
-        state::ServerState,
-    },
+    super::{sponsor::Asker, sponsorship, state::ServerState},
+    context::Context,
     erc7677,
     errors::RpcError,
     operation::{self, Purpose, number},
 };
 use use_aa_protocol::{
-    paymaster::{DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, approval, patch_call_data},
-    rpc::{PaymasterMode, SponsorContext},
+    paymaster::{DecimalText, FeeQuote, FeeQuotes, approval, patch_call_data},
+    rpc::PaymasterMode,
     user_operation::UserOperation,
 };
 
@@ -59,68 +56,6 @@ fn read(params: &[Value]) -> Result<(UserOperation, Context), RpcError> {
     Ok((operation, Context { fields: fields.clone() }))
 }
 
-/// What is asked for an operation.
-pub(super) struct Context {
-    pub(super) fields: Map<String, Value>,
-}
-
-impl Context {
-    pub(super) fn mode(&self) -> Result<Option<PaymasterMode>, RpcError> {
-        match self.fields.get("mode") {
-            None | Some(Value::Null) => Ok(None),
-            Some(mode) => match mode.as_str() {
-                Some("SPONSORED") => Ok(Some(PaymasterMode::Sponsored)),
-                Some("ERC20") => Ok(Some(PaymasterMode::Erc20)),
-                _ => Err(RpcError::fields("Invalid paymaster mode")),
-            },
-        }
-    }
-
-    fn calculates_gas_limits(&self) -> bool {
-        self.fields.get("calculateGasLimits").is_none_or(|given| *given != Value::Bool(false))
-    }
-
-    /// Which tokens are to be quoted. The service takes an empty list for all.
-    fn fee_quotes_request(&self) -> Result<FeeQuotesRequest, RpcError> {
-        let mut request = Map::new();
-        let given = |fields: Option<&Value>, name: &str| {
-            fields.and_then(|fields| fields.get(name)).filter(|value| !value.is_null()).cloned()
-        };
-        let tokens = self.fields.get("tokenInfo");
-        let sponsorship = self.fields.get("sponsorshipInfo");
-        for (name, value) in [
-            ("tokenList", given(tokens, "tokenList")),
-            ("preferredToken", given(tokens, "preferredToken")),
-            ("expiryDuration", self.fields.get("expiryDuration").filter(|value| !value.is_null()).cloned()),
-            ("webhookData", given(sponsorship, "webhookData")),
-        ] {
-            if let Some(value) = value {
-                request.insert(name.to_owned(), value);
-            }
-        }
-        serde_json::from_value(Value::Object(request))
-            .map_err(|error| RpcError::fields(format!("the context: {error}")))
-    }
-
-    /// As the server functions have it.
-    pub(super) fn sponsor_context(&self, mode: PaymasterMode) -> Result<SponsorContext, RpcError> {
-        let given = |name: &str| self.fields.get(name).filter(|value| !value.is_null());
-        let mut context =
-            json!({"mode": mode, "calculateGasLimits": given("calculateGasLimits").unwrap_or(&json!(true))});
-        let webhook = given("sponsorshipInfo").and_then(|info| info.get("webhookData")).filter(|data| !data.is_null());
-        // The token matters only where one is charged.
-        let token = given("tokenInfo").filter(|_| mode == PaymasterMode::Erc20);
-        for (name, value) in
-            [("expiryDuration", given("expiryDuration")), ("webhookData", webhook), ("tokenInfo", token)]
-        {
-            if let Some(value) = value {
-                context[name] = value.clone();
-            }
-        }
-        serde_json::from_value(context).map_err(|error| RpcError::fields(format!("the context: {error}")))
-    }
-}
-
 async fn sponsor(
     state: &ServerState,
     asker: Asker<'_>,
@@ -128,7 +63,7 @@ async fn sponsor(
     context: &Context,
 ) -> Result<Value, RpcError> {
     let mode = context.mode()?.ok_or_else(|| RpcError::fields("mode is required: SPONSORED or ERC20"))?;
-    let sponsorship = paymaster::sponsor(state, operation, &context.sponsor_context(mode)?, asker).await?;
+    let sponsorship = sponsorship::sponsor(state, operation, &context.sponsor_context(mode)?, asker).await?;
     // Text and numbers mixed as the service mixes them.
     Ok(json!({
         "mode": mode,
@@ -142,11 +77,11 @@ async fn sponsor(
 
 async fn fee_quotes(state: &ServerState, operation: &UserOperation, context: &Context) -> Result<Value, RpcError> {
     let request = context.fee_quotes_request()?;
-    let mut quotes = token::fee_quotes(state, operation, &request).await?;
+    let mut quotes = sponsorship::fee_quotes(state, operation, &request).await?;
     if context.calculates_gas_limits()
         && let Some(approving) = with_approval(operation, &quotes)
     {
-        quotes = token::fee_quotes(state, &approving, &request).await?;
+        quotes = sponsorship::fee_quotes(state, &approving, &request).await?;
     }
     Ok(json!({
         "mode": PaymasterMode::Erc20,

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use super::{
     super::{
         asked::Asked,
-        config::UpstreamUrl,
-        fees::DEFAULT_BUNDLER_FACTOR,
         inner_error,
         json_rpc::{Failure, JsonRpcClient, is_unknown_method},
+        market::DEFAULT_BUNDLER_FACTOR,
         quantity::quantity,
         receipt,
         upstream_health::UpstreamHealth,
+        upstream_url::UpstreamUrl,
     },
     checks::{check, state_override_set},
     status::{BundlerStatus, read_status},

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+use std::path::Path;
+
 use alloy::primitives::address;
 
 use super::*;
@@ -196,4 +198,10 @@ fn currency_and_explorer_are_checked() {
     for explorer in ["explorer.example", "javascript:alert(1)", "https://me:pass@x.example", "https://x.example/?a=1"] {
         assert_eq!(with("", explorer).unwrap_err().variable, "USE_AA_EXPLORER_URL", "{explorer}");
     }
+}
+
+#[test]
+fn a_policy_that_is_missing_is_named_with_its_variable() {
+    let error = values::sponsor_policy(Path::new("/no/such/policy.toml")).unwrap_err().to_string();
+    assert!(error.starts_with("USE_AA_SPONSOR_POLICY") && error.contains("/no/such/policy.toml"), "{error}");
 }

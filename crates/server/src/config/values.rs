@@ -1,15 +1,20 @@
-//! The single values of the configuration: parsing, and wrappers that keep secrets out of logs.
+//! The single values of the configuration: parsing.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
-
-use alloy::{
-    primitives::{Address, B256},
-    signers::local::PrivateKeySigner,
+use std::{
+    fmt,
+    net::SocketAddr,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
 };
-use reqwest::Url;
-use zeroize::Zeroizing;
 
-use super::PaymasterDialect;
+use alloy::primitives::{Address, B256};
+use reqwest::Url;
+
+use super::{PaymasterDialect, Policy};
+pub use crate::{
+    secret::{Secret, SignerKey},
+    upstream_url::UpstreamUrl,
+};
 
 /// A wrong value of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,115 +39,6 @@ impl ConfigError {
     }
 }
 
-/// Text that is never printed: both `Debug` and `Display` hide it, and its memory is wiped when dropped.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The secret itself: for the request that needs it, never for a log.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// True when there is nothing in it.
-    pub fn is_empty(&self) -> bool {
-        self.0.trim().is_empty()
-    }
-}
-
-impl FromStr for Secret {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self::new(text))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// A secp256k1 key that was checked to be one; printed as its address.
-#[derive(Clone, PartialEq)]
-pub struct SignerKey(PrivateKeySigner);
-
-impl SignerKey {
-    /// From 32 bytes; `None` when they are not a valid key (zero, or not below the curve's order).
-    pub fn from_bytes(bytes: &B256) -> Option<Self> {
-        PrivateKeySigner::from_bytes(bytes).ok().map(Self)
-    }
-
-    /// The address that belongs to the key.
-    pub fn address(&self) -> Address {
-        self.0.address()
-    }
-
-    /// The signer itself.
-    pub fn signer(&self) -> &PrivateKeySigner {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SignerKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SignerKey(of {})", self.address())
-    }
-}
-
-/// The URL of an upstream. Its path, query and user part may carry keys: only scheme, host and port are printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct UpstreamUrl(Url);
-
-impl UpstreamUrl {
-    /// The whole URL: for the request, never for a log.
-    pub fn expose(&self) -> &Url {
-        &self.0
-    }
-
-    /// True for `ws://` and `wss://`.
-    pub fn is_web_socket(&self) -> bool {
-        matches!(self.0.scheme(), "ws" | "wss")
-    }
-}
-
-impl FromStr for UpstreamUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err("no host".into());
-        }
-        Ok(Self(url))
-    }
-}
-
-impl fmt::Display for UpstreamUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default())?;
-        self.0.port().map_or(Ok(()), |port| write!(f, ":{port}"))
-    }
-}
-
-impl fmt::Debug for UpstreamUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "UpstreamUrl({self})")
-    }
-}
-
 /// The URL of a database; it may hold a password, so only its scheme is printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(Secret);
@@ -163,6 +59,14 @@ impl fmt::Debug for DatabaseUrl {
 /// An empty value counts as unset: `.env` files often keep the names with nothing behind.
 pub(super) fn given(value: Option<&str>) -> Option<&str> {
     value.map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Reads the file of a sponsorship policy; the environment is read for the names in it.
+pub(super) fn sponsor_policy(path: &Path) -> Result<Policy, ConfigError> {
+    let wrong =
+        |reason: String| ConfigError::new("USE_AA_SPONSOR_POLICY", "a sponsorship policy in TOML or JSON", reason);
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+    Policy::parse(&text, |name| std::env::var(name).ok()).map_err(|error| wrong(format!("{}: {error}", path.display())))
 }
 
 pub(super) fn socket_addr(
@@ -219,7 +123,7 @@ pub(super) fn urls(
     text.split(',')
         .enumerate()
         .map(|(index, part)| {
-            part.parse::<UpstreamUrl>().ok().filter(|url| schemes.contains(&url.0.scheme())).ok_or_else(|| {
+            part.parse::<UpstreamUrl>().ok().filter(|url| schemes.contains(&url.expose().scheme())).ok_or_else(|| {
                 let expected = format!("URLs separated by commas, each with scheme {schemes_text} and a host");
                 // The value may carry a key: say which entry is wrong, not what it is.
                 ConfigError::new(variable, expected, format!("something else as entry {} (not shown)", index + 1))

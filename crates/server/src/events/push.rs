@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
 use super::{
-    super::{config::UpstreamUrl, json_shape, quantity::small, receipt},
+    super::{json_shape, quantity::small, receipt, upstream_url::UpstreamUrl},
     Inner,
 };
 use use_aa_protocol::addresses::ENTRY_POINT;

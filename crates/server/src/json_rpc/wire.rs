@@ -6,7 +6,7 @@ use alloy::rpc::json_rpc::ErrorPayload;
 use reqwest::{StatusCode, Url, header::HeaderMap};
 use serde_json::Value;
 
-use super::super::{config::Secret, json_shape};
+use super::super::{json_shape, secret::Secret};
 use use_aa_actions::error::{AppError, Upstream};
 
 /// How long is waited when an upstream asks for fewer requests and does not say for how long.

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::super::{
     asked::{Asked, Flights},
-    fees::Market,
+    market::Market,
     session_uses::Uses,
 };
 use use_aa_protocol::rpc::AccountState;

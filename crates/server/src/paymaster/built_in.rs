@@ -5,7 +5,7 @@ use alloy::{
     signers::SignerSync,
 };
 
-use super::super::{config::SignerKey, state::ServerState};
+use super::{super::secret::SignerKey, upstreams::Upstreams};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     paymaster::VerifyingPaymasterData,
@@ -16,7 +16,7 @@ use use_aa_protocol::{
 };
 
 /// Life of a signature when none is asked for, seconds (SPEC 5.3).
-pub(super) const DEFAULT_EXPIRY: u64 = 300;
+pub(in super::super) const DEFAULT_EXPIRY: u64 = 300;
 /// Beginning and end of what only costs gas: in 1970 and in 2106, their bytes set as those of most times are.
 pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
 /// Most gas of an operation, all three limits together: half a block of most chains.
@@ -39,18 +39,18 @@ impl BuiltIn {
 
     pub(super) async fn sponsor(
         &self,
-        state: &ServerState,
+        upstreams: Upstreams<'_>,
         user_operation: &UserOperation,
         context: &SponsorContext,
     ) -> Result<Sponsorship, AppError> {
         check(user_operation)?;
-        let clocks = state.node().clocks().await?;
+        let clocks = upstreams.node.clocks().await?;
         let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let mut operation = user_operation.clone();
         if context.calculate_gas_limits {
             // A signature of the right length and form over provisional limits: it does not fit, but costs the same.
             operation.paymaster_and_data = self.sign(&operation, window)?.encode();
-            let estimate = state.bundler().estimate(&operation, None).await?;
+            let estimate = upstreams.bundler.estimate(&operation, None).await?;
             set_gas(&mut operation, with_headroom(estimate));
         }
         let gas = gas_of(&operation);

@@ -11,11 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{
-        bundler::Bundler,
-        config::{Secret, UpstreamUrl},
-        json_rpc::JsonRpcClient,
-        quantity::quantity,
-        upstream_health::UpstreamHealth,
+        bundler::Bundler, json_rpc::JsonRpcClient, quantity::quantity, secret::Secret, upstream_health::UpstreamHealth,
+        upstream_url::UpstreamUrl,
     },
     built_in::set_gas,
 };

@@ -1,5 +1,4 @@
-//! Gas paid in tokens: quotes (`pm_getFeeQuoteOrData`) and signatures in mode ERC20, by the built-in token paymaster or
-//! a remote one.
+//! Gas paid in tokens: quotes (`pm_getFeeQuoteOrData`) and signatures in mode ERC20 of the built-in token paymaster.
 
 mod outcome;
 
@@ -12,13 +11,12 @@ use serde_json::json;
 
 use super::{
     super::{
+        bundler::Bundler,
         config::{FeeToken, TokenPaymasterConfig},
-        fees,
-        state::ServerState,
+        node::Node,
     },
-    Paymaster,
     built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
-    check_request,
+    upstreams::Upstreams,
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
@@ -38,64 +36,13 @@ use use_aa_protocol::{
 const LEAST_VERIFICATION_GAS: u64 = 100_000;
 /// Gas of the paymaster's data as call data, no byte of it zero.
 const DATA_GAS: u64 = TOKEN_PAYMASTER_AND_DATA as u64 * 16;
-/// Most tokens in one request.
-const MAX_TOKENS: usize = 50;
-
-/// Quotes for one operation, from whoever is configured to take tokens.
-pub async fn fee_quotes(
-    state: &ServerState,
-    user_operation: &UserOperation,
-    request: &FeeQuotesRequest,
-) -> Result<FeeQuotes, AppError> {
-    check_request(user_operation, request.expiry_duration)?;
-    if request.token_list.len() > MAX_TOKENS {
-        return Err(AppError::TooLarge { what: "request.tokenList".into(), limit: format!("{MAX_TOKENS} tokens") });
-    }
-    match (state.token_paymaster(), state.paymaster()) {
-        (Some(paymaster), _) => paymaster.fee_quotes(state, user_operation, request).await,
-        (None, Some(Paymaster::Biconomy(remote))) => remote.fee_quotes_biconomy(user_operation, request).await,
-        (None, other) => Err(no_quotes(other)),
-    }
-}
-
-/// The paymaster's signature in mode ERC20, for the token of the context.
-pub async fn sponsor(
-    state: &ServerState,
-    user_operation: &UserOperation,
-    context: &SponsorContext,
-) -> Result<Sponsorship, AppError> {
-    check_request(user_operation, context.expiry_duration)?;
-    let token = fee_token(context)?;
-    match (state.token_paymaster(), state.paymaster()) {
-        (Some(paymaster), _) => paymaster.sponsor(state, user_operation, context, token).await,
-        (None, Some(Paymaster::Biconomy(remote))) => remote.sponsor_biconomy(user_operation, context).await,
-        (None, other) => Err(no_quotes(other)),
-    }
-}
 
 /// The token that somebody wants to pay in.
-fn fee_token(context: &SponsorContext) -> Result<Address, AppError> {
+pub(in super::super) fn fee_token(context: &SponsorContext) -> Result<Address, AppError> {
     let token = context.token_info.map(|token| token.fee_token_address).filter(|token| !token.is_zero());
     token.ok_or_else(|| {
         AppError::invalid("context.tokenInfo.feeTokenAddress", "the token to pay in, for mode ERC20", "nothing")
     })
-}
-
-/// Data of the right length and form for an estimate of gas.
-pub(super) fn stub(state: &ServerState, context: &SponsorContext) -> Result<Bytes, AppError> {
-    let paymaster = state.token_paymaster().ok_or_else(|| no_quotes(state.paymaster()))?;
-    let token = paymaster.token(fee_token(context)?)?;
-    let [valid_after, valid_until] = STUB_TIMES;
-    let data = paymaster.data(token, Window { valid_until, valid_after });
-    Ok(TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..data }.encode())
-}
-
-fn no_quotes(paymaster: Option<&Paymaster>) -> AppError {
-    let reason = match paymaster {
-        Some(Paymaster::Erc7677(_)) => "the paymaster service (ERC-7677) has no quotes",
-        _ => "no token paymaster is configured on this server",
-    };
-    AppError::GasTokenRefused { reason: reason.into() }
 }
 
 /// Signs for one token paymaster contract, at configured prices.
@@ -109,19 +56,20 @@ impl TokenPaymaster {
         Self { config, chain_id }
     }
 
-    async fn fee_quotes(
+    /// Quotes for one operation.
+    pub async fn fee_quotes(
         &self,
-        state: &ServerState,
+        upstreams: Upstreams<'_>,
         user_operation: &UserOperation,
         request: &FeeQuotesRequest,
     ) -> Result<FeeQuotes, AppError> {
         check(user_operation)?;
         let has_limits = !user_operation.verification_gas_limit.is_zero();
-        let (clocks, gas) = tokio::try_join!(state.node().clocks(), async {
+        let (clocks, gas) = tokio::try_join!(upstreams.node.clocks(), async {
             if has_limits {
                 Ok(with_charge(with_headroom(gas_of(user_operation))))
             } else {
-                limits(state, user_operation).await
+                limits(upstreams.bundler, user_operation).await
             }
         })?;
         let valid_until = clocks.window(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY)).valid_until;
@@ -137,9 +85,10 @@ impl TokenPaymaster {
         })
     }
 
-    async fn sponsor(
+    /// The signature, for an operation that was tried out.
+    pub async fn sponsor(
         &self,
-        state: &ServerState,
+        upstreams: Upstreams<'_>,
         user_operation: &UserOperation,
         context: &SponsorContext,
         token: Address,
@@ -147,12 +96,10 @@ impl TokenPaymaster {
         check(user_operation)?;
         let token = self.token(token)?;
         let mut operation = user_operation.clone();
-        let holdings = holdings(state, operation.sender, token.address, self.config.address);
-        // Before anything dearer is asked.
-        let (clocks, (), (balance, allowance)) =
-            tokio::try_join!(state.node().clocks(), fees::check(state, &operation), holdings)?;
+        let holdings = holdings(upstreams.node, operation.sender, token.address, self.config.address);
+        let (clocks, (balance, allowance)) = tokio::try_join!(upstreams.node.clocks(), holdings)?;
         if context.calculate_gas_limits {
-            let gas = limits(state, &operation).await?;
+            let gas = limits(upstreams.bundler, &operation).await?;
             set_gas(&mut operation, gas);
         }
         let gas = gas_of(&operation);
@@ -160,10 +107,18 @@ impl TokenPaymaster {
         let most = most_of(token, &gas, operation.max_fee_per_gas)?;
         let allowance = approved(&operation.call_data, token.address, self.config.address).unwrap_or(allowance);
         check_holdings(token, most, balance, allowance)?;
-        outcome::check(state, self.trial(&operation, token)?, token, self.config.address, most).await?;
+        outcome::check(upstreams.node, self.trial(&operation, token)?, token, self.config.address, most).await?;
         let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let data = self.sign(&operation, token, window)?;
         Ok(Sponsorship { paymaster_and_data: data.encode(), gas })
+    }
+
+    /// Data of the right length and form for an estimate of gas.
+    pub fn stub(&self, token: Address) -> Result<Bytes, AppError> {
+        let token = self.token(token)?;
+        let [valid_after, valid_until] = STUB_TIMES;
+        let data = self.data(token, Window { valid_until, valid_after });
+        Ok(TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..data }.encode())
     }
 
     fn token(&self, token: Address) -> Result<&FeeToken, AppError> {
@@ -219,10 +174,10 @@ impl TokenPaymaster {
 
 /// Limits for the operation with the token paymaster, from an estimate without: the paymaster would look at balance
 /// and allowance, which need not be there while somebody only asks for the price.
-async fn limits(state: &ServerState, user_operation: &UserOperation) -> Result<GasEstimate, AppError> {
+async fn limits(bundler: &Bundler, user_operation: &UserOperation) -> Result<GasEstimate, AppError> {
     let bare = UserOperation { paymaster_and_data: Bytes::new(), ..user_operation.clone() };
     let rich = json!({ bare.sender.to_string(): { "balance": U256::from(1) << 96 } });
-    Ok(with_charge(with_headroom(state.bundler().estimate(&bare, Some(rich)).await?)))
+    Ok(with_charge(with_headroom(bundler.estimate(&bare, Some(rich)).await?)))
 }
 
 /// What the paymaster's part adds to limits that were reckoned without it.
@@ -235,21 +190,16 @@ fn with_charge(gas: GasEstimate) -> GasEstimate {
 }
 
 /// Balance of the account and what it lets the paymaster take, in the token's smallest units.
-async fn holdings(
-    state: &ServerState,
-    account: Address,
-    token: Address,
-    paymaster: Address,
-) -> Result<(U256, U256), AppError> {
+async fn holdings(node: &Node, account: Address, token: Address, paymaster: Address) -> Result<(U256, U256), AppError> {
     tokio::try_join!(
-        read_token(state, token, IErc20::balanceOfCall { account }.abi_encode()),
-        read_token(state, token, IErc20::allowanceCall { owner: account, spender: paymaster }.abi_encode()),
+        read_token(node, token, IErc20::balanceOfCall { account }.abi_encode()),
+        read_token(node, token, IErc20::allowanceCall { owner: account, spender: paymaster }.abi_encode()),
     )
 }
 
-async fn read_token(state: &ServerState, token: Address, data: Vec<u8>) -> Result<U256, AppError> {
+async fn read_token(node: &Node, token: Address, data: Vec<u8>) -> Result<U256, AppError> {
     let params = json!([{"to": token, "data": Bytes::from(data)}, "latest"]);
-    let answer = state.node().read("eth_call", params).await?;
+    let answer = node.read("eth_call", params).await?;
     let word = serde_json::from_value::<Bytes>(answer).ok().filter(|word| word.len() == 32);
     word.and_then(|word| U256::try_from_be_slice(&word)).ok_or_else(|| AppError::UpstreamMalformed {
         upstream: Upstream::Node,
@@ -301,7 +251,7 @@ mod tests {
     use alloy::primitives::{B256, Signature, eip191_hash_message};
 
     use super::*;
-    use crate::config::SignerKey;
+    use crate::secret::SignerKey;
 
     fn token() -> FeeToken {
         FeeToken {

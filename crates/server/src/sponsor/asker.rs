@@ -15,7 +15,7 @@
 
 use alloy::primitives::U256;
 
-use super::ledger::{Grant, Limits, gwei_limit};
+use super::limits::{Grant, Limits, gwei_limit};
 
 /// What an account did cost on a day, and what an asker has open for it.
 pub(super) const USED_OF_ACCOUNT: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM sponsorships WHERE chain_id = $1 \

@@ -4,11 +4,11 @@
 //! would be a way to run anything on the sponsor's gas, past targets and caps. So the call must be, byte for byte, the
 //! one that this crate would make for a module that the policy names and some owner.
 
-use alloy::{primitives::Address, sol_types::SolCall};
+use alloy::primitives::Address;
 
 use super::policy::Policy;
 use use_aa_protocol::{
-    abi::{IEcdsaModule, ISmartAccountFactory},
+    abi::{IEcdsaModule, ISmartAccountFactory, decode},
     addresses::ACCOUNT_FACTORY,
     smart_account::AccountTemplate,
     user_operation::UserOperation,
@@ -31,13 +31,12 @@ impl Policy {
             return Err(format!("the policy does not pay for accounts of the factory {factory}"));
         }
         let unknown = || "initCode asks the factory for something else than an account of a known set-up".to_owned();
-        // Decoded values may share bytes of the call, so that a short one would become long: canonical ones cannot.
-        let told = ISmartAccountFactory::deployCounterFactualAccountCall::abi_decode_validate(call);
+        let told = decode::call::<ISmartAccountFactory::deployCounterFactualAccountCall>(call);
         let told = told.map_err(|_| unknown())?;
         if !self.deployment_modules.contains(&told.module) {
             return Err(format!("the policy does not pay for accounts that are set up by {}", told.module));
         }
-        let owner = IEcdsaModule::initForSmartAccountCall::abi_decode_validate(&told.setupData);
+        let owner = decode::call::<IEcdsaModule::initForSmartAccountCall>(&told.setupData);
         let owner = owner.map_err(|_| unknown())?.eoaOwner;
         let template = AccountTemplate { factory, ..AccountTemplate::with_module(told.module, owner) };
         if template.init_code(told.index) != operation.init_code {

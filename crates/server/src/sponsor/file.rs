@@ -10,9 +10,8 @@ use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    super::{amount, config::Secret},
-    advance::AdvanceLimits,
-    policy::{Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
+    super::{amount, secret::Secret},
+    policy::{AdvanceLimits, Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
 };
 use use_aa_protocol::{
     addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, MULTICHAIN_MODULE},
@@ -405,7 +404,7 @@ impl WebhookEntry {
         let wrong = |key: &str, reason: &str| PolicyError(format!("webhooks[{index}].{key}: {reason}"));
         // Not shown: it may carry a key.
         let url = self.url.parse().map_err(|_| wrong("url", "expected a URL with a host"));
-        let url: super::super::config::UpstreamUrl = url?;
+        let url: super::super::upstream_url::UpstreamUrl = url?;
         if !matches!(url.expose().scheme(), "http" | "https") {
             return Err(wrong("url", "expected http:// or https://"));
         }

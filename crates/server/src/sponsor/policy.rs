@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, U256};
 
-use super::{
-    super::config::{Secret, UpstreamUrl},
-    advance::AdvanceLimits,
-};
+use super::super::{secret::Secret, upstream_url::UpstreamUrl};
 use use_aa_protocol::rpc::PaymasterMode;
 
 /// A sponsorship policy. Everything that it does not name is refused.
@@ -118,6 +115,28 @@ pub struct Open {
     pub unproven_amount: Option<U256>,
     /// How long a signature for one of those lives at most, seconds.
     pub unproven_seconds: Option<u64>,
+}
+
+/// How much gas may be advanced that was not paid back yet, wei; `None` = unlimited. What is owed, or may be because the
+/// blocks could not be read, counts for a day: an attacker with ever new accounts, or a node without logs, costs so much
+/// per day, and does not stop the service for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdvanceLimits {
+    /// To one account.
+    pub account: Option<U256>,
+    /// For one address that asks (of IPv6: one network of 64 bits).
+    pub caller: Option<U256>,
+    /// In all.
+    pub total: Option<U256>,
+}
+
+impl Default for AdvanceLimits {
+    /// 0.05, 0.25 and 1 of the native token.
+    fn default() -> Self {
+        let [account, caller, total] = [50, 250, 1_000]
+            .map(|milli: u64| Some(U256::from(milli).saturating_mul(U256::from(1_000_000_000_000_000_u64))));
+        Self { account, caller, total }
+    }
 }
 
 /// Another service that has a say (SPEC 5.8).

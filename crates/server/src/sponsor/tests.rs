@@ -159,12 +159,6 @@ fn mistakes_are_named_with_their_key() {
 }
 
 #[test]
-fn a_file_that_is_missing_is_named_with_its_variable() {
-    let error = Policy::read(Path::new("/no/such/policy.toml")).unwrap_err().to_string();
-    assert!(error.starts_with("USE_AA_SPONSOR_POLICY") && error.contains("/no/such/policy.toml"), "{error}");
-}
-
-#[test]
 fn every_call_of_a_batch_must_be_allowed() {
     let policy = policy(&format!("[[targets]]\naddress = \"{DEMO_NFT}\"\nfunctions = [\"safeMint(address)\"]"));
     assert_eq!(sponsored(&policy, &[mint()]), Ok(()));
@@ -408,7 +402,10 @@ proptest! {
 
 mod in_the_database {
     use super::{
-        super::ledger::{Decision, Grant, Limits, day_of},
+        super::{
+            ledger::{Decision, day_of},
+            limits::{Grant, Limits},
+        },
         *,
     };
 

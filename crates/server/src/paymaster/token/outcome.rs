@@ -16,7 +16,7 @@ use alloy::{
 };
 use serde_json::{Value, json};
 
-use super::super::super::{config::FeeToken, state::ServerState};
+use super::super::super::{config::FeeToken, node::Node};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::{IEntryPoint, IErc20, decode},
@@ -55,7 +55,7 @@ pub(super) fn dearest(operation: &UserOperation) -> UserOperation {
 
 /// Refuses when up to `most` of the token could not be taken after the operation's calls.
 pub(super) async fn check(
-    state: &ServerState,
+    node: &Node,
     Trial { uncharged, charged }: Trial,
     token: &FeeToken,
     paymaster: Address,
@@ -74,7 +74,7 @@ pub(super) async fn check(
         ("eth_call", json!([{"to": ENTRY_POINT, "data": Bytes::from(call.abi_encode())}, "latest"]))
     };
     let calls = [run(uncharged.clone(), balance.clone()), run(uncharged, allowance), run(charged, balance)];
-    let runs = state.node().batch(&calls).await?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let runs = node.batch(&calls).await?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let [held, allowed, left] = <[Run; 3]>::try_from(runs).map_err(|_| malformed("a batch of another length"))?;
     judge(token, max_fee, most, [held, allowed, left])
 }

@@ -7,9 +7,11 @@ use alloy::primitives::{Address, B256, U256};
 use super::{
     super::{
         super::database::{Database, DatabaseError, in_transaction, on_pool},
-        ledger::{Decision, gwei_limit, gwei_up, hex, signed},
+        ledger::{Decision, hex, signed},
+        limits::{gwei_limit, gwei_up},
+        policy::AdvanceLimits,
     },
-    AdvanceLimits, Wish,
+    Wish,
 };
 
 /// How long what is owed, or may be, counts against the limits, seconds.

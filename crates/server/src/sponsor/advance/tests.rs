@@ -3,8 +3,9 @@
 
 use alloy::primitives::{Address, B256, U256};
 
+use super::super::policy::AdvanceLimits;
 use super::{
-    AdvanceLimits, Wish,
+    Wish,
     ledger::{Charge, Debt, Mined, Obstacle, Reserved},
 };
 use crate::{database::Database, sponsor::ledger::Decision};

@@ -1,0 +1,146 @@
+//! Who pays for an operation: the sponsor decides, and whichever paymaster is configured signs.
+
+use alloy::primitives::Bytes;
+
+use super::{
+    fees, metrics,
+    paymaster::{
+        DEFAULT_EXPIRY, Paymaster, check_request,
+        token::{TokenPaymaster, fee_token},
+    },
+    sponsor::{Asker, Request},
+    state::ServerState,
+};
+use use_aa_actions::error::AppError;
+use use_aa_protocol::{
+    paymaster::{FeeQuotes, FeeQuotesRequest},
+    rpc::{PaymasterMode, SponsorContext, Sponsorship},
+    user_operation::UserOperation,
+};
+
+/// Most tokens in one request.
+const MAX_TOKENS: usize = 50;
+
+/// The paymaster's signature in either mode, when the sponsorship policy agrees.
+///
+/// # Errors
+/// `SponsorshipRefused` and `GasTokenRefused` with the reason; those of the upstreams and of the database.
+pub async fn sponsor(
+    state: &ServerState,
+    user_operation: &UserOperation,
+    context: &SponsorContext,
+    asker: Asker<'_>,
+) -> Result<Sponsorship, AppError> {
+    check_request(user_operation, context.expiry_duration)?;
+    let shortened = shortened(state, context, asker);
+    let request = Request { user_operation, context: &shortened, asker };
+    // Boxed: what waits for upstreams, database and webhooks is large, and each layer above would hold it once more.
+    let signing = Box::pin(sign(state, user_operation, &shortened));
+    let result = Box::pin(state.sponsor().guard(request, signing)).await;
+    metrics::sponsorship(result.as_ref().map(|_| ()));
+    result
+}
+
+/// Whoever signs, the operator pays or advances it: the fees are checked before anything dearer is asked.
+async fn sign(
+    state: &ServerState,
+    user_operation: &UserOperation,
+    context: &SponsorContext,
+) -> Result<Sponsorship, AppError> {
+    let check = fees::check(state.node(), state.bundler(), state.sponsor().fee_factor(), user_operation);
+    let upstreams = state.upstreams();
+    match context.mode {
+        PaymasterMode::Sponsored => {
+            let paymaster = state.paymaster().ok_or_else(none_configured)?;
+            check.await?;
+            paymaster.sponsor(upstreams, user_operation, context).await
+        }
+        PaymasterMode::Erc20 => {
+            let token = fee_token(context)?;
+            match taker(state)? {
+                Taker::BuiltIn(paymaster) => {
+                    check.await?;
+                    paymaster.sponsor(upstreams, user_operation, context, token).await
+                }
+                Taker::Remote(paymaster) => {
+                    check.await?;
+                    paymaster.sponsor_in_tokens(user_operation, context).await
+                }
+            }
+        }
+    }
+}
+
+/// Data of the right length and form for an estimate of gas (ERC-7677). What the policy would refuse is refused
+/// now; webhooks and budgets are asked when it is signed.
+///
+/// # Errors
+/// As [`sponsor`].
+pub async fn stub(
+    state: &ServerState,
+    user_operation: &UserOperation,
+    context: &SponsorContext,
+) -> Result<Bytes, AppError> {
+    check_request(user_operation, context.expiry_duration)?;
+    state.sponsor().would_allow(user_operation, context)?;
+    match context.mode {
+        PaymasterMode::Sponsored => state.paymaster().ok_or_else(none_configured)?.stub(user_operation, context).await,
+        PaymasterMode::Erc20 => {
+            let paymaster = state.token_paymaster().ok_or_else(|| no_quotes(state.paymaster()))?;
+            paymaster.stub(fee_token(context)?)
+        }
+    }
+}
+
+/// Quotes for one operation, from whoever is configured to take tokens.
+///
+/// # Errors
+/// `GasTokenRefused` when nobody is; those of the upstreams.
+pub async fn fee_quotes(
+    state: &ServerState,
+    user_operation: &UserOperation,
+    request: &FeeQuotesRequest,
+) -> Result<FeeQuotes, AppError> {
+    check_request(user_operation, request.expiry_duration)?;
+    if request.token_list.len() > MAX_TOKENS {
+        return Err(AppError::TooLarge { what: "request.tokenList".into(), limit: format!("{MAX_TOKENS} tokens") });
+    }
+    match taker(state)? {
+        Taker::BuiltIn(paymaster) => paymaster.fee_quotes(state.upstreams(), user_operation, request).await,
+        Taker::Remote(paymaster) => paymaster.fee_quotes(user_operation, request).await,
+    }
+}
+
+/// Who takes tokens for gas.
+enum Taker<'a> {
+    BuiltIn(&'a TokenPaymaster),
+    Remote(&'a Paymaster),
+}
+
+fn taker(state: &ServerState) -> Result<Taker<'_>, AppError> {
+    match (state.token_paymaster(), state.paymaster()) {
+        (Some(paymaster), _) => Ok(Taker::BuiltIn(paymaster)),
+        (None, Some(paymaster)) if paymaster.takes_tokens() => Ok(Taker::Remote(paymaster)),
+        (None, other) => Err(no_quotes(other)),
+    }
+}
+
+/// With a life that the policy allows: a longer one is shortened, which its data tell.
+fn shortened(state: &ServerState, context: &SponsorContext, asker: Asker<'_>) -> SponsorContext {
+    let longest = state.sponsor().longest_life(asker);
+    let asked = context.expiry_duration.unwrap_or(DEFAULT_EXPIRY);
+    let expiry_duration = longest.filter(|longest| *longest < asked).or(context.expiry_duration);
+    SponsorContext { expiry_duration, ..context.clone() }
+}
+
+fn none_configured() -> AppError {
+    AppError::SponsorshipRefused { reason: "no paymaster is configured on this server".into() }
+}
+
+fn no_quotes(paymaster: Option<&Paymaster>) -> AppError {
+    let reason = match paymaster {
+        Some(Paymaster::Erc7677(_)) => "the paymaster service (ERC-7677) has no quotes",
+        _ => "no token paymaster is configured on this server",
+    };
+    AppError::GasTokenRefused { reason: reason.into() }
+}
