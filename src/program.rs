@@ -8,7 +8,7 @@ use crate::{
     app::{App, BuiltPage, BuiltPageError, shell, shell_with},
     dan::{
         config::{NodeArgs, NodeConfig},
-        node,
+        program,
     },
     http::{self, PageFiles, Pages},
     lab::{Lab, LabOptions},
@@ -194,7 +194,7 @@ fn dan_node(config: NodeConfig, end_with_stdin: bool) -> Result<(), Failure> {
         let ready = move |address: std::net::SocketAddr| {
             println!(r#"{{"node":{id},"url":"http://{address}","identity":"{identity}"}}"#);
         };
-        Ok(node::run(config, ready, stop).await?)
+        Ok(program::run(config, ready, stop).await?)
     })
 }
 

@@ -32,7 +32,7 @@ use use_aa::{
     lab::DanNodeInfo,
     protocol::{
         addresses::ENTRY_POINT,
-        distributed_key::{DanModuleInfo, SessionKind, SignRequest, joint_challenge},
+        distributed_key::{DanModuleInfo, RunKind, SignRequest, joint_challenge},
         session::SessionStatus,
         smart_account::encode_calls,
     },
@@ -118,7 +118,7 @@ async fn sign_directly(
         user_operation: prepared.operation().user_operation.clone(),
         entry_point: ENTRY_POINT,
         chain_id: info.chain_id,
-        challenge: joint_challenge(SessionKind::Signing, &nonces).unwrap(),
+        challenge: joint_challenge(RunKind::Signing, &nonces).unwrap(),
         signers: nonces.iter().map(|nonce| nonce.node).collect(),
         ephemeral_signature: Bytes::new(),
     };

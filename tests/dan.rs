@@ -17,8 +17,8 @@ use tokio::{
 };
 use use_aa::{
     dan::api::{
-        KeyAttestation, KeygenRequest, MAX_BODY, NodeRefusal, Revocation, RevokeAnswer, SessionKind, SignAnswer,
-        SignBody, SignRequest,
+        KeyAttestation, KeygenRequest, MAX_BODY, NodeRefusal, Revocation, RevokeAnswer, RunKind, SignAnswer, SignBody,
+        SignRequest,
     },
     protocol::{
         addresses::DEMO_NFT,
@@ -171,7 +171,7 @@ async fn exactly_t_signers_with_nonces_of_their_own() {
     }
     // Swapped on the way: node 4 in place of node 3, with a nonce of its own.
     let mut body = cluster.request(session, &SIGNERS, session.operation(7)).await;
-    body.nonces[2] = cluster.nonces(SessionKind::Signing, &[4]).await[0];
+    body.nonces[2] = cluster.nonces(RunKind::Signing, &[4]).await[0];
     let refusals = cluster.send(session, &[1, 2, 4], &body).await.unwrap_err();
     assert_eq!(codes(&refusals), ["challenge"; 3]);
     // A node that is not named does not help.
@@ -180,8 +180,8 @@ async fn exactly_t_signers_with_nonces_of_their_own() {
     assert_eq!(refusal.code, "participants");
     // Nonces for something else.
     let mut body = cluster.request(session, &SIGNERS, session.operation(9)).await;
-    body.nonces = cluster.nonces(SessionKind::Refresh, &SIGNERS).await;
-    body.request.challenge = joint_challenge(SessionKind::Signing, &body.nonces).unwrap();
+    body.nonces = cluster.nonces(RunKind::Refresh, &SIGNERS).await;
+    body.request.challenge = joint_challenge(RunKind::Signing, &body.nonces).unwrap();
     body.request = session.authenticated(body.request);
     let refusals = cluster.send(session, &SIGNERS, &body).await.unwrap_err();
     assert_eq!(codes(&refusals), ["nonce"; 3]);
@@ -226,8 +226,8 @@ async fn a_key_is_bound_once_by_its_owner_only_and_ends() {
     let key = cluster.pool(1, 3).await.remove(0);
     let mut session = Session::new(key, 5);
     session.grant.valid_until = now() + 20;
-    let mut nonces = cluster.nonces(SessionKind::KeyGeneration, &ids).await;
-    session.grant.challenge = joint_challenge(SessionKind::KeyGeneration, &nonces).unwrap();
+    let mut nonces = cluster.nonces(RunKind::KeyGeneration, &ids).await;
+    session.grant.challenge = joint_challenge(RunKind::KeyGeneration, &nonces).unwrap();
     let refused = async |request: &KeygenRequest, code: &str| {
         for refusal in cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", request).await {
             let refusal = refusal.unwrap_err();
@@ -269,8 +269,8 @@ async fn a_key_is_bound_once_by_its_owner_only_and_ends() {
     // Somebody else, and even the same owner with another page.
     let stranger = Session::of(session.key.clone(), 5, B256::repeat_byte(0x33));
     for mut late in [stranger, Session::new(session.key.clone(), 5)] {
-        let nonces = cluster.nonces(SessionKind::KeyGeneration, &ids).await;
-        late.grant.challenge = joint_challenge(SessionKind::KeyGeneration, &nonces).unwrap();
+        let nonces = cluster.nonces(RunKind::KeyGeneration, &ids).await;
+        late.grant.challenge = joint_challenge(RunKind::KeyGeneration, &nonces).unwrap();
         refused(&KeygenRequest { grant: late.signed(), nonces }, "key-taken").await;
     }
 
@@ -304,8 +304,8 @@ async fn grants_of_the_first_version_are_honoured_and_of_later_ones_refused_by_n
     let ids = cluster.ids();
     let mut session = Session::new(cluster.pool(1, 3).await.remove(0), 5);
     session.grant.version = 1;
-    let nonces = cluster.nonces(SessionKind::KeyGeneration, &ids).await;
-    session.grant.challenge = joint_challenge(SessionKind::KeyGeneration, &nonces).unwrap();
+    let nonces = cluster.nonces(RunKind::KeyGeneration, &ids).await;
+    session.grant.challenge = joint_challenge(RunKind::KeyGeneration, &nonces).unwrap();
     // As pages sent it that knew no versions.
     let grant = session.signed();
     let old = json!({ "grant": grant, "nonces": nonces });

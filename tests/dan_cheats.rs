@@ -17,11 +17,11 @@ use k256::{Scalar, Secp256k1};
 use key_server::KeyServer;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use use_aa::dan::{
-    api::{NodeNonce, NodeRefusal, SessionKind, SignAnswer, SignBody, StatusAnswer},
+    api::{NodeNonce, NodeRefusal, RunKind, SignAnswer, SignBody, StatusAnswer},
     identity::Identity,
     mesh::{Mesh, Peer},
     message::Message,
-    session::{Losses, Network, SessionError, SessionName, Sessions},
+    run::{Losses, Network, RunError, RunName, Runs},
     share::{KeyShare, SecretBytes},
     signing::sign,
     vault::{Slot, Vault},
@@ -61,7 +61,7 @@ impl Network for Changing {
 /// A node without any rules.
 struct Cheat {
     network: Arc<Changing>,
-    sessions: Arc<Sessions>,
+    sessions: Arc<Runs>,
     workers: Arc<Workers>,
     share: Arc<KeyShare>,
     _tasks: JoinSet<()>,
@@ -80,7 +80,7 @@ impl Cheat {
             identity: peer.identity,
         });
         let listener = TcpListener::bind(("127.0.0.1", node.mesh_port)).await.unwrap();
-        let receiver: Arc<OnceLock<Arc<Sessions>>> = Arc::default();
+        let receiver: Arc<OnceLock<Arc<Runs>>> = Arc::default();
         let sessions = receiver.clone();
         let (mesh, tasks) =
             Mesh::start(id, Identity::from_seed(&node.seed), peers.collect(), listener, move |_, from, message| {
@@ -89,7 +89,7 @@ impl Cheat {
                 }
             });
         let network = Arc::new(Changing { mesh, change: Mutex::new(|_, _, _| {}) });
-        let sessions = Sessions::new(id, network.clone());
+        let sessions = Runs::new(id, network.clone());
         assert!(receiver.set(sessions.clone()).is_ok());
         while !cluster.ids().iter().all(|peer| *peer == id || network.is_connected(*peer)) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -108,7 +108,7 @@ impl Cheat {
         change: Change,
     ) -> Vec<Result<SignAnswer, NodeRefusal>> {
         *self.network.change.lock().unwrap() = change;
-        let mut nonces = cluster.nonces(SessionKind::Signing, &honest).await;
+        let mut nonces = cluster.nonces(RunKind::Signing, &honest).await;
         nonces.push(NodeNonce { node: CHEAT, nonce: rand::random::<[u8; 32]>().into() });
         let body = session.request(nonces, session.operation(number));
         let own = self.take_part(&body);
@@ -121,10 +121,10 @@ impl Cheat {
         answers
     }
 
-    async fn take_part(&self, body: &SignBody) -> Result<Bytes, SessionError> {
-        let (request, kind) = (&body.request, SessionKind::Signing.name());
+    async fn take_part(&self, body: &SignBody) -> Result<Bytes, RunError> {
+        let (request, kind) = (&body.request, RunKind::Signing.name());
         let (key_id, digest) = (request.key_id, request.digest());
-        let name = SessionName::new(kind, request.challenge, 0, key_id, digest, &request.signers);
+        let name = RunName::new(kind, request.challenge, 0, key_id, digest, &request.signers);
         let mut session = self.sessions.open(name, PATIENCE)?;
         sign(&mut session, &self.workers, self.share.clone(), digest, async { Ok(()) }).await
     }

@@ -14,7 +14,7 @@ use key_server::KeyServer;
 use nix::sys::signal::Signal;
 use use_aa::{
     actions::ports::DistributedKeys,
-    dan::api::{SessionKind, SignAnswer, StatusAnswer},
+    dan::api::{RunKind, SignAnswer, StatusAnswer},
     error::AppError,
     protocol::distributed_key::SignOutcome,
 };
@@ -49,7 +49,7 @@ async fn a_node_that_hangs_holds_nobody_up_and_comes_back() {
     signed_within(&server, &session, 1, SIGNING_TIMEOUT).await;
 
     // It hangs in the middle of a signature: the nodes are already named.
-    let nonces = cluster.nonces(SessionKind::Signing, &[1, 2, 3]).await;
+    let nonces = cluster.nonces(RunKind::Signing, &[1, 2, 3]).await;
     let body = session.request(nonces, session.operation(2));
     cluster.signal(3, Signal::SIGSTOP);
     let began = Instant::now();
@@ -86,7 +86,7 @@ async fn a_node_that_hangs_holds_nobody_up_and_comes_back() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     signed_within(&server, &session, 10, SIGNING_TIMEOUT).await;
-    let nonces = cluster.nonces(SessionKind::Signing, &[1, 2]).await;
+    let nonces = cluster.nonces(RunKind::Signing, &[1, 2]).await;
     let nonces = nonces.into_iter().chain(body.nonces.iter().copied().filter(|nonce| nonce.node == 3)).collect();
     let gone = session.request(nonces, session.operation(11));
     let began = Instant::now();

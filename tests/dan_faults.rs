@@ -13,7 +13,7 @@ use dan_support::{Cluster, PATIENCE, Session, codes, now};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use use_aa::dan::{
-    api::{NodeRefusal, PoolAnswer, RefreshAnswer, RefreshRequest, SessionKind, SignAnswer, StatusAnswer},
+    api::{NodeRefusal, PoolAnswer, RefreshAnswer, RefreshRequest, RunKind, SignAnswer, StatusAnswer},
     share::KeyShare,
     vault::{Slot, Vault},
 };
@@ -23,7 +23,7 @@ const AT_ONCE: Duration = Duration::from_secs(8);
 
 async fn renew(cluster: &Cluster, session: &Session, repair: Option<u8>) -> Vec<Result<RefreshAnswer, NodeRefusal>> {
     let ids = cluster.ids();
-    let kind = if repair.is_some() { SessionKind::Repair } else { SessionKind::Refresh };
+    let kind = if repair.is_some() { RunKind::Repair } else { RunKind::Refresh };
     let nonces = cluster.nonces(kind, &ids).await;
     let request = RefreshRequest { key_id: session.key.key_id, repair, nonces };
     cluster.ask_all(&ids, "/v1/refresh", &request).await
@@ -84,7 +84,7 @@ async fn any_three_are_enough_and_two_are_not() {
     // In the middle of making a key.
     cluster.launch(2);
     cluster.connected(5).await;
-    let nonces = cluster.nonces(SessionKind::Pool, &cluster.ids()).await;
+    let nonces = cluster.nonces(RunKind::Pool, &cluster.ids()).await;
     let request = json!({ "count": 1, "threshold": 3, "nonces": nonces });
     let making: Vec<_> = [1, 2, 3, 5]
         .map(|id| {
@@ -171,7 +171,7 @@ async fn shares_are_renewed_and_rebuilt_by_all_or_not_at_all() {
     }
     every_pair(&cluster, 10).await;
     // Nobody can be left out.
-    let nonces = cluster.nonces(SessionKind::Refresh, &[1, 2]).await;
+    let nonces = cluster.nonces(RunKind::Refresh, &[1, 2]).await;
     let request = RefreshRequest { key_id: session.key.key_id, repair: None, nonces };
     let refusal = cluster.ask::<RefreshAnswer>(1, "/v1/refresh", &request).await.unwrap_err();
     assert_eq!(refusal.code, "participants");
@@ -200,7 +200,7 @@ async fn shares_are_renewed_and_rebuilt_by_all_or_not_at_all() {
     // One dies at some moment of a refresh. Afterwards all have the old shares or all have the new ones.
     for pause in [0, 150, 400, 800, 1500, 2500] {
         let victim = u8::try_from(pause % 3 + 1).unwrap();
-        let nonces = cluster.nonces(SessionKind::Refresh, &cluster.ids()).await;
+        let nonces = cluster.nonces(RunKind::Refresh, &cluster.ids()).await;
         let request = RefreshRequest { key_id: session.key.key_id, repair: None, nonces };
         let renewing: Vec<_> = (1..=3u8)
             .map(|id| {

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use use_aa::{
     dan::{
         api::{
-            KeyAttestation, KeygenRequest, NodeNonce, NodeRefusal, NonceAnswer, PoolAnswer, PooledKey, SessionKind,
+            KeyAttestation, KeygenRequest, NodeNonce, NodeRefusal, NonceAnswer, PoolAnswer, PooledKey, RunKind,
             SignAnswer, SignBody, SignRequest, SignedGrant, StatusAnswer,
         },
         identity::{Identity, PublicIdentity},
@@ -219,7 +219,7 @@ impl Cluster {
     }
 
     /// Nonces of these nodes.
-    pub async fn nonces(&self, kind: SessionKind, ids: &[u8]) -> Vec<NodeNonce> {
+    pub async fn nonces(&self, kind: RunKind, ids: &[u8]) -> Vec<NodeNonce> {
         let mut nonces = Vec::new();
         for id in ids {
             let request = json!({ "kind": kind });
@@ -252,7 +252,7 @@ impl Cluster {
     /// Makes keys; all nodes must say the same.
     pub async fn pool(&self, count: u8, threshold: u8) -> Vec<PooledKey> {
         let ids = self.ids();
-        let nonces = self.nonces(SessionKind::Pool, &ids).await;
+        let nonces = self.nonces(RunKind::Pool, &ids).await;
         let body = json!({ "count": count, "threshold": threshold, "nonces": nonces });
         let answers = self.ask_all::<PoolAnswer>(&ids, "/v1/pool", &body).await;
         let keys: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().keys).collect();
@@ -269,8 +269,8 @@ impl Cluster {
     /// Binds the session's key to its grant at every node.
     pub async fn grant(&self, mut session: Session) -> Session {
         let ids = self.ids();
-        let nonces = self.nonces(SessionKind::KeyGeneration, &ids).await;
-        session.grant.challenge = joint_challenge(SessionKind::KeyGeneration, &nonces).unwrap();
+        let nonces = self.nonces(RunKind::KeyGeneration, &ids).await;
+        session.grant.challenge = joint_challenge(RunKind::KeyGeneration, &nonces).unwrap();
         let request = KeygenRequest { grant: session.signed(), nonces };
         for (id, answer) in ids.iter().zip(self.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &request).await) {
             let attestation = answer.unwrap();
@@ -284,7 +284,7 @@ impl Cluster {
 
     /// A request for these signers over fresh nonces.
     pub async fn request(&self, session: &Session, signers: &[u8], operation: UserOperation) -> SignBody {
-        session.request(self.nonces(SessionKind::Signing, signers).await, operation)
+        session.request(self.nonces(RunKind::Signing, signers).await, operation)
     }
 
     /// Has an operation signed, checks that every signer has the same signature and that it is the key's.
@@ -386,7 +386,7 @@ impl Session {
             user_operation: operation,
             entry_point: ENTRY_POINT,
             chain_id: CHAIN_ID,
-            challenge: joint_challenge(SessionKind::Signing, &nonces).unwrap(),
+            challenge: joint_challenge(RunKind::Signing, &nonces).unwrap(),
             signers: nonces.iter().map(|nonce| nonce.node).collect(),
             ephemeral_signature: Bytes::new(),
         };

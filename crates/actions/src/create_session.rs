@@ -26,8 +26,9 @@ use futures::future::try_join;
 
 use super::{
     account::SmartAccountClient,
+    default_paymaster::default_paymaster,
     grant::{Grant, Material},
-    options::{BuildUserOpOptions, Options, merge_options},
+    options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
     send_transaction::prepare_owner_operation,
@@ -234,15 +235,6 @@ pub(super) async fn prepare_grant_of(
     let operation = prepare_owner_operation(client, &snapshot, &calls, &options).await?;
     material.granted_by(&operation)?;
     Ok(PreparedCreateSession { grant, material, tree, new_root, operation })
-}
-
-/// The caller's options over the default: sponsored when the server does that for callers without a key.
-pub(super) fn default_paymaster(snapshot: &ChainSnapshot, options: &BuildUserOpOptions) -> BuildUserOpOptions {
-    if options.paymaster_service_data.is_none() && snapshot.chain.sponsors_pages() {
-        merge_options([Options::sponsored(), options.clone()])
-    } else {
-        options.clone()
-    }
 }
 
 fn granting_calls(account: Address, snapshot: &ChainSnapshot, batched: bool, root: B256) -> Vec<Call> {

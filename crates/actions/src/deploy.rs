@@ -2,7 +2,7 @@
 
 use super::{
     account::SmartAccountClient,
-    create_session::default_paymaster,
+    default_paymaster::default_paymaster,
     options::BuildUserOpOptions,
     prepare_user_operation::read_chain_snapshot,
     send_transaction::{complete_transaction, prepare_owner_operation},

@@ -427,6 +427,6 @@ mod tests {
     #[test]
     fn violations_keep_rule_and_values() {
         let violation = Violation { rule: "rule 0".into(), reason: "must be 1".into(), revert_text: String::new() };
-        assert_eq!(AppError::from(violation).to_string(), "the session does not allow this: rule 0: must be = 1");
+        assert_eq!(AppError::from(violation).to_string(), "the session does not allow this: rule 0: must be 1");
     }
 }

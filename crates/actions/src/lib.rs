@@ -28,6 +28,7 @@ mod clock;
 pub mod create_batch_session;
 pub mod create_session;
 pub mod create_session_with_distributed_key;
+mod default_paymaster;
 pub mod deploy;
 pub mod error;
 mod gas;

@@ -17,7 +17,7 @@ use futures::future::try_join;
 
 use super::{
     account::SmartAccountClient,
-    create_session::default_paymaster,
+    default_paymaster::default_paymaster,
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
@@ -26,6 +26,7 @@ use super::{
     session_ledger::stored_or_published,
     session_tree::{SessionTree, reconcile},
     settle_change::settle_change,
+    settle_revocation::fail_revocation,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
@@ -190,7 +191,7 @@ pub async fn complete_revoke_sessions(
         }
         let sent = send_user_operation(client.relay.as_ref(), &signed, &prepared.operation).await;
         if sent.as_ref().is_err_and(|error| !may_have_arrived(error)) {
-            forget(store, client.account, user_op_hash).await?;
+            fail_revocation(store, client.account, user_op_hash).await?;
         }
         return sent;
     }
@@ -213,13 +214,4 @@ impl PreparedRevocation {
         store.update(account, Box::new(change)).await?;
         Ok(is_current)
     }
-}
-
-/// The operation will not happen: its sessions stay.
-pub(super) async fn forget(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
-    let change = |book: &mut SessionBook| {
-        book.fail_revocation(user_op_hash);
-        Ok(())
-    };
-    store.update(account, Box::new(change)).await.map(drop)
 }

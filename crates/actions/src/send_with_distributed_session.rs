@@ -12,9 +12,7 @@ use super::{
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
-    distributed_key::{
-        DanModuleInfo, EphemeralKey, Revocation, SessionKind, SignOutcome, SignRequest, joint_challenge,
-    },
+    distributed_key::{DanModuleInfo, EphemeralKey, Revocation, RunKind, SignOutcome, SignRequest, joint_challenge},
     session::SessionLeaf,
     signature::personal_digest,
     user_op_response::UserOpResponse,
@@ -112,7 +110,7 @@ async fn sign(keys: &dyn DistributedKeys, prepared: &PreparedDistributedUse) -> 
             user_operation: unsigned.operation.user_operation.clone(),
             entry_point: ENTRY_POINT,
             chain_id: key.info.chain_id,
-            challenge: joint_challenge(SessionKind::Signing, &nonces)?,
+            challenge: joint_challenge(RunKind::Signing, &nonces)?,
             signers: nonces.iter().map(|nonce| nonce.node).collect(),
             ephemeral_signature: Bytes::new(),
         };

@@ -7,7 +7,7 @@ use alloy::{
 use futures::future::try_join;
 
 use super::{
-    create_session::default_paymaster,
+    default_paymaster::default_paymaster,
     options::{BuildUserOpOptions, Options, merge_options},
     ports::{Relay, SessionStore},
     prepare_user_operation::{

@@ -4,7 +4,6 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::{
     ports::{Relay, SessionStore},
-    revoke_sessions::forget,
     session_tree::reconcile,
     wait_for_user_operation_receipt::wait_for_user_operation_receipt,
 };
@@ -32,11 +31,24 @@ pub async fn settle_revocation(
     let outcome = wait_for_user_operation_receipt(relay, user_op_hash, on_update).await;
     match &outcome {
         Ok(_) => confirm(store, account, user_op_hash).await?,
-        Err(AppError::UserOpReverted { .. }) => forget(store, account, user_op_hash).await?,
+        Err(AppError::UserOpReverted { .. }) => fail_revocation(store, account, user_op_hash).await?,
         Err(AppError::UserOpDropped { .. }) => ask_the_chain(relay, store, account, user_op_hash).await?,
         Err(_) => {}
     }
     outcome
+}
+
+/// The operation will not happen: its sessions stay.
+pub(super) async fn fail_revocation(
+    store: &dyn SessionStore,
+    account: Address,
+    user_op_hash: B256,
+) -> Result<(), AppError> {
+    let change = |book: &mut SessionBook| {
+        book.fail_revocation(user_op_hash);
+        Ok(())
+    };
+    store.update(account, Box::new(change)).await.map(drop)
 }
 
 async fn confirm(store: &dyn SessionStore, account: Address, user_op_hash: B256) -> Result<(), AppError> {
@@ -58,7 +70,7 @@ async fn ask_the_chain(
     let state = relay.account_state(account, U256::ZERO).await?;
     match reconcile(&mut book, state.merkle_root) {
         Ok(Some(lag)) => lag.write(store, account).await.map(drop),
-        Ok(None) => forget(store, account, user_op_hash).await,
+        Ok(None) => fail_revocation(store, account, user_op_hash).await,
         Err(AppError::SessionsOutOfSync { .. }) => Ok(()),
         Err(error) => Err(error),
     }

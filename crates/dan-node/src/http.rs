@@ -23,7 +23,7 @@ use use_aa_listener::Room;
 use super::{
     api::{MAX_BODY, NodeRefusal},
     node::Node,
-    session::OUR_FAULT,
+    run_error::OUR_FAULT,
 };
 
 /// Requests under way at the same time; more are refused at once.

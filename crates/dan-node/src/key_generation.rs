@@ -25,7 +25,7 @@ use use_aa_threshold as threshold;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    session::{Session, SessionError},
+    run::{Run, RunError},
     share::{KeyShare, SecretBytes, aborted, decode, encode, index},
     workers::Workers,
 };
@@ -48,17 +48,17 @@ pub(super) struct Openings {
     pub multiplication: TransmitInitMulPhase3to4<Secp256k1>,
 }
 
-/// Makes a key. `session_id` is the binding: all nodes derive the same and no other session has it.
-pub async fn generate(session: &mut Session, workers: &Workers, must_sign: u8) -> Result<KeyShare, SessionError> {
-    let me = session.me();
-    let nodes = u8::try_from(session.participants().len()).unwrap_or_default();
+/// Makes a key. `session_id` is the binding: all nodes derive the same and no other run has it.
+pub async fn generate(run: &mut Run, workers: &Workers, must_sign: u8) -> Result<KeyShare, RunError> {
+    let me = run.me();
+    let nodes = u8::try_from(run.participants().len()).unwrap_or_default();
     let parameters = Parameters::new(must_sign, nodes)
-        .map_err(|_| SessionError::Internal(format!("{must_sign} of {nodes} is not a threshold of 2 or more")))?;
-    let data = Arc::new(SessionData { parameters, party_index: index(me)?, session_id: session.binding().to_vec() });
+        .map_err(|_| RunError::Internal(format!("{must_sign} of {nodes} is not a threshold of 2 or more")))?;
+    let data = Arc::new(SessionData { parameters, party_index: index(me)?, session_id: run.binding().to_vec() });
 
     let own = data.clone();
     let points = workers.run(move || Zeroizing::new(threshold::generate_1(&own))).await?;
-    let points = exchange_points(session, points).await?;
+    let points = exchange_points(run, points).await?;
 
     let own = data.clone();
     let (point, proof, seed_kept, seeds, chain_kept, chain) =
@@ -70,14 +70,14 @@ pub async fn generate(session: &mut Session, workers: &Workers, must_sign: u8) -
         let commitments = Commitments { proof: proof.commitment, chain_code: Some(chain.cc_commitment), seed };
         outgoing.insert(to, encode(&commitments)?);
     }
-    let received = committed(session, outgoing).await?;
+    let received = committed(run, outgoing).await?;
     let mut chain_commitments = BTreeMap::from([(data.party_index, chain.clone())]);
     for (node, commitments) in &received {
         let sender_index = index(*node)?;
-        let cc_commitment = commitments.chain_code.ok_or(SessionError::cheated(*node, "no chain code"))?;
+        let cc_commitment = commitments.chain_code.ok_or(RunError::cheated(*node, "no chain code"))?;
         chain_commitments.insert(sender_index, BroadcastDerivationPhase2to4 { sender_index, cc_commitment });
     }
-    echo(session, &proof, &chain_commitments, &received).await?;
+    echo(run, &proof, &chain_commitments, &received).await?;
 
     let own = data.clone();
     let (seed_kept, seeds, mul_kept, multiplications, chain_opened) = workers
@@ -87,13 +87,13 @@ pub async fn generate(session: &mut Session, workers: &Workers, must_sign: u8) -
             result
         })
         .await?;
-    let openings = open(session, &proof, Some(&chain_opened), seeds, multiplications).await?;
+    let openings = open(run, &proof, Some(&chain_opened), seeds, multiplications).await?;
     let proofs = proofs(&proof, &received, &openings)?;
     let mut chain_openings = BTreeMap::from([(data.party_index, chain_opened)]);
     for (node, opening) in &openings {
         let sender_index = index(*node)?;
         let opened = opening.chain_code.clone().filter(|opened| opened.sender_index == sender_index);
-        chain_openings.insert(sender_index, opened.ok_or(SessionError::cheated(*node, "no chain code"))?);
+        chain_openings.insert(sender_index, opened.ok_or(RunError::cheated(*node, "no chain code"))?);
     }
     let commitments: Vec<_> = received.into_values().map(|commitments| commitments.seed).collect();
     let (seeds, multiplications): (Vec<_>, Vec<_>) =
@@ -116,7 +116,7 @@ pub async fn generate(session: &mut Session, workers: &Workers, must_sign: u8) -
         .await?
         .map_err(aborted)?;
     let share = KeyShare { party, package, epoch: 0 };
-    confirm(session, share.fingerprint()).await?;
+    confirm(run, share.fingerprint()).await?;
     Ok(share)
 }
 
@@ -133,18 +133,18 @@ impl<K: Ord> Drop for Wiped<K> {
 
 /// Round 1. `points` has one for each node, in their order; the answer, too.
 pub(super) async fn exchange_points(
-    session: &mut Session,
+    run: &mut Run,
     points: Zeroizing<Vec<Scalar>>,
-) -> Result<Zeroizing<Vec<Scalar>>, SessionError> {
-    let me = session.me();
+) -> Result<Zeroizing<Vec<Scalar>>, RunError> {
+    let me = run.me();
     let mut outgoing = BTreeMap::new();
-    for node in session.others() {
+    for node in run.others() {
         let point = points.get(usize::from(node) - 1);
-        outgoing.insert(node, encode(point.ok_or_else(|| SessionError::Internal("too few points".into()))?)?);
+        outgoing.insert(node, encode(point.ok_or_else(|| RunError::Internal("too few points".into()))?)?);
     }
-    let received = session.exchange(outgoing).await?;
+    let received = run.exchange(outgoing).await?;
     let mut all = Zeroizing::new(Vec::with_capacity(points.len()));
-    for node in session.participants() {
+    for node in run.participants() {
         all.push(match received.get(node) {
             Some(bytes) => decode::<Scalar>(*node, bytes)?,
             None => points[usize::from(me) - 1],
@@ -155,16 +155,16 @@ pub(super) async fn exchange_points(
 
 /// Round 2.
 pub(super) async fn committed(
-    session: &mut Session,
+    run: &mut Run,
     outgoing: BTreeMap<u8, SecretBytes>,
-) -> Result<BTreeMap<u8, Commitments>, SessionError> {
-    let me = session.me();
+) -> Result<BTreeMap<u8, Commitments>, RunError> {
+    let me = run.me();
     let mut all = BTreeMap::new();
-    for (node, bytes) in session.exchange(outgoing).await? {
+    for (node, bytes) in run.exchange(outgoing).await? {
         let commitments: Commitments = decode(node, &bytes)?;
         let parties = &commitments.seed.parties;
         if (parties.sender.as_u8(), parties.receiver.as_u8()) != (node, me) {
-            return Err(SessionError::cheated(node, "a commitment of or for another"));
+            return Err(RunError::cheated(node, "a commitment of or for another"));
         }
         all.insert(node, commitments);
     }
@@ -173,28 +173,28 @@ pub(super) async fn committed(
 
 /// Round 3: everybody received the same commitments.
 pub(super) async fn echo(
-    session: &mut Session,
+    run: &mut Run,
     proof: &ProofCommitment<Secp256k1>,
     chain_codes: &BTreeMap<dkls23::protocols::PartyIndex, BroadcastDerivationPhase2to4>,
     received: &BTreeMap<u8, Commitments>,
-) -> Result<(), SessionError> {
+) -> Result<(), RunError> {
     let mut bytes = b"use-aa dan echo 1".to_vec();
-    bytes.extend_from_slice(session.binding().as_slice());
-    for node in session.participants() {
+    bytes.extend_from_slice(run.binding().as_slice());
+    for node in run.participants() {
         bytes.push(*node);
         bytes.extend_from_slice(received.get(node).map_or(&proof.commitment, |commitments| &commitments.proof));
         if let Some(chain_code) = chain_codes.get(&index(*node)?) {
             bytes.extend_from_slice(&chain_code.cc_commitment);
         }
     }
-    confirm(session, keccak256(bytes)).await
+    confirm(run, keccak256(bytes)).await
 }
 
 /// One round in which everybody must say the same.
-pub(super) async fn confirm(session: &mut Session, hash: B256) -> Result<(), SessionError> {
-    for (node, bytes) in session.broadcast(Zeroizing::new(hash.to_vec())).await? {
+pub(super) async fn confirm(run: &mut Run, hash: B256) -> Result<(), RunError> {
+    for (node, bytes) in run.broadcast(Zeroizing::new(hash.to_vec())).await? {
         if bytes[..] != hash[..] {
-            return Err(SessionError::cheated(node, "another view of what all were told"));
+            return Err(RunError::cheated(node, "another view of what all were told"));
         }
     }
     Ok(())
@@ -202,13 +202,13 @@ pub(super) async fn confirm(session: &mut Session, hash: B256) -> Result<(), Ses
 
 /// Round 4.
 pub(super) async fn open(
-    session: &mut Session,
+    run: &mut Run,
     proof: &ProofCommitment<Secp256k1>,
     chain_code: Option<&BroadcastDerivationPhase3to4>,
     seeds: Vec<TransmitInitZeroSharePhase3to4>,
     multiplications: Vec<TransmitInitMulPhase3to4<Secp256k1>>,
-) -> Result<BTreeMap<u8, Openings>, SessionError> {
-    let me = session.me();
+) -> Result<BTreeMap<u8, Openings>, RunError> {
+    let me = run.me();
     let mut outgoing = BTreeMap::new();
     for (seed, multiplication) in seeds.into_iter().zip(multiplications) {
         let to = seed.parties.receiver.as_u8();
@@ -217,11 +217,11 @@ pub(super) async fn open(
         outgoing.insert(to, encode(&opening)?);
     }
     let mut all = BTreeMap::new();
-    for (node, bytes) in session.exchange(outgoing).await? {
+    for (node, bytes) in run.exchange(outgoing).await? {
         let opening: Openings = decode(node, &bytes)?;
         for parties in [&opening.seed.parties, &opening.multiplication.parties] {
             if (parties.sender.as_u8(), parties.receiver.as_u8()) != (node, me) {
-                return Err(SessionError::cheated(node, "an opening of or for another"));
+                return Err(RunError::cheated(node, "an opening of or for another"));
             }
         }
         all.insert(node, opening);
@@ -234,10 +234,10 @@ pub(super) fn proofs(
     own: &ProofCommitment<Secp256k1>,
     committed: &BTreeMap<u8, Commitments>,
     opened: &BTreeMap<u8, Openings>,
-) -> Result<Vec<ProofCommitment<Secp256k1>>, SessionError> {
+) -> Result<Vec<ProofCommitment<Secp256k1>>, RunError> {
     let mut all = vec![own.clone()];
     for (node, opening) in opened {
-        let commitment = committed.get(node).ok_or(SessionError::cheated(*node, "no commitment"))?.proof;
+        let commitment = committed.get(node).ok_or(RunError::cheated(*node, "no commitment"))?.proof;
         all.push(ProofCommitment { index: index(*node)?, proof: opening.proof.clone(), commitment });
     }
     Ok(all)

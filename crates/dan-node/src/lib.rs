@@ -3,9 +3,9 @@
 //! | File | What it holds |
 //! |---|---|
 //! | [`mesh`], [`noise`], [`frame`], [`message`] | connections among the nodes: Noise KK over TCP, and what is said there |
-//! | [`session`] | rounds of messages among the participants of one computation; time-outs, refusals |
+//! | [`run`] | rounds of messages among the participants of one computation; time-outs, refusals |
 //! | [`share`] | a share of a key that cannot be printed |
-//! | [`key_generation`], [`signing`], [`refresh`] | the protocols, over sessions |
+//! | [`key_generation`], [`signing`], [`refresh`] | the protocols, over runs |
 //! | [`workers`] | where they compute |
 //! | [`vault`] | encrypted files that survive crashes |
 //! | [`config`], [`node`], [`http`] | a node: what it is told, what it decides, its HTTP interface |
@@ -25,8 +25,10 @@ pub mod message;
 pub mod node;
 pub mod noise;
 pub mod nonces;
+pub mod program;
 pub mod refresh;
-pub mod session;
+pub mod run;
+pub mod run_error;
 pub mod share;
 pub mod signing;
 #[cfg(test)]

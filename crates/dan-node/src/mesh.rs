@@ -24,7 +24,7 @@ use super::{
     identity::{Identity, PublicIdentity},
     message::Message,
     noise,
-    session::{Losses, Network},
+    run::{Losses, Network},
     share::SecretBytes,
 };
 

@@ -11,10 +11,10 @@ const MAX_TEXT: usize = 500;
 /// One message of the mesh. Its bodies hold secrets: no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Message {
-    /// One round of a session.
+    /// One round of a run.
     Round {
-        /// Which session.
-        session: B256,
+        /// Which run.
+        run: B256,
         /// What the sender takes it to be about.
         binding: B256,
         /// From 1.
@@ -24,8 +24,8 @@ pub enum Message {
     },
     /// The sender does not take part (any more).
     Abort {
-        /// Which session.
-        session: B256,
+        /// Which run.
+        run: B256,
         /// Kind of reason.
         code: String,
         /// Reason.
@@ -72,16 +72,16 @@ impl Message {
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         match self {
-            Self::Round { session, binding, round, body } => {
+            Self::Round { run, binding, round, body } => {
                 bytes.push(ROUND);
-                bytes.extend_from_slice(session.as_slice());
+                bytes.extend_from_slice(run.as_slice());
                 bytes.extend_from_slice(binding.as_slice());
                 bytes.push(*round);
                 bytes.extend_from_slice(body);
             }
-            Self::Abort { session, code, message } => {
+            Self::Abort { run, code, message } => {
                 bytes.push(ABORT);
-                bytes.extend_from_slice(session.as_slice());
+                bytes.extend_from_slice(run.as_slice());
                 bytes.extend_from_slice(shortened(code).as_bytes());
                 bytes.push(0);
                 bytes.extend_from_slice(shortened(message).as_bytes());
@@ -107,16 +107,16 @@ impl Message {
         let (tag, rest) = bytes.split_first().ok_or(Malformed)?;
         match *tag {
             ROUND => {
-                let ((session, rest), (round, body)) = {
-                    let (session, rest) = word(rest)?;
+                let ((run, rest), (round, body)) = {
+                    let (run, rest) = word(rest)?;
                     let (binding, rest) = word(rest)?;
-                    ((session, binding), rest.split_first().ok_or(Malformed)?)
+                    ((run, binding), rest.split_first().ok_or(Malformed)?)
                 };
                 let body = Zeroizing::new(body.to_vec());
-                Ok(Self::Round { session, binding: rest, round: *round, body })
+                Ok(Self::Round { run, binding: rest, round: *round, body })
             }
             ABORT => {
-                let (session, rest) = word(rest)?;
+                let (run, rest) = word(rest)?;
                 let text = std::str::from_utf8(rest).map_err(|_| Malformed)?;
                 let (code, message) = text.split_once('\0').ok_or(Malformed)?;
                 if code.len() > MAX_TEXT
@@ -125,7 +125,7 @@ impl Message {
                 {
                     return Err(Malformed);
                 }
-                Ok(Self::Abort { session, code: code.into(), message: message.into() })
+                Ok(Self::Abort { run, code: code.into(), message: message.into() })
             }
             ASK => match word(rest)? {
                 (key, []) => Ok(Self::Ask { key }),
@@ -170,13 +170,13 @@ mod tests {
     use super::*;
 
     fn messages() -> Vec<Message> {
-        let (session, binding) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        let (run, binding) = (B256::repeat_byte(1), B256::repeat_byte(2));
         vec![
-            Message::Round { session, binding, round: 3, body: Zeroizing::new(vec![1, 2, 3]) },
-            Message::Round { session, binding, round: 1, body: Zeroizing::default() },
-            Message::Abort { session, code: "policy".into(), message: "not this one: ≤ 7".into() },
-            Message::Ask { key: session },
-            Message::Tell { key: session, current: binding, staged: B256::ZERO },
+            Message::Round { run, binding, round: 3, body: Zeroizing::new(vec![1, 2, 3]) },
+            Message::Round { run, binding, round: 1, body: Zeroizing::default() },
+            Message::Abort { run, code: "policy".into(), message: "not this one: ≤ 7".into() },
+            Message::Ask { key: run },
+            Message::Tell { key: run, current: binding, staged: B256::ZERO },
             Message::Ping,
             Message::Pong,
         ]
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_long_reason_is_cut_at_a_character() {
         let message = "é\n".repeat(400);
-        let encoded = Message::Abort { session: B256::ZERO, code: "x".into(), message }.encode();
+        let encoded = Message::Abort { run: B256::ZERO, code: "x".into(), message }.encode();
         let Ok(Message::Abort { message, .. }) = Message::decode(&encoded) else { panic!("not an abort") };
         assert_eq!(message, "é".repeat(250));
     }

@@ -17,22 +17,22 @@ use alloy::primitives::B256;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 
 use super::{
-    api::{NodeNonce, NodeRefusal, NonceAnswer, PeerStatus, SessionKind, StatusAnswer},
+    api::{NodeNonce, NodeRefusal, NonceAnswer, PeerStatus, RunKind, StatusAnswer},
     config::NodeConfig,
-    http,
     keys::{KeyError, Keys},
     limits::Limit,
     mesh::Mesh,
     message::Message,
     nonces::{NonceError, Nonces},
-    session::{OUR_FAULT, SessionError, Sessions},
+    run::{RunError, Runs},
+    run_error::OUR_FAULT,
     vault::{Vault, VaultError},
     workers::Workers,
 };
 use bans::Bans;
 use use_aa_protocol::distributed_key::{Refusal, joint_challenge};
 
-/// How often ended sessions are forgotten and unfinished refreshes looked after.
+/// How often ended runs are forgotten and unfinished refreshes looked after.
 const SWEEP: Duration = Duration::from_secs(2);
 
 /// Why a node does not start.
@@ -63,30 +63,13 @@ pub struct Node {
     vault: Arc<Vault>,
     keys: Keys,
     mesh: Arc<Mesh>,
-    sessions: Arc<Sessions>,
+    runs: Arc<Runs>,
     workers: Workers,
     nonces: Nonces,
     bans: Bans,
     /// Who waits for a peer's answer about a key's shares.
     asked: Mutex<HashMap<B256, mpsc::Sender<Told>>>,
     _tasks: Mutex<JoinSet<()>>,
-}
-
-/// Starts a node and serves until `stop`. `on_ready` gets the address of its HTTP interface.
-pub async fn run(
-    config: NodeConfig,
-    on_ready: impl FnOnce(SocketAddr),
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), NodeError> {
-    let listen = |address: SocketAddr| async move {
-        TcpListener::bind(address).await.map_err(|source| NodeError::Listen { address, source })
-    };
-    let (http, mesh) = (listen(config.listen).await?, listen(config.mesh_listen).await?);
-    let address = http.local_addr().map_err(|source| NodeError::Listen { address: config.listen, source })?;
-    let node = Node::start(config, mesh)?;
-    on_ready(address);
-    http::serve(http, node, http::room(), stop).await;
-    Ok(())
 }
 
 impl Node {
@@ -109,12 +92,12 @@ impl Node {
                 }
             },
         );
-        let sessions = Sessions::new(config.id, mesh.clone());
+        let runs = Runs::new(config.id, mesh.clone());
         let node = Arc::new(Self {
             config,
             vault,
             keys,
-            sessions,
+            runs,
             workers: Workers::default(),
             nonces: Nonces::default(),
             bans,
@@ -128,7 +111,7 @@ impl Node {
             loop {
                 tokio::time::sleep(SWEEP).await;
                 let Some(node) = weak.upgrade() else { return };
-                node.sessions.sweep();
+                node.runs.sweep();
                 node.settle_all().await;
             }
         });
@@ -142,7 +125,7 @@ impl Node {
             return;
         }
         match message {
-            Message::Round { .. } | Message::Abort { .. } => self.sessions.deliver(from, message),
+            Message::Round { .. } | Message::Abort { .. } => self.runs.deliver(from, message),
             Message::Ask { key } => self.clone().tell(from, key),
             Message::Tell { key, current, staged } => {
                 let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,7 +138,7 @@ impl Node {
     }
 
     /// A fresh nonce.
-    pub fn nonce(&self, kind: SessionKind) -> NonceAnswer {
+    pub fn nonce(&self, kind: RunKind) -> NonceAnswer {
         let (nonce, expires) = self.nonces.draw(kind, now());
         NonceAnswer { node: self.config.id, nonce, expires }
     }
@@ -181,7 +164,7 @@ impl Node {
             peers,
             keys: count(bound),
             pooled: count(records.len() - bound),
-            sessions: count(self.sessions.open_count()),
+            sessions: count(self.runs.open_count()),
             mesh_bytes_sent: self.mesh.sent(),
         }
     }
@@ -205,13 +188,13 @@ impl Node {
         self.refuse("internal", OUR_FAULT)
     }
 
-    /// What a session ended with. Whoever cheated so that the key would leak is banned before anything else.
-    async fn ended(self: &Arc<Self>, error: SessionError) -> NodeRefusal {
-        if let SessionError::Ban { node, reason } = &error {
+    /// What a run ended with. Whoever cheated so that the key would leak is banned before anything else.
+    async fn ended(self: &Arc<Self>, error: RunError) -> NodeRefusal {
+        if let RunError::Ban { node, reason } = &error {
             self.ban(*node, reason).await;
         }
         match &error {
-            SessionError::Internal(reason) => self.internal(reason),
+            RunError::Internal(reason) => self.internal(reason),
             other => NodeRefusal { peer: other.peer(), ..self.refuse(other.code(), other.to_string()) },
         }
     }
@@ -229,7 +212,7 @@ impl Node {
     }
 
     /// Our own nonce among these, and the challenge of all of them.
-    fn challenge(&self, kind: SessionKind, nonces: &[NodeNonce]) -> Result<(B256, B256), NodeRefusal> {
+    fn challenge(&self, kind: RunKind, nonces: &[NodeNonce]) -> Result<(B256, B256), NodeRefusal> {
         let challenge =
             joint_challenge(kind, nonces).map_err(|error| self.refuse("participants", error.to_string()))?;
         if let Some(stranger) = nonces.iter().find(|nonce| nonce.node > self.config.nodes()) {
@@ -264,7 +247,7 @@ impl Node {
 
 impl Node {
     /// Writes a limit down.
-    async fn write_limit(self: &Arc<Self>, id: B256, limit: Limit) -> Result<(), SessionError> {
+    async fn write_limit(self: &Arc<Self>, id: B256, limit: Limit) -> Result<(), RunError> {
         let node = self.clone();
         let written = tokio::task::spawn_blocking(move || {
             let bytes = postcard::to_allocvec(&limit).map_err(|_| VaultError::Cipher)?;
@@ -272,8 +255,8 @@ impl Node {
         });
         match written.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(SessionError::Internal(error.to_string())),
-            Err(error) => Err(SessionError::Internal(error.to_string())),
+            Ok(Err(error)) => Err(RunError::Internal(error.to_string())),
+            Err(error) => Err(RunError::Internal(error.to_string())),
         }
     }
 }

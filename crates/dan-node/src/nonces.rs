@@ -8,7 +8,7 @@ use std::{
 
 use alloy::primitives::{B256, keccak256};
 
-use use_aa_protocol::distributed_key::SessionKind;
+use use_aa_protocol::distributed_key::RunKind;
 
 /// A person reads and confirms the grant meanwhile, seconds.
 const GRANT_LIFETIME: u64 = 600;
@@ -48,8 +48,8 @@ impl Default for Nonces {
 
 impl Nonces {
     /// `end (4) ‖ kind (1) ‖ random (11) ‖ tag (16)`, and its end in unix seconds.
-    pub fn draw(&self, kind: SessionKind, now: u64) -> (B256, u64) {
-        let expires = now + if kind == SessionKind::KeyGeneration { GRANT_LIFETIME } else { LIFETIME };
+    pub fn draw(&self, kind: RunKind, now: u64) -> (B256, u64) {
+        let expires = now + if kind == RunKind::KeyGeneration { GRANT_LIFETIME } else { LIFETIME };
         let mut nonce = B256::ZERO;
         // Until the year 2106.
         nonce[..4].copy_from_slice(&u32::try_from(expires).unwrap_or(u32::MAX).to_be_bytes());
@@ -68,7 +68,7 @@ impl Nonces {
     }
 
     /// Is it ours, of this kind, and in time? Does not use it.
-    pub fn check(&self, kind: SessionKind, nonce: &B256, now: u64) -> Result<(), NonceError> {
+    pub fn check(&self, kind: RunKind, nonce: &B256, now: u64) -> Result<(), NonceError> {
         if self.tag(nonce)[..] != nonce[16..] || nonce[4] != code(kind) {
             return Err(NonceError::Unknown);
         }
@@ -79,7 +79,7 @@ impl Nonces {
     }
 
     /// Uses it: succeeds once.
-    pub fn spend(&self, kind: SessionKind, nonce: &B256, now: u64) -> Result<(), NonceError> {
+    pub fn spend(&self, kind: RunKind, nonce: &B256, now: u64) -> Result<(), NonceError> {
         self.check(kind, nonce, now)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.contains_key(nonce) {
@@ -100,13 +100,13 @@ fn expires(nonce: &B256) -> u64 {
     u64::from(u32::from_be_bytes([nonce[0], nonce[1], nonce[2], nonce[3]]))
 }
 
-fn code(kind: SessionKind) -> u8 {
+fn code(kind: RunKind) -> u8 {
     match kind {
-        SessionKind::Pool => 1,
-        SessionKind::KeyGeneration => 2,
-        SessionKind::Signing => 3,
-        SessionKind::Refresh => 4,
-        SessionKind::Repair => 5,
+        RunKind::Pool => 1,
+        RunKind::KeyGeneration => 2,
+        RunKind::Signing => 3,
+        RunKind::Refresh => 4,
+        RunKind::Repair => 5,
     }
 }
 
@@ -118,24 +118,24 @@ mod tests {
     #[test]
     fn a_nonce_is_good_once_in_time_and_for_its_kind() {
         let nonces = Nonces::default();
-        let (nonce, expires) = nonces.draw(SessionKind::Signing, 1000);
+        let (nonce, expires) = nonces.draw(RunKind::Signing, 1000);
         assert_eq!(expires, 1060);
-        assert_eq!(nonces.spend(SessionKind::Pool, &nonce, 1000), Err(NonceError::Unknown));
-        assert_eq!(nonces.spend(SessionKind::Signing, &nonce, 1060), Err(NonceError::Lapsed));
-        assert_eq!(nonces.spend(SessionKind::Signing, &nonce, 1059), Ok(()));
-        assert_eq!(nonces.spend(SessionKind::Signing, &nonce, 1059), Err(NonceError::Used));
-        assert_eq!(Nonces::default().check(SessionKind::Signing, &nonce, 1000), Err(NonceError::Unknown));
-        assert_eq!(nonces.draw(SessionKind::KeyGeneration, 1000).1, 1600);
+        assert_eq!(nonces.spend(RunKind::Pool, &nonce, 1000), Err(NonceError::Unknown));
+        assert_eq!(nonces.spend(RunKind::Signing, &nonce, 1060), Err(NonceError::Lapsed));
+        assert_eq!(nonces.spend(RunKind::Signing, &nonce, 1059), Ok(()));
+        assert_eq!(nonces.spend(RunKind::Signing, &nonce, 1059), Err(NonceError::Used));
+        assert_eq!(Nonces::default().check(RunKind::Signing, &nonce, 1000), Err(NonceError::Unknown));
+        assert_eq!(nonces.draw(RunKind::KeyGeneration, 1000).1, 1600);
     }
 
     #[test]
     fn no_bit_can_be_changed() {
         let nonces = Nonces::default();
-        let (nonce, _) = nonces.draw(SessionKind::Refresh, 1000);
+        let (nonce, _) = nonces.draw(RunKind::Refresh, 1000);
         for position in 0..32 {
             let mut changed = nonce;
             changed[position] ^= 1;
-            assert_eq!(nonces.check(SessionKind::Refresh, &changed, 1000), Err(NonceError::Unknown), "{position}");
+            assert_eq!(nonces.check(RunKind::Refresh, &changed, 1000), Err(NonceError::Unknown), "{position}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The rounds are those of key generation with polynomials whose constant term is zero. A lost share is rebuilt first:
 //! every other node sends the target one masked term over its authenticated channel, and the complete refresh that
-//! follows in the same session makes the old shares worthless. Committing what comes out is `renewal.rs`.
+//! follows in the same run makes the old shares worthless. Committing what comes out is `renewal.rs`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     key_generation::{Commitments, committed, echo, exchange_points, open, proofs},
-    session::{Session, SessionError},
+    run::{Run, RunError},
     share::{KeyShare, SecretBytes, aborted, decode, encode, index},
     workers::Workers,
 };
@@ -34,61 +34,58 @@ struct Help {
 
 /// As helper: sends our term, and our record of the key, to `target`.
 pub async fn help(
-    session: &mut Session,
+    run: &mut Run,
     workers: &Workers,
     share: Arc<KeyShare>,
     target: u8,
     record: &[u8],
-) -> Result<(), SessionError> {
-    let helpers = session.participants().iter().filter(|node| **node != target).map(|node| index(*node));
+) -> Result<(), RunError> {
+    let helpers = run.participants().iter().filter(|node| **node != target).map(|node| index(*node));
     let helpers = helpers.collect::<Result<Vec<_>, _>>()?;
-    let (id, target_index) = (session.binding(), index(target)?);
+    let (id, target_index) = (run.binding(), index(target)?);
     let own = share.clone();
     let term = workers
         .run(move || threshold::repair_term(&own.party, &helpers, target_index, id.as_slice()))
         .await?
-        .map_err(|error| SessionError::Aborted(error.to_string()))?;
+        .map_err(|error| RunError::Aborted(error.to_string()))?;
     let help = Help { term, package: share.package.clone(), epoch: share.epoch, record: record.to_vec() };
-    session.send(BTreeMap::from([(target, encode(&help)?)]))
+    run.send(BTreeMap::from([(target, encode(&help)?)]))
 }
 
 /// As the node that lost it: a share that can only be refreshed, and each helper's record of the key. On the share all
 /// helpers must agree; what to make of the records is the caller's.
-pub async fn be_helped(
-    session: &mut Session,
-    workers: &Workers,
-) -> Result<(KeyShare, BTreeMap<u8, SecretBytes>), SessionError> {
-    let me = index(session.me())?;
-    session.send(BTreeMap::new())?;
-    let others: Vec<u8> = session.others().collect();
+pub async fn be_helped(run: &mut Run, workers: &Workers) -> Result<(KeyShare, BTreeMap<u8, SecretBytes>), RunError> {
+    let me = index(run.me())?;
+    run.send(BTreeMap::new())?;
+    let others: Vec<u8> = run.others().collect();
     let (mut terms, mut records, mut view) = (Vec::new(), BTreeMap::new(), None);
-    for (node, bytes) in session.receive(&others).await? {
+    for (node, bytes) in run.receive(&others).await? {
         let help: Help = decode(node, &bytes)?;
         if help.term.helper.as_u8() != node {
-            return Err(SessionError::cheated(node, "a term of another"));
+            return Err(RunError::cheated(node, "a term of another"));
         }
         let (first, epoch, _) = view.get_or_insert((encode(&help.package)?, help.epoch, help.package.clone()));
         let same = *first == encode(&help.package)? && *epoch == help.epoch;
         if !same {
-            return Err(SessionError::cheated(node, "another view of the key"));
+            return Err(RunError::cheated(node, "another view of the key"));
         }
         records.insert(node, Zeroizing::new(help.record));
         terms.push(help.term);
     }
-    let (_, epoch, package) = view.ok_or_else(|| SessionError::Internal("nobody to help".into()))?;
+    let (_, epoch, package) = view.ok_or_else(|| RunError::Internal("nobody to help".into()))?;
     let (package, party) = workers
         .run(move || threshold::repair_assemble(&package, me, &terms).map(|party| (package, party)))
         .await?
-        .map_err(|error| SessionError::Aborted(error.to_string()))?;
+        .map_err(|error| RunError::Aborted(error.to_string()))?;
     Ok((KeyShare { party, package, epoch }, records))
 }
 
 /// New shares. The old one stays valid until the new one is committed.
-pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeyShare>) -> Result<KeyShare, SessionError> {
-    let id = session.binding();
+pub async fn refresh(run: &mut Run, workers: &Workers, share: Arc<KeyShare>) -> Result<KeyShare, RunError> {
+    let id = run.binding();
     let own = share.clone();
     let points = workers.run(move || Zeroizing::new(threshold::refresh_1(&own.party))).await?;
-    let points = exchange_points(session, points).await?;
+    let points = exchange_points(run, points).await?;
 
     let own = share.clone();
     let (correction, proof, seed_kept, seeds) =
@@ -99,8 +96,8 @@ pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeySha
         let to = seed.parties.receiver.as_u8();
         outgoing.insert(to, encode(&Commitments { proof: proof.commitment, chain_code: None, seed })?);
     }
-    let received = committed(session, outgoing).await?;
-    echo(session, &proof, &BTreeMap::new(), &received).await?;
+    let received = committed(run, outgoing).await?;
+    echo(run, &proof, &BTreeMap::new(), &received).await?;
 
     let own = share.clone();
     let (seed_kept, seeds, mul_kept, multiplications) = workers
@@ -113,14 +110,14 @@ pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeySha
             result
         })
         .await?;
-    let openings = open(session, &proof, None, seeds, multiplications).await?;
+    let openings = open(run, &proof, None, seeds, multiplications).await?;
     let proofs = proofs(&proof, &received, &openings)?;
     let commitments: Vec<_> = received.into_values().map(|commitments| commitments.seed).collect();
     let (seeds, multiplications): (Vec<_>, Vec<_>) =
         openings.into_values().map(|opening| (opening.seed, opening.multiplication)).unzip();
     let own = share.clone();
     let (party, package) = workers
-        .run(move || -> Result<(Party, PublicKeyPackage), SessionError> {
+        .run(move || -> Result<(Party, PublicKeyPackage), RunError> {
             let party = threshold::refresh_4(
                 &own.party,
                 id.as_slice(),
@@ -133,12 +130,12 @@ pub async fn refresh(session: &mut Session, workers: &Workers, share: Arc<KeySha
                 &multiplications,
             );
             let package = threshold::refresh_package(&own.package, id.as_slice(), &proofs);
-            Ok((party.map_err(aborted)?, package.map_err(SessionError::Aborted)?))
+            Ok((party.map_err(aborted)?, package.map_err(RunError::Aborted)?))
         })
         .await??;
     let new = KeyShare { party, package, epoch: share.epoch + 1 };
     match new.package.verifying_key().to_bytes() == share.package.verifying_key().to_bytes() {
         true => Ok(new),
-        false => Err(SessionError::Internal("the refresh changed the key".into())),
+        false => Err(RunError::Internal("the refresh changed the key".into())),
     }
 }

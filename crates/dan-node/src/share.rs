@@ -14,7 +14,7 @@ use k256::{AffinePoint, elliptic_curve::group::GroupEncoding};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use super::session::SessionError;
+use super::run_error::RunError;
 use use_aa_protocol::distributed_key::address_of_public_key;
 
 /// Bytes that are wiped when dropped.
@@ -58,7 +58,7 @@ impl KeyShare {
         self.party.parameters.share_count
     }
 
-    /// What all nodes of one epoch have in common: public key, public halves of the shares, the protocol's session.
+    /// What all nodes of one epoch have in common: public key, public halves of the shares, the protocol's run.
     pub fn fingerprint(&self) -> B256 {
         let mut bytes = b"use-aa dan epoch 1".to_vec();
         bytes.extend_from_slice(&self.epoch.to_be_bytes());
@@ -73,13 +73,13 @@ impl KeyShare {
     }
 
     /// For the vault.
-    pub fn encode(&self) -> Result<SecretBytes, SessionError> {
+    pub fn encode(&self) -> Result<SecretBytes, RunError> {
         encode(self)
     }
 
     /// From the vault.
-    pub fn decode(bytes: &[u8]) -> Result<Self, SessionError> {
-        postcard::from_bytes(bytes).map_err(|_| SessionError::Internal("a share that cannot be read".into()))
+    pub fn decode(bytes: &[u8]) -> Result<Self, RunError> {
+        postcard::from_bytes(bytes).map_err(|_| RunError::Internal("a share that cannot be read".into()))
     }
 }
 
@@ -90,8 +90,8 @@ fn compressed(point: &AffinePoint) -> [u8; 33] {
 }
 
 /// One message or record as bytes. Its length is measured first: a growing buffer would leave copies behind.
-pub(super) fn encode<T: Serialize>(value: &T) -> Result<SecretBytes, SessionError> {
-    let failed = |_| SessionError::Internal("a message that cannot be written".into());
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<SecretBytes, RunError> {
+    let failed = |_| RunError::Internal("a message that cannot be written".into());
     let length = postcard::experimental::serialized_size(value).map_err(failed)?;
     let mut bytes = Zeroizing::new(vec![0; length]);
     postcard::to_slice(value, &mut bytes).map_err(failed)?;
@@ -99,35 +99,35 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<SecretBytes, SessionErro
 }
 
 /// A message of another node; anything but exactly one value is that node's fault.
-pub(super) fn decode<T: DeserializeOwned>(from: u8, bytes: &[u8]) -> Result<T, SessionError> {
+pub(super) fn decode<T: DeserializeOwned>(from: u8, bytes: &[u8]) -> Result<T, RunError> {
     match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
-        _ => Err(SessionError::cheated(from, "a message that cannot be read")),
+        _ => Err(RunError::cheated(from, "a message that cannot be read")),
     }
 }
 
 /// The protocol's own index of a node.
-pub(super) fn index(node: u8) -> Result<PartyIndex, SessionError> {
-    PartyIndex::new(node).map_err(|_| SessionError::Internal("node 0".into()))
+pub(super) fn index(node: u8) -> Result<PartyIndex, RunError> {
+    PartyIndex::new(node).map_err(|_| RunError::Internal("node 0".into()))
 }
 
 /// Why the protocol stopped; its texts name steps and nodes, never values.
-pub(super) fn aborted(abort: Abort) -> SessionError {
+pub(super) fn aborted(abort: Abort) -> RunError {
     match abort.kind {
-        AbortKind::BanCounterparty(node) => SessionError::Ban { node: node.as_u8(), reason: abort.description() },
+        AbortKind::BanCounterparty(node) => RunError::Ban { node: node.as_u8(), reason: abort.description() },
         AbortKind::Recoverable => match abort.reason {
             AbortReason::CommitmentMismatch { counterparty: node }
             | AbortReason::ZeroShareDecommitFailed { counterparty: node }
             | AbortReason::ChainCodeCommitmentFailed { party: node } => {
-                SessionError::cheated(node.as_u8(), "an opening that does not fit its commitment")
+                RunError::cheated(node.as_u8(), "an opening that does not fit its commitment")
             }
             AbortReason::ProofVerificationFailed { counterparty: node } => {
-                SessionError::cheated(node.as_u8(), "a proof that does not hold")
+                RunError::cheated(node.as_u8(), "a proof that does not hold")
             }
             AbortReason::TrivialInstancePoint { counterparty: node } => {
-                SessionError::cheated(node.as_u8(), "a point at infinity")
+                RunError::cheated(node.as_u8(), "a point at infinity")
             }
-            _ => SessionError::Aborted(abort.description()),
+            _ => RunError::Aborted(abort.description()),
         },
     }
 }

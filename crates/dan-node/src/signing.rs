@@ -10,22 +10,22 @@ use k256::Secp256k1;
 use use_aa_threshold as threshold;
 
 use super::{
-    session::{Session, SessionError},
+    run::{Run, RunError},
     share::{KeyShare, aborted, decode, encode, index},
     workers::Workers,
 };
 
 /// Signs `digest`. Before the last message is sent, which makes the signature, `release` must succeed.
 pub async fn sign(
-    session: &mut Session,
+    run: &mut Run,
     workers: &Workers,
     share: Arc<KeyShare>,
     digest: B256,
-    release: impl Future<Output = Result<(), SessionError>>,
-) -> Result<Bytes, SessionError> {
-    let me = session.me();
-    let counterparties = session.others().map(index).collect::<Result<Vec<_>, _>>()?;
-    let data = Arc::new(SignData { sign_id: session.binding().to_vec(), counterparties, message_hash: digest.0 });
+    release: impl Future<Output = Result<(), RunError>>,
+) -> Result<Bytes, RunError> {
+    let me = run.me();
+    let counterparties = run.others().map(index).collect::<Result<Vec<_>, _>>()?;
+    let data = Arc::new(SignData { sign_id: run.binding().to_vec(), counterparties, message_hash: digest.0 });
 
     let (own, data_1) = (share.clone(), data.clone());
     let (unique, kept, messages) =
@@ -35,7 +35,7 @@ pub async fn sign(
         outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
     }
     let mut received = Vec::new();
-    for (node, bytes) in session.exchange(outgoing).await? {
+    for (node, bytes) in run.exchange(outgoing).await? {
         let message: TransmitPhase1to2 = decode(node, &bytes)?;
         check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
         received.push(message);
@@ -49,7 +49,7 @@ pub async fn sign(
         outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
     }
     let mut received = Vec::new();
-    for (node, bytes) in session.exchange(outgoing).await? {
+    for (node, bytes) in run.exchange(outgoing).await? {
         let message: TransmitPhase2to3<Secp256k1> = decode(node, &bytes)?;
         check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
         received.push(message);
@@ -61,27 +61,27 @@ pub async fn sign(
     release.await?;
     let body = encode(&broadcast)?;
     let mut broadcasts = vec![broadcast];
-    for (node, bytes) in session.broadcast(body).await? {
+    for (node, bytes) in run.broadcast(body).await? {
         broadcasts.push(decode::<Broadcast3to4<Secp256k1>>(node, &bytes)?);
     }
 
     let (own, x) = (share.clone(), x_coordinate.clone());
     let (s, recovery_id) =
         workers.run(move || threshold::sign_4(&own.party, &data, &x, &broadcasts)).await?.map_err(aborted)?;
-    let address = share.address().ok_or_else(|| SessionError::Internal("a share without an address".into()))?;
+    let address = share.address().ok_or_else(|| RunError::Internal("a share without an address".into()))?;
     signature(&x_coordinate, &s, recovery_id, digest, address)
 }
 
-fn check(from: u8, me: u8, sender: u8, receiver: u8) -> Result<(), SessionError> {
+fn check(from: u8, me: u8, sender: u8, receiver: u8) -> Result<(), RunError> {
     match (sender, receiver) == (from, me) {
         true => Ok(()),
-        false => Err(SessionError::cheated(from, "a message of or for another")),
+        false => Err(RunError::cheated(from, "a message of or for another")),
     }
 }
 
 /// `r ‖ s ‖ v`, checked to recover to the key's address.
-fn signature(r: &str, s: &str, recovery_id: u8, digest: B256, address: Address) -> Result<Bytes, SessionError> {
-    let wrong = || SessionError::Aborted("the signature is not the key's".into());
+fn signature(r: &str, s: &str, recovery_id: u8, digest: B256, address: Address) -> Result<Bytes, RunError> {
+    let wrong = || RunError::Aborted("the signature is not the key's".into());
     let mut bytes = [0u8; 65];
     hex::decode_to_slice(r, &mut bytes[..32]).map_err(|_| wrong())?;
     hex::decode_to_slice(s, &mut bytes[32..64]).map_err(|_| wrong())?;

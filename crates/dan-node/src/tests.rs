@@ -1,4 +1,4 @@
-//! The protocols among nodes in one process: no sockets, the same sessions.
+//! The protocols among nodes in one process: no sockets, the same runs.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
@@ -13,7 +13,7 @@ use super::{
     key_generation::generate,
     message::Message,
     refresh::{be_helped, help, refresh},
-    session::{Losses, Network, Session, SessionError, SessionName, Sessions},
+    run::{Losses, Network, Run, RunError, RunName, Runs},
     share::KeyShare,
     signing::sign,
     workers::Workers,
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Delivers at once, through the bytes.
 struct Local {
     me: u8,
-    nodes: Arc<OnceLock<Vec<Weak<Sessions>>>>,
+    nodes: Arc<OnceLock<Vec<Weak<Runs>>>>,
     losses: watch::Sender<Losses>,
 }
 
@@ -46,20 +46,20 @@ impl Network for Local {
     }
 }
 
-fn network(nodes: u8) -> Vec<Arc<Sessions>> {
+fn network(nodes: u8) -> Vec<Arc<Runs>> {
     let all = Arc::new(OnceLock::new());
-    let sessions: Vec<_> = (1..=nodes)
+    let runs: Vec<_> = (1..=nodes)
         .map(|me| {
             let losses = watch::Sender::new([0; 17]);
-            Sessions::new(me, Arc::new(Local { me, nodes: all.clone(), losses }))
+            Runs::new(me, Arc::new(Local { me, nodes: all.clone(), losses }))
         })
         .collect();
-    let _ = all.set(sessions.iter().map(Arc::downgrade).collect());
-    sessions
+    let _ = all.set(runs.iter().map(Arc::downgrade).collect());
+    runs
 }
 
-fn name(kind: &str, byte: u8, participants: &[u8]) -> SessionName {
-    SessionName::new(kind, B256::repeat_byte(byte), 0, B256::ZERO, B256::ZERO, participants)
+fn name(kind: &str, byte: u8, participants: &[u8]) -> RunName {
+    RunName::new(kind, B256::repeat_byte(byte), 0, B256::ZERO, B256::ZERO, participants)
 }
 
 async fn all<T: Send + 'static, F: Future<Output = T> + Send + 'static>(each: impl Iterator<Item = F>) -> Vec<T> {
@@ -71,18 +71,18 @@ async fn all<T: Send + 'static, F: Future<Output = T> + Send + 'static>(each: im
     results
 }
 
-fn opened(sessions: &[Arc<Sessions>], name: &SessionName) -> Vec<Session> {
-    let me = |node: &u8| sessions[usize::from(*node) - 1].open(name.clone(), LIMIT).unwrap();
+fn opened(runs: &[Arc<Runs>], name: &RunName) -> Vec<Run> {
+    let me = |node: &u8| runs[usize::from(*node) - 1].open(name.clone(), LIMIT).unwrap();
     name.participants.iter().map(me).collect()
 }
 
-async fn keys(sessions: &[Arc<Sessions>], workers: &Arc<Workers>, threshold: u8) -> Vec<Arc<KeyShare>> {
-    let everybody: Vec<u8> = (1..=u8::try_from(sessions.len()).unwrap()).collect();
-    let generating = opened(sessions, &name("pool", 1, &everybody)).into_iter().map(|mut session| {
+async fn keys(runs: &[Arc<Runs>], workers: &Arc<Workers>, threshold: u8) -> Vec<Arc<KeyShare>> {
+    let everybody: Vec<u8> = (1..=u8::try_from(runs.len()).unwrap()).collect();
+    let generating = opened(runs, &name("pool", 1, &everybody)).into_iter().map(|mut run| {
         let workers = workers.clone();
         async move {
-            let share = generate(&mut session, &workers, threshold).await.unwrap();
-            (Arc::new(share), session.sent())
+            let share = generate(&mut run, &workers, threshold).await.unwrap();
+            (Arc::new(share), run.sent())
         }
     });
     let shares = all(generating).await;
@@ -91,18 +91,18 @@ async fn keys(sessions: &[Arc<Sessions>], workers: &Arc<Workers>, threshold: u8)
 }
 
 async fn signature(
-    sessions: &[Arc<Sessions>],
+    runs: &[Arc<Runs>],
     workers: &Arc<Workers>,
     shares: &[Arc<KeyShare>],
     byte: u8,
     signers: &[u8],
-) -> Result<B256, SessionError> {
+) -> Result<B256, RunError> {
     let digest = B256::repeat_byte(byte);
-    let signing = opened(sessions, &name("signing", byte, signers)).into_iter().map(|mut session| {
-        let (workers, share) = (workers.clone(), shares[usize::from(session.me()) - 1].clone());
+    let signing = opened(runs, &name("signing", byte, signers)).into_iter().map(|mut run| {
+        let (workers, share) = (workers.clone(), shares[usize::from(run.me()) - 1].clone());
         async move {
-            let made = sign(&mut session, &workers, share, digest, async { Ok(()) }).await;
-            made.map(|made| (made, session.sent())).inspect_err(|error| session.tell(error))
+            let made = sign(&mut run, &workers, share, digest, async { Ok(()) }).await;
+            made.map(|made| (made, run.sent())).inspect_err(|error| run.tell(error))
         }
     });
     let mut last = None;
@@ -119,9 +119,9 @@ async fn signature(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_of_five_sign_refresh_and_repair() {
-    let (sessions, workers) = (network(5), Arc::new(Workers::default()));
+    let (runs, workers) = (network(5), Arc::new(Workers::default()));
     let start = Instant::now();
-    let shares = keys(&sessions, &workers, 3).await;
+    let shares = keys(&runs, &workers, 3).await;
     println!("key generation: {:?}", start.elapsed());
     assert!(shares.iter().all(|share| share.fingerprint() == shares[0].fingerprint()));
     let encoded = shares[0].encode().unwrap();
@@ -131,33 +131,33 @@ async fn three_of_five_sign_refresh_and_repair() {
 
     let start = Instant::now();
     for (byte, signers) in [[1, 2, 3], [1, 3, 5], [2, 4, 5]].iter().enumerate() {
-        signature(&sessions, &workers, &shares, 10 + u8::try_from(byte).unwrap(), signers).await.unwrap();
+        signature(&runs, &workers, &shares, 10 + u8::try_from(byte).unwrap(), signers).await.unwrap();
     }
     println!("three signatures: {:?}", start.elapsed());
 
     // Node 4 loses its share.
     let participants = [1, 2, 3, 4, 5];
-    let renewing = opened(&sessions, &name("repair", 20, &participants)).into_iter().map(|mut session| {
-        let (workers, share) = (workers.clone(), shares[usize::from(session.me()) - 1].clone());
+    let renewing = opened(&runs, &name("repair", 20, &participants)).into_iter().map(|mut run| {
+        let (workers, share) = (workers.clone(), shares[usize::from(run.me()) - 1].clone());
         async move {
-            let share = if session.me() == 4 {
-                let (share, records) = be_helped(&mut session, &workers).await.unwrap();
+            let share = if run.me() == 4 {
+                let (share, records) = be_helped(&mut run, &workers).await.unwrap();
                 assert!(records.len() == 4 && records.values().all(|record| record[..] == b"grant"[..]));
                 Arc::new(share)
             } else {
-                help(&mut session, &workers, share.clone(), 4, b"grant").await.unwrap();
+                help(&mut run, &workers, share.clone(), 4, b"grant").await.unwrap();
                 share
             };
-            Arc::new(refresh(&mut session, &workers, share).await.unwrap())
+            Arc::new(refresh(&mut run, &workers, share).await.unwrap())
         }
     });
     let renewed = all(renewing).await;
     assert!(renewed.iter().all(|share| share.fingerprint() == renewed[0].fingerprint() && share.epoch == 1));
     assert_eq!(renewed[0].address(), shares[0].address());
-    signature(&sessions, &workers, &renewed, 30, &[2, 4, 5]).await.unwrap();
+    signature(&runs, &workers, &renewed, 30, &[2, 4, 5]).await.unwrap();
 
     // Old and new shares do not sign together, and nobody is banned for it.
     let mixed: Vec<_> = renewed[..4].iter().chain(&shares[4..]).cloned().collect();
-    let error = signature(&sessions, &workers, &mixed, 31, &[1, 4, 5]).await.unwrap_err();
-    assert!(matches!(error, SessionError::Aborted(_) | SessionError::PeerRefused { .. }), "{error}");
+    let error = signature(&runs, &workers, &mixed, 31, &[1, 4, 5]).await.unwrap_err();
+    assert!(matches!(error, RunError::Aborted(_) | RunError::PeerRefused { .. }), "{error}");
 }

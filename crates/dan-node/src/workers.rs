@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use tokio::sync::Semaphore;
 
-use super::session::SessionError;
+use super::run::RunError;
 
 /// The bound.
 pub struct Workers(Semaphore);
@@ -18,9 +18,9 @@ impl Default for Workers {
 
 impl Workers {
     /// Runs it on a blocking thread once there is room.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, SessionError> {
-        let _room = self.0.acquire().await.map_err(|_| SessionError::Internal("the workers ended".into()))?;
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, RunError> {
+        let _room = self.0.acquire().await.map_err(|_| RunError::Internal("the workers ended".into()))?;
         // What it panicked with may name values: it is not passed on.
-        tokio::task::spawn_blocking(work).await.map_err(|_| SessionError::Internal("a computation failed".into()))
+        tokio::task::spawn_blocking(work).await.map_err(|_| RunError::Internal("a computation failed".into()))
     }
 }

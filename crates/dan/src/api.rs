@@ -26,9 +26,7 @@
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
-pub use use_aa_protocol::distributed_key::{
-    KeyAttestation, NodeNonce, Revocation, SessionKind, SignRequest, SignedGrant,
-};
+pub use use_aa_protocol::distributed_key::{KeyAttestation, NodeNonce, Revocation, RunKind, SignRequest, SignedGrant};
 
 /// Largest body of a request, bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -40,7 +38,7 @@ pub const KEYS_AT_ONCE: usize = 1000;
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct NonceRequest {
     /// What it will be used for. Lives 10 minutes for key generation (a person confirms), else 60 s.
-    pub kind: SessionKind,
+    pub kind: RunKind,
 }
 
 /// A fresh nonce.

@@ -42,7 +42,7 @@ mod tests;
 mod typed_data;
 
 pub use attestation::KeyAttestation;
-pub use challenge::{MAX_NODES, NodeNonce, SessionKind, joint_challenge};
+pub use challenge::{MAX_NODES, NodeNonce, RunKind, joint_challenge};
 pub use ephemeral_key::EphemeralKey;
 pub use grant::{GRANT_VERSION, Grant, GrantedLeaf, MAX_LEAVES, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant};
 pub use module_info::{DanModuleInfo, clear_text_key, is_distributed, remove_clear_text_key};

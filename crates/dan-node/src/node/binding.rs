@@ -6,7 +6,7 @@ use alloy::primitives::{B256, Bytes};
 
 use super::{Node, now};
 use crate::{
-    api::{KeyAttestation, KeygenRequest, NodeRefusal, Revocation, RevokeAnswer, SessionKind},
+    api::{KeyAttestation, KeygenRequest, NodeRefusal, Revocation, RevokeAnswer, RunKind},
     keys::{Key, KeyRecord},
 };
 use use_aa_protocol::distributed_key::{SignedGrant, verify_grant, verify_revocation};
@@ -27,12 +27,12 @@ impl Node {
             Some(_) => return Err(self.refuse("key-taken", format!("key {} belongs to another grant", key.id))),
             None => {}
         }
-        let (own, challenge) = self.challenge(SessionKind::KeyGeneration, &nonces)?;
+        let (own, challenge) = self.challenge(RunKind::KeyGeneration, &nonces)?;
         self.everybody(&nonces)?;
         if challenge != grant.challenge {
             return Err(self.refuse("challenge", "the owner signed over another challenge"));
         }
-        self.nonces.spend(SessionKind::KeyGeneration, &own, now()).map_err(|error| self.by_nonce(error))?;
+        self.nonces.spend(RunKind::KeyGeneration, &own, now()).map_err(|error| self.by_nonce(error))?;
         let bound = KeyRecord { grant: Some(signed.clone()), ..record };
         let (kept, saved) = (key.clone(), bound.clone());
         self.blocking(move |node| node.keys.save(&kept, saved)).await?;

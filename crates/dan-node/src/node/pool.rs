@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use super::{Node, now, now_ms};
 use crate::{
-    api::{NodeRefusal, PoolAnswer, PoolRequest, PooledKey, SessionKind},
+    api::{NodeRefusal, PoolAnswer, PoolRequest, PooledKey, RunKind},
     key_generation::generate,
     keys::KeyRecord,
-    session::{SessionError, SessionName},
+    run::{RunError, RunName},
     vault::Slot,
 };
 
@@ -34,17 +34,17 @@ impl Node {
             let reason = format!("1 to {MAX_COUNT} keys, of 2 to {} nodes each", self.config.nodes());
             return Err(self.refuse("malformed", reason));
         }
-        let (own, challenge) = self.challenge(SessionKind::Pool, nonces)?;
+        let (own, challenge) = self.challenge(RunKind::Pool, nonces)?;
         let everybody = self.everybody(nonces)?;
         if self.pool().keys.len() + usize::from(*count) > self.config.max_pool as usize {
             return Err(self.refuse("pool-full", format!("at most {} keys wait here", self.config.max_pool)));
         }
-        self.nonces.spend(SessionKind::Pool, &own, now()).map_err(|error| self.by_nonce(error))?;
+        self.nonces.spend(RunKind::Pool, &own, now()).map_err(|error| self.by_nonce(error))?;
         let mut keys = Vec::new();
         for number in 0..*count {
             let digest = B256::with_last_byte(*threshold);
-            let name = SessionName::new(SessionKind::Pool.name(), challenge, number, B256::ZERO, digest, &everybody);
-            // The session's binding is the key's id: the same at every node, and nowhere else.
+            let name = RunName::new(RunKind::Pool.name(), challenge, number, B256::ZERO, digest, &everybody);
+            // The run's binding is the key's id: the same at every node, and nowhere else.
             let key_id = name.binding;
             let made = match self.make(name, *threshold).await {
                 Ok(made) => made,
@@ -55,26 +55,26 @@ impl Node {
         Ok(PoolAnswer { node: self.config.id, keys })
     }
 
-    async fn make(self: &Arc<Self>, name: SessionName, threshold: u8) -> Result<KeyRecord, SessionError> {
+    async fn make(self: &Arc<Self>, name: RunName, threshold: u8) -> Result<KeyRecord, RunError> {
         let key_id = name.binding;
-        let mut session = self.sessions.open(name, LIMIT)?;
+        let mut run = self.runs.open(name, LIMIT)?;
         let result = async {
-            let share = Arc::new(generate(&mut session, &self.workers, threshold).await?);
-            let address = share.address().ok_or_else(|| SessionError::Internal("a key without address".into()))?;
+            let share = Arc::new(generate(&mut run, &self.workers, threshold).await?);
+            let address = share.address().ok_or_else(|| RunError::Internal("a key without address".into()))?;
             let public_key = share.public_key().to_vec().into();
             let record = KeyRecord { public_key, address, threshold, created: now_ms(), grant: None, revoked: false };
             let (node, kept) = (self.clone(), record.clone());
             let saved = tokio::task::spawn_blocking(move || {
                 let bytes: Zeroizing<Vec<u8>> = share.encode()?;
-                let failed = |error: &dyn std::fmt::Display| SessionError::Internal(error.to_string());
+                let failed = |error: &dyn std::fmt::Display| RunError::Internal(error.to_string());
                 node.vault.write(Slot::Share, key_id, &bytes).map_err(|error| failed(&error))?;
                 // The record last: it is what makes the key exist.
                 node.keys.save(&node.keys.entry(key_id), kept).map_err(|error| failed(&error))
             });
-            saved.await.map_err(|error| SessionError::Internal(error.to_string()))??;
+            saved.await.map_err(|error| RunError::Internal(error.to_string()))??;
             Ok(record)
         };
-        result.await.inspect_err(|error| session.tell(error))
+        result.await.inspect_err(|error| run.tell(error))
     }
 }
 

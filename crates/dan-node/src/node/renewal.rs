@@ -22,12 +22,12 @@ use tokio::{sync::mpsc, time::timeout};
 
 use super::{Node, now, now_ms};
 use crate::{
-    api::{HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeRefusal, RefreshAnswer, RefreshRequest, SessionKind},
+    api::{HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeRefusal, RefreshAnswer, RefreshRequest, RunKind},
     key_generation::confirm,
     keys::{Key, KeyRecord},
     message::Message,
     refresh::{be_helped, help, refresh},
-    session::{Network, Session, SessionError, SessionName},
+    run::{Network, Run, RunError, RunName},
     share::{KeyShare, SecretBytes},
     vault::{Slot, VaultError},
 };
@@ -38,8 +38,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Longest wait for the others' answers about their shares.
 const ANSWERS: Duration = Duration::from_secs(3);
 
-fn internal(error: &dyn std::fmt::Display) -> SessionError {
-    SessionError::Internal(error.to_string())
+fn internal(error: &dyn std::fmt::Display) -> RunError {
+    RunError::Internal(error.to_string())
 }
 
 impl Node {
@@ -62,7 +62,7 @@ impl Node {
     /// Renews the shares of a key; rebuilds that of `repair` first.
     pub async fn renew(self: &Arc<Self>, request: RefreshRequest) -> Result<RefreshAnswer, NodeRefusal> {
         let RefreshRequest { key_id, repair, nonces } = request;
-        let kind = if repair.is_some() { SessionKind::Repair } else { SessionKind::Refresh };
+        let kind = if repair.is_some() { RunKind::Repair } else { RunKind::Refresh };
         let (own, challenge) = self.challenge(kind, &nonces)?;
         let everybody = self.everybody(&nonces)?;
         if repair.is_some_and(|target| !everybody.contains(&target)) {
@@ -70,14 +70,13 @@ impl Node {
         }
         self.nonces.spend(kind, &own, now()).map_err(|error| self.by_nonce(error))?;
         let digest = B256::with_last_byte(repair.unwrap_or_default());
-        let name = SessionName::new(kind.name(), challenge, 0, key_id, digest, &everybody);
+        let name = RunName::new(kind.name(), challenge, 0, key_id, digest, &everybody);
         let decided = self.may_renew(key_id, repair).await;
-        let (key, share) =
-            decided.inspect_err(|refusal| self.sessions.refuse(&name, &refusal.code, &refusal.message))?;
-        let result = match self.sessions.open(name, LIMIT) {
-            Ok(mut session) => {
-                let result = self.renew_together(&mut session, &key, share, repair).await;
-                result.inspect_err(|error| session.tell(error))
+        let (key, share) = decided.inspect_err(|refusal| self.runs.refuse(&name, &refusal.code, &refusal.message))?;
+        let result = match self.runs.open(name, LIMIT) {
+            Ok(mut run) => {
+                let result = self.renew_together(&mut run, &key, share, repair).await;
+                result.inspect_err(|error| run.tell(error))
             }
             Err(error) => Err(error),
         };
@@ -127,21 +126,21 @@ impl Node {
 
     async fn renew_together(
         self: &Arc<Self>,
-        session: &mut Session,
+        run: &mut Run,
         key: &Arc<Key>,
         share: Option<Arc<KeyShare>>,
         repair: Option<u8>,
-    ) -> Result<u64, SessionError> {
+    ) -> Result<u64, RunError> {
         let share = match (share, repair) {
             (Some(share), Some(target)) => {
-                let record = key.record().clone().ok_or(SessionError::NoShare)?;
+                let record = key.record().clone().ok_or(RunError::NoShare)?;
                 let record = serde_json::to_vec(&record).map_err(|error| internal(&error))?;
-                help(session, &self.workers, share.clone(), target, &record).await?;
+                help(run, &self.workers, share.clone(), target, &record).await?;
                 share
             }
             (Some(share), None) => share,
             (None, _) => {
-                let (share, records) = be_helped(session, &self.workers).await?;
+                let (share, records) = be_helped(run, &self.workers).await?;
                 let record = self.rebuilt_record(key.id, &share, &records)?;
                 let (node, key) = (self.clone(), key.clone());
                 // Without its share the record does no harm; without its record the share could not be found.
@@ -150,10 +149,10 @@ impl Node {
                 Arc::new(share)
             }
         };
-        let new = Arc::new(refresh(session, &self.workers, share).await?);
+        let new = Arc::new(refresh(run, &self.workers, share).await?);
         self.prepare(key, &new).await?;
         // From here on only what the others have decides.
-        confirm(session, new.fingerprint()).await?;
+        confirm(run, new.fingerprint()).await?;
         self.commit(key, new.clone()).await?;
         Ok(new.epoch)
     }
@@ -165,13 +164,13 @@ impl Node {
         key_id: B256,
         share: &KeyShare,
         records: &BTreeMap<u8, SecretBytes>,
-    ) -> Result<KeyRecord, SessionError> {
+    ) -> Result<KeyRecord, RunError> {
         let address = share.address().ok_or_else(|| internal(&"a key without address"))?;
         let public_key = share.public_key().to_vec().into();
         let threshold = share.threshold();
         let mut own = KeyRecord { public_key, address, threshold, created: now_ms(), grant: None, revoked: false };
         for (node, bytes) in records {
-            let unreadable = |_| SessionError::cheated(*node, "a record that cannot be read");
+            let unreadable = |_| RunError::cheated(*node, "a record that cannot be read");
             let record: KeyRecord = serde_json::from_slice(bytes).map_err(unreadable)?;
             own.revoked |= record.revoked;
             let Some(signed) = record.grant else { continue };
@@ -179,7 +178,7 @@ impl Node {
             let valid = verify_grant(&signed, signed.grant.valid_until.saturating_sub(1)).is_ok();
             let fits = signed.grant.key_id == key_id && self.fits(&own, &signed).is_ok();
             if !(valid && fits) || own.grant.as_ref().is_some_and(|known| known.grant != signed.grant) {
-                return Err(SessionError::cheated(*node, "another grant"));
+                return Err(RunError::cheated(*node, "another grant"));
             }
             own.grant = Some(signed);
         }
@@ -187,10 +186,10 @@ impl Node {
     }
 
     /// Writes the new share beside the old one, unless somebody was promised that this does not happen.
-    async fn prepare(self: &Arc<Self>, key: &Arc<Key>, new: &Arc<KeyShare>) -> Result<(), SessionError> {
+    async fn prepare(self: &Arc<Self>, key: &Arc<Key>, new: &Arc<KeyShare>) -> Result<(), RunError> {
         let renewal = key.renewal.lock().await;
         if renewal.forbidden {
-            return Err(SessionError::Aborted("another node gave the refresh up".into()));
+            return Err(RunError::Aborted("another node gave the refresh up".into()));
         }
         let (node, id, new) = (self.clone(), key.id, new.clone());
         let written = tokio::task::spawn_blocking(move || {
@@ -202,7 +201,7 @@ impl Node {
         result
     }
 
-    async fn commit(self: &Arc<Self>, key: &Arc<Key>, new: Arc<KeyShare>) -> Result<(), SessionError> {
+    async fn commit(self: &Arc<Self>, key: &Arc<Key>, new: Arc<KeyShare>) -> Result<(), RunError> {
         let _turn = key.renewal.lock().await;
         let (node, id) = (self.clone(), key.id);
         let committed = tokio::task::spawn_blocking(move || {

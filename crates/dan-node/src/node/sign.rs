@@ -6,9 +6,9 @@ use alloy::primitives::B256;
 
 use super::{Node, now};
 use crate::{
-    api::{NodeRefusal, SessionKind, SignAnswer, SignBody},
+    api::{NodeRefusal, RunKind, SignAnswer, SignBody},
     keys::Key,
-    session::{SessionError, SessionName},
+    run::{RunError, RunName},
     signing::sign,
 };
 use use_aa_protocol::distributed_key::authorize_sign;
@@ -17,15 +17,15 @@ impl Node {
     /// Signs a user operation together with the others, if this node finds that it may.
     pub async fn sign(self: &Arc<Self>, body: SignBody) -> Result<SignAnswer, NodeRefusal> {
         let request = &body.request;
-        let (own, challenge) = self.challenge(SessionKind::Signing, &body.nonces)?;
+        let (own, challenge) = self.challenge(RunKind::Signing, &body.nonces)?;
         let mut participants: Vec<u8> = body.nonces.iter().map(|nonce| nonce.node).collect();
         participants.sort_unstable();
         // Computed from the operation itself, before anything is believed: the others find the same or disagree.
         let digest = request.digest();
-        let kind = SessionKind::Signing.name();
-        let name = SessionName::new(kind, challenge, 0, request.key_id, digest, &participants);
+        let kind = RunKind::Signing.name();
+        let name = RunName::new(kind, challenge, 0, request.key_id, digest, &participants);
         let decided = self.decide(&body, own, challenge, &participants).await;
-        let key = decided.inspect_err(|refusal| self.sessions.refuse(&name, &refusal.code, &refusal.message))?;
+        let key = decided.inspect_err(|refusal| self.runs.refuse(&name, &refusal.code, &refusal.message))?;
         let user_op_hash = request.user_operation.hash(request.entry_point, request.chain_id);
         match self.sign_together(name, &key, digest).await {
             Ok(signature) => Ok(SignAnswer { node: self.config.id, user_op_hash, signature }),
@@ -42,7 +42,7 @@ impl Node {
         participants: &[u8],
     ) -> Result<Arc<Key>, NodeRefusal> {
         let request = &body.request;
-        self.nonces.check(SessionKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
+        self.nonces.check(RunKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
         if challenge != request.challenge {
             return Err(self.refuse("challenge", "the request is over another challenge"));
         }
@@ -62,37 +62,37 @@ impl Node {
             authorize_sign(signed, request, now()).map_err(|refusal| self.by_rule(&refusal))?;
         }
         self.none_banned(signers)?;
-        self.nonces.spend(SessionKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
+        self.nonces.spend(RunKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
         Ok(key)
     }
 
     async fn sign_together(
         self: &Arc<Self>,
-        name: SessionName,
+        name: RunName,
         key: &Arc<Key>,
         digest: B256,
-    ) -> Result<alloy::primitives::Bytes, SessionError> {
-        // Opened first: what the others send from now on finds its session.
-        let mut session = self.sessions.open(name, self.config.signing_timeout)?;
+    ) -> Result<alloy::primitives::Bytes, RunError> {
+        // Opened first: what the others send from now on finds its run.
+        let mut run = self.runs.open(name, self.config.signing_timeout)?;
         let result = async {
             let per_minute = self.config.signatures_per_minute;
-            let to_write = key.take(per_minute, now()).map_err(SessionError::RateLimited)?;
+            let to_write = key.take(per_minute, now()).map_err(RunError::RateLimited)?;
             let writing = to_write.map(|limit| {
                 let (node, id) = (self.clone(), key.id);
                 tokio::spawn(async move { node.write_limit(id, limit).await })
             });
             let (node, id) = (self.clone(), key.id);
             let share = self.workers.run(move || node.keys.share(id)).await?;
-            let share = share.map_err(|error| SessionError::Internal(error.to_string()))?;
-            let share = share.ok_or(SessionError::NoShare)?;
+            let share = share.map_err(|error| RunError::Internal(error.to_string()))?;
+            let share = share.ok_or(RunError::NoShare)?;
             let release = async {
                 match writing {
-                    Some(writing) => writing.await.map_err(|error| SessionError::Internal(error.to_string()))?,
+                    Some(writing) => writing.await.map_err(|error| RunError::Internal(error.to_string()))?,
                     None => Ok(()),
                 }
             };
-            sign(&mut session, &self.workers, share, digest, release).await
+            sign(&mut run, &self.workers, share, digest, release).await
         };
-        result.await.inspect_err(|error| session.tell(error))
+        result.await.inspect_err(|error| run.tell(error))
     }
 }

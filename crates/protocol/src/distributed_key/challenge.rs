@@ -14,7 +14,7 @@ pub const MAX_NODES: u8 = 16;
 /// What a challenge is for. A nonce drawn for one kind is refused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum SessionKind {
+pub enum RunKind {
     /// Keys made ahead of any grant.
     Pool,
     /// A key bound to a grant (the owner signs over the challenge).
@@ -27,7 +27,7 @@ pub enum SessionKind {
     Repair,
 }
 
-impl SessionKind {
+impl RunKind {
     /// The name that goes into hashes.
     pub fn name(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ pub struct NodeNonce {
 
 /// Hash over kind, nodes and nonces, in ascending order of the nodes. The nodes named here are the ones that take
 /// part; an empty list, an id of 0 or beyond [`MAX_NODES`], or a node named twice is an error.
-pub fn joint_challenge(kind: SessionKind, nonces: &[NodeNonce]) -> Result<B256, ProtocolError> {
+pub fn joint_challenge(kind: RunKind, nonces: &[NodeNonce]) -> Result<B256, ProtocolError> {
     let mut sorted = nonces.to_vec();
     sorted.sort_by_key(|entry| entry.node);
     let twice = sorted.windows(2).any(|pair| pair[0].node == pair[1].node);
@@ -80,19 +80,19 @@ mod tests {
     #[test]
     fn order_does_not_matter_and_everything_else_does() {
         let challenge = |kind, nonces: &[NodeNonce]| joint_challenge(kind, nonces).unwrap();
-        let first = challenge(SessionKind::Signing, &[nonce(1, 7), nonce(2, 8)]);
-        assert_eq!(first, challenge(SessionKind::Signing, &[nonce(2, 8), nonce(1, 7)]));
-        assert_ne!(first, challenge(SessionKind::KeyGeneration, &[nonce(1, 7), nonce(2, 8)]));
-        assert_ne!(first, challenge(SessionKind::Signing, &[nonce(1, 8), nonce(2, 7)]));
-        assert_ne!(first, challenge(SessionKind::Signing, &[nonce(1, 7), nonce(3, 8)]));
-        assert_ne!(first, challenge(SessionKind::Signing, &[nonce(1, 7)]));
+        let first = challenge(RunKind::Signing, &[nonce(1, 7), nonce(2, 8)]);
+        assert_eq!(first, challenge(RunKind::Signing, &[nonce(2, 8), nonce(1, 7)]));
+        assert_ne!(first, challenge(RunKind::KeyGeneration, &[nonce(1, 7), nonce(2, 8)]));
+        assert_ne!(first, challenge(RunKind::Signing, &[nonce(1, 8), nonce(2, 7)]));
+        assert_ne!(first, challenge(RunKind::Signing, &[nonce(1, 7), nonce(3, 8)]));
+        assert_ne!(first, challenge(RunKind::Signing, &[nonce(1, 7)]));
     }
 
     #[test]
     fn nodes_are_named_once_and_from_1_to_16() {
         for nonces in [vec![], vec![nonce(0, 1)], vec![nonce(17, 1)], vec![nonce(3, 1), nonce(3, 2)]] {
-            assert!(joint_challenge(SessionKind::Signing, &nonces).is_err(), "{nonces:?}");
+            assert!(joint_challenge(RunKind::Signing, &nonces).is_err(), "{nonces:?}");
         }
-        assert!(joint_challenge(SessionKind::Signing, &[nonce(16, 1)]).is_ok());
+        assert!(joint_challenge(RunKind::Signing, &[nonce(16, 1)]).is_ok());
     }
 }

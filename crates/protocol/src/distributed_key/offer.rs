@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
-use super::{KeyAttestation, NodeNonce, SessionKind, joint_challenge};
+use super::{KeyAttestation, NodeNonce, RunKind, joint_challenge};
 use crate::ProtocolError;
 
 /// A node of the network, as the page is told.
@@ -27,7 +27,7 @@ pub struct KeyOffer {
     pub threshold: u8,
     /// All nodes that hold a share.
     pub nodes: Vec<NodeIdentity>,
-    /// One nonce of each node, of kind [`SessionKind::KeyGeneration`].
+    /// One nonce of each node, of kind [`RunKind::KeyGeneration`].
     pub nonces: Vec<NodeNonce>,
     /// When the nonces lapse, unix seconds.
     pub expires: u64,
@@ -39,7 +39,7 @@ impl KeyOffer {
     /// # Errors
     /// When the nonces are not one of each node.
     pub fn challenge(&self) -> Result<B256, ProtocolError> {
-        joint_challenge(SessionKind::KeyGeneration, &self.nonces)
+        joint_challenge(RunKind::KeyGeneration, &self.nonces)
     }
 
     /// Do all nodes say that they hold this key, for this grant and with this threshold?

@@ -23,8 +23,8 @@ use use_aa_dan::api::{
 use use_aa_dan::client::{Failure, Node};
 use use_aa_protocol::{
     distributed_key::{
-        KeyAttestation, KeyNetwork, KeyOffer, NodeIdentity, NodeNonce, Revocation, SessionKind, SignOutcome,
-        SignRequest, SignedGrant,
+        KeyAttestation, KeyNetwork, KeyOffer, NodeIdentity, NodeNonce, Revocation, RunKind, SignOutcome, SignRequest,
+        SignedGrant,
     },
     signature::personal_digest,
 };
@@ -136,7 +136,7 @@ impl KeyNodes {
     pub async fn offer(&self) -> Result<KeyOffer, AppError> {
         let inner = &self.inner;
         // A key is bound by all nodes, so all must be there; and without them none can be made either.
-        let answers = inner.nonces(SessionKind::KeyGeneration, &inner.nodes.iter().collect::<Vec<_>>()).await;
+        let answers = inner.nonces(RunKind::KeyGeneration, &inner.nodes.iter().collect::<Vec<_>>()).await;
         if answers.len() < inner.nodes.len() {
             let live = u8::try_from(answers.len()).unwrap_or(u8::MAX);
             return Err(AppError::TooFewNodes { live, needed: inner.count() });
@@ -314,7 +314,7 @@ impl Inner {
         }
     }
 
-    async fn nonces<'a>(&'a self, kind: SessionKind, nodes: &[&'a Node]) -> Vec<NonceAnswer> {
+    async fn nonces<'a>(&'a self, kind: RunKind, nodes: &[&'a Node]) -> Vec<NonceAnswer> {
         let ask = |node: &'a Node| async move {
             let answer = node.post::<NonceAnswer>("/v1/nonce", &NonceRequest { kind }, QUICK).await;
             answer.ok().filter(|answer| answer.node == node.id)
@@ -325,7 +325,7 @@ impl Inner {
     /// The first `needed` nonces that come.
     async fn first_nonces(&self, nodes: &[&Node], needed: usize) -> Vec<NodeNonce> {
         let mut asked: FuturesUnordered<_> =
-            nodes.iter().map(|node| async move { self.nonces(SessionKind::Signing, &[node]).await }).collect();
+            nodes.iter().map(|node| async move { self.nonces(RunKind::Signing, &[node]).await }).collect();
         let mut found = Vec::new();
         while found.len() < needed {
             let Some(answers) = asked.next().await else { break };
@@ -405,7 +405,7 @@ impl Inner {
     /// One key, made by all nodes together.
     async fn make_one(&self, threshold: u8) -> Result<(), Failure> {
         let nodes: Vec<&Node> = self.nodes.iter().collect();
-        let nonces = self.nonces(SessionKind::Pool, &nodes).await;
+        let nonces = self.nonces(RunKind::Pool, &nodes).await;
         if nonces.len() < nodes.len() {
             return Err(Failure::Down("not all nodes answer".into()));
         }

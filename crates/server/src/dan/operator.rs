@@ -11,8 +11,8 @@ use futures::future::join_all;
 
 use super::super::config::{self, ConfigError, Secret};
 use use_aa_dan::api::{
-    HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeNonce, NonceAnswer, NonceRequest, RefreshAnswer, RefreshRequest,
-    SessionKind, StatusAnswer,
+    HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeNonce, NonceAnswer, NonceRequest, RefreshAnswer, RefreshRequest, RunKind,
+    StatusAnswer,
 };
 use use_aa_dan::client::{Failure, Node};
 
@@ -215,7 +215,7 @@ impl Network {
 
     /// How often the key's shares were renewed, or a line for each node that failed.
     async fn renew(&self, key_id: B256, repair: Option<u8>) -> Result<u64, Vec<String>> {
-        let kind = if repair.is_some() { SessionKind::Repair } else { SessionKind::Refresh };
+        let kind = if repair.is_some() { RunKind::Repair } else { RunKind::Refresh };
         let draw = |node| async move {
             let node: &Node = node;
             let answer: NonceAnswer = node.post("/v1/nonce", &NonceRequest { kind }, QUICK).await?;

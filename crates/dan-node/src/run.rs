@@ -1,8 +1,8 @@
-//! One session of some nodes: rounds of messages, each awaited from every other participant.
+//! One run of some nodes: rounds of messages, each awaited from every other participant.
 //!
-//! A session is named by its joint challenge (all nodes derive the same name) and bound to kind, challenge, key, digest
+//! A run is named by its joint challenge (all nodes derive the same name) and bound to kind, challenge, key, digest
 //! and participants: a node that was asked something else gives another binding and is refused. Messages that come
-//! before this node's own request are kept for a while, within limits. Whatever ends a session removes it.
+//! before this node's own request are kept for a while, within limits. Whatever ends a run removes it.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -16,24 +16,23 @@ use tokio::{
     time::Instant,
 };
 
+pub use super::run_error::RunError;
 use super::{message::Message, share::SecretBytes};
 use use_aa_protocol::distributed_key::MAX_NODES;
 
-/// What others are told of a failure that is this node's own.
-pub(super) const OUR_FAULT: &str = "the node failed; its log says why";
 /// How long messages wait for this node's own request.
 const EARLY_FOR: Duration = Duration::from_secs(30);
-/// Sessions that may wait like that, of all peers together.
+/// Runs that may wait like that, of all peers together.
 const EARLY_SESSIONS: usize = 512;
-/// Messages that may wait in one session: an honest peer is at most one round ahead.
+/// Messages that may wait in one run: an honest peer is at most one round ahead.
 const WAITING_MESSAGES: usize = 4 * MAX_NODES as usize;
-/// How long an ended session is remembered, so that its late messages are dropped.
+/// How long an ended run is remembered, so that its late messages are dropped.
 const ENDED_FOR: Duration = Duration::from_secs(60);
 
 /// For each node id the number of times that its connection to us ended.
 pub type Losses = [u64; MAX_NODES as usize + 1];
 
-/// What a session needs of the mesh.
+/// What a run needs of the mesh.
 pub trait Network: Send + Sync {
     /// Hands a message over; false when there is no connection (or its queue is full).
     fn send(&self, to: u8, message: &Message) -> bool;
@@ -43,97 +42,9 @@ pub trait Network: Send + Sync {
     fn losses(&self) -> watch::Receiver<Losses>;
 }
 
-/// Why a session ended without a result.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// No connection to a participant, or it was lost on the way.
-    #[error("node {0} cannot be reached")]
-    PeerDown(u8),
-    /// A participant does not take part.
-    #[error("node {node} refuses ({code}): {message}")]
-    PeerRefused {
-        /// Which.
-        node: u8,
-        /// Its reason's code.
-        code: String,
-        /// Its reason.
-        message: String,
-    },
-    /// A participant was asked something else.
-    #[error("node {0} was asked something else")]
-    Disagree(u8),
-    /// Nothing came in time.
-    #[error("no answer in time from node {0}")]
-    Timeout(u8),
-    /// A participant broke the rules; nothing was lost by it.
-    #[error("node {node} sent {what}")]
-    Cheated {
-        /// Which.
-        node: u8,
-        /// What it sent.
-        what: &'static str,
-    },
-    /// A participant cheated so that working with it again would leak the key.
-    #[error("node {node} cheated and is banned: {reason}")]
-    Ban {
-        /// Which.
-        node: u8,
-        /// What failed.
-        reason: String,
-    },
-    /// The protocol stopped, and nobody in particular is at fault.
-    #[error("the protocol stopped: {0}")]
-    Aborted(String),
-    /// The key gave as many signatures as it may; there is room again in so many seconds.
-    #[error("the key signed as often as it may; again in {0} s")]
-    RateLimited(u64),
-    /// This node has no share of the key (any more).
-    #[error("the share of the key is lost here")]
-    NoShare,
-    /// There is such a session already.
-    #[error("the session is under way or over")]
-    Repeated,
-    /// Our own fault. The words are for the log of this node: they may name its files, and what an error says goes to
-    /// the other nodes and to whoever asked.
-    #[error("{OUR_FAULT}")]
-    Internal(String),
-}
-
-impl SessionError {
-    pub(super) fn cheated(node: u8, what: &'static str) -> Self {
-        Self::Cheated { node, what }
-    }
-
-    /// The node whose fault it is, as this node saw by itself.
-    pub fn peer(&self) -> Option<u8> {
-        match self {
-            Self::PeerDown(node) | Self::Timeout(node) | Self::Cheated { node, .. } | Self::Ban { node, .. } => {
-                Some(*node)
-            }
-            _ => None,
-        }
-    }
-
-    /// The stable code, as in [`super::api::NodeRefusal`].
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::PeerDown(_) => "peer-down",
-            Self::PeerRefused { .. } => "peer-refused",
-            Self::Disagree(_) => "disagree",
-            Self::Timeout(_) => "timeout",
-            Self::Ban { .. } => "peer-banned",
-            Self::Cheated { .. } | Self::Aborted(_) => "aborted",
-            Self::RateLimited(_) => "rate-limited",
-            Self::NoShare => "no-share",
-            Self::Repeated => "nonce",
-            Self::Internal(_) => "internal",
-        }
-    }
-}
-
-/// Name and binding of a session.
+/// Name and binding of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionName {
+pub struct RunName {
     /// The joint challenge (with the number of the key, when several are made over one challenge).
     pub id: B256,
     /// Hash over all that the participants must agree on.
@@ -142,13 +53,13 @@ pub struct SessionName {
     pub participants: Vec<u8>,
 }
 
-impl SessionName {
+impl RunName {
     /// Binds `id` to a kind's name, challenge, key, digest and participants (sorted here).
     pub fn new(kind: &str, challenge: B256, number: u8, key: B256, digest: B256, participants: &[u8]) -> Self {
         let mut participants = participants.to_vec();
         participants.sort_unstable();
         let id = keccak256([challenge.as_slice(), &[number]].concat());
-        let text = format!("use-aa dan session 1\n{kind}\n{challenge}\n{number}\n{key}\n{digest}\n{participants:?}\n");
+        let text = format!("use-aa dan run 1\n{kind}\n{challenge}\n{number}\n{key}\n{digest}\n{participants:?}\n");
         Self { id, binding: keccak256(text), participants }
     }
 }
@@ -167,14 +78,14 @@ enum Entry {
     Ended { since: Instant },
 }
 
-/// All sessions of this node.
-pub struct Sessions {
+/// All runs of this node.
+pub struct Runs {
     me: u8,
     network: Arc<dyn Network>,
     entries: Mutex<HashMap<B256, Entry>>,
 }
 
-impl Sessions {
+impl Runs {
     /// None yet. `me` is this node's id.
     pub fn new(me: u8, network: Arc<dyn Network>) -> Arc<Self> {
         Arc::new(Self { me, network, entries: Mutex::default() })
@@ -184,7 +95,7 @@ impl Sessions {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sessions under way.
+    /// Runs under way.
     pub fn open_count(&self) -> usize {
         self.entries().values().filter(|entry| matches!(entry, Entry::Open { .. })).count()
     }
@@ -198,26 +109,26 @@ impl Sessions {
         });
     }
 
-    /// A message of a session came from this (authenticated) node.
+    /// A message of a run came from this (authenticated) node.
     pub fn deliver(&self, from: u8, message: Message) {
         let id = match &message {
-            Message::Round { session, .. } | Message::Abort { session, .. } => *session,
+            Message::Round { run, .. } | Message::Abort { run, .. } => *run,
             _ => return,
         };
         let mut entries = self.entries();
         if !entries.contains_key(&id) {
             if entries.values().filter(|entry| matches!(entry, Entry::Early { .. })).count() >= EARLY_SESSIONS {
-                tracing::debug!(node = self.me, from, "too many sessions wait; a message was dropped");
+                tracing::debug!(node = self.me, from, "too many runs wait; a message was dropped");
                 return;
             }
             entries.insert(id, Entry::Early { since: Instant::now(), messages: Vec::new() });
         }
         match entries.get_mut(&id) {
-            // A full queue is the sender's fault: the session then misses its message and lapses.
+            // A full queue is the sender's fault: the run then misses its message and lapses.
             Some(Entry::Open { sender, participants }) if participants.contains(&from) => {
                 let dropped = sender.try_send(Incoming { from, message }).is_err();
                 if dropped {
-                    tracing::debug!(node = self.me, from, "a message for a full session was dropped");
+                    tracing::debug!(node = self.me, from, "a message for a full run was dropped");
                 }
             }
             Some(Entry::Early { messages, .. }) if messages.len() < WAITING_MESSAGES => {
@@ -227,15 +138,15 @@ impl Sessions {
         }
     }
 
-    /// Opens a session. Every participant must be connected, and the session must be new.
-    pub fn open(self: &Arc<Self>, name: SessionName, limit: Duration) -> Result<Session, SessionError> {
+    /// Opens a run. Every participant must be connected, and the run must be new.
+    pub fn open(self: &Arc<Self>, name: RunName, limit: Duration) -> Result<Run, RunError> {
         let losses = self.network.losses();
         let at_start = *losses.borrow();
         let (sender, receiver) = mpsc::channel(WAITING_MESSAGES);
         let early = {
             let mut entries = self.entries();
             match entries.get(&name.id) {
-                Some(Entry::Open { .. } | Entry::Ended { .. }) => return Err(SessionError::Repeated),
+                Some(Entry::Open { .. } | Entry::Ended { .. }) => return Err(RunError::Repeated),
                 Some(Entry::Early { .. }) | None => {}
             }
             let open = Entry::Open { sender, participants: name.participants.clone() };
@@ -245,8 +156,8 @@ impl Sessions {
             }
         };
         let early = early.into_iter().filter(|incoming| name.participants.contains(&incoming.from)).collect();
-        let session = Session {
-            sessions: self.clone(),
+        let run = Run {
+            runs: self.clone(),
             name,
             receiver,
             early,
@@ -257,20 +168,20 @@ impl Sessions {
             at_start,
             sent: 0,
         };
-        let down = session.others().find(|node| !self.network.is_connected(*node));
+        let down = run.others().find(|node| !self.network.is_connected(*node));
         match down {
             Some(down) => {
-                let error = SessionError::PeerDown(down);
-                session.tell(&error);
+                let error = RunError::PeerDown(down);
+                run.tell(&error);
                 Err(error)
             }
-            None => Ok(session),
+            None => Ok(run),
         }
     }
 
     /// Tells the other participants that this node does not take part, so that none waits for it. Does nothing to a
-    /// session that is under way or over here: a repeated request must not disturb the first.
-    pub fn refuse(&self, name: &SessionName, code: &str, message: &str) {
+    /// run that is under way or over here: a repeated request must not disturb the first.
+    pub fn refuse(&self, name: &RunName, code: &str, message: &str) {
         {
             let mut entries = self.entries();
             if matches!(entries.get(&name.id), Some(Entry::Open { .. } | Entry::Ended { .. })) {
@@ -281,18 +192,18 @@ impl Sessions {
         self.abort(name, code, message);
     }
 
-    fn abort(&self, name: &SessionName, code: &str, text: &str) {
-        let message = Message::Abort { session: name.id, code: code.into(), message: text.into() };
+    fn abort(&self, name: &RunName, code: &str, text: &str) {
+        let message = Message::Abort { run: name.id, code: code.into(), message: text.into() };
         for node in name.participants.iter().filter(|node| **node != self.me) {
             self.network.send(*node, &message);
         }
     }
 }
 
-/// A session under way. Dropping it ends it.
-pub struct Session {
-    sessions: Arc<Sessions>,
-    name: SessionName,
+/// A run under way. Dropping it ends it.
+pub struct Run {
+    runs: Arc<Runs>,
+    name: RunName,
     receiver: mpsc::Receiver<Incoming>,
     early: VecDeque<Incoming>,
     stash: BTreeMap<(u8, u8), SecretBytes>,
@@ -303,10 +214,10 @@ pub struct Session {
     sent: u64,
 }
 
-impl Session {
+impl Run {
     /// This node's id.
     pub fn me(&self) -> u8 {
-        self.sessions.me
+        self.runs.me
     }
 
     /// Ids of all participants, ascending.
@@ -314,7 +225,7 @@ impl Session {
         &self.name.participants
     }
 
-    /// The binding: a value that all participants share and no other session has.
+    /// The binding: a value that all participants share and no other run has.
     pub fn binding(&self) -> B256 {
         self.name.binding
     }
@@ -331,36 +242,33 @@ impl Session {
     }
 
     /// The same message to everybody; see [`Self::exchange`].
-    pub async fn broadcast(&mut self, body: SecretBytes) -> Result<BTreeMap<u8, SecretBytes>, SessionError> {
+    pub async fn broadcast(&mut self, body: SecretBytes) -> Result<BTreeMap<u8, SecretBytes>, RunError> {
         let bodies = self.others().map(|node| (node, body.clone())).collect();
         self.exchange(bodies).await
     }
 
     /// One round: sends each other participant its message, waits for one of each.
-    pub async fn exchange(
-        &mut self,
-        bodies: BTreeMap<u8, SecretBytes>,
-    ) -> Result<BTreeMap<u8, SecretBytes>, SessionError> {
+    pub async fn exchange(&mut self, bodies: BTreeMap<u8, SecretBytes>) -> Result<BTreeMap<u8, SecretBytes>, RunError> {
         self.send(bodies)?;
         let others: Vec<u8> = self.others().collect();
         self.receive(&others).await
     }
 
     /// Sends the messages of the next round to those named, and begins the round.
-    pub fn send(&mut self, bodies: BTreeMap<u8, SecretBytes>) -> Result<(), SessionError> {
+    pub fn send(&mut self, bodies: BTreeMap<u8, SecretBytes>) -> Result<(), RunError> {
         self.round += 1;
         for (to, body) in bodies {
             self.sent += body.len() as u64;
-            let message = Message::Round { session: self.name.id, binding: self.name.binding, round: self.round, body };
-            if !self.sessions.network.send(to, &message) {
-                return Err(SessionError::PeerDown(to));
+            let message = Message::Round { run: self.name.id, binding: self.name.binding, round: self.round, body };
+            if !self.runs.network.send(to, &message) {
+                return Err(RunError::PeerDown(to));
             }
         }
         Ok(())
     }
 
     /// Waits for this round's messages of those named.
-    pub async fn receive(&mut self, from: &[u8]) -> Result<BTreeMap<u8, SecretBytes>, SessionError> {
+    pub async fn receive(&mut self, from: &[u8]) -> Result<BTreeMap<u8, SecretBytes>, RunError> {
         let mut received = BTreeMap::new();
         loop {
             for node in from {
@@ -380,51 +288,51 @@ impl Session {
                 biased;
                 incoming = self.receiver.recv() => match incoming {
                     Some(incoming) => self.take(incoming)?,
-                    None => return Err(SessionError::Internal("the session was removed".into())),
+                    None => return Err(RunError::Internal("the run was removed".into())),
                 },
                 changed = self.losses.changed() => {
                     let now = *self.losses.borrow();
                     let lost = |node: &u8| now.get(usize::from(*node)) != self.at_start.get(usize::from(*node));
                     let waited_for = from.iter().find(|node| !received.contains_key(node) && lost(node));
                     if let Some(node) = waited_for {
-                        return Err(SessionError::PeerDown(*node));
+                        return Err(RunError::PeerDown(*node));
                     }
                     if changed.is_err() {
-                        return Err(SessionError::Internal("the mesh ended".into()));
+                        return Err(RunError::Internal("the mesh ended".into()));
                     }
                 }
-                () = tokio::time::sleep_until(self.deadline) => return Err(SessionError::Timeout(missing)),
+                () = tokio::time::sleep_until(self.deadline) => return Err(RunError::Timeout(missing)),
             }
         }
     }
 
-    fn take(&mut self, Incoming { from, message }: Incoming) -> Result<(), SessionError> {
+    fn take(&mut self, Incoming { from, message }: Incoming) -> Result<(), RunError> {
         match message {
-            Message::Round { binding, .. } if binding != self.name.binding => Err(SessionError::Disagree(from)),
+            Message::Round { binding, .. } if binding != self.name.binding => Err(RunError::Disagree(from)),
             Message::Round { round, body, .. } => {
                 if round < self.round.max(1) || round > self.round + 1 {
-                    return Err(SessionError::cheated(from, "a message of a round that is not now"));
+                    return Err(RunError::cheated(from, "a message of a round that is not now"));
                 }
                 match self.stash.insert((round, from), body) {
                     None => Ok(()),
-                    Some(_) => Err(SessionError::cheated(from, "two messages of one round")),
+                    Some(_) => Err(RunError::cheated(from, "two messages of one round")),
                 }
             }
-            Message::Abort { code, message, .. } => Err(SessionError::PeerRefused { node: from, code, message }),
+            Message::Abort { code, message, .. } => Err(RunError::PeerRefused { node: from, code, message }),
             _ => Ok(()),
         }
     }
 
     /// Tells the others why it ends here. A peer's own refusal is not sent around again.
-    pub fn tell(&self, error: &SessionError) {
-        if !matches!(error, SessionError::PeerRefused { .. }) {
-            self.sessions.abort(&self.name, error.code(), &error.to_string());
+    pub fn tell(&self, error: &RunError) {
+        if !matches!(error, RunError::PeerRefused { .. }) {
+            self.runs.abort(&self.name, error.code(), &error.to_string());
         }
     }
 }
 
-impl Drop for Session {
+impl Drop for Run {
     fn drop(&mut self) {
-        self.sessions.entries().insert(self.name.id, Entry::Ended { since: Instant::now() });
+        self.runs.entries().insert(self.name.id, Entry::Ended { since: Instant::now() });
     }
 }
