@@ -106,7 +106,7 @@ async fn without_page_sponsorship_only_keys_are_paid_for() {
         value: U256::ZERO,
         data: [&[0x40, 0xd0, 0x97, 0xc3], &client.account.into_word()[..]].concat().into(),
     };
-    let quotes = get_token_fees(&client, &[mint.clone()], &none).await.unwrap();
+    let quotes = get_token_fees(&client, std::slice::from_ref(&mint), &none).await.unwrap();
     assert!(quotes.of(DEMO_TOKEN).is_some(), "quotes cost nobody anything");
     let refused = send_sponsored_transaction(&client, &[mint], &none).await.unwrap_err();
     assert!(matches!(refused, AppError::SponsorshipRefused { .. }), "who insists is told: {refused}");

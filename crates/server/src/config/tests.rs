@@ -205,3 +205,15 @@ fn a_policy_that_is_missing_is_named_with_its_variable() {
     let error = values::sponsor_policy(Path::new("/no/such/policy.toml")).unwrap_err().to_string();
     assert!(error.starts_with("USE_AA_SPONSOR_POLICY") && error.contains("/no/such/policy.toml"), "{error}");
 }
+
+#[test]
+fn pages_are_sponsored_in_the_lab_or_where_it_is_said() {
+    let sponsors = |args: ServeArgs, said: Option<&str>| {
+        Config::from_args(&ServeArgs { page_sponsorship: said.map(str::to_owned), ..args }).unwrap().sponsors_pages()
+    };
+    assert!(sponsors(ServeArgs::default(), None) && !sponsors(on_networks(), None));
+    assert!(sponsors(on_networks(), Some("on")) && !sponsors(ServeArgs::default(), Some("off")));
+    assert!(!sponsors(on_networks(), Some(" ")), "empty is unset");
+    let wrong = refused(&ServeArgs { page_sponsorship: Some("yes".into()), ..on_networks() });
+    assert_eq!((wrong.variable, wrong.expected.as_str()), ("USE_AA_PAGE_SPONSORSHIP", "on or off"));
+}
