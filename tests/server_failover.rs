@@ -80,7 +80,6 @@ fn table() -> Vec<(&'static str, Row)> {
         |fault, circuit, alone, reads, sends, asked_first| Row { fault, circuit, alone, reads, sends, asked_first };
     let limited = Reply::Error { code: -32005, message: "project rate limit exceeded".into(), data: Value::Null };
     let header = |status, header: &str| Reply::WithHeader { status, header: header.into(), body: "busy".into() };
-    let huge = format!(r#"{{"jsonrpc":"2.0","id":2,"result":"{}"}}"#, "a".repeat(5 << 20));
     vec![
         ("slow", row(Reply::Hang, Open, "UpstreamUnavailable", 1, 1, true)),
         (
@@ -114,8 +113,23 @@ fn table() -> Vec<(&'static str, Row)> {
             "neither result nor error",
             row(raw(200, r#"{"jsonrpc":"2.0","id":1}"#), Open, "UpstreamMalformed", 1, 1, true),
         ),
-        ("5 MiB", row(raw(200, &huge), Open, "UpstreamMalformed", 1, 1, true)),
     ]
+}
+
+/// Whoever asks may have chosen a question whose answer is too long.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_too_long_is_no_reason_to_leave_anybody_alone() {
+    let (bad, good) = (faulty(raw(200, &"x".repeat(5 * 1024 * 1024))).await, good().await);
+    let (server, state) = start(&format!("{},{}", bad.url(), good.url())).await;
+    for times in 1..=3 {
+        assert_eq!(read(&server).await, (200, json!("0x7")), "the next one is asked");
+        assert_eq!(bad.count("eth_blockNumber"), times);
+    }
+    let health = &state.health()[0];
+    assert!(health.circuit == Circuit::Closed && health.is_usable(), "{health:?}");
+    assert_eq!(send(&server).await, (200, op_hash()));
+    assert_eq!((bad.count("eth_sendUserOperation"), good.count("eth_sendUserOperation")), (1, 1));
+    assert_eq!(bad.count("eth_getUserOperationByHash"), 1, "asked before it is sent to the next");
 }
 
 #[tokio::test(flavor = "multi_thread")]
