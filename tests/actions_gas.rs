@@ -196,7 +196,7 @@ async fn who_cannot_pay_in_the_token_is_told_before_anything_is_sent() {
     assert!(refusal(send(DEMO_NFT.into()).await).contains("does not take"));
     let zero = send(Address::ZERO.into()).await.unwrap_err();
     assert!(matches!(zero, AppError::InvalidInput { field, .. } if field == "preferredToken"));
-    // SPEC 10, S10: the seed sends it without a paymaster
+    // docs/protocol.md 10-S10: `@biconomy/use-aa` sends it without a paymaster
     let neither = send_transaction(&person.client, &calls, &Options::gas_token_payment()).await;
     assert!(refusal(neither).contains("neither"));
     let good = quote(&person, &calls).await;
@@ -236,7 +236,7 @@ async fn each_withdrawal_goes_to_its_own_recipient() {
     give_ether(person.account(), ether()).await;
     let [alice, bob, carol] = [(); 3].map(|()| somebody());
     let request = |address, amount: Option<U256>, recipient| WithdrawalRequest { address, amount, recipient };
-    // SPEC 10, S9: one amount is missing, and the recipients are kept all the same; 0 stays 0
+    // docs/protocol.md 10-S9: one amount is missing, and the recipients are kept all the same; 0 stays 0
     let requests = [
         request(NATIVE_TOKEN, Some(U256::from(5)), Some(alice)),
         request(DEMO_TOKEN, Some(U256::ZERO), Some(bob)),

@@ -1,4 +1,4 @@
-//! Message signatures, and the seed's helpers around single sessions: natively against the real server and lab.
+//! Message signatures, and `@biconomy/use-aa`'s helpers around single sessions: natively against the real server and lab.
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 

@@ -313,7 +313,7 @@ async fn a_revoked_key_signs_nothing_more() {
     assert_eq!(paymaster.count(QUOTES), 8);
 }
 
-/// The shapes of SPEC 4.2 and 4.4, as in vectors 14.
+/// The shapes of docs/protocol.md 4.2 and 4.4, as in vectors 14.
 #[tokio::test]
 async fn the_bundlers_methods_answer_as_biconomys_do() {
     let upstream = upstream().await;

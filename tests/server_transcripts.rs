@@ -109,7 +109,7 @@ async fn sponsorship() {
     }
 }
 
-/// SPEC 5.4. The last recording has `MODE`, as the documentation writes it, which the SDK cannot read.
+/// docs/protocol.md 5.4. The last recording has `MODE`, as the documentation writes it, which the SDK cannot read.
 #[tokio::test]
 async fn quotes() {
     for (scenario, params, response) in recorded("pm_getFeeQuoteOrData") {
@@ -171,7 +171,7 @@ async fn estimates() {
             Some(error) => {
                 assert_eq!((&answer["code"], &answer["message"]), (&error["code"], &error["message"]), "{scenario}");
             }
-            // SPEC 4.3: each limit must be there.
+            // docs/protocol.md 4.3: each limit must be there.
             None if response["result"].as_object().unwrap().values().any(Value::is_null) => {
                 assert_eq!((status, &answer["error"]), (502, &json!("UpstreamMalformed")), "{scenario}");
             }
@@ -206,7 +206,7 @@ async fn sending() {
         }
         assert_eq!(asked.as_array().unwrap().len(), 2, "no simulation_type: other bundlers refuse it");
         match response.get("error") {
-            // Also with HTTP 200, where the SDK took it for a success (SPEC 10-S15).
+            // Also with HTTP 200, where the SDK took it for a success (docs/protocol.md 10-S15).
             Some(error) => {
                 assert_eq!((&answer["code"], &answer["message"]), (&error["code"], &error["message"]), "{scenario}");
             }

@@ -87,7 +87,7 @@ async fn the_stored_state_is_equal_until_somebody_writes() {
 }
 
 #[wasm_bindgen_test]
-async fn what_is_written_is_read_and_in_the_seeds_schema() {
+async fn what_is_written_is_read_and_in_the_js_sdks_schema() {
     let account = account();
     add(account, "a".into()).await.unwrap();
     add(account, "b".into()).await.unwrap();

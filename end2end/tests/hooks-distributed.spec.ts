@@ -52,7 +52,7 @@ test("nodes make the key, the wallet shows what it grants, and the nodes' signat
   ]);
   expect(message.account.toLowerCase()).toBe(account.toLowerCase());
 
-  // What is stored: the seed's fields, and no secret in clear text.
+  // What is stored: `@biconomy/use-aa`'s fields, and no secret in clear text.
   const stored = await page.evaluate((key) => localStorage.getItem(key), `${account.toLowerCase()}_sessions`);
   const [leaf] = JSON.parse(stored!).leafNodes;
   expect(leaf.sessionPublicKey.toLowerCase()).toBe(message.sessionKey.toLowerCase());

@@ -39,7 +39,7 @@ pub fn use_gas_estimate(arguments: Signal<CostArguments>, options: QueryOptions)
     let asked = Signal::derive(move || {
         context.owner.get()?;
         let mut arguments = arguments.get();
-        // The lane does not change the price, and one of the time would be another question each time (SPEC 10, U3).
+        // The lane does not change the price, and one of the time would be another question each time (docs/protocol.md 10-U3).
         arguments.options.nonce_options = None;
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });

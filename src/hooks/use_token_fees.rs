@@ -11,7 +11,7 @@ use crate::protocol::paymaster::FeeQuotes;
 /// What calls would cost at most in each token that the paymaster takes; in the preferred one of the options alone, if
 /// they name one. A quote can be handed to [`use_send_gas_token_transaction`](super::use_send_gas_token_transaction)
 /// until its `valid_until`. Asked again when the calls change and after each operation of the account; large amounts in
-/// them are no trouble (in the seed they break the query's key).
+/// them are no trouble (in `@biconomy/use-aa` they break the query's key).
 ///
 /// ```
 /// use leptos::prelude::*;
@@ -44,7 +44,7 @@ pub fn use_token_fees(arguments: Signal<CostArguments>, options: QueryOptions) -
     let asked = Signal::derive(move || {
         context.owner.get()?;
         let mut arguments = arguments.get();
-        // The lane does not change the price, and one of the time would be another question each time (SPEC 10, U3).
+        // The lane does not change the price, and one of the time would be another question each time (docs/protocol.md 10-U3).
         arguments.options.nonce_options = None;
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });

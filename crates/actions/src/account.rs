@@ -9,8 +9,8 @@ use use_aa_protocol::smart_account::{counterfactual_address, init_code};
 
 /// The owner's side of a smart account: address, wallet, relay.
 ///
-/// The account is the counterfactual one of index 0 with the ECDSA module (SPEC 2.2); it need not be
-/// deployed. A change of wallet or server means a new client (SPEC 10, U4).
+/// The account is the counterfactual one of index 0 with the ECDSA module (docs/protocol.md 2.2); it need not be
+/// deployed. A change of wallet or server means a new client (docs/protocol.md 10-U4).
 #[derive(Clone)]
 pub struct SmartAccountClient {
     /// The externally owned account that owns the smart account.
@@ -30,7 +30,7 @@ impl SmartAccountClient {
         Self { owner, account: counterfactual_address(owner, U256::ZERO), wallet, relay }
     }
 
-    /// Init code for the account's first operation, empty once it is deployed (SPEC 2.3).
+    /// Init code for the account's first operation, empty once it is deployed (docs/protocol.md 2.3).
     pub fn init_code(&self, deployed: bool) -> Bytes {
         if deployed { Bytes::new() } else { init_code(self.owner, U256::ZERO) }
     }

@@ -36,7 +36,7 @@ impl From<CreateBatchSessionVariables> for Grant {
 }
 
 /// Grants sessions that [`super::send_with_batch_session`] can use together. Session key manager and batched session
-/// router are enabled in the same operation where they are not yet (SPEC 3.10). Each leaf can be used singly, too.
+/// router are enabled in the same operation where they are not yet (docs/protocol.md 3.10). Each leaf can be used singly, too.
 ///
 /// Resolves when the bundler has the operation; follow it with [`super::settle_session`].
 ///

@@ -1,7 +1,7 @@
 //! Grants sessions: new leaves under the account's root, one session key for all of them.
 //! [`super::create_batch_session`] grants in the same way.
 //!
-//! What is stored never runs ahead of the chain (SPEC 10, S31):
+//! What is stored never runs ahead of the chain (docs/protocol.md 10-S31):
 //!
 //! 1. [`prepare_create_session`] writes nothing. It compares the stored sessions with the root on chain,
 //!    makes key and leaves, and builds the operation that sets the root over *confirmed leaves and the

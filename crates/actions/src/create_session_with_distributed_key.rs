@@ -1,4 +1,4 @@
-//! Grants sessions whose key nobody holds: nodes share it and sign together (SPEC 3.11, 7).
+//! Grants sessions whose key nobody holds: nodes share it and sign together (docs/protocol.md 3.11, U16 to U19).
 //!
 //! As [`super::create_session`], with a key from the nodes in place of one of our own, and one more signature of the
 //! owner:
@@ -182,7 +182,7 @@ async fn sign_grant(
     Ok(signed)
 }
 
-/// The end of the last session and a margin; a year where one has no end (SPEC 7.1; the seed looks at the first only,
+/// The end of the last session and a margin; a year where one has no end (docs/protocol.md 7.1; `@biconomy/use-aa` looks at the first only,
 /// 10-D6).
 fn end_of(leaves: &[GrantedLeaf], now: u64) -> u64 {
     // Somewhat less than the most: a node's clock may be behind.

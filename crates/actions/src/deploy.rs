@@ -1,4 +1,4 @@
-//! Deploys the account without doing anything else (SPEC 2.11).
+//! Deploys the account without doing anything else (docs/protocol.md 2.11).
 
 use super::{
     account::SmartAccountClient,

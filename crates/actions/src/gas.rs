@@ -1,4 +1,4 @@
-//! Percentages on gas limits and fees, in exact integers (SPEC 6.3; the seed uses doubles, S7 and S8).
+//! Percentages on gas limits and fees, in exact integers (docs/protocol.md 6.3; `@biconomy/use-aa` uses doubles, 10-S7 and 10-S8).
 
 use alloy::primitives::U256;
 
@@ -68,11 +68,11 @@ mod tests {
     }
 
     #[test]
-    fn matches_the_seeds_example_and_stays_exact() {
+    fn matches_the_js_sdks_example_and_stays_exact() {
         // vectors/14: 86 895 + 50 % -> 130 342
         assert_eq!(raised(U256::from(86_895), 50).unwrap(), U256::from(130_342));
         assert_eq!(raise(U256::from(5), None, "x").unwrap(), U256::from(5));
-        // S8: a double's text of 1e21 becomes 1 in the seed
+        // docs/protocol.md 10-S8: a double's text of 1e21 becomes 1 in `@biconomy/use-aa`
         let large = U256::from(10).pow(U256::from(24));
         assert_eq!(raised(large, 10).unwrap(), large / U256::from(10) * U256::from(11));
     }

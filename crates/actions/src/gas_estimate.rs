@@ -10,7 +10,7 @@ use crate::{error::AppError, options::merge_options};
 use use_aa_protocol::smart_account::Call;
 
 /// The most that an operation with these calls can cost, wei: its gas limits times the highest fee, as the entry point
-/// wants it prefunded (SPEC 6.6). The account need not have it. Nothing is signed or sent; with a paymaster in the
+/// wants it prefunded (docs/protocol.md 6.6). The account need not have it. Nothing is signed or sent; with a paymaster in the
 /// options, that one is asked.
 ///
 /// # Errors

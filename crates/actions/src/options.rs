@@ -1,4 +1,4 @@
-//! Options of a user operation and how lists of them fold (SPEC 1.3).
+//! Options of a user operation and how lists of them fold (docs/protocol.md 1.3).
 
 use alloy::primitives::{Address, Bytes, U256};
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use use_aa_protocol::{
 };
 
 /// How a user operation is built. Everything may be left out; a left-out option takes nothing away
-/// when options are merged (SPEC 10, U7).
+/// when options are merged (docs/protocol.md 10-U7).
 ///
-/// The seed's `params` (which session, which key) are the hooks' variables here: `session_id`, `session_ids`,
+/// `@biconomy/use-aa`'s `params` (which session, which key) are the hooks' variables here: `session_id`, `session_ids`,
 /// `corresponding_index`, `corresponding_indexes`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -44,9 +44,9 @@ pub struct BuildUserOpOptions {
     pub use_empty_deploy_call_data: Option<bool>,
 }
 
-/// Percentages added on top, whole per cent; absent or 0 changes nothing (SPEC 6.3).
+/// Percentages added on top, whole per cent; absent or 0 changes nothing (docs/protocol.md 6.3).
 ///
-/// The seed allows 1 to 100 only and reckons in doubles (SPEC 10, S7); here up to
+/// `@biconomy/use-aa` allows 1 to 100 only and reckons in doubles (docs/protocol.md 10-S7); here up to
 /// [`GasOffset::MAX_PCT`], exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -73,19 +73,19 @@ impl GasOffset {
     pub const MAX_PCT: u32 = 1000;
 }
 
-/// Which nonce (SPEC 2.8): `nonce = key << 64 | sequence`.
+/// Which nonce (docs/protocol.md 2.8): `nonce = key << 64 | sequence`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NonceOptions {
     /// The lane, below 2^192. Operations of different lanes do not wait for each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce_key: Option<U256>,
-    /// The whole nonce, used as it is; also 0 (SPEC 10, S6).
+    /// The whole nonce, used as it is; also 0 (docs/protocol.md 10-S6).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce_override: Option<U256>,
 }
 
-/// What the paymaster is told (SPEC 5.3).
+/// What the paymaster is told (docs/protocol.md 5.3).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PaymasterServiceData {
@@ -129,7 +129,7 @@ impl Options {
         })
     }
 
-    /// The account pays its gas itself, also where a verb is sponsored by default (not in the seed).
+    /// The account pays its gas itself, also where a verb is sponsored by default (not in `@biconomy/use-aa`).
     pub fn unsponsored() -> BuildUserOpOptions {
         paymaster(PaymasterServiceData::default())
     }
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wire_form_is_the_seeds() {
+    fn the_wire_form_is_the_js_sdks() {
         assert_eq!(
             serde_json::to_value(Options::sponsored()).unwrap(),
             json!({"paymasterServiceData": {"mode": "SPONSORED", "calculateGasLimits": true}})

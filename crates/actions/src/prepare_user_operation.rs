@@ -73,7 +73,7 @@ pub struct UserOperationDraft {
     pub init_code: Bytes,
     /// What the account does.
     pub call_data: Bytes,
-    /// Whole signature (SPEC 2.7) of the right length, for the estimate.
+    /// Whole signature (docs/protocol.md 2.7) of the right length, for the estimate.
     pub dummy_signature: Bytes,
 }
 
@@ -143,23 +143,23 @@ impl PreparedUserOperation {
         Some(until).filter(|until| *until != 0)
     }
 
-    /// The most that the operation can cost, wei (SPEC 6.6).
+    /// The most that the operation can cost, wei (docs/protocol.md 6.6).
     pub fn required_prefund(&self) -> U256 {
         self.user_operation.required_prefund()
     }
 }
 
-/// Fills in nonce, fees, gas limits and paymaster (decision table of SPEC 6.1).
+/// Fills in nonce, fees, gas limits and paymaster (decision table of docs/protocol.md 6.1).
 ///
 /// | Options | Requests |
 /// |---|---|
 /// | sponsored | sponsor (the paymaster reckons the limits) |
 /// | sponsored, `calculate_gas_limits: false`, or with a state override or a dummy | estimate, offsets, sponsor |
-/// | sponsored with `gas_offset` | sponsor for the limits, offsets, sponsor: the raised limits are signed (S4) |
+/// | sponsored with `gas_offset` | sponsor for the limits, offsets, sponsor: the raised limits are signed (docs/protocol.md 10-S4) |
 /// | ERC20 | as sponsored, after a look at the allowance; a quote first when only the token is given |
 /// | no paymaster | estimate, offsets |
 ///
-/// The seed takes the limits for an offset from the bundler; that fails for an account without funds, and
+/// `@biconomy/use-aa` takes the limits for an offset from the bundler; that fails for an account without funds, and
 /// leaves out what the paymaster's own check costs.
 ///
 /// # Errors

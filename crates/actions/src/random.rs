@@ -29,7 +29,7 @@ pub fn ephemeral_key() -> Result<EphemeralKey, AppError> {
     Ok(EphemeralKey::from_seed(&seed))
 }
 
-/// A fresh session id: 128 random bits as 32 lower-case hex digits (the seed's has 40 bits, SPEC 3.15).
+/// A fresh session id: 128 random bits as 32 lower-case hex digits (`@biconomy/use-aa`'s has 40 bits, docs/protocol.md 3.15).
 pub fn session_id() -> Result<String, AppError> {
     let mut bytes = [0u8; 16];
     fill(&mut bytes)?;

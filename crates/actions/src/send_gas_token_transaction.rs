@@ -12,7 +12,7 @@ use use_aa_protocol::{paymaster::FeeQuote, rpc::PaymasterMode, smart_account::Ca
 
 /// In what the gas is paid: a token, of which a quote is got now, or a quote that was got and shown before.
 ///
-/// The seed takes an address for a quote, so that only quotes work (SPEC 10, U2).
+/// `@biconomy/use-aa` takes an address for a quote, so that only quotes work (docs/protocol.md 10-U2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenParam {
     /// The token's address.
@@ -66,7 +66,7 @@ pub struct SendGasTokenTransactionVariables {
 ///
 /// # Errors
 /// As [`send_transaction`]; `GasTokenRefused` when the token is not taken, the account has too little of it, or more is
-/// asked than was quoted; `FeeQuoteExpired`. It is never sent without the paymaster (SPEC 10, S10).
+/// asked than was quoted; `FeeQuoteExpired`. It is never sent without the paymaster (docs/protocol.md 10-S10).
 pub async fn send_gas_token_transaction(
     client: &SmartAccountClient,
     calls: &[Call],

@@ -1,4 +1,4 @@
-//! Uses several sessions at once: several calls in one operation, each judged by its own leaf (SPEC 3.6, 3.13).
+//! Uses several sessions at once: several calls in one operation, each judged by its own leaf (docs/protocol.md 3.6, 3.13).
 
 use alloy::primitives::Address;
 use futures::future::try_join;
@@ -30,7 +30,7 @@ pub struct SendWithBatchSessionRequest {
     /// Which sessions: an id for each call. Comes before `corresponding_indexes`.
     pub session_ids: Option<Vec<String>>,
     /// Which sessions: for each call a place among the usable ones, oldest first; 0 is the first.
-    /// Without ids and indexes: the newest usable ones in the order of the calls (the seed's `LAST_LEAVES`) or, where
+    /// Without ids and indexes: the newest usable ones in the order of the calls (`@biconomy/use-aa`'s `LAST_LEAVES`) or, where
     /// these do not allow the calls, the newest of one key that do.
     pub corresponding_indexes: Option<Vec<usize>>,
     /// Without a nonce key each operation gets a lane of its own; without `paymaster_service_data` it is
@@ -56,8 +56,8 @@ pub async fn send_with_batch_session(
 /// # Errors
 /// All before anything is estimated, sponsored or sent: those of
 /// [`prepare_send_with_session`](super::send_with_session::prepare_send_with_session); `InvalidInput` when there are
-/// not as many ids or indexes as calls; `SessionKeysDiffer` when the sessions were not granted with one key (SPEC 10,
-/// S40); `PolicyViolation` with the number of the call, 0 for the first; `ModuleNotEnabled` when no batch session was
+/// not as many ids or indexes as calls; `SessionKeysDiffer` when the sessions were not granted with one key (docs/protocol.md
+/// 10-S40); `PolicyViolation` with the number of the call, 0 for the first; `ModuleNotEnabled` when no batch session was
 /// ever granted. Then those of preparing.
 pub async fn prepare_send_with_batch_session(
     relay: &dyn Relay,
@@ -65,9 +65,9 @@ pub async fn prepare_send_with_batch_session(
     request: SendWithBatchSessionRequest,
 ) -> Result<PreparedSessionUse, AppError> {
     let SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options } = request;
-    // The caller's nonce key wins (SPEC 10, U9).
+    // The caller's nonce key wins (docs/protocol.md 10-U9).
     let options = merge_options([Options::now_nonce(), options]);
-    // The router judges batches only, also of one call (SPEC 10, S39).
+    // The router judges batches only, also of one call (docs/protocol.md 10-S39).
     let call_data = encode_calls(&calls, true)?;
     let snapshot = read_chain_snapshot(relay, account, &options);
     let (snapshot, mut book) = try_join(snapshot, store.load(account)).await?;

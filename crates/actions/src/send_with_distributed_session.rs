@@ -1,5 +1,5 @@
-//! Uses a session whose key nodes share: this browser's ephemeral key asks, `t` nodes check and sign together (SPEC
-//! 3.14, 7.5).
+//! Uses a session whose key nodes share: this browser's ephemeral key asks, `t` nodes check and sign together
+//! (docs/protocol.md 3.14, U21).
 
 use alloy::primitives::{Address, B256, Bytes, Signature};
 
@@ -67,7 +67,7 @@ pub async fn send_with_distributed_session(
 ///
 /// # Errors
 /// Those of [`prepare_send_with_session`](super::send_with_session::prepare_send_with_session); `InvalidInput` when the
-/// session was granted for another chain, or through the service that the seed worked with.
+/// session was granted for another chain, or through the service that `@biconomy/use-aa` worked with.
 pub async fn prepare_send_with_distributed_session(
     relay: &dyn Relay,
     store: &dyn SessionStore,

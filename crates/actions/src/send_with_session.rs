@@ -38,7 +38,7 @@ pub struct SendWithSessionRequest {
     pub calls: Vec<Call>,
     /// Which session: its id. Comes before `corresponding_index`.
     pub session_id: Option<String>,
-    /// Which session: its place among the usable ones, oldest first. 0 is the first (SPEC 10, U1).
+    /// Which session: its place among the usable ones, oldest first. 0 is the first (docs/protocol.md 10-U1).
     /// Without id and index: the newest usable one.
     pub corresponding_index: Option<usize>,
     /// Without a nonce key each operation gets a lane of its own; without `paymaster_service_data` it is
@@ -222,7 +222,7 @@ async fn build_use(
     Ok(UnsignedUse { operation, sessions, batched })
 }
 
-/// The whole signature of the operation around that of the session key (SPEC 3.5, 3.6).
+/// The whole signature of the operation around that of the session key (docs/protocol.md 3.5, 3.6).
 fn signature(sessions: &[ProvedSession], batched: bool, session_signature: &[u8]) -> Bytes {
     match sessions {
         [(leaf, proof)] if !batched => wrap(SESSION_KEY_MANAGER, &session_key_manager(leaf, proof, session_signature)),

@@ -1,4 +1,4 @@
-//! Takes tokens and ether out of the account (SPEC 2.12).
+//! Takes tokens and ether out of the account (docs/protocol.md 2.12).
 
 use alloy::{
     primitives::{Address, U256},
@@ -79,7 +79,7 @@ pub struct SendWithdrawalsVariables {
 }
 
 /// Sends all requests in one operation that the owner signs. Each keeps its recipient, whether or not its amount is
-/// given (the seed drops them, SPEC 10, S9); without one, `default_recipient` gets it, and without that the owner.
+/// given (`@biconomy/use-aa` drops them, docs/protocol.md 10-S9); without one, `default_recipient` gets it, and without that the owner.
 /// No requests at all: all of the ether.
 ///
 /// All of the ether leaves what the operation may cost when the account pays for it.

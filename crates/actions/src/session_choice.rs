@@ -61,7 +61,7 @@ pub(super) fn find_usable<'a>(
     check_usable(newest, now).map(|()| newest)
 }
 
-/// May the session be used now? Both ends of its window are inclusive (SPEC 3.8).
+/// May the session be used now? Both ends of its window are inclusive (docs/protocol.md 3.8).
 pub(super) fn check_usable(leaf: &SessionLeaf, now: Clocks) -> Result<(), AppError> {
     let session_id = leaf.session_id.clone();
     match leaf.status_by(now) {
@@ -104,7 +104,7 @@ pub(super) fn find_usable_for_each<'a>(
     share_one_key(&leaves).map(|()| leaves)
 }
 
-/// One key signs for all sessions of a batch (SPEC 10, S40).
+/// One key signs for all sessions of a batch (docs/protocol.md 10-S40).
 fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
     let mut keys = leaves.iter().map(|leaf| leaf.session_key_address);
     let Some(first) = keys.next() else { return Ok(()) };
@@ -114,7 +114,7 @@ fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
     }
 }
 
-/// The newest `n` usable leaves for `n` calls, as the seed has it, when they allow the calls in this order. Otherwise
+/// The newest `n` usable leaves for `n` calls, as `@biconomy/use-aa` has it, when they allow the calls in this order. Otherwise
 /// the newest key that has a usable leaf for every call, and for each call its newest such leaf.
 fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: Clocks) -> Result<Vec<&'a SessionLeaf>, AppError> {
     let is_usable = |leaf: &&SessionLeaf| {

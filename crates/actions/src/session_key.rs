@@ -5,7 +5,7 @@ use alloy::primitives::Address;
 use super::{ports::SessionStore, random};
 use crate::error::AppError;
 
-/// Makes a session key, keeps it in `store` and gives its address, for policies that name their key (the seed's
+/// Makes a session key, keeps it in `store` and gives its address, for policies that name their key (`@biconomy/use-aa`'s
 /// `createSessionKeyEOA`). Grants whose policies name none make their own key; call this only to choose it yourself, or
 /// to let several grants share one.
 ///

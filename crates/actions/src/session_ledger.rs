@@ -1,5 +1,5 @@
 //! Sessions of several devices: leaf sets are published after each change, and fetched when the root on chain is one that
-//! the stored leaves cannot make (SPEC 3.18, C1). The chain's root decides what is believed.
+//! the stored leaves cannot make (docs/protocol.md 3.18, 10-C1, U13). The chain's root decides what is believed.
 
 use alloy::primitives::{Address, B256};
 

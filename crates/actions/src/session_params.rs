@@ -1,4 +1,4 @@
-//! Which stored sessions an operation would use: the seed's `getSingleSessionTxParams` and `getBatchSessionTxParams`.
+//! Which stored sessions an operation would use: `@biconomy/use-aa`'s `getSingleSessionTxParams` and `getBatchSessionTxParams`.
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
@@ -43,7 +43,7 @@ impl SingleSessionTxParams {
     }
 }
 
-/// The usable session at `corresponding_index`, oldest first and 0 the first (SPEC 10, U1); without it the newest.
+/// The usable session at `corresponding_index`, oldest first and 0 the first (docs/protocol.md 10-U1); without it the newest.
 ///
 /// # Errors
 /// `SessionNotFound`, or why the newest session cannot be used.

@@ -1,4 +1,4 @@
-//! Message signatures of a smart account: ERC-1271, and ERC-6492 while it has no code (SPEC 2.14).
+//! Message signatures of a smart account: ERC-1271, and ERC-6492 while it has no code (docs/protocol.md 2.14).
 
 use alloy::{
     primitives::{Address, B256, Bytes, Signature, U256, eip191_hash_message},
@@ -19,7 +19,7 @@ use use_aa_protocol::{
 const ERC_1271_VALID: [u8; 4] = ISmartAccount::isValidSignatureCall::SELECTOR;
 
 /// Signs a message in the name of the account: the owner's `personal_sign` over it, wrapped with the module that
-/// made it (the seed names the default module, whichever signed; SPEC 10, S12). While the account has no code the
+/// made it (`@biconomy/use-aa` names the default module, whichever signed; docs/protocol.md 10-S12). While the account has no code the
 /// signature also says how it is deployed (ERC-6492), so that it can be checked before.
 ///
 /// Session keys sign no messages: their module accepts none.

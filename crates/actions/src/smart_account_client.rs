@@ -1,4 +1,4 @@
-//! The verbs as methods of [`SmartAccountClient`], under the names of the seed's client, for code that goes below the
+//! The verbs as methods of [`SmartAccountClient`], under the names of `@biconomy/use-aa`'s client, for code that goes below the
 //! hooks: servers, scripts, tests.
 
 use alloy::primitives::{Address, Bytes, U256};
@@ -25,12 +25,12 @@ use use_aa_protocol::{
 };
 
 impl SmartAccountClient {
-    /// The account's address (the seed's `getAccountAddress`); reckoned, not asked for.
+    /// The account's address (`@biconomy/use-aa`'s `getAccountAddress`); reckoned, not asked for.
     pub fn get_account_address(&self) -> Address {
         self.account
     }
 
-    /// Has the account code (the seed's `isAccountDeployed`)?
+    /// Has the account code (`@biconomy/use-aa`'s `isAccountDeployed`)?
     ///
     /// # Errors
     /// Those of reading the chain.
@@ -38,7 +38,7 @@ impl SmartAccountClient {
         Ok(self.relay.account_state(self.account, U256::ZERO).await?.deployed)
     }
 
-    /// [`send_transaction`]: calls that the owner signs (the seed's `sendTransaction`).
+    /// [`send_transaction`]: calls that the owner signs (`@biconomy/use-aa`'s `sendTransaction`).
     ///
     /// # Errors
     /// Those of [`send_transaction`].
@@ -75,7 +75,7 @@ impl SmartAccountClient {
         send_gas_token_transaction(self, calls, token_param, options).await
     }
 
-    /// [`send_withdrawals`]: takes tokens and ether out of the account (the seed's `withdraw`).
+    /// [`send_withdrawals`]: takes tokens and ether out of the account (`@biconomy/use-aa`'s `withdraw`).
     ///
     /// # Errors
     /// Those of [`send_withdrawals`].
@@ -88,7 +88,7 @@ impl SmartAccountClient {
         send_withdrawals(self, requests, default_recipient, options).await
     }
 
-    /// [`get_token_fees`]: what the calls would cost in tokens (the seed's `getTokenFees`).
+    /// [`get_token_fees`]: what the calls would cost in tokens (`@biconomy/use-aa`'s `getTokenFees`).
     ///
     /// # Errors
     /// Those of [`get_token_fees`].
@@ -96,7 +96,7 @@ impl SmartAccountClient {
         get_token_fees(self, calls, options).await
     }
 
-    /// [`get_gas_estimate`]: what they would cost in wei (the seed's `getGasEstimate`).
+    /// [`get_gas_estimate`]: what they would cost in wei (`@biconomy/use-aa`'s `getGasEstimate`).
     ///
     /// # Errors
     /// Those of [`get_gas_estimate`].
@@ -104,7 +104,7 @@ impl SmartAccountClient {
         get_gas_estimate(self, calls, options).await
     }
 
-    /// [`deploy_smart_account`]: deploys and does nothing else (the seed's `deploy`).
+    /// [`deploy_smart_account`]: deploys and does nothing else (`@biconomy/use-aa`'s `deploy`).
     ///
     /// # Errors
     /// Those of [`deploy_smart_account`].
@@ -112,7 +112,7 @@ impl SmartAccountClient {
         deploy_smart_account(self, options).await
     }
 
-    /// [`sign_message`]: ERC-1271, or ERC-6492 before the account is deployed (the seed's `signMessage`).
+    /// [`sign_message`]: ERC-1271, or ERC-6492 before the account is deployed (`@biconomy/use-aa`'s `signMessage`).
     ///
     /// # Errors
     /// Those of [`sign_message`].
@@ -120,7 +120,7 @@ impl SmartAccountClient {
         sign_message(self, message).await
     }
 
-    /// [`create_session`]: grants sessions for single calls (the seed's `createSession`).
+    /// [`create_session`]: grants sessions for single calls (`@biconomy/use-aa`'s `createSession`).
     ///
     /// # Errors
     /// Those of [`create_session`].
@@ -132,7 +132,7 @@ impl SmartAccountClient {
         create_session(self, store, request).await
     }
 
-    /// [`create_batch_session`]: grants sessions that can be used together (the seed's `createBatchSession`).
+    /// [`create_batch_session`]: grants sessions that can be used together (`@biconomy/use-aa`'s `createBatchSession`).
     ///
     /// # Errors
     /// Those of [`create_batch_session`].
@@ -144,7 +144,7 @@ impl SmartAccountClient {
         create_batch_session(self, store, request).await
     }
 
-    /// [`wait_for_user_operation_receipt`], without news on the way (the seed's `response.wait()`).
+    /// [`wait_for_user_operation_receipt`], without news on the way (`@biconomy/use-aa`'s `response.wait()`).
     ///
     /// # Errors
     /// Those of [`wait_for_user_operation_receipt`].

@@ -33,7 +33,7 @@ pub struct SyncedSessions {
 }
 
 /// Compares the store with the chain and sets what the root on chain proves: unconfirmed leaves that are
-/// in it become `ACTIVE` (also those of the JavaScript SDK, which never does that itself, SPEC 10, S34),
+/// in it become `ACTIVE` (also those of the JavaScript SDK, which never does that itself, docs/protocol.md 10-S34),
 /// confirmed ones that are not become `REVOKED`. Grants that can provably never be included any more (the
 /// nonce is used, or the paymaster's signature is over) are taken out.
 ///

@@ -67,7 +67,7 @@ impl TokenPayment {
                 (quote.ok_or_else(refused)?, quotes.token_paymaster_address)
             }
             (None, None) => {
-                // The seed sends such an operation without any paymaster (SPEC 10, S10).
+                // `@biconomy/use-aa` sends such an operation without any paymaster (docs/protocol.md 10-S10).
                 return Err(AppError::GasTokenRefused { reason: "neither a token nor a fee quote is given".into() });
             }
         };
@@ -104,7 +104,7 @@ impl TokenPayment {
     ///
     /// # Errors
     /// `GasTokenRefused` when the paymaster may not take enough. The calls of a session are what its policy allows, so
-    /// nothing is put in front of them (SPEC 10, S11).
+    /// nothing is put in front of them (docs/protocol.md 10-S11).
     pub async fn check_allowed(&self, relay: &dyn Relay, account: Address, call_data: &[u8]) -> Result<(), AppError> {
         let allowed = self.allowed(relay, account, call_data).await?;
         if allowed >= self.most {

@@ -10,7 +10,7 @@ use use_aa_protocol::rpc::{UserOpReceipt, UserOpUpdate};
 
 /// Waits until the operation is final; `on_update` hears every step, the final one included.
 ///
-/// Needs no owner and no wallet (SPEC 10, U8). May be called again for the same hash at any time,
+/// Needs no owner and no wallet (docs/protocol.md 10-U8). May be called again for the same hash at any time,
 /// for instance after a reload.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Distributed session keys: the nodes that hold shares of a session key and sign together (SPEC 7).
+//! Distributed session keys: the nodes that hold shares of a session key and sign together (docs/protocol.md U16 to U29).
 //!
 //! | File | What it holds |
 //! |---|---|

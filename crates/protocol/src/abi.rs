@@ -1,4 +1,4 @@
-//! Solidity interfaces that the protocol speaks (SPEC 2.1). Selectors follow from the signatures.
+//! Solidity interfaces that the protocol speaks (docs/protocol.md 2.1). Selectors follow from the signatures.
 #![allow(missing_docs)]
 
 pub mod decode;
@@ -131,7 +131,7 @@ alloy::sol! {
         function allowance(address owner, address spender) returns (uint256);
     }
 
-    /// Module signature of the session key manager (SPEC 3.5).
+    /// Module signature of the session key manager (docs/protocol.md 3.5).
     #[derive(Debug, PartialEq, Eq)]
     struct SessionKeyManagerSignature {
         uint48 validUntil;
@@ -142,7 +142,7 @@ alloy::sol! {
         bytes sessionKeySignature;
     }
 
-    /// One session of a batch (SPEC 3.6).
+    /// One session of a batch (docs/protocol.md 3.6).
     #[derive(Debug, PartialEq, Eq)]
     struct RouterSession {
         uint48 validUntil;
@@ -153,7 +153,7 @@ alloy::sol! {
         bytes callSpecificData;
     }
 
-    /// Module signature of the batched session router (SPEC 3.6).
+    /// Module signature of the batched session router (docs/protocol.md 3.6).
     #[derive(Debug, PartialEq, Eq)]
     struct BatchedRouterSignature {
         address sessionKeyManager;
@@ -161,14 +161,14 @@ alloy::sol! {
         bytes sessionKeySignature;
     }
 
-    /// Wrapper around a module signature (SPEC 2.6).
+    /// Wrapper around a module signature (docs/protocol.md 2.6).
     #[derive(Debug, PartialEq, Eq)]
     struct WrappedSignature {
         bytes moduleSignature;
         address validationModule;
     }
 
-    /// Module signature of the multichain module (SPEC 8).
+    /// Module signature of the multichain module (docs/protocol.md 8).
     #[derive(Debug, PartialEq, Eq)]
     struct MultichainSignature {
         uint48 validUntil;
@@ -178,7 +178,7 @@ alloy::sol! {
         bytes moduleSignature;
     }
 
-    /// Data of an ERC-20 session (SPEC 3.4).
+    /// Data of an ERC-20 session (docs/protocol.md 3.4).
     #[derive(Debug, PartialEq, Eq)]
     struct Erc20SessionParams {
         address sessionKey;
@@ -187,7 +187,7 @@ alloy::sol! {
         uint256 maxAmount;
     }
 
-    /// Tail of a verifying paymaster's `paymasterAndData` (SPEC 5.7).
+    /// Tail of a verifying paymaster's `paymasterAndData` (docs/protocol.md 5.7).
     #[derive(Debug, PartialEq, Eq)]
     struct VerifyingPaymasterTail {
         address paymasterId;
@@ -196,7 +196,7 @@ alloy::sol! {
         bytes signature;
     }
 
-    /// Middle part of a token paymaster's `paymasterAndData` (SPEC 5.7).
+    /// Middle part of a token paymaster's `paymasterAndData` (docs/protocol.md 5.7).
     #[derive(Debug, PartialEq, Eq)]
     struct TokenPaymasterTail {
         uint48 validUntil;
@@ -207,7 +207,7 @@ alloy::sol! {
         uint32 priceMarkup;
     }
 
-    /// ERC-6492 wrapper of a signature of an account that has no code yet (SPEC 2.14).
+    /// ERC-6492 wrapper of a signature of an account that has no code yet (docs/protocol.md 2.14).
     #[derive(Debug, PartialEq, Eq)]
     struct CounterfactualSignature {
         address factory;
@@ -224,7 +224,7 @@ mod tests {
         sol_types::{SolCall, SolError, SolEvent},
     };
 
-    /// SPEC 2.1, which quotes the contracts.
+    /// docs/protocol.md 2.1, which quotes the contracts.
     #[test]
     fn selectors_are_those_of_the_contracts() {
         assert_eq!(ISmartAccount::execute_ncCCall::SELECTOR, hex!("0000189a"));

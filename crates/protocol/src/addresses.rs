@@ -1,4 +1,4 @@
-//! Address book (SPEC 0.4): the canonical public addresses, which the lab uses, too.
+//! Address book (docs/protocol.md 0.4): the canonical public addresses, which the lab uses, too.
 
 use alloy::primitives::{Address, B256, address, b256};
 
@@ -38,14 +38,14 @@ pub const MODULE_SENTINEL: Address = address!("000000000000000000000000000000000
 pub const DEMO_NFT: Address = address!("1758f42Af7026fBbB559Dc60EcE0De3ef81f665e");
 /// Demo ERC-20 with 6 decimals.
 pub const DEMO_TOKEN: Address = address!("747A4168DB14F57871fa8cda8B5455D8C2a8e90a");
-/// `keccak(proxyCreationCode ‖ uint256(implementation))` for [`ACCOUNT_IMPLEMENTATION`] (SPEC 2.2).
+/// `keccak(proxyCreationCode ‖ uint256(implementation))` for [`ACCOUNT_IMPLEMENTATION`] (docs/protocol.md 2.2).
 pub const PROXY_INIT_CODE_HASH: B256 = b256!("9e23d82770fbe728cd88babbb4dd51431b0a3c40bfd053a9fba2db0c3edaa369");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// CREATE with nonce 1 of the factory (SPEC 0.4).
+    /// CREATE with nonce 1 of the factory (docs/protocol.md 0.4).
     #[test]
     fn the_fallback_handler_is_the_first_contract_of_the_factory() {
         assert_eq!(ACCOUNT_FACTORY.create(1), FALLBACK_HANDLER);

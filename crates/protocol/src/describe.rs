@@ -69,7 +69,7 @@ pub enum Permission {
         /// Native currency that each call may send, wei.
         native_limit: u128,
     },
-    /// Transfers of a token. The module does not look at the function that is called (SPEC 3.4).
+    /// Transfers of a token. The module does not look at the function that is called (docs/protocol.md 3.4).
     Transfer {
         /// The token.
         token: Address,

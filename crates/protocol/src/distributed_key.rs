@@ -1,4 +1,4 @@
-//! Distributed session keys: who may have one made, and what its nodes may sign (SPEC 7).
+//! Distributed session keys: who may have one made, and what its nodes may sign (docs/protocol.md U16 to U21).
 //!
 //! A session key is shared by `n` nodes, `t` of which sign together; nobody ever holds it. The page holds an
 //! ephemeral Ed25519 key that authenticates its requests. On chain nothing is new: the leaf is an ABI leaf for the
@@ -35,11 +35,11 @@ mod offer;
 mod permissions;
 mod refusal;
 mod revocation;
-pub mod seed;
 mod sign_request;
 #[cfg(test)]
 mod tests;
 mod typed_data;
+pub mod use_aa;
 
 pub use attestation::KeyAttestation;
 pub use challenge::{MAX_NODES, NodeNonce, RunKind, joint_challenge};
@@ -53,7 +53,7 @@ pub use revocation::{Revocation, RevokedBy, RevokedGrant, verify_revocation};
 pub use sign_request::{SignRequest, authorize_sign};
 pub use typed_data::TypedData;
 
-/// Ethereum address of a public key, compressed (33 bytes) or not (65 bytes). The seed hashes a stray
+/// Ethereum address of a public key, compressed (33 bytes) or not (65 bytes). `@biconomy/use-aa` hashes a stray
 /// space for uncompressed keys and gets a wrong address (10-D4).
 pub fn address_of_public_key(public_key: &[u8]) -> Result<Address, ProtocolError> {
     VerifyingKey::from_sec1_bytes(public_key).map(|key| Address::from_public_key(&key)).map_err(|_| {

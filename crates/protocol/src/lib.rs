@@ -1,4 +1,4 @@
-//! The protocol, pure: no I/O, no clock, no randomness. Source: SPEC chapters 2, 3, 5 and 6.
+//! The protocol, pure: no I/O, no clock, no randomness. Source: docs/protocol.md, chapters 2 to 8.
 //!
 //! The same bytes on both sides of the wire and in the tests. Nothing here panics on outside data:
 //! what is malformed becomes a [`ProtocolError`] that names the field and what was expected.

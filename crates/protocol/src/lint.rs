@@ -2,7 +2,7 @@
 //!
 //! It reads **leaves**, the very bytes that are put on chain, so that nothing said here depends on what an app says
 //! about them. [`Severity::Stop`] must not be granted; [`Severity::Warning`] is for the person to decide. The facts
-//! behind the findings are those of SPEC 3.3, 3.4 and chapter 10 (S38, C2, C3).
+//! behind the findings are those of docs/protocol.md 3.3, 3.4, 10-S38, 10-C2 and 10-C3.
 
 use std::collections::HashSet;
 
@@ -82,7 +82,7 @@ pub enum FindingKind {
     OddOffset,
     /// Native currency may leave with each call, however many there are.
     NativeValue,
-    /// The ERC-20 module does not look at the function that is called (SPEC C2).
+    /// The ERC-20 module does not look at the function that is called (docs/protocol.md 10-C2).
     Erc20AnyFunction,
 }
 

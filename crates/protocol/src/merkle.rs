@@ -1,4 +1,4 @@
-//! The Merkle tree over session leaves (SPEC 3.7).
+//! The Merkle tree over session leaves (docs/protocol.md 3.7).
 //!
 //! Leaves in insertion order, neither sorted nor hashed again; pairs sorted by bytes; a last node
 //! without partner moves up unchanged.
@@ -69,7 +69,7 @@ impl MerkleTree {
     }
 
     /// Position of a leaf; the last one when it is there more than once. `None` when it is absent
-    /// (the seed answers with an empty proof, which fails on chain only).
+    /// (`@biconomy/use-aa` answers with an empty proof, which fails on chain only).
     pub fn position(&self, leaf: B256) -> Option<usize> {
         self.layers.first()?.iter().rposition(|candidate| *candidate == leaf)
     }
@@ -130,7 +130,7 @@ mod tests {
         (0..count).map(|n| keccak256([n])).collect()
     }
 
-    /// SPEC 3.7: a last node without partner moves up unchanged.
+    /// docs/protocol.md 3.7: a last node without partner moves up unchanged.
     #[test]
     fn an_odd_node_moves_up_unchanged() {
         let [a, b, c] = [0u8, 1, 2].map(|n| keccak256([n]));

@@ -1,4 +1,4 @@
-//! The multichain module: one owner signature for operations on several chains (SPEC 8).
+//! The multichain module: one owner signature for operations on several chains (docs/protocol.md 8).
 
 use alloy::{
     primitives::{B256, Bytes, aliases::U48, keccak256},

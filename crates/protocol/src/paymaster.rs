@@ -1,5 +1,5 @@
 //! Paymasters: layouts of `paymasterAndData`, what the paymaster's signer signs, and the token
-//! approval in front of the calls (SPEC 5.6, 5.7).
+//! approval in front of the calls (docs/protocol.md 5.6, 5.7).
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, aliases::U48, keccak256},
@@ -178,7 +178,7 @@ fn signed_head(user_operation: &UserOperation, chain_id: u64, paymaster: Address
         .abi_encode()
 }
 
-/// The operation as paymasters of the seed's dialect want it (SPEC 5.1): nonce and fees as minimal
+/// The operation as paymasters of `@biconomy/use-aa`'s dialect want it (docs/protocol.md 5.1): nonce and fees as minimal
 /// hex, gas limits as decimal strings, or left out when the paymaster computes them.
 pub fn request_user_operation(user_operation: &UserOperation, with_limits: bool) -> serde_json::Value {
     let hex = |number: U256| format!("{number:#x}");

@@ -1,4 +1,4 @@
-//! Policies: what a session may do, as a person or an app states it (SPEC 3.3).
+//! Policies: what a session may do, as a person or an app states it (docs/protocol.md 3.3).
 
 use alloy::primitives::{Address, Bytes, U256};
 
@@ -14,8 +14,8 @@ mod condition;
 mod erc20;
 mod helpers;
 mod reference_value;
-mod seed_json;
 mod selector;
+mod use_aa_json;
 mod widen;
 
 pub use condition::Condition;
@@ -53,7 +53,7 @@ impl Rule {
         Ok(())
     }
 
-    /// Offset of argument `index` (the seed's `RuleHelpers.OffsetByIndex`).
+    /// Offset of argument `index` (`@biconomy/use-aa`'s `RuleHelpers.OffsetByIndex`).
     pub fn offset_by_index(index: u32) -> u32 {
         index.saturating_mul(32)
     }
@@ -69,7 +69,7 @@ pub struct SessionEpoch {
 }
 
 impl SessionEpoch {
-    /// No limit in time (the seed's `PolicyHelpers.Indefinitely`).
+    /// No limit in time (`@biconomy/use-aa`'s `PolicyHelpers.Indefinitely`).
     pub const INDEFINITELY: Self = Self { valid_until: 0, valid_after: 0 };
 }
 

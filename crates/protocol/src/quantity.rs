@@ -1,4 +1,4 @@
-//! JSON quantities: out as minimal hex, in as hex string, decimal string or number (SPEC 2.4, 4.1).
+//! JSON quantities: out as minimal hex, in as hex string, decimal string or number (docs/protocol.md 2.4, 4.1).
 
 use std::fmt;
 

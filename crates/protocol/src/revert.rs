@@ -1,4 +1,4 @@
-//! What error texts of entry point, modules and paymasters mean, and how revert data reads (SPEC 2.1, 4.7).
+//! What error texts of entry point, modules and paymasters mean, and how revert data reads (docs/protocol.md 2.1, 4.7).
 
 use alloy::{
     primitives::Bytes,
@@ -19,7 +19,7 @@ pub use table::explanations;
 pub struct Explanation {
     /// Part of the error text, compared without regard to case.
     pub matches: &'static str,
-    /// The seed's name of the error, or ours where the seed has none.
+    /// `@biconomy/use-aa`'s name of the error, or ours where `@biconomy/use-aa` has none.
     pub name: &'static str,
     /// What it means.
     pub meaning: &'static str,
@@ -139,7 +139,7 @@ mod tests {
         sol_types::SolError,
     };
 
-    /// SPEC 4.7: the module's text explains more than the entry point's.
+    /// docs/protocol.md 4.7: the module's text explains more than the entry point's.
     #[test]
     fn module_texts_are_found_before_entry_point_codes() {
         assert_eq!(explain("AA23 reverted: SessionNotApproved").map(|e| e.name), Some("SessionNotApprovedError"));

@@ -145,7 +145,7 @@ impl PaymasterMode {
     }
 }
 
-/// Context of `pm_sponsorUserOperation` (SPEC 5.3).
+/// Context of `pm_sponsorUserOperation` (docs/protocol.md 5.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SponsorContext {
@@ -156,7 +156,7 @@ pub struct SponsorContext {
     /// Life of the signature, seconds (service default 300).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expiry_duration: Option<u64>,
-    /// Passed on to the dapp's webhook (SPEC 5.8).
+    /// Passed on to the dapp's webhook (docs/protocol.md 5.8).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_data: Option<serde_json::Value>,
     /// The token that is charged, in mode ERC20.
@@ -164,7 +164,7 @@ pub struct SponsorContext {
     pub token_info: Option<TokenInfo>,
 }
 
-/// Which token is charged (`tokenInfo`, SPEC 5.3).
+/// Which token is charged (`tokenInfo`, docs/protocol.md 5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenInfo {
@@ -172,7 +172,7 @@ pub struct TokenInfo {
     pub fee_token_address: Address,
 }
 
-/// What a paymaster signed. All four fields replace the operation's (SPEC 5.3).
+/// What a paymaster signed. All four fields replace the operation's (docs/protocol.md 5.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sponsorship {
@@ -183,7 +183,7 @@ pub struct Sponsorship {
     pub gas: GasEstimate,
 }
 
-/// What a bundler of Biconomy's dialect tries out before it takes an operation (SPEC 4.2). Others refuse to be told.
+/// What a bundler of Biconomy's dialect tries out before it takes an operation (docs/protocol.md 4.2). Others refuse to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SimulationType {

@@ -1,4 +1,4 @@
-//! Session leaves and the book that holds them, in the seed's storage schema (SPEC 3.2, 3.16).
+//! Session leaves and the book that holds them, in `@biconomy/use-aa`'s storage schema (docs/protocol.md 3.2, 3.16).
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use serde_json::{Map, Value};
@@ -136,7 +136,7 @@ impl SessionLeaf {
     }
 
     /// The status by the clock (`now` in unix seconds): a session of the tree is inactive before its
-    /// window and expired after it. The bounds themselves are inside (SPEC 3.8).
+    /// window and expired after it. The bounds themselves are inside (docs/protocol.md 3.8).
     pub fn status_at(&self, now: u64) -> SessionStatus {
         if !self.status.in_tree() {
             self.status
@@ -179,7 +179,7 @@ mod tests {
         SessionLeaf { session_id: id.into(), status, session_key_data, ..SessionLeaf::default() }
     }
 
-    /// SPEC 3.8: both bounds are inside the window.
+    /// docs/protocol.md 3.8: both bounds are inside the window.
     #[test]
     fn the_clock_decides_between_inactive_active_and_expired() {
         let session = SessionLeaf { valid_after: 10, valid_until: 20, ..leaf("a", SessionStatus::Active) };

@@ -1,4 +1,4 @@
-//! `sessionKeyData` of the two session validation modules (SPEC 3.3, 3.4).
+//! `sessionKeyData` of the two session validation modules (docs/protocol.md 3.3, 3.4).
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
@@ -88,7 +88,7 @@ pub(super) fn take_rule(rest: &mut &[u8]) -> Option<(u16, u8, B256)> {
 }
 
 /// Data of the ERC-20 session validation module. Mind: that module does not check which function
-/// of the token is called (SPEC 3.4), so an `approve` to the recipient passes, too.
+/// of the token is called (docs/protocol.md 3.4), so an `approve` to the recipient passes, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erc20SessionData {
     /// Address of the session key.
@@ -148,7 +148,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
-    /// SPEC 3.3: bytes after the last counted rule are ignored; fewer than counted revert.
+    /// docs/protocol.md 3.3: bytes after the last counted rule are ignored; fewer than counted revert.
     #[test]
     fn the_count_decides_how_much_is_read() {
         let data = AbiSessionData {

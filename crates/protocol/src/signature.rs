@@ -1,5 +1,5 @@
 //! Signatures of user operations: the wrapper that names the module, the module signatures of the
-//! session modules, and the dummies for gas estimation (SPEC 2.6, 2.7, 3.5, 3.6).
+//! session modules, and the dummies for gas estimation (docs/protocol.md 2.6, 2.7, 3.5, 3.6).
 
 use alloy::{
     primitives::{Address, B256, Bytes, aliases::U48, eip191_hash_message, hex},
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::addresses::ECDSA_MODULE;
 
-    /// SPEC 2.6: modules of version 1.1.0 read at fixed positions.
+    /// docs/protocol.md 2.6: modules of version 1.1.0 read at fixed positions.
     #[test]
     fn the_wrapper_is_canonical() {
         let wrapped = wrap(ECDSA_MODULE, &DUMMY_ECDSA);
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(split_counterfactual(&ERC_6492_MAGIC), None);
     }
 
-    /// SPEC 3.5: 192 + (32 + pad32(n)) + (32 + 32·p) + (32 + 96); n = 97, p = 2: 576.
+    /// docs/protocol.md 3.5: 192 + (32 + pad32(n)) + (32 + 32·p) + (32 + 96); n = 97, p = 2: 576.
     #[test]
     fn a_session_signature_has_the_size_that_the_layout_says() {
         let leaf = SessionLeaf { session_key_data: vec![1; 97].into(), ..SessionLeaf::default() };

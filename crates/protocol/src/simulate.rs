@@ -1,7 +1,7 @@
 //! What the session modules would answer, computed before anything is signed or sent.
 //!
 //! [`simulate_single`] and [`simulate_batch`] judge calls against leaves, in the contracts' order and
-//! with their texts (SPEC 3.3, 3.4, 3.6); [`user_operation`] judges a whole signed operation.
+//! with their texts (docs/protocol.md 3.3, 3.4, 3.6); [`user_operation`] judges a whole signed operation.
 //! `tests/vectors/13_onchain_checks.json` holds the contracts' own answers.
 
 use alloy::{primitives::Address, sol_types::SolCall};

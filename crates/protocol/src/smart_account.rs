@@ -1,4 +1,4 @@
-//! The smart account: its address before deployment, init code and call data (SPEC 2.2–2.5, 2.10).
+//! The smart account: its address before deployment, init code and call data (docs/protocol.md 2.2–2.5, 2.10).
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},
@@ -13,7 +13,7 @@ use super::{
     quantity,
 };
 
-/// One call that the account makes (the seed's `Tx`).
+/// One call that the account makes (`@biconomy/use-aa`'s `Tx`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Call {
     /// Destination.
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(decode_calls(&calls(800)).unwrap().len(), 800);
     }
 
-    /// A pair quoted in the seed SDK's tests (vectors/05).
+    /// A pair quoted in `@biconomy/account`'s tests (vectors/05).
     #[test]
     fn the_counterfactual_address_is_the_factorys() {
         let owner = address!("FA66E705cf2582cF56528386Bb9dFCA119767262");

@@ -1,4 +1,4 @@
-//! User operations of entry point v0.6 and their hash (SPEC 2.4).
+//! User operations of entry point v0.6 and their hash (docs/protocol.md 2.4).
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, keccak256},
@@ -86,7 +86,7 @@ impl UserOperation {
     }
 
     /// What the entry point wants to be prefunded, wei: gas limits times fee; validation gas counts
-    /// threefold when a paymaster pays (SPEC 6.6). Saturates instead of overflowing.
+    /// threefold when a paymaster pays (docs/protocol.md 6.6). Saturates instead of overflowing.
     pub fn required_prefund(&self) -> U256 {
         let multiplier = U256::from(if self.paymaster_and_data.is_empty() { 1 } else { 3 });
         self.verification_gas_limit
@@ -102,7 +102,7 @@ impl UserOperation {
     }
 }
 
-/// A nonce in lane `key` (192 bits; higher bits are cut off) at `sequence` (SPEC 2.8).
+/// A nonce in lane `key` (192 bits; higher bits are cut off) at `sequence` (docs/protocol.md 2.8).
 pub fn nonce_with_key(key: U256, sequence: u64) -> U256 {
     (key << 64) | U256::from(sequence)
 }

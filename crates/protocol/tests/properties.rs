@@ -351,12 +351,12 @@ proptest! {
     ) {
         let _ = FunctionSelector::Signature(text.clone()).selector();
         let _ = FunctionSelector::Signature(signature.clone()).selector();
-        let _ = ReferenceValue::from_seed_json(&text.clone().into());
+        let _ = ReferenceValue::from_use_aa_json(&text.clone().into());
         let _ = text.parse::<DecimalText>().map(|number| number.scaled_up(18));
         let _ = signature.parse::<DecimalText>();
         explain(&text);
         let _ = serde_json::from_str::<SessionBook>(&text);
-        let _ = Policy::from_seed_json(&serde_json::json!({ "rules": [text], "contractAddress": signature }));
+        let _ = Policy::from_use_aa_json(&serde_json::json!({ "rules": [text], "contractAddress": signature }));
     }
 
     #[test]
@@ -370,7 +370,7 @@ proptest! {
 
     #[test]
     fn numbers_of_any_size_and_sign_are_reference_words(number in any::<i64>()) {
-        let value = ReferenceValue::from_seed_json(&number.into()).unwrap();
+        let value = ReferenceValue::from_use_aa_json(&number.into()).unwrap();
         let expected = I256::try_from(number).unwrap().into_raw();
         prop_assert_eq!(value.word("f").unwrap(), B256::from(expected));
     }

@@ -1,5 +1,5 @@
-//! Every case of `tests/vectors/*.json` against the protocol: expected bytes come from the seed SDK and from the
-//! contracts. Where the seed rejects or mis-encodes, the test says so by name and asserts what is right.
+//! Every case of `tests/vectors/*.json` against the protocol: expected bytes come from `@biconomy/account` and from the
+//! contracts. Where `@biconomy/use-aa` rejects or mis-encodes, the test says so by name and asserts what is right.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "vectors/abi_session_key_data.rs"]

@@ -2,7 +2,7 @@
 //!
 //! A key is `<id>.<secret>`: 12 hexadecimal digits that may be shown, and 256 random bits that are shown once. Only
 //! the secret's keccak-256 is kept. A slow hash (argon2, bcrypt) would add nothing: it is there for secrets that can be
-//! guessed, and 256 random bits cannot. Digits and the dot are all that the seed SDK's pattern for its URLs takes.
+//! guessed, and 256 random bits cannot. Digits and the dot are all that `@biconomy/account`'s pattern for its URLs takes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! Biconomy's own wire: `/api/v2/{chainId}/{key}` speaks as its bundler does (SPEC 4), `/api/v1/{chainId}/{key}` as
-//! its paymaster (SPEC 5), so that apps made with the npm package `@biconomy/account` work with this server after a
+//! Biconomy's own wire: `/api/v2/{chainId}/{key}` speaks as its bundler does (docs/protocol.md 4), `/api/v1/{chainId}/{key}` as
+//! its paymaster (docs/protocol.md 5), so that apps made with the npm package `@biconomy/account` work with this server after a
 //! change of two URLs. What the server functions check is checked here, too: both end in the same calls.
 //!
 //! Where the services and their documentation differ, the answer serves readers of both (`mode` and `MODE`).

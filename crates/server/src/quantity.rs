@@ -1,4 +1,4 @@
-//! Numbers as upstreams write them: hex strings, decimal strings, JSON numbers (SPEC 4.2, 4.4, 10-C6).
+//! Numbers as upstreams write them: hex strings, decimal strings, JSON numbers (docs/protocol.md 4.2, 4.4, 10-C6).
 
 use alloy::primitives::U256;
 use serde_json::Value;

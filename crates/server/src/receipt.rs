@@ -107,7 +107,7 @@ pub(super) fn operation_of(log: &Value) -> Option<B256> {
     log.get("topics")?.get(1).and_then(hash)
 }
 
-/// A bundler's receipt (SPEC 4.4): numbers in any spelling, success perhaps as text. When the node's
+/// A bundler's receipt (docs/protocol.md 4.4): numbers in any spelling, success perhaps as text. When the node's
 /// receipt is in it with the operation's event, the event is believed.
 pub(super) fn from_bundler(user_op_hash: B256, answer: &Value) -> Option<UserOpReceipt> {
     let transaction = answer.get("receipt")?;

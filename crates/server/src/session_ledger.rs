@@ -1,5 +1,5 @@
 //! The session ledger: leaf sets by (chain, account, root), so that a second device can build on the first one's
-//! sessions (SPEC 3.18, C1).
+//! sessions (docs/protocol.md 3.18, 10-C1, U13).
 //!
 //! A set is accepted only when its Merkle root is the one that the account has on chain at that moment, and a reader
 //! checks the same once more, so neither side has to trust the other. A set holds what any grant tells the chain by its

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::protocol::session::{SessionBook, SessionLeaf};
 
-/// How both the seed SDK and we begin the text. Other texts with the same content are read as well, in one step.
+/// How both `@biconomy/account` and we begin the text. Other texts with the same content are read as well, in one step.
 const LEAVES: &str = "\"leafNodes\":[";
 
 /// A book and the text it was read from or written as.

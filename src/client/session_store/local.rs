@@ -1,4 +1,4 @@
-//! [`LocalSessionStore`]: sessions in `localStorage`, in the seed SDK's schema (SPEC 3.16).
+//! [`LocalSessionStore`]: sessions in `localStorage`, in `@biconomy/account`'s schema (docs/protocol.md 3.16).
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
@@ -164,7 +164,7 @@ impl SessionStore for LocalSessionStore {
     async fn ephemeral_key(&self, account: Address, session_key_address: Address) -> Result<EphemeralKey, AppError> {
         let signers = read_signers(account)?;
         let Some(stored) = signers.get(&entry_name(session_key_address)) else {
-            // The seed keeps it in clear text in the leaves.
+            // `@biconomy/use-aa` keeps it in clear text in the leaves.
             self.take_over_ephemeral_keys(account).await?;
             let signers = read_signers(account)?;
             let not_found =

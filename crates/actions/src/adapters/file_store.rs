@@ -35,7 +35,7 @@ const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
 
 /// A folder with two files for each account, `<account>_sessions.json` and `<account>_signers.json`, in the schema of
-/// the seed's browser storage (SPEC 3.16).
+/// `@biconomy/use-aa`'s browser storage (docs/protocol.md 3.16).
 ///
 /// Several processes may share it: each change is made under a lock of the account and becomes visible as a whole (a
 /// new file takes the place of the old one). Folder and files are readable by this user only, and the session keys in

@@ -1,4 +1,4 @@
-//! The stored form of session keys, `<account>_signers` (SPEC 3.16), with ciphertext instead of the key.
+//! The stored form of session keys, `<account>_signers` (docs/protocol.md 3.16), with ciphertext instead of the key.
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use serde_json::{Map, Value, json};
@@ -23,7 +23,7 @@ pub struct Sealed {
 
 /// What an entry holds.
 pub enum StoredKey {
-    /// As the seed SDK stores it; to be taken over.
+    /// As `@biconomy/account` stores it; to be taken over.
     ClearText(Zeroizing<[u8; 32]>),
     /// As we store it.
     Sealed(Sealed),
@@ -113,7 +113,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
-    fn seed_signers() -> Signers {
+    fn use_aa_signers() -> Signers {
         let vectors: Value =
             serde_json::from_str(include_str!("../../../../tests/vectors/11_session_storage.json")).unwrap();
         let storage = &vectors["steps"][0]["localStorage"];
@@ -121,8 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn clear_text_of_the_seed_is_read() {
-        for (name, entry) in seed_signers() {
+    fn clear_text_of_the_js_sdk_is_read() {
+        for (name, entry) in use_aa_signers() {
             let address: Address = name.parse().unwrap();
             assert_eq!(entry_name(address), name);
             let StoredKey::ClearText(key) = read_entry(address, &entry).unwrap() else { panic!("clear text") };

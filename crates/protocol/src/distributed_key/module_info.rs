@@ -1,4 +1,4 @@
-//! `danModuleInfo`: what a stored leaf says of its distributed key (SPEC 7.4), in the seed's schema.
+//! `danModuleInfo`: what a stored leaf says of its distributed key (docs/protocol.md 7.4), in `@biconomy/use-aa`'s schema.
 
 use alloy::primitives::{Address, hex};
 use serde::{Deserialize, Serialize, Serializer};
@@ -8,7 +8,7 @@ use super::EphemeralKey;
 use crate::{ProtocolError, session::SessionLeaf};
 
 const FIELD: &str = "danModuleInfo";
-/// The seed's names for the ephemeral seed in clear text, newest first (7.4).
+/// `@biconomy/use-aa`'s names for the ephemeral seed in clear text, newest first (7.4).
 const CLEAR_TEXT: [&str; 2] = ["hexEphSKWithout0x", "jwt"];
 
 /// How to ask for signatures with a distributed key. Our own entries lack the ephemeral seed, which is stored encrypted
@@ -22,7 +22,7 @@ pub struct DanModuleInfo {
     pub parties_number: u8,
     /// How many must sign, t.
     pub threshold: u8,
-    /// Who granted it; checksummed on the wire, as the seed writes it.
+    /// Who granted it; checksummed on the wire, as `@biconomy/use-aa` writes it.
     #[serde(serialize_with = "checksummed")]
     pub eoa_address: Address,
     /// For which chain.
@@ -62,7 +62,7 @@ pub fn is_distributed(leaf: &SessionLeaf) -> bool {
     leaf.extra.contains_key(FIELD)
 }
 
-/// The ephemeral key that the seed stored in clear text in this leaf, when it is one.
+/// The ephemeral key that `@biconomy/use-aa` stored in clear text in this leaf, when it is one.
 pub fn clear_text_key(leaf: &SessionLeaf) -> Option<EphemeralKey> {
     let info = leaf.extra.get(FIELD)?;
     let text = CLEAR_TEXT.iter().find_map(|name| info.get(name).and_then(Value::as_str))?;
@@ -83,8 +83,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
-    /// The leaves that two releases of the seed store.
-    fn seed_leaves() -> Vec<SessionLeaf> {
+    /// The leaves that two releases of `@biconomy/use-aa` store.
+    fn use_aa_leaves() -> Vec<SessionLeaf> {
         let vectors: Value = serde_json::from_str(include_str!("../../../../tests/vectors/10_dan.json")).unwrap();
         let flows = vectors["flows"].as_array().unwrap();
         flows.iter().map(|flow| serde_json::from_value(flow["storedLeaf"].clone()).unwrap()).collect()
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_seeds_entries_are_read_and_their_clear_text_goes() {
-        let leaves = seed_leaves();
+        let leaves = use_aa_leaves();
         assert!(leaves.len() > 1);
         for mut leaf in leaves {
             let info = DanModuleInfo::of(&leaf).unwrap().unwrap();
@@ -104,7 +104,7 @@ mod tests {
             assert!(!serde_json::to_string(&leaf).unwrap().contains(&secret));
             assert_eq!(DanModuleInfo::of(&leaf), Ok(Some(info.clone())));
             assert!(clear_text_key(&leaf).is_none());
-            // What we write is read by the seed's readers under the same names.
+            // What we write is read by `@biconomy/use-aa`'s readers under the same names.
             let mut ours = SessionLeaf::default();
             info.write(&mut ours);
             assert_eq!(ours.extra[FIELD], leaf.extra[FIELD]);

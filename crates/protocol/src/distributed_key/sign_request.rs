@@ -110,7 +110,7 @@ fn check_ephemeral_signature(ephemeral_key: B256, request: &SignRequest) -> Resu
 }
 
 /// Each call must be allowed by a leaf whose window is open. Which leaf a batch presents for which call is not covered
-/// by the session key's signature on chain (SPEC 3.6), so any will do here.
+/// by the session key's signature on chain (docs/protocol.md 3.6), so any will do here.
 fn check_calls(leaves: &[SessionLeaf], call_data: &[u8], now: u64) -> Result<(), Refusal> {
     let calls = decode_calls(call_data).map_err(|error| Refusal::malformed("callData", error.to_string()))?;
     if calls.is_empty() {

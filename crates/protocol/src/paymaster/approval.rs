@@ -1,4 +1,4 @@
-//! The approval that lets the token paymaster charge (SPEC 5.6).
+//! The approval that lets the token paymaster charge (docs/protocol.md 5.6).
 
 use alloy::{
     primitives::{Address, Bytes, U256},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How much to approve, in the token's smallest unit: the quote rounded up, or everything. Exact,
-/// where the seed computes in doubles (123456.789 with 18 decimals gave 123456789000000003637248).
+/// where `@biconomy/use-aa` computes in doubles (123456.789 with 18 decimals gave 123456789000000003637248).
 pub fn approval_amount(quote: &FeeQuote, max_approval: bool) -> Result<U256, ProtocolError> {
     if max_approval { Ok(U256::MAX) } else { quote.max_gas_fee.scaled_up(quote.decimal) }
 }
@@ -31,7 +31,7 @@ pub fn approval(quote: &FeeQuote, spender: Address, max_approval: bool) -> Resul
 }
 
 /// The account's call data with the approval in front, always a batch. Call data that cannot be read
-/// is an error (the seed silently sends it without approval, and the operation then fails).
+/// is an error (`@biconomy/use-aa` silently sends it without approval, and the operation then fails).
 pub fn patch_call_data(call_data: &[u8], approval: &Call) -> Result<Bytes, ProtocolError> {
     let mut calls = decode_calls(call_data)?;
     calls.insert(0, approval.clone());

@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(exact("0"), Ok(U256::ZERO));
         assert!(exact("0.0000001").is_err() && exact("1.0000005").is_err());
         assert!(exact("1.00000095").is_err(), "the seventh decimal rounds up to ten");
-        // where doubles are no longer exact (SPEC 10, S21)
+        // where doubles are no longer exact (docs/protocol.md 10-S21)
         let large = U256::from(123_456_789_000_000_000_000_001_u128);
         assert_eq!(DecimalText::from_units(large, 18).to_string(), "123456.789000000000000001");
         assert_eq!(DecimalText::from_units(U256::MAX, 77).scaled_up(77).unwrap(), U256::MAX);

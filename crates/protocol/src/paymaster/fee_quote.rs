@@ -1,4 +1,4 @@
-//! Fee quotes of `pm_getFeeQuoteOrData` (SPEC 5.4).
+//! Fee quotes of `pm_getFeeQuoteOrData` (docs/protocol.md 5.4).
 
 use alloy::primitives::Address;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,7 +15,7 @@ pub struct FeeQuote {
     pub token_address: Address,
     /// Its decimals.
     pub decimal: u8,
-    /// Most that is charged, in **whole tokens** (the seed's comment says wei; it is not).
+    /// Most that is charged, in **whole tokens** (`@biconomy/use-aa`'s comment says wei; it is not).
     pub max_gas_fee: DecimalText,
     /// The same in US dollars.
     #[serde(rename = "maxGasFeeUSD", default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,7 @@ pub struct FeeQuote {
     /// Picture of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logo_url: Option<String>,
-    /// Until when the quote holds, unix seconds (read from milliseconds, too, which the seed's text speaks of).
+    /// Until when the quote holds, unix seconds (read from milliseconds, too, which `@biconomy/use-aa`'s text speaks of).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "seconds")]
     pub valid_until: Option<u64>,
 }
@@ -70,7 +70,7 @@ impl FeeQuotes {
     }
 }
 
-/// What quotes are asked for (second parameter of `pm_getFeeQuoteOrData`, SPEC 5.4).
+/// What quotes are asked for (second parameter of `pm_getFeeQuoteOrData`, docs/protocol.md 5.4).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FeeQuotesRequest {

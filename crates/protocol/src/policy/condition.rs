@@ -1,4 +1,4 @@
-//! Conditions on argument words (SPEC 3.3).
+//! Conditions on argument words (docs/protocol.md 3.3).
 
 use alloy::primitives::B256;
 
@@ -41,7 +41,7 @@ impl Condition {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// The condition with the seed's name, `LASS_THAN_OR_EQUAL` (its typo) and the right spelling alike.
+    /// The condition with `@biconomy/use-aa`'s name, `LASS_THAN_OR_EQUAL` (its typo) and the right spelling alike.
     pub fn from_name(name: &str) -> Result<Self, ProtocolError> {
         match name {
             "EQUAL" => Ok(Self::Equal),

@@ -1,4 +1,4 @@
-//! Policies that the ERC-20 session validation module judges (SPEC 3.4), and policies of either kind.
+//! Policies that the ERC-20 session validation module judges (docs/protocol.md 3.4), and policies of either kind.
 
 use alloy::primitives::{Address, U256};
 

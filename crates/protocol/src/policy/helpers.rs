@@ -1,11 +1,11 @@
-//! The seed's helpers around policies, under their names.
+//! `@biconomy/use-aa`'s helpers around policies, under their names.
 
 use alloy::primitives::U256;
 
 use super::{Condition, Erc20Policy, Policy, Rule, SessionEpoch, SessionPolicy};
 use crate::ProtocolError;
 
-/// Values for a policy (the seed's `PolicyHelpers`).
+/// Values for a policy (`@biconomy/use-aa`'s `PolicyHelpers`).
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyHelpers;
 
@@ -13,11 +13,11 @@ impl PolicyHelpers {
     /// No limit in time (`PolicyHelpers.Indefinitely`).
     pub const INDEFINITELY: SessionEpoch = SessionEpoch::INDEFINITELY;
 
-    /// The seed's `PolicyHelpers.NoValueLimit`. Mind: it is 0, and 0 allows **no** native value.
+    /// `@biconomy/use-aa`'s `PolicyHelpers.NoValueLimit`. Mind: it is 0, and 0 allows **no** native value.
     pub const NO_VALUE_LIMIT: U256 = U256::ZERO;
 }
 
-/// Values for a rule (the seed's `RuleHelpers`).
+/// Values for a rule (`@biconomy/use-aa`'s `RuleHelpers`).
 #[derive(Clone, Copy, Debug)]
 pub struct RuleHelpers;
 
@@ -30,13 +30,13 @@ impl RuleHelpers {
     /// The condition of that name: `EQUAL`, `LESS_THAN_OR_EQUAL`, … (`RuleHelpers.Condition`).
     ///
     /// # Errors
-    /// `Invalid` for a name that is none; the seed answers −1, which fails when it is encoded (SPEC 10, S37).
+    /// `Invalid` for a name that is none; `@biconomy/use-aa` answers −1, which fails when it is encoded (docs/protocol.md 10-S37).
     pub fn condition(name: &str) -> Result<Condition, ProtocolError> {
         Condition::from_name(name)
     }
 }
 
-/// A leaf for a grant, judged by the ABI module (the seed's `createABISessionDatum`). The policy must name its session
+/// A leaf for a grant, judged by the ABI module (`@biconomy/use-aa`'s `createABISessionDatum`). The policy must name its session
 /// key, for instance that of `actions::session_key::create_session_key_eoa`.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn create_abi_session_datum(policy: Policy) -> Result<SessionPolicy, Protoco
     datum(policy.into())
 }
 
-/// A leaf for a grant, judged by the ERC-20 module (the seed's `createERC20SessionDatum`). Mind: that module does not
+/// A leaf for a grant, judged by the ERC-20 module (`@biconomy/use-aa`'s `createERC20SessionDatum`). Mind: that module does not
 /// check which function of the token is called; [`create_abi_session_datum`] with rules on
 /// `transfer(address,uint256)` is stricter.
 ///
@@ -72,9 +72,9 @@ mod tests {
 
     const KEY: Address = Address::repeat_byte(7);
 
-    /// SPEC 3.3.
+    /// docs/protocol.md 3.3.
     #[test]
-    fn helpers_have_the_seeds_values() {
+    fn helpers_have_the_js_sdks_values() {
         assert_eq!(RuleHelpers::offset_by_index(3), 96);
         assert_eq!(RuleHelpers::condition("LASS_THAN_OR_EQUAL").unwrap().code(), 1);
         assert!(RuleHelpers::condition("ROUGHLY").is_err());

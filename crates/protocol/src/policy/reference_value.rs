@@ -1,4 +1,4 @@
-//! Reference words of rules, typed: the seed guesses the type from text and guesses wrong.
+//! Reference words of rules, typed: `@biconomy/use-aa` guesses the type from text and guesses wrong.
 
 use alloy::primitives::{Address, B256, Bytes, FixedBytes, I256, U256};
 use serde_json::Value;
@@ -39,19 +39,19 @@ impl ReferenceValue {
         })
     }
 
-    /// Reads whatever the seed's type allows, and does the right thing with it:
+    /// Reads whatever `@biconomy/use-aa`'s type allows, and does the right thing with it:
     ///
     /// | JSON | becomes |
     /// |---|---|
-    /// | whole number, also negative | integer (the seed throws) |
-    /// | boolean | 0 or 1 (the seed throws) |
-    /// | array of byte values | `bytesN`, right-padded (the seed throws) |
-    /// | `"0x…"`, up to 32 bytes, odd digit counts too | left-padded, as the seed does |
-    /// | decimal digits | that number (the seed reads them as hex) |
+    /// | whole number, also negative | integer (`@biconomy/use-aa` throws) |
+    /// | boolean | 0 or 1 (`@biconomy/use-aa` throws) |
+    /// | array of byte values | `bytesN`, right-padded (`@biconomy/use-aa` throws) |
+    /// | `"0x…"`, up to 32 bytes, odd digit counts too | left-padded, as `@biconomy/use-aa` does |
+    /// | decimal digits | that number (`@biconomy/use-aa` reads them as hex) |
     /// | 40 or 64 hex digits without prefix | address or word |
-    /// | `{"raw": "0x…"}` | the word; must have 32 bytes (the seed takes any length) |
+    /// | `{"raw": "0x…"}` | the word; must have 32 bytes (`@biconomy/use-aa` takes any length) |
     /// | `{"bytes": "0x…"}` | `bytesN`, right-padded (ours) |
-    pub fn from_seed_json(value: &Value) -> Result<Self, ProtocolError> {
+    pub fn from_use_aa_json(value: &Value) -> Result<Self, ProtocolError> {
         let expected = "a whole number, decimal or 0x-hex text up to 32 bytes, a boolean, bytes or {raw}";
         let invalid = || ProtocolError::invalid("referenceValue", expected, value);
         match value {
@@ -84,7 +84,7 @@ impl ReferenceValue {
         }
     }
 
-    /// Text as [`Self::from_seed_json`] says.
+    /// Text as [`Self::from_use_aa_json`] says.
     fn from_text(text: &str) -> Option<Self> {
         if text.starts_with("0x") || text.starts_with("0X") {
             return if text.len() == 2 { Some(Self::Uint(U256::ZERO)) } else { quantity::parse(text).map(Self::Uint) };

@@ -41,9 +41,9 @@ impl FunctionSelector {
         }
     }
 
-    /// What the seed's type allows: a signature, `{"raw": "0x…"}` (four bytes, which the seed does
+    /// What `@biconomy/use-aa`'s type allows: a signature, `{"raw": "0x…"}` (four bytes, which `@biconomy/use-aa` does
     /// not check), or an ABI entry of JSON.
-    pub fn from_seed_json(value: &Value) -> Result<Self, ProtocolError> {
+    pub fn from_use_aa_json(value: &Value) -> Result<Self, ProtocolError> {
         let invalid = || ProtocolError::invalid("functionSelector", EXPECTED, value);
         match value {
             Value::String(text) => {

@@ -1,4 +1,4 @@
-//! The tables behind [`super::explain`]: the seed's list (SPEC 4.7), and what is missing there.
+//! The tables behind [`super::explain`]: `@biconomy/use-aa`'s list (docs/protocol.md 4.7), and what is missing there.
 
 use super::Explanation;
 

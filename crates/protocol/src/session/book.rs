@@ -1,4 +1,4 @@
-//! The book of an account's sessions: look-ups, the tree on chain, proofs (SPEC 3.7, 3.16).
+//! The book of an account's sessions: look-ups, the tree on chain, proofs (docs/protocol.md 3.7, 3.16).
 
 use alloy::primitives::{Address, B256};
 use serde_json::{Map, Value};
@@ -58,7 +58,7 @@ impl SessionBook {
     }
 
     /// Proof for a session in the tree of [`Self::tree_leaves`]; an error when it is not in it
-    /// (the seed answers with an empty proof, which fails on chain only).
+    /// (`@biconomy/use-aa` answers with an empty proof, which fails on chain only).
     pub fn proof(&self, session_id: &str) -> Result<Vec<B256>, ProtocolError> {
         let not_found = || ProtocolError::SessionNotFound { wanted: session_id.to_owned() };
         let position =
@@ -76,7 +76,7 @@ impl SessionBook {
         self.leaf_nodes.iter_mut().find(|leaf| leaf.session_id == session_id)
     }
 
-    /// The seed's look-up; errors for an empty search and for no match.
+    /// `@biconomy/use-aa`'s look-up; errors for an empty search and for no match.
     pub fn search(&self, search: &SessionSearch) -> Result<&SessionLeaf, ProtocolError> {
         let by_id = search.session_id.as_deref();
         let by_key = search.session_key_address.zip(search.session_validation_module);
@@ -101,7 +101,7 @@ impl SessionBook {
         })
     }
 
-    /// Writes the root of [`Self::tree_leaves`] into `merkle_root`, as the seed stores it.
+    /// Writes the root of [`Self::tree_leaves`] into `merkle_root`, as `@biconomy/use-aa` stores it.
     pub fn store_root(&mut self) {
         let root = self.root();
         self.merkle_root = if root.is_zero() { String::new() } else { root.to_string() };

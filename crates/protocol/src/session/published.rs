@@ -1,6 +1,6 @@
 //! Sets of leaves that anybody may know: what the chain hashed, and nothing else.
 //!
-//! The chain keeps only a root, so a device that did not grant a session cannot build on it (SPEC 3.18, C1). A
+//! The chain keeps only a root, so a device that did not grant a session cannot build on it (docs/protocol.md 3.18, 10-C1, U13). A
 //! published set is the list of the leaves' own bytes in tree order; whoever gets one checks it against the root on
 //! chain, so nobody has to be trusted with it. Keys, names and ids stay where they are.
 

@@ -1,6 +1,6 @@
 //! Settling the local book with the root on chain.
 //!
-//! The seed writes leaves before it sends anything and never says which arrived; a page may be closed
+//! `@biconomy/use-aa` writes leaves before it sends anything and never says which arrived; a page may be closed
 //! in mid-grant; another tab may have granted. The chain knows one thing only, the root. So: find the
 //! set of stored leaves that reproduces it.
 
@@ -42,7 +42,7 @@ impl SessionBook {
     /// server was on another chain for a while, or the node on a stale one) · the tree without what an operation
     /// on its way takes out · all but the revoked ones, and
     /// leading runs of them · the tree plus each pending, then each revoked grant (leaves of one
-    /// operation together) · only those marked active · leading runs with the revoked ones (the seed
+    /// operation together) · only those marked active · leading runs with the revoked ones (`@biconomy/use-aa`
     /// marks revoked before it revokes). Whatever a stale answer of a node made of the book, the next
     /// fresh one mends.
     pub fn reconcile(&mut self, chain_root: B256) -> Reconciliation {

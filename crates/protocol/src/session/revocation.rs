@@ -1,8 +1,8 @@
 //! Taking sessions back: which root is left, and what the book remembers until the chain has it.
 //!
 //! A leaf that is being revoked stays what it was, for the chain still accepts it. It only carries the hash of the
-//! operation that takes it out; the status changes when that operation has succeeded (the seed changes it first and
-//! corrupts the tree, SPEC 3.17).
+//! operation that takes it out; the status changes when that operation has succeeded (`@biconomy/use-aa` changes it first and
+//! corrupts the tree, docs/protocol.md 3.17).
 
 use std::collections::HashSet;
 

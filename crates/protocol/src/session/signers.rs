@@ -1,5 +1,5 @@
-//! The seed's `<account>_signers` entry: session keys in clear text (SPEC 3.16). Ours are encrypted;
-//! this reads what the seed left behind and can hand it back.
+//! `@biconomy/use-aa`'s `<account>_signers` entry: session keys in clear text (docs/protocol.md 3.16). Ours are encrypted;
+//! this reads what `@biconomy/use-aa` left behind and can hand it back.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{
 };
 use zeroize::Zeroize;
 
-/// One session key as the seed stores it.
+/// One session key as `@biconomy/use-aa` stores it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredSigner {
     /// The private key (wire: `pvKey`).

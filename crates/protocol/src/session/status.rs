@@ -1,6 +1,6 @@
-//! Where a session stands (SPEC 3.16).
+//! Where a session stands (docs/protocol.md 3.16).
 
-/// Where a session stands. The seed only ever writes `PENDING` and `REVOKED`.
+/// Where a session stands. `@biconomy/use-aa` only ever writes `PENDING` and `REVOKED`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SessionStatus {
     /// Written before its operation was sent; not known to be on chain.

@@ -1,7 +1,7 @@
-//! JSON of the session book, byte for byte as the seed writes it (SPEC 3.16).
+//! JSON of the session book, byte for byte as `@biconomy/use-aa` writes it (docs/protocol.md 3.16).
 //!
 //! Order of a leaf's fields: the five of the leaf, fields of the caller, `sessionID`, `status`; our
-//! additions come last, so that the seed's code still reads what we write.
+//! additions come last, so that `@biconomy/use-aa`'s code still reads what we write.
 
 use std::borrow::Cow;
 

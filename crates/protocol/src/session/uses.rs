@@ -217,7 +217,7 @@ mod tests {
         assert!(session_uses_in(&input[..input.len() / 2], ACCOUNT).is_err());
     }
 
-    /// SPEC 2.1: selector of the entry point's `handleOps`.
+    /// docs/protocol.md 2.1: selector of the entry point's `handleOps`.
     #[test]
     fn the_selector_is_the_entry_points() {
         assert_eq!(IEntryPoint::handleOpsCall::SELECTOR, alloy::primitives::hex!("1fad948c"));

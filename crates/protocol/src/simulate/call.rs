@@ -20,7 +20,7 @@ pub fn judge_call(leaf: &SessionLeaf, call: &Call) -> Result<(), Violation> {
     }
 }
 
-/// The ABI session validation module (SPEC 3.3), check by check.
+/// The ABI session validation module (docs/protocol.md 3.3), check by check.
 fn judge_abi(data: &[u8], call: &Call) -> Result<(), Violation> {
     let unreadable = || Violation::new("session data", "shorter than its 62 fixed bytes", "");
     let (header, mut rules) = data.split_at_checked(ABI_HEADER).ok_or_else(unreadable)?;
@@ -91,7 +91,7 @@ fn readable(word: B256) -> String {
     }
 }
 
-/// The ERC-20 session validation module (SPEC 3.4). Which function is called is not checked there.
+/// The ERC-20 session validation module (docs/protocol.md 3.4). Which function is called is not checked there.
 fn judge_erc20(data: &[u8], call: &Call) -> Result<(), Violation> {
     let allowed =
         Erc20SessionData::decode(data).map_err(|error| Violation::new("session data", error.to_string(), ""))?;

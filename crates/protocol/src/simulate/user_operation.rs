@@ -15,7 +15,7 @@ use crate::{
     user_operation::UserOperation,
 };
 
-/// Which source of the session key manager runs on chain (SPEC 0.4).
+/// Which source of the session key manager runs on chain (docs/protocol.md 0.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionKeyManagerVersion {
     /// Decodes the signature wrapper generically.
@@ -87,7 +87,7 @@ fn judge(op: &UserOperation, user_op_hash: B256, account: &AccountView<'_>) -> R
     }
 }
 
-/// The router's checks in its order (SPEC 3.6).
+/// The router's checks in its order (docs/protocol.md 3.6).
 fn judge_batch(
     op: &UserOperation,
     digest: B256,

@@ -1,4 +1,4 @@
-//! 01: data of ABI sessions, the seed's quirks, and what the seed rejects.
+//! 01: data of ABI sessions, `@biconomy/use-aa`'s quirks, and what `@biconomy/use-aa` rejects.
 
 use alloy::primitives::{B256, U256};
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use use_aa_protocol::{
 
 use crate::support::*;
 
-/// The vector's policy in the seed's own JSON: a bigint cannot be told from text in JSON, so its
+/// The vector's policy in `@biconomy/use-aa`'s own JSON: a bigint cannot be told from text in JSON, so its
 /// decimal digits stay digits, which ours reads as a number.
 fn policy(input: &Value) -> Result<Policy, use_aa_protocol::ProtocolError> {
-    Policy::from_seed_json(input)
+    Policy::from_use_aa_json(input)
 }
 
 #[test]
-fn every_case_has_the_seeds_bytes_or_the_right_ones() {
+fn every_case_has_the_js_sdks_bytes_or_the_right_ones() {
     let file = parse(include_str!("../../../../tests/vectors/01_abi_session_key_data.json"));
     let mut quirks = 0;
     for case in list(&file, "cases") {
@@ -25,7 +25,7 @@ fn every_case_has_the_seeds_bytes_or_the_right_ones() {
         let session_key = address(input, "sessionKeyAddress");
         match name {
             "out-of-range condition 255 is encoded" => {
-                // The seed grants a session that can never be used; ours refuses, but can read and write its bytes.
+                // `@biconomy/use-aa` grants a session that can never be used; ours refuses, but can read and write its bytes.
                 assert!(policy(input).unwrap_err().to_string().starts_with("rules[0].condition"), "{name}");
                 let data = AbiSessionData::decode(&bytes(output, "sessionKeyData")).unwrap();
                 assert_eq!(data.rules[0].1, 255);
@@ -33,15 +33,15 @@ fn every_case_has_the_seeds_bytes_or_the_right_ones() {
                 quirks += 1;
             }
             "QUIRK ref decimal string is read as hex digits" => {
-                // The seed makes 0x123 = 291 of "123"; ours makes 123.
+                // `@biconomy/use-aa` makes 0x123 = 291 of "123"; ours makes 123.
                 let ours = policy(input).unwrap().abi_session_data(session_key).unwrap();
-                let seeds = AbiSessionData::decode(&bytes(output, "sessionKeyData")).unwrap();
+                let theirs = AbiSessionData::decode(&bytes(output, "sessionKeyData")).unwrap();
                 assert_eq!(ours.rules[0].2, B256::from(U256::from(123)), "{name}");
-                assert_eq!(seeds.rules[0].2, B256::from(U256::from(0x123)), "{name}");
+                assert_eq!(theirs.rules[0].2, B256::from(U256::from(0x123)), "{name}");
                 quirks += 1;
             }
             "QUIRK uint alias not expanded" => {
-                // The seed hashes transfer(address,uint), which no contract has; ours expands the alias.
+                // `@biconomy/use-aa` hashes transfer(address,uint), which no contract has; ours expands the alias.
                 let ours = policy(input).unwrap().function_selector.selector().unwrap();
                 assert_eq!(text(output, "selector"), "0x6cb927d8");
                 assert_eq!(ours, [0xa9, 0x05, 0x9c, 0xbb], "{name}");
@@ -81,7 +81,7 @@ fn with(change: impl FnOnce(&mut Value)) -> Result<Policy, String> {
         "valueLimit": "0",
     });
     change(&mut policy);
-    Policy::from_seed_json(&policy).map_err(|error| error.to_string())
+    Policy::from_use_aa_json(&policy).map_err(|error| error.to_string())
 }
 
 fn with_reference(value: Value) -> Result<String, String> {
@@ -90,7 +90,7 @@ fn with_reference(value: Value) -> Result<String, String> {
 }
 
 #[test]
-fn what_the_seed_rejects_is_done_right_or_refused_with_the_fields_name() {
+fn what_the_js_sdk_rejects_is_done_right_or_refused_with_the_fields_name() {
     let file = parse(include_str!("../../../../tests/vectors/01_abi_session_key_data.json"));
     let word = |digits: &str| Ok(format!("0x{digits:0>64}"));
     for case in list(&file, "rejectedBySdk") {
@@ -100,14 +100,14 @@ fn what_the_seed_rejects_is_done_right_or_refused_with_the_fields_name() {
             assert!(error.starts_with(field), "{name}: {error}");
         };
         match name {
-            // allowed by the seed's type, thrown out by its code: ours encodes them
+            // allowed by `@biconomy/use-aa`'s type, thrown out by its code: ours encodes them
             "rule: number 1" => assert_eq!(with_reference(json!(1)), word("1"), "{name}"),
             "rule: number 0" => assert_eq!(with_reference(json!(0)), word("0"), "{name}"),
             "rule: boolean false" => assert_eq!(with_reference(json!(false)), word("0"), "{name}"),
             "rule: Uint8Array(3)" => {
                 assert_eq!(with_reference(json!([1, 2, 3])), Ok(format!("0x{:0<64}", "010203")), "{name}");
             }
-            // accepted by the seed although useless: ours refuses
+            // accepted by `@biconomy/use-aa` although useless: ours refuses
             "valueLimit number 5" => {
                 assert_eq!(with(|p| p["valueLimit"] = json!(5)).unwrap().value_limit.to::<u64>(), 5);
             }
@@ -162,7 +162,7 @@ fn what_the_seed_rejects_is_done_right_or_refused_with_the_fields_name() {
 
 #[test]
 fn raw_reference_words_must_be_whole() {
-    // the seed takes any length and shifts everything behind it
+    // `@biconomy/use-aa` takes any length and shifts everything behind it
     for raw in ["0x", "0x01", &format!("0x{}", "ab".repeat(33))] {
         let error = with_reference(json!({ "raw": raw })).unwrap_err();
         assert!(error.starts_with("rules[0].referenceValue.raw"), "{error}");
@@ -181,10 +181,10 @@ fn bytes_n_are_padded_on_the_right_and_negative_numbers_are_twos_complement() {
 }
 
 #[test]
-fn lass_than_or_equal_is_the_seeds_typo_and_means_less_than_or_equal() {
+fn lass_than_or_equal_is_the_js_sdks_typo_and_means_less_than_or_equal() {
     assert_eq!(Condition::from_name("LASS_THAN_OR_EQUAL"), Ok(Condition::LessThanOrEqual));
     assert_eq!(Condition::from_name("LESS_THAN_OR_EQUAL"), Ok(Condition::LessThanOrEqual));
-    assert!(Condition::from_name("AT_MOST").is_err(), "the seed answers -1 and fails while encoding");
+    assert!(Condition::from_name("AT_MOST").is_err(), "`@biconomy/use-aa` answers -1 and fails while encoding");
     let codes = ["EQUAL", "LASS_THAN_OR_EQUAL", "LESS_THAN", "GREATER_THAN_OR_EQUAL", "GREATER_THAN", "NOT_EQUAL"];
     for (code, name) in codes.iter().enumerate() {
         assert_eq!(usize::from(Condition::from_name(name).unwrap().code()), code);

@@ -22,7 +22,7 @@ fn assert_call(call: &Call, output: &Value, name: &str) {
 }
 
 #[test]
-fn every_case_has_the_seeds_bytes() {
+fn every_case_has_the_js_sdks_bytes() {
     let file = parse(include_str!("../../../../tests/vectors/06_account_calls_and_signatures.json"));
     let account = address(&file, "account");
     for case in list(&file, "cases") {

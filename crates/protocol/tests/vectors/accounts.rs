@@ -9,7 +9,7 @@ use use_aa_protocol::{
 use crate::support::*;
 
 #[test]
-fn the_constants_are_those_of_the_seed() {
+fn the_constants_are_those_of_the_js_sdk() {
     let file = parse(include_str!("../../../../tests/vectors/05_counterfactual_addresses.json"));
     let constants = &file["constants"];
     assert_eq!(address(constants, "factory"), ACCOUNT_FACTORY);
@@ -20,7 +20,7 @@ fn the_constants_are_those_of_the_seed() {
 }
 
 #[test]
-fn every_case_has_the_seeds_address_salt_and_init_code() {
+fn every_case_has_the_js_sdks_address_salt_and_init_code() {
     let file = parse(include_str!("../../../../tests/vectors/05_counterfactual_addresses.json"));
     for case in list(&file, "cases") {
         let (owner, module) = (address(case, "owner"), address(case, "module"));

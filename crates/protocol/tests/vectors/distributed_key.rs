@@ -1,11 +1,11 @@
-//! 10: distributed keys: the owner's grant, requests to sign, answers, and two whole flows of the seed.
+//! 10: distributed keys: the owner's grant, requests to sign, answers, and two whole flows of `@biconomy/use-aa`.
 
 use alloy::signers::{SignerSync, local::PrivateKeySigner};
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::Value;
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
-    distributed_key::{address_of_public_key, seed::*},
+    distributed_key::{address_of_public_key, use_aa::*},
     session::SessionLeaf,
     signature::{personal_digest, unwrap},
     user_operation::UserOperation,
@@ -23,7 +23,7 @@ fn ephemeral(secret: &str) -> SigningKey {
 }
 
 #[test]
-fn every_grant_has_the_seeds_hashes_typed_data_and_signature() {
+fn every_grant_has_the_js_sdks_hashes_typed_data_and_signature() {
     for case in list(&file(), "grants") {
         let output = &case["output"];
         let request = KeyGeneration {
@@ -53,7 +53,7 @@ fn every_grant_has_the_seeds_hashes_typed_data_and_signature() {
 }
 
 #[test]
-fn every_sign_request_signs_the_seeds_text() {
+fn every_sign_request_signs_the_js_sdks_text() {
     for case in list(&file(), "signRequests") {
         let (setup, output, challenge) = (&case["setup"], &case["output"], text(case, "challenge"));
         let message = text(case, "message");
@@ -74,21 +74,25 @@ fn every_sign_request_signs_the_seeds_text() {
         let hash = op.hash(entry_point, chain_id);
         assert_eq!(hash, word(output, "userOpHash"));
         assert_eq!(personal_digest(hash), word(output, "digestTheSessionKeyMustSign"));
-        // our own message says the same, whatever spelling of numbers the seed happened to send
+        // our own message says the same, whatever spelling of numbers `@biconomy/use-aa` happened to send
         let ours = user_operation_message(&op, chain_id);
         assert_eq!(parse_message(&ours).unwrap(), (op, entry_point, chain_id));
     }
 }
 
 #[test]
-fn every_key_has_its_address_also_uncompressed_where_the_seeds_is_wrong() {
+fn every_key_has_its_address_also_uncompressed_where_the_js_sdks_is_wrong() {
     for case in list(&file(), "keysAndSignatures") {
         let expected = address(case, "address");
         let key = |name: &str| hex::decode(text(case, name)).unwrap();
         assert_eq!(address_of_public_key(&key("compressed")).unwrap(), expected);
         assert_eq!(address_of_public_key(&key("uncompressed")).unwrap(), expected);
         assert_eq!(address(case, "computeAddressCompressed"), expected);
-        assert_ne!(address(case, "computeAddressUncompressed"), expected, "D4: the seed hashes a stray space");
+        assert_ne!(
+            address(case, "computeAddressUncompressed"),
+            expected,
+            "D4: `@biconomy/use-aa` hashes a stray space"
+        );
         assert!(address_of_public_key(&key("compressed")[1..]).is_err());
         let signing = &case["signing"];
         let answer = &signing["signResponse"];

@@ -5,7 +5,7 @@ use use_aa_protocol::{policy::SessionEpoch, session::SessionLeaf, session_data::
 use crate::support::*;
 
 #[test]
-fn every_case_has_the_seeds_bytes() {
+fn every_case_has_the_js_sdks_bytes() {
     let file = parse(include_str!("../../../../tests/vectors/02_erc20_session_key_data.json"));
     for case in list(&file, "cases") {
         let (input, output) = (&case["input"], &case["output"]);
@@ -26,7 +26,7 @@ fn every_case_has_the_seeds_bytes() {
 }
 
 #[test]
-fn what_the_seed_rejects_is_rejected_with_the_fields_name() {
+fn what_the_js_sdk_rejects_is_rejected_with_the_fields_name() {
     let file = parse(include_str!("../../../../tests/vectors/02_erc20_session_key_data.json"));
     let good = Erc20SessionData {
         session_key_address: [1; 20].into(),

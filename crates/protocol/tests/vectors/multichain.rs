@@ -8,7 +8,7 @@ use use_aa_protocol::{
 use crate::support::*;
 
 #[test]
-fn every_group_has_the_seeds_leaves_and_signatures() {
+fn every_group_has_the_js_sdks_leaves_and_signatures() {
     let file = parse(include_str!("../../../../tests/vectors/12_multichain_signatures.json"));
     assert_eq!(address(&file, "module"), MULTICHAIN_MODULE);
     for case in list(&file, "cases") {

@@ -7,7 +7,7 @@ use use_aa_protocol::paymaster::*;
 use crate::support::*;
 
 #[test]
-fn every_approval_is_the_seeds_or_the_exact_one() {
+fn every_approval_is_the_js_sdks_or_the_exact_one() {
     let file = parse(include_str!("../../../../tests/vectors/09_paymaster.json"));
     let mut inexact = 0;
     for case in list(&file, "approvals") {
@@ -15,9 +15,9 @@ fn every_approval_is_the_seeds_or_the_exact_one() {
         let (spender, max) = (address(case, "spender"), case["maxApproval"].as_bool().unwrap());
         let output = &case["output"];
         let amount = approval_amount(&quote, max).unwrap();
-        let seeds = big(output, "amount");
+        let theirs = big(output, "amount");
         let exact = match quote.max_gas_fee.to_string().as_str() {
-            // the seed computes in doubles, so it approves another amount than was quoted
+            // `@biconomy/use-aa` computes in doubles, so it approves another amount than was quoted
             "0.25267043311569887" => Some("252670433115698870"),
             "123456.789" => Some("123456789000000000000000"),
             _ => None,
@@ -27,12 +27,12 @@ fn every_approval_is_the_seeds_or_the_exact_one() {
         assert_eq!(approval.value, U256::ZERO);
         if let Some(exact) = exact {
             assert_eq!(amount, exact.parse::<U256>().unwrap());
-            assert_ne!(amount, seeds, "the seed's doubles");
+            assert_ne!(amount, theirs, "`@biconomy/use-aa`'s doubles");
             inexact += 1;
-            // from here on with the seed's amount, so that the rest of its bytes is compared, too
-            approval.data = [&approval.data[..36], &seeds.to_be_bytes::<32>()].concat().into();
+            // from here on with `@biconomy/use-aa`'s amount, so that the rest of its bytes is compared, too
+            approval.data = [&approval.data[..36], &theirs.to_be_bytes::<32>()].concat().into();
         } else {
-            assert_eq!(amount, seeds, "{case}");
+            assert_eq!(amount, theirs, "{case}");
         }
         assert_eq!(approval.data, bytes(&output["approval"], "data"));
         let patched = |input: &str| patch_call_data(&bytes(&file, input), &approval).unwrap();
@@ -43,7 +43,7 @@ fn every_approval_is_the_seeds_or_the_exact_one() {
 }
 
 #[test]
-fn what_the_seed_rejects_is_rejected_and_what_it_swallows_is_an_error() {
+fn what_the_js_sdk_rejects_is_rejected_and_what_it_swallows_is_an_error() {
     let file = parse(include_str!("../../../../tests/vectors/09_paymaster.json"));
     let quote = |token: &str| json!({ "symbol": "T", "tokenAddress": token, "decimal": 6, "maxGasFee": 1 });
     let zero = "0x0000000000000000000000000000000000000000";
@@ -63,7 +63,7 @@ fn what_the_seed_rejects_is_rejected_and_what_it_swallows_is_an_error() {
                 assert!(approval(&good, Address::ZERO, false).unwrap_err().to_string().starts_with("spender"));
             }
             "callData 0x (deploy)" => {
-                // the seed silently sends the operation without the approval; it would fail on chain
+                // `@biconomy/use-aa` silently sends the operation without the approval; it would fail on chain
                 let call = approval(&good, spender, false).unwrap();
                 assert!(patch_call_data(&[], &call).unwrap_err().to_string().starts_with("callData"));
             }
@@ -76,7 +76,7 @@ fn what_the_seed_rejects_is_rejected_and_what_it_swallows_is_an_error() {
 fn every_layout_and_signed_hash_is_the_contracts() {
     let file = parse(include_str!("../../../../tests/vectors/09_paymaster.json"));
     let operations = parse(include_str!("../../../../tests/vectors/04_userop_hashes.json"));
-    // the vector's "case 3" counts the seed's full list; the file holds a part of it, under this name
+    // the vector's "case 3" counts `@biconomy/use-aa`'s full list; the file holds a part of it, under this name
     let op = list(&operations, "cases").iter().find(|case| case["name"] == "deployed, sponsored").unwrap();
     let op = user_operation(&op["userOp"]);
     for case in list(&file, "paymasterAndData") {

@@ -36,7 +36,7 @@ fn assert_accepted(op: UserOperation, signed: Bytes, hash: B256, merkle_root: B2
 }
 
 #[test]
-fn every_single_session_signature_is_the_seeds_and_accepted_on_chain() {
+fn every_single_session_signature_is_the_js_sdks_and_accepted_on_chain() {
     let file = parse(include_str!("../../../../tests/vectors/07_skm_signatures.json"));
     let all = leaves();
     assert_eq!(address(&file, "module"), SESSION_KEY_MANAGER);
@@ -61,7 +61,7 @@ fn every_single_session_signature_is_the_seeds_and_accepted_on_chain() {
         let session_signature = personal_sign(&key, hash);
         assert_eq!(session_signature, bytes(output, "sessionSignature"), "{name}");
 
-        // what the seed appends behind the encoding is ignored on chain; ours can carry it, too
+        // what `@biconomy/use-aa` appends behind the encoding is ignored on chain; ours can carry it, too
         let extra = case["additionalSessionData"].as_str().map(|digits| hex::decode(digits).unwrap());
         let append = |module_signature: Bytes| match &extra {
             Some(extra) => Bytes::from([&module_signature[..], extra].concat()),
@@ -81,7 +81,7 @@ fn every_single_session_signature_is_the_seeds_and_accepted_on_chain() {
 }
 
 #[test]
-fn every_batch_signature_is_the_seeds_and_accepted_on_chain() {
+fn every_batch_signature_is_the_js_sdks_and_accepted_on_chain() {
     let file = parse(include_str!("../../../../tests/vectors/08_batched_router_signatures.json"));
     let all = leaves();
     assert_eq!(address(&file, "module"), BATCHED_SESSION_ROUTER);

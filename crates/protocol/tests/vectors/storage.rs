@@ -1,4 +1,4 @@
-//! 11: what the seed stores, byte for byte; its look-ups; and what became of its revocation.
+//! 11: what `@biconomy/use-aa` stores, byte for byte; its look-ups; and what became of its revocation.
 
 use alloy::primitives::B256;
 use serde_json::Value;
@@ -51,14 +51,14 @@ fn every_stored_text_is_written_back_byte_for_byte() {
 }
 
 #[test]
-fn fields_of_the_seed_that_we_do_not_know_are_kept() {
+fn fields_of_the_js_sdk_that_we_do_not_know_are_kept() {
     let book = book(&file(), "createSessionData(leaf 1");
     assert_eq!(book.leaf_nodes[1].extra["preferredSessionId"], "0000000002");
     assert_eq!(book.leaf_nodes[2].extra["danModuleInfo"]["mpcKeyId"], "aabb");
 }
 
 #[test]
-fn look_ups_answer_as_the_seeds_and_name_what_was_wanted() {
+fn look_ups_answer_as_the_js_sdks_and_name_what_was_wanted() {
     let file = file();
     let book = book(&file, "updateSessionStatus");
     let by_key = |status| SessionSearch {
@@ -91,7 +91,7 @@ fn look_ups_answer_as_the_seeds_and_name_what_was_wanted() {
                 assert!(!format!("{signers:?}").contains("59c6995e"), "keys are not printed");
             }
             "resumeSession unknown" => assert_eq!(SessionBook::default().tree_leaves().len(), 0),
-            // the seed cannot encode an empty root
+            // `@biconomy/use-aa` cannot encode an empty root
             "createSessionData([]) on an empty tree" => assert_eq!(SessionBook::default().root(), B256::ZERO),
             other => panic!("no assertion for {other}"),
         }
@@ -99,8 +99,8 @@ fn look_ups_answer_as_the_seeds_and_name_what_was_wanted() {
 }
 
 #[test]
-fn a_seeds_book_of_pending_leaves_is_settled_by_the_root_on_chain() {
-    // S34: nothing in the seed ever writes ACTIVE, so live sessions are PENDING
+fn a_js_sdks_book_of_pending_leaves_is_settled_by_the_root_on_chain() {
+    // S34: nothing in `@biconomy/use-aa` ever writes ACTIVE, so live sessions are PENDING
     let file = file();
     let mut book = book(&file, "createSessionData(leaf 1");
     assert_eq!(book.root(), B256::ZERO, "no unconfirmed leaf enters a root");
@@ -114,7 +114,7 @@ fn a_seeds_book_of_pending_leaves_is_settled_by_the_root_on_chain() {
 
 #[test]
 fn a_grant_that_never_arrived_stays_out() {
-    // S31: the seed stores leaves before it sends; the chain still holds the first leaf alone
+    // S31: `@biconomy/use-aa` stores leaves before it sends; the chain still holds the first leaf alone
     let file = file();
     let chain: B256 = book(&file, "createSessionData(leaf 0)").merkle_root.parse().unwrap();
     let mut book = book(&file, "createSessionData(leaf 1");
@@ -126,8 +126,8 @@ fn a_grant_that_never_arrived_stays_out() {
 }
 
 #[test]
-fn a_revocation_of_the_seed_that_never_reached_the_chain_is_undone() {
-    // SPEC 3.17: the seed marks REVOKED, sends nothing, and after a reload has the old root again
+fn a_revocation_of_the_js_sdk_that_never_reached_the_chain_is_undone() {
+    // docs/protocol.md 3.17: `@biconomy/use-aa` marks REVOKED, sends nothing, and after a reload has the old root again
     let file = file();
     let bug = step(&file, "BUG revokeSessions");
     let before = word(bug, "rootBefore");
@@ -138,10 +138,10 @@ fn a_revocation_of_the_seed_that_never_reached_the_chain_is_undone() {
     assert_eq!(hashes, words(&bug["leavesBefore"]));
     let Reconciliation::Settled { activated, .. } = book.reconcile(before) else { panic!("not settled") };
     assert_eq!(activated.len(), 3, "the first session is still live on chain, and says so");
-    // what the seed would have sent: no tree of the stored leaves, and it proves the revoked leaf
-    let seeds = use_aa_protocol::merkle::MerkleTree::new(words(&bug["leavesAfter"]));
-    assert_eq!(seeds.root(), Some(word(bug, "returnedRoot")));
-    let proof = seeds.proof(0).unwrap();
+    // what `@biconomy/use-aa` would have sent: no tree of the stored leaves, and it proves the revoked leaf
+    let theirs = use_aa_protocol::merkle::MerkleTree::new(words(&bug["leavesAfter"]));
+    assert_eq!(theirs.root(), Some(word(bug, "returnedRoot")));
+    let proof = theirs.proof(0).unwrap();
     assert_eq!(
         use_aa_protocol::merkle::verify(word(bug, "returnedRoot"), hashes[0], &proof),
         bug["revokedLeafStillProves"].as_bool().unwrap()
@@ -171,5 +171,5 @@ fn malformed_books_are_errors_that_name_the_field() {
         assert!(error.contains(field), "{to}: {error}");
     }
     let absent_times = leaf.replacen(r#""validUntil":0,"validAfter":0,"#, r#""validAfter":null,"#, 1);
-    assert_eq!(read(absent_times).unwrap().leaf_nodes[0].valid_until, 0, "missing values are 0 (SPEC 3.2)");
+    assert_eq!(read(absent_times).unwrap().leaf_nodes[0].valid_until, 0, "missing values are 0 (docs/protocol.md 3.2)");
 }

@@ -1,4 +1,4 @@
-//! 14: the user operations inside the seed's recorded requests, and its mistakes in them.
+//! 14: the user operations inside `@biconomy/use-aa`'s recorded requests, and its mistakes in them.
 
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ fn sent(scenario: &Value) -> UserOperation {
     user_operation(&requests(scenario, "eth_sendUserOperation").last().expect("a sent operation")[0])
 }
 
-/// The recorded operation with zeros for what the seed leaves out.
+/// The recorded operation with zeros for what `@biconomy/use-aa` leaves out.
 fn filled(recorded: &Value) -> UserOperation {
     let mut op = json!({
         "callGasLimit": "0x0", "verificationGasLimit": "0x0", "preVerificationGas": "0x0",
@@ -68,7 +68,7 @@ fn assert_covers(ours: &Value, recorded: &Value, scenario: &str) {
 }
 
 #[test]
-fn every_recorded_operation_is_serialised_as_the_seed_does() {
+fn every_recorded_operation_is_serialised_as_the_js_sdk_does() {
     let file = file();
     let mut seen = 0;
     for scenario in list(&file, "scenarios") {
@@ -129,7 +129,7 @@ fn every_sent_signature_is_ours_or_verifies_as_ours() {
                     assert_eq!(verdict, Verdict::Reverted("SR Invalid Selector".into()));
                 }
                 "BUG use session STANDARD, leafIndex 0" => {
-                    // the caller wanted the first leaf, the seed signed with the last, which forbids the call
+                    // the caller wanted the first leaf, `@biconomy/use-aa` signed with the last, which forbids the call
                     assert_eq!(verdict, Verdict::Reverted("ABISV Arg Rule Violated".into()));
                 }
                 _ => assert!(matches!(verdict, Verdict::Accepted(_)), "{name}: {verdict:?}"),
@@ -198,8 +198,8 @@ fn bug_batched_session_with_one_transaction_is_a_batch_of_one_with_us() {
     let (_, module_signature) = signature::unwrap(&op.signature).unwrap();
     let batch = BatchedRouterSignature::abi_decode_params(&module_signature).unwrap();
     let leaf = leaf(batch.sessionData[0].sessionValidationModule, batch.sessionData[0].sessionKeyData.clone());
-    let seeds = simulate_batch(&[&leaf], &op.call_data).unwrap_err();
-    assert_eq!(seeds.revert_text, "SR Invalid Selector");
+    let theirs = simulate_batch(&[&leaf], &op.call_data).unwrap_err();
+    assert_eq!(theirs.revert_text, "SR Invalid Selector");
     let ours = encode_calls(&calls, true).unwrap();
     assert!(simulate_batch(&[&leaf], &ours).is_ok());
 }
@@ -219,7 +219,7 @@ fn bug_withdraw_loses_the_recipient_and_bug_erc20_goes_without_paymaster() {
 }
 
 #[test]
-fn an_operation_paid_by_a_quote_is_the_seeds() {
+fn an_operation_paid_by_a_quote_is_the_js_sdks() {
     let file = file();
     let asked = list(scenario(&file, "useTokenFees with preferredToken"), "calls");
     let answer = asked.iter().find(|call| call["request"]["method"] == "pm_getFeeQuoteOrData").unwrap();

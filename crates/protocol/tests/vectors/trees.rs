@@ -24,7 +24,7 @@ pub fn leaves() -> Vec<SessionLeaf> {
 }
 
 #[test]
-fn every_leaf_has_the_seeds_hash() {
+fn every_leaf_has_the_js_sdks_hash() {
     let file = parse(include_str!("../../../../tests/vectors/03_session_leaves_and_trees.json"));
     for (leaf, case) in leaves().iter().zip(list(&file, "leaves")) {
         assert_eq!(leaf.hash(), word(case, "leaf"));
@@ -34,7 +34,7 @@ fn every_leaf_has_the_seeds_hash() {
 }
 
 #[test]
-fn every_tree_has_the_seeds_layers_root_and_proofs() {
+fn every_tree_has_the_js_sdks_layers_root_and_proofs() {
     let file = parse(include_str!("../../../../tests/vectors/03_session_leaves_and_trees.json"));
     let all = leaves();
     for case in list(&file, "trees") {
@@ -73,14 +73,14 @@ fn a_leaf_that_is_there_twice_resolves_to_its_last_position() {
 }
 
 #[test]
-fn an_empty_tree_is_the_zero_root_where_the_seed_fails() {
+fn an_empty_tree_is_the_zero_root_where_the_js_sdk_fails() {
     assert_eq!(MerkleTree::new(Vec::new()).root(), None);
     assert_eq!(SessionBook::default().root(), B256::ZERO);
-    assert_eq!(set_merkle_root(B256::ZERO).data.len(), 36, "the seed cannot encode its empty root 0x");
+    assert_eq!(set_merkle_root(B256::ZERO).data.len(), 36, "`@biconomy/use-aa` cannot encode its empty root 0x");
 }
 
 #[test]
-fn an_absent_leaf_has_no_proof_where_the_seed_gives_an_empty_one() {
+fn an_absent_leaf_has_no_proof_where_the_js_sdk_gives_an_empty_one() {
     let file = parse(include_str!("../../../../tests/vectors/03_session_leaves_and_trees.json"));
     let case = &file["special"]["absentLeaf"];
     let tree = MerkleTree::new(words(&case["tree"]));

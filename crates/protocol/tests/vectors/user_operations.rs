@@ -23,7 +23,7 @@ fn every_case_has_the_entry_points_hash() {
 }
 
 #[test]
-fn what_the_seed_rejects_is_rejected_with_the_fields_name() {
+fn what_the_js_sdk_rejects_is_rejected_with_the_fields_name() {
     let file = parse(include_str!("../../../../tests/vectors/04_userop_hashes.json"));
     let good = file["cases"][0]["userOp"].clone();
     let read =
@@ -36,7 +36,7 @@ fn what_the_seed_rejects_is_rejected_with_the_fields_name() {
             "paymasterAndData missing" => fields.remove("paymasterAndData").map(|_| "paymasterAndData").unwrap(),
             "callGasLimit undefined" => fields.remove("callGasLimit").map(|_| "callGasLimit").unwrap(),
             "callData empty string" => {
-                // the seed confuses "" with absent; it is no bytes, and that is what ours reads
+                // `@biconomy/use-aa` confuses "" with absent; it is no bytes, and that is what ours reads
                 fields.insert("callData".into(), json!(""));
                 assert_eq!(read(&op), read(&good));
                 continue;

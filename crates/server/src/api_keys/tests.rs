@@ -27,7 +27,7 @@ async fn an_issued_key_is_accepted_for_its_chain_only() {
     assert_eq!((key.label.as_str(), key.budget_per_day, key.requests_per_minute), ("shop", Some(U256::MAX), Some(600)));
     assert!(key.allows(Scope::Bundler) && !key.allows(Scope::Paymaster));
     assert_eq!(database.verify_key(1, secret.expose()).await, Err(KeyError::Unknown));
-    // What the seed SDK takes for a key in its URLs.
+    // What `@biconomy/account` takes for a key in its URLs.
     assert!(secret.expose().bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'));
 }
 

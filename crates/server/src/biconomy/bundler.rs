@@ -1,4 +1,4 @@
-//! The bundler's methods (SPEC 4.2, 4.4).
+//! The bundler's methods (docs/protocol.md 4.2, 4.4).
 
 use alloy::primitives::B256;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Errors as Biconomy's services write them (SPEC 4.6): code, text, and the HTTP status that its SDK goes by: it takes
+//! Errors as Biconomy's services write them (docs/protocol.md 4.6): code, text, and the HTTP status that its SDK goes by: it takes
 //! every 2xx for a success, so a 200 with an error in it is sent where the service does so, and nowhere else.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! User operations as the SDK sends them: some fields may be absent, numbers are hex or decimal text (SPEC 4.1, 5.1).
+//! User operations as the SDK sends them: some fields may be absent, numbers are hex or decimal text (docs/protocol.md 4.1, 5.1).
 
 use alloy::primitives::{Address, B256, Bytes};
 use serde_json::{Value, json};

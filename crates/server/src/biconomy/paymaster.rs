@@ -1,4 +1,4 @@
-//! The paymaster's methods (SPEC 5.3, 5.4, and those of ERC-7677).
+//! The paymaster's methods (docs/protocol.md 5.3, 5.4, and those of ERC-7677).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Receipts as Biconomy's bundler writes them (SPEC 4.4), read from the transaction that carried the operation: the
+//! Receipts as Biconomy's bundler writes them (docs/protocol.md 4.4), read from the transaction that carried the operation: the
 //! chain is believed, not the bundler.
 
 use alloy::primitives::{Address, B256, U256};

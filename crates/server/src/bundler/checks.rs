@@ -27,7 +27,7 @@ pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
     Ok(())
 }
 
-/// A state override set (SPEC 4.2): only its own fields, numbers as hex.
+/// A state override set (docs/protocol.md 4.2): only its own fields, numbers as hex.
 pub(super) fn state_override_set(set: Map<String, Value>) -> Result<Value, AppError> {
     if set.len() > 16 {
         return Err(AppError::TooLarge { what: "the state override set".into(), limit: "16 accounts".into() });

@@ -38,7 +38,7 @@ const STATUS_METHODS: [&str; 3] =
     ["pimlico_getUserOperationStatus", "biconomy_getUserOperationStatus", "eth_getUserOperationReceipt"];
 /// For so long the advice on fees is what it was.
 const ADVICE_IS_FRESH: Duration = Duration::from_secs(1);
-/// Error codes for a hash that the bundler does not know (SPEC 4.4; documentation and server differ).
+/// Error codes for a hash that the bundler does not know (docs/protocol.md 4.4; documentation and server differ).
 const HASH_UNKNOWN: [i64; 2] = [-32094, -32004];
 
 /// The bundlers of one chain, in failover order.

@@ -1,4 +1,4 @@
-//! Where an operation is, in the words of three dialects of bundlers (SPEC 4.4).
+//! Where an operation is, in the words of three dialects of bundlers (docs/protocol.md 4.4).
 
 use alloy::primitives::B256;
 use serde_json::Value;

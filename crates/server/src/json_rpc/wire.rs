@@ -193,7 +193,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     text.parse().ok().map(Duration::from_secs)
 }
 
-/// What a service says besides JSON-RPC, in any of the fields that Biconomy's services use (SPEC 4.6).
+/// What a service says besides JSON-RPC, in any of the fields that Biconomy's services use (docs/protocol.md 4.6).
 fn words(answer: &Value) -> Option<String> {
     let texts = ["error", "message", "msg", "data", "detail"].iter().filter_map(|name| answer.get(name)?.as_str());
     let text = texts.map(str::trim).find(|text| !text.is_empty())?;
@@ -235,7 +235,7 @@ fn secrets_of(urls: &[Url], api_key: Option<&Secret>) -> Vec<String> {
     secrets
 }
 
-/// Biconomy's bundler answers some methods with `id: 1` whatever was asked (SPEC 4.4); ours start at 2,
+/// Biconomy's bundler answers some methods with `id: 1` whatever was asked (docs/protocol.md 4.4); ours start at 2,
 /// and one HTTP exchange carries one answer, so nothing can be mixed up by accepting it.
 fn id_matches(given: &Value, id: u64) -> bool {
     match given {

@@ -1,4 +1,4 @@
-//! The built-in paymaster: signs for a verifying paymaster v1.1.0 whose deposit pays (SPEC 5.7).
+//! The built-in paymaster: signs for a verifying paymaster v1.1.0 whose deposit pays (docs/protocol.md 5.7).
 
 use alloy::{
     primitives::{Address, Bytes, U256},
@@ -15,7 +15,7 @@ use use_aa_protocol::{
     user_operation::UserOperation,
 };
 
-/// Life of a signature when none is asked for, seconds (SPEC 5.3).
+/// Life of a signature when none is asked for, seconds (docs/protocol.md 5.3).
 pub(in super::super) const DEFAULT_EXPIRY: u64 = 300;
 /// Beginning and end of what only costs gas: in 1970 and in 2106, their bytes set as those of most times are.
 pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];

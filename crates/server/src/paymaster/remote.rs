@@ -1,4 +1,4 @@
-//! A paymaster service: Biconomy's `pm_sponsorUserOperation` (SPEC 5.1–5.3), or ERC-7677.
+//! A paymaster service: Biconomy's `pm_sponsorUserOperation` (docs/protocol.md 5.1–5.3), or ERC-7677.
 //!
 //! The API key is added here and never leaves this server otherwise. A `{key}` in the URL is replaced by
 //! it; else Biconomy's dialect puts it behind the path (`/api/v1/{chainId}/{key}`), and ERC-7677 services
@@ -193,7 +193,7 @@ impl Remote {
     }
 }
 
-/// The documentation writes MODE where the SDK reads mode (SPEC 5.4).
+/// The documentation writes MODE where the SDK reads mode (docs/protocol.md 5.4).
 fn mode_of(answer: &Value) -> Option<&str> {
     answer.get("mode").or_else(|| answer.get("MODE")).and_then(Value::as_str)
 }
@@ -220,7 +220,7 @@ fn key_does_not_fit() -> AppError {
     AppError::Internal { reason: "USE_AA_PAYMASTER_API_KEY does not fit into USE_AA_PAYMASTER_URL".into() }
 }
 
-/// SPEC 5.1: nonce and fees as hex, gas limits as decimal text; zero limits are left out.
+/// docs/protocol.md 5.1: nonce and fees as hex, gas limits as decimal text; zero limits are left out.
 fn biconomy_operation(user_operation: &UserOperation) -> Result<Value, AppError> {
     let mut value =
         serde_json::to_value(user_operation).map_err(|error| AppError::Internal { reason: error.to_string() })?;
@@ -240,7 +240,7 @@ fn biconomy_operation(user_operation: &UserOperation) -> Result<Value, AppError>
     Ok(value)
 }
 
-/// SPEC 5.3.
+/// docs/protocol.md 5.3.
 fn biconomy_context(context: &SponsorContext) -> Value {
     let mut value = Map::new();
     value.insert("mode".into(), json!(context.mode));
@@ -255,7 +255,7 @@ fn biconomy_context(context: &SponsorContext) -> Value {
     Value::Object(value)
 }
 
-/// SPEC 5.4.
+/// docs/protocol.md 5.4.
 fn quotes_context(request: &FeeQuotesRequest) -> Value {
     let mut token_info = json!({"tokenList": request.tokens()});
     if let Some(token) = request.preferred_token {

@@ -139,7 +139,7 @@ impl Default for AdvanceLimits {
     }
 }
 
-/// Another service that has a say (SPEC 5.8).
+/// Another service that has a say (docs/protocol.md 5.8).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Webhook {
     /// Where it is.

@@ -1,6 +1,6 @@
-//! Webhooks: other services that must agree before anything is signed (SPEC 5.8).
+//! Webhooks: other services that must agree before anything is signed (docs/protocol.md 5.8).
 //!
-//! Body `{"data": webhookData}` as the seed's service sends it, answer `{"arePoliciesVerified": true}`. Everything else
+//! Body `{"data": webhookData}` as `@biconomy/use-aa`'s service sends it, answer `{"arePoliciesVerified": true}`. Everything else
 //! – another status, another answer, none in time – is a no.
 
 use std::time::{Duration, Instant};

@@ -32,7 +32,7 @@ impl Seal {
         Self(XChaCha20Poly1305::new(secret.into()))
     }
 
-    /// The entry of a key, in the seed's fields with ciphertext instead of the key.
+    /// The entry of a key, in `@biconomy/use-aa`'s fields with ciphertext instead of the key.
     pub(super) fn close(&self, account: Address, signer: &PrivateKeySigner) -> Result<Value, AppError> {
         let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
         let key = Zeroizing::new(signer.to_bytes().0);
@@ -47,7 +47,7 @@ impl Seal {
         }))
     }
 
-    /// The key of an entry. Entries of the seed, in clear text, open as well: files may come from elsewhere.
+    /// The key of an entry. Entries of `@biconomy/use-aa`, in clear text, open as well: files may come from elsewhere.
     pub(super) fn open(&self, account: Address, address: Address, entry: &Value) -> Result<PrivateKeySigner, AppError> {
         let bytes = |field: &str| {
             let text = entry.get(field).and_then(Value::as_str)?;
@@ -82,7 +82,7 @@ mod tests {
     const ACCOUNT: Address = Address::repeat_byte(1);
 
     #[test]
-    fn what_was_tampered_with_does_not_open_and_the_seeds_clear_text_does() {
+    fn what_was_tampered_with_does_not_open_and_the_js_sdks_clear_text_does() {
         let (seal, key) = (Seal::new(&[3; 32]), PrivateKeySigner::random());
         let entry = seal.close(ACCOUNT, &key).unwrap();
         assert_eq!(seal.open(ACCOUNT, key.address(), &entry).unwrap(), key);

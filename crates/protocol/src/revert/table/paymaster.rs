@@ -1,4 +1,4 @@
-//! Texts of the token paymaster (SPEC 5).
+//! Texts of the token paymaster (docs/protocol.md 5.7).
 
 use crate::revert::Explanation;
 

@@ -1,4 +1,4 @@
-//! Texts of account, session key manager, router and validation modules (SPEC 2.1, 3.3–3.7).
+//! Texts of account, session key manager, router and validation modules (docs/protocol.md 2.1, 3.3–3.7).
 
 use crate::revert::Explanation;
 

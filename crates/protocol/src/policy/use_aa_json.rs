@@ -1,4 +1,4 @@
-//! Policies as the seed's callers write them in JSON.
+//! Policies as `@biconomy/use-aa`'s callers write them in JSON.
 
 use alloy::primitives::{Address, U256};
 use serde_json::Value;
@@ -7,9 +7,18 @@ use super::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEp
 use crate::{ProtocolError, quantity};
 
 impl Policy {
-    /// Reads one policy element of the seed: `contractAddress`, `functionSelector`, `rules`,
-    /// and optionally `sessionKeyAddress`, `interval`, `valueLimit`.
+    /// The former name of [`Self::from_use_aa_json`].
+    ///
+    /// # Errors
+    /// As there.
+    #[deprecated(note = "is now `from_use_aa_json`")]
     pub fn from_seed_json(value: &Value) -> Result<Self, ProtocolError> {
+        Self::from_use_aa_json(value)
+    }
+
+    /// Reads one policy element of `@biconomy/use-aa`: `contractAddress`, `functionSelector`, `rules`,
+    /// and optionally `sessionKeyAddress`, `interval`, `valueLimit`.
+    pub fn from_use_aa_json(value: &Value) -> Result<Self, ProtocolError> {
         let object = value.as_object().ok_or_else(|| ProtocolError::invalid("policy", "an object", value))?;
         let field = |name: &str| object.get(name).filter(|value| !value.is_null());
         let required = |name: &str| field(name).ok_or_else(|| ProtocolError::invalid(name, "a value", "nothing"));
@@ -18,7 +27,7 @@ impl Policy {
         Ok(Self {
             session_key_address: field("sessionKeyAddress").map(|v| address("sessionKeyAddress", v)).transpose()?,
             contract_address: address("contractAddress", required("contractAddress")?)?,
-            function_selector: FunctionSelector::from_seed_json(required("functionSelector")?)?,
+            function_selector: FunctionSelector::from_use_aa_json(required("functionSelector")?)?,
             rules: rules.iter().enumerate().map(|(index, value)| rule(index, value)).collect::<Result<_, _>>()?,
             interval: field("interval").map(interval).transpose()?.unwrap_or_default(),
             value_limit: field("valueLimit").map(|v| wei("valueLimit", v)).transpose()?.unwrap_or_default(),
@@ -74,7 +83,7 @@ fn rule(index: usize, value: &Value) -> Result<Rule, ProtocolError> {
                 .and_then(Condition::from_code)
                 .ok_or_else(invalid_condition)?,
         },
-        reference_value: ReferenceValue::from_seed_json(reference).map_err(|error| match error {
+        reference_value: ReferenceValue::from_use_aa_json(reference).map_err(|error| match error {
             ProtocolError::Invalid { field, expected, got } => {
                 ProtocolError::Invalid { field: format!("rules[{index}].{field}"), expected, got }
             }

@@ -1,4 +1,4 @@
-//! Making a distributed key: the owner grants it with an EIP-712 signature (SPEC 7.2).
+//! Making a distributed key: the owner grants it with an EIP-712 signature (docs/protocol.md 7.2).
 
 use alloy::{
     primitives::{Address, B256, hex},
@@ -28,7 +28,7 @@ pub struct KeyGeneration {
     pub threshold: u32,
     /// How many nodes there are.
     pub parties: u32,
-    /// Public key of the ephemeral key: 32 bytes Ed25519. (The seed's 4.6 sends a 20-byte address
+    /// Public key of the ephemeral key: 32 bytes Ed25519. (`@biconomy/use-aa`'s 4.6 sends a 20-byte address
     /// instead, which nobody can sign for later.)
     pub ephemeral_key: Vec<u8>,
 }
@@ -98,7 +98,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::{typed::*, *};
 
-    /// SPEC 7.2 and vectors/10.
+    /// docs/protocol.md 7.2 and vectors/10.
     #[test]
     fn types_are_encoded_as_the_service_expects() {
         let request = "Request(KeygenSetupOpts setup,string challenge)\

@@ -1,4 +1,4 @@
-//! Asking the nodes to sign a user operation (SPEC 7.5).
+//! Asking the nodes to sign a user operation (docs/protocol.md 7.5).
 
 use alloy::primitives::{Address, hex};
 use base64::{Engine, prelude::BASE64_STANDARD};

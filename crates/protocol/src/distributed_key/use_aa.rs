@@ -1,4 +1,4 @@
-//! The wire of the seed's service, which no longer exists (SPEC 7.2, 7.5): kept so that what its clients
+//! The wire of `@biconomy/use-aa`'s service, which no longer exists (docs/protocol.md 7.2, 7.5): kept so that what its clients
 //! stored and sent can be read and compared. Our own network speaks [`super::Grant`] and
 //! [`super::SignRequest`], which cover what this form leaves out (10-D5).
 
