@@ -14,19 +14,19 @@ use crate::{
 };
 
 mod card;
+mod changes_notice;
 mod draft;
 mod ends;
 mod names;
 mod token_facts;
-mod told;
 
 use card::card;
+pub use changes_notice::GrantChangesNotice;
 use draft::{Draft, Remark};
 use ends::ends;
 pub use names::contract_name;
 pub(super) use names::names;
 pub(super) use token_facts::known_token;
-pub use told::GrantTold;
 
 /// Who will hold the session key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

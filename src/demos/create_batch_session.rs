@@ -8,7 +8,7 @@ use crate::{
         end_time::EndTime,
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
-        grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
+        grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
         operation_status::OperationStatus,
         time::now_seconds,
     },
@@ -118,7 +118,7 @@ pub fn CreateBatchSession() -> impl IntoView {
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>
                 </Show>
             </div>
-            <GrantTold decision=told />
+            <GrantChangesNotice decision=told />
             <ErrorNotice error=refused />
             <OperationStatus mutation=create wait=receipt hash_testid="create-batch-session-hash" />
         </form>

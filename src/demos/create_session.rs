@@ -7,7 +7,7 @@ use crate::{
         end_time::EndTime,
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
-        grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
+        grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
         operation_status::OperationStatus,
         time::{local_time, now_seconds},
     },
@@ -119,7 +119,7 @@ pub fn CreateSession() -> impl IntoView {
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>
                 </Show>
             </div>
-            <GrantTold decision=told />
+            <GrantChangesNotice decision=told />
             <ErrorNotice error=refused />
             <OperationStatus mutation=create_session wait=receipt hash_testid="create-session-hash" />
         </form>

@@ -7,7 +7,7 @@ use crate::{
         end_time::EndTime,
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
-        grant_review::{GrantDecision, GrantRequest, GrantReview, GrantTold, KeyHolder},
+        grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
         key_network_status::KeyNetworkStatus,
         operation_status::OperationStatus,
         time::now_seconds,
@@ -101,7 +101,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
                     "Your wallet asks twice: for the grant, which the nodes verify, and for the operation."
                 </span>
             </div>
-            <GrantTold decision=told />
+            <GrantChangesNotice decision=told />
             <ErrorNotice error=refused />
             <OperationStatus mutation=create wait=receipt hash_testid="create-distributed-session-hash" />
         </form>

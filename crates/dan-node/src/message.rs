@@ -32,12 +32,12 @@ pub enum Message {
         message: String,
     },
     /// Which shares of a key do you have?
-    Ask {
+    ShareQuery {
         /// Which key.
         key: B256,
     },
     /// These.
-    Tell {
+    ShareReport {
         /// Which key.
         key: B256,
         /// Fingerprint of the shares in use; zero = none.
@@ -53,8 +53,8 @@ pub enum Message {
 
 const ROUND: u8 = 1;
 const ABORT: u8 = 2;
-const ASK: u8 = 3;
-const TELL: u8 = 4;
+const SHARE_QUERY: u8 = 3;
+const SHARE_REPORT: u8 = 4;
 const PING: u8 = 5;
 const PONG: u8 = 6;
 
@@ -86,12 +86,12 @@ impl Message {
                 bytes.push(0);
                 bytes.extend_from_slice(shortened(message).as_bytes());
             }
-            Self::Ask { key } => {
-                bytes.push(ASK);
+            Self::ShareQuery { key } => {
+                bytes.push(SHARE_QUERY);
                 bytes.extend_from_slice(key.as_slice());
             }
-            Self::Tell { key, current, staged } => {
-                bytes.push(TELL);
+            Self::ShareReport { key, current, staged } => {
+                bytes.push(SHARE_REPORT);
                 for word in [key, current, staged] {
                     bytes.extend_from_slice(word.as_slice());
                 }
@@ -127,15 +127,15 @@ impl Message {
                 }
                 Ok(Self::Abort { run, code: code.into(), message: message.into() })
             }
-            ASK => match word(rest)? {
-                (key, []) => Ok(Self::Ask { key }),
+            SHARE_QUERY => match word(rest)? {
+                (key, []) => Ok(Self::ShareQuery { key }),
                 _ => Err(Malformed),
             },
-            TELL => {
+            SHARE_REPORT => {
                 let (key, rest) = word(rest)?;
                 let (current, rest) = word(rest)?;
                 match word(rest)? {
-                    (staged, []) => Ok(Self::Tell { key, current, staged }),
+                    (staged, []) => Ok(Self::ShareReport { key, current, staged }),
                     _ => Err(Malformed),
                 }
             }
@@ -175,8 +175,8 @@ mod tests {
             Message::Round { run, binding, round: 3, body: Zeroizing::new(vec![1, 2, 3]) },
             Message::Round { run, binding, round: 1, body: Zeroizing::default() },
             Message::Abort { run, code: "policy".into(), message: "not this one: ≤ 7".into() },
-            Message::Ask { key: run },
-            Message::Tell { key: run, current: binding, staged: B256::ZERO },
+            Message::ShareQuery { key: run },
+            Message::ShareReport { key: run, current: binding, staged: B256::ZERO },
             Message::Ping,
             Message::Pong,
         ]

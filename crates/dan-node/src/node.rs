@@ -55,7 +55,7 @@ pub enum NodeError {
 }
 
 /// A peer's answer about a key: who says so, fingerprint of the share in use, of the prepared one.
-type Told = (u8, B256, B256);
+type ShareReport = (u8, B256, B256);
 
 /// A running node.
 pub struct Node {
@@ -68,7 +68,7 @@ pub struct Node {
     nonces: Nonces,
     bans: Bans,
     /// Who waits for a peer's answer about a key's shares.
-    asked: Mutex<HashMap<B256, mpsc::Sender<Told>>>,
+    asked: Mutex<HashMap<B256, mpsc::Sender<ShareReport>>>,
     _tasks: Mutex<JoinSet<()>>,
 }
 
@@ -126,11 +126,11 @@ impl Node {
         }
         match message {
             Message::Round { .. } | Message::Abort { .. } => self.runs.deliver(from, message),
-            Message::Ask { key } => self.clone().tell(from, key),
-            Message::Tell { key, current, staged } => {
+            Message::ShareQuery { key } => self.clone().tell(from, key),
+            Message::ShareReport { key, current, staged } => {
                 let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(asker) = asked.get(&key) {
-                    let _ = asker.try_send((from, current, staged));
+                if let Some(requester) = asked.get(&key) {
+                    let _ = requester.try_send((from, current, staged));
                 }
             }
             Message::Ping | Message::Pong => {}
@@ -182,7 +182,7 @@ impl Node {
         self.refuse(if error == NonceError::Busy { "busy" } else { "nonce" }, error.to_string())
     }
 
-    /// Our own fault: the reason goes to the log, not to the asker.
+    /// Our own fault: the reason goes to the log, not to the requester.
     fn internal(&self, error: &dyn std::fmt::Display) -> NodeRefusal {
         tracing::error!(node = self.config.id, %error, "the node failed");
         self.refuse("internal", OUR_FAULT)

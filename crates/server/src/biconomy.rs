@@ -33,7 +33,7 @@ use super::{
     call_count::{CallCount, TooMany},
     caller::Caller,
     metrics,
-    sponsor::Asker,
+    sponsor::Requester,
     state::ServerState,
 };
 use envelope::Answer;
@@ -112,8 +112,8 @@ async fn serve(
             // costs money.
             let now = service == Service::Paymaster;
             let key = admit(&state, service, &chain_id, &key, now).await?;
-            let asker = Asker { api_key: key.as_ref(), caller };
-            let call = call(service, &state, asker, &method, &params);
+            let requester = Requester { api_key: key.as_ref(), caller };
+            let call = call(service, &state, requester, &method, &params);
             match tokio::time::timeout(CALL_TIMEOUT, call).await {
                 Ok(result) => result,
                 Err(_) => Err(RpcError::timed_out(CALL_TIMEOUT)),
@@ -200,13 +200,13 @@ async fn read(body: Body) -> Result<Bytes, RpcError> {
 async fn call(
     service: Service,
     state: &ServerState,
-    asker: Asker<'_>,
+    requester: Requester<'_>,
     method: &str,
     params: &[Value],
 ) -> Result<Value, RpcError> {
     let result = match service {
         Service::Bundler => bundler::call(state, method, params).await,
-        Service::Paymaster => paymaster::call(state, asker, method, params).await,
+        Service::Paymaster => paymaster::call(state, requester, method, params).await,
     };
     // A name that a caller made up must not become a label.
     let method = METHODS.iter().find(|known| **known == method).unwrap_or(&"other");

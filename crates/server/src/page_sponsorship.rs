@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::{config::Config, metrics, sponsor::Asker, sponsorship, state::ServerState};
+use super::{config::Config, metrics, sponsor::Requester, sponsorship, state::ServerState};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     rpc::{SponsorContext, Sponsorship},
@@ -29,7 +29,7 @@ pub async fn sponsor(
         metrics::sponsorship(Err(&refusal));
         return Err(refusal);
     }
-    sponsorship::sponsor(state, user_operation, context, Asker { api_key: None, caller }).await
+    sponsorship::sponsor(state, user_operation, context, Requester { api_key: None, caller }).await
 }
 
 fn refusal() -> AppError {

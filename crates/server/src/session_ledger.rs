@@ -28,10 +28,10 @@ const KEPT_PER_ACCOUNT: i64 = 8;
 /// Bytes of an account's sets together, the newest one apart.
 const BYTES_PER_ACCOUNT: i64 = 16 * 1024 * 1024;
 
-/// Waits for a turn.
-async fn turn(turns: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, AppError> {
+/// Waits for a permit.
+async fn permit(permits: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>, AppError> {
     // It is never closed.
-    turns.acquire().await.map_err(|error| AppError::Internal { reason: error.to_string() })
+    permits.acquire().await.map_err(|error| AppError::Internal { reason: error.to_string() })
 }
 
 /// Keeps the leaves under the root that the account has on chain now. Publishing twice changes nothing.
@@ -42,7 +42,7 @@ pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLe
     leaves.check()?;
     let shelf = state.shelf();
     let local = {
-        let _turn = turn(&shelf.hashing).await?;
+        let _permit = permit(&shelf.hashing).await?;
         let leaves = leaves.clone();
         let hashed = tokio::task::spawn_blocking(move || leaves.root()).await;
         hashed.map_err(|error| AppError::Internal { reason: error.to_string() })?
@@ -67,7 +67,7 @@ pub async fn published(state: &ServerState, account: Address, root: B256) -> Res
     if let Some(set) = shelf.sets.kept(&(account, root)).await {
         return Ok(Some((*set).clone()));
     }
-    let _turn = turn(&shelf.reading).await?;
+    let _permit = permit(&shelf.reading).await?;
     if let Some(set) = shelf.sets.kept(&(account, root)).await {
         return Ok(Some((*set).clone()));
     }

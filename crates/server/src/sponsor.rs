@@ -5,7 +5,6 @@
 //! sponsored.
 
 mod advance;
-mod asker;
 mod check;
 mod deployment;
 mod file;
@@ -13,6 +12,7 @@ mod ledger;
 mod limits;
 pub(super) mod policy;
 mod pre_verification_gas;
+mod requester;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,7 @@ use std::{
 use alloy::primitives::{Address, U256};
 
 use self::{
-    advance::Wish,
+    advance::AdvanceRequest,
     check::{FeeTaker, mode_name},
     ledger::Decision,
     limits::{Grant, Limits},
@@ -105,12 +105,12 @@ pub(super) struct Settings {
 pub(super) struct Request<'a> {
     pub(super) user_operation: &'a UserOperation,
     pub(super) context: &'a SponsorContext,
-    pub(super) asker: Asker<'a>,
+    pub(super) requester: Requester<'a>,
 }
 
 /// Who wants it.
 #[derive(Clone, Copy, Default)]
-pub struct Asker<'a> {
+pub struct Requester<'a> {
     /// The key of the JSON-RPC path, when it came that way.
     pub api_key: Option<&'a ApiKey>,
     /// The address that counts as one caller.
@@ -180,9 +180,9 @@ impl Sponsor {
         if let Err(reason) = self.inner.policy.check(user_operation, context.mode, self.fee_taker(context)) {
             return Err(self.refuse(decision, reason).await);
         }
-        let wish = self.wish(request);
-        if let Some(wish) = &wish
-            && let Err(reason) = self.inner.may_advance(wish).await?
+        let wanted = self.advance_request(request);
+        if let Some(wanted) = &wanted
+            && let Err(reason) = self.inner.may_advance(wanted).await?
         {
             return Err(self.refuse_token(decision, reason).await);
         }
@@ -218,8 +218,8 @@ impl Sponsor {
             None => self.inner.node.clocks().await?.window(UNKNOWN_LIFE).valid_until,
         };
         decision.paymaster = signed.paymaster();
-        if let Some(wish) = &wish
-            && let Err(reason) = self.inner.advance(wish, &decision, &signed).await?
+        if let Some(wanted) = &wanted
+            && let Err(reason) = self.inner.advance(wanted, &decision, &signed).await?
         {
             return Err(self.refuse_token(decision, reason).await);
         }
@@ -230,7 +230,7 @@ impl Sponsor {
             [open.caller_amount, open.unproven_amount].map(|most| most.map(|amount| amount.max(first_grant)));
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
             account: self.inner.policy.budgets.account_per_day,
-            key: request.asker.api_key.and_then(|key| key.budget_per_day),
+            key: request.requester.api_key.and_then(|key| key.budget_per_day),
             global: self.inner.policy.budgets.global_per_day,
             open: Open { caller_amount, unproven_amount, ..open },
         });
@@ -269,8 +269,8 @@ impl Sponsor {
     }
 
     /// The longest life of a signature for who asks, seconds; shorter for who comes without a key.
-    pub(super) fn longest_life(&self, asker: Asker<'_>) -> Option<u64> {
-        let unproven = self.inner.policy.open.unproven_seconds.filter(|_| asker.api_key.is_none());
+    pub(super) fn longest_life(&self, requester: Requester<'_>) -> Option<u64> {
+        let unproven = self.inner.policy.open.unproven_seconds.filter(|_| requester.api_key.is_none());
         [self.inner.policy.caps.expiry, unproven].into_iter().flatten().min()
     }
 
@@ -287,13 +287,13 @@ impl Sponsor {
     }
 
     /// What is advanced from our own deposit.
-    fn wish(&self, Request { user_operation, context, .. }: Request<'_>) -> Option<Wish> {
+    fn advance_request(&self, Request { user_operation, context, .. }: Request<'_>) -> Option<AdvanceRequest> {
         let FeeTaker { token, .. } = self.fee_taker(context).filter(|_| self.inner.advances)?;
-        Some(Wish { account: user_operation.sender, token, nonce: user_operation.nonce })
+        Some(AdvanceRequest { account: user_operation.sender, token, nonce: user_operation.nonce })
     }
 
     fn decision(&self, request: Request<'_>) -> Decision {
-        let Request { user_operation, context, asker: Asker { api_key, caller } } = request;
+        let Request { user_operation, context, requester: Requester { api_key, caller } } = request;
         Decision {
             chain_id: self.inner.chain_id,
             decided_at: unix_now(),

@@ -8,7 +8,7 @@ use super::{
         DEFAULT_EXPIRY, Paymaster, check_request,
         token::{TokenPaymaster, fee_token},
     },
-    sponsor::{Asker, Request},
+    sponsor::{Request, Requester},
     state::ServerState,
 };
 use use_aa_actions::error::AppError;
@@ -29,11 +29,11 @@ pub async fn sponsor(
     state: &ServerState,
     user_operation: &UserOperation,
     context: &SponsorContext,
-    asker: Asker<'_>,
+    requester: Requester<'_>,
 ) -> Result<Sponsorship, AppError> {
     check_request(user_operation, context.expiry_duration)?;
-    let shortened = shortened(state, context, asker);
-    let request = Request { user_operation, context: &shortened, asker };
+    let shortened = shortened(state, context, requester);
+    let request = Request { user_operation, context: &shortened, requester };
     // Boxed: what waits for upstreams, database and webhooks is large, and each layer above would hold it once more.
     let signing = Box::pin(sign(state, user_operation, &shortened));
     let result = Box::pin(state.sponsor().guard(request, signing)).await;
@@ -126,8 +126,8 @@ fn taker(state: &ServerState) -> Result<Taker<'_>, AppError> {
 }
 
 /// With a life that the policy allows: a longer one is shortened, which its data tell.
-fn shortened(state: &ServerState, context: &SponsorContext, asker: Asker<'_>) -> SponsorContext {
-    let longest = state.sponsor().longest_life(asker);
+fn shortened(state: &ServerState, context: &SponsorContext, requester: Requester<'_>) -> SponsorContext {
+    let longest = state.sponsor().longest_life(requester);
     let asked = context.expiry_duration.unwrap_or(DEFAULT_EXPIRY);
     let expiry_duration = longest.filter(|longest| *longest < asked).or(context.expiry_duration);
     SponsorContext { expiry_duration, ..context.clone() }

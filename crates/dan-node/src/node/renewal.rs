@@ -223,7 +223,7 @@ impl Node {
                 // The promise.
                 renewal.forbidden |= renewal.running && staged.is_zero();
             }
-            self.mesh.send(to, &Message::Tell { key: id, current, staged });
+            self.mesh.send(to, &Message::ShareReport { key: id, current, staged });
         });
     }
 
@@ -288,7 +288,8 @@ impl Node {
     async fn ask(self: &Arc<Self>, id: B256) -> BTreeMap<u8, (B256, B256)> {
         let (sender, mut receiver) = mpsc::channel(32);
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
-        let asked = self.config.peers.iter().filter(|peer| self.mesh.send(peer.id, &Message::Ask { key: id })).count();
+        let asked =
+            self.config.peers.iter().filter(|peer| self.mesh.send(peer.id, &Message::ShareQuery { key: id })).count();
         let mut answers = BTreeMap::new();
         let _ = timeout(ANSWERS, async {
             while answers.len() < asked {

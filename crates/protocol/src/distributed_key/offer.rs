@@ -15,7 +15,7 @@ pub struct NodeIdentity {
     pub identity: B256,
 }
 
-/// A key that belongs to nobody yet, kept for the asker for a while, and nonces of all nodes.
+/// A key that belongs to nobody yet, kept for the requester for a while, and nonces of all nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyOffer {

@@ -6,7 +6,7 @@ use alloy::primitives::Address;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{quantity::small, sponsor::Asker, sponsorship, state::ServerState},
+    super::{quantity::small, sponsor::Requester, sponsorship, state::ServerState},
     context::Context,
     errors::RpcError,
     operation::{self, Purpose},
@@ -25,9 +25,9 @@ pub(super) async fn stub(state: &ServerState, params: &[Value]) -> Result<Value,
 }
 
 /// The signature, for the limits that the operation carries.
-pub(super) async fn data(state: &ServerState, asker: Asker<'_>, params: &[Value]) -> Result<Value, RpcError> {
+pub(super) async fn data(state: &ServerState, requester: Requester<'_>, params: &[Value]) -> Result<Value, RpcError> {
     let (operation, context) = read(state, params)?;
-    let sponsorship = sponsorship::sponsor(state, &operation, &context, asker).await?;
+    let sponsorship = sponsorship::sponsor(state, &operation, &context, requester).await?;
     Ok(json!({"paymasterAndData": sponsorship.paymaster_and_data}))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{sponsor::Asker, sponsorship, state::ServerState},
+    super::{sponsor::Requester, sponsorship, state::ServerState},
     context::Context,
     erc7677,
     errors::RpcError,
@@ -22,24 +22,24 @@ const HEADROOM: f64 = 1.1;
 /// Calls a method of the paymaster.
 pub(super) async fn call(
     state: &ServerState,
-    asker: Asker<'_>,
+    requester: Requester<'_>,
     method: &str,
     params: &[Value],
 ) -> Result<Value, RpcError> {
     match method {
         "pm_sponsorUserOperation" => {
             let (operation, context) = read(params)?;
-            sponsor(state, asker, &operation, &context).await
+            sponsor(state, requester, &operation, &context).await
         }
         "pm_getFeeQuoteOrData" => {
             let (operation, context) = read(params)?;
             match context.mode()? {
-                Some(PaymasterMode::Sponsored) => sponsor(state, asker, &operation, &context).await,
+                Some(PaymasterMode::Sponsored) => sponsor(state, requester, &operation, &context).await,
                 Some(PaymasterMode::Erc20) | None => fee_quotes(state, &operation, &context).await,
             }
         }
         "pm_getPaymasterStubData" => erc7677::stub(state, params).await,
-        "pm_getPaymasterData" => erc7677::data(state, asker, params).await,
+        "pm_getPaymasterData" => erc7677::data(state, requester, params).await,
         other => Err(RpcError::method(other)),
     }
 }
@@ -58,12 +58,12 @@ fn read(params: &[Value]) -> Result<(UserOperation, Context), RpcError> {
 
 async fn sponsor(
     state: &ServerState,
-    asker: Asker<'_>,
+    requester: Requester<'_>,
     operation: &UserOperation,
     context: &Context,
 ) -> Result<Value, RpcError> {
     let mode = context.mode()?.ok_or_else(|| RpcError::fields("mode is required: SPONSORED or ERC20"))?;
-    let sponsorship = sponsorship::sponsor(state, operation, &context.sponsor_context(mode)?, asker).await?;
+    let sponsorship = sponsorship::sponsor(state, operation, &context.sponsor_context(mode)?, requester).await?;
     // Text and numbers mixed as the service mixes them.
     Ok(json!({
         "mode": mode,

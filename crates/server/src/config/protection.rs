@@ -11,7 +11,7 @@ const KEY: Rate = Rate { per_second: 100, burst: 400 };
 /// Distributed keys that one address is offered in [`OFFERS_TIME`]. Of the 64 keys under way it can hold no more than
 /// 40 like that: twenty at once, and twenty more before the first come back.
 const OFFERS: u32 = 20;
-/// An offered key is kept for the asker for so long.
+/// An offered key is kept for the requester for so long.
 pub const OFFERS_TIME: Duration = Duration::from_secs(15 * 60);
 
 /// Options of protection and logging as they came.

@@ -21,7 +21,7 @@ use use_aa_protocol::{paymaster::TokenPaymasterData, user_operation::UserOperati
 
 /// The account wants to pay for one operation in a token.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
+pub(super) struct AdvanceRequest {
     pub(super) account: Address,
     pub(super) token: Address,
     pub(super) nonce: U256,
@@ -29,21 +29,21 @@ pub(super) struct Wish {
 
 impl Inner {
     /// Refuses before anything is signed or asked when the account owes something, or has another signature open.
-    pub(super) async fn may_advance(&self, wish: &Wish) -> Result<Result<(), String>, AppError> {
+    pub(super) async fn may_advance(&self, wanted: &AdvanceRequest) -> Result<Result<(), String>, AppError> {
         let asked = Instant::now();
-        let Some(obstacle) = self.database.advance_obstacle(self.chain_id, wish).await? else { return Ok(Ok(())) };
+        let Some(obstacle) = self.database.advance_obstacle(self.chain_id, wanted).await? else { return Ok(Ok(())) };
         // It may have been mined, or paid, since the last look.
-        if let Err(error) = self.look_again(wish, &obstacle, asked).await {
-            tracing::warn!(%error, account = %wish.account, "cannot see whether an operation still waits");
+        if let Err(error) = self.look_again(wanted, &obstacle, asked).await {
+            tracing::warn!(%error, account = %wanted.account, "cannot see whether an operation still waits");
             return Ok(Err(obstacle.to_string()));
         }
-        let obstacle = self.database.advance_obstacle(self.chain_id, wish).await?;
+        let obstacle = self.database.advance_obstacle(self.chain_id, wanted).await?;
         Ok(obstacle.map_or(Ok(()), |obstacle| Err(obstacle.to_string())))
     }
 
-    async fn look_again(&self, wish: &Wish, obstacle: &Obstacle, asked: Instant) -> Result<(), AppError> {
+    async fn look_again(&self, wanted: &AdvanceRequest, obstacle: &Obstacle, asked: Instant) -> Result<(), AppError> {
         let used = match obstacle {
-            Obstacle::Waits { nonce, .. } if self.node.nonce(wish.account, *nonce >> 64).await? > *nonce => {
+            Obstacle::Waits { nonce, .. } if self.node.nonce(wanted.account, *nonce >> 64).await? > *nonce => {
                 Some(*nonce)
             }
             _ => None,
@@ -51,7 +51,7 @@ impl Inner {
         self.settle_since(asked).await?;
         if let Some(nonce) = used {
             // Mined before the blocks were read, and still open: another operation took its place.
-            self.database.lapse_advance(self.chain_id, wish.account, nonce).await?;
+            self.database.lapse_advance(self.chain_id, wanted.account, nonce).await?;
         }
         Ok(())
     }
@@ -59,14 +59,14 @@ impl Inner {
     /// Reserves what the operation may cost, or says why not; the account's slot for the token is taken from then on.
     pub(super) async fn advance(
         &self,
-        wish: &Wish,
+        wanted: &AdvanceRequest,
         decision: &Decision,
         signed: &UserOperation,
     ) -> Result<Result<(), String>, AppError> {
         let data = TokenPaymasterData::decode(&signed.paymaster_and_data)?;
         let most = data.most_charged(signed).unwrap_or(U256::MAX);
         let limits = (&self.policy.advance, self.policy.open.per_caller);
-        let reserved = self.database.advance(wish, decision, most, limits).await?;
+        let reserved = self.database.advance(wanted, decision, most, limits).await?;
         Ok(match reserved {
             Reserved::Yes => Ok(()),
             Reserved::Refused(obstacle) => Err(obstacle.to_string()),

@@ -6,7 +6,7 @@
 //! more: one of the two at most is ever mined. Budgets are taken in one order (account, key, everybody), so that two
 //! grants never wait for each other in a circle, and the one that all share is locked last and shortest.
 //!
-//! What is only asked for counts against who asked: [`super::asker`].
+//! What is only asked for counts against who asked: [`super::requester`].
 //!
 //! In mode ERC20 nothing is reserved; the row is open (`reserved`, with 0) until its operation is mined.
 
@@ -16,8 +16,8 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::{
     super::database::{Database, DatabaseError, in_transaction, on_pool},
-    asker::{self, AskersOpen},
     limits::{Grant, Limits, gwei_limit, gwei_up},
+    requester::{self, RequesterOpen},
 };
 
 /// What the policy decided about one operation.
@@ -125,7 +125,7 @@ const INSERT: &str = "INSERT INTO sponsorships (chain_id, decided_at, day, mode,
 const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (chain_id, day, scope) DO UPDATE SET used = sponsor_budgets.used + excluded.used \
     WHERE sponsor_budgets.used + excluded.used <= $5";
-/// Earlier offers of the same operation to the same asker that hold something in the same budgets.
+/// Earlier offers of the same operation to the same requester that hold something in the same budgets.
 const EARLIER: &str = "SELECT id, reserved FROM sponsorships WHERE chain_id = $1 AND account = $2 AND nonce = $3 \
     AND day = $4 AND COALESCE(api_key, '') = $5 AND COALESCE(caller, '') = $6 AND state = 'reserved' AND reserved > 0 \
     ORDER BY id";
@@ -174,7 +174,7 @@ impl Database {
         };
         let amount = gwei_up(decision.max_cost);
         let (key, caller) = (decision.api_key.as_deref(), decision.caller.map(|caller| caller.to_string()));
-        let asker = [key.unwrap_or_default(), caller.as_deref().unwrap_or_default()];
+        let requester = [key.unwrap_or_default(), caller.as_deref().unwrap_or_default()];
         // The account's is only counted here: it is held against its limit below.
         let takes = [
             Some(("the account's", format!("account:{}", hex(decision.account)), None)),
@@ -195,8 +195,8 @@ impl Database {
                 .bind(hex(decision.account))
                 .bind(decision.nonce.to_string())
                 .bind(day)
-                .bind(asker[0])
-                .bind(asker[1])
+                .bind(requester[0])
+                .bind(requester[1])
                 .fetch_all(&mut *transaction)
                 .await?;
             let mut held = 0_i64;
@@ -229,29 +229,29 @@ impl Database {
                     return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
                 }
             }
-            let of_account: i64 = sqlx::query_scalar(asker::USED_OF_ACCOUNT)
+            let of_account: i64 = sqlx::query_scalar(requester::USED_OF_ACCOUNT)
                 .bind(chain_id)
                 .bind(hex(decision.account))
                 .bind(day)
-                .bind(asker[0])
-                .bind(asker[1])
+                .bind(requester[0])
+                .bind(requester[1])
                 .fetch_one(&mut *transaction)
                 .await?;
-            let (open, of_the_account, reserved): (i64, i64, i64) = sqlx::query_as(asker::OPEN_OF_ASKER)
+            let (open, of_the_account, reserved): (i64, i64, i64) = sqlx::query_as(requester::OPEN_OF_REQUESTER)
                 .bind(chain_id)
-                .bind(asker[0])
-                .bind(asker[1])
+                .bind(requester[0])
+                .bind(requester[1])
                 .bind(hex(decision.account))
                 .fetch_one(&mut *transaction)
                 .await?;
             let unproven: i64 = match key {
                 Some(_) => 0,
                 None => {
-                    let query = sqlx::query_scalar(asker::OPEN_OF_THE_UNPROVEN).bind(chain_id);
+                    let query = sqlx::query_scalar(requester::OPEN_OF_THE_UNPROVEN).bind(chain_id);
                     query.fetch_one(&mut *transaction).await?
                 }
             };
-            let open = AskersOpen { of_account, open, of_the_account, reserved, unproven, proven: key.is_some() };
+            let open = RequesterOpen { of_account, open, of_the_account, reserved, unproven, proven: key.is_some() };
             if let Some(refused) = open.refuse(limits) {
                 transaction.rollback().await?;
                 return Ok(refused);

@@ -11,7 +11,7 @@ use super::{
         limits::{gwei_limit, gwei_up},
         policy::AdvanceLimits,
     },
-    Wish,
+    AdvanceRequest,
 };
 
 /// How long what is owed, or may be, counts against the limits, seconds.
@@ -147,14 +147,14 @@ fn debt(rows: &[(String, String, String)]) -> Result<Option<Debt>, DatabaseError
 
 /// What stands in an account's way; `$executor` is a pool or a transaction.
 macro_rules! obstacle {
-    ($chain_id:expr, $wish:expr, $executor:expr) => {{
+    ($chain_id:expr, $wanted:expr, $executor:expr) => {{
         let owed: Vec<(String, String, String)> =
-            sqlx::query_as(OWED).bind(signed($chain_id)).bind(hex($wish.account)).fetch_all($executor).await?;
+            sqlx::query_as(OWED).bind(signed($chain_id)).bind(hex($wanted.account)).fetch_all($executor).await?;
         let open: Option<(String, i64)> = sqlx::query_as(OPEN)
             .bind(signed($chain_id))
-            .bind(hex($wish.account))
-            .bind(hex($wish.token))
-            .bind($wish.nonce.to_string())
+            .bind(hex($wanted.account))
+            .bind(hex($wanted.token))
+            .bind($wanted.nonce.to_string())
             .fetch_optional($executor)
             .await?;
         match (debt(&owed)?, open) {
@@ -169,25 +169,29 @@ macro_rules! obstacle {
 
 impl Database {
     /// What stands in the account's way now; nothing is written.
-    pub(super) async fn advance_obstacle(&self, chain_id: u64, wish: &Wish) -> Result<Option<Obstacle>, DatabaseError> {
-        on_pool!(self, pool => { Ok(obstacle!(chain_id, wish, pool)) })
+    pub(super) async fn advance_obstacle(
+        &self,
+        chain_id: u64,
+        wanted: &AdvanceRequest,
+    ) -> Result<Option<Obstacle>, DatabaseError> {
+        on_pool!(self, pool => { Ok(obstacle!(chain_id, wanted, pool)) })
     }
 
     /// Writes an advance down, or nothing because something stands in its way.
     pub(super) async fn advance(
         &self,
-        wish: &Wish,
+        wanted: &AdvanceRequest,
         decision: &Decision,
         most: U256,
         (limits, per_caller): (&AdvanceLimits, Option<u32>),
     ) -> Result<Reserved, DatabaseError> {
         let chain_id = signed(decision.chain_id);
         let counts_since = signed(decision.decided_at.saturating_sub(OWED_COUNTS));
-        let (account, nonce) = (hex(wish.account), wish.nonce.to_string());
+        let (account, nonce) = (hex(wanted.account), wanted.nonce.to_string());
         let caller = decision.caller.map(|caller| caller.to_string());
         in_transaction!(self, transaction => {
             sqlx::query(TURN).bind(chain_id).execute(&mut *transaction).await?;
-            if let Some(obstacle) = obstacle!(decision.chain_id, wish, &mut *transaction) {
+            if let Some(obstacle) = obstacle!(decision.chain_id, wanted, &mut *transaction) {
                 transaction.rollback().await?;
                 return Ok(Reserved::Refused(obstacle));
             }
@@ -199,7 +203,7 @@ impl Database {
                 .bind(chain_id)
                 .bind(format!("{:#x}", decision.user_op_hash))
                 .bind(&account)
-                .bind(hex(wish.token))
+                .bind(hex(wanted.token))
                 .bind(&nonce)
                 .bind(decision.paymaster.map(hex).unwrap_or_default())
                 .bind(&caller)

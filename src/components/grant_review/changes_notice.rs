@@ -18,13 +18,13 @@ use crate::{
 
 /// Says what the person changed in the review, once they did.
 #[component]
-pub fn GrantTold(
+pub fn GrantChangesNotice(
     /// What the review ended with.
     #[prop(into)]
     decision: Signal<Option<GrantDecision>>,
 ) -> impl IntoView {
     let native = use_native_currency();
-    let told = move || {
+    let notice = move || {
         let decision = decision.get().filter(GrantDecision::is_changed)?;
         let [asked, got] = [&decision.requested, &decision.granted].map(|one| one.policies.len().to_string());
         let head = match decision.left_out.is_empty() {
@@ -50,7 +50,7 @@ pub fn GrantTold(
     };
     view! {
         <div class="told" role="status" data-testid="grant-told">
-            {told}
+            {notice}
         </div>
     }
     .into_any()
@@ -155,7 +155,7 @@ mod tests {
         Draft::new(GrantRequest { label, account: ACCOUNT, policies, sponsored: true, key_holder })
     }
 
-    fn told(draft: &Draft) -> Vec<String> {
+    fn lines(draft: &Draft) -> Vec<String> {
         let native = TokenFacts { symbol: Some("POL".into()), decimals: Some(18) };
         let line = |Change { what, granted, requested }| format!("{what}: {granted} / {requested}");
         changes(&draft.decision(), &native).into_iter().map(line).collect()
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn nothing_changed_nothing_told() {
-        assert_eq!(told(&draft()), Vec::<String>::new());
+        assert_eq!(lines(&draft()), Vec::<String>::new());
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
         draft.set_amount(1, Place::Native, Ok(Some(U256::from(10).pow(U256::from(17)))));
         draft.set_amount(2, Place::Transfer, Ok(Some(U256::from(2_500_000))));
         assert_eq!(
-            told(&draft),
+            lines(&draft),
             [
                 "safeMint: left out / ",
                 "approve, highest amount per call: 5 DUSD / any amount",
@@ -188,9 +188,9 @@ mod tests {
     fn an_end_that_all_share_is_told_once() {
         let mut draft = draft();
         draft.set_end(&[0, 1, 2], Some(60));
-        assert_eq!(told(&draft), ["End: 60 (unix seconds) / never"]);
+        assert_eq!(lines(&draft), ["End: 60 (unix seconds) / never"]);
         draft.set_end(&[1], None);
-        assert_eq!(told(&draft).len(), 2);
-        assert!(told(&draft)[0].starts_with("safeMint, end"));
+        assert_eq!(lines(&draft).len(), 2);
+        assert!(lines(&draft)[0].starts_with("safeMint, end"));
     }
 }

@@ -1,14 +1,14 @@
 //! What may be open of one who asks.
 //!
 //! Asking costs nothing, and anybody may ask for anybody's account. What is only asked for therefore counts against who
-//! asked, an *asker* being a key with an address, or an address alone:
+//! asked, a *requester* being a key with an address, or an address alone:
 //!
-//! - so many signatures of one account, and so many in all, may be open of one asker;
-//! - without a key, so much may be reserved by one asker and by all of them together;
-//! - an account's budget holds against what the account did cost and what this asker has open for it, so that a stranger
+//! - so many signatures of one account, and so many in all, may be open of one requester;
+//! - without a key, so much may be reserved by one requester and by all of them together;
+//! - an account's budget holds against what the account did cost and what this requester has open for it, so that a stranger
 //!   can neither use it up nor stand in its way. Who asks from several addresses at once may get it several times: only
 //!   what the owner signs is mined, and then it counts for all;
-//! - a reservation is handed over to the same asker's next offer only: a stranger's dearer offer is the stranger's.
+//! - a reservation is handed over to the same requester's next offer only: a stranger's dearer offer is the stranger's.
 //!
 //! Keys and the budget of all count everything. All of it is counted last, while the budget that all share is locked:
 //! exact, however many ask at once.
@@ -17,22 +17,22 @@ use alloy::primitives::U256;
 
 use super::limits::{Grant, Limits, gwei_limit};
 
-/// What an account did cost on a day, and what an asker has open for it.
+/// What an account did cost on a day, and what a requester has open for it.
 pub(super) const USED_OF_ACCOUNT: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM sponsorships WHERE chain_id = $1 \
     AND account = $2 AND day = $3 AND mode = 'SPONSORED' AND (state = 'settled' OR (state = 'reserved' \
     AND COALESCE(api_key, '') = $4 AND COALESCE(caller, '') = $5))";
 /// Those that were handed over hold nothing and are not counted.
-pub(super) const OPEN_OF_ASKER: &str = "SELECT COUNT(*), COUNT(CASE WHEN account = $4 THEN 1 END), \
+pub(super) const OPEN_OF_REQUESTER: &str = "SELECT COUNT(*), COUNT(CASE WHEN account = $4 THEN 1 END), \
     CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM sponsorships WHERE chain_id = $1 AND COALESCE(api_key, '') = $2 \
     AND COALESCE(caller, '') = $3 AND state = 'reserved' AND reserved > 0";
 pub(super) const OPEN_OF_THE_UNPROVEN: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM sponsorships \
     WHERE chain_id = $1 AND api_key IS NULL AND state = 'reserved' AND reserved > 0";
 
 /// What is open, the new signature included, when everybody else waits for the budget that all share. Amounts are gwei.
-pub(super) struct AskersOpen {
-    /// What the account did cost today, and what the asker has reserved for it.
+pub(super) struct RequesterOpen {
+    /// What the account did cost today, and what the requester has reserved for it.
     pub(super) of_account: i64,
-    /// Signatures of the asker.
+    /// Signatures of the requester.
     pub(super) open: i64,
     /// Those of them for the same account.
     pub(super) of_the_account: i64,
@@ -44,7 +44,7 @@ pub(super) struct AskersOpen {
     pub(super) proven: bool,
 }
 
-impl AskersOpen {
+impl RequesterOpen {
     /// The limit that is passed, if one is.
     pub(super) fn refuse(&self, limits: &Limits) -> Option<Grant> {
         if self.of_account > gwei_limit(limits.account) {
