@@ -92,7 +92,7 @@ pub(in super::super) fn payment_due_topic() -> B256 {
 /// All charges among `logs` that could not be taken.
 pub(in super::super) fn payments_due(logs: &[Value]) -> Vec<PaymentDue> {
     let due = |log: Log| {
-        let event = TokenPaymentDue::decode_raw_log(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
+        let event = decode::loose_event::<TokenPaymentDue>(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
         let TokenPaymentDue { token, account, charge: amount } = event;
         Some(PaymentDue { paymaster: log.address, token, account, amount, transaction_hash: log.transaction_hash })
     };
@@ -107,7 +107,8 @@ pub(in super::super) fn transfer_topic() -> B256 {
 /// All transfers of tokens among `logs`.
 pub(in super::super) fn transfers(logs: &[Value]) -> Vec<TokenTransfer> {
     let transfer = |log: Log| {
-        let event = IErc20Events::Transfer::decode_raw_log(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
+        let event =
+            decode::loose_event::<IErc20Events::Transfer>(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
         let (from, to, amount) = (event.from, event.to, event.value);
         Some(TokenTransfer { token: log.address, from, to, amount, block_number: log.block_number })
     };
