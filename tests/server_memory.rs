@@ -33,7 +33,7 @@ use use_aa::{
     server::{
         biconomy::LAB_KEY,
         config::{PaymasterConfig, SignerKey},
-        sponsor::Policy,
+        sponsor::SponsorPolicy,
     },
 };
 
@@ -168,6 +168,7 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
         "eth_getBlockByNumber" => {
             Reply::Result(json!({"number": "0x10", "timestamp": "0x10", "baseFeePerGas": "0x1dcd6500"}))
         }
+        "eth_maxPriorityFeePerGas" => Reply::Result(json!("0x1")),
         "eth_getLogs" => Reply::Result(json!([])),
         "pimlico_getUserOperationGasPrice" => {
             Reply::Result(json!({"standard": {"maxFeePerGas": "0x3b9aca00", "maxPriorityFeePerGas": "0x1"}}))
@@ -186,7 +187,7 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
         paymaster_id: Address::repeat_byte(0xbb),
     });
     let policy = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"";
-    config.sponsor_policy = Some(Arc::new(Policy::parse(policy, |_| None).unwrap()));
+    config.sponsor_policy = Some(Arc::new(SponsorPolicy::parse(policy, |_| None).unwrap()));
     let server = Server::start(config).await;
     let json_rpc = format!("/api/v1/31337/{LAB_KEY}");
     let rpc = |params: Value| json!({"jsonrpc": "2.0", "id": 1, "method": "pm_sponsorUserOperation", "params": params});

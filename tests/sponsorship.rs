@@ -39,7 +39,7 @@ use use_aa::{
     server::{
         config::{Config, PaymasterConfig, SignerKey},
         database::Database,
-        sponsor::{LedgerEntry, Policy},
+        sponsor::{LedgerEntry, SponsorPolicy},
         state::ServerState,
     },
 };
@@ -75,16 +75,16 @@ async fn upstream() -> Upstream {
     .await
 }
 
-fn policy(text: &str) -> Arc<Policy> {
-    Arc::new(Policy::parse(text, |_| Some("Bearer of-the-hook".into())).unwrap())
+fn policy(text: &str) -> Arc<SponsorPolicy> {
+    Arc::new(SponsorPolicy::parse(text, |_| Some("Bearer of-the-hook".into())).unwrap())
 }
 
 /// A server with the built-in paymaster in front of `upstream`, and its database.
-async fn server(upstream: &Upstream, policy: Arc<Policy>, database_url: &str) -> Server {
+async fn server(upstream: &Upstream, policy: Arc<SponsorPolicy>, database_url: &str) -> Server {
     Server::start_with(ServerState::new(config(upstream, policy, database_url)).unwrap()).await
 }
 
-fn config(upstream: &Upstream, policy: Arc<Policy>, database_url: &str) -> Config {
+fn config(upstream: &Upstream, policy: Arc<SponsorPolicy>, database_url: &str) -> Config {
     let args = use_aa::server::config::ServeArgs {
         rpc_url: Some(upstream.url().parse().unwrap()),
         bundler_url: Some(upstream.url().parse().unwrap()),

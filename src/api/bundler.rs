@@ -4,7 +4,7 @@ use alloy::primitives::B256;
 use leptos::server;
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::FunctionCall;
 use crate::{
     error::AppError,
     protocol::{
@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// Fees to offer now: the bundler's own advice, else the node's.
-#[server(name = GetGasFees, protocol = Call, prefix = "/api/fn", endpoint = "gas_fees")]
+#[server(name = GetGasFees, protocol = FunctionCall, prefix = "/api/fn", endpoint = "gas_fees")]
 pub async fn gas_fees() -> Result<GasFees, AppError> {
     super::server_state()?.advised_fees().await
 }
 
 /// Gas limits from the bundler, for an operation with a dummy signature.
 /// `state_override` is passed on as the third parameter of `eth_estimateUserOperationGas`.
-#[server(protocol = Call, prefix = "/api/fn", endpoint = "estimate_user_operation_gas")]
+#[server(protocol = FunctionCall, prefix = "/api/fn", endpoint = "estimate_user_operation_gas")]
 pub async fn estimate_user_operation_gas(
     user_operation: UserOperation,
     state_override: Option<Value>,
@@ -30,7 +30,7 @@ pub async fn estimate_user_operation_gas(
 }
 
 /// Hands a signed operation to the bundler and begins to watch it; the result is its hash.
-#[server(protocol = Call, prefix = "/api/fn", endpoint = "send_user_operation")]
+#[server(protocol = FunctionCall, prefix = "/api/fn", endpoint = "send_user_operation")]
 pub async fn send_user_operation(
     user_operation: UserOperation,
     simulation_type: Option<SimulationType>,

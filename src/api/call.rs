@@ -1,4 +1,4 @@
-//! [`Call`]: how a server function travels: the arguments as one JSON object in the body of a POST,
+//! [`FunctionCall`]: how a server function travels: the arguments as one JSON object in the body of a POST,
 //! the result in the encoding `O`, a failure as JSON of [`AppError`] with a fitting HTTP status.
 //!
 //! The stock protocol reports unreadable arguments as if an answer had been unreadable, with status 500;
@@ -18,9 +18,9 @@ use serde::de::DeserializeOwned;
 use crate::error::AppError;
 
 /// The protocol of all our server functions.
-pub struct Call<O = Json>(PhantomData<O>);
+pub struct FunctionCall<O = Json>(PhantomData<O>);
 
-impl<O, In, Out, C, S> Protocol<In, Out, C, S, AppError> for Call<O>
+impl<O, In, Out, C, S> Protocol<In, Out, C, S, AppError> for FunctionCall<O>
 where
     In: IntoReq<Json, C::Request, AppError> + DeserializeOwned + Send,
     Out: IntoRes<O, S::Response, AppError> + FromRes<O, C::Response, AppError> + Send,

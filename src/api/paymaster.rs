@@ -3,7 +3,7 @@
 
 use leptos::server;
 
-use super::call::Call;
+use super::call::FunctionCall;
 use crate::{
     error::AppError,
     protocol::{
@@ -18,7 +18,7 @@ use use_aa_server::caller::Caller;
 
 /// Asks the paymaster to pay (`pm_sponsorUserOperation`). All fields of the result replace the
 /// operation's: they are what the paymaster signed. Refused in every mode where `USE_AA_PAGE_SPONSORSHIP` is off.
-#[server(protocol = Call, prefix = "/api/fn", endpoint = "sponsor_user_operation")]
+#[server(protocol = FunctionCall, prefix = "/api/fn", endpoint = "sponsor_user_operation")]
 pub async fn sponsor_user_operation(
     user_operation: UserOperation,
     context: SponsorContext,
@@ -29,7 +29,7 @@ pub async fn sponsor_user_operation(
 }
 
 /// What gas would cost in tokens (`pm_getFeeQuoteOrData`, mode ERC20). The operation carries its gas limits.
-#[server(name = GetFeeQuotes, protocol = Call, prefix = "/api/fn", endpoint = "fee_quotes")]
+#[server(name = GetFeeQuotes, protocol = FunctionCall, prefix = "/api/fn", endpoint = "fee_quotes")]
 pub async fn fee_quotes(user_operation: UserOperation, request: FeeQuotesRequest) -> Result<FeeQuotes, AppError> {
     use_aa_server::sponsorship::fee_quotes(&super::server_state()?, &user_operation, &request).await
 }

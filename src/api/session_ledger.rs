@@ -8,19 +8,19 @@
 use alloy::primitives::{Address, B256};
 use leptos::server;
 
-use super::call::Call;
+use super::call::FunctionCall;
 use crate::{error::AppError, protocol::session::PublishedLeaves};
 
 /// Publishes the leaves under the root that the account has on chain now. Publishing twice changes nothing.
 ///
 /// Errors: `InvalidInput` for a malformed set; `SessionsOutOfSync` when its root is not the one on chain.
-#[server(name = PublishSessions, protocol = Call, prefix = "/api/fn", endpoint = "publish_sessions")]
+#[server(name = PublishSessions, protocol = FunctionCall, prefix = "/api/fn", endpoint = "publish_sessions")]
 pub async fn publish_sessions(account: Address, leaves: PublishedLeaves) -> Result<(), AppError> {
     use_aa_server::session_ledger::publish(&super::server_state()?, account, &leaves).await
 }
 
 /// The leaves under this root of the account, when somebody has published them. Check them against the root.
-#[server(name = PublishedSessions, protocol = Call, prefix = "/api/fn", endpoint = "published_sessions")]
+#[server(name = PublishedSessions, protocol = FunctionCall, prefix = "/api/fn", endpoint = "published_sessions")]
 pub async fn published_sessions(account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
     use_aa_server::session_ledger::published(&super::server_state()?, account, root).await
 }

@@ -4,12 +4,12 @@
 use alloy::primitives::Address;
 use leptos::server;
 
-use super::call::Call;
+use super::call::FunctionCall;
 use crate::{error::AppError, protocol::session::SessionUses};
 
 /// How often each session of the account was used lately: in the last 10,000 blocks, of those the newest 200
 /// transactions. The answer says from which block on it counts.
-#[server(name = GetSessionUses, protocol = Call, prefix = "/api/fn", endpoint = "session_uses")]
+#[server(name = GetSessionUses, protocol = FunctionCall, prefix = "/api/fn", endpoint = "session_uses")]
 pub async fn session_uses(account: Address) -> Result<SessionUses, AppError> {
     super::server_state()?.node().session_uses(account).await
 }

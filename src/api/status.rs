@@ -6,14 +6,14 @@ use leptos::{
     server_fn::codec::{StreamingText, TextStream},
 };
 
-use super::call::Call;
+use super::call::FunctionCall;
 use crate::error::AppError;
 
 /// Follows an operation. Each line is a [`UserOpUpdate`](crate::protocol::rpc::UserOpUpdate) or an [`AppError`] as JSON (see [`read_line`](use_aa_actions::adapters::status_stream::read_line));
 /// the first line is the latest known state, empty lines are heartbeats. The stream ends after a final
 /// update or an error. Call it again when it ends early: nothing is lost. A server that stops ends it with
 /// [`RECONNECT`](crate::protocol::rpc::RECONNECT).
-#[server(protocol = Call<StreamingText>, prefix = "/api/fn", endpoint = "user_operation_status")]
+#[server(protocol = FunctionCall<StreamingText>, prefix = "/api/fn", endpoint = "user_operation_status")]
 pub async fn user_operation_status(user_op_hash: B256) -> Result<TextStream<AppError>, AppError> {
     use futures::StreamExt;
     Ok(TextStream::new(use_aa_server::status::lines(&super::server_state()?, user_op_hash)?.map(Ok)))

@@ -364,7 +364,7 @@ async fn limits_and_targets_hold_for_what_is_advanced() {
     // With a token paymaster alone, and no policy: the defaults of a public network.
     let (_folder, url) = sqlite();
     let mut config = lab_config(&url).await;
-    (config.lab, config.paymaster) = (false, None);
+    (config.lab, config.paymaster, config.page_sponsorship) = (false, None, Some(true));
     let alone = Server::start_with(ServerState::new(config).unwrap()).await;
     signed(&alone, &operation).await;
     let context = json!({"mode": "SPONSORED", "calculateGasLimits": false});

@@ -43,6 +43,7 @@ async fn a_remote_paymaster_without_a_policy_has_the_default_budgets() {
             rpc_url: Some(upstream.url().parse().unwrap()),
             bundler_url: Some(upstream.url().parse().unwrap()),
             database_url: Some(url.parse().unwrap()),
+            page_sponsorship: Some("on".into()),
             ..Default::default()
         };
         let mut config = Config::from_args(&args).unwrap();

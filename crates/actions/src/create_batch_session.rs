@@ -3,7 +3,7 @@
 use super::{
     account::SmartAccountClient,
     create_session::{PreparedCreateSession, complete_create_session, prepare_grant},
-    grant::Grant,
+    grant::GrantRequest,
     options::BuildUserOpOptions,
     ports::SessionStore,
 };
@@ -28,7 +28,7 @@ pub struct CreateBatchSessionVariables {
 #[deprecated(note = "is now `CreateBatchSessionVariables`")]
 pub type CreateBatchSessionRequest = CreateBatchSessionVariables;
 
-impl From<CreateBatchSessionVariables> for Grant {
+impl From<CreateBatchSessionVariables> for GrantRequest {
     fn from(request: CreateBatchSessionVariables) -> Self {
         let CreateBatchSessionVariables { policy, label, options, replace_unknown } = request;
         Self { policy, label, options, replace_unknown, batched: true }
@@ -60,5 +60,5 @@ pub async fn prepare_create_batch_session(
     store: &dyn SessionStore,
     request: CreateBatchSessionVariables,
 ) -> Result<PreparedCreateSession, AppError> {
-    prepare_grant(client, store, Grant::from(request)).await
+    prepare_grant(client, store, GrantRequest::from(request)).await
 }

@@ -27,7 +27,7 @@ use futures::future::try_join;
 use super::{
     account::SmartAccountClient,
     default_paymaster::default_paymaster,
-    grant::{Grant, Material},
+    grant::{GrantRequest, Material},
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
@@ -66,7 +66,7 @@ pub struct CreateSessionVariables {
     pub label: Option<String>,
     /// Without `paymaster_service_data` the grant is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
-    /// Grant even when the account has sessions that are not stored here (another device or app granted
+    /// GrantRequest even when the account has sessions that are not stored here (another device or app granted
     /// them). A root over them cannot be made without them: they end, and so do those stored here, which
     /// are not under the root on chain either. Ask the person first: `is_in_sync` of `use_session_list` tells.
     pub replace_unknown: bool,
@@ -79,7 +79,7 @@ pub type CreateSessionRequest = CreateSessionVariables;
 /// A grant that lacks only the owner's signature. Nothing of it is stored yet.
 #[derive(Clone, Debug)]
 pub struct PreparedCreateSession {
-    grant: Grant,
+    grant: GrantRequest,
     material: Material,
     tree: SessionTree,
     new_root: B256,
@@ -133,7 +133,7 @@ pub async fn prepare_create_session(
     store: &dyn SessionStore,
     request: CreateSessionVariables,
 ) -> Result<PreparedCreateSession, AppError> {
-    prepare_grant(client, store, Grant::from(request)).await
+    prepare_grant(client, store, GrantRequest::from(request)).await
 }
 
 /// Signs, stores and sends what [`prepare_create_session`] made. An operation that got too old, or whose
@@ -194,7 +194,7 @@ enum Obstacle {
     Change { user_op_hash: B256, session_id: String },
 }
 
-impl From<CreateSessionVariables> for Grant {
+impl From<CreateSessionVariables> for GrantRequest {
     fn from(request: CreateSessionVariables) -> Self {
         let CreateSessionVariables { policy, label, options, replace_unknown } = request;
         let policy = policy.into_iter().map(SessionPolicy::from).collect();
@@ -206,7 +206,7 @@ impl From<CreateSessionVariables> for Grant {
 pub(super) async fn prepare_grant(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    grant: Grant,
+    grant: GrantRequest,
 ) -> Result<PreparedCreateSession, AppError> {
     let material = Material::new(client.account, &grant)?;
     prepare_grant_of(client, store, grant, material).await
@@ -216,7 +216,7 @@ pub(super) async fn prepare_grant(
 pub(super) async fn prepare_grant_of(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
-    grant: Grant,
+    grant: GrantRequest,
     mut material: Material,
 ) -> Result<PreparedCreateSession, AppError> {
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);

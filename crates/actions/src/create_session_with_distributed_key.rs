@@ -12,7 +12,7 @@
 use super::{
     account::SmartAccountClient,
     create_session::{CreateSessionVariables, PreparedCreateSession, complete_create_session, prepare_grant_of},
-    grant::{Grant as GrantedPolicies, Material},
+    grant::{GrantRequest, Material},
     ports::{DistributedKeys, SessionStore},
     random,
     send_user_operation::{check_wallet_chain, may_have_arrived},
@@ -84,7 +84,7 @@ pub async fn prepare_create_session_with_distributed_key(
     keys: &dyn DistributedKeys,
     request: CreateSessionVariables,
 ) -> Result<PreparedDistributedGrant, AppError> {
-    let grant = GrantedPolicies::from(request.clone());
+    let grant = GrantRequest::from(request.clone());
     grant.check(client.account)?;
     if request.policy.iter().any(|policy| policy.session_key_address.is_some()) {
         return Err(AppError::invalid("policy.sessionKeyAddress", "none: the nodes make the key", "an address"));

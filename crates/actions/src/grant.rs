@@ -22,7 +22,7 @@ pub const MAX_SESSIONS_PER_GRANT: usize = 100;
 
 /// What is to be granted.
 #[derive(Clone, Debug)]
-pub(super) struct Grant {
+pub(super) struct GrantRequest {
     /// One leaf each.
     pub policy: Vec<SessionPolicy>,
     pub label: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct Grant {
     pub batched: bool,
 }
 
-impl Grant {
+impl GrantRequest {
     /// Checks what can be checked without a key and without asking anybody.
     pub fn check(&self, account: Address) -> Result<(), AppError> {
         let policies = &self.policy;
@@ -65,7 +65,7 @@ pub(super) struct Material {
 }
 
 impl Material {
-    pub fn new(account: Address, grant: &Grant) -> Result<Self, AppError> {
+    pub fn new(account: Address, grant: &GrantRequest) -> Result<Self, AppError> {
         let policies = &grant.policy;
         grant.check(account)?;
         let needs_key = policies.iter().any(|policy| policy.session_key_address().is_none());
@@ -77,7 +77,7 @@ impl Material {
     /// Leaves for the key at `session_key_address`, which nodes share; `ephemeral_key` speaks for it.
     pub fn distributed(
         account: Address,
-        grant: &Grant,
+        grant: &GrantRequest,
         session_key_address: Address,
         ephemeral_key: EphemeralKey,
         info: &DanModuleInfo,
@@ -90,7 +90,7 @@ impl Material {
 
     fn with_leaves(
         account: Address,
-        grant: &Grant,
+        grant: &GrantRequest,
         made: Option<Address>,
         key: Option<NewKey>,
     ) -> Result<Self, AppError> {
@@ -188,7 +188,8 @@ mod tests {
 
     fn outcome(policies: Vec<Policy>) -> Result<(), AppError> {
         let policy = policies.into_iter().map(SessionPolicy::from).collect();
-        let grant = Grant { policy, label: None, options: Default::default(), replace_unknown: false, batched: false };
+        let grant =
+            GrantRequest { policy, label: None, options: Default::default(), replace_unknown: false, batched: false };
         Material::new(ACCOUNT, &grant).map(drop)
     }
 

@@ -7,7 +7,7 @@ use super::{
     ports::{DistributedKeys, Relay, SessionStore},
     prepare_user_operation::PreparedUserOperation,
     send_with_session::{SendWithSessionRequest, UnsignedUse, find_and_build},
-    session_choice::KeyHolder,
+    session_choice::KeyPlace,
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
@@ -74,7 +74,7 @@ pub async fn prepare_send_with_distributed_session(
     request: SendWithSessionRequest,
 ) -> Result<PreparedDistributedUse, AppError> {
     let account = request.account;
-    let unsigned = find_and_build(relay, store, request, KeyHolder::Nodes).await?;
+    let unsigned = find_and_build(relay, store, request, KeyPlace::Nodes).await?;
     let leaf = unsigned.leaves().next();
     let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: "a session with a distributed key".into() })?;
     let key = DistributedKey::of(store, account, leaf).await?;

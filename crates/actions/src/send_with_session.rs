@@ -14,7 +14,7 @@ use super::{
         ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
     },
     send_user_operation::send_user_operation,
-    session_choice::{KeyHolder, find_usable},
+    session_choice::{KeyPlace, find_usable},
     session_ledger::stored_or_published,
     session_tree::tree_in_sync,
 };
@@ -127,7 +127,7 @@ pub async fn prepare_send_with_session(
     request: SendWithSessionRequest,
 ) -> Result<PreparedSessionUse, AppError> {
     let account = request.account;
-    let unsigned = find_and_build(relay, store, request, KeyHolder::Store).await?;
+    let unsigned = find_and_build(relay, store, request, KeyPlace::Store).await?;
     with_key(store, account, unsigned).await
 }
 
@@ -136,7 +136,7 @@ pub(super) async fn find_and_build(
     relay: &dyn Relay,
     store: &dyn SessionStore,
     request: SendWithSessionRequest,
-    holder: KeyHolder,
+    holder: KeyPlace,
 ) -> Result<UnsignedUse, AppError> {
     let SendWithSessionRequest { account, calls, session_id, corresponding_index, options } = request;
     let options = merge_options([Options::now_nonce(), options]);

@@ -15,14 +15,14 @@ use use_aa_protocol::{
 
 /// Who holds the key of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KeyHolder {
+pub(super) enum KeyPlace {
     /// The store.
     Store,
     /// The nodes that share it.
     Nodes,
 }
 
-impl KeyHolder {
+impl KeyPlace {
     fn holds_key_of(self, leaf: &SessionLeaf) -> bool {
         (self == Self::Nodes) == is_distributed(leaf)
     }
@@ -31,7 +31,7 @@ impl KeyHolder {
 /// Of the sessions whose key is held there: the session with this id; else the one at `index` among the usable; else the newest usable one.
 pub(super) fn find_usable<'a>(
     book: &'a SessionBook,
-    holder: KeyHolder,
+    holder: KeyPlace,
     session_id: Option<&str>,
     index: Option<usize>,
     now: Clocks,
@@ -93,11 +93,11 @@ pub(super) fn find_usable_for_each<'a>(
     let leaves = match (session_ids, indexes) {
         (Some(ids), _) => ids
             .iter()
-            .map(|id| find_usable(book, KeyHolder::Store, Some(id), None, now))
+            .map(|id| find_usable(book, KeyPlace::Store, Some(id), None, now))
             .collect::<Result<Vec<_>, _>>()?,
         (None, Some(indexes)) => indexes
             .iter()
-            .map(|index| find_usable(book, KeyHolder::Store, None, Some(*index), now))
+            .map(|index| find_usable(book, KeyPlace::Store, None, Some(*index), now))
             .collect::<Result<Vec<_>, _>>()?,
         (None, None) => return newest_permitting(book, calls, now),
     };
@@ -119,11 +119,11 @@ fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
 fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: Clocks) -> Result<Vec<&'a SessionLeaf>, AppError> {
     let is_usable = |leaf: &&SessionLeaf| {
         let is_active = leaf.status_by(now) == SessionStatus::Active;
-        is_active && KeyHolder::Store.holds_key_of(leaf) && !leaf.is_on_other_device()
+        is_active && KeyPlace::Store.holds_key_of(leaf) && !leaf.is_on_other_device()
     };
     let usable: Vec<_> = book.leaf_nodes.iter().filter(is_usable).collect();
     if usable.is_empty() {
-        return find_usable(book, KeyHolder::Store, None, None, now).map(|leaf| vec![leaf]);
+        return find_usable(book, KeyPlace::Store, None, None, now).map(|leaf| vec![leaf]);
     }
     if let Some(last) = usable.len().checked_sub(calls.len()).and_then(|start| usable.get(start..)) {
         let allowed = last.iter().zip(calls).all(|(leaf, call)| judge_call(leaf, call).is_ok());

@@ -8,7 +8,7 @@ use super::{
     ports::SessionStore,
     send_with_batch_session::SendWithBatchSessionRequest,
     send_with_session::SendWithSessionRequest,
-    session_choice::{KeyHolder, find_usable, find_usable_for_each},
+    session_choice::{KeyPlace, find_usable, find_usable_for_each},
 };
 use crate::error::AppError;
 use use_aa_protocol::{clocks::Clocks, session::SessionLeaf, smart_account::Call};
@@ -53,7 +53,7 @@ pub async fn get_single_session_tx_params(
     corresponding_index: Option<usize>,
 ) -> Result<SingleSessionTxParams, AppError> {
     let book = store.load(account).await?;
-    let session = find_usable(&book, KeyHolder::Store, None, corresponding_index, device_clocks())?.clone();
+    let session = find_usable(&book, KeyPlace::Store, None, corresponding_index, device_clocks())?.clone();
     let session_signer = store.signer(account, session.session_key_address).await?;
     Ok(SingleSessionTxParams { account, session, session_signer })
 }

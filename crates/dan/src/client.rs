@@ -48,7 +48,7 @@ impl Failure {
 }
 
 /// One node.
-pub struct Node {
+pub struct DanNode {
     /// Its id: its place in the configuration, from 1.
     pub id: u8,
     /// Its Ed25519 public key.
@@ -58,7 +58,7 @@ pub struct Node {
     failed_at: Mutex<Option<Instant>>,
 }
 
-impl Node {
+impl DanNode {
     /// The node at `url`; nothing is connected yet.
     pub fn new(id: u8, identity: B256, url: Url, http: Client) -> Self {
         Self { id, identity, url, http, failed_at: Mutex::new(None) }

@@ -22,7 +22,7 @@ use alloy::{
 use serde_json::{Value, json};
 
 use artifacts::Artifacts;
-use node::Node;
+use node::RpcNode;
 use plan::Contract;
 use use_aa_protocol::addresses::{ENTRY_POINT, FALLBACK_HANDLER, TOKEN_PAYMASTER, VERIFYING_PAYMASTER};
 
@@ -125,7 +125,7 @@ pub async fn place(rpc_url: &str, root: &Path) -> Result<Placed, PlaceError> {
     let start = Instant::now();
     let artifacts = Artifacts::read(root)?;
     let contracts = plan::contracts(&artifacts)?;
-    let node = Node::new(rpc_url)?;
+    let node = RpcNode::new(rpc_url)?;
 
     let mut all = vec![("EntryPoint", ENTRY_POINT)];
     all.extend(contracts.iter().map(|contract| (contract.name, contract.address)));
@@ -158,14 +158,14 @@ pub async fn place(rpc_url: &str, root: &Path) -> Result<Placed, PlaceError> {
 }
 
 /// Which of these addresses have no code.
-async fn without_code(node: &Node, contracts: &[(&'static str, Address)]) -> Result<Vec<Address>, PlaceError> {
+async fn without_code(node: &RpcNode, contracts: &[(&'static str, Address)]) -> Result<Vec<Address>, PlaceError> {
     let codes = node.batch("eth_getCode", contracts.iter().map(|(_, address)| json!([address, "latest"]))).await?;
     let empty = contracts.iter().zip(codes).filter(|(_, code)| code.as_str() == Some("0x"));
     Ok(empty.map(|((_, address), _)| *address).collect())
 }
 
 /// Puts the creation codes where the contracts shall be, and answers with the runtime codes they return.
-async fn run_constructors(node: &Node, contracts: &[Contract]) -> Result<Vec<Value>, PlaceError> {
+async fn run_constructors(node: &RpcNode, contracts: &[Contract]) -> Result<Vec<Value>, PlaceError> {
     // A contract's nonce is 1 while its constructor runs: the factory's first child then has its canonical address.
     node.batch("anvil_setNonce", contracts.iter().map(|contract| json!([contract.address, "0x1"]))).await?;
     node.batch("anvil_setCode", contracts.iter().map(|c| json!([c.address, c.creation_code]))).await?;
@@ -213,7 +213,7 @@ impl Deployer {
 }
 
 /// Asks for the chain id and makes the deployer ready: unlocked, rich, its nonce known.
-async fn deployer(node: &Node) -> Result<(u64, Deployer), PlaceError> {
+async fn deployer(node: &RpcNode) -> Result<(u64, Deployer), PlaceError> {
     node.call("anvil_impersonateAccount", json!([DEPLOYER])).await?;
     node.call("anvil_setBalance", json!([DEPLOYER, PAYMASTER_DEPOSIT * U256::from(10)])).await?;
     let chain_id = node.quantity("eth_chainId", json!([])).await?;
@@ -225,7 +225,7 @@ async fn deployer(node: &Node) -> Result<(u64, Deployer), PlaceError> {
 ///
 /// Meanwhile the node mines only when asked: a transaction that anvil checks before the block of the one before it, and
 /// puts into its pool after that block, would wait for its predecessor for ever.
-async fn mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceError> {
+async fn mine(node: &RpcNode, transactions: Vec<Transaction>) -> Result<(), PlaceError> {
     if transactions.is_empty() {
         return Ok(());
     }
@@ -239,7 +239,7 @@ async fn mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceEr
     mined.and(restored)
 }
 
-async fn send_and_mine(node: &Node, transactions: Vec<Transaction>) -> Result<(), PlaceError> {
+async fn send_and_mine(node: &RpcNode, transactions: Vec<Transaction>) -> Result<(), PlaceError> {
     let hashes = node.batch("eth_sendTransaction", transactions.iter().map(|t| json!([t.request]))).await?;
     let mut waiting: Vec<(String, Value)> = transactions.into_iter().map(|t| t.purpose).zip(hashes).collect();
     let start = Instant::now();

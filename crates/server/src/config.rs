@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy::primitives::Address;
 
-use super::{market, sponsor::policy::Policy};
+use super::{market, sponsor::policy::SponsorPolicy};
 
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use key_nodes::KeyNode;
@@ -204,7 +204,7 @@ pub struct Config {
     /// How many distributed keys wait for an owner.
     pub key_pool: usize,
     /// What is sponsored; `None` = the lab's policy for the built-in paymaster, what it likes for a remote one.
-    pub sponsor_policy: Option<Arc<Policy>>,
+    pub sponsor_policy: Option<Arc<SponsorPolicy>>,
     /// Whether callers without a key are paid for, when that was said; see [`Self::sponsors_pages`].
     pub page_sponsorship: Option<bool>,
     /// Where the server keeps its data.

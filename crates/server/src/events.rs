@@ -50,7 +50,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{bundler::Bundler, node::Node, upstream_url::UpstreamUrl};
+use super::{bundler::Bundler, node::ChainNode, upstream_url::UpstreamUrl};
 use operation::{Operation, Sent};
 pub(super) use pace::Pace;
 use push::Pushing;
@@ -82,7 +82,7 @@ struct Registry {
 }
 
 struct Inner {
-    node: Node,
+    node: ChainNode,
     bundler: Bundler,
     pace: Pace,
     registry: Mutex<Registry>,
@@ -149,7 +149,7 @@ pub struct Watcher {
 
 impl Watcher {
     /// `urls` are the node's; its web sockets push logs.
-    pub(super) fn new(node: Node, bundler: Bundler, urls: &[UpstreamUrl], pace: Pace) -> Self {
+    pub(super) fn new(node: ChainNode, bundler: Bundler, urls: &[UpstreamUrl], pace: Pace) -> Self {
         let sockets = urls.iter().cloned().enumerate().filter(|(_, url)| url.is_web_socket()).collect();
         let inner = Inner {
             node,
@@ -254,7 +254,7 @@ mod tests {
         let pace = Pace::of(&super::super::config::Config::from_args(&args).unwrap());
         let timeout = Duration::from_secs(1);
         let (node, bundler) =
-            (Node::new(&nobody, 31337, timeout).unwrap(), Bundler::new(&nobody, 31337, timeout).unwrap());
+            (ChainNode::new(&nobody, 31337, timeout).unwrap(), Bundler::new(&nobody, 31337, timeout).unwrap());
         Watcher::new(node, bundler, &nobody, pace)
     }
 

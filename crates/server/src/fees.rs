@@ -3,7 +3,7 @@
 use super::{
     bundler::Bundler,
     market::{Market, check_against, larger},
-    node::Node,
+    node::ChainNode,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{rpc::GasFees, user_operation::UserOperation};
@@ -12,11 +12,11 @@ use use_aa_protocol::{rpc::GasFees, user_operation::UserOperation};
 ///
 /// # Errors
 /// `UpstreamMalformed` for a bundler that asks too much; those of the two upstreams.
-pub async fn advised(node: &Node, bundler: &Bundler) -> Result<GasFees, AppError> {
+pub async fn advised(node: &ChainNode, bundler: &Bundler) -> Result<GasFees, AppError> {
     Ok(market_and_advice(node, bundler).await?.1)
 }
 
-async fn market_and_advice(node: &Node, bundler: &Bundler) -> Result<(Market, GasFees), AppError> {
+async fn market_and_advice(node: &ChainNode, bundler: &Bundler) -> Result<(Market, GasFees), AppError> {
     let (advice, market) = tokio::join!(bundler.fees(), node.market());
     let (advice, market) = (advice?, market?);
     let Some(advice) = advice else { return Ok((market, market.advice())) };
@@ -29,7 +29,7 @@ async fn market_and_advice(node: &Node, bundler: &Bundler) -> Result<(Market, Ga
 /// # Errors
 /// `SponsorshipRefused` when they are more; as [`advised`].
 pub async fn check(
-    node: &Node,
+    node: &ChainNode,
     bundler: &Bundler,
     factor: u64,
     user_operation: &UserOperation,

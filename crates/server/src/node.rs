@@ -40,12 +40,12 @@ sol! {
 
 /// The chain node.
 #[derive(Clone)]
-pub struct Node {
+pub struct ChainNode {
     rpc: JsonRpcClient,
     known: Arc<Known>,
 }
 
-impl Node {
+impl ChainNode {
     /// Over the URLs in failover order; nothing is connected yet. `timeout` is for one request to one URL.
     ///
     /// # Errors

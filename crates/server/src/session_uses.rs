@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     asked::Asked,
-    node::{News, Node, hex},
+    node::{ChainNode, News, hex},
     quantity::small,
     receipt,
 };
@@ -62,7 +62,7 @@ impl Default for Uses {
     }
 }
 
-impl Node {
+impl ChainNode {
     /// Uses of the account's sessions in the last blocks.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Sponsorship: what this server pays for, decided by a [`Policy`], counted in budgets, written to a ledger.
+//! Sponsorship: what this server pays for, decided by a [`SponsorPolicy`], counted in budgets, written to a ledger.
 //!
 //! Around whatever paymaster signs (built-in or remote): the policy and the webhooks are asked before, and no signature
 //! leaves before its cost is reserved and the decision is in the database. When the database does not answer, nothing is
@@ -30,9 +30,9 @@ use self::{
     advance::AdvanceRequest,
     check::{FeeTaker, mode_name},
     ledger::Decision,
-    limits::{Grant, Limits},
+    limits::{BudgetOutcome, Limits},
 };
-use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAULT_FEE_FACTOR, node::Node};
+use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAULT_FEE_FACTOR, node::ChainNode};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
@@ -44,7 +44,7 @@ use use_aa_protocol::{
 pub use self::{
     file::PolicyError,
     ledger::LedgerEntry,
-    policy::{AdvanceLimits, Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
+    policy::{AdvanceLimits, Budgets, Caps, Functions, Open, SponsorPolicy, Target, TargetAddress, Webhook},
 };
 
 /// The lab's policy.
@@ -66,14 +66,14 @@ pub struct Sponsor {
 }
 
 struct Inner {
-    policy: Policy,
+    policy: SponsorPolicy,
     /// May be approved to take its fee, in mode ERC20.
     token_paymaster: Address,
     /// It is ours: what it pays before it is paid back is our money.
     advances: bool,
     chain_id: u64,
     database: Database,
-    node: Node,
+    node: ChainNode,
     bundler: Bundler,
     /// Only when there are webhooks: the client reads the system's certificates.
     http: Option<reqwest::Client>,
@@ -88,7 +88,7 @@ struct Inner {
 /// What a sponsor is told.
 pub(super) struct Settings {
     /// What is paid for; `None` = everything, within the default budgets.
-    pub(super) policy: Option<Policy>,
+    pub(super) policy: Option<SponsorPolicy>,
     /// The chain is the lab's.
     pub(super) lab: bool,
     /// A paymaster is configured.
@@ -117,7 +117,7 @@ pub struct Requester<'a> {
     pub caller: Option<IpAddr>,
 }
 
-impl Policy {
+impl SponsorPolicy {
     /// The lab's, and with small budgets that of a server for which nobody wrote one.
     fn without_file(lab: bool) -> Result<Self, AppError> {
         let unusable = |error| AppError::Internal { reason: format!("the lab's sponsorship policy: {error}") };
@@ -136,7 +136,12 @@ impl Policy {
 
 impl Sponsor {
     /// There is always one: whoever pays in the end, budgets hold.
-    pub(super) fn new(settings: Settings, database: Database, node: Node, bundler: Bundler) -> Result<Self, AppError> {
+    pub(super) fn new(
+        settings: Settings,
+        database: Database,
+        node: ChainNode,
+        bundler: Bundler,
+    ) -> Result<Self, AppError> {
         let Settings { policy, lab, pays, chain_id, token_paymaster, ledger_days } = settings;
         let policy = match policy {
             Some(policy) => policy,
@@ -147,7 +152,7 @@ impl Sponsor {
                          token per day"
                     );
                 }
-                Policy::without_file(lab)?
+                SponsorPolicy::without_file(lab)?
             }
         };
         let http = if policy.webhooks.is_empty() { None } else { Some(webhook::client()?) };
@@ -235,25 +240,25 @@ impl Sponsor {
             open: Open { caller_amount, unproven_amount, ..open },
         });
         match self.inner.database.grant(&decision, limits.as_ref()).await? {
-            Grant::Written => {
+            BudgetOutcome::Written => {
                 tracing::info!(user_op_hash = %decision.user_op_hash, account = %decision.account,
                     max_cost = %decision.max_cost, mode = decision.mode, "sponsored");
                 count("granted");
                 self.start_settling();
                 Ok(sponsorship)
             }
-            Grant::Exhausted { budget, limit } => {
+            BudgetOutcome::Exhausted { budget, limit } => {
                 let reason = format!("{budget} budget of {limit} wei for today does not reach");
                 Err(self.refuse(decision, reason).await)
             }
-            Grant::Crowded { whose, most } => {
+            BudgetOutcome::Crowded { whose, most } => {
                 let reason = format!(
                     "{whose} {most} sponsorships already that were neither used nor ran out; use one, or wait until it has \
                      run out"
                 );
                 Err(self.refuse(decision, reason).await)
             }
-            Grant::Overdrawn { whose, most } => {
+            BudgetOutcome::Overdrawn { whose, most } => {
                 let reason = format!(
                     "{whose} would have more than {most} wei reserved by sponsorships that were neither used nor ran out; use \
                      one, or wait until it has run out"

@@ -41,7 +41,8 @@ pub async fn sponsor(
     result
 }
 
-/// Whoever signs, the operator pays or advances it: the fees are checked before anything dearer is asked.
+/// Whoever signs, the operator pays or advances it: nothing leaves before its fees are checked, and nothing is tried out
+/// for a fee that is not paid.
 async fn sign(
     state: &ServerState,
     user_operation: &UserOperation,
@@ -52,8 +53,9 @@ async fn sign(
     match context.mode {
         PaymasterMode::Sponsored => {
             let paymaster = state.paymaster().ok_or_else(none_configured)?;
+            let sponsorship = paymaster.sponsor(upstreams, user_operation, context).await?;
             check.await?;
-            paymaster.sponsor(upstreams, user_operation, context).await
+            Ok(sponsorship)
         }
         PaymasterMode::Erc20 => {
             let token = fee_token(context)?;
@@ -63,8 +65,9 @@ async fn sign(
                     paymaster.sponsor(upstreams, user_operation, context, token).await
                 }
                 Taker::Remote(paymaster) => {
+                    let sponsorship = paymaster.sponsor_in_tokens(user_operation, context).await?;
                     check.await?;
-                    paymaster.sponsor_in_tokens(user_operation, context).await
+                    Ok(sponsorship)
                 }
             }
         }

@@ -14,7 +14,7 @@ use super::{
     database::Database,
     events::{Pace, Watcher},
     fees,
-    node::Node,
+    node::ChainNode,
     paymaster::{Paymaster, Upstreams, token::TokenPaymaster},
     session_shelf::Shelf,
     sponsor::{self, Sponsor},
@@ -37,7 +37,7 @@ pub struct ServerState {
 
 struct Inner {
     config: Config,
-    node: Node,
+    node: ChainNode,
     bundler: Bundler,
     paymaster: Option<Paymaster>,
     token_paymaster: Option<TokenPaymaster>,
@@ -56,7 +56,7 @@ impl ServerState {
 
     /// As [`Self::new`], with another limit for one request to one upstream.
     pub fn with_upstream_timeout(config: Config, timeout: Duration) -> Result<Self, AppError> {
-        let node = Node::new(&config.rpc_urls, config.chain_id, timeout)?;
+        let node = ChainNode::new(&config.rpc_urls, config.chain_id, timeout)?;
         let bundler =
             Bundler::new(&config.bundler_urls, config.chain_id, timeout)?.with_fee_factor(config.bundler_fee_factor);
         let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
@@ -140,7 +140,7 @@ impl ServerState {
     }
 
     /// The chain node.
-    pub fn node(&self) -> &Node {
+    pub fn node(&self) -> &ChainNode {
         &self.inner.node
     }
 

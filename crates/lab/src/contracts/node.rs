@@ -11,7 +11,7 @@ use super::PlaceError;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A connection to the chain node.
-pub struct Node {
+pub struct RpcNode {
     http: reqwest::Client,
     url: String,
 }
@@ -31,7 +31,7 @@ struct RpcError {
     message: String,
 }
 
-impl Node {
+impl RpcNode {
     /// A client for `url`; proxies of the environment are ignored, the node is on this machine.
     pub fn new(url: &str) -> Result<Self, PlaceError> {
         let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(unreachable)?;

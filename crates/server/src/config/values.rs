@@ -10,7 +10,7 @@ use std::{
 use alloy::primitives::{Address, B256};
 use reqwest::Url;
 
-use super::{PaymasterDialect, Policy};
+use super::{PaymasterDialect, SponsorPolicy};
 pub use crate::{
     secret::{Secret, SignerKey},
     upstream_url::UpstreamUrl,
@@ -62,11 +62,12 @@ pub(super) fn given(value: Option<&str>) -> Option<&str> {
 }
 
 /// Reads the file of a sponsorship policy; the environment is read for the names in it.
-pub(super) fn sponsor_policy(path: &Path) -> Result<Policy, ConfigError> {
+pub(super) fn sponsor_policy(path: &Path) -> Result<SponsorPolicy, ConfigError> {
     let wrong =
         |reason: String| ConfigError::new("USE_AA_SPONSOR_POLICY", "a sponsorship policy in TOML or JSON", reason);
     let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-    Policy::parse(&text, |name| std::env::var(name).ok()).map_err(|error| wrong(format!("{}: {error}", path.display())))
+    SponsorPolicy::parse(&text, |name| std::env::var(name).ok())
+        .map_err(|error| wrong(format!("{}: {error}", path.display())))
 }
 
 pub(super) fn socket_addr(

@@ -20,7 +20,7 @@ use use_aa_dan::api::{
     KeygenRequest, NonceAnswer, NonceRequest, PoolAnswer, PoolRequest, PooledKey, RevokeAnswer, SignAnswer, SignBody,
     StatusAnswer,
 };
-use use_aa_dan::client::{Failure, Node};
+use use_aa_dan::client::{DanNode, Failure};
 use use_aa_protocol::{
     distributed_key::{
         KeyAttestation, KeyNetwork, KeyOffer, NodeIdentity, NodeNonce, Revocation, RunKind, SignOutcome, SignRequest,
@@ -57,7 +57,7 @@ pub struct KeyNodes {
 }
 
 struct Inner {
-    nodes: Vec<Node>,
+    nodes: Vec<DanNode>,
     pool: Pool,
     pool_size: usize,
     /// How many must sign, once the nodes have said so.
@@ -79,7 +79,7 @@ impl KeyNodes {
         })?;
         let nodes = (1u8..)
             .zip(nodes)
-            .map(|(id, key)| Node::new(id, key.identity, key.url.expose().clone(), http.clone()))
+            .map(|(id, key)| DanNode::new(id, key.identity, key.url.expose().clone(), http.clone()))
             .collect();
         let inner = Inner {
             nodes,
@@ -147,7 +147,7 @@ impl KeyNodes {
                 break key;
             }
         };
-        let identity = |node: &Node| NodeIdentity { node: node.id, identity: node.identity };
+        let identity = |node: &DanNode| NodeIdentity { node: node.id, identity: node.identity };
         Ok(KeyOffer {
             key_id: key.key_id,
             session_key_address: key.address,
@@ -187,7 +187,7 @@ impl KeyNodes {
             return Err(AppError::invalid("threshold", format!("1 to {} nodes", inner.nodes.len()), threshold));
         }
         let now = std::time::Instant::now();
-        let mut by_trust: BTreeMap<(bool, usize), Vec<&Node>> = BTreeMap::new();
+        let mut by_trust: BTreeMap<(bool, usize), Vec<&DanNode>> = BTreeMap::new();
         for node in &inner.nodes {
             by_trust.entry((node.is_suspect(), inner.disputes.of(node.id, now))).or_default().push(node);
         }
@@ -314,8 +314,8 @@ impl Inner {
         }
     }
 
-    async fn nonces<'a>(&'a self, kind: RunKind, nodes: &[&'a Node]) -> Vec<NonceAnswer> {
-        let ask = |node: &'a Node| async move {
+    async fn nonces<'a>(&'a self, kind: RunKind, nodes: &[&'a DanNode]) -> Vec<NonceAnswer> {
+        let ask = |node: &'a DanNode| async move {
             let answer = node.post::<NonceAnswer>("/v1/nonce", &NonceRequest { kind }, QUICK).await;
             answer.ok().filter(|answer| answer.node == node.id)
         };
@@ -323,7 +323,7 @@ impl Inner {
     }
 
     /// The first `needed` nonces that come.
-    async fn first_nonces(&self, nodes: &[&Node], needed: usize) -> Vec<NodeNonce> {
+    async fn first_nonces(&self, nodes: &[&DanNode], needed: usize) -> Vec<NodeNonce> {
         let mut asked: FuturesUnordered<_> =
             nodes.iter().map(|node| async move { self.nonces(RunKind::Signing, &[node]).await }).collect();
         let mut found = Vec::new();
@@ -337,7 +337,7 @@ impl Inner {
     /// What the nodes say of themselves; those that are not who they should be do not count.
     async fn statuses(&self) -> Vec<StatusAnswer> {
         let ask = |node| async move {
-            let node: &Node = node;
+            let node: &DanNode = node;
             let status = node.get::<StatusAnswer>("/v1/status", QUICK).await.ok()?;
             if status.node != node.id || status.identity != node.identity {
                 tracing::warn!(
@@ -404,7 +404,7 @@ impl Inner {
 
     /// One key, made by all nodes together.
     async fn make_one(&self, threshold: u8) -> Result<(), Failure> {
-        let nodes: Vec<&Node> = self.nodes.iter().collect();
+        let nodes: Vec<&DanNode> = self.nodes.iter().collect();
         let nonces = self.nonces(RunKind::Pool, &nodes).await;
         if nonces.len() < nodes.len() {
             return Err(Failure::Down("not all nodes answer".into()));

@@ -14,7 +14,7 @@ use use_aa_dan::api::{
     HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeNonce, NonceAnswer, NonceRequest, RefreshAnswer, RefreshRequest, RunKind,
     StatusAnswer,
 };
-use use_aa_dan::client::{Failure, Node};
+use use_aa_dan::client::{DanNode, Failure};
 
 /// How long a node may take to say how it is.
 const QUICK: Duration = Duration::from_secs(5);
@@ -125,7 +125,7 @@ pub async fn repair(args: RepairArgs, say: impl FnMut(String)) -> Result<(), Ope
 }
 
 struct Network {
-    nodes: Vec<Node>,
+    nodes: Vec<DanNode>,
 }
 
 impl Network {
@@ -137,14 +137,14 @@ impl Network {
         let http = reqwest::Client::builder().connect_timeout(QUICK).build();
         let http = http.map_err(|error| OperatorError::Internal(error.to_string()))?;
         let nodes =
-            (1..).zip(nodes).map(|(id, key)| Node::new(id, key.identity, key.url.expose().clone(), http.clone()));
+            (1..).zip(nodes).map(|(id, key)| DanNode::new(id, key.identity, key.url.expose().clone(), http.clone()));
         Ok(Self { nodes: nodes.collect() })
     }
 
     /// All of them answer and are who they should be.
     async fn check(&self) -> Result<(), OperatorError> {
         let check = |node| async move {
-            let node: &Node = node;
+            let node: &DanNode = node;
             match node.get::<StatusAnswer>("/v1/status", QUICK).await {
                 Ok(status) if (status.node, status.identity) == (node.id, node.identity) => None,
                 Ok(status) => Some(format!(
@@ -217,7 +217,7 @@ impl Network {
     async fn renew(&self, key_id: B256, repair: Option<u8>) -> Result<u64, Vec<String>> {
         let kind = if repair.is_some() { RunKind::Repair } else { RunKind::Refresh };
         let draw = |node| async move {
-            let node: &Node = node;
+            let node: &DanNode = node;
             let answer: NonceAnswer = node.post("/v1/nonce", &NonceRequest { kind }, QUICK).await?;
             Ok(NodeNonce { node: node.id, nonce: answer.nonce })
         };
@@ -257,7 +257,7 @@ fn said(failure: &Failure) -> String {
 }
 
 /// All keys of a node.
-async fn held(node: &Node) -> Result<Vec<HeldKey>, Failure> {
+async fn held(node: &DanNode) -> Result<Vec<HeldKey>, Failure> {
     let (mut keys, mut after) = (Vec::new(), B256::ZERO);
     loop {
         let answer: KeysAnswer = node.get(&format!("/v1/keys?after={after}"), QUICK).await?;

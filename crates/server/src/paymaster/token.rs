@@ -13,7 +13,7 @@ use super::{
     super::{
         bundler::Bundler,
         config::{FeeToken, TokenPaymasterConfig},
-        node::Node,
+        node::ChainNode,
     },
     built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
     upstreams::Upstreams,
@@ -190,14 +190,19 @@ fn with_charge(gas: GasEstimate) -> GasEstimate {
 }
 
 /// Balance of the account and what it lets the paymaster take, in the token's smallest units.
-async fn holdings(node: &Node, account: Address, token: Address, paymaster: Address) -> Result<(U256, U256), AppError> {
+async fn holdings(
+    node: &ChainNode,
+    account: Address,
+    token: Address,
+    paymaster: Address,
+) -> Result<(U256, U256), AppError> {
     tokio::try_join!(
         read_token(node, token, IErc20::balanceOfCall { account }.abi_encode()),
         read_token(node, token, IErc20::allowanceCall { owner: account, spender: paymaster }.abi_encode()),
     )
 }
 
-async fn read_token(node: &Node, token: Address, data: Vec<u8>) -> Result<U256, AppError> {
+async fn read_token(node: &ChainNode, token: Address, data: Vec<u8>) -> Result<U256, AppError> {
     let params = json!([{"to": token, "data": Bytes::from(data)}, "latest"]);
     let answer = node.read("eth_call", params).await?;
     let word = serde_json::from_value::<Bytes>(answer).ok().filter(|word| word.len() == 32);

@@ -2,7 +2,7 @@
 
 use alloy::{primitives::Address, sol_types::SolCall};
 
-use super::policy::{Caps, Policy, Target, TargetAddress};
+use super::policy::{Caps, SponsorPolicy, Target, TargetAddress};
 use use_aa_protocol::{
     abi::{IErc20, ISessionKeyManager, ISmartAccount, decode},
     addresses::{
@@ -34,7 +34,7 @@ pub(super) struct FeeTaker {
     pub(super) spender: Address,
 }
 
-impl Policy {
+impl SponsorPolicy {
     /// May this operation be paid for, as far as can be told before its gas limits are known? The error is the reason,
     /// for the person who asked.
     /// In mode ERC20 the account may approve the taker of its fee.

@@ -6,7 +6,7 @@
 
 use alloy::primitives::Address;
 
-use super::policy::Policy;
+use super::policy::SponsorPolicy;
 use use_aa_protocol::{
     abi::{IEcdsaModule, ISmartAccountFactory, decode},
     addresses::ACCOUNT_FACTORY,
@@ -14,7 +14,7 @@ use use_aa_protocol::{
     user_operation::UserOperation,
 };
 
-impl Policy {
+impl SponsorPolicy {
     /// Is the account that this operation deploys, if it does, one that is paid for? The error is the reason.
     pub(super) fn check_deployment(&self, operation: &UserOperation) -> Result<(), String> {
         if operation.init_code.is_empty() {

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     super::{amount, secret::Secret},
-    policy::{AdvanceLimits, Budgets, Caps, Functions, Open, Policy, Target, TargetAddress, Webhook},
+    policy::{AdvanceLimits, Budgets, Caps, Functions, Open, SponsorPolicy, Target, TargetAddress, Webhook},
 };
 use use_aa_protocol::{
     addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, MULTICHAIN_MODULE},
@@ -42,7 +42,7 @@ const EXPIRY: std::ops::RangeInclusive<u64> = 30..=3_600;
 #[error("{0}")]
 pub struct PolicyError(String);
 
-impl Policy {
+impl SponsorPolicy {
     /// Reads a policy from its text, TOML or (when it begins with a brace) JSON. `environment` knows the variables that
     /// `authorization_env` may name.
     pub fn parse(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, PolicyError> {
@@ -341,7 +341,7 @@ impl<'de> Deserialize<'de> for FunctionEntry {
 }
 
 impl File {
-    fn check(self, text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Policy, PolicyError> {
+    fn check(self, text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<SponsorPolicy, PolicyError> {
         let hash = hex::encode(&keccak256(text)[..4]);
         let gas = |limit: Option<u64>| limit.map(U256::from);
         let wei = |limit: Option<Amount>| limit.map(|Amount(wei)| wei);
@@ -352,7 +352,7 @@ impl File {
         if self.caps.fee_factor == Some(0) {
             return Err(PolicyError("caps.fee_factor: expected 1 or more, got 0".into()));
         }
-        Ok(Policy {
+        Ok(SponsorPolicy {
             version: self.version.map_or_else(|| hash.clone(), |version| format!("{version} {hash}")),
             modes: self.modes,
             factories: if self.deployments { self.factories } else { Vec::new() },

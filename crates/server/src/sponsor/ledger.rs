@@ -16,7 +16,7 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::{
     super::database::{Database, DatabaseError, in_transaction, on_pool},
-    limits::{Grant, Limits, gwei_limit, gwei_up},
+    limits::{BudgetOutcome, Limits, gwei_limit, gwei_up},
     requester::{self, RequesterOpen},
 };
 
@@ -165,12 +165,16 @@ pub(super) fn hex(address: Address) -> String {
 impl Database {
     /// Writes a grant and reserves its cost, or does nothing because a budget does not reach. The same operation again
     /// (same hash) is granted already and takes nothing more.
-    pub(super) async fn grant(&self, decision: &Decision, limits: Option<&Limits>) -> Result<Grant, DatabaseError> {
+    pub(super) async fn grant(
+        &self,
+        decision: &Decision,
+        limits: Option<&Limits>,
+    ) -> Result<BudgetOutcome, DatabaseError> {
         let Some(limits) = limits else {
             on_pool!(self, pool => {
                 insert!(decision, "granted", None::<&str>, "reserved", 0_i64).execute(pool).await?;
             });
-            return Ok(Grant::Written);
+            return Ok(BudgetOutcome::Written);
         };
         let amount = gwei_up(decision.max_cost);
         let (key, caller) = (decision.api_key.as_deref(), decision.caller.map(|caller| caller.to_string()));
@@ -186,7 +190,7 @@ impl Database {
         let alone = [("the account's", limits.account)].into_iter();
         let mut alone = alone.chain(takes.iter().map(|(budget, _, limit)| (*budget, *limit)));
         if let Some((budget, limit)) = alone.find(|(_, limit)| amount > gwei_limit(*limit)) {
-            return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
+            return Ok(BudgetOutcome::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
         }
         let (chain_id, day) = (signed(decision.chain_id), day_of(decision.decided_at));
         in_transaction!(self, transaction => {
@@ -211,7 +215,7 @@ impl Database {
             if written == 0 {
                 // Granted already; what was handed over stays where it was.
                 transaction.rollback().await?;
-                return Ok(Grant::Written);
+                return Ok(BudgetOutcome::Written);
             }
             let more = (amount - held).max(0);
             for (budget, scope, limit) in &takes {
@@ -226,7 +230,7 @@ impl Database {
                     .rows_affected();
                 if taken == 0 {
                     transaction.rollback().await?;
-                    return Ok(Grant::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
+                    return Ok(BudgetOutcome::Exhausted { budget, limit: limit.unwrap_or(U256::MAX) });
                 }
             }
             let of_account: i64 = sqlx::query_scalar(requester::USED_OF_ACCOUNT)
@@ -257,7 +261,7 @@ impl Database {
                 return Ok(refused);
             }
             transaction.commit().await?;
-            Ok(Grant::Written)
+            Ok(BudgetOutcome::Written)
         })
     }
 

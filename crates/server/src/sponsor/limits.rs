@@ -20,7 +20,7 @@ pub(super) struct Limits {
 
 /// How a grant went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Grant {
+pub(super) enum BudgetOutcome {
     /// It is in the ledger and its cost is reserved.
     Written,
     /// Nothing was written: this budget does not reach.

@@ -9,7 +9,7 @@ use use_aa_protocol::rpc::PaymasterMode;
 
 /// A sponsorship policy. Everything that it does not name is refused.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
+pub struct SponsorPolicy {
     /// The file's own version, when it has one, and the first digits of its hash.
     pub version: String,
     /// Who may be asked to pay.

@@ -15,7 +15,7 @@
 
 use alloy::primitives::U256;
 
-use super::limits::{Grant, Limits, gwei_limit};
+use super::limits::{BudgetOutcome, Limits, gwei_limit};
 
 /// What an account did cost on a day, and what a requester has open for it.
 pub(super) const USED_OF_ACCOUNT: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM sponsorships WHERE chain_id = $1 \
@@ -46,10 +46,10 @@ pub(super) struct RequesterOpen {
 
 impl RequesterOpen {
     /// The limit that is passed, if one is.
-    pub(super) fn refuse(&self, limits: &Limits) -> Option<Grant> {
+    pub(super) fn refuse(&self, limits: &Limits) -> Option<BudgetOutcome> {
         if self.of_account > gwei_limit(limits.account) {
             let limit = limits.account.unwrap_or(U256::MAX);
-            return Some(Grant::Exhausted { budget: "the account's", limit });
+            return Some(BudgetOutcome::Exhausted { budget: "the account's", limit });
         }
         let counts = [
             ("you have, for this account,", self.of_the_account, limits.open.per_account),
@@ -57,7 +57,7 @@ impl RequesterOpen {
         ];
         for (whose, open, most) in counts {
             if let Some(most) = most.filter(|most| open > i64::from(*most)) {
-                return Some(Grant::Crowded { whose, most });
+                return Some(BudgetOutcome::Crowded { whose, most });
             }
         }
         if self.proven {
@@ -68,6 +68,6 @@ impl RequesterOpen {
             ("everybody without an API key", self.unproven, limits.open.unproven_amount),
         ];
         let passed = amounts.into_iter().find(|(_, reserved, most)| *reserved > gwei_limit(*most));
-        passed.map(|(whose, _, most)| Grant::Overdrawn { whose, most: most.unwrap_or(U256::MAX) })
+        passed.map(|(whose, _, most)| BudgetOutcome::Overdrawn { whose, most: most.unwrap_or(U256::MAX) })
     }
 }

@@ -22,8 +22,8 @@ const EXAMPLE: &str = include_str!("policy.example.toml");
 const ACCOUNT: Address = address!("0788816536DEFa6A14779711c0B08b7f0edFe68b");
 const ETHER: u64 = 1_000_000_000_000_000_000;
 
-fn parse(text: &str) -> Result<Policy, PolicyError> {
-    Policy::parse(text, |name| (name == "TOKEN").then(|| "Bearer abc".to_owned()))
+fn parse(text: &str) -> Result<SponsorPolicy, PolicyError> {
+    SponsorPolicy::parse(text, |name| (name == "TOKEN").then(|| "Bearer abc".to_owned()))
 }
 
 fn refusal(text: &str) -> String {
@@ -31,7 +31,7 @@ fn refusal(text: &str) -> String {
 }
 
 /// A policy with these lines in front of an unlimited budget.
-fn policy(head: &str) -> Policy {
+fn policy(head: &str) -> SponsorPolicy {
     parse(&format!("{head}\n[budgets]\nglobal_per_day = \"unlimited\"\n")).unwrap()
 }
 
@@ -47,7 +47,7 @@ fn mint() -> Call {
     call(DEMO_NFT, &[0x40, 0xd0, 0x97, 0xc3, 0, 0, 0, 1])
 }
 
-fn sponsored(policy: &Policy, calls: &[Call]) -> Result<(), String> {
+fn sponsored(policy: &SponsorPolicy, calls: &[Call]) -> Result<(), String> {
     policy.check(&operation(calls), PaymasterMode::Sponsored, None)
 }
 
@@ -67,9 +67,9 @@ fn the_example_is_a_policy() {
         "safeMint(address)"
     );
     assert_eq!(sponsored(&policy, &[mint()]), Ok(()));
-    assert!(Policy::without_file(true).unwrap().budgets.global_per_day > policy.budgets.global_per_day);
-    assert_eq!(Policy::without_file(false).unwrap().budgets.global_per_day, Some(U256::from(ETHER)));
-    let (lab, public) = (Policy::without_file(true).unwrap(), Policy::without_file(false).unwrap());
+    assert!(SponsorPolicy::without_file(true).unwrap().budgets.global_per_day > policy.budgets.global_per_day);
+    assert_eq!(SponsorPolicy::without_file(false).unwrap().budgets.global_per_day, Some(U256::from(ETHER)));
+    let (lab, public) = (SponsorPolicy::without_file(true).unwrap(), SponsorPolicy::without_file(false).unwrap());
     assert_eq!(lab.open, Open { unproven_seconds: Some(3_600), ..Open::default() }, "the lab has no limits");
     let ether = |part: u64| Some(U256::from(ETHER / part));
     assert_eq!((public.open.caller_amount, public.open.unproven_amount), (ether(50), ether(2)));
@@ -229,7 +229,7 @@ fn deployments_factories_accounts_modes_and_lengths() {
         let call_data = if calls.is_empty() { Bytes::new() } else { encode_calls(calls, false).unwrap() };
         UserOperation { sender: counterfactual_address(owner, U256::ZERO), init_code, call_data, ..Default::default() }
     };
-    let check = |policy: &Policy, operation: &UserOperation| {
+    let check = |policy: &SponsorPolicy, operation: &UserOperation| {
         policy.check(operation, PaymasterMode::Sponsored, None).map_err(|reason| reason.to_string())
     };
     let own = init_code(owner, U256::ZERO);
@@ -283,7 +283,7 @@ fn only_known_set_ups_are_deployed() {
     let owner = Address::repeat_byte(9);
     let index = U256::from(7);
     let usual = policy("[[targets]]\naddress = \"*\"");
-    let check = |policy: &Policy, sender: Address, init_code: Bytes| {
+    let check = |policy: &SponsorPolicy, sender: Address, init_code: Bytes| {
         let operation = UserOperation { sender, init_code, ..Default::default() };
         policy.check(&operation, PaymasterMode::Sponsored, None)
     };
@@ -404,7 +404,7 @@ mod in_the_database {
     use super::{
         super::{
             ledger::{Decision, day_of},
-            limits::{Grant, Limits},
+            limits::{BudgetOutcome, Limits},
         },
         *,
     };
@@ -441,22 +441,22 @@ mod in_the_database {
     async fn a_budget_is_taken_until_it_does_not_reach() {
         let database = Database::at("sqlite::memory:").unwrap();
         let limits = Limits { account: gwei(100), key: gwei(70), global: gwei(90), ..Limits::default() };
-        assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(BudgetOutcome::Written));
         // The same operation again takes nothing.
-        assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&decision(1, 40), Some(&limits)).await, Ok(BudgetOutcome::Written));
         assert_eq!(used(&database).await, 40);
-        let exhausted = |budget, limit: u64| Ok(Grant::Exhausted { budget, limit: gwei(limit).unwrap() });
+        let exhausted = |budget, limit: u64| Ok(BudgetOutcome::Exhausted { budget, limit: gwei(limit).unwrap() });
         assert_eq!(database.grant(&decision(2, 31), Some(&limits)).await, exhausted("the API key's", 70));
         // What was taken of the account's budget before that is given back.
         assert_eq!(database.sponsored_on(31_337, NOW, Some(ACCOUNT)).await, Ok(40));
         let other_key = Decision { api_key: None, ..decision(3, 51) };
         assert_eq!(database.grant(&other_key, Some(&limits)).await, exhausted("the", 90));
         assert_eq!(database.grant(&decision(4, 101), Some(&limits)).await, exhausted("the account's", 100));
-        assert_eq!(database.grant(&decision(5, 30), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&decision(5, 30), Some(&limits)).await, Ok(BudgetOutcome::Written));
         assert_eq!(used(&database).await, 70);
         // Another day, another budget.
         let tomorrow = Decision { decided_at: NOW + 86_400, ..decision(6, 70) };
-        assert_eq!(database.grant(&tomorrow, Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&tomorrow, Some(&limits)).await, Ok(BudgetOutcome::Written));
         assert_eq!(day_of(NOW) + 1, day_of(NOW + 86_400));
         assert_eq!(database.sponsorships(31_337, 100).await.unwrap().len(), 3, "what was undone left no row");
     }
@@ -471,16 +471,16 @@ mod in_the_database {
             let (database, limits) = (&database, &limits);
             async move { database.grant(&offer, Some(limits)).await }
         };
-        assert_eq!(offer(1, 60, NOW + 10).await, Ok(Grant::Written));
-        assert_eq!(offer(2, 70, NOW + 20).await, Ok(Grant::Written));
+        assert_eq!(offer(1, 60, NOW + 10).await, Ok(BudgetOutcome::Written));
+        assert_eq!(offer(2, 70, NOW + 20).await, Ok(BudgetOutcome::Written));
         assert_eq!(used(&database).await, 70);
-        assert_eq!(offer(3, 40, NOW + 30).await, Ok(Grant::Written));
+        assert_eq!(offer(3, 40, NOW + 30).await, Ok(BudgetOutcome::Written));
         assert_eq!(used(&database).await, 70, "the dearest of them may be the one");
         // Another nonce is another operation, and another key another budget.
-        assert!(matches!(database.grant(&decision(4, 31), Some(&limits)).await, Ok(Grant::Exhausted { .. })));
-        assert!(matches!(offer(5, 101, NOW + 40).await, Ok(Grant::Exhausted { .. })));
+        assert!(matches!(database.grant(&decision(4, 31), Some(&limits)).await, Ok(BudgetOutcome::Exhausted { .. })));
+        assert!(matches!(offer(5, 101, NOW + 40).await, Ok(BudgetOutcome::Exhausted { .. })));
         let other_key = Decision { api_key: None, nonce: U256::from(7), ..decision(6, 30) };
-        assert_eq!(database.grant(&other_key, Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&other_key, Some(&limits)).await, Ok(BudgetOutcome::Written));
         assert_eq!(used(&database).await, 100);
         // The first one runs out and holds nothing; the second one is mined, then the third runs out.
         assert_eq!(database.release_expired(31_337, NOW + 11).await, Ok(1));
@@ -573,22 +573,22 @@ mod in_the_database {
     async fn one_account_has_only_so_many_open() {
         let database = Database::at("sqlite::memory:").unwrap();
         let limits = open(Some(2), None);
-        assert_eq!(database.grant(&decision(1, 10), Some(&limits)).await, Ok(Grant::Written));
-        assert_eq!(database.grant(&decision(2, 10), Some(&limits)).await, Ok(Grant::Written));
-        let crowded = Ok(Grant::Crowded { whose: "you have, for this account,", most: 2 });
+        assert_eq!(database.grant(&decision(1, 10), Some(&limits)).await, Ok(BudgetOutcome::Written));
+        assert_eq!(database.grant(&decision(2, 10), Some(&limits)).await, Ok(BudgetOutcome::Written));
+        let crowded = Ok(BudgetOutcome::Crowded { whose: "you have, for this account,", most: 2 });
         assert_eq!(database.grant(&decision(3, 10), Some(&limits)).await, crowded);
         assert_eq!((used(&database).await, database.sponsorships(31_337, 9).await.unwrap().len()), (20, 2));
         // The same nonce again takes the other one's place; another account is another matter.
         let again = Decision { nonce: U256::from(2), ..decision(4, 10) };
-        assert_eq!(database.grant(&again, Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&again, Some(&limits)).await, Ok(BudgetOutcome::Written));
         let other = Decision { account: DEMO_TOKEN, ..decision(5, 10) };
-        assert_eq!(database.grant(&other, Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&other, Some(&limits)).await, Ok(BudgetOutcome::Written));
         // One is used, one runs out: room for two.
         database.settle(31_337, B256::repeat_byte(1), U256::from(1), B256::ZERO, NOW).await.unwrap();
-        assert_eq!(database.grant(&decision(6, 10), Some(&limits)).await, Ok(Grant::Written));
-        assert!(matches!(database.grant(&decision(7, 10), Some(&limits)).await, Ok(Grant::Crowded { .. })));
+        assert_eq!(database.grant(&decision(6, 10), Some(&limits)).await, Ok(BudgetOutcome::Written));
+        assert!(matches!(database.grant(&decision(7, 10), Some(&limits)).await, Ok(BudgetOutcome::Crowded { .. })));
         database.release_expired(31_337, NOW + 301).await.unwrap();
-        assert_eq!(database.grant(&decision(8, 10), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&decision(8, 10), Some(&limits)).await, Ok(BudgetOutcome::Written));
     }
 
     #[tokio::test]
@@ -601,9 +601,9 @@ mod in_the_database {
             let (database, limits) = (&database, &limits);
             async move { database.grant(&decision, Some(limits)).await }
         };
-        assert_eq!((asked(1, 1).await, asked(2, 1).await), (Ok(Grant::Written), Ok(Grant::Written)));
-        assert_eq!(asked(3, 1).await, Ok(Grant::Crowded { whose: "you have", most: 2 }));
-        assert_eq!(asked(3, 2).await, Ok(Grant::Written));
+        assert_eq!((asked(1, 1).await, asked(2, 1).await), (Ok(BudgetOutcome::Written), Ok(BudgetOutcome::Written)));
+        assert_eq!(asked(3, 1).await, Ok(BudgetOutcome::Crowded { whose: "you have", most: 2 }));
+        assert_eq!(asked(3, 2).await, Ok(BudgetOutcome::Written));
         // Nobody's address is kept longer than needed.
         database.settle(31_337, B256::repeat_byte(1), U256::from(1), B256::ZERO, NOW).await.unwrap();
         database.release_expired(31_337, NOW + 301).await.unwrap();
@@ -628,27 +628,33 @@ mod in_the_database {
         let limits = Limits { account: gwei(100), ..open(Some(2), None) };
         let ask = async |decision: Decision| database.grant(&decision, Some(&limits)).await.unwrap();
         // The stranger takes all that one may, with the very nonces that the owner needs.
-        assert_eq!(ask(without_key(1, 1, 0, 50)).await, Grant::Written);
-        assert_eq!(ask(without_key(2, 1, 1, 50)).await, Grant::Written);
-        let crowded = Grant::Crowded { whose: "you have, for this account,", most: 2 };
+        assert_eq!(ask(without_key(1, 1, 0, 50)).await, BudgetOutcome::Written);
+        assert_eq!(ask(without_key(2, 1, 1, 50)).await, BudgetOutcome::Written);
+        let crowded = BudgetOutcome::Crowded { whose: "you have, for this account,", most: 2 };
         assert_eq!(
             ask(Decision { max_cost: U256::ZERO, ..without_key(3, 1, 2, 0) }).await,
-            Grant::Written,
+            BudgetOutcome::Written,
             "holds nothing"
         );
-        assert!(matches!(ask(without_key(4, 1, 2, 1)).await, Grant::Exhausted { budget: "the account's", .. }));
+        assert!(matches!(ask(without_key(4, 1, 2, 1)).await, BudgetOutcome::Exhausted { budget: "the account's", .. }));
         // The owner, from elsewhere: another nonce, and the same one for less.
-        assert_eq!(ask(without_key(5, 2, 0, 20)).await, Grant::Written);
-        assert_eq!(ask(without_key(6, 2, 1, 30)).await, Grant::Written);
+        assert_eq!(ask(without_key(5, 2, 0, 20)).await, BudgetOutcome::Written);
+        assert_eq!(ask(without_key(6, 2, 1, 30)).await, BudgetOutcome::Written);
         assert_eq!(used(&database).await, 150, "what the stranger asked for is not handed over");
         assert_eq!(ask(without_key(7, 2, 3, 10)).await, crowded);
         // Mined, it counts for all; the stranger's offer for that nonce is worth nothing any more.
         let mined = B256::repeat_byte(6);
         database.settle(31_337, mined, U256::from(90_000_000_000u64), B256::ZERO, NOW).await.unwrap();
         database.release_replaced(31_337, ACCOUNT, U256::from(1), mined).await.unwrap();
-        assert!(matches!(ask(without_key(8, 2, 4, 10)).await, Grant::Exhausted { budget: "the account's", .. }));
-        assert!(matches!(ask(without_key(9, 3, 5, 11)).await, Grant::Exhausted { budget: "the account's", .. }));
-        assert_eq!(ask(without_key(10, 3, 5, 10)).await, Grant::Written);
+        assert!(matches!(
+            ask(without_key(8, 2, 4, 10)).await,
+            BudgetOutcome::Exhausted { budget: "the account's", .. }
+        ));
+        assert!(matches!(
+            ask(without_key(9, 3, 5, 11)).await,
+            BudgetOutcome::Exhausted { budget: "the account's", .. }
+        ));
+        assert_eq!(ask(without_key(10, 3, 5, 10)).await, BudgetOutcome::Written);
     }
 
     #[tokio::test]
@@ -657,17 +663,17 @@ mod in_the_database {
         let open = Open { caller_amount: gwei(50), unproven_amount: gwei(100), ..Open::default() };
         let limits = Limits { global: gwei(200), open, ..Limits::default() };
         let ask = async |decision: Decision| database.grant(&decision, Some(&limits)).await.unwrap();
-        assert_eq!(ask(without_key(1, 1, 1, 50)).await, Grant::Written);
+        assert_eq!(ask(without_key(1, 1, 1, 50)).await, BudgetOutcome::Written);
         let whose = "your address";
-        assert_eq!(ask(without_key(2, 1, 2, 1)).await, Grant::Overdrawn { whose, most: gwei(50).unwrap() });
-        assert_eq!(ask(without_key(3, 2, 3, 50)).await, Grant::Written);
+        assert_eq!(ask(without_key(2, 1, 2, 1)).await, BudgetOutcome::Overdrawn { whose, most: gwei(50).unwrap() });
+        assert_eq!(ask(without_key(3, 2, 3, 50)).await, BudgetOutcome::Written);
         let whose = "everybody without an API key";
-        assert_eq!(ask(without_key(4, 3, 4, 1)).await, Grant::Overdrawn { whose, most: gwei(100).unwrap() });
+        assert_eq!(ask(without_key(4, 3, 4, 1)).await, BudgetOutcome::Overdrawn { whose, most: gwei(100).unwrap() });
         // A key is held to its own budget, and finds the rest.
-        assert_eq!(ask(decision(5, 100)).await, Grant::Written);
+        assert_eq!(ask(decision(5, 100)).await, BudgetOutcome::Written);
         // Used or run out, it is no longer reserved.
         database.settle(31_337, B256::repeat_byte(1), U256::from(1_000_000_000u64), B256::ZERO, NOW).await.unwrap();
-        assert_eq!(ask(without_key(6, 1, 6, 49)).await, Grant::Written);
+        assert_eq!(ask(without_key(6, 1, 6, 49)).await, BudgetOutcome::Written);
     }
 
     #[tokio::test]
@@ -675,7 +681,7 @@ mod in_the_database {
         let database = Database::at("sqlite::memory:").unwrap();
         let limits = open(Some(2), None);
         for number in [1, 2] {
-            assert_eq!(database.grant(&decision(number, 40), Some(&limits)).await, Ok(Grant::Written));
+            assert_eq!(database.grant(&decision(number, 40), Some(&limits)).await, Ok(BudgetOutcome::Written));
         }
         assert!(database.expired(31_337, NOW + 300, 9).await.unwrap().is_empty());
         let expired = database.expired(31_337, NOW + 301, 9).await.unwrap();
@@ -685,7 +691,7 @@ mod in_the_database {
         }
         assert_eq!((used(&database).await, database.release_expired(31_337, u64::MAX).await), (80, Ok(0)));
         assert_eq!(database.open_paymasters(31_337).await.unwrap().len(), 1, "logs are still wanted");
-        assert_eq!(database.grant(&decision(3, 40), Some(&limits)).await, Ok(Grant::Written));
+        assert_eq!(database.grant(&decision(3, 40), Some(&limits)).await, Ok(BudgetOutcome::Written));
         // The logs come: one was mined, the other one's nonce was used by another operation.
         let settled =
             database.settle(31_337, B256::repeat_byte(1), U256::from(5_000_000_000u64), B256::ZERO, NOW).await;

@@ -16,7 +16,7 @@ use alloy::{
 };
 use serde_json::{Value, json};
 
-use super::super::super::{config::FeeToken, node::Node};
+use super::super::super::{config::FeeToken, node::ChainNode};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::{IEntryPoint, IErc20, decode},
@@ -55,7 +55,7 @@ pub(super) fn dearest(operation: &UserOperation) -> UserOperation {
 
 /// Refuses when up to `most` of the token could not be taken after the operation's calls.
 pub(super) async fn check(
-    node: &Node,
+    node: &ChainNode,
     Trial { uncharged, charged }: Trial,
     token: &FeeToken,
     paymaster: Address,
