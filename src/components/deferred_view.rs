@@ -40,8 +40,8 @@ impl DeferredView {
     }
 }
 
-/// An island: `waiting` until the account is known, then the view that `load` makes below the owner of now, so that it
-/// finds the provider. Its code is loaded when somebody chooses a wallet.
+/// An island: `waiting` until the account is known, then the view that `load` makes under the current reactive `Owner`, so that
+/// it finds the provider. Its code is loaded when somebody chooses a wallet.
 ///
 /// # Server-Side Rendering
 /// Renders `waiting`.

@@ -59,9 +59,9 @@ pub(crate) struct SmartAccountContext {
     pub seen_root: RwSignal<Option<B256>>,
     /// Clear-text keys of the JavaScript SDK that were encrypted in this visit.
     pub keys_taken_over: RwSignal<usize>,
-    /// Moves when something stored for the account changed, here or in another tab.
+    /// Counter, incremented when something stored for the account changed, here or in another tab.
     pub stored: RwSignal<u64>,
-    /// Moves when the chain's part of the account should be read again.
+    /// Counter, incremented when the chain's part of the account should be read again.
     pub refetch: RwSignal<u64>,
 }
 

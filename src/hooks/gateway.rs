@@ -1,7 +1,7 @@
 //! The way from the hooks to everything that signs, encrypts, hashes or encodes.
 //!
 //! With the feature `lazy`, what these functions do, and all that only they reach, lives in a chunk of its own, loaded
-//! at the first call. So nothing outside `hooks/chunk` may call into [`crate::actions`] or the session store. On the
+//! at the first call. So no hook calls into [`crate::actions`] or the session store by another way. On the
 //! server they answer with an error; nobody calls them there.
 
 #![cfg_attr(not(feature = "hydrate"), allow(dead_code))]

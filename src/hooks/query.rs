@@ -34,7 +34,7 @@ use observer::Observer;
 pub use options::QueryOptions;
 use state::QueryState;
 
-/// What an answer hangs on. Equal keys share one answer.
+/// The query key: equal keys share one answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueryKey<V> {
     /// What is asked.

@@ -230,10 +230,10 @@ fn an_old_root_revokes_nothing_that_another_tab_has_confirmed_since() {
     let (fake, client) = granted();
     let mut as_seen = fake.book(client.account);
     as_seen.leaf_nodes[0].status = SessionStatus::Pending;
-    let lag = super::session_tree::reconcile(&mut as_seen, fake.root()).unwrap().unwrap();
+    let stale = super::session_tree::reconcile(&mut as_seen, fake.root()).unwrap().unwrap();
     let next = block_on(create_session(&client, &fake, grant_of(1, client.account))).unwrap();
     block_on(settle_session(&fake, &fake, client.account, next.user_op_hash, |_| {})).unwrap();
-    block_on(lag.write(&fake, client.account)).unwrap();
+    block_on(stale.write(&fake, client.account)).unwrap();
     assert_eq!(statuses(&fake, &client), [SessionStatus::Active; 2]);
 }
 

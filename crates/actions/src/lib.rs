@@ -1,6 +1,6 @@
-//! One verb per file, free of Leptos, over the traits of [`ports`].
+//! One action per file, free of Leptos, over the traits of [`ports`].
 //!
-//! | Verb | Does |
+//! | Action | Does |
 //! |---|---|
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |

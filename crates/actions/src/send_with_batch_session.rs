@@ -79,14 +79,14 @@ pub async fn prepare_send_with_batch_session(
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });
     }
-    let (tree, lag) = synced?;
+    let (tree, stale) = synced?;
     simulate_batch(&leaves, &call_data)?;
     if !snapshot.account.batched_session_router_enabled {
         return Err(AppError::ModuleNotEnabled { account, module: BATCHED_SESSION_ROUTER });
     }
     let sessions = prove(&tree, leaves)?;
-    if let Some(lag) = lag {
-        lag.write(store, account).await?;
+    if let Some(stale) = stale {
+        stale.write(store, account).await?;
     }
     let allowed = SessionUse { account, call_data, sessions, batched: true };
     prepare_use(relay, store, &snapshot, &options, allowed).await

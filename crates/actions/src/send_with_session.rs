@@ -151,11 +151,11 @@ pub(super) async fn find_and_build(
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });
     }
-    let (tree, lag) = synced?;
+    let (tree, stale) = synced?;
     simulate_single(&leaf, &call_data)?;
     let sessions = prove(&tree, [&leaf])?;
-    if let Some(lag) = lag {
-        lag.write(store, account).await?;
+    if let Some(stale) = stale {
+        stale.write(store, account).await?;
     }
     let allowed = SessionUse { account, call_data, sessions, batched: false };
     build_use(relay, &snapshot, &options, allowed).await

@@ -13,38 +13,38 @@ use use_aa_protocol::{
 ///
 /// # Errors
 /// `SessionsOutOfSync` when no set of stored leaves makes that root; the book is then as before.
-pub fn reconcile(book: &mut SessionBook, chain_root: B256) -> Result<Option<Lag>, AppError> {
+pub fn reconcile(book: &mut SessionBook, chain_root: B256) -> Result<Option<StaleStatuses>, AppError> {
     let stored_ids = ids(book);
     match book.reconcile(chain_root) {
         Reconciliation::InSync => Ok(None),
-        Reconciliation::Settled { .. } => Ok(Some(Lag { stored_ids, root: chain_root })),
+        Reconciliation::Settled { .. } => Ok(Some(StaleStatuses { stored_ids, root: chain_root })),
         Reconciliation::Unknown { local, chain } => Err(AppError::SessionsOutOfSync { local, chain }),
     }
 }
 
-/// The tree of a book in step with the chain, for proofs, and what the store lags behind it.
+/// The tree of a book in step with the chain, for proofs, and the statuses that are still to be written to the store.
 ///
 /// # Errors
 /// As [`reconcile`].
-pub fn tree_in_sync(book: &mut SessionBook, chain_root: B256) -> Result<(MerkleTree, Option<Lag>), AppError> {
+pub fn tree_in_sync(book: &mut SessionBook, chain_root: B256) -> Result<(MerkleTree, Option<StaleStatuses>), AppError> {
     let tree = book.tree();
     if tree.root().unwrap_or_default() == chain_root {
         return Ok((tree, None));
     }
-    let lag = reconcile(book, chain_root)?;
-    Ok((book.tree(), lag))
+    let stale = reconcile(book, chain_root)?;
+    Ok((book.tree(), stale))
 }
 
-/// Stored statuses that lag behind the chain.
+/// Statuses that are still to be written to the store: the chain is ahead of it.
 #[derive(Clone, Debug)]
-pub struct Lag {
-    /// The leaves that were taken for confirmed.
+pub struct StaleStatuses {
+    /// The leaves that are stored as confirmed.
     stored_ids: Vec<String>,
     /// The root on chain.
     root: B256,
 }
 
-impl Lag {
+impl StaleStatuses {
     /// Sets the statuses in `book`, if it is still the book that was compared with the chain. One that has moved
     /// on since (another tab's grant is confirmed) is left alone: to it this root is an old one, and its newest
     /// sessions would count as revoked.
@@ -72,14 +72,14 @@ pub struct SessionTree {
     session_ids: Vec<String>,
     frontier: MerkleFrontier,
     /// What the store lags behind this tree.
-    lag: Option<Lag>,
+    stale: Option<StaleStatuses>,
 }
 
 impl SessionTree {
     /// The tree of no session, to be built on instead of the stored one.
     pub fn replacing(book: &SessionBook) -> Self {
         let nothing = Self::over(&SessionBook::default());
-        Self { lag: Some(Lag { stored_ids: ids(book), root: nothing.root }), ..nothing }
+        Self { stale: Some(StaleStatuses { stored_ids: ids(book), root: nothing.root }), ..nothing }
     }
 
     /// Compares the book with the chain; statuses in `book` are reconciled when that settles a difference.
@@ -91,13 +91,13 @@ impl SessionTree {
         if tree.root == chain_root {
             return Ok(tree);
         }
-        let lag = reconcile(book, chain_root)?;
-        Ok(Self { lag, ..Self::over(book) })
+        let stale = reconcile(book, chain_root)?;
+        Ok(Self { stale, ..Self::over(book) })
     }
 
     fn over(book: &SessionBook) -> Self {
         let frontier: MerkleFrontier = leaves(book).map(SessionLeaf::hash).collect();
-        Self { root: frontier.root().unwrap_or_default(), session_ids: ids(book), frontier, lag: None }
+        Self { root: frontier.root().unwrap_or_default(), session_ids: ids(book), frontier, stale: None }
     }
 
     /// The root on chain that this tree makes; zero without leaves.
@@ -127,9 +127,9 @@ impl SessionTree {
         has_leaves(book, &self.session_ids)
     }
 
-    /// Makes `book` one that this is the tree of, where only its statuses lag behind (see [`Lag::settle`]).
+    /// Makes `book` one that this is the tree of, where only its statuses are stale (see [`StaleStatuses::settle`]).
     pub fn settle(&self, book: &mut SessionBook) -> bool {
-        self.lag.as_ref().is_some_and(|lag| lag.settle(book)) && self.is_tree_of(book)
+        self.stale.as_ref().is_some_and(|stale| stale.settle(book)) && self.is_tree_of(book)
     }
 }
 
@@ -201,8 +201,8 @@ mod tests {
     fn a_leaf_confirmed_behind_our_back_becomes_active() {
         let granted = SessionBook { leaf_nodes: vec![leaf(1, SessionStatus::Active)], ..Default::default() };
         let mut book = SessionBook { leaf_nodes: vec![leaf(1, SessionStatus::Pending)], ..Default::default() };
-        let (tree, lag) = tree_in_sync(&mut book, granted.root()).unwrap();
-        assert!(lag.is_some());
+        let (tree, stale) = tree_in_sync(&mut book, granted.root()).unwrap();
+        assert!(stale.is_some());
         assert_eq!(tree.root(), Some(granted.root()));
         assert_eq!(book.leaf_nodes[0].status, SessionStatus::Active);
     }

@@ -69,7 +69,7 @@ async fn ask_the_chain(
     let mut book = store.load(account).await?;
     let state = relay.account_state(account, U256::ZERO).await?;
     match reconcile(&mut book, state.merkle_root) {
-        Ok(Some(lag)) => lag.write(store, account).await.map(drop),
+        Ok(Some(stale)) => stale.write(store, account).await.map(drop),
         Ok(None) => fail_revocation(store, account, user_op_hash).await,
         Err(AppError::SessionsOutOfSync { .. }) => Ok(()),
         Err(error) => Err(error),

@@ -65,7 +65,7 @@ async fn give_up(
     let mut book = store.load(account).await?;
     let state = relay.account_state(account, U256::ZERO).await?;
     match reconcile(&mut book, state.merkle_root) {
-        Ok(Some(lag)) => book = lag.write(store, account).await?,
+        Ok(Some(stale)) => book = stale.write(store, account).await?,
         Ok(None) => {}
         // Unknown sessions on chain: ours may be among them, so they stay.
         Err(AppError::SessionsOutOfSync { .. }) => return Ok(()),

@@ -49,8 +49,8 @@ pub async fn sync_sessions(
     let (state, mut book) =
         futures::future::try_join(relay.account_state(account, U256::ZERO), store.load(account)).await?;
     let outcome = reconcile(&mut book, state.merkle_root);
-    if let Ok(Some(lag)) = &outcome {
-        book = lag.write(store, account).await?;
+    if let Ok(Some(stale)) = &outcome {
+        book = stale.write(store, account).await?;
     }
     let mut adopted = None;
     if outcome.is_err()

@@ -9,7 +9,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    limits::Limit,
+    limits::MinuteCount,
     share::KeyShare,
     vault::{Slot, Vault, VaultError},
 };
@@ -50,14 +50,14 @@ pub struct Key {
     pub id: B256,
     record: Mutex<Option<KeyRecord>>,
     /// Signatures of late.
-    pub limit: Mutex<Limit>,
+    pub limit: Mutex<MinuteCount>,
     /// Held while the vault is asked about, or changed by, a refresh.
     pub renewal: tokio::sync::Mutex<Renewal>,
 }
 
 impl Key {
     /// `None` for a key of which this node has nothing (yet).
-    pub fn new(id: B256, record: Option<KeyRecord>, limit: Limit) -> Arc<Self> {
+    pub fn new(id: B256, record: Option<KeyRecord>, limit: MinuteCount) -> Arc<Self> {
         let (record, limit) = (Mutex::new(record), Mutex::new(limit));
         Arc::new(Self { id, record, limit, renewal: tokio::sync::Mutex::default() })
     }
@@ -67,8 +67,8 @@ impl Key {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a signature; see [`Limit::take`].
-    pub fn take(&self, per_minute: u32, now: u64) -> Result<Option<Limit>, u64> {
+    /// Counts a signature; see [`MinuteCount::take`].
+    pub fn take(&self, per_minute: u32, now: u64) -> Result<Option<MinuteCount>, u64> {
         let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
         limit.take(per_minute, now).map(|taken| (taken == super::limits::Taken::ToBeWritten).then_some(*limit))
     }
@@ -101,10 +101,11 @@ impl Keys {
             let record = serde_json::from_slice(&bytes).map_err(|_| KeyError::Unreadable("record", id))?;
             let limit = match vault.read(Slot::Limit, id)? {
                 Some(bytes) => {
-                    let limit: Limit = postcard::from_bytes(&bytes).map_err(|_| KeyError::Unreadable("limit", id))?;
+                    let limit: MinuteCount =
+                        postcard::from_bytes(&bytes).map_err(|_| KeyError::Unreadable("limit", id))?;
                     limit.resumed()
                 }
-                None => Limit::default(),
+                None => MinuteCount::default(),
             };
             all.insert(id, Key::new(id, Some(record), limit));
         }
@@ -122,7 +123,7 @@ impl Keys {
 
     /// The key, known or not.
     pub fn entry(&self, id: B256) -> Arc<Key> {
-        self.all().entry(id).or_insert_with(|| Key::new(id, None, Limit::default())).clone()
+        self.all().entry(id).or_insert_with(|| Key::new(id, None, MinuteCount::default())).clone()
     }
 
     /// Ids and records, oldest first.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The count of one key, as written down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limit {
+pub struct MinuteCount {
     /// Which minute since 1970.
     minute: u64,
     /// Signatures that may have been given in it.
@@ -26,7 +26,7 @@ pub enum Taken {
     ToBeWritten,
 }
 
-impl Limit {
+impl MinuteCount {
     /// As found on disk: all that was reserved counts as used.
     pub fn resumed(self) -> Self {
         Self { used: self.reserved, ..self }
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_minute_has_room_for_so_many() {
-        let mut limit = Limit::default();
+        let mut limit = MinuteCount::default();
         for count in 0..20 {
             assert!(limit.take(20, 6000).is_ok(), "{count}");
         }
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_was_reserved_survives_as_used() {
-        let mut limit = Limit::default();
+        let mut limit = MinuteCount::default();
         assert_eq!(limit.take(16, 6000), Ok(Taken::ToBeWritten));
         assert_eq!(limit.take(16, 6000), Ok(Taken::Covered));
         assert_eq!(limit.reserved, 3);

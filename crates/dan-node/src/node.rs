@@ -20,7 +20,7 @@ use super::{
     api::{NodeNonce, NodeRefusal, NonceAnswer, PeerStatus, RunKind, StatusAnswer},
     config::NodeConfig,
     keys::{KeyError, Keys},
-    limits::Limit,
+    limits::MinuteCount,
     mesh::Mesh,
     message::Message,
     nonces::{NonceError, Nonces},
@@ -247,7 +247,7 @@ impl Node {
 
 impl Node {
     /// Writes a limit down.
-    async fn write_limit(self: &Arc<Self>, id: B256, limit: Limit) -> Result<(), RunError> {
+    async fn write_limit(self: &Arc<Self>, id: B256, limit: MinuteCount) -> Result<(), RunError> {
         let node = self.clone();
         let written = tokio::task::spawn_blocking(move || {
             let bytes = postcard::to_allocvec(&limit).map_err(|_| VaultError::Cipher)?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::time_window::Window;
 
-/// How far clocks that nobody asked may be behind those that were, seconds.
+/// Tolerance for the clocks that were not asked, seconds.
 const SKEW: u64 = 60;
 
 /// The present by the chain and by our server, unix seconds.
@@ -44,17 +44,17 @@ impl Clocks {
         if self.pending == self.block { self.block.max(self.wall) } else { self.pending }
     }
 
-    /// Is what begins then open by every clock that judges?
+    /// Has this time come by every clock that judges?
     pub fn has_begun(self, valid_after: u64) -> bool {
         valid_after <= self.next_block().min(self.wall)
     }
 
-    /// Is what ends then (its last second; 0 = never) over by a clock that judges?
+    /// Has this last second (0 = never) passed by any clock that judges?
     pub fn is_over(self, valid_until: u64) -> bool {
         valid_until != 0 && valid_until < self.next_block().max(self.wall)
     }
 
-    /// Can nothing be mined any more that ends then? Only the chain says so: a device's clock, or a server's, may be
+    /// Can an operation that is valid until then no longer be mined? Only the chain says so: a device's clock, or a server's, may be
     /// fast, and a chain that catches up gives its blocks old times. Some `grace` is left to reorganisations.
     pub fn is_past_on_chain(self, valid_until: u64, grace: u64) -> bool {
         self.pending > valid_until.saturating_add(grace)

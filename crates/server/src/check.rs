@@ -26,7 +26,7 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
         state.node().chain_ids(),
         state.bundler().chain_ids(),
         readiness::report(&state),
-        // Asked once more: the report is for callers, who are not told why.
+        // Cached once more: the report is for callers, who are not told why.
         state.database().ping(),
     );
     findings.chains(Upstream::Node, &nodes, node_chains, expected);

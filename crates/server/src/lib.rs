@@ -16,7 +16,6 @@
 mod amount;
 mod api_key;
 pub mod api_keys;
-mod asked;
 pub mod biconomy;
 pub mod bundler;
 pub mod call_count;
@@ -44,8 +43,9 @@ mod receipt;
 pub mod request_id;
 mod secret;
 pub mod session_ledger;
-mod session_shelf;
+mod session_set_cache;
 pub mod session_uses;
+mod single_flight;
 pub mod sponsor;
 pub mod sponsorship;
 pub mod state;

@@ -44,8 +44,8 @@ impl Market {
         Self { tip, ..*self }.advice()
     }
 
-    /// Is a bundler's advice at most `factor` times what is due? Its tip counts as far as anybody would earn it: on some
-    /// chains bundlers want both fees to be the same.
+    /// Is a bundler's advice at most `factor` times what is due? Compares the tip that is effective, `min(maxFee − baseFee,
+    /// maxPriorityFee)`: on some chains bundlers want both fees to be the same.
     pub fn check_advice(&self, advice: &GasFees, factor: u64) -> Result<(), AppError> {
         let most = times(&self.due(), factor);
         let earned = advice.max_fee_per_gas.saturating_sub(self.base_fee).min(advice.max_priority_fee_per_gas);

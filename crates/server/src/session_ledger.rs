@@ -40,9 +40,9 @@ async fn permit(permits: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>,
 /// `InvalidInput` for a malformed set; `SessionsOutOfSync` when its root is not the one on chain.
 pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLeaves) -> Result<(), AppError> {
     leaves.check()?;
-    let shelf = state.shelf();
+    let session_sets = state.session_sets();
     let local = {
-        let _permit = permit(&shelf.hashing).await?;
+        let _permit = permit(&session_sets.hashing).await?;
         let leaves = leaves.clone();
         let hashed = tokio::task::spawn_blocking(move || leaves.root()).await;
         hashed.map_err(|error| AppError::Internal { reason: error.to_string() })?
@@ -52,7 +52,7 @@ pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLe
         return Err(AppError::SessionsOutOfSync { local, chain });
     }
     state.database().keep_session_set(state.config().chain_id, account, chain, leaves).await?;
-    if shelf.grown.fetch_add(leaves.bytes(), Ordering::Relaxed) > upkeep::GROWTH {
+    if session_sets.grown.fetch_add(leaves.bytes(), Ordering::Relaxed) > upkeep::GROWTH {
         upkeep::tidy_now(state);
     }
     Ok(())
@@ -63,18 +63,18 @@ pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLe
 /// # Errors
 /// Those of the database.
 pub async fn published(state: &ServerState, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
-    let shelf = state.shelf();
-    if let Some(set) = shelf.sets.kept(&(account, root)).await {
+    let session_sets = state.session_sets();
+    if let Some(set) = session_sets.sets.kept(&(account, root)).await {
         return Ok(Some((*set).clone()));
     }
-    let _permit = permit(&shelf.reading).await?;
-    if let Some(set) = shelf.sets.kept(&(account, root)).await {
+    let _permit = permit(&session_sets.reading).await?;
+    if let Some(set) = session_sets.sets.kept(&(account, root)).await {
         return Ok(Some((*set).clone()));
     }
     let found = state.database().session_set(state.config().chain_id, account, root).await?;
     // That there is none may change at once, at another server, too.
     if let Some(set) = &found {
-        shelf.sets.keep((account, root), Arc::new(set.clone())).await;
+        session_sets.sets.keep((account, root), Arc::new(set.clone())).await;
     }
     Ok(found)
 }

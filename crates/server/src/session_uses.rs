@@ -1,7 +1,7 @@
 //! Uses of an account's sessions, counted from the chain: the entry point's events say which operations succeeded, the
 //! bundlers' transactions carry their signatures, and those name the sessions.
 //!
-//! Asked again, a count costs nothing until there is a new block, and then one request and what is new: transactions and
+//! Cached again, a count costs nothing until there is a new block, and then one request and what is new: transactions and
 //! blocks that were read do not change.
 
 use std::{
@@ -14,10 +14,10 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::{Value, json};
 
 use super::{
-    asked::Asked,
     node::{ChainNode, News, hex},
     quantity::small,
     receipt,
+    single_flight::Cached,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
@@ -46,18 +46,18 @@ type Shown = Arc<Option<HashMap<U256, Signers>>>;
 /// What was counted and read lately.
 pub(super) struct Uses {
     /// By account and height; the news, because a block of the same height may be another one.
-    counts: Asked<(Address, u64, News), Arc<SessionUses>>,
-    shown: Asked<(B256, Address), Shown>,
+    counts: Cached<(Address, u64, News), Arc<SessionUses>>,
+    shown: Cached<(B256, Address), Shown>,
     /// By the block's hash.
-    times: Asked<B256, u64>,
+    times: Cached<B256, u64>,
 }
 
 impl Default for Uses {
     fn default() -> Self {
         Self {
-            counts: Asked::weighing(COUNTS, KEPT, |counted| 128 + 128 * counted.uses.len()),
-            shown: Asked::weighing(SHOWN, KEPT, weight_of),
-            times: Asked::new(TIMES, KEPT),
+            counts: Cached::weighing(COUNTS, KEPT, |counted| 128 + 128 * counted.uses.len()),
+            shown: Cached::weighing(SHOWN, KEPT, weight_of),
+            times: Cached::new(TIMES, KEPT),
         }
     }
 }

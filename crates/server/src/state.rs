@@ -16,7 +16,7 @@ use super::{
     fees,
     node::ChainNode,
     paymaster::{Paymaster, Upstreams, token::TokenPaymaster},
-    session_shelf::Shelf,
+    session_set_cache::SessionSetCache,
     sponsor::{self, Sponsor},
     upstream_health::UpstreamHealth,
 };
@@ -45,7 +45,7 @@ struct Inner {
     database: Database,
     key_nodes: Option<KeyNodes>,
     sponsor: Sponsor,
-    shelf: Shelf,
+    session_sets: SessionSetCache,
 }
 
 impl ServerState {
@@ -86,7 +86,7 @@ impl ServerState {
                 database,
                 key_nodes,
                 sponsor,
-                shelf: Shelf::default(),
+                session_sets: SessionSetCache::default(),
             }),
         })
     }
@@ -202,8 +202,8 @@ impl ServerState {
     }
 
     /// Sets of sessions that were asked for lately.
-    pub(super) fn shelf(&self) -> &Shelf {
-        &self.inner.shelf
+    pub(super) fn session_sets(&self) -> &SessionSetCache {
+        &self.inner.session_sets
     }
 
     /// Who follows operations.

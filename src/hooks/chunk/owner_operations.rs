@@ -1,4 +1,4 @@
-//! Operations that the owner signs and that change no session's key: one frame for all of them.
+//! All operations that the owner signs but grants: one frame for them.
 
 use super::{Outcome, client_of, following};
 use crate::{

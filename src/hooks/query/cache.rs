@@ -223,7 +223,7 @@ fn entries(wanted: impl Fn(&QueryKey<Box<dyn Any>>) -> bool) -> Vec<Rc<dyn AnyEn
         .with_borrow(|slots| slots.iter().filter(|slot| wanted(&slot.key)).map(|slot| Rc::clone(&slot.entry)).collect())
 }
 
-/// What the queries named so know is out of date; `None`: all of them. Those that are shown are read again.
+/// Invalidates the queries of this name; `None`: all of them. Those that are shown are read again.
 pub(super) fn invalidate(name: Option<&str>) {
     entries(|key| name.is_none_or(|name| key.name == name)).into_iter().for_each(AnyEntry::invalidate);
 }

@@ -1,4 +1,4 @@
-//! A key gets its owner, once and for ever; and is taken back by him.
+//! Binds a key to one grant, for ever, and revokes it.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! The chain keeps one root over all leaves and nothing else. So the book remembers of each leaf which operation is to
 //! put it under the root or to take it out, and changes its state when a receipt or the root itself says so.
 //!
-//! | what happens ↓ in state → | `Pending` | `Returning` | `Confirmed` | `Revoking` | `Revoked` | `Unproven` |
+//! | what happens ↓ in state → | `Pending` | `Returning` | `Confirmed` | `Revoking` | `Revoked` | `ImportedWhileRevoking` |
 //! |---|---|---|---|---|---|---|
 //! | `GrantPrepared` an operation that grants it was built, also anew or once more | `Pending` | `Returning` | – | – | `Returning` | `Returning` |
 //! | `GrantInDoubt` the answer to sending was lost, or the bundler dropped it | `Pending` | `Returning` | – | – | – | – |
@@ -12,7 +12,7 @@
 //! | `RevocationSent` an operation that takes it out is about to be sent | – | – | `Revoking` | `Revoking` ¹ | – | – |
 //! | `RevocationFailed` that will not happen | – | – | – | `Confirmed` | – | – |
 //! | `LeftTree` a receipt, the root on chain, or another device's set of leaves | – | – | `Revoked` | `Revoked` | – | – |
-//! | `Imported` from another device, into a book that has a tree of its own | `Revoked` | `Revoked` | `Revoked` | `Unproven` | as it is | as it is |
+//! | `Imported` from another device, into a book that has a tree of its own | `Revoked` | `Revoked` | `Revoked` | `ImportedWhileRevoking` | as it is | as it is |
 //!
 //! – is refused with [`ImpossibleChange`], and the leaf stays as it is.
 //!
@@ -29,7 +29,7 @@
 //! - **A restore** is a grant of a `Revoked` leaf. Until it is confirmed the leaf keeps how it ended, and has that again
 //!   when it fails: a plain grant's leaf is forgotten then.
 //! - **An import** says nothing about the chain: what is new here counts as revoked until the root on chain proves more.
-//!   A leaf that an operation was to take out is `Unproven`. Should the root still hold it, that operation is followed
+//!   A leaf that an operation was to take out is `ImportedWhileRevoking`. Should the root still hold it, that operation is followed
 //!   on. Once it is brought back it was seen outside of the tree, and the operation is over for it.
 //! - ¹ By the newer operation: of two in one nonce lane only one is ever included.
 
@@ -63,7 +63,7 @@ pub enum SessionState {
     /// No longer under the root on chain.
     Revoked(Ending),
     /// Imported while this operation was to take it out; stored as revoked.
-    Unproven {
+    ImportedWhileRevoking {
         /// Hash of the operation.
         revocation: B256,
     },
@@ -144,7 +144,7 @@ impl SessionState {
             (Event::GrantPrepared(grant), Self::Returning { ended, .. } | Self::Revoked(ended)) => {
                 Self::Returning { grant: grant.clone(), ended }
             }
-            (Event::GrantPrepared(grant), Self::Unproven { .. }) => {
+            (Event::GrantPrepared(grant), Self::ImportedWhileRevoking { .. }) => {
                 Self::Returning { grant: grant.clone(), ended: Ending::default() }
             }
             (Event::GrantInDoubt, Self::Pending(grant)) => Self::Pending(GrantOperation { in_doubt: true, ..grant }),
@@ -154,7 +154,9 @@ impl SessionState {
             (Event::GrantFailed, Self::Pending(_)) => return Ok(None),
             (Event::GrantFailed, Self::Returning { ended, .. }) => Self::Revoked(ended),
             (Event::EnteredTree, Self::Pending(_) | Self::Returning { .. } | Self::Revoked(_)) => Self::Confirmed,
-            (Event::EnteredTree, Self::Unproven { revocation }) => Self::Revoking { operation: revocation },
+            (Event::EnteredTree, Self::ImportedWhileRevoking { revocation }) => {
+                Self::Revoking { operation: revocation }
+            }
             (Event::EnteredTree, in_tree @ (Self::Confirmed | Self::Revoking { .. })) => in_tree,
             (Event::RevocationSent { operation }, Self::Confirmed | Self::Revoking { .. }) => {
                 Self::Revoking { operation: *operation }
@@ -166,8 +168,8 @@ impl SessionState {
             }
             (Event::Imported, Self::Pending(_) | Self::Confirmed) => Self::Revoked(Ending::default()),
             (Event::Imported, Self::Returning { ended, .. } | Self::Revoked(ended)) => Self::Revoked(ended),
-            (Event::Imported, Self::Revoking { operation: revocation }) => Self::Unproven { revocation },
-            (Event::Imported, unproven @ Self::Unproven { .. }) => unproven,
+            (Event::Imported, Self::Revoking { operation: revocation }) => Self::ImportedWhileRevoking { revocation },
+            (Event::Imported, unproven @ Self::ImportedWhileRevoking { .. }) => unproven,
             (event, state) => return Err(ImpossibleChange { state: state.name(), event: event.name() }),
         };
         Ok(Some(next))
@@ -177,7 +179,7 @@ impl SessionState {
     pub fn grant(&self) -> Option<&GrantOperation> {
         match self {
             Self::Pending(grant) | Self::Returning { grant, .. } => Some(grant),
-            Self::Confirmed | Self::Revoking { .. } | Self::Revoked(_) | Self::Unproven { .. } => None,
+            Self::Confirmed | Self::Revoking { .. } | Self::Revoked(_) | Self::ImportedWhileRevoking { .. } => None,
         }
     }
 
@@ -213,7 +215,7 @@ impl SessionState {
             Self::Returning { .. } => "returning",
             Self::Confirmed => "confirmed",
             Self::Revoking { .. } => "being revoked",
-            Self::Revoked(_) | Self::Unproven { .. } => "revoked",
+            Self::Revoked(_) | Self::ImportedWhileRevoking { .. } => "revoked",
         }
     }
 }

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        asked::Asked,
         inner_error,
         json_rpc::{Failure, JsonRpcClient, is_unknown_method},
         market::DEFAULT_BUNDLER_FACTOR,
         quantity::quantity,
         receipt,
+        single_flight::Cached,
         upstream_health::UpstreamHealth,
         upstream_url::UpstreamUrl,
     },
@@ -50,7 +50,7 @@ pub struct Bundler {
     /// The method of each list that worked last, so that an unknown one is not asked every time.
     fee_method: Arc<AtomicUsize>,
     status_method: Arc<AtomicUsize>,
-    advice: Arc<Asked<(), Option<GasFees>>>,
+    advice: Arc<Cached<(), Option<GasFees>>>,
 }
 
 impl Bundler {
@@ -65,7 +65,7 @@ impl Bundler {
             fee_factor: DEFAULT_BUNDLER_FACTOR,
             fee_method: Arc::default(),
             status_method: Arc::default(),
-            advice: Arc::new(Asked::new(1, ADVICE_IS_FRESH)),
+            advice: Arc::new(Cached::new(1, ADVICE_IS_FRESH)),
         })
     }
 

@@ -14,9 +14,9 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::super::{
-    asked::{Asked, Flights},
     market::Market,
     session_uses::Uses,
+    single_flight::{Cached, SingleFlight},
 };
 use use_aa_protocol::rpc::AccountState;
 
@@ -38,11 +38,11 @@ pub(in super::super) type News = u64;
 
 pub(in super::super) struct Known {
     news: AtomicU64,
-    pub(super) heights: Asked<News, u64>,
-    pub(super) market: Asked<(), Market>,
-    pub(super) accounts: Flights<(News, Address, U256), AccountState>,
+    pub(super) heights: Cached<News, u64>,
+    pub(super) market: Cached<(), Market>,
+    pub(super) accounts: SingleFlight<(News, Address, U256), AccountState>,
     /// Nothing where the answer is too large to be shared.
-    pub(super) reads: Flights<(News, B256), Option<Value>>,
+    pub(super) reads: SingleFlight<(News, B256), Option<Value>>,
     pub(in super::super) uses: Uses,
     pub(in super::super) counting: Semaphore,
 }
@@ -51,10 +51,10 @@ impl Default for Known {
     fn default() -> Self {
         Self {
             news: AtomicU64::new(0),
-            heights: Asked::new(1, HEIGHT_IS_FRESH),
-            market: Asked::new(1, MARKET_IS_FRESH),
-            accounts: Flights::default(),
-            reads: Flights::default(),
+            heights: Cached::new(1, HEIGHT_IS_FRESH),
+            market: Cached::new(1, MARKET_IS_FRESH),
+            accounts: SingleFlight::default(),
+            reads: SingleFlight::default(),
             uses: Uses::default(),
             counting: Semaphore::new(COUNTED_AT_ONCE),
         }

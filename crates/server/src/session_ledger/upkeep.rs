@@ -45,7 +45,7 @@ pub fn keep_tidy(state: &ServerState) {
 /// The same once, now.
 pub(super) fn tidy_now(state: &ServerState) {
     let state = state.clone();
-    state.shelf().grown.store(0, Ordering::Relaxed);
+    state.session_sets().grown.store(0, Ordering::Relaxed);
     tokio::spawn(async move { done(tidy(&state).await) });
 }
 
@@ -56,7 +56,7 @@ fn done(outcome: Result<(), AppError>) {
 }
 
 async fn tidy(state: &ServerState) -> Result<(), AppError> {
-    state.shelf().grown.store(0, Ordering::Relaxed);
+    state.session_sets().grown.store(0, Ordering::Relaxed);
     let (database, chain_id, now) = (state.database(), state.config().chain_id, now());
     database.forget_replaced_sets(now - REPLACED).await?;
     let kept = i64::try_from(state.config().ledger_days.saturating_mul(86_400)).unwrap_or(i64::MAX);

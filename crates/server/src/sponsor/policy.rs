@@ -84,7 +84,7 @@ pub struct Caps {
     pub total_gas: Option<U256>,
     /// `maxFeePerGas`, wei.
     pub fee_per_gas: Option<U256>,
-    /// Both fees, times what is due; `None` = [`crate::fees::DEFAULT_FEE_FACTOR`].
+    /// Both fees, times what is due; `None` = [`crate::market::DEFAULT_FEE_FACTOR`].
     pub fee_factor: Option<u64>,
     /// The most that the operation can cost, wei.
     pub cost: Option<U256>,

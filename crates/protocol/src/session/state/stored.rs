@@ -37,7 +37,7 @@ impl SessionLeaf {
             SessionStatus::Pending => SessionState::Pending(self.grant()),
             SessionStatus::Revoked => self.hash_in(REVOKED_BY).map_or_else(
                 || SessionState::Revoked(self.ending()),
-                |revocation| SessionState::Unproven { revocation },
+                |revocation| SessionState::ImportedWhileRevoking { revocation },
             ),
             SessionStatus::Active | SessionStatus::Inactive | SessionStatus::Expired => self
                 .hash_in(REVOKED_BY)
@@ -119,7 +119,7 @@ impl SessionLeaf {
             SessionState::Confirmed => (SessionStatus::Active, None, None),
             SessionState::Revoking { operation } => (SessionStatus::Active, None, Some(*operation)),
             SessionState::Revoked(ended) => (SessionStatus::Revoked, Some(ended), None),
-            SessionState::Unproven { revocation } => (SessionStatus::Revoked, None, Some(*revocation)),
+            SessionState::ImportedWhileRevoking { revocation } => (SessionStatus::Revoked, None, Some(*revocation)),
         };
         if !(status.in_tree() && self.status.in_tree()) {
             self.status = status;

@@ -34,7 +34,7 @@ fn revoking(operation: B256) -> SessionState {
 }
 
 fn states() -> [SessionState; 8] {
-    use SessionState::{Confirmed, Pending, Revoked, Unproven};
+    use SessionState::{Confirmed, ImportedWhileRevoking, Pending, Revoked};
     [
         Pending(grant(BUILT)),
         Pending(doubtful(BUILT)),
@@ -43,7 +43,7 @@ fn states() -> [SessionState; 8] {
         Confirmed,
         revoking(REVOCATION),
         Revoked(ended()),
-        Unproven { revocation: REVOCATION },
+        ImportedWhileRevoking { revocation: REVOCATION },
     ]
 }
 
@@ -65,7 +65,7 @@ fn events() -> [SessionEvent; 9] {
 /// What becomes of each of [`states`] by each of [`events`].
 fn table() -> [[Expected; 8]; 9] {
     use Expected::{Forgotten, Refused, To};
-    use SessionState::{Confirmed, Pending, Revoked, Unproven};
+    use SessionState::{Confirmed, ImportedWhileRevoking, Pending, Revoked};
     let new = || To(Pending(grant(REBUILT)));
     let comes_back = |ended| To(returning(grant(REBUILT), ended));
     let waits = || To(Pending(doubtful(BUILT)));
@@ -75,7 +75,7 @@ fn table() -> [[Expected; 8]; 9] {
     let left = |operation, elsewhere| To(Revoked(Ending { last_root: Some(ROOT), operation, elsewhere }));
     let (us, nobody) = (Some(REVOCATION), None);
     let (is_over, unknown) = (|| To(Revoked(ended())), || To(Revoked(Ending::default())));
-    let unproven = || To(Unproven { revocation: REVOCATION });
+    let unproven = || To(ImportedWhileRevoking { revocation: REVOCATION });
     let no = || Refused;
     #[rustfmt::skip]
     let table = [

@@ -1,5 +1,5 @@
-//! Answers that are asked for again: kept for a while, and whoever asks what somebody is asking already waits for that
-//! answer. Bounded in number or weight, so that questions cannot fill the memory.
+//! Single flight: equal questions at the same time are asked once. [`Cached`] also keeps the answers for a while, bounded in
+//! number or weight, so that questions cannot fill the memory.
 
 use std::{
     collections::HashMap,
@@ -14,11 +14,11 @@ use tokio::sync::OnceCell;
 use use_aa_actions::error::AppError;
 
 /// Answers by question.
-pub(super) struct Asked<K, V> {
+pub(super) struct Cached<K, V> {
     answers: Cache<K, V>,
 }
 
-impl<K, V> Asked<K, V>
+impl<K, V> Cached<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -34,8 +34,8 @@ where
         Self { answers: Cache::builder().max_capacity(bytes).weigher(weigh).time_to_live(fresh).build() }
     }
 
-    /// The answer that is kept, that is on its way, or that `ask` brings (boxed: every layer between would hold it once
-    /// more). Errors are not kept.
+    /// The answer that is kept, that is on its way, or that `ask` brings. Errors are not kept. The question is boxed:
+    /// otherwise each future around it would be as large again.
     pub(super) async fn get(&self, key: K, ask: impl Future<Output = Result<V, AppError>>) -> Result<V, AppError> {
         self.answers.try_get_with(key, Box::pin(ask)).await.map_err(|error| (*error).clone())
     }
@@ -52,19 +52,19 @@ where
 }
 
 /// Answers on their way. None is kept: when the last one who waits has it, it is gone.
-pub(super) struct Flights<K: Hash + Eq, V> {
+pub(super) struct SingleFlight<K: Hash + Eq, V> {
     open: Mutex<HashMap<K, Weak<Answer<V>>>>,
 }
 
 type Answer<V> = OnceCell<Result<V, AppError>>;
 
-impl<K: Hash + Eq, V> Default for Flights<K, V> {
+impl<K: Hash + Eq, V> Default for SingleFlight<K, V> {
     fn default() -> Self {
         Self { open: Mutex::default() }
     }
 }
 
-impl<K: Clone + Hash + Eq, V: Clone> Flights<K, V> {
+impl<K: Clone + Hash + Eq, V: Clone> SingleFlight<K, V> {
     /// The answer that is on its way, or that `ask` brings.
     pub(super) async fn get(&self, key: K, ask: impl Future<Output = Result<V, AppError>>) -> Result<V, AppError> {
         let answer = {
@@ -85,7 +85,7 @@ impl<K: Clone + Hash + Eq, V: Clone> Flights<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V> Flights<K, V> {
+impl<K: Hash + Eq, V> SingleFlight<K, V> {
     fn open(&self) -> MutexGuard<'_, HashMap<K, Weak<Answer<V>>>> {
         // Nothing panics while it is locked.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -94,7 +94,7 @@ impl<K: Hash + Eq, V> Flights<K, V> {
 
 /// Whoever waits for an answer.
 struct Passenger<'a, K: Hash + Eq, V> {
-    flights: &'a Flights<K, V>,
+    flights: &'a SingleFlight<K, V>,
     key: K,
     answer: Arc<Answer<V>>,
 }
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn equal_questions_are_one_and_failures_are_not_kept() {
-        let (asked, count) = (Asked::new(10, Duration::from_secs(60)), AtomicUsize::new(0));
+        let (asked, count) = (Cached::new(10, Duration::from_secs(60)), AtomicUsize::new(0));
         let ask = |answer: Result<u8, AppError>| {
             asked.get("question", async {
                 count.fetch_add(1, Ordering::SeqCst);
@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_on_its_way_is_asked_once_and_then_anew() {
-        let (flights, count) = (Flights::default(), AtomicUsize::new(0));
+        let (flights, count) = (SingleFlight::default(), AtomicUsize::new(0));
         for round in 1..=2 {
             let ask = || {
                 flights.get("question", async {
@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_hangs_up_takes_no_answer_from_the_others() {
-        let flights = Flights::default();
+        let flights = SingleFlight::default();
         let never = flights.get(1, std::future::pending());
         let second = async {
             tokio::time::sleep(Duration::from_millis(20)).await;
