@@ -4,15 +4,10 @@
 
 mod server_support;
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use server_support::{Reply, Server, Upstream, config, fees as known_fees, node_fees};
 use use_aa::protocol::{addresses::ENTRY_POINT, user_operation::UserOperation};
-use use_aa::server::{
-    config::{PaymasterConfig, PaymasterDialect},
-    sponsor::SponsorPolicy,
-};
+use use_aa::server::config::{PaymasterConfig, PaymasterDialect};
 
 /// All recorded calls of a method.
 fn recorded(method: &str) -> Vec<(String, Value, Value)> {
@@ -51,10 +46,8 @@ async fn replay(response: &Value) -> (Server, Upstream) {
     let mut config = config(&upstream.url(), &upstream.url());
     let (url, dialect) = (upstream.url().parse().unwrap(), PaymasterDialect::Biconomy);
     config.paymaster = Some(PaymasterConfig::Remote { urls: vec![url], dialect, api_key: None });
-    // Lives as long as they were asked for.
-    let policy = "targets = [{address = \"*\"}, {address = \"account\"}]\nmodes = [\"SPONSORED\", \"ERC20\"]\n\
-        [budgets]\nglobal_per_day = \"unlimited\"\n[open]\nunproven_seconds = 3600";
-    config.sponsor_policy = Some(Arc::new(SponsorPolicy::parse(policy, |_| None).unwrap()));
+    // Its policy lets signatures live as long as was asked for.
+    config.lab = true;
     (Server::start(config).await, upstream)
 }
 
