@@ -243,7 +243,6 @@ impl Sponsor {
             BudgetOutcome::Written => {
                 tracing::info!(user_op_hash = %decision.user_op_hash, account = %decision.account,
                     max_cost = %decision.max_cost, mode = decision.mode, "sponsored");
-                count("granted");
                 self.start_settling();
                 Ok(sponsorship)
             }
@@ -319,7 +318,6 @@ impl Sponsor {
     /// Writes the refusal down; the answer is a refusal, whether that worked or not.
     async fn refuse(&self, decision: Decision, reason: String) -> AppError {
         tracing::info!(account = %decision.account, mode = decision.mode, %reason, "not sponsored");
-        count("refused");
         if let Err(error) = self.inner.database.refuse(&decision, &reason).await {
             tracing::error!(%error, account = %decision.account, "a refusal is not in the ledger");
         }
@@ -350,10 +348,6 @@ fn valid_until(signed: &UserOperation) -> Option<u64> {
     let verifying = VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
     let until = verifying.or_else(|_| TokenPaymasterData::decode(data).map(|data| data.valid_until)).ok()?;
     (until > 0).then_some(until)
-}
-
-fn count(outcome: &'static str) {
-    metrics::counter!("use_aa_sponsorships_total", "outcome" => outcome).increment(1);
 }
 
 fn unix_now() -> u64 {
