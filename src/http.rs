@@ -213,8 +213,8 @@ pub async fn serve_within(
     metrics::start(Arc::downgrade(&alive));
     let (stopping, mut stopped) = watch::channel(false);
     let watcher = state.watcher().clone();
-    if let Ok(key_nodes) = state.key_nodes() {
-        key_nodes.keep_pool();
+    if let Ok(dan_nodes) = state.dan() {
+        dan_nodes.keep_pool();
     }
     state.sponsor().start_settling();
     use_aa_server::session_ledger::keep_tidy(&state);

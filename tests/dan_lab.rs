@@ -38,7 +38,7 @@ use use_aa::{
 async fn serve(lab: &Lab) -> Rc<HttpRelay> {
     let mut config = Config::from_args(&ServeArgs::default()).unwrap();
     lab.fill(&mut config);
-    assert_eq!(config.key_nodes.len(), 5);
+    assert_eq!(config.dan_nodes.len(), 5);
     let listener = http::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let state = ServerState::new(config).unwrap();

@@ -10,7 +10,7 @@ use use_aa::{
     client::relay_native::HttpRelay,
     error::{AppError, Upstream as Source},
     protocol::distributed_key::SignOutcome,
-    server::config::{Config, KeyNode},
+    server::config::{Config, DanNodeAddress},
 };
 
 use crate::{
@@ -39,8 +39,8 @@ impl KeyServer {
         let nodes = cluster
             .nodes
             .iter()
-            .map(|node| KeyNode { url: node.url.parse().unwrap(), identity: node.identity.to_bytes().into() });
-        config.key_nodes = nodes.collect();
+            .map(|node| DanNodeAddress { url: node.url.parse().unwrap(), identity: node.identity.to_bytes().into() });
+        config.dan_nodes = nodes.collect();
         change(&mut config);
         let server = Server::start(config).await;
         let relay = HttpRelay::new(&server.url).unwrap();

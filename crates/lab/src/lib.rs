@@ -23,7 +23,7 @@ use alloy::primitives::U256;
 use tokio::sync::{oneshot, watch};
 
 use use_aa_protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER};
-use use_aa_server::config::{Config, FeeToken, KeyNode, LabConfig, PaymasterConfig, TokenPaymasterConfig};
+use use_aa_server::config::{Config, DanNodeAddress, FeeToken, LabConfig, PaymasterConfig, TokenPaymasterConfig};
 
 pub use accounts::{ACCOUNTS, LabAccount, Role};
 pub use dan::DanNodeInfo;
@@ -100,9 +100,10 @@ impl Lab {
         config.chain_id = self.info.chain_id;
         config.rpc_urls = vec![self.info.rpc_url.clone()];
         config.bundler_urls = vec![self.info.bundler_url.clone()];
-        if config.key_nodes.is_empty() {
+        if config.dan_nodes.is_empty() {
             let nodes = self.info.dan_nodes.iter();
-            config.key_nodes = nodes.map(|node| KeyNode { url: node.url.clone(), identity: node.identity }).collect();
+            config.dan_nodes =
+                nodes.map(|node| DanNodeAddress { url: node.url.clone(), identity: node.identity }).collect();
         }
         config.paymaster = Some(PaymasterConfig::BuiltIn {
             signer_key: self.info.paymaster_signer.clone(),
@@ -113,9 +114,9 @@ impl Lab {
             // A ledger of another chain's life would be wrong on this one.
             config.data_dir.clone_from(&self.info.folder);
         }
-        if config.key_nodes.is_empty() {
-            let node = |node: &DanNodeInfo| KeyNode { url: node.url.clone(), identity: node.identity };
-            config.key_nodes = self.info.dan_nodes.iter().map(node).collect();
+        if config.dan_nodes.is_empty() {
+            let node = |node: &DanNodeInfo| DanNodeAddress { url: node.url.clone(), identity: node.identity };
+            config.dan_nodes = self.info.dan_nodes.iter().map(node).collect();
         }
         config.token_paymaster = Some(TokenPaymasterConfig {
             signer_key: self.info.paymaster_signer.clone(),

@@ -2,8 +2,8 @@
 //!
 //! The table of variables is the project's interface; each option's help names its variable.
 
+mod dan_nodes;
 mod fee_token;
-mod key_nodes;
 mod protection;
 #[cfg(test)]
 mod tests;
@@ -15,9 +15,9 @@ use alloy::primitives::Address;
 
 use super::{market, sponsor::policy::SponsorPolicy};
 
+pub use dan_nodes::DanNodeAddress;
+pub(super) use dan_nodes::dan_nodes;
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
-pub use key_nodes::KeyNode;
-pub(super) use key_nodes::key_nodes;
 pub use protection::{Network, OFFERS_TIME, Protection, ProtectionArgs, Rate};
 pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
 
@@ -200,7 +200,7 @@ pub struct Config {
     /// The built-in token paymaster; `None` = gas in tokens only through a remote paymaster.
     pub token_paymaster: Option<TokenPaymasterConfig>,
     /// The nodes that share distributed keys, in the order of their ids; empty = none.
-    pub key_nodes: Vec<KeyNode>,
+    pub dan_nodes: Vec<DanNodeAddress>,
     /// How many distributed keys wait for an owner.
     pub key_pool: usize,
     /// What is sponsored; `None` = the lab's policy for the built-in paymaster, what it likes for a remote one.
@@ -269,8 +269,8 @@ impl Config {
             data_dir_given: data_dir.is_some(),
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
             token_paymaster: token_paymaster(args)?,
-            key_nodes: key_nodes::key_nodes(args.dan_nodes.as_ref())?,
-            key_pool: key_nodes::key_pool(args.dan_pool.as_deref())?,
+            dan_nodes: dan_nodes::dan_nodes(args.dan_nodes.as_ref())?,
+            key_pool: dan_nodes::key_pool(args.dan_pool.as_deref())?,
             database_url: values::database_url("USE_AA_DATABASE_URL", args.database_url.as_ref())?,
             confirmations: values::whole(
                 "USE_AA_CONFIRMATIONS",

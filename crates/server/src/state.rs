@@ -10,7 +10,7 @@ use alloy::primitives::B256;
 use super::{
     bundler::Bundler,
     config::{Config, DatabaseUrl},
-    dan::coordinator::KeyNodes,
+    dan::coordinator::DanCoordinator,
     database::Database,
     events::{Pace, Watcher},
     fees,
@@ -43,7 +43,7 @@ struct Inner {
     token_paymaster: Option<TokenPaymaster>,
     watcher: Watcher,
     database: Database,
-    key_nodes: Option<KeyNodes>,
+    dan_nodes: Option<DanCoordinator>,
     sponsor: Sponsor,
     session_sets: SessionSetCache,
 }
@@ -64,8 +64,9 @@ impl ServerState {
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
         let watcher = Watcher::new(node.clone(), bundler.clone(), &config.rpc_urls, Pace::of(&config));
         let database = Database::new(config.database_url.as_ref().map(DatabaseUrl::expose), &config.data_dir)?;
-        let key_nodes =
-            (!config.key_nodes.is_empty()).then(|| KeyNodes::new(&config.key_nodes, config.key_pool)).transpose()?;
+        let dan_nodes = (!config.dan_nodes.is_empty())
+            .then(|| DanCoordinator::new(&config.dan_nodes, config.key_pool))
+            .transpose()?;
         let settings = sponsor::Settings {
             policy: config.sponsor_policy.as_deref().cloned(),
             lab: config.lab,
@@ -84,7 +85,7 @@ impl ServerState {
                 bundler,
                 watcher,
                 database,
-                key_nodes,
+                dan_nodes,
                 sponsor,
                 session_sets: SessionSetCache::default(),
             }),
@@ -165,8 +166,8 @@ impl ServerState {
     }
 
     /// The nodes that share distributed keys, or an error that says that there are none.
-    pub fn key_nodes(&self) -> Result<&KeyNodes, AppError> {
-        self.inner.key_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
+    pub fn dan(&self) -> Result<&DanCoordinator, AppError> {
+        self.inner.dan_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
     }
 
     /// Whom paymasters ask.

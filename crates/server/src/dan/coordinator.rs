@@ -1,4 +1,4 @@
-//! [`KeyNodes`]: asks the nodes, all of them or any t, and puts their answers together.
+//! [`DanCoordinator`]: asks the nodes, all of them or any t, and puts their answers together.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    super::{config::KeyNode, inner_error},
+    super::{config::DanNodeAddress, inner_error},
     disputes::Disputes,
     failure::error_of,
     pool::{MOST_KEYS, Pool},
@@ -52,7 +52,7 @@ const BINDING_ATTEMPTS: usize = 3;
 
 /// The nodes behind this server; clones share the pool.
 #[derive(Clone)]
-pub struct KeyNodes {
+pub struct DanCoordinator {
     inner: Arc<Inner>,
 }
 
@@ -68,9 +68,9 @@ struct Inner {
     seen: Mutex<Option<(Instant, KeyNetwork)>>,
 }
 
-impl KeyNodes {
+impl DanCoordinator {
     /// Over these nodes, in the order of their ids; nothing is asked yet.
-    pub fn new(nodes: &[KeyNode], pool_size: usize) -> Result<Self, AppError> {
+    pub fn new(nodes: &[DanNodeAddress], pool_size: usize) -> Result<Self, AppError> {
         // Nodes close what is idle for longer than 75 s.
         let http = reqwest::Client::builder().connect_timeout(QUICK).tcp_nodelay(true).pool_idle_timeout(KEPT_OPEN);
         let http = http.build();

@@ -130,7 +130,7 @@ struct Network {
 
 impl Network {
     fn new(args: &NodesArgs) -> Result<Self, OperatorError> {
-        let nodes = config::key_nodes(args.nodes.as_ref())?;
+        let nodes = config::dan_nodes(args.nodes.as_ref())?;
         if nodes.is_empty() {
             return Err(ConfigError::new("USE_AA_DAN_NODES", "all nodes, as the app server is told", "nothing").into());
         }

@@ -12,7 +12,7 @@ use use_aa_protocol::distributed_key::MAX_NODES;
 
 /// A node that holds shares of distributed keys. Its id is its place in the list, from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyNode {
+pub struct DanNodeAddress {
     /// Where it listens for this server.
     pub url: UpstreamUrl,
     /// Its Ed25519 public key.
@@ -25,11 +25,11 @@ const POOL: &str = "USE_AA_DAN_POOL";
 const DEFAULT_POOL: usize = 2;
 
 /// `url#static-public-key`, comma-separated, in the order of the nodes' ids.
-pub fn key_nodes(value: Option<&Secret>) -> Result<Vec<KeyNode>, ConfigError> {
+pub fn dan_nodes(value: Option<&Secret>) -> Result<Vec<DanNodeAddress>, ConfigError> {
     let Some(text) = value.map(Secret::expose).map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(Vec::new());
     };
-    let nodes = text.split(',').enumerate().map(|(index, part)| key_node(index + 1, part.trim()));
+    let nodes = text.split(',').enumerate().map(|(index, part)| dan_node(index + 1, part.trim()));
     let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
     if nodes.len() < 2 || nodes.len() > usize::from(MAX_NODES) {
         return Err(ConfigError::new(VARIABLE, format!("2 to {MAX_NODES} nodes"), nodes.len()));
@@ -43,7 +43,7 @@ pub fn key_nodes(value: Option<&Secret>) -> Result<Vec<KeyNode>, ConfigError> {
     Ok(nodes)
 }
 
-fn key_node(id: usize, text: &str) -> Result<KeyNode, ConfigError> {
+fn dan_node(id: usize, text: &str) -> Result<DanNodeAddress, ConfigError> {
     // The URL may carry a secret: say which entry is wrong, not what it is.
     let wrong =
         |expected: &str| ConfigError::new(VARIABLE, expected, format!("something else as entry {id} (not shown)"));
@@ -63,7 +63,7 @@ fn key_node(id: usize, text: &str) -> Result<KeyNode, ConfigError> {
     if identity.is_zero() {
         return Err(wrong("the node's public key behind each #"));
     }
-    Ok(KeyNode { url, identity })
+    Ok(DanNodeAddress { url, identity })
 }
 
 /// This machine or a private network, where plain HTTP may do.
@@ -88,8 +88,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
 
-    fn parse(text: &str) -> Result<Vec<KeyNode>, String> {
-        key_nodes(Some(&Secret::new(text))).map_err(|error| error.to_string())
+    fn parse(text: &str) -> Result<Vec<DanNodeAddress>, String> {
+        dan_nodes(Some(&Secret::new(text))).map_err(|error| error.to_string())
     }
 
     #[test]
