@@ -67,6 +67,8 @@ pub struct Sponsor {
 
 struct Inner {
     policy: SponsorPolicy,
+    /// Nobody wrote the policy, and the network is not the lab: see [`Inner::at_least`].
+    default_policy: bool,
     /// May be approved to take its fee, in mode ERC20.
     token_paymaster: Address,
     /// It is ours: what it pays before it is paid back is our money.
@@ -126,7 +128,6 @@ impl SponsorPolicy {
             let [account, global] = DEFAULT_BUDGETS.map(|wei| Some(U256::from(wei)));
             policy.budgets = Budgets { account_per_day: account, global_per_day: global };
             policy.open = file::default_open(global).map_err(unusable)?;
-            policy.caps.cost = account;
             policy.advance = AdvanceLimits::default();
             "default".clone_into(&mut policy.version);
         }
@@ -143,6 +144,7 @@ impl Sponsor {
         bundler: Bundler,
     ) -> Result<Self, AppError> {
         let Settings { policy, lab, pays, chain_id, token_paymaster, ledger_days } = settings;
+        let default_policy = policy.is_none() && !lab;
         let policy = match policy {
             Some(policy) => policy,
             None => {
@@ -159,6 +161,7 @@ impl Sponsor {
         let [in_lab, elsewhere] = PAUSES;
         let inner = Inner {
             policy,
+            default_policy,
             token_paymaster: token_paymaster.unwrap_or(TOKEN_PAYMASTER),
             advances: token_paymaster.is_some(),
             chain_id,
@@ -233,10 +236,11 @@ impl Sponsor {
         // However dear gas is.
         let [caller_amount, unproven_amount] =
             [open.caller_amount, open.unproven_amount].map(|most| most.map(|amount| amount.max(first_grant)));
+        let Budgets { account_per_day, global_per_day } = self.inner.policy.budgets;
         let limits = (context.mode == PaymasterMode::Sponsored).then(|| Limits {
-            account: self.inner.policy.budgets.account_per_day,
+            account: self.inner.at_least(account_per_day, 2, &signed),
             key: request.requester.api_key.and_then(|key| key.budget_per_day),
-            global: self.inner.policy.budgets.global_per_day,
+            global: self.inner.at_least(global_per_day, 40, &signed),
             open: Open { caller_amount, unproven_amount, ..open },
         });
         match self.inner.database.grant(&decision, limits.as_ref()).await? {
@@ -328,6 +332,16 @@ impl Sponsor {
     async fn refuse_token(&self, decision: Decision, reason: String) -> AppError {
         self.refuse(decision, reason.clone()).await;
         AppError::GasTokenRefused { reason }
+    }
+}
+
+impl Inner {
+    /// A limit of the default policy, which no operator chose for this chain: at least so many first grants at the
+    /// operation's fees, which were checked. What 0.05 of the native token buys differs by a thousand between chains.
+    fn at_least(&self, limit: Option<U256>, first_grants: u64, signed: &UserOperation) -> Option<U256> {
+        let gas = U256::from(FIRST_GRANT_GAS.saturating_mul(first_grants));
+        let floor = gas.saturating_mul(signed.max_fee_per_gas);
+        limit.map(|limit| if self.default_policy { limit.max(floor) } else { limit })
     }
 }
 

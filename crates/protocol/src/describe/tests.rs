@@ -213,7 +213,27 @@ fn the_signed_vocabulary_does_not_change() {
         };
         text.push_str(&PolicyDescription::of_leaf(&leaf).signed_lines(1).join("\n"));
     }
-    assert_eq!(keccak256(&text).to_string(), "0x89b97e8cd6ea53358b71321ce996bf575ed879e8cea3a9f3c413eef3e85b90e0");
+    let transfer =
+        Erc20SessionData { session_key_address: OTHER, token: OTHER, recipient: OTHER, max_amount: U256::MAX };
+    let datas = [
+        (ERC20_SESSION_VALIDATION_MODULE, transfer.encode()),
+        (ABI_SESSION_VALIDATION_MODULE, vec![1, 2, 3].into()),
+        (OTHER, vec![1, 2, 3].into()),
+    ];
+    for (session_validation_module, session_key_data) in datas {
+        for (valid_after, valid_until) in [(0, 0), (1, 0), (0, 1_700_000_000), (1_600_000_000, 1_700_000_000)] {
+            let session_key_data = session_key_data.clone();
+            let leaf = SessionLeaf {
+                valid_after,
+                valid_until,
+                session_validation_module,
+                session_key_data,
+                ..Default::default()
+            };
+            text.push_str(&PolicyDescription::of_leaf(&leaf).signed_lines(2).join("\n"));
+        }
+    }
+    assert_eq!(keccak256(&text).to_string(), "0xf80d482d7090c2bd558d8f3ca2d4f8b68a46f4bc643e37d856868622855b5069");
 }
 
 /// Selectors that are known and others, offsets at arguments and between them, values of every kind.

@@ -32,7 +32,7 @@ use use_aa_protocol::{
     user_operation::UserOperation,
 };
 
-/// Methods that advise fees, and methods that tell an operation's state: the same order of dialects.
+/// Methods that advise fees, and methods that tell an operation's state, in the order in which they are tried.
 const FEE_METHODS: [&str; 2] = ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues"];
 const STATUS_METHODS: [&str; 3] =
     ["pimlico_getUserOperationStatus", "biconomy_getUserOperationStatus", "eth_getUserOperationReceipt"];

@@ -116,7 +116,8 @@ impl Remote {
         })
     }
 
-    /// `pm_getPaymasterStubData`.
+    /// `pm_getPaymasterStubData`: what has the length and the paymaster of the true data, and signs nothing. A service may
+    /// sign already with its stub (`isFinal`), and signatures leave by [`super::super::sponsor`] only.
     pub(super) async fn stub_erc7677(
         &self,
         user_operation: &UserOperation,
@@ -126,7 +127,11 @@ impl Remote {
         let chain_id = format!("{:#x}", self.chain_id);
         let params = json!([user_operation, ENTRY_POINT, chain_id, biconomy_context(context)]);
         let stub = self.rpc.call_value(method, params).await?;
-        Ok(self.sponsorship(method, &stub, user_operation, context.mode)?.paymaster_and_data)
+        let data = self.sponsorship(method, &stub, user_operation, context.mode)?.paymaster_and_data;
+        if stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false) {
+            return Ok(without_signature(&data));
+        }
+        Ok(data)
     }
 
     pub(super) async fn sponsor_erc7677(
@@ -280,6 +285,12 @@ fn sponsorship_info(webhook_data: Option<&Value>) -> Value {
     }
     info.insert("smartAccountInfo".into(), json!({"name": "BICONOMY", "version": "2.0.0"}));
     Value::Object(info)
+}
+
+/// The same paymaster and length, every other byte as dear as a byte can be.
+fn without_signature(data: &Bytes) -> Bytes {
+    let (paymaster, rest) = data.split_at(data.len().min(20));
+    [paymaster, vec![0xff; rest.len()].as_slice()].concat().into()
 }
 
 #[cfg(test)]

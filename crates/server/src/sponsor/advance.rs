@@ -15,7 +15,7 @@ use std::time::Instant;
 use alloy::primitives::{Address, U256};
 
 use self::ledger::{Obstacle, Reserved};
-use super::{Inner, ledger::Decision};
+use super::{Inner, ledger::Decision, policy::AdvanceLimits};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{paymaster::TokenPaymasterData, user_operation::UserOperation};
 
@@ -65,7 +65,13 @@ impl Inner {
     ) -> Result<Result<(), String>, AppError> {
         let data = TokenPaymasterData::decode(&signed.paymaster_and_data)?;
         let most = data.most_charged(signed).unwrap_or(U256::MAX);
-        let limits = (&self.policy.advance, self.policy.open.per_caller);
+        let AdvanceLimits { account, caller, total } = self.policy.advance;
+        let limits = AdvanceLimits {
+            account: self.at_least(account, 2, signed),
+            caller: self.at_least(caller, 10, signed),
+            total: self.at_least(total, 40, signed),
+        };
+        let limits = (&limits, self.policy.open.per_caller);
         let reserved = self.database.advance(wanted, decision, most, limits).await?;
         Ok(match reserved {
             Reserved::Yes => Ok(()),

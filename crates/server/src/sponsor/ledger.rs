@@ -126,7 +126,7 @@ const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VAL
     ON CONFLICT (chain_id, day, scope) DO UPDATE SET used = sponsor_budgets.used + excluded.used \
     WHERE sponsor_budgets.used + excluded.used <= $5";
 /// Earlier offers of the same operation to the same requester that hold something in the same budgets.
-const EARLIER: &str = "SELECT id, reserved FROM sponsorships WHERE chain_id = $1 AND account = $2 AND nonce = $3 \
+const EARLIER: &str = "SELECT id, reserved, valid_until FROM sponsorships WHERE chain_id = $1 AND account = $2 AND nonce = $3 \
     AND day = $4 AND COALESCE(api_key, '') = $5 AND COALESCE(caller, '') = $6 AND state = 'reserved' AND reserved > 0 \
     ORDER BY id";
 const HAND_OVER: &str = "UPDATE sponsorships SET reserved = 0 WHERE id = $1 AND reserved = $2 AND state = 'reserved'";
@@ -194,7 +194,7 @@ impl Database {
         }
         let (chain_id, day) = (signed(decision.chain_id), day_of(decision.decided_at));
         in_transaction!(self, transaction => {
-            let earlier: Vec<(i64, i64)> = sqlx::query_as(EARLIER)
+            let earlier: Vec<(i64, i64, i64)> = sqlx::query_as(EARLIER)
                 .bind(chain_id)
                 .bind(hex(decision.account))
                 .bind(decision.nonce.to_string())
@@ -203,13 +203,16 @@ impl Database {
                 .bind(requester[1])
                 .fetch_all(&mut *transaction)
                 .await?;
-            let mut held = 0_i64;
-            for (id, reserved) in earlier {
+            // Any of the offers may be the one that is mined: the money is held until the last of them has run out.
+            let (mut held, mut held_until) = (0_i64, signed(decision.valid_until));
+            for (id, reserved, valid_until) in earlier {
                 let handed_over = sqlx::query(HAND_OVER).bind(id).bind(reserved).execute(&mut *transaction).await?;
                 if handed_over.rows_affected() > 0 {
                     held = held.saturating_add(reserved);
+                    held_until = held_until.max(valid_until);
                 }
             }
+            let decision = &Decision { valid_until: held_until.unsigned_abs(), ..decision.clone() };
             let written = insert!(decision, "granted", None::<&str>, "reserved", amount.max(held))
                 .execute(&mut *transaction).await?.rows_affected();
             if written == 0 {

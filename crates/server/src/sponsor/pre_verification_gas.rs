@@ -14,14 +14,17 @@ const OVERHEAD: u64 = 42_000;
 /// Gas of one byte of call data.
 const ZERO_BYTE: u64 = 4;
 const OTHER_BYTE: u64 = 16;
-/// Paymaster data and signature are not final when gas is estimated: bundlers count them without zeros, alto twice.
+/// Paymaster data and an owner's signature are not final when gas is estimated: bundlers count them without zeros, alto
+/// twice.
 const UNFINISHED_BYTE: u64 = 2 * OTHER_BYTE;
 /// Length of an owner's signature with its wrapper: some ask before there is any.
 const LEAST_SIGNATURE: usize = 224;
-/// The longest signature that is counted: a session with a proof for a million others; and for each call of a batch its
-/// session. The paymaster does not sign the signature, so a long one may be shown and a short one used.
-const MOST_SIGNATURE: usize = 2_048;
-const SESSION_OF_A_CALL: usize = 1_024;
+/// The longest signature that is counted: a session with its proof; for each further call of a batch its session; and all
+/// together. The paymaster does not sign the signature, so a long one may be shown and a short one used: what is counted
+/// beyond an owner's, 16 gas a byte, is what may be taken.
+const MOST_SIGNATURE: usize = 1_024;
+const SESSION_OF_A_CALL: usize = 512;
+const MOST_OF_A_BATCH: usize = 4_096;
 /// What our bundler asks may rise by so much until the operation is sent, and cautious apps add a tenth, per cent.
 const RISE: u64 = 115;
 
@@ -41,9 +44,10 @@ pub(super) fn usual(operation: &UserOperation) -> U256 {
     let gas_of = |byte: &u8| if *byte == 0 { ZERO_BYTE } else { OTHER_BYTE };
     let head: u64 = IEntryPoint::Operation::from(head).abi_encode().iter().map(gas_of).sum();
     let signature = operation.signature.len().clamp(LEAST_SIGNATURE, most_signature(operation));
-    let unfinished = operation.paymaster_and_data.len().saturating_add(signature);
-    let unfinished = u64::try_from(unfinished).unwrap_or(u64::MAX).saturating_mul(UNFINISHED_BYTE);
-    U256::from(OVERHEAD).saturating_add(U256::from(head)).saturating_add(U256::from(unfinished))
+    let gas = |bytes: usize, each: u64| u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(each);
+    let unfinished = gas(operation.paymaster_and_data.len().saturating_add(LEAST_SIGNATURE), UNFINISHED_BYTE);
+    let session = gas(signature.saturating_sub(LEAST_SIGNATURE), OTHER_BYTE);
+    [OVERHEAD, head, unfinished, session].into_iter().map(U256::from).fold(U256::ZERO, U256::saturating_add)
 }
 
 /// Is it usual, or what our bundler asks for this very operation? On rollups it holds the price of the data on the chain
@@ -54,6 +58,7 @@ pub(super) async fn check(bundler: &Bundler, operation: &UserOperation) -> Resul
         return Ok(());
     }
     let mut most = usual;
+    // Of a longer signature nobody pays the rest: it may be there for the estimate only.
     if operation.signature.len() <= most_signature(operation)
         && let Ok(estimate) = bundler.estimate(operation, None).await
     {
@@ -67,7 +72,7 @@ pub(super) async fn check(bundler: &Bundler, operation: &UserOperation) -> Resul
 
 fn most_signature(operation: &UserOperation) -> usize {
     let further = decode_calls(&operation.call_data).map_or(0, |calls| calls.len().saturating_sub(1));
-    MOST_SIGNATURE.saturating_add(further.saturating_mul(SESSION_OF_A_CALL))
+    MOST_SIGNATURE.saturating_add(further.saturating_mul(SESSION_OF_A_CALL)).min(MOST_OF_A_BATCH)
 }
 
 #[cfg(test)]
@@ -104,7 +109,7 @@ mod tests {
     #[test]
     fn a_long_signature_earns_little() {
         assert_eq!(usual_of(36, 1_000_000), usual_of(36, MOST_SIGNATURE));
-        assert!(usual_of(36, 1_000_000) - usual_of(36, 224) < 60_000);
+        assert!(usual_of(36, 1_000_000) - usual_of(36, 224) < 13_000);
         let call = Call { to: Address::repeat_byte(5), ..Default::default() };
         let batch = UserOperation {
             call_data: encode_calls(&[call.clone(), call], false).unwrap(),
@@ -112,6 +117,14 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(most_signature(&batch), MOST_SIGNATURE + SESSION_OF_A_CALL);
+        let shown = UserOperation {
+            call_data: encode_calls(&vec![Call { to: Address::repeat_byte(5), ..Default::default() }; 64], false)
+                .unwrap(),
+            signature: vec![1; 66_560].into(),
+            ..Default::default()
+        };
+        let used = UserOperation { signature: vec![1; 224].into(), ..shown.clone() };
+        assert!(usual(&shown) - usual(&used) < U256::from(62_000), "however many calls there are");
         let endless = UserOperation { call_data: vec![1; 7].into(), ..batch };
         assert_eq!(most_signature(&endless), MOST_SIGNATURE);
     }

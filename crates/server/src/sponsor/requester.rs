@@ -19,7 +19,7 @@ use super::limits::{BudgetOutcome, Limits, gwei_limit};
 
 /// What an account did cost on a day, and what a requester has open for it.
 pub(super) const USED_OF_ACCOUNT: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM sponsorships WHERE chain_id = $1 \
-    AND account = $2 AND day = $3 AND mode = 'SPONSORED' AND (state = 'settled' OR (state = 'reserved' \
+    AND account = $2 AND day = $3 AND mode = 'SPONSORED' AND state IN ('reserved', 'settled') AND (state = 'settled' OR (state = 'reserved' \
     AND COALESCE(api_key, '') = $4 AND COALESCE(caller, '') = $5))";
 /// Those that were handed over hold nothing and are not counted.
 pub(super) const OPEN_OF_REQUESTER: &str = "SELECT COUNT(*), COUNT(CASE WHEN account = $4 THEN 1 END), \

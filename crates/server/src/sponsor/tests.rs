@@ -437,6 +437,21 @@ mod in_the_database {
         database.sponsored_on(31_337, NOW, None).await.unwrap()
     }
 
+    /// A longer offer of the same operation may be the one that is mined.
+    #[tokio::test]
+    async fn what_is_handed_over_is_held_until_the_longest_offer_has_run_out() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let limits = Limits { account: gwei(100), global: gwei(100), ..Limits::default() };
+        let long = Decision { valid_until: NOW + 3_600, ..decision(1, 40) };
+        assert_eq!(database.grant(&long, Some(&limits)).await, Ok(BudgetOutcome::Written));
+        let short = Decision { valid_until: NOW + 30, user_op_hash: B256::repeat_byte(2), ..long.clone() };
+        assert_eq!(database.grant(&short, Some(&limits)).await, Ok(BudgetOutcome::Written));
+        assert_eq!(database.release_expired(31_337, NOW + 31).await, Ok(0));
+        assert_eq!(used(&database).await, 40);
+        database.release_expired(31_337, NOW + 3_601).await.unwrap();
+        assert_eq!(used(&database).await, 0);
+    }
+
     #[tokio::test]
     async fn a_budget_is_taken_until_it_does_not_reach() {
         let database = Database::at("sqlite::memory:").unwrap();

@@ -108,7 +108,7 @@ const OWED: &str = "SELECT token, amount, paymaster FROM token_advances WHERE ch
 const OPEN: &str = "SELECT nonce, valid_until FROM token_advances WHERE chain_id = $1 AND account = $2 AND token = $3 \
     AND state = 'open' AND nonce <> $4 ORDER BY id LIMIT 1";
 /// Earlier signatures of the same operation, in whichever token: one of them at most is mined.
-const HELD: &str = "SELECT COALESCE(MAX(reserved), 0) FROM token_advances WHERE chain_id = $1 AND account = $2 \
+const HELD: &str = "SELECT COALESCE(MAX(reserved), 0), COALESCE(MAX(valid_until), 0) FROM token_advances WHERE chain_id = $1 AND account = $2 \
     AND nonce = $3 AND state = 'open'";
 const HAND_OVER: &str =
     "UPDATE token_advances SET reserved = 0 WHERE chain_id = $1 AND account = $2 AND nonce = $3 AND state = 'open'";
@@ -123,7 +123,8 @@ const OPEN_OF_CALLER: &str = "SELECT COUNT(*) FROM token_advances WHERE chain_id
     AND state = 'open' AND reserved > 0";
 const INSERT: &str = "INSERT INTO token_advances (chain_id, user_op_hash, account, token, nonce, paymaster, caller, \
     decided_at, valid_until, state, reserved, amount) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'open', $10, $11) \
-    ON CONFLICT (chain_id, user_op_hash) DO UPDATE SET state = 'open', reserved = excluded.reserved";
+    ON CONFLICT (chain_id, user_op_hash) DO UPDATE SET state = 'open', reserved = excluded.reserved, \
+    valid_until = excluded.valid_until";
 
 /// A row that holds what was never written there.
 fn unreadable(what: &str) -> DatabaseError {
@@ -195,7 +196,8 @@ impl Database {
                 transaction.rollback().await?;
                 return Ok(Reserved::Refused(obstacle));
             }
-            let held: i64 = sqlx::query_scalar(HELD)
+            // The money is held until the last of these signatures has run out.
+            let (held, held_until): (i64, i64) = sqlx::query_as(HELD)
                 .bind(chain_id).bind(&account).bind(&nonce).fetch_one(&mut *transaction).await?;
             sqlx::query(HAND_OVER).bind(chain_id).bind(&account).bind(&nonce).execute(&mut *transaction).await?;
             let amount = gwei_up(decision.max_cost).max(held);
@@ -208,7 +210,7 @@ impl Database {
                 .bind(decision.paymaster.map(hex).unwrap_or_default())
                 .bind(&caller)
                 .bind(signed(decision.decided_at))
-                .bind(signed(decision.valid_until))
+                .bind(signed(decision.valid_until).max(held_until))
                 .bind(amount)
                 .bind(most.to_string())
                 .execute(&mut *transaction)

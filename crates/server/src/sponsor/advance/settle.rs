@@ -1,8 +1,8 @@
 //! What became of what was advanced: charged, owed, or paid later.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use serde_json::json;
 
 use super::{
@@ -106,13 +106,24 @@ impl Inner {
         let words = |addresses: Vec<Address>| addresses.iter().map(Address::into_word).collect::<Vec<_>>();
         let (accounts, tokens, paymasters) = (distinct(|of| of.0), distinct(|of| of.1), distinct(|of| of.2));
         let topics = json!([receipt::transfer_topic(), words(accounts), words(paymasters)]);
-        let logs = self.logs(json!(tokens), topics, from, to).await?;
-        for payment in receipt::transfers(&logs) {
-            if !debtors.contains(&(payment.from, payment.token, payment.to)) {
-                continue;
+        // Anybody can write as many of these events as a block holds: who owes something waits then, and nobody else.
+        let logs = match self.logs(json!(tokens), topics, from, to).await {
+            Ok(logs) => logs,
+            Err(error) => {
+                tracing::warn!(%error, from, to, "cannot see who paid what it owes; these blocks are passed over");
+                return Ok(());
             }
-            let (account, token, amount) = (payment.from, payment.token, payment.amount);
-            if self.database.debt_paid(self.chain_id, account, token, amount, payment.block_number).await? {
+        };
+        // What came in one block counts together, in one transaction.
+        let mut paid: BTreeMap<(Address, Address, u64), U256> = BTreeMap::new();
+        for payment in receipt::transfers(&logs).into_iter().filter(|payment| !payment.amount.is_zero()) {
+            if debtors.contains(&(payment.from, payment.token, payment.to)) {
+                let sum = paid.entry((payment.from, payment.token, payment.block_number)).or_default();
+                *sum = sum.saturating_add(payment.amount);
+            }
+        }
+        for ((account, token, block), amount) in paid {
+            if self.database.debt_paid(self.chain_id, account, token, amount, block).await? {
                 tracing::info!(%account, %token, %amount, "a debt is paid");
             }
         }
@@ -127,8 +138,6 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::U256;
-
     use super::*;
 
     #[test]

@@ -32,6 +32,17 @@ async fn ask_with(
     cost: u64,
     limits: &AdvanceLimits,
 ) -> Reserved {
+    ask_for(database, wanted, hash, cost, limits, 300).await
+}
+
+async fn ask_for(
+    database: &Database,
+    wanted: AdvanceRequest,
+    hash: u8,
+    cost: u64,
+    limits: &AdvanceLimits,
+    seconds: u64,
+) -> Reserved {
     let decision = Decision {
         chain_id: CHAIN,
         decided_at: NOW,
@@ -43,7 +54,7 @@ async fn ask_with(
         policy_version: "test".into(),
         api_key: None,
         webhooks: None,
-        valid_until: NOW + 300,
+        valid_until: NOW + seconds,
         paymaster: Some(PAYMASTER),
         caller: Some([10, 0, 0, 1].into()),
     };
@@ -182,4 +193,18 @@ async fn what_is_advanced_is_limited_in_money() {
     assert_eq!(told, Reserved::Exhausted { whose: "the", limit: gwei(30) });
     database.forget_debts(CHAIN, NOW + 1, NOW + 1).await.unwrap();
     assert_eq!(database.debtors(CHAIN).await.unwrap(), []);
+}
+
+/// A longer signature for the same nonce may be the one that is mined.
+#[tokio::test]
+async fn what_is_handed_over_is_held_until_the_longest_signature_has_run_out() {
+    let database = Database::at("sqlite::memory:").unwrap();
+    let limits = AdvanceLimits { total: Some(gwei(15)), ..UNLIMITED };
+    assert_eq!(ask_for(&database, wanted(ACCOUNT, 7), 1, 10, &limits, 3_600).await, Reserved::Yes);
+    assert_eq!(ask_for(&database, wanted(ACCOUNT, 7), 2, 10, &limits, 30).await, Reserved::Yes);
+    database.lapse_advances(CHAIN, NOW + 31, true).await.unwrap();
+    let other = ask_for(&database, wanted(PAYMASTER, 1), 3, 10, &limits, 30).await;
+    assert!(matches!(other, Reserved::Exhausted { .. }), "{other:?}");
+    database.lapse_advances(CHAIN, NOW + 3_601, true).await.unwrap();
+    assert_eq!(ask_for(&database, wanted(PAYMASTER, 1), 4, 10, &limits, 30).await, Reserved::Yes);
 }
