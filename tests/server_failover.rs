@@ -132,6 +132,38 @@ async fn an_answer_that_is_too_long_is_no_reason_to_leave_anybody_alone() {
     assert_eq!(bad.count("eth_getUserOperationByHash"), 1, "asked before it is sent to the next");
 }
 
+/// Questions that nodes refuse with the codes and words of a busy one: a block to come, too many logs.
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_questions_are_no_reason_to_leave_a_node_alone() {
+    let node = Upstream::start(|call| {
+        let error = |code, message: &str| Reply::Error { code, message: message.into(), data: Value::Null };
+        match call["method"].as_str().unwrap() {
+            "eth_chainId" => Reply::Result(json!("0x7a69")),
+            "eth_blockNumber" => Reply::Result(json!("0x7")),
+            "eth_getLogs" => error(-32005, "query returned more than 10000 results"),
+            "eth_getBalance" if call["params"][1] == "0xffffffff" => error(-32000, "header not found"),
+            _ => Reply::Result(json!("0x1")),
+        }
+    })
+    .await;
+    let (server, state) = start(&node.url()).await;
+    let account = format!("0x{}", "33".repeat(20));
+    let balance = |block: &str| json!({"method": "eth_getBalance", "params": [account, block]});
+    let logs = json!({"method": "eth_getLogs", "params": [{"address": account, "fromBlock": "0x1", "toBlock": "0x2"}]});
+    for _ in 0..10 {
+        for (odd, code) in [(&logs, -32005), (&balance("0xffffffff"), -32000)] {
+            let (_, refused) = server.call("read_chain", odd).await;
+            assert_eq!((&refused["error"], &refused["code"]), (&json!("UpstreamRejected"), &json!(code)), "{refused}");
+            let begun = Instant::now();
+            assert_eq!(read(&server).await, (200, json!("0x7")));
+            assert_eq!(server.call("read_chain", &balance("latest")).await, (200, json!("0x1")));
+            assert!(begun.elapsed() < Duration::from_millis(900), "nothing is waited for");
+        }
+    }
+    let health = &state.health()[0];
+    assert!(health.circuit == Circuit::Closed && health.is_usable(), "{health:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_with_a_second_url() {
     for (name, row) in table() {

@@ -324,3 +324,43 @@ async fn unfinished_bodies_take_little_and_keep_nobody_else_out() {
     }
     assert!(refused >= 1, "{refused}");
 }
+
+/// Large answers that nobody reads count for whoever asked, until they are written out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn unread_answers_take_little_and_keep_nobody_else_out() {
+    let _alone = ALONE.lock().await;
+    let upstream = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_getCode" => Reply::Result(json!("x".repeat(3_900_000))),
+        _ => Reply::Result(json!("0x7a69")),
+    })
+    .await;
+    let mut config = config(&upstream.url(), &upstream.url());
+    config.protection.rate_limit = None;
+    config.protection.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let server = Server::start(config).await;
+    let addr = server.url.trim_start_matches("http://").to_owned();
+    let body = json!({"method": "eth_getCode", "params": [format!("0x{}", "33".repeat(20))]});
+    let mut unread = Vec::new();
+    let mut refused = 0;
+    for _ in 0..12 {
+        // Else the kernel takes all of it.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut stream = socket.connect(addr.parse().unwrap()).await.unwrap();
+        let text = body.to_string();
+        let head = format!(
+            "POST /api/fn/read_chain HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 203.0.113.1\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        refused += usize::from(&answer == b"HTTP/1.1 429");
+        unread.push(stream);
+    }
+    println!("{refused} of 12 refused");
+    assert!(refused >= 6, "{refused} of 12");
+    let other = server.post("read_chain").header("x-forwarded-for", "203.0.113.2").json(&body).send().await.unwrap();
+    assert_eq!((other.status().as_u16(), other.bytes().await.unwrap().len()), (200, 3_900_002));
+}

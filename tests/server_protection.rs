@@ -273,6 +273,47 @@ async fn every_call_of_a_batch_is_counted() {
     }
 }
 
+/// A key that is spelled with `%` gets no allowance beside the one it has.
+#[tokio::test]
+async fn a_key_has_one_spelling() {
+    let (config, _folder) =
+        with(&upstream().await, |config| config.protection.key_rate_limit = Some(Rate { per_second: 1, burst: 1 }));
+    let state = ServerState::new(config).unwrap();
+    let key = key(&state, &Scope::ALL, None).await;
+    let server = Server::start_with(state).await;
+    let chain_id = || call("eth_chainId", json!([]));
+    assert_eq!(rpc(&server, &format!("/api/v2/{CHAIN}/{key}"), chain_id()).await.0, 200);
+    for at in 0..3 {
+        let spelled = format!("{}%{:02x}{}", &key[..at], key.as_bytes()[at], &key[at + 1..]);
+        assert_eq!(rpc(&server, &format!("/api/v2/{CHAIN}/{spelled}"), chain_id()).await.0, 404, "{spelled}");
+    }
+}
+
+/// One caller that asks for many accounts has two of them counted at a time; others do not wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_caller_has_only_so_many_uses_counted_at_once() {
+    let node = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_blockNumber" => Reply::Result(json!("0x10")),
+        "eth_getLogs" => Reply::Late(Duration::from_millis(400), Box::new(Reply::Result(json!([])))),
+        _ => node_fees(call).unwrap_or(Reply::Result(Value::Null)),
+    })
+    .await;
+    let (config, _folder) =
+        with(&node, |config| config.protection.trusted_proxies = vec!["127.0.0.1".parse().unwrap()]);
+    let server = Server::start(config).await;
+    let ask = async |account: u64, address: &str| {
+        let account = alloy::primitives::Address::left_padding_from(&account.to_be_bytes());
+        let request = server.post("session_uses").header("x-forwarded-for", address);
+        request.json(&json!({"account": account})).send().await.unwrap().status().as_u16()
+    };
+    let greedy = futures::future::join_all((1..=30).map(|account| ask(account, "203.0.113.1")));
+    let (greedy, other) = tokio::join!(greedy, ask(99, "203.0.113.2"));
+    let number = |status: u16| greedy.iter().filter(|one| **one == status).count();
+    assert_eq!(other, 200);
+    assert!(number(200) >= 2 && number(429) >= 20 && number(200) + number(429) == 30, "{greedy:?}");
+    assert_eq!(ask(77, "203.0.113.1").await, 200, "what is over is given back");
+}
+
 /// Whoever takes a key back does so in another process. What signs for money does not go by what was known before, nor
 /// does the rest of a batch that is under way.
 #[tokio::test]

@@ -143,7 +143,7 @@ impl futures::Stream for Counted {
             let taken = self.charge.lock().unwrap_or_else(PoisonError::into_inner).take(more);
             return if taken { Poll::Ready(Some(Ok(bytes))) } else { self.refuse(TOO_MUCH) };
         }
-        let end = self.begun + PATIENCE + Duration::from_secs(self.length as u64 / PACE);
+        let end = self.begun + patience(self.length);
         match self.late.get_or_insert_with(|| Box::pin(sleep_until(end))).as_mut().poll(cx) {
             Poll::Ready(()) => self.refuse(TOO_SLOW),
             Poll::Pending => Poll::Pending,
@@ -187,12 +187,19 @@ pub(super) async fn bounded(State(bodies): State<Bodies>, request: Request, next
     if !charge.take(length) {
         return too_much(is_json_rpc);
     }
-    response.map(|body| Body::new(Sent { body, _charge: charge }))
+    let late = Box::pin(sleep_until(Instant::now() + patience(length)));
+    response.map(|body| Body::new(Sent { body, late, _charge: charge }))
 }
 
-/// An answer that counts until it is sent.
+/// How long so many bytes may take.
+fn patience(length: usize) -> Duration {
+    PATIENCE + Duration::from_secs(length as u64 / PACE)
+}
+
+/// An answer that counts until it is sent, or until that takes too long.
 struct Sent {
     body: Body,
+    late: Pin<Box<Sleep>>,
     _charge: Charge,
 }
 
@@ -204,11 +211,15 @@ impl HttpBody for Sent {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, axum::Error>>> {
+        if self.late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(axum::Error::new("the answer was not read in time"))));
+        }
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
+    /// Never, so that hyper asks once more when it has written the last piece: until then the bytes are in memory.
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        false
     }
 
     fn size_hint(&self) -> http_body::SizeHint {

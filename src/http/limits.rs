@@ -108,7 +108,16 @@ impl Limits {
             next.run(request)
         }));
         let router = limited(router, &self.key, "key", Style::JsonRpc);
+        let router = router.layer(middleware::from_fn(one_spelling));
         limited(router, &self.address, "address", Style::JsonRpc)
+    }
+}
+
+/// No key needs `%`; with it each spelling of a key would have an allowance of its own.
+async fn one_spelling(request: Request<Body>, next: Next) -> Response<Body> {
+    match request.uri().path().contains('%') {
+        true => StatusCode::NOT_FOUND.into_response(),
+        false => next.run(request).await,
     }
 }
 

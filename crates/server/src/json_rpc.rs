@@ -13,9 +13,9 @@
 //! | answers 500, 502, 503, 504 | failure | as down | as slow, then once more the same |
 //! | answers another 4xx or 3xx | failure | next | as slow |
 //! | answers 429, or `Retry-After` | rest | left alone for that long (at most 60 s), next; waited for up to 2 s | the same |
-//! | says "rate limited" in JSON-RPC | rest of 1 s | the same | the same: nothing was done |
+//! | says in JSON-RPC that the rate is too high, in words or with code 429 | rest of 1 s | the same | the same: nothing was done |
 //! | sends HTML, nothing, or cut JSON | failure | next | as slow |
-//! | answers 200 (or 4xx) with `error` | answer | final, code, message and data kept | final, unless a first answer was lost |
+//! | answers 200 (or 4xx) with `error`: also "header not found", too many logs (-32005) | answer | final, code, message and data kept | final, unless a first answer was lost |
 //! | answers another request's id | failure | next | as slow |
 //! | leaves a call of a batch out | failure | next | – |
 //! | sends more than 4 MiB | nothing: whoever asks may choose what is asked for | next | as slow |
@@ -34,8 +34,9 @@
 //!
 //! # What is used for it
 //!
-//! `reqwest` (connections, TLS, time-outs), alloy's `ErrorPayload::is_retry_err` (which JSON-RPC errors are rate
-//! limits), alloy's web socket for pushed logs (`events/push.rs`). Not alloy's `FallbackLayer`: it sends every request
+//! `reqwest` (connections, TLS, time-outs), alloy's web socket for pushed logs (`events/push.rs`). Not alloy's
+//! `ErrorPayload::is_retry_err`: it takes "header not found" and too many logs, which anybody can ask for, to be rate
+//! limits. Not alloy's `FallbackLayer`: it sends every request
 //! to several nodes at once (each is paid for), ranks them instead of keeping the order, and knows nobody who is left
 //! alone. Not its `RetryBackoffLayer`: one number of retries for reads and sends alike, a batch is repeated whole, and
 //! its pauses have no jitter. tower has no breaker, and `tower::retry` sees neither the list nor a lost answer's meaning.

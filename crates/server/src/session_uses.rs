@@ -6,7 +6,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::{Value, json};
 
 use super::{
+    metrics,
     node::{ChainNode, News, hex},
     quantity::small,
     receipt,
@@ -36,6 +38,8 @@ const COUNTS: u64 = 8 * 1024 * 1024;
 const SHOWN: u64 = 16 * 1024 * 1024;
 /// Times of blocks that are kept.
 const TIMES: u64 = 50_000;
+/// Counts of one caller at the same time.
+const OF_ONE: usize = 2;
 /// How long all that is kept.
 const KEPT: Duration = Duration::from_secs(3_600);
 
@@ -50,6 +54,39 @@ pub(super) struct Uses {
     shown: Cached<(B256, Address), Shown>,
     /// By the block's hash.
     times: Cached<B256, u64>,
+    under_way: UnderWay,
+}
+
+/// How many counts each caller has under way or waits for.
+type UnderWay = Mutex<HashMap<IpAddr, usize>>;
+
+/// One of them, until it is dropped.
+struct Share<'a>(&'a UnderWay, IpAddr);
+
+impl<'a> Share<'a> {
+    fn of(under_way: &'a UnderWay, caller: IpAddr) -> Result<Self, AppError> {
+        // Nothing panics while it is locked.
+        let mut callers = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = callers.entry(caller).or_default();
+        if *own >= OF_ONE {
+            metrics::rate_limited("address");
+            return Err(AppError::RateLimited { scope: "address".into(), seconds: 1 });
+        }
+        *own += 1;
+        Ok(Self(under_way, caller))
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = callers.get_mut(&self.1) {
+            *own -= 1;
+            if *own == 0 {
+                callers.remove(&self.1);
+            }
+        }
+    }
 }
 
 impl Default for Uses {
@@ -58,18 +95,24 @@ impl Default for Uses {
             counts: Cached::weighing(COUNTS, KEPT, |counted| 128 + 128 * counted.uses.len()),
             shown: Cached::weighing(SHOWN, KEPT, weight_of),
             times: Cached::new(TIMES, KEPT),
+            under_way: UnderWay::default(),
         }
     }
 }
 
 impl ChainNode {
-    /// Uses of the account's sessions in the last blocks.
+    /// Uses of the account's sessions in the last blocks. Each `caller` may have [`OF_ONE`] counted at the same time.
     ///
     /// # Errors
-    /// Those of the node.
-    pub async fn session_uses(&self, account: Address) -> Result<SessionUses, AppError> {
+    /// Those of the node; `RateLimited`.
+    pub async fn session_uses(&self, account: Address, caller: Option<IpAddr>) -> Result<SessionUses, AppError> {
         let news = self.known().latest();
         let height = self.height().await?;
+        if let Some(counted) = self.known().uses.counts.kept(&(account, height, news)).await {
+            return Ok((*counted).clone());
+        }
+        // Outside of what is asked once for all who ask it: nobody is refused for what another caller has under way.
+        let _share = Share::of(&self.known().uses.under_way, caller.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))?;
         let count = async {
             let busy = |_| AppError::Internal { reason: "the server is stopping".into() };
             let _turn = self.known().counting.acquire().await.map_err(busy)?;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use alloy::rpc::json_rpc::ErrorPayload;
 use reqwest::{StatusCode, Url, header::HeaderMap};
 use serde_json::Value;
 
@@ -176,15 +175,31 @@ impl Reader {
     }
 }
 
-/// Whether a JSON-RPC error asks for fewer requests: alloy knows the spellings of the large providers.
+/// Whether a JSON-RPC error asks for fewer requests. Only words that speak of the rate say so: -32005 is also the code
+/// for too many logs, and a block that is not there yet is no limit. Else whoever asks such a question would have the
+/// upstream left alone for everybody.
 fn rest_asked_for(rejected: &AppError) -> Option<Duration> {
+    const RATE: [&str; 8] = [
+        "rate limit",
+        "rate-limit",
+        "request rate",
+        "too many requests",
+        "request limit",
+        "requests per second",
+        "compute units per second",
+        "credits limited",
+    ];
+    const BUDGET: [&str; 5] = ["credits", "capacity", "throughput", "quota", "request count"];
     let AppError::UpstreamRejected { code, message, .. } = rejected else { return None };
-    // An execution that reverts with such words is no rate limit.
-    if *code == 3 || (-32_599..=-32_500).contains(code) {
+    let words = message.to_ascii_lowercase();
+    // An execution that reverts with such words is no rate limit, and no method or parameter that is named in a
+    // refusal.
+    if *code == 3 || (-32_599..=-32_500).contains(code) || matches!(code, -32_602 | -32_601) || words.contains("revert")
+    {
         return None;
     }
-    let payload: ErrorPayload<()> = ErrorPayload { code: *code, message: message.clone().into(), data: None };
-    payload.is_retry_err().then_some(DEFAULT_REST)
+    let says = |some: &[&str]| some.iter().any(|some| words.contains(some));
+    (*code == 429 || says(&RATE) || (says(&BUDGET) && words.contains("exceeded"))).then_some(DEFAULT_REST)
 }
 
 /// `Retry-After` in seconds; a date is not worth a calendar: [`DEFAULT_REST`].
@@ -293,6 +308,17 @@ mod tests {
         assert!(limited(-32005, "project rate limit exceeded"));
         assert!(limited(429, "slow down"));
         assert!(limited(-32000, "rate limit reached"));
+        assert!(limited(-32005, "daily request count exceeded, request rate limited"));
+        assert!(limited(-32005, "Too Many Requests"));
+        assert!(limited(-32005, "project ID request rate exceeded"));
+        assert!(limited(-32007, "100/second request limit reached - reduce calls per second"));
+        assert!(limited(-32012, "credits limited to 6000/sec"));
+        assert!(limited(-32000, "Your app has exceeded its compute units per second capacity"));
+        assert!(!limited(-32000, "header not found"));
+        assert!(!limited(-32005, "query returned more than 10000 results"));
+        assert!(!limited(-32005, "limit exceeded"));
+        assert!(!limited(-32000, "execution reverted: rate limit"));
+        assert!(!limited(-32602, "invalid argument 0: rate limit"));
         assert!(!limited(3, "execution reverted: rate limit"));
         assert!(!limited(-32521, "reverted: rate limit exceeded"));
         assert!(!limited(-32601, "method not found"));

@@ -51,7 +51,7 @@ impl Default for Known {
     fn default() -> Self {
         Self {
             news: AtomicU64::new(0),
-            heights: Cached::new(1, HEIGHT_IS_FRESH),
+            heights: Cached::new(8, HEIGHT_IS_FRESH),
             market: Cached::new(1, MARKET_IS_FRESH),
             accounts: SingleFlight::default(),
             reads: SingleFlight::default(),

@@ -58,13 +58,14 @@ fn done(outcome: Result<(), AppError>) {
 async fn tidy(state: &ServerState) -> Result<(), AppError> {
     state.session_sets().grown.store(0, Ordering::Relaxed);
     let (database, chain_id, now) = (state.database(), state.config().chain_id, now());
+    // First: it does not need the chain.
+    database.forget_largest_sets(BYTES_IN_ALL).await?;
     database.forget_replaced_sets(now - REPLACED).await?;
     let kept = i64::try_from(state.config().ledger_days.saturating_mul(86_400)).unwrap_or(i64::MAX);
     for (account, root) in database.old_sets(chain_id, now.saturating_sub(kept)).await? {
         let is_current = state.node().merkle_root(account).await? == root;
         database.look_again_or_forget(chain_id, account, root, is_current.then_some(now)).await?;
     }
-    database.forget_largest_sets(BYTES_IN_ALL).await?;
     Ok(())
 }
 
