@@ -101,7 +101,7 @@ impl Default for Uses {
 }
 
 impl ChainNode {
-    /// Uses of the account's sessions in the last blocks. Each `caller` may have [`OF_ONE`] counted at the same time.
+    /// Uses of the account's sessions in the last blocks. Each `caller` may have two counted at the same time.
     ///
     /// # Errors
     /// Those of the node; `RateLimited`.
