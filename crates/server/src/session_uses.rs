@@ -39,7 +39,7 @@ const SHOWN: u64 = 16 * 1024 * 1024;
 /// Times of blocks that are kept.
 const TIMES: u64 = 50_000;
 /// Counts of one caller at the same time.
-const OF_ONE: usize = 2;
+const OF_ONE: usize = 8;
 /// How long all that is kept.
 const KEPT: Duration = Duration::from_secs(3_600);
 
@@ -57,34 +57,39 @@ pub(super) struct Uses {
     under_way: UnderWay,
 }
 
-/// How many counts each caller has under way or waits for.
-type UnderWay = Mutex<HashMap<IpAddr, usize>>;
+/// The accounts whose counts each caller waits for, with how often it asks.
+type UnderWay = Mutex<HashMap<IpAddr, HashMap<Address, usize>>>;
 
 /// One of them, until it is dropped.
-struct Share<'a>(&'a UnderWay, IpAddr);
+struct Share<'a>(&'a UnderWay, IpAddr, Address);
 
 impl<'a> Share<'a> {
-    fn of(under_way: &'a UnderWay, caller: IpAddr) -> Result<Self, AppError> {
+    fn of(under_way: &'a UnderWay, caller: IpAddr, account: Address) -> Result<Self, AppError> {
         // Nothing panics while it is locked.
         let mut callers = under_way.lock().unwrap_or_else(PoisonError::into_inner);
         let own = callers.entry(caller).or_default();
-        if *own >= OF_ONE {
+        // The same account again is the same count.
+        if own.len() >= OF_ONE && !own.contains_key(&account) {
             metrics::rate_limited("address");
             return Err(AppError::RateLimited { scope: "address".into(), seconds: 1 });
         }
-        *own += 1;
-        Ok(Self(under_way, caller))
+        *own.entry(account).or_default() += 1;
+        Ok(Self(under_way, caller, account))
     }
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
         let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = callers.get_mut(&self.1) {
-            *own -= 1;
-            if *own == 0 {
-                callers.remove(&self.1);
+        let Some(own) = callers.get_mut(&self.1) else { return };
+        if let Some(questions) = own.get_mut(&self.2) {
+            *questions -= 1;
+            if *questions == 0 {
+                own.remove(&self.2);
             }
+        }
+        if own.is_empty() {
+            callers.remove(&self.1);
         }
     }
 }
@@ -101,7 +106,7 @@ impl Default for Uses {
 }
 
 impl ChainNode {
-    /// Uses of the account's sessions in the last blocks. Each `caller` may have two counted at the same time.
+    /// Uses of the account's sessions in the last blocks. Each `caller` may have those of eight counted at the same time.
     ///
     /// # Errors
     /// Those of the node; `RateLimited`.
@@ -112,7 +117,7 @@ impl ChainNode {
             return Ok((*counted).clone());
         }
         // Outside of what is asked once for all who ask it: nobody is refused for what another caller has under way.
-        let _share = Share::of(&self.known().uses.under_way, caller.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))?;
+        let _share = Share::of(&self.known().uses.under_way, caller.unwrap_or(Ipv4Addr::UNSPECIFIED.into()), account)?;
         let count = async {
             let busy = |_| AppError::Internal { reason: "the server is stopping".into() };
             let _turn = self.known().counting.acquire().await.map_err(busy)?;
