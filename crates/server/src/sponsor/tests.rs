@@ -73,7 +73,11 @@ fn the_example_is_a_policy() {
     assert_eq!(lab.open, Open { unproven_seconds: Some(3_600), ..Open::default() }, "the lab has no limits");
     let ether = |part: u64| Some(U256::from(ETHER / part));
     assert_eq!((public.open.caller_amount, public.open.unproven_amount), (ether(50), ether(2)));
-    assert_eq!((public.open.unproven_seconds, public.caps.cost), (Some(300), ether(20)));
+    assert_eq!(
+        (public.open.unproven_seconds, public.caps.cost),
+        (Some(300), None),
+        "the account's budget bounds the cost"
+    );
     assert!([&lab, &public].iter().all(|policy| policy.caps.calls.is_some() && policy.caps.total_gas.is_some()));
 }
 
