@@ -24,7 +24,8 @@ async fn market_and_advice(node: &ChainNode, bundler: &Bundler) -> Result<(Marke
     Ok((market, advice))
 }
 
-/// Are the operation's fees what a sponsor pays now, `factor` times what is due at most? For every mode in which the operator pays or advances.
+/// Are the operation's fees what a sponsor pays now, `factor` times what is due at most? For every mode in which the
+/// operator pays or advances.
 ///
 /// # Errors
 /// `SponsorshipRefused` when they are more; as [`advised`].

@@ -13,11 +13,10 @@ use alloy::primitives::Bytes;
 use super::config::{PaymasterConfig, PaymasterDialect};
 use built_in::BuiltIn;
 pub(crate) use built_in::DEFAULT_EXPIRY;
-use remote::Remote;
+pub(crate) use remote::Remote;
 pub(crate) use upstreams::Upstreams;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    paymaster::{FeeQuotes, FeeQuotesRequest},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
 };
@@ -95,36 +94,11 @@ impl Paymaster {
         }
     }
 
-    /// Does the service quote gas in tokens, and sign for it?
-    pub fn takes_tokens(&self) -> bool {
-        matches!(self, Self::Biconomy(_))
-    }
-
-    /// Quotes of the service.
-    pub async fn fee_quotes(
-        &self,
-        user_operation: &UserOperation,
-        request: &FeeQuotesRequest,
-    ) -> Result<FeeQuotes, AppError> {
+    /// The service, when it quotes gas in tokens and signs for it.
+    pub fn in_tokens(&self) -> Option<&Remote> {
         match self {
-            Self::Biconomy(remote) => remote.fee_quotes_biconomy(user_operation, request).await,
-            Self::BuiltIn(_) | Self::Erc7677(_) => Err(takes_none()),
+            Self::Biconomy(remote) => Some(remote),
+            Self::BuiltIn(_) | Self::Erc7677(_) => None,
         }
     }
-
-    /// The service's signature in mode ERC20.
-    pub async fn sponsor_in_tokens(
-        &self,
-        user_operation: &UserOperation,
-        context: &SponsorContext,
-    ) -> Result<Sponsorship, AppError> {
-        match self {
-            Self::Biconomy(remote) => remote.sponsor_biconomy(user_operation, context).await,
-            Self::BuiltIn(_) | Self::Erc7677(_) => Err(takes_none()),
-        }
-    }
-}
-
-fn takes_none() -> AppError {
-    AppError::GasTokenRefused { reason: "this paymaster takes no tokens".into() }
 }

@@ -151,7 +151,7 @@ impl Sponsor {
                 if !lab && pays {
                     tracing::warn!(
                         "no USE_AA_SPONSOR_POLICY: every call is paid for, up to 0.05 per account and 1 in all of the native \
-                         token per day"
+                         token per day, or two and forty first grants where gas makes those dearer"
                     );
                 }
                 SponsorPolicy::without_file(lab)?
@@ -232,7 +232,7 @@ impl Sponsor {
             return Err(self.refuse_token(decision, reason).await);
         }
         let open = self.inner.policy.open;
-        let first_grant = U256::from(FIRST_GRANT_GAS).saturating_mul(signed.max_fee_per_gas);
+        let first_grant = first_grants(1, &signed);
         // However dear gas is.
         let [caller_amount, unproven_amount] =
             [open.caller_amount, open.unproven_amount].map(|most| most.map(|amount| amount.max(first_grant)));
@@ -338,11 +338,14 @@ impl Sponsor {
 impl Inner {
     /// A limit of the default policy, which no operator chose for this chain: at least so many first grants at the
     /// operation's fees, which were checked. What 0.05 of the native token buys differs by a thousand between chains.
-    fn at_least(&self, limit: Option<U256>, first_grants: u64, signed: &UserOperation) -> Option<U256> {
-        let gas = U256::from(FIRST_GRANT_GAS.saturating_mul(first_grants));
-        let floor = gas.saturating_mul(signed.max_fee_per_gas);
-        limit.map(|limit| if self.default_policy { limit.max(floor) } else { limit })
+    fn at_least(&self, limit: Option<U256>, count: u64, signed: &UserOperation) -> Option<U256> {
+        limit.map(|limit| if self.default_policy { limit.max(first_grants(count, signed)) } else { limit })
     }
+}
+
+/// What so many first grants cost at the operation's fees, wei.
+fn first_grants(count: u64, signed: &UserOperation) -> U256 {
+    U256::from(FIRST_GRANT_GAS.saturating_mul(count)).saturating_mul(signed.max_fee_per_gas)
 }
 
 /// The operation as the paymaster signed it.

@@ -5,7 +5,7 @@ use alloy::primitives::Bytes;
 use super::{
     fees, metrics,
     paymaster::{
-        DEFAULT_EXPIRY, Paymaster, check_request,
+        DEFAULT_EXPIRY, Paymaster, Remote, check_request,
         token::{TokenPaymaster, fee_token},
     },
     sponsor::{Request, Requester},
@@ -64,8 +64,8 @@ async fn sign(
                     check.await?;
                     paymaster.sponsor(upstreams, user_operation, context, token).await
                 }
-                Taker::Remote(paymaster) => {
-                    let sponsorship = paymaster.sponsor_in_tokens(user_operation, context).await?;
+                Taker::Remote(service) => {
+                    let sponsorship = service.sponsor_biconomy(user_operation, context).await?;
                     check.await?;
                     Ok(sponsorship)
                 }
@@ -110,22 +110,22 @@ pub async fn fee_quotes(
     }
     match taker(state)? {
         Taker::BuiltIn(paymaster) => paymaster.fee_quotes(state.upstreams(), user_operation, request).await,
-        Taker::Remote(paymaster) => paymaster.fee_quotes(user_operation, request).await,
+        Taker::Remote(service) => service.fee_quotes_biconomy(user_operation, request).await,
     }
 }
 
 /// Who takes tokens for gas.
 enum Taker<'a> {
     BuiltIn(&'a TokenPaymaster),
-    Remote(&'a Paymaster),
+    Remote(&'a Remote),
 }
 
 fn taker(state: &ServerState) -> Result<Taker<'_>, AppError> {
-    match (state.token_paymaster(), state.paymaster()) {
-        (Some(paymaster), _) => Ok(Taker::BuiltIn(paymaster)),
-        (None, Some(paymaster)) if paymaster.takes_tokens() => Ok(Taker::Remote(paymaster)),
-        (None, other) => Err(no_quotes(other)),
+    if let Some(paymaster) = state.token_paymaster() {
+        return Ok(Taker::BuiltIn(paymaster));
     }
+    let service = state.paymaster().and_then(Paymaster::in_tokens);
+    service.map(Taker::Remote).ok_or_else(|| no_quotes(state.paymaster()))
 }
 
 /// With a life that the policy allows: a longer one is shortened, which its data tell.

@@ -79,7 +79,7 @@ impl Remote {
         }
     }
 
-    pub(super) async fn sponsor_biconomy(
+    pub(in super::super) async fn sponsor_biconomy(
         &self,
         user_operation: &UserOperation,
         context: &SponsorContext,
@@ -90,7 +90,7 @@ impl Remote {
     }
 
     /// `pm_getFeeQuoteOrData` in mode ERC20.
-    pub(super) async fn fee_quotes_biconomy(
+    pub(in super::super) async fn fee_quotes_biconomy(
         &self,
         user_operation: &UserOperation,
         request: &FeeQuotesRequest,

@@ -108,8 +108,8 @@ const OWED: &str = "SELECT token, amount, paymaster FROM token_advances WHERE ch
 const OPEN: &str = "SELECT nonce, valid_until FROM token_advances WHERE chain_id = $1 AND account = $2 AND token = $3 \
     AND state = 'open' AND nonce <> $4 ORDER BY id LIMIT 1";
 /// Earlier signatures of the same operation, in whichever token: one of them at most is mined.
-const HELD: &str = "SELECT COALESCE(MAX(reserved), 0), COALESCE(MAX(valid_until), 0) FROM token_advances WHERE chain_id = $1 AND account = $2 \
-    AND nonce = $3 AND state = 'open'";
+const HELD: &str = "SELECT COALESCE(MAX(reserved), 0), COALESCE(MAX(valid_until), 0) FROM token_advances \
+    WHERE chain_id = $1 AND account = $2 AND nonce = $3 AND state = 'open'";
 const HAND_OVER: &str =
     "UPDATE token_advances SET reserved = 0 WHERE chain_id = $1 AND account = $2 AND nonce = $3 AND state = 'open'";
 const OF_ACCOUNT: &str = "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM token_advances WHERE chain_id = $1 \
