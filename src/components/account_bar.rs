@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::address::Address;
+use super::{address::Address, live_text::verbatim};
 use crate::hooks::use_smart_account;
 
 /// The account in the header; nothing while none is known.
@@ -54,7 +54,7 @@ pub fn AccountBar() -> impl IntoView {
                                             <div>
                                                 <dt>"Network"</dt>
                                                 <dd data-testid="chain-id" data-value=id.clone()>
-                                                    {if name.contains(&id) { name } else { [&name, " (", &id, ")"].concat() }}
+                                                    {verbatim(if name.contains(&id) { name } else { [&name, " (", &id, ")"].concat() })}
                                                 </dd>
                                             </div>
                                         }

@@ -7,7 +7,10 @@ mod import;
 use leptos::prelude::*;
 
 use self::{export::Export, forget::Forget, import::Import};
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::live,
+};
 use crate::hooks::{MutationOptions, use_session_transfer};
 
 /// One section with everything that concerns the keys in this browser.
@@ -48,7 +51,7 @@ fn TakenOver(
             view! {
                 <div class="notice" data-testid="keys-taken-over" data-keys=keys>
                     <Icon glyph=Glyph::Key />
-                    <strong>{what}</strong>
+                    <strong>{live(what)}</strong>
                     <p class="detail">
                         "The JavaScript SDK had left them so. They are encrypted now and go on working. If somebody else could read this browser's data before, revoke these sessions."
                     </p>

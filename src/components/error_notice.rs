@@ -4,7 +4,10 @@
 use alloy::primitives::B256;
 use leptos::prelude::*;
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::{live, verbatim},
+};
 use crate::{
     error::AppError,
     hooks::use_smart_account,
@@ -64,9 +67,9 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
     view! {
         <div class="notice error" data-testid="error" data-error=variant>
             <Icon glyph=Glyph::Cross />
-            <strong>{text}</strong>
+            <strong>{live(text)}</strong>
             {explained}
-            <p class="detail">{advice}</p>
+            <p class="detail">{live(advice)}</p>
             <div class="actions">
                 {retry
                     .map(|retry| {
@@ -82,11 +85,11 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
                         }
                     })}
                 <button type="button" class="button quiet small" data-testid="copy-error-report" on:click=copy>
-                    {move || if copied.get() { "Copied" } else { "Copy report" }}
+                    {move || live(if copied.get() { "Copied" } else { "Copy report" })}
                 </button>
                 <span class="error-name mono" data-testid="error-name">
-                    {name}
-                    {code}
+                    {verbatim(name)}
+                    {code.map(verbatim)}
                 </span>
             </div>
         </div>
@@ -95,10 +98,11 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
 }
 
 fn explained(found: &'static Explanation) -> AnyView {
-    let list =
-        |items: &'static [&'static str]| items.iter().map(|item| view! { <li>{sentence(item)}</li> }).collect_view();
+    let list = |items: &'static [&'static str]| {
+        items.iter().map(|item| view! { <li>{live(sentence(item))}</li> }).collect_view()
+    };
     view! {
-        <p data-testid="error-meaning">{found.meaning}</p>
+        <p data-testid="error-meaning">{live(found.meaning)}</p>
         <dl class="causes">
             <dt>"Likely causes"</dt>
             <dd>

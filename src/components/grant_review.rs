@@ -3,7 +3,10 @@
 use alloy::primitives::Address;
 use leptos::{html, prelude::*};
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::{live, verbatim},
+};
 use crate::{
     hooks::UseSessionListReturn,
     protocol::{
@@ -173,7 +176,7 @@ pub fn GrantReview(
                     disabled=blocked
                     on:click=confirm
                 >
-                    {confirm_text}
+                    {move || live(confirm_text())}
                 </button>
             </div>
         </dialog>
@@ -209,8 +212,10 @@ fn body(
     let first = request.policies.first().map(SessionPolicy::interval);
     let shared = first.filter(|first| request.policies.iter().all(|policy| policy.interval() == *first));
     let several = request.policies.len() > 1;
-    let cards = request.policies.iter().enumerate();
-    let cards = cards
+    let cards = request
+        .policies
+        .iter()
+        .enumerate()
         .map(|(index, policy)| card(index, policy, request.account, draft, several, shared.is_none()))
         .collect::<Vec<_>>();
     let window = shared.map(|window| ends((0..request.policies.len()).collect(), window, draft));
@@ -232,7 +237,7 @@ fn body(
                 "Review this session"
             </h2>
             <p id="review-summary">
-                "You are about to allow " <strong>{request.label.clone()}</strong> " to act for your smart account. Read what it may do; it can do nothing else."
+                "You are about to allow " <strong>{verbatim(&request.label)}</strong> " to act for your smart account. Read what it may do; it can do nothing else."
             </p>
         </div>
         <div class="review-body">
@@ -254,16 +259,16 @@ fn body(
                         view! {
                             <div>
                                 <dt>"Key held by"</dt>
-                                <dd data-testid="grant-key-holder">{holder}</dd>
+                                <dd data-testid="grant-key-holder">{live(holder)}</dd>
                             </div>
                         }
                     })}
                 <div>
                     <dt>"Network fee"</dt>
-                    <dd>{gas}</dd>
+                    <dd>{live(gas)}</dd>
                 </div>
             </dl>
-            <p class="reason">{signatures}</p>
+            <p class="reason">{live(signatures)}</p>
         </div>
     }
     .into_any()
@@ -280,7 +285,7 @@ fn notice(texts: Vec<String>, class: &'static str, testid: &'static str) -> Opti
         view! {
             <div class=class data-testid=testid role="note">
                 <Icon glyph=Glyph::Warning />
-                {texts.into_iter().map(|text| view! { <p>{text}</p> }).collect_view()}
+                {texts.into_iter().map(|text| view! { <p>{live(text)}</p> }).collect_view()}
             </div>
         }
         .into_any()

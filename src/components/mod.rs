@@ -17,6 +17,7 @@ pub mod hash_line;
 pub mod hydrated;
 pub mod icon;
 pub mod key_network_status;
+pub mod live_text;
 pub mod native_currency;
 pub mod nft_balance;
 pub mod no_script_notice;

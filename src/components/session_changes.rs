@@ -6,6 +6,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 
 use super::{
     gas_payer::use_is_sponsored,
+    live_text::{live, verbatim},
     operation_status::OperationStatus,
     session_words::{sessions_text, title_of},
 };
@@ -212,10 +213,10 @@ pub fn SessionChangeStatus(
             {move || ask.get().map(|change| question(&change, sessions, sponsored.get()))}
             <div class="review-foot">
                 <button type="button" class="button quiet" data-testid="revoke-cancel" on:click=move |_| close()>
-                    {move || if is_return() { "Leave it ended" } else { "Keep" }}
+                    {move || live(if is_return() { "Leave it ended" } else { "Keep" })}
                 </button>
                 <button type="button" class="button" data-testid="revoke-confirm" on:click=confirm>
-                    {move || if is_return() { "Sign and bring back" } else { "Sign and take back" }}
+                    {move || live(if is_return() { "Sign and bring back" } else { "Sign and take back" })}
                 </button>
             </div>
         </dialog>
@@ -260,7 +261,7 @@ fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> An
     view! {
         <div class="review-head">
             <h2 id="session-change-title" tabindex="-1" autofocus>
-                {title}
+                {live(title)}
             </h2>
         </div>
         <div class="review-body">
@@ -268,13 +269,13 @@ fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> An
                 .then(|| {
                     view! {
                         <ul class="named">
-                            {names.into_iter().map(|name| view! { <li>{name}</li> }).collect_view()}
-                            {(more > 0).then(|| view! { <li>"and " {more} " more"</li> })}
+                            {names.into_iter().map(|name| view! { <li>{verbatim(name)}</li> }).collect_view()}
+                            {(more > 0).then(|| view! { <li>{live(["and ", &more.to_string(), " more"].concat())}</li> })}
                         </ul>
                     }
-                })} <p>{what}</p>
+                })} <p>{live(what)}</p>
             <p class="reason">
-                "Your wallet signs once. " {gas} " The change counts when the chain has confirmed it."
+                "Your wallet signs once. " {live(gas)} " The change counts when the chain has confirmed it."
             </p>
         </div>
     }

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::{
     error_notice::ErrorNotice,
     icon::{Glyph, Icon},
+    live_text::live,
     session_changes::{Change, SessionChangeStatus, SessionChanges, use_session_changes},
     session_rows::SessionRows,
     session_words::{sessions_text, status_text},
@@ -33,7 +34,7 @@ pub fn SessionList(
     let list = sessions.list;
     let count = Memo::new(move |_| list.sessions.with(Vec::len));
     let loading = Memo::new(move |_| list.status.get() == QueryStatus::Pending);
-    let live = Memo::new(move |_| list.sessions.with(|all| all.iter().filter(|leaf| leaf.status.in_tree()).count()));
+    let valid = Memo::new(move |_| list.sessions.with(|all| all.iter().filter(|leaf| leaf.status.in_tree()).count()));
     let unknown = Memo::new(move |_| list.is_in_sync.get() == Some(false));
     let rows = Memo::new(move |_| {
         let rows = sessions.rows.get();
@@ -46,7 +47,7 @@ pub fn SessionList(
             (_, _, true) => "No session fits. Change the search or the filter.",
             _ => return None,
         };
-        Some(view! { <p class="empty" data-testid="sessions-empty">{text}</p> })
+        Some(view! { <p class="empty" data-testid="sessions-empty">{live(text)}</p> })
     };
     let unreadable = move || sessions.uses.data.with(|uses| uses.as_ref().map_or(0, |uses| uses.unreadable));
     let no_owner = move || account.owner_address.get().is_none();
@@ -58,7 +59,7 @@ pub fn SessionList(
         {whole
             .then(|| {
                 view! {
-                    <Show when=move || { live.get() > 0 || unknown.get() }>
+                    <Show when=move || { valid.get() > 0 || unknown.get() }>
                         <Selection sessions changes />
                     </Show>
                 }
@@ -66,7 +67,7 @@ pub fn SessionList(
         {empty}
         <SessionRows rows sessions changes selectable=whole loading />
         <div class="list-foot">
-            <Show when=move || { live.get() > 0 || unknown.get() }>
+            <Show when=move || { valid.get() > 0 || unknown.get() }>
                 <button
                     type="button"
                     class="button quiet small danger"
@@ -82,12 +83,12 @@ pub fn SessionList(
                     view! {
                         <Show when=move || { count.get() > 0 }>
                             <a href="/sessions" data-testid="all-sessions">
-                                {move || ["Search and manage ", &sessions_text(count.get())].concat()}
+                                {move || live(["Search and manage ", &sessions_text(count.get())].concat())}
                             </a>
                         </Show>
                     }
                 })}
-            <Show when=move || { no_owner() && live.get() > 0 }>
+            <Show when=move || { no_owner() && valid.get() > 0 }>
                 <span class="reason">"Connect the wallet that owns this account to take sessions back."</span>
             </Show>
         </div>
@@ -96,11 +97,13 @@ pub fn SessionList(
         <Show when=move || { unreadable() > 0 }>
             <p class="reason" data-testid="unreadable-uses">
                 {move || {
-                    [
-                        "Operations on the chain that are not encoded as they should be, counted for no session: ",
-                        &unreadable().to_string(),
-                    ]
-                        .concat()
+                    live(
+                        [
+                            "Operations on the chain that are not encoded as they should be, counted for no session: ",
+                            &unreadable().to_string(),
+                        ]
+                            .concat(),
+                    )
                 }}
             </p>
         </Show>
@@ -152,7 +155,7 @@ fn EndedElsewhere(
         view! {
             <div class="notice warning" role="status" data-testid="sessions-ended-elsewhere" data-count=count.to_string()>
                 <Icon glyph=Glyph::Warning />
-                <strong>{["Another device ended ", &sessions_text(count), " of this browser"].concat()}</strong>
+                <strong>{live(["Another device ended ", &sessions_text(count), " of this browser"].concat())}</strong>
                 <p class="detail">
                     "It took them back, or granted at the same moment without knowing them. Their keys are still here, so you can bring them back."
                 </p>
@@ -207,9 +210,9 @@ fn Tools(
                 hidden=move || status.is_some() && number.get() == 0 && !chosen()
                 on:click=move |_| sessions.filter.set(status)
             >
-                {status.map_or("All", status_text)}
+                {live(status.map_or("All", status_text))}
                 " "
-                <span class="number">{move || number.get().to_string()}</span>
+                <span class="number">{move || live(number.get().to_string())}</span>
             </button>
         }
         .into_any()
@@ -237,7 +240,7 @@ fn Tools(
                 {ListedStatus::ALL.into_iter().map(|status| chip(Some(status))).collect_view()}
             </div>
             <p class="reason" role="status" data-testid="session-count">
-                {news}
+                {move || live(news())}
             </p>
         </div>
     }
@@ -280,7 +283,7 @@ fn Selection(
                     disabled=move || account.owner_address.get().is_none() || changes.busy.get()
                     on:click=ask
                 >
-                    {move || ["Take back ", &sessions_text(selected())].concat()}
+                    {move || live(["Take back ", &sessions_text(selected())].concat())}
                 </button>
                 <button
                     type="button"

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::time::local_time;
+use super::{live_text::live, time::local_time};
 use crate::protocol::{
     distributed_key::is_distributed,
     session::{SessionLeaf, SessionStatus},
@@ -68,13 +68,16 @@ pub fn SessionPicker(
             >
                 {move || none().then(|| view! { <option value="">"None yet"</option> })}
                 <For each=options key=|option| option.clone() let((id, text))>
-                    <option value=id.clone() selected=move || session_id.get().as_deref() == Some(&id)>
-                        {text}
-                    </option>
+                    // Nothing but text may be in an option; as an attribute it is left alone.
+                    <option value=id.clone() label=text selected=move || session_id.get().as_deref() == Some(&id)></option>
                 </For>
             </select>
             <span class="hint">
-                {if distributed { "The nodes sign. Your wallet is not asked." } else { "Its key signs. Your wallet is not asked." }}
+                {live(if distributed {
+                    "The nodes sign. Your wallet is not asked."
+                } else {
+                    "Its key signs. Your wallet is not asked."
+                })}
             </span>
         </div>
     }

@@ -6,9 +6,10 @@ use leptos::prelude::*;
 use super::{
     address::shortened,
     countdown::Countdown,
+    live_text::{live, verbatim},
     native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
-    session_words::{badge_text, permission_text, title_of},
+    session_words::{badge_text, permission_text, title_of, title_view},
     time::local_time,
 };
 use crate::{
@@ -140,15 +141,15 @@ pub fn SessionRow(
             aria-setsize=move || place.get().1.to_string()
         >
             {pick}
-            <span class="title">{title}</span>
+            <span class="title">{move || leaf.with(title_view)}</span>
             <span class="badge" data-status=move || status.get().wire_name()>
-                {badge}
+                {move || live(badge())}
             </span>
-            <p class="what">{what}</p>
+            <p class="what">{move || live(what())}</p>
             <p class="meta">
                 {countdown}
-                {move || granted().map(|text| view! { <span>{text}</span> })}
-                <span>"Key " <span class="mono">{key}</span></span>
+                {move || granted().map(|text| view! { <span>{live(text)}</span> })}
+                <span>"Key " <span class="mono">{move || verbatim(key())}</span></span>
                 {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
             {news}
@@ -178,31 +179,33 @@ fn uses_view(leaf: B256, uses: Option<&SessionUses>, explorer_url: Option<String
         let title = ["In transaction ", &transaction].concat();
         match explorer_url {
             Some(url) => view! {
-                ", "
-                <a
-                    href=[&url, "/tx/", &transaction].concat()
-                    target="_blank"
-                    rel="noreferrer"
-                    title=title
-                    data-testid="last-use"
-                >
-                    {time}
-                </a>
+                <span>
+                    ", "
+                    <a
+                        href=[&url, "/tx/", &transaction].concat()
+                        target="_blank"
+                        rel="noreferrer"
+                        title=title
+                        data-testid="last-use"
+                    >
+                        {live(time)}
+                    </a>
+                </span>
             }
             .into_any(),
             None if used.last_at == 0 => ().into_any(),
-            None => view! { <span title=title>", " {time}</span> }.into_any(),
+            None => view! { <span title=title>", " {live(time)}</span> }.into_any(),
         }
     });
     let since = (uses.from_block > 0).then(|| [" since block ", &uses.from_block.to_string()].concat());
     Some(
-        view! { <span data-testid="session-uses" data-count=count.to_string()>{text} {last} {since}</span> }.into_any(),
+        view! { <span data-testid="session-uses" data-count=count.to_string()>{live(text)} {last} {since.map(live)}</span> }.into_any(),
     )
 }
 
 /// What happens to it, and what the chain answered.
 fn news_view(status: ListedStatus, leaving: bool, elsewhere: bool, proof: Option<Proof>) -> AnyView {
-    let line = |text: String| view! { <p class="news" role="status">{text}</p> }.into_any();
+    let line = |text: String| view! { <p class="news" role="status">{live(text)}</p> }.into_any();
     match (status, proof) {
         (ListedStatus::Revoked, Some(proof)) => proof_view(proof),
         _ if leaving => line("Being taken back. It works until the chain has confirmed that.".to_owned()),
@@ -243,8 +246,8 @@ fn proof_view(proof: Proof) -> AnyView {
             data-result=result
             data-good=is_good.map(|good| good.to_string())
         >
-            {text}
-            {nodes.map(|text| view! { <span data-testid="revoked-at-nodes">" " {text}</span> })}
+            {live(text)}
+            {nodes.map(|text| view! { <span data-testid="revoked-at-nodes">" " {live(text)}</span> })}
         </p>
     }
     .into_any()

@@ -1,8 +1,12 @@
 //! A session in words: what it may do, and where it stands.
 
 use alloy::primitives::Address;
+use leptos::prelude::AnyView;
 
-use super::grant_review::{known_token, names};
+use super::{
+    grant_review::{known_token, names},
+    live_text::{live, verbatim},
+};
 use crate::protocol::{
     describe::{PolicyDescription, TokenFacts},
     session::{ListedStatus, SessionLeaf},
@@ -15,6 +19,12 @@ pub fn title_of(leaf: &SessionLeaf) -> String {
         None if leaf.is_on_other_device() => "Session of another device".to_owned(),
         None => "Session without a name".to_owned(),
     }
+}
+
+/// The same as a view: its own name is not translated, a word for none is.
+pub fn title_view(leaf: &SessionLeaf) -> AnyView {
+    let title = title_of(leaf);
+    if leaf.label.as_deref() == Some(&*title) { verbatim(title) } else { live(title) }
 }
 
 /// What a session with this status waits for: `PENDING` has three reasons.

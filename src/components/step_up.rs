@@ -7,6 +7,7 @@ use super::{
     gas_payer::{paid_by, use_is_sponsored},
     grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
     icon::{Glyph, Icon},
+    live_text::live,
     native_currency::use_native_currency,
     operation_status::OperationStatus,
     time::{local_time, now_seconds},
@@ -65,7 +66,7 @@ pub fn StepUp(
     let review = RwSignal::new(None::<GrantRequest>);
     let send = use_send_transaction(MutationOptions::default());
     let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
-    let Extension { run, ready, view: extension } = Extension::new(kind, sessions);
+    let Extension { run, ready, status } = Extension::new(kind, sessions);
 
     let refused = Memo::new(move |_| error.get().filter(is_for_the_owner));
     let leaves = move || sessions.sessions.with(|leaves| concerned(leaves, session_id.get().as_deref(), kind));
@@ -113,7 +114,7 @@ pub fn StepUp(
                 <div class="notice step-up" data-testid="step-up" role="group" aria-label="What you can do now">
                     <Icon glyph=Glyph::Key />
                     <strong>"It can still be done"</strong>
-                    <p data-testid="step-up-reason">{reason}</p>
+                    <p data-testid="step-up-reason">{move || reason().map(live)}</p>
                     <div class="actions">
                         <button
                             type="button"
@@ -147,7 +148,7 @@ pub fn StepUp(
         <div class="step-up-place">
             {offer}
             <OperationStatus mutation=send wait=receipt hash_testid="step-up-owner-hash" />
-            {extension}
+            {status}
             // Only while it is wanted: the page may have a review of its own.
             <Show when=move || review.with(Option::is_some)>
                 <GrantReview request=review sessions on_confirm=confirm on_ready=ready />
@@ -212,7 +213,7 @@ fn extended(leaves: &[SessionLeaf], calls: &[Call], kind: StepUpKind, now: u64) 
 struct Extension {
     run: Callback<GrantRequest>,
     ready: Callback<GrantRequest>,
-    view: AnyView,
+    status: AnyView,
 }
 
 const TESTID: &str = "step-up-extend-hash";
@@ -241,7 +242,7 @@ impl Extension {
                 Self {
                     run: Callback::new(move |request| grant.mutate.run(variables(request))),
                     ready: Callback::new(move |request| grant.prepare.run(variables(request))),
-                    view: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
+                    status: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
                 }
             }
             StepUpKind::Single | StepUpKind::Distributed => {
@@ -254,7 +255,7 @@ impl Extension {
                 Self {
                     run: Callback::new(move |request| grant.mutate.run(single(request))),
                     ready: Callback::new(move |request| grant.prepare.run(single(request))),
-                    view: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
+                    status: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
                 }
             }
         }

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, Bytes, U256};
 use leptos::prelude::*;
 
-use super::error_notice::ErrorNotice;
+use super::{error_notice::ErrorNotice, live_text::verbatim};
 use crate::{hooks::use_read_contract, protocol::paymaster::DecimalText};
 
 /// The balance in whole tokens; `data-value` holds smallest units.
@@ -29,9 +29,9 @@ pub fn TokenBalance(
         <div>
             <p class="figure" role="status">
                 <span class="number" data-testid="token-balance" data-value=move || balance.get().map(|n| n.to_string())>
-                    {whole}
+                    {move || verbatim(whole())}
                 </span>
-                <span class="unit">{symbol} " in your account"</span>
+                <span class="unit">{verbatim(symbol)} " in your account"</span>
             </p>
             <ErrorNotice error=read.error retry=read.refetch />
         </div>

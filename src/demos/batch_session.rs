@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     components::{
         error_notice::ErrorNotice,
+        live_text::{live, verbatim},
         nft_balance::NftBalance,
         operation_status::OperationStatus,
         step_up::{StepUp, StepUpKind},
@@ -95,7 +96,7 @@ pub fn BatchSession() -> impl IntoView {
                         <input type="checkbox" data-testid="batch-tokens" bind:checked=with_tokens />
                         " Mint these tokens and send them to "
                         <span class="mono" data-testid="batch-to">
-                            {recipient}
+                            {move || recipient().map(verbatim)}
                         </span>
                     </label>
                     <span class="hint">"Without them the batch is a single call: mint an NFT."</span>
@@ -111,7 +112,7 @@ pub fn BatchSession() -> impl IntoView {
                     on:focus=move |_| get_ready()
                     on:click=use_it
                 >
-                    {move || if batch.is_pending.get() { "Sending" } else { "Do it with the sessions" }}
+                    {move || live(if batch.is_pending.get() { "Sending" } else { "Do it with the sessions" })}
                 </button>
                 <Show when=none>
                     <span class="reason">"Grant a batch session first."</span>

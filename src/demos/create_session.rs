@@ -8,6 +8,7 @@ use crate::{
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
         grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
+        live_text::live,
         operation_status::OperationStatus,
         time::{local_time, now_seconds},
     },
@@ -113,7 +114,7 @@ pub fn CreateSession() -> impl IntoView {
             </div>
             <div class="actions">
                 <button class="button" data-testid="create-session" disabled=blocked aria-disabled=busy>
-                    {move || if create_session.is_pending.get() { "Granting" } else { "Review and grant" }}
+                    {move || live(if create_session.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
                 <Show when=move || account.owner_address.get().is_none()>
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>

@@ -9,6 +9,7 @@ use crate::{
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
         grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
         key_network_status::KeyNetworkStatus,
+        live_text::live,
         operation_status::OperationStatus,
         time::now_seconds,
     },
@@ -92,7 +93,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
             </div>
             <div class="actions">
                 <button class="button" data-testid="create-distributed-session" disabled=blocked>
-                    {move || if create.is_pending.get() { "Granting" } else { "Review and grant" }}
+                    {move || live(if create.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
                 <Show when=move || account.owner_address.get().is_none()>
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{gas_payer::NotSponsoredNotice, operation_status::OperationStatus},
+    components::{gas_payer::NotSponsoredNotice, live_text::live, operation_status::OperationStatus},
     hooks::{
         DeploySmartAccountVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_deploy_smart_account,
         use_resumed_operation, use_smart_account, use_user_op_wait,
@@ -32,7 +32,7 @@ pub fn DeploySmartAccount() -> impl IntoView {
                 data-testid="deployed"
                 data-value=move || account.is_deployed.get().map(|deployed| deployed.to_string())
             >
-                {state}
+                {move || live(state())}
             </p>
             <div class="actions">
                 <button
@@ -42,7 +42,7 @@ pub fn DeploySmartAccount() -> impl IntoView {
                     disabled=blocked
                     on:click=move |_| deploy.mutate.run(DeploySmartAccountVariables::default())
                 >
-                    {move || if deploy.is_pending.get() { "Deploying" } else { "Deploy the account" }}
+                    {move || live(if deploy.is_pending.get() { "Deploying" } else { "Deploy the account" })}
                 </button>
             </div>
             <NotSponsoredNotice />

@@ -7,6 +7,7 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
+        live_text::{live, verbatim},
         native_currency::use_native_currency,
     },
     hooks::{CostArguments, Options, QueryOptions, use_gas_estimate, use_smart_account},
@@ -40,11 +41,11 @@ pub fn GasEstimate() -> impl IntoView {
         <div class="panel">
             <p class="figure" role="status" aria-busy=move || estimate.is_fetching.get().to_string()>
                 <span class="number" data-testid="gas-estimate" data-value=move || estimate.data.get().map(|wei| wei.to_string())>
-                    {cost}
+                    {move || verbatim(cost())}
                 </span>
-                <span class="unit">{move || native.get().symbol} " at most"</span>
+                <span class="unit">{move || native.get().symbol.map(verbatim)} " at most"</span>
             </p>
-            <p class="step-text">{note}</p>
+            <p class="step-text">{move || live(note())}</p>
             <div class="actions">
                 <label>
                     <input
@@ -62,7 +63,7 @@ pub fn GasEstimate() -> impl IntoView {
                     disabled=move || account.owner_address.get().is_none() || estimate.is_fetching.get()
                     on:click=move |_| estimate.refetch.run(())
                 >
-                    {move || if estimate.is_fetching.get() { "Reckoning" } else { "Reckon again" }}
+                    {move || live(if estimate.is_fetching.get() { "Reckoning" } else { "Reckon again" })}
                 </button>
             </div>
             <NotSponsoredNotice />

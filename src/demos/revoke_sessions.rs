@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        live_text::live,
         operation_status::OperationStatus,
         session_picker::{SessionPicker, preferred_session},
     },
@@ -63,7 +64,7 @@ pub fn RevokeSessions() -> impl IntoView {
                     disabled=blocked
                     on:click=take_back
                 >
-                    {move || if revoke.is_pending.get() { "Taking back" } else { "Take it back" }}
+                    {move || live(if revoke.is_pending.get() { "Taking back" } else { "Take it back" })}
                 </button>
                 <Show when=move || session_id.get().is_none()>
                     <span class="reason">"Grant a session first."</span>
@@ -75,7 +76,7 @@ pub fn RevokeSessions() -> impl IntoView {
                     .map(|(result, text)| {
                         view! {
                             <p role="status" data-testid="revocation-proof" data-result=result>
-                                {text}
+                                {live(text)}
                             </p>
                         }
                     })

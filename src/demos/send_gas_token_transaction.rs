@@ -7,6 +7,7 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
+        live_text::live,
         operation_status::OperationStatus,
         token_balance::TokenBalance,
     },
@@ -70,7 +71,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
     view! {
         <div class="panel">
             <TokenBalance token=DEMO_TOKEN symbol="DUSD" decimals=6 owner=account.smart_account_address />
-            <p class="step-text" role="status" data-testid="gas-token-price">{price}</p>
+            <p class="step-text" role="status" data-testid="gas-token-price">{move || live(price())}</p>
             <div class="actions">
                 <button
                     type="button"
@@ -79,7 +80,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
                     disabled=move || unconnected() || is_off() || send.is_pending.get()
                     on:click=mint
                 >
-                    {move || if send.is_pending.get() { "Sending" } else { "Mint, gas in DUSD" }}
+                    {move || live(if send.is_pending.get() { "Sending" } else { "Mint, gas in DUSD" })}
                 </button>
                 <button
                     type="button"
@@ -88,7 +89,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
                     disabled=move || unconnected() || get_dollars.is_pending.get()
                     on:click=get
                 >
-                    {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
+                    {move || live(if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" })}
                 </button>
             </div>
             <NotSponsoredNotice />

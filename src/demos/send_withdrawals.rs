@@ -7,6 +7,7 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
+        live_text::live,
         native_currency::use_native_currency,
         operation_status::OperationStatus,
         token_balance::TokenBalance,
@@ -110,7 +111,7 @@ pub fn SendWithdrawals() -> impl IntoView {
                     disabled=move || unconnected() || withdraw.is_pending.get() || lines.with(Vec::is_empty)
                     on:click=send
                 >
-                    {move || if withdraw.is_pending.get() { "Sending" } else { "Withdraw" }}
+                    {move || live(if withdraw.is_pending.get() { "Sending" } else { "Withdraw" })}
                 </button>
                 <button type="button" class="button quiet" data-testid="add-withdrawal" on:click=add>
                     "Another one"
@@ -122,7 +123,7 @@ pub fn SendWithdrawals() -> impl IntoView {
                     disabled=move || unconnected() || get_dollars.is_pending.get()
                     on:click=get
                 >
-                    {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
+                    {move || live(if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" })}
                 </button>
             </div>
             <NotSponsoredNotice />
@@ -149,7 +150,7 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
                     on:change:target=move |event| is_native.set(event.target().value() == "native")
                 >
                     <option value="dollars">"DUSD"</option>
-                    <option value="native">{move || native.get().symbol}</option>
+                    <option value="native" label=move || native.get().symbol></option>
                 </select>
             </div>
             <div class="field">

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     components::{
         error_notice::ErrorNotice,
+        live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
         session_picker::{SessionPicker, preferred_session},
@@ -99,7 +100,7 @@ pub fn Session() -> impl IntoView {
                     on:focus=move |_| get_ready()
                     on:click=use_it
                 >
-                    {move || if mint.is_pending.get() { "Minting" } else { "Mint with the session" }}
+                    {move || live(if mint.is_pending.get() { "Minting" } else { "Mint with the session" })}
                 </button>
                 <Show when=move || session_id.get().is_none()>
                     <span class="reason">"Grant a session first."</span>

@@ -7,6 +7,7 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         key_network_status::KeyNetworkStatus,
+        live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
         session_picker::{SessionPicker, preferred_session},
@@ -107,7 +108,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
                     on:focus=move |_| get_ready()
                     on:click=use_it
                 >
-                    {move || if mint.is_pending.get() { "Minting" } else { "Have the nodes sign a mint" }}
+                    {move || live(if mint.is_pending.get() { "Minting" } else { "Have the nodes sign a mint" })}
                 </button>
                 <button
                     type="button"

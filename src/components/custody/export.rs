@@ -7,6 +7,7 @@ use crate::{
         copy_button::CopyButton,
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
+        live_text::live,
         passphrase_strength::Strength,
         text_file::download_address,
     },
@@ -62,7 +63,10 @@ pub fn Export(
                 />
                 <span class="hint" id="export-strength" data-testid="passphrase-strength" data-strength=move || strength.get().name()>
                     {move || {
-                        if typed() { strength.get().text() } else { "Nobody can open the file without it, and nobody can recover it." }
+                        live(match typed() {
+                            true => strength.get().text(),
+                            false => "Nobody can open the file without it, and nobody can recover it.",
+                        })
                     }}
                 </span>
             </div>
@@ -78,7 +82,7 @@ pub fn Export(
                     bind:value=again
                 />
                 <span class="hint" id="export-differs">
-                    {move || differs().then_some("The two are not the same yet.")}
+                    {move || differs().then(|| live("The two are not the same yet."))}
                 </span>
             </div>
             <div class="actions">
@@ -87,7 +91,7 @@ pub fn Export(
                     data-testid="export-sessions"
                     disabled=move || !ready() || nothing() || export.is_pending.get()
                 >
-                    {move || if export.is_pending.get() { "Encrypting" } else { "Encrypt and export" }}
+                    {move || live(if export.is_pending.get() { "Encrypting" } else { "Encrypt and export" })}
                 </button>
                 <Show when=nothing>
                     <span class="reason">"There are no sessions in this browser to take along."</span>

@@ -6,6 +6,7 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
+        live_text::live,
         operation_status::OperationStatus,
     },
     hooks::{
@@ -134,7 +135,7 @@ fn StillValid(
         >
             <div class="notice warning" data-testid="still-valid" role="note">
                 <Icon glyph=Glyph::Warning />
-                <strong>{what}</strong>
+                <strong>{move || live(what())}</strong>
                 <p class="detail">
                     "Forgetting revokes nothing: whoever has a copy of a key can go on until the session ends. Revoke first if that could be."
                 </p>
@@ -147,7 +148,7 @@ fn StillValid(
                         aria-disabled=move || running().then_some("true")
                         on:click=revoke_all
                     >
-                        {move || if running() { "Revoking" } else { "Revoke all first" }}
+                        {move || live(if running() { "Revoking" } else { "Revoke all first" })}
                     </button>
                     <Show when=no_owner>
                         <span class="reason">"Connect the owner's wallet to revoke."</span>

@@ -7,6 +7,7 @@ use crate::{
         address::shortened,
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
+        live_text::live,
         text_file::read_chosen,
     },
     hooks::{ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, use_smart_account},
@@ -41,8 +42,8 @@ pub fn Import(
         Some(view! {
             <div class="notice" data-testid="import-result" data-sessions=imported.sessions data-usable=imported.usable>
                 <Icon glyph=Glyph::Check />
-                <strong>{came}</strong>
-                <p class="detail">{usable}</p>
+                <strong>{live(came)}</strong>
+                <p class="detail">{live(usable)}</p>
                 {other
                     .map(|other| {
                         let text = [
@@ -50,7 +51,7 @@ pub fn Import(
                             &shortened(&other),
                             ". Connect its owner's wallet to see them.",
                         ];
-                        view! { <p class="detail">{text.concat()}</p> }
+                        view! { <p class="detail">{live(text.concat())}</p> }
                     })}
             </div>
         })
@@ -102,7 +103,7 @@ pub fn Import(
                     data-testid="import-sessions"
                     disabled=move || !ready() || import.is_pending.get()
                 >
-                    {move || if import.is_pending.get() { "Opening" } else { "Open and import" }}
+                    {move || live(if import.is_pending.get() { "Opening" } else { "Open and import" })}
                 </button>
             </div>
             <ErrorNotice error=import.error />

@@ -10,7 +10,10 @@ use super::{
     token_facts::use_token_facts,
 };
 use crate::{
-    components::native_currency::use_native_currency,
+    components::{
+        live_text::{live, verbatim},
+        native_currency::use_native_currency,
+    },
     protocol::{
         describe::{Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount},
         policy::SessionPolicy,
@@ -61,7 +64,7 @@ pub fn card(
         });
         rules.filter(|rules| !rules.is_empty()).map(|rules| {
             view! {
-                <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{rule}</li> }).collect_view()}</ul>
+                <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{live(rule)}</li> }).collect_view()}</ul>
             }
         })
     };
@@ -69,7 +72,7 @@ pub fn card(
         view! {
             <div>
                 <dt>"Key held by"</dt>
-                <dd>"The app, at its own address " <span class="mono">{key.to_string()}</span></dd>
+                <dd>"The app, at its own address " <span class="mono">{verbatim(key.to_string())}</span></dd>
             </div>
         }
     });
@@ -80,16 +83,16 @@ pub fn card(
     let contract = requested.contract().to_string();
     view! {
         <section class="grant-call" data-testid="grant-call" data-kept=move || is_kept().to_string()>
-            <p class="grant-words">{sentence}</p>
+            <p class="grant-words">{move || live(sentence())}</p>
             {conditions}
             <dl class="rows">
                 <div>
                     <dt>"Contract"</dt>
-                    <dd class="mono">{contract}</dd>
+                    <dd class="mono">{verbatim(contract)}</dd>
                 </div>
                 <div>
                     <dt>"May spend"</dt>
-                    <dd>{may_spend}</dd>
+                    <dd>{move || live(may_spend())}</dd>
                 </div>
                 {key}
             </dl>
@@ -114,7 +117,7 @@ pub fn card(
                                 }
                             />
                             " Allow "
-                            {name}
+                            {verbatim(name)}
                         </label>
                     }
                 })}
@@ -176,7 +179,7 @@ fn amount_field(
     };
     view! {
         <div class="field">
-            <label for=label_for>{label}</label>
+            <label for=label_for>{move || live(label())}</label>
             <input
                 id=id
                 inputmode="decimal"
@@ -189,7 +192,7 @@ fn amount_field(
                 on:change:target=move |event| typed(event.target().value())
             />
             <span class="hint" id=hint_id>
-                {hint}
+                {move || live(hint())}
             </span>
         </div>
     }

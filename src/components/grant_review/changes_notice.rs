@@ -9,7 +9,7 @@ use super::{
     token_facts::known_token,
 };
 use crate::{
-    components::{native_currency::use_native_currency, time::local_time},
+    components::{live_text::live, native_currency::use_native_currency, time::local_time},
     protocol::{
         describe::{TokenFacts, amount_words, policy_name},
         policy::SessionPolicy,
@@ -33,14 +33,14 @@ pub fn GrantChangesNotice(
         };
         let lines = changes(&decision, &native.get()).into_iter();
         Some(view! {
-            <p>{head}</p>
+            <p>{live(head)}</p>
             <ul>
                 {lines
                     .map(|Change { what, granted, requested }| {
                         view! {
                             <li>
-                                {what} ": " <strong>{granted}</strong>
-                                {(!requested.is_empty()).then(|| [", asked for ", &requested].concat())}
+                                {live(what)} ": " <strong>{live(granted)}</strong>
+                                {(!requested.is_empty()).then(|| live([", asked for ", &requested].concat()))}
                             </li>
                         }
                     })

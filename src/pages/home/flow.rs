@@ -9,6 +9,7 @@ use crate::{
         code_split::split_function,
         connect_button::ConnectButton,
         icon::{Glyph, Icon},
+        live_text::{live, verbatim},
         session_list::SessionList,
         session_row::name_of_contract,
     },
@@ -45,13 +46,13 @@ fn Step(
     view! {
         <li class="step" data-state=state>
             <span class="step-number" aria-hidden="true">
-                {move || if state.get() == "done" { view! { <Icon glyph=Glyph::Check /> }.into_any() } else { number.into_any() }}
+                {move || if state.get() == "done" { view! { <Icon glyph=Glyph::Check /> }.into_any() } else { verbatim(number) }}
             </span>
             <section aria-label=title>
                 <div class="step-head">
-                    <h2>{title}</h2>
+                    <h2>{live(title)}</h2>
                 </div>
-                {(!text.is_empty()).then(|| view! { <p class="step-text">{text}</p> })}
+                {(!text.is_empty()).then(|| view! { <p class="step-text">{live(text)}</p> })}
                 {children()}
             </section>
         </li>
@@ -93,7 +94,7 @@ fn Flow() -> impl IntoView {
     view! {
         <ol class="flow" aria-label="From connecting to using a session">
             <Step number="1" title="Connect" state=connect_state text="">
-                <p class="step-text">{wallet_name} " " {deployed}</p>
+                <p class="step-text">{move || live(wallet_name())} " " {move || deployed().map(live)}</p>
                 <Show when=move || !owner_known.get()>
                     <div class="actions step-action">
                         <ConnectButton />
