@@ -164,7 +164,7 @@ fn is_new(leaf: &SessionLeaf) -> bool {
 /// The linter's stops hold here, too, for callers that show no review. Two are left to the review alone: granting the
 /// same twice does no harm, and an unconditioned transfer is what some apps are for.
 fn refuse_what_must_not_be_granted(account: Address, leaves: &[SessionLeaf], now: u64) -> Result<(), AppError> {
-    let findings = lint(leaves, LintContext { account, now, granted: &[] });
+    let findings = lint(leaves, LintContext { account, now, ..Default::default() });
     let stop = findings.into_iter().find(|finding| {
         finding.severity == Severity::Stop
             && !matches!(finding.kind, FindingKind::Duplicate | FindingKind::UnruledSpend)

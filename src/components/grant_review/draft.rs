@@ -162,7 +162,7 @@ impl Draft {
             }
         }
         let (places, leaves): (Vec<_>, Vec<_>) = leaves.into_iter().unzip();
-        for finding in lint(&leaves, LintContext { account, now, granted: already_granted }) {
+        for finding in lint(&leaves, LintContext { account, now, granted: already_granted, ..Default::default() }) {
             say(finding.severity, finding.text, places.get(finding.leaf).copied().unwrap_or_default());
         }
         let count = policies.len();

@@ -24,7 +24,10 @@ fn transfer() -> Policy {
 }
 
 fn kinds(leaves: &[SessionLeaf]) -> Vec<FindingKind> {
-    lint(leaves, LintContext { account: ACCOUNT, now: NOW, granted: &[] }).into_iter().map(|found| found.kind).collect()
+    lint(leaves, LintContext { account: ACCOUNT, now: NOW, ..Default::default() })
+        .into_iter()
+        .map(|found| found.kind)
+        .collect()
 }
 
 fn kinds_of(policy: &Policy) -> Vec<FindingKind> {
@@ -89,7 +92,7 @@ fn what_cannot_work_is_stopped() {
     assert_eq!(kinds_of(&mint().with_rule(1, Condition::Equal, 1_u64)), [FindingKind::OddOffset]);
     let once = leaf(&mint());
     assert_eq!(kinds(&[once.clone(), once.clone()]), [FindingKind::Duplicate]);
-    let context = LintContext { account: ACCOUNT, now: NOW, granted: &[once.hash()] };
+    let context = LintContext { account: ACCOUNT, now: NOW, granted: &[once.hash()], ..Default::default() };
     assert_eq!(lint(std::slice::from_ref(&once), context)[0].kind, FindingKind::Duplicate);
 
     let cut = SessionLeaf { session_key_data: once.session_key_data.slice(..80), ..once.clone() };
@@ -125,7 +128,7 @@ fn the_erc20_modules_gap_is_always_pointed_out() {
 #[test]
 fn the_gravest_comes_first() {
     let policies = [leaf(&mint().with_valid_until(0)), leaf(&transfer())];
-    let found = lint(&policies, LintContext { account: ACCOUNT, now: NOW, granted: &[] });
+    let found = lint(&policies, LintContext { account: ACCOUNT, now: NOW, ..Default::default() });
     let seen = found.iter().map(|found| (found.severity, found.leaf)).collect::<Vec<_>>();
     assert_eq!(seen, [(Severity::Stop, 1), (Severity::Warning, 0)]);
 }
