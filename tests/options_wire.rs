@@ -53,6 +53,7 @@ impl Relay for Wire {
             merkle_root: B256::ZERO,
             session_key_manager_enabled: false,
             batched_session_router_enabled: false,
+            modules: Vec::new(),
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Default::default(),

@@ -199,7 +199,7 @@ fn remarks(draft: &Draft, now: u64, sessions: UseSessionListReturn) -> Vec<Remar
     } else {
         Vec::new()
     };
-    draft.remarks(now, &granted)
+    sessions.modules.with(|modules| draft.remarks(now, &granted, modules))
 }
 
 /// Made once for each request; only texts change after that, so that a field keeps its focus.

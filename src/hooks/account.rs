@@ -72,6 +72,7 @@ pub(super) fn forgotten(context: SmartAccountContext) {
     context.sessions.try_set(Vec::new());
     context.sessions_status.try_set(QueryStatus::Pending);
     context.in_sync.try_set(None);
+    context.modules.try_set(Vec::new());
     context.ended_elsewhere.try_set(Vec::new());
 }
 
@@ -80,6 +81,7 @@ fn found(context: SmartAccountContext, account: Address) {
         context.is_deployed.try_set(None);
         context.sessions.try_set(Vec::new());
         context.in_sync.try_set(None);
+        context.modules.try_set(Vec::new());
         context.ended_elsewhere.try_set(Vec::new());
         context.seen_root.try_set(None);
         context.account.try_set(Some(account));
@@ -156,6 +158,8 @@ fn settle(context: SmartAccountContext, account: Address) {
         }
         match synced {
             Ok(synced) => {
+                // Before the comparison is said to be done: the review waits for that.
+                context.modules.try_set(synced.modules);
                 context.in_sync.try_set(Some(synced.in_sync));
                 context.keys_taken_over.try_update(|keys| *keys += synced.taken_over);
                 context.sessions.try_set(synced.leaves);

@@ -53,6 +53,8 @@ pub(crate) struct SmartAccountContext {
     pub sessions_error: RwSignal<Option<AppError>>,
     /// Are the stored sessions those on chain?
     pub in_sync: RwSignal<Option<bool>>,
+    /// Modules that the account has enabled, as of the last comparison with the chain.
+    pub modules: RwSignal<Vec<Address>>,
     /// Ids of sessions that another device's root was seen to leave out, in this visit.
     pub ended_elsewhere: RwSignal<Vec<String>>,
     /// The root on chain when somebody last looked for changes by other devices.
@@ -84,6 +86,7 @@ impl SmartAccountContext {
             sessions_status: RwSignal::new(QueryStatus::Pending),
             sessions_error: RwSignal::new(None),
             in_sync: RwSignal::new(None),
+            modules: RwSignal::new(Vec::new()),
             ended_elsewhere: RwSignal::new(Vec::new()),
             seen_root: RwSignal::new(None),
             keys_taken_over: RwSignal::new(0),

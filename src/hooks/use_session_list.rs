@@ -1,5 +1,6 @@
 //! [`use_session_list`].
 
+use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use super::{QueryStatus, provider::use_context_or_detached};
@@ -19,6 +20,8 @@ pub struct UseSessionListReturn {
     pub error: Signal<Option<AppError>>,
     /// `Some(false)`: the chain holds other sessions than this browser, those here cannot be used.
     pub is_in_sync: Signal<Option<bool>>,
+    /// Modules that the account has enabled, as of the last comparison with the chain: no session may call them.
+    pub modules: Signal<Vec<Address>>,
     /// Reads the store again.
     pub refetch: Callback<()>,
 }
@@ -54,6 +57,7 @@ pub fn use_session_list() -> UseSessionListReturn {
         status: context.sessions_status.into(),
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),
+        modules: context.modules.into(),
         refetch: Callback::new(move |()| {
             context.in_sync.try_set(None);
             context.stored.try_update(|version| *version += 1);

@@ -222,6 +222,7 @@ pub(super) async fn prepare_grant_of(
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     material.check_windows(snapshot.now())?;
+    material.check_modules(&snapshot.account.modules)?;
     let relay = client.relay.as_ref();
     let chain_root = snapshot.account.merkle_root;
     let tree =

@@ -59,6 +59,7 @@ struct World {
     root: B256,
     nonces: HashMap<U256, u64>,
     session_key_manager_enabled: bool,
+    modules: Vec<Address>,
     sent: Vec<UserOperation>,
     updates: HashMap<B256, UserOpUpdate>,
     quotes: FeeQuotes,
@@ -99,6 +100,11 @@ impl Fake {
             Some(error) => world.faults.insert(step, error),
             None => world.faults.remove(&step),
         };
+    }
+
+    /// The account has this module.
+    pub fn enable(&self, module: Address) {
+        self.world.borrow_mut().modules.push(module);
     }
 
     pub fn end_with(&self, ending: Ending) {
@@ -253,6 +259,7 @@ impl Relay for Fake {
             merkle_root: world.root,
             session_key_manager_enabled: world.session_key_manager_enabled,
             batched_session_router_enabled: false,
+            modules: world.modules.clone(),
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Clocks { block: 0, pending: now + world.ahead, wall: now },

@@ -505,6 +505,23 @@ fn an_operation_prepared_on_a_chain_ahead_is_fresh_while_that_chain_takes_it() {
 }
 
 #[test]
+fn a_module_of_this_very_account_cannot_be_called() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    let grant = grant_of(1, client.account);
+    fake.enable(SESSION_KEY_MANAGER);
+    block_on(create_session(&client, &fake, grant.clone())).unwrap();
+    let sent = fake.sent();
+    fake.enable(DEMO_NFT);
+    let refused = block_on(create_session(&client, &fake, grant)).unwrap_err();
+    assert!(
+        matches!(&refused, AppError::PolicyRefused { reason } if reason.contains("a module of this account")),
+        "{refused}"
+    );
+    assert_eq!(fake.sent(), sent);
+}
+
+#[test]
 fn a_session_ends_by_the_chains_clock_too() {
     let fake = Fake::new();
     let client = client(&fake);

@@ -104,7 +104,7 @@ impl Material {
             Ok(leaf)
         });
         let leaves = leaves.collect::<Result<Vec<_>, AppError>>()?;
-        refuse_what_must_not_be_granted(account, &leaves, now)?;
+        refuse_what_must_not_be_granted(LintContext { account, now, ..Default::default() }, &leaves)?;
         let first = leaves.first().map(|leaf| leaf.session_key_address);
         let session_key_address = made.or(first).unwrap_or_default();
         Ok(Self { key, leaves, session_key_address })
@@ -121,6 +121,17 @@ impl Material {
                 let reason = format!("policy[{index}]: it ended at {end} (unix seconds) by the chain's clock");
                 Err(AppError::PolicyRefused { reason })
             }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses sessions that may call a module that this very account has enabled.
+    pub fn check_modules(&self, modules: &[Address]) -> Result<(), AppError> {
+        let contract = |leaf: &SessionLeaf| leaf.contract().filter(|contract| modules.contains(contract));
+        match self.leaves.iter().enumerate().find_map(|(index, leaf)| Some((index, contract(leaf)?))) {
+            Some((index, module)) => Err(AppError::PolicyRefused {
+                reason: format!("policy[{index}]: {module} is a module of this account and obeys it"),
+            }),
             None => Ok(()),
         }
     }
@@ -161,13 +172,12 @@ fn is_new(leaf: &SessionLeaf) -> bool {
     matches!(leaf.state(), SessionState::Pending(_))
 }
 
-/// The linter's stops hold here, too, for callers that show no review. Two are left to the review alone: granting the
-/// same twice does no harm, and an unconditioned transfer is what some apps are for.
-fn refuse_what_must_not_be_granted(account: Address, leaves: &[SessionLeaf], now: u64) -> Result<(), AppError> {
-    let findings = lint(leaves, LintContext { account, now, granted: &[] });
-    let stop = findings.into_iter().find(|finding| {
-        finding.severity == Severity::Stop
-            && !matches!(finding.kind, FindingKind::Duplicate | FindingKind::UnruledSpend)
+/// The linter's stops hold here, too, for callers that show no review. Some are left to the review alone: granting the
+/// same twice does no harm, and what a function does by its name is what some apps are for.
+fn refuse_what_must_not_be_granted(context: LintContext<'_>, leaves: &[SessionLeaf]) -> Result<(), AppError> {
+    use FindingKind::{CallsInside, Control, Duplicate, UnruledSpend};
+    let stop = lint(leaves, context).into_iter().find(|finding| {
+        finding.severity == Severity::Stop && !matches!(finding.kind, Duplicate | UnruledSpend | CallsInside | Control)
     });
     match stop {
         Some(finding) => Err(AppError::PolicyRefused { reason: format!("policy[{}]: {}", finding.leaf, finding.text) }),

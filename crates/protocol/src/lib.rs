@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod addresses;
+mod bounds;
 pub mod clocks;
 pub mod describe;
 pub mod distributed_key;
@@ -18,6 +19,7 @@ pub mod multichain;
 pub mod paymaster;
 pub mod policy;
 pub mod quantity;
+mod reading;
 pub mod revert;
 pub mod rpc;
 pub mod session;

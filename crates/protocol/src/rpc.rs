@@ -82,6 +82,9 @@ pub struct AccountState {
     pub session_key_manager_enabled: bool,
     /// Batched session router enabled as module; false while undeployed.
     pub batched_session_router_enabled: bool,
+    /// All modules that the account has enabled, the session modules among them; empty while undeployed.
+    #[serde(default)]
+    pub modules: Vec<Address>,
     /// Native balance, wei.
     pub balance: U256,
     /// Time of the block that all this was read at, unix seconds; the same as `clocks.block`.

@@ -26,7 +26,8 @@ use super::{
 pub(super) use known::{Known, News};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
+    abi::decode,
+    addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, MODULE_SENTINEL, SESSION_KEY_MANAGER},
     clocks::Clocks,
     rpc::AccountState,
 };
@@ -36,7 +37,11 @@ sol! {
     /// Selector fde5354d; returns the Merkle root.
     function getSessionKeys(address smartAccount) external view returns (bytes32 merkleRoot);
     function isModuleEnabled(address module) external view returns (bool);
+    function getModulesPaginated(address start, uint256 pageSize) external view returns (address[] modules, address next);
 }
+
+/// More modules than anybody has.
+const MODULE_PAGE: U256 = U256::from_limbs([100, 0, 0, 0]);
 
 /// The chain node.
 #[derive(Clone)]
@@ -167,6 +172,7 @@ impl ChainNode {
         let block_hash = block_hash.ok_or_else(|| self.rpc.malformed("eth_getBlockByNumber: no hash"))?;
         let at = json!({"blockHash": block_hash});
         let contract = |to: Address, data: Vec<u8>| json!([{"to": to, "data": Bytes::from(data)}, at]);
+        let modules = getModulesPaginatedCall { start: MODULE_SENTINEL, pageSize: MODULE_PAGE };
         let enabled = |module: Address| contract(account, isModuleEnabledCall { module }.abi_encode());
         let calls = [
             ("eth_getCode", json!([account, at])),
@@ -175,11 +181,12 @@ impl ChainNode {
             ("eth_getBalance", json!([account, at])),
             ("eth_call", enabled(SESSION_KEY_MANAGER)),
             ("eth_call", enabled(BATCHED_SESSION_ROUTER)),
+            ("eth_call", contract(account, modules.abi_encode())),
             ("eth_getBlockByNumber", json!(["pending", false])),
         ];
         let answers = self.rpc.batch(&calls).await?;
-        let [code, nonce, root, balance, manager, router, pending] =
-            <[_; 7]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        let [code, nonce, root, balance, manager, router, modules, pending] =
+            <[_; 8]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
 
         let code = self.bytes("eth_getCode", &code?)?;
         let deployed = !code.is_empty();
@@ -188,6 +195,13 @@ impl ChainNode {
         let module = |answer: Result<Value, AppError>| -> Result<bool, AppError> {
             Ok(deployed && !self.word("isModuleEnabled", &answer?)?.is_zero())
         };
+        let modules = match modules {
+            Ok(answer) if deployed => self.modules(&self.bytes("getModulesPaginated", &answer)?)?,
+            Ok(_) => Vec::new(),
+            // Accounts that keep no such list.
+            Err(AppError::UpstreamRejected { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
         let balance = balance?;
         Ok(AccountState {
             deployed,
@@ -195,6 +209,7 @@ impl ChainNode {
             merkle_root,
             session_key_manager_enabled: module(manager)?,
             batched_session_router_enabled: module(router)?,
+            modules,
             balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
             block_timestamp,
             clocks: clocks(block_timestamp, &pending),
@@ -285,6 +300,12 @@ impl ChainNode {
     fn bytes(&self, what: &str, value: &Value) -> Result<Bytes, AppError> {
         serde_json::from_value(value.clone())
             .map_err(|_| self.rpc.malformed(format!("{what}: not hex data: {}", excerpt(value))))
+    }
+
+    /// What `getModulesPaginated` returned.
+    fn modules(&self, data: &[u8]) -> Result<Vec<Address>, AppError> {
+        let page = decode::loose_params::<(Vec<Address>, Address)>(data);
+        page.map(|(modules, _)| modules).map_err(|_| self.rpc.malformed("getModulesPaginated: no list of addresses"))
     }
 
     /// One 32-byte word of return data.

@@ -142,7 +142,7 @@ impl Draft {
     }
 
     /// What the linter says about what would be granted, the gravest first; the same about several is said once.
-    pub fn remarks(&self, now: u64, already_granted: &[B256]) -> Vec<Remark> {
+    pub fn remarks(&self, now: u64, already_granted: &[B256], modules: &[Address]) -> Vec<Remark> {
         let GrantRequest { policies, account, .. } = self.decision().granted;
         let mut said = Vec::<(Severity, String, Vec<usize>)>::new();
         let mut say = |severity, text: String, policy| match said
@@ -162,7 +162,7 @@ impl Draft {
             }
         }
         let (places, leaves): (Vec<_>, Vec<_>) = leaves.into_iter().unzip();
-        for finding in lint(&leaves, LintContext { account, now, granted: already_granted }) {
+        for finding in lint(&leaves, LintContext { account, now, granted: already_granted, modules }) {
             say(finding.severity, finding.text, places.get(finding.leaf).copied().unwrap_or_default());
         }
         let count = policies.len();
@@ -360,7 +360,7 @@ mod tests {
     fn a_past_end_is_a_stop_and_said_once() {
         let mut draft = draft();
         let stops = |draft: &Draft| {
-            let remarks = draft.remarks(NOW, &[]);
+            let remarks = draft.remarks(NOW, &[], &[]);
             remarks.into_iter().filter(|remark| remark.severity == Severity::Stop).collect::<Vec<_>>()
         };
         assert_eq!(stops(&draft), []);
@@ -375,7 +375,7 @@ mod tests {
     fn what_cannot_become_a_leaf_is_a_stop() {
         let mut draft = draft();
         draft.set_amount(2, Place::Transfer, Ok(Some(U256::ZERO)));
-        let first = draft.remarks(NOW, &[]).remove(0);
+        let first = draft.remarks(NOW, &[], &[]).remove(0);
         assert!(first.severity == Severity::Stop && first.text.contains("maxAmount"), "{first:?}");
     }
 }

@@ -24,6 +24,7 @@ pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
         publish(account);
     }
     let ended = synced.adopted.map(|adoption| adoption.ended).unwrap_or_default();
-    let actions::sync_sessions::SyncedSessions { book, in_sync, pending, revocations, .. } = synced;
-    Ok(StoredSessions { leaves: book.leaf_nodes, pending, revocations, ended, in_sync, taken_over })
+    let actions::sync_sessions::SyncedSessions { book, account: state, in_sync, pending, revocations, .. } = synced;
+    let (leaves, modules) = (book.leaf_nodes, state.modules);
+    Ok(StoredSessions { leaves, pending, revocations, ended, in_sync, modules, taken_over })
 }
