@@ -21,9 +21,10 @@ use use_aa::{
         SignRequest,
     },
     protocol::{
-        addresses::DEMO_NFT,
-        distributed_key::{RevokedBy, joint_challenge, policy_hash},
+        addresses::{DEMO_NFT, TOKEN_PAYMASTER, VERIFYING_PAYMASTER},
+        distributed_key::{DEFAULT_MAX_OPERATION_COST, RevokedBy, joint_challenge, policy_hash},
         smart_account::{Call, encode_calls},
+        user_operation::UserOperation,
     },
 };
 
@@ -160,6 +161,61 @@ async fn what_was_not_granted_is_refused_by_every_signer() {
     }
     // None of this changed anything.
     cluster.sign(session, &SIGNERS, session.operation(5)).await.unwrap();
+}
+
+/// What one operation may cost the account: of grants that say it, and of earlier ones, which do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_costs_the_account_too_much_is_refused_by_every_signer() {
+    let (cluster, named) = shared().await;
+    let mut sessions = vec![named.clone()];
+    for version in [1, 2] {
+        let mut session = Session::new(cluster.pool(1, 3).await.remove(0), 5);
+        (session.grant.version, session.grant.max_operation_cost) = (version, None);
+        sessions.push(cluster.grant(session).await);
+    }
+    let operation = |session: &Session, gas: u64, paymaster: Vec<u8>| UserOperation {
+        call_gas_limit: U256::from(200_000),
+        verification_gas_limit: U256::from(100_000),
+        pre_verification_gas: U256::from(gas - 300_000),
+        max_fee_per_gas: U256::from(100_000_000_000_u64),
+        paymaster_and_data: paymaster.into(),
+        ..session.operation(100 + gas)
+    };
+    let (token, unknown) = (TOKEN_PAYMASTER.to_vec(), vec![7; 20]);
+    let sponsor = [VERIFYING_PAYMASTER.to_vec(), vec![1; 100]].concat();
+    for session in &sessions {
+        // A modest one: half a million gas at 100 gwei. Where the account may pay by a paymaster, validation counts thrice.
+        for (gas, paymaster) in [(500_000, vec![]), (300_000, token.clone()), (300_000, unknown.clone())] {
+            cluster.sign(session, &SIGNERS, operation(session, gas, paymaster)).await.unwrap();
+        }
+        for (gas, paymaster) in [(500_001, vec![]), (300_001, token.clone()), (300_001, unknown.clone())] {
+            let refusals = cluster.sign(session, &SIGNERS, operation(session, gas, paymaster)).await.unwrap_err();
+            assert_eq!(codes(&refusals), ["operation-cost"; 3], "{refusals:?}");
+            let (cost, limit) = ("50000100000000000", DEFAULT_MAX_OPERATION_COST.to_string());
+            assert!(refusals.iter().all(|it| it.message.contains(cost) && it.message.contains(&limit)), "{refusals:?}");
+        }
+        // A known sponsor has signed the fees, and pays them.
+        cluster.sign(session, &SIGNERS, operation(session, 9_000_000, sponsor.clone())).await.unwrap();
+    }
+    // A limit of one's own holds, and a limit that was not signed is none.
+    let mut session = Session::new(cluster.pool(1, 3).await.remove(0), 5);
+    session.grant.max_operation_cost = Some(U256::ZERO);
+    let session = cluster.grant(session).await;
+    let refusals = cluster.sign(&session, &SIGNERS, session.operation(1)).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["operation-cost"; 3]);
+    cluster.sign(&session, &SIGNERS, operation(&session, 9_000_000, sponsor)).await.unwrap();
+    let mut raised = Session::new(cluster.pool(1, 3).await.remove(0), 5);
+    let ids = cluster.ids();
+    let nonces = cluster.nonces(RunKind::KeyGeneration, &ids).await;
+    raised.grant.challenge = joint_challenge(RunKind::KeyGeneration, &nonces).unwrap();
+    let mut grant = raised.signed();
+    for (changed, code) in [(Some(U256::MAX), "not-the-owner"), (None, "malformed")] {
+        grant.grant.max_operation_cost = changed;
+        let request = KeygenRequest { grant: grant.clone(), nonces: nonces.clone() };
+        for refusal in cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &request).await {
+            assert_eq!(refusal.unwrap_err().code, code);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,9 +23,11 @@ use super::{
 
 mod arguments;
 mod example;
+mod fees;
 mod satisfiable;
 
 pub use example::example_call;
+pub use fees::UNBOUNDED_FEES;
 
 /// A year in seconds: longer windows are pointed out.
 const YEAR: u64 = 365 * 24 * 60 * 60;
@@ -82,6 +84,8 @@ pub enum FindingKind {
     OddOffset,
     /// Native currency may leave with each call, however many there are.
     NativeValue,
+    /// Whoever has the key decides what its operations cost the account.
+    GasIsUnbounded,
     /// The ERC-20 module does not look at the function that is called (docs/protocol.md 10-C2).
     Erc20AnyFunction,
 }
@@ -128,6 +132,7 @@ pub fn lint(leaves: &[SessionLeaf], context: LintContext<'_>) -> Vec<Finding> {
                 found.stop(FindingKind::UnknownModule, text);
             }
         }
+        fees::check(leaf, &mut found);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings

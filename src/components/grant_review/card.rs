@@ -88,7 +88,7 @@ pub fn card(
                     <dd class="mono">{contract}</dd>
                 </div>
                 <div>
-                    <dt>"May spend"</dt>
+                    <dt>"Calls may send"</dt>
                     <dd>{may_spend}</dd>
                 </div>
                 {key}
