@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Address, type Hex, concatHex, encodeAbiParameters, encodePacked, getAddress, keccak256, sliceHex } from "viem";
+import { type Address, type Hex, concatHex, encodeAbiParameters, encodePacked, getAddress, keccak256, parseEther, sliceHex } from "viem";
 import { expect, test } from "../fixtures/test.ts";
 import type { Manager } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
@@ -55,11 +55,49 @@ test("the review says in plain words what is allowed, until when, and who holds 
   await page.getByTestId("create-session").click();
   const review = page.getByTestId("grant-review");
   await expect(review.getByTestId("grant-call")).toContainText("May call safeMint on Demo NFT (0x1758…665e) only for your own account");
-  await expect(review.getByTestId("grant-call")).toContainText("It cannot move ETH");
+  await expect(review.getByTestId("grant-call")).toContainText("Its calls send no ETH");
+  await expect(review.getByTestId("grant-warning")).toContainText("whoever has the key decides what its operations cost");
+  await expect(review.getByTestId("grant-at-stake")).toContainText("Nothing: the account holds no ETH now");
+  await expect(review.getByTestId("grant-operation-cost")).toContainText("all of it");
+  await expect(review.getByTestId("grant-withdraw")).toHaveCount(0);
   await expect(review.getByTestId("grant-end-words")).toContainText(/in (59 min|1 h)/);
   await expect(review.getByTestId("grant-key-holder")).toContainText("This browser");
   await expect(review.getByTestId("grant-stop")).toHaveCount(0);
   await expect(review.getByTestId("grant-confirm")).toBeEnabled();
+});
+
+test("what fees could take is said, and leaves with the grant when the person says so", async ({ manager, page, chain, wallet }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  await chain.client.setBalance({ address: account, value: parseEther("1.5") });
+  const review = page.getByTestId("grant-review");
+
+  // Unreadable is not nothing.
+  await page.route("**/api/fn/read_chain", (route) =>
+    route.fulfill({ status: 403, json: { error: "MethodNotAllowed", method: "eth_getBalance" } }));
+  await page.getByTestId("create-session").click();
+  await expect(review.getByTestId("grant-at-stake")).toContainText("could not be read");
+  await expect(review.getByTestId("grant-withdraw")).toHaveCount(0);
+  await page.unroute("**/api/fn/read_chain");
+  await review.getByTestId("grant-cancel").click();
+
+  await page.reload();
+  await manager.account();
+  await page.getByTestId("create-session").click();
+  await expect(review.getByTestId("grant-at-stake")).toContainText("1.5 ETH, all that your account holds");
+  const withdraw = review.getByTestId("grant-withdraw");
+  await expect(withdraw).not.toBeChecked();
+  await expect(review.getByTestId("grant-fees")).toContainText(`The owner: ${wallet.account.address}`);
+  await withdraw.check();
+  await expect(review.getByTestId("grant-changed")).toBeVisible();
+  await review.getByTestId("grant-confirm").click();
+  await manager.hash("create-session-hash");
+  await expect(page.getByTestId("grant-told")).toContainText("The account's native currency: sent to the owner");
+  expect(await chain.client.getBalance({ address: account })).toBe(0n);
+  expect(await chain.deposit(account)).toBe(0n);
+  expect(await chain.client.getBalance({ address: wallet.account.address })).toBe(parseEther("1.5"));
+  await manager.useAndWait();
 });
 
 test("no end is a warning; an end in the past stops the grant and says why", async ({ manager, page, chain }) => {

@@ -1,6 +1,6 @@
 //! The review before a grant: what is allowed, in plain words, before anything is signed, and a say in it.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, U256};
 use leptos::{html, prelude::*};
 
 use super::{
@@ -20,6 +20,7 @@ mod card;
 mod changes_notice;
 mod draft;
 mod ends;
+mod fees;
 mod names;
 mod token_facts;
 
@@ -27,6 +28,7 @@ use card::card;
 pub use changes_notice::GrantChangesNotice;
 use draft::{Draft, Remark};
 use ends::ends;
+use fees::fees;
 pub use names::contract_name;
 pub(super) use names::names;
 pub(super) use token_facts::known_token;
@@ -42,7 +44,7 @@ pub enum KeyHolder {
 }
 
 /// What a person is asked to allow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GrantRequest {
     /// Name of the session in the list.
     pub label: String,
@@ -54,6 +56,12 @@ pub struct GrantRequest {
     pub sponsored: bool,
     /// Who will hold the key that is made for this grant.
     pub key_holder: KeyHolder,
+    /// Send the account's native currency to its owner in the same operation, so that the session finds none to take as
+    /// fees. The person decides; `true` ticks the box for them.
+    pub withdraw_native: bool,
+    /// The most that one operation may cost the account, wei; for keys that nodes share, which keep to it. `None`: the
+    /// default limit.
+    pub max_operation_cost: Option<U256>,
 }
 
 impl GrantRequest {
@@ -237,7 +245,7 @@ fn body(
                 "Review this session"
             </h2>
             <p id="review-summary">
-                "You are about to allow " <strong>{verbatim(&request.label)}</strong> " to act for your smart account. Read what it may do; it can do nothing else."
+                "You are about to allow " <strong>{verbatim(&request.label)}</strong> " to act for your smart account. Read which calls it may make: the chain refuses all others. What its fees may cost stands below."
             </p>
         </div>
         <div class="review-body">
@@ -253,6 +261,7 @@ fn body(
             }}
             {cards}
             {window}
+            {fees(request, draft)}
             <dl class="rows">
                 {makes_key
                     .then(|| {
@@ -264,7 +273,7 @@ fn body(
                         }
                     })}
                 <div>
-                    <dt>"Network fee"</dt>
+                    <dt>"Fee of this grant"</dt>
                     <dd>{live(gas)}</dd>
                 </div>
             </dl>

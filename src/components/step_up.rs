@@ -105,6 +105,7 @@ pub fn StepUp(
             policies,
             sponsored: is_sponsored.get_untracked(),
             key_holder: if kind == StepUpKind::Distributed { KeyHolder::Nodes } else { KeyHolder::ThisBrowser },
+            ..GrantRequest::default()
         }));
     };
     let confirm = Callback::new(move |decision: GrantDecision| run.run(decision.granted));
@@ -227,6 +228,8 @@ impl Extension {
             policy: request.abi_policies(),
             label: Some(request.label),
             replace_unknown: replace_unknown(),
+            withdraw_native: request.withdraw_native,
+            max_operation_cost: request.max_operation_cost,
             ..Default::default()
         };
         match kind {
@@ -236,6 +239,7 @@ impl Extension {
                     policy: request.policies,
                     label: Some(request.label),
                     replace_unknown: replace_unknown(),
+                    withdraw_native: request.withdraw_native,
                     ..Default::default()
                 };
                 let wait = wait(grant.data);

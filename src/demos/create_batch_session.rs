@@ -61,7 +61,14 @@ pub fn CreateBatchSession() -> impl IntoView {
         let sponsored = is_sponsored.get_untracked();
         let label = "Mint and send".to_owned();
         let key_holder = KeyHolder::ThisBrowser;
-        Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, sponsored, key_holder })
+        Ok::<_, AppError>(GrantRequest {
+            label,
+            account: own_account,
+            policies,
+            sponsored,
+            key_holder,
+            ..GrantRequest::default()
+        })
     };
     let open_review = move |event: SubmitEvent| {
         event.prevent_default();
@@ -76,6 +83,8 @@ pub fn CreateBatchSession() -> impl IntoView {
         label: Some(request.label),
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
+        // The person may have asked for it in the review.
+        withdraw_native: request.withdraw_native,
         ..Default::default()
     };
     // While the person reads, the operation is built.

@@ -14,8 +14,8 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        BuildUserOpOptions, CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions,
-        use_create_session, use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
+        CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_create_session,
+        use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
         addresses::DEMO_NFT,
@@ -50,9 +50,11 @@ pub fn CreateSession() -> impl IntoView {
     let variables = move |request: &GrantRequest| CreateSessionVariables {
         policy: request.abi_policies(),
         label: Some(request.label.clone()),
-        options: BuildUserOpOptions::default(),
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
+        // The person may have asked for it in the review.
+        withdraw_native: request.withdraw_native,
+        ..CreateSessionVariables::default()
     };
     let request = move || {
         let account_address = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
@@ -69,6 +71,7 @@ pub fn CreateSession() -> impl IntoView {
             policies: vec![policy.into()],
             key_holder: KeyHolder::ThisBrowser,
             sponsored: is_sponsored.get_untracked(),
+            ..GrantRequest::default()
         })
     };
     let open_review = move |event: SubmitEvent| {

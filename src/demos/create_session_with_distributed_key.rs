@@ -52,6 +52,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
             policies: vec![policy.into()],
             key_holder: KeyHolder::Nodes,
             sponsored: is_sponsored.get_untracked(),
+            ..GrantRequest::default()
         })
     };
     let open_review = move |event: SubmitEvent| {
@@ -67,6 +68,9 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
         label: Some(request.label),
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
+        // The person may have asked for it in the review.
+        withdraw_native: request.withdraw_native,
+        max_operation_cost: request.max_operation_cost,
         ..Default::default()
     };
     // While the person reads, a key is taken from the pool and the operation is built.

@@ -18,7 +18,7 @@ use super::{
     variables::CostArguments,
 };
 use crate::{
-    actions::prove_revocation::RevocationProof,
+    actions::{fee_funds::FeeFunds, prove_revocation::RevocationProof},
     error::AppError,
     protocol::{
         distributed_key::KeyNetwork, paymaster::FeeQuotes, rpc::UserOpReceipt, session::SessionLeaf,
@@ -117,6 +117,9 @@ gateways! {
 
     /// What an operation would cost at most, wei.
     fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> U256 = chunk::gas_estimate(owner, arguments);
+
+    /// What an account can be made to pay fees with.
+    fn fee_funds(account: Address) -> FeeFunds = chunk::fee_funds(account);
 
     /// How the network of nodes that share distributed keys is.
     fn key_network() -> KeyNetwork = chunk::distributed::network();

@@ -24,6 +24,7 @@ mod use_create_batch_session;
 mod use_create_session;
 mod use_create_session_with_distributed_key;
 mod use_deploy_smart_account;
+mod use_fee_funds;
 mod use_forget_device;
 mod use_gas_estimate;
 mod use_key_network;
@@ -65,6 +66,7 @@ pub use use_create_batch_session::use_create_batch_session;
 pub use use_create_session::use_create_session;
 pub use use_create_session_with_distributed_key::use_create_session_with_distributed_key;
 pub use use_deploy_smart_account::use_deploy_smart_account;
+pub use use_fee_funds::use_fee_funds;
 pub use use_forget_device::{UseForgetDeviceReturn, use_forget_device};
 pub use use_gas_estimate::use_gas_estimate;
 pub use use_key_network::{KeyNetwork, use_key_network};
@@ -98,6 +100,7 @@ pub use crate::{
         create_batch_session::CreateBatchSessionVariables,
         create_session::CreateSessionVariables,
         deploy::DeploySmartAccountVariables,
+        fee_funds::{FeeAllowance, FeeFunds, NativeFunds},
         options::{BuildUserOpOptions, Options, merge_options},
         prove_revocation::RevocationProof,
         restore_sessions::RestoreSessionsVariables,

@@ -22,6 +22,8 @@ pub struct CreateBatchSessionVariables {
     pub options: BuildUserOpOptions,
     /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
     pub replace_unknown: bool,
+    /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
+    pub withdraw_native: bool,
 }
 
 /// The former name of [`CreateBatchSessionVariables`].
@@ -30,8 +32,8 @@ pub type CreateBatchSessionRequest = CreateBatchSessionVariables;
 
 impl From<CreateBatchSessionVariables> for GrantRequest {
     fn from(request: CreateBatchSessionVariables) -> Self {
-        let CreateBatchSessionVariables { policy, label, options, replace_unknown } = request;
-        Self { policy, label, options, replace_unknown, batched: true }
+        let CreateBatchSessionVariables { policy, label, options, replace_unknown, withdraw_native } = request;
+        Self { policy, label, options, replace_unknown, batched: true, withdraw_native }
     }
 }
 

@@ -28,6 +28,7 @@ use super::{
     account::SmartAccountClient,
     default_paymaster::default_paymaster,
     grant::{GrantRequest, Material},
+    native_rest::prepare_with_withdrawal,
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
@@ -70,6 +71,14 @@ pub struct CreateSessionVariables {
     /// them). A root over them cannot be made without them: they end, and so do those stored here, which
     /// are not under the root on chain either. Ask the person first: `is_in_sync` of `use_session_list` tells.
     pub replace_unknown: bool,
+    /// Send the account's native currency, its balance and its deposit at the entry point, to the owner in the same
+    /// operation: whoever has a session key decides what operations cost, and takes no fees from an account that has
+    /// nothing to pay with. Where the account pays for this operation, what that may cost stays. Default: no.
+    pub withdraw_native: bool,
+    /// The most that one operation may cost the account, wei; for distributed keys only, whose nodes keep to it. `None`:
+    /// [`DEFAULT_MAX_OPERATION_COST`](use_aa_protocol::distributed_key::DEFAULT_MAX_OPERATION_COST). Zero: only a known
+    /// sponsor pays.
+    pub max_operation_cost: Option<U256>,
 }
 
 /// The former name of [`CreateSessionVariables`].
@@ -126,13 +135,18 @@ pub async fn create_session(
 /// Checks the policies and builds the granting operation. Writes nothing.
 ///
 /// # Errors
-/// `InvalidInput` and `PolicyRefused` for the policies, before anything is asked over the network;
+/// `InvalidInput` and `PolicyRefused` for the policies, before anything is asked over the network; `InvalidInput` for a
+/// `max_operation_cost`, which nobody would keep to;
 /// `SessionsOutOfSync` when the stored sessions are not those on chain and may not be replaced; those of preparing.
 pub async fn prepare_create_session(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
     request: CreateSessionVariables,
 ) -> Result<PreparedCreateSession, AppError> {
+    if let Some(limit) = request.max_operation_cost {
+        let expected = "none: whoever has the key decides what operations cost, only nodes keep to a limit";
+        return Err(AppError::invalid("maxOperationCost", expected, limit));
+    }
     prepare_grant(client, store, GrantRequest::from(request)).await
 }
 
@@ -196,9 +210,9 @@ enum Obstacle {
 
 impl From<CreateSessionVariables> for GrantRequest {
     fn from(request: CreateSessionVariables) -> Self {
-        let CreateSessionVariables { policy, label, options, replace_unknown } = request;
+        let CreateSessionVariables { policy, label, options, replace_unknown, withdraw_native, .. } = request;
         let policy = policy.into_iter().map(SessionPolicy::from).collect();
-        Self { policy, label, options, replace_unknown, batched: false }
+        Self { policy, label, options, replace_unknown, batched: false, withdraw_native }
     }
 }
 
@@ -233,7 +247,10 @@ pub(super) async fn prepare_grant_of(
     let new_root = tree.root_with(&material.leaves);
     let options = default_paymaster(&snapshot, &grant.options);
     let calls = granting_calls(client.account, &snapshot, grant.batched, new_root);
-    let operation = prepare_owner_operation(client, &snapshot, &calls, &options).await?;
+    let operation = match grant.withdraw_native {
+        true => prepare_with_withdrawal(client, &snapshot, calls, &options).await?,
+        false => prepare_owner_operation(client, &snapshot, &calls, &options).await?,
+    };
     material.granted_by(&operation)?;
     Ok(PreparedCreateSession { grant, material, tree, new_root, operation })
 }

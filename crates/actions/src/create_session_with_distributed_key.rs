@@ -21,8 +21,8 @@ use crate::error::AppError;
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
     distributed_key::{
-        DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant,
-        policy_hash, verify_grant,
+        DEFAULT_MAX_OPERATION_COST, DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer,
+        MAX_LIFETIME, SignedGrant, policy_hash, verify_grant,
     },
     user_op_response::UserOpResponse,
 };
@@ -125,7 +125,7 @@ pub async fn complete_create_session_with_distributed_key(
             let request = prepared.request;
             prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
         }
-        let signed = sign_grant(client, &prepared.prepared, &prepared.offer, &prepared.ephemeral_key).await?;
+        let signed = sign_grant(client, &prepared).await?;
         match keys.bind(&signed, &prepared.offer.nonces).await {
             Ok(attestations) => break (signed, attestations),
             // Offered by another server of the same nodes as well, and bound there meanwhile.
@@ -149,9 +149,7 @@ pub async fn complete_create_session_with_distributed_key(
 
 async fn sign_grant(
     client: &SmartAccountClient,
-    prepared: &PreparedCreateSession,
-    offer: &KeyOffer,
-    ephemeral_key: &EphemeralKey,
+    PreparedDistributedGrant { request, prepared, offer, ephemeral_key }: &PreparedDistributedGrant,
 ) -> Result<SignedGrant, AppError> {
     let chain_id = prepared.operation().chain.chain_id;
     let leaves: Vec<GrantedLeaf> = prepared.leaves().iter().map(GrantedLeaf::from).collect();
@@ -169,6 +167,7 @@ async fn sign_grant(
         ephemeral_key: ephemeral_key.public_key(),
         valid_until: end_of(&leaves, now),
         policy_hash: policy_hash(&leaves),
+        max_operation_cost: Some(request.max_operation_cost.unwrap_or(DEFAULT_MAX_OPERATION_COST)),
         threshold: offer.threshold,
         nodes: u8::try_from(offer.nodes.len()).unwrap_or(u8::MAX),
         challenge: offer.challenge()?,

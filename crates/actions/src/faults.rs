@@ -50,12 +50,7 @@ fn mint_policy(account: Address) -> Policy {
 
 fn grant_of(policies: usize, account: Address) -> CreateSessionVariables {
     let policy = vec![mint_policy(account); policies];
-    CreateSessionVariables {
-        policy,
-        label: Some("mint".into()),
-        options: BuildUserOpOptions::default(),
-        replace_unknown: false,
-    }
+    CreateSessionVariables { policy, label: Some("mint".into()), ..CreateSessionVariables::default() }
 }
 
 fn mint(account: Address, to: Address) -> SendWithSessionRequest {

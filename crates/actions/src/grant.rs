@@ -21,7 +21,7 @@ use use_aa_protocol::{
 pub const MAX_SESSIONS_PER_GRANT: usize = 100;
 
 /// What is to be granted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct GrantRequest {
     /// One leaf each.
     pub policy: Vec<SessionPolicy>,
@@ -30,6 +30,8 @@ pub(super) struct GrantRequest {
     pub replace_unknown: bool,
     /// Enable the batched session router, too.
     pub batched: bool,
+    /// Send the account's native currency to its owner in the same operation.
+    pub withdraw_native: bool,
 }
 
 impl GrantRequest {
@@ -198,8 +200,7 @@ mod tests {
 
     fn outcome(policies: Vec<Policy>) -> Result<(), AppError> {
         let policy = policies.into_iter().map(SessionPolicy::from).collect();
-        let grant =
-            GrantRequest { policy, label: None, options: Default::default(), replace_unknown: false, batched: false };
+        let grant = GrantRequest { policy, ..GrantRequest::default() };
         Material::new(ACCOUNT, &grant).map(drop)
     }
 

@@ -60,7 +60,7 @@ pub async fn prepare_restore_sessions(
     let leaves = session_ids.iter().map(|id| revoked(&book, id)).collect::<Result<Vec<_>, _>>()?;
     let first = leaves.first().ok_or_else(|| AppError::invalid("sessionIds", "at least one session id", "none"))?;
     let material = Material { key: None, session_key_address: first.session_key_address, leaves };
-    let grant = GrantRequest { policy: Vec::new(), label: None, options, replace_unknown: false, batched: false };
+    let grant = GrantRequest { options, ..GrantRequest::default() };
     prepare_grant_of(client, store, grant, material).await
 }
 

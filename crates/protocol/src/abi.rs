@@ -93,6 +93,12 @@ alloy::sol! {
         /// reverts: `ExecutionResult` or `FailedOp`.
         function simulateHandleOp(Operation operation, address target, bytes targetCallData);
 
+        /// What an account has there, wei.
+        function balanceOf(address account) returns (uint256);
+        function depositTo(address account) payable;
+        /// Takes out of the caller's own deposit.
+        function withdrawTo(address withdrawAddress, uint256 withdrawAmount);
+
         function handleOps(Operation[] operations, address beneficiary);
 
         error ValidationResult(ReturnInfo returnInfo, StakeInfo senderInfo, StakeInfo factoryInfo, StakeInfo paymasterInfo);

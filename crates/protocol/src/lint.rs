@@ -23,8 +23,10 @@ use super::{
 
 mod arguments;
 mod example;
+mod fees;
 
 pub use example::example_call;
+pub use fees::UNBOUNDED_FEES;
 
 /// A year in seconds: longer windows are pointed out.
 const YEAR: u64 = 365 * 24 * 60 * 60;
@@ -91,6 +93,8 @@ pub enum FindingKind {
     Control,
     /// Native currency may leave with each call, however many there are.
     NativeValue,
+    /// Whoever has the key decides what its operations cost the account.
+    GasIsUnbounded,
     /// The ERC-20 module does not look at the function that is called (docs/protocol.md 10-C2).
     Erc20AnyFunction,
 }
@@ -139,6 +143,7 @@ pub fn lint(leaves: &[SessionLeaf], context: LintContext<'_>) -> Vec<Finding> {
                 found.stop(FindingKind::UnknownModule, text);
             }
         }
+        fees::check(leaf, &mut found);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings

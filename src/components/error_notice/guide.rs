@@ -93,6 +93,9 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::TooFewNodes { .. } => {
             "Nothing was signed. The nodes that share the key are down or unreachable; try again in a moment."
         }
+        AppError::NodeRefused { code, .. } if code == "operation-cost" => {
+            "Nothing was signed. Wait until the network is cheaper, have the gas sponsored, or grant a session with a higher limit."
+        }
         AppError::NodeRefused { .. } => {
             "Nothing was signed. Each node checks the grant by itself and this one says no."
         }

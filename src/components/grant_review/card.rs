@@ -91,7 +91,7 @@ pub fn card(
                     <dd class="mono">{verbatim(contract)}</dd>
                 </div>
                 <div>
-                    <dt>"May spend"</dt>
+                    <dt>"Calls may send"</dt>
                     <dd>{move || live(may_spend())}</dd>
                 </div>
                 {key}

@@ -89,6 +89,10 @@ fn changes(decision: &GrantDecision, native: &TokenFacts) -> Vec<Change> {
             changes.push(Change { what, granted: end_words(got), requested: end_words(asked) });
         }
     }
+    if decision.granted.withdraw_native && !decision.requested.withdraw_native {
+        let (what, granted) = ("The account's native currency".to_owned(), "sent to the owner".to_owned());
+        changes.push(Change { what, granted, requested: String::new() });
+    }
     changes
 }
 
@@ -132,7 +136,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        components::grant_review::{GrantRequest, KeyHolder, draft::Draft},
+        components::grant_review::{GrantRequest, draft::Draft},
         protocol::{
             addresses::{DEMO_NFT, DEMO_TOKEN},
             policy::{Condition, Erc20Policy, Policy},
@@ -151,8 +155,8 @@ mod tests {
             .into(),
             Erc20Policy::new(DEMO_TOKEN, DEMO_NFT, U256::from(10_000_000)).into(),
         ];
-        let (label, key_holder) = ("all".into(), KeyHolder::ThisBrowser);
-        Draft::new(GrantRequest { label, account: ACCOUNT, policies, sponsored: true, key_holder })
+        let label = "all".into();
+        Draft::new(GrantRequest { label, account: ACCOUNT, policies, sponsored: true, ..GrantRequest::default() })
     }
 
     fn lines(draft: &Draft) -> Vec<String> {
@@ -173,6 +177,7 @@ mod tests {
         draft.set_amount(1, Place::Unbounded(32), Ok(Some(U256::from(5_000_000))));
         draft.set_amount(1, Place::Native, Ok(Some(U256::from(10).pow(U256::from(17)))));
         draft.set_amount(2, Place::Transfer, Ok(Some(U256::from(2_500_000))));
+        draft.withdraw(true);
         assert_eq!(
             lines(&draft),
             [
@@ -180,6 +185,7 @@ mod tests {
                 "approve, highest amount per call: 5 DUSD / any amount",
                 "approve, highest native currency per call: 0.1 POL / 1 POL",
                 "token transfer, highest amount per call: 2.5 DUSD / 10 DUSD",
+                "The account's native currency: sent to the owner / ",
             ]
         );
     }

@@ -37,7 +37,8 @@ impl PolicyDescription {
         }
     }
 
-    /// What may be spent of the native currency.
+    /// What its calls may send of the native currency. What its operations may cost stands beside it: no policy bounds
+    /// that ([`UNBOUNDED_FEES`](crate::lint::UNBOUNDED_FEES)).
     pub fn native_words(&self, names: &Names<'_>) -> String {
         if matches!(self.permission, Permission::Unreadable { .. }) {
             return "What it may spend is not known here.".to_owned();
@@ -45,7 +46,7 @@ impl PolicyDescription {
         match self.native_limit() {
             0 => {
                 let symbol = names.native.and_then(|native| native.symbol.as_deref());
-                ["None. It cannot move ", symbol.unwrap_or("native currency"), "."].concat()
+                ["Its calls send no ", symbol.unwrap_or("native currency"), "."].concat()
             }
             limit => [&at_most(U256::from(limit), names.native).replacen('a', "A", 1), " in each call"].concat(),
         }

@@ -41,7 +41,7 @@ fn policies_in_three_degrees_of_detail() {
     check(
         Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, ACCOUNT),
         "May call safeMint on Demo NFT (0x1758…665e) only for your own account",
-        &["May call safeMint on Demo NFT (0x1758…665e) only for your own account", "None. It cannot move POL."],
+        &["May call safeMint on Demo NFT (0x1758…665e) only for your own account", "Its calls send no POL."],
         &[
             "1. May call function 0x40d097c3 (safeMint) on 0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e, only if:",
             "1.1 argument 1 (recipient) must be 0xaAaAaAaaAaAaAaaAaAAAAAAAAaaaAaAaAaaAaaAa",
@@ -79,7 +79,7 @@ fn policies_in_three_degrees_of_detail() {
     check(
         Policy { interval: window, ..Policy::new(OTHER, "claim()") },
         "May call claim on 0xbBbB…BBbB with any arguments",
-        &["May call claim on 0xbBbB…BBbB with any arguments", "None. It cannot move POL."],
+        &["May call claim on 0xbBbB…BBbB with any arguments", "Its calls send no POL."],
         &[
             "1. May call function 0x4e71d92d on 0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB, with any arguments:",
             "1.1 native currency sent per call must be 0",
@@ -92,7 +92,7 @@ fn policies_in_three_degrees_of_detail() {
         &["May send at most 10 DUSD of ", &short_token, " per call, only to your own account"].concat(),
         &[
             &["May send at most 10 DUSD of ", &short_token, " per call, only to your own account"].concat(),
-            "None. It cannot move POL.",
+            "Its calls send no POL.",
         ],
         &[
             &["1. May send tokens, and call any other function, on ", &DEMO_TOKEN.to_string(), ", only if:"].concat(),
