@@ -29,7 +29,9 @@ mod tests;
 mod utc;
 
 pub(crate) use amount::UNLIMITED;
-pub use amount::{TokenFacts, amount_input, amount_words, read_amount};
+pub use amount::{
+    TokenFacts, UnreadableAmount, amount_input, amount_words, exact_amount_words, read_amount, shown_amount,
+};
 pub use constraint::{Constraint, DescribedValue, argument_name};
 pub use function::{DescribedFunction, function_name, policy_name};
 pub use names::{Names, shortened};
@@ -38,9 +40,9 @@ pub(crate) use utc::utc;
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// One line of a list: long values are shortened, many rules are counted.
+    /// One line of a list: long values are shortened, many rules are counted. Nobody decides by it.
     Line,
-    /// The review before a grant: every rule, with names and units.
+    /// Where somebody decides, as in the review before a grant: every rule, with names and units, and addresses whole.
     Review,
     /// What a wallet shows and the owner signs: everything, in ASCII, without names or units that only one side knows.
     Signed,
