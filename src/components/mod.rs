@@ -1,6 +1,7 @@
 //! Building blocks of the pages, one component per file. They call hooks and nothing below.
 pub mod account_bar;
 pub mod address;
+pub mod address_check;
 pub mod chain_notice;
 pub mod code_split;
 pub mod connect_button;
@@ -38,3 +39,4 @@ pub mod time;
 pub mod token_balance;
 #[cfg(feature = "app")]
 pub mod wallet_menu;
+pub mod whole_address;

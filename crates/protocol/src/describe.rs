@@ -16,6 +16,7 @@ use super::{
     session_data::{AbiSessionData, Erc20SessionData},
 };
 
+mod addresses;
 mod amount;
 mod constraint;
 mod function;
@@ -28,6 +29,7 @@ mod signed;
 mod tests;
 mod utc;
 
+pub use addresses::call_addresses;
 pub(crate) use amount::UNLIMITED;
 pub use amount::{
     TokenFacts, UnreadableAmount, amount_input, amount_words, exact_amount_words, read_amount, shown_amount,

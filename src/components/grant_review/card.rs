@@ -4,13 +4,16 @@ use alloy::primitives::{Address, U256};
 use leptos::prelude::*;
 
 use super::{
+    addresses::address_rows,
     draft::{Draft, Place, adjustable, asked_for, place_name},
     ends::ends,
     names::names,
     token_facts::use_token_facts,
 };
 use crate::{
-    components::native_currency::use_native_currency,
+    components::{
+        address_check::AddressCheck, native_currency::use_native_currency, whole_address::words as words_view,
+    },
     protocol::{
         describe::{Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount},
         policy::SessionPolicy,
@@ -61,7 +64,7 @@ pub fn card(
         });
         rules.filter(|rules| !rules.is_empty()).map(|rules| {
             view! {
-                <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{rule}</li> }).collect_view()}</ul>
+                <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{words_view(&rule)}</li> }).collect_view()}</ul>
             }
         })
     };
@@ -69,7 +72,7 @@ pub fn card(
         view! {
             <div>
                 <dt>"Key held by"</dt>
-                <dd>"The app, at its own address " <span class="mono">{key.to_string()}</span></dd>
+                <dd>"The app, at its own address " <AddressCheck address=key what="key's address" /></dd>
             </div>
         }
     });
@@ -77,16 +80,12 @@ pub fn card(
         places.into_iter().map(|place| amount_field(index, place, requested, token, draft)).collect::<Vec<_>>();
     let window = own_window.then(|| ends(vec![index], requested.interval(), draft));
     let name = policy_name(requested);
-    let contract = requested.contract().to_string();
     view! {
         <section class="grant-call" data-testid="grant-call" data-kept=move || is_kept().to_string()>
-            <p class="grant-words">{sentence}</p>
+            <p class="grant-words">{move || words_view(&sentence())}</p>
             {conditions}
             <dl class="rows">
-                <div>
-                    <dt>"Contract"</dt>
-                    <dd class="mono">{contract}</dd>
-                </div>
+                {address_rows(requested, account)}
                 <div>
                     <dt>"May spend"</dt>
                     <dd>{may_spend}</dd>
@@ -143,10 +142,8 @@ fn amount_field(
     let id = ["grant-amount-", &index.to_string(), "-", &id_end].concat();
     let hint_id = [&id, "-hint"].concat();
     let (label_for, described_by) = (id.clone(), hint_id.clone());
-    let label = move || {
-        let symbol = unit.get().symbol.unwrap_or_else(|| "smallest units".to_owned());
-        ["Highest ", &what, " per call, ", &symbol].concat()
-    };
+    // The very facts that the field is read with.
+    let label = move || words_view(&["Highest ", &what, " per call, ", &unit.get().unit()].concat());
     let problem = Memo::new(move |_| draft.with(|draft| draft.as_ref().and_then(|draft| draft.problem(index, place))));
     let current = Memo::new(move |_| {
         let policy = draft.with(|draft| draft.as_ref().and_then(|draft| draft.policy(index)));
@@ -161,8 +158,10 @@ fn amount_field(
         })
     });
     let typed = move |text: String| {
-        let amount =
-            if text.trim().is_empty() { Ok(None) } else { read_amount(&text, &unit.get_untracked()).map(Some) };
+        let amount = match text.trim() {
+            "" => Ok(None),
+            text => unit.with_untracked(|unit| read_amount(text, unit)).map(Some).map_err(|error| error.to_string()),
+        };
         draft.update(|draft| {
             if let Some(draft) = draft {
                 draft.set_amount(index, place, amount);
@@ -189,7 +188,7 @@ fn amount_field(
                 on:change:target=move |event| typed(event.target().value())
             />
             <span class="hint" id=hint_id>
-                {hint}
+                {move || words_view(&hint())}
             </span>
         </div>
     }
