@@ -46,6 +46,12 @@ pub fn AddressCheck(
     .into_any()
 }
 
+/// What is known of the address that was typed into a field; nothing while it is none.
+pub fn typed_address(text: &str) -> Option<AnyView> {
+    let address = text.trim().parse::<Address>().ok()?;
+    Some(view! { <AddressCheck address /> }.into_any())
+}
+
 #[derive(Clone, Debug, PartialEq)]
 enum Verdict {
     /// The page itself knows it.

@@ -8,12 +8,15 @@ use super::{
     countdown::Countdown,
     native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
-    session_words::{badge_text, permission_text, title_of},
+    session_words::{badge_text, permission_text, title_of, whole_permission_text},
     time::local_time,
 };
 use crate::{
     hooks::{UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionLeaf, SessionUses},
+    protocol::{
+        foreign_text::{isolated, message},
+        session::{ListedStatus, SessionLeaf, SessionUses},
+    },
 };
 
 /// A row of the list.
@@ -53,7 +56,9 @@ pub fn SessionRow(
     let in_tree = Memo::new(move |_| leaf.with(|leaf| leaf.status.in_tree()));
     let granted = move || leaf.with(|leaf| leaf.created_at).map(|time| ["Granted ", &local_time(time)].concat());
     let explorer_url = Memo::new(move |_| account.chain_info.get().and_then(|chain| chain.explorer_url));
-    let key = move || leaf.with(|leaf| shortened(&leaf.session_key_address.to_string()));
+    let whole =
+        move || leaf.with(|leaf| whole_permission_text(leaf, account.smart_account_address.get(), &native.get()));
+    let key = Memo::new(move |_| leaf.with(|leaf| leaf.session_key_address.to_string()));
     let change = move |change: fn(Vec<String>) -> Change| {
         changes.ask.set(Some(change(vec![leaf.with_untracked(|leaf| leaf.session_id.clone())])));
     };
@@ -67,7 +72,7 @@ pub fn SessionRow(
                 type="button"
                 class="button quiet small"
                 data-testid="restore-session"
-                aria-label=move || ["Bring back ", &title.get()].concat()
+                aria-label=move || ["Bring back ", &isolated(&title.get())].concat()
                 disabled=move || !owner_here() || changes.busy.get() || ended()
                 on:click=move |_| change(Change::Restore)
             >
@@ -77,7 +82,7 @@ pub fn SessionRow(
                 type="button"
                 class="link-button"
                 data-testid="try-session"
-                aria-label=move || ["Ask the chain whether it refuses ", &title.get()].concat()
+                aria-label=move || ["Ask the chain whether it refuses ", &isolated(&title.get())].concat()
                 on:click=move |_| changes.prove.run(leaf.with_untracked(|leaf| leaf.session_id.clone()))
             >
                 "Ask the chain"
@@ -89,7 +94,7 @@ pub fn SessionRow(
                 type="button"
                 class="button quiet small"
                 data-testid="revoke-session"
-                aria-label=move || ["Take back ", &title.get()].concat()
+                aria-label=move || ["Take back ", &isolated(&title.get())].concat()
                 disabled=move || !owner_here() || changes.busy.get() || leaving.get() || !in_tree.get()
                 on:click=move |_| change(Change::Revoke)
             >
@@ -105,7 +110,7 @@ pub fn SessionRow(
                 type="checkbox"
                 class="pick"
                 data-testid="select-session"
-                aria-label=move || ["Select ", &title.get()].concat()
+                aria-label=move || ["Select ", &isolated(&title.get())].concat()
                 disabled=move || !in_tree.get() || leaving.get()
                 prop:checked=move || sessions.selected.with(|selected| selected.contains(&mine))
                 on:change:target=move |event| {
@@ -140,15 +145,15 @@ pub fn SessionRow(
             aria-setsize=move || place.get().1.to_string()
         >
             {pick}
-            <span class="title">{title}</span>
+            <span class="title" dir="auto" translate="no">{title}</span>
             <span class="badge" data-status=move || status.get().wire_name()>
                 {badge}
             </span>
-            <p class="what">{what}</p>
+            <p class="what" title=whole>{what}</p>
             <p class="meta">
                 {countdown}
                 {move || granted().map(|text| view! { <span>{text}</span> })}
-                <span>"Key " <span class="mono">{key}</span></span>
+                <span>"Key " <span class="mono" translate="no" title=key data-value=key>{move || shortened(&key.get())}</span></span>
                 {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
             {news}
@@ -219,12 +224,14 @@ fn proof_view(proof: Proof) -> AnyView {
         Proof::Trying => ("trying", "Asking the chain whether it still takes this key.".to_owned(), None),
         Proof::Refused { reason, .. } => {
             let name = if reason.contains("SessionNotApproved") { "SessionNotApproved" } else { reason };
-            ("refused", ["The chain refuses it now: ", name].concat(), Some(true))
+            ("refused", ["The chain refuses it now: ", &isolated(&message(name))].concat(), Some(true))
         }
         Proof::NotProven { answer } => {
-            ("not-proven", ["Not proven: the chain answered “", answer, "”"].concat(), Some(false))
+            ("not-proven", ["Not proven: the chain answered “", &isolated(&message(answer)), "”"].concat(), Some(false))
         }
-        Proof::Unanswered { error } => ("not-proven", ["The chain could not be asked: ", error].concat(), Some(false)),
+        Proof::Unanswered { error } => {
+            ("not-proven", ["The chain could not be asked: ", &message(error)].concat(), Some(false))
+        }
     };
     let nodes = match proof {
         Proof::Refused { at_nodes: Some(true), .. } => {

@@ -9,6 +9,7 @@ use crate::{
         gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
         operation_status::OperationStatus,
         token_balance::TokenBalance,
+        whole_address::words,
     },
     error::AppError,
     hooks::{
@@ -60,7 +61,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
         }
     };
     let price = move || match quote.get() {
-        Some(quote) => ["Costs at most ", &quote.max_gas_fee.to_string(), " ", &quote.symbol, "."].concat(),
+        Some(quote) => ["Costs at most ", &quote.most_words(), "."].concat(),
         None if fees.is_fetching.get() => "Asking for the price…".to_owned(),
         None => "The price is shown once a wallet is connected.".to_owned(),
     };
@@ -70,7 +71,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
     view! {
         <div class="panel">
             <TokenBalance token=DEMO_TOKEN symbol="DUSD" decimals=6 owner=account.smart_account_address />
-            <p class="step-text" role="status" data-testid="gas-token-price">{price}</p>
+            <p class="step-text" role="status" data-testid="gas-token-price">{move || words(&price())}</p>
             <div class="actions">
                 <button
                     type="button"

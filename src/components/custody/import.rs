@@ -4,10 +4,10 @@ use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
     components::{
-        address::shortened,
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
         text_file::read_chosen,
+        whole_address::grouped,
     },
     hooks::{ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, use_smart_account},
 };
@@ -45,12 +45,12 @@ pub fn Import(
                 <p class="detail">{usable}</p>
                 {other
                     .map(|other| {
-                        let text = [
-                            "They belong to another account, ",
-                            &shortened(&other),
-                            ". Connect its owner's wallet to see them.",
-                        ];
-                        view! { <p class="detail">{text.concat()}</p> }
+                        view! {
+                            <p class="detail">
+                                "They belong to another account, " {grouped(&other)}
+                                ". Connect its owner's wallet to see them."
+                            </p>
+                        }
                     })}
             </div>
         })

@@ -15,7 +15,9 @@ use crate::{
         address_check::AddressCheck, native_currency::use_native_currency, whole_address::words as words_view,
     },
     protocol::{
-        describe::{Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount},
+        describe::{
+            DescribedValue, Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount,
+        },
         policy::SessionPolicy,
     },
 };
@@ -30,7 +32,7 @@ pub fn card(
     own_window: bool,
 ) -> AnyView {
     let places = adjustable(requested);
-    let token = if places.iter().any(|place| *place != Place::Native) {
+    let token = if places.iter().any(|place| *place != Place::Native) || names_amounts(requested) {
         use_token_facts(requested.contract())
     } else {
         Signal::stored(TokenFacts::default())
@@ -120,6 +122,14 @@ pub fn card(
         </section>
     }
     .into_any()
+}
+
+/// Does it hold amounts of the contract's token, whether or not they can be changed?
+fn names_amounts(policy: &SessionPolicy) -> bool {
+    let is_amount =
+        |value: &DescribedValue| matches!(value, DescribedValue::Amount { .. } | DescribedValue::AmountOrId(_));
+    PolicyDescription::of_policy(policy)
+        .is_ok_and(|described| described.constraints().iter().any(|constraint| is_amount(&constraint.value)))
 }
 
 fn amount_field(

@@ -168,7 +168,7 @@ fn WalletOption(
         <li>
             <button type="button" class="wallet-option" data-testid=testid on:click=move |_| on_choose.run(())>
                 {picture}
-                <strong>{name}</strong>
+                <strong dir="auto" translate="no">{name}</strong>
                 <small>{about}</small>
             </button>
         </li>

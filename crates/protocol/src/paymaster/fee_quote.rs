@@ -69,7 +69,7 @@ impl FeeQuote {
     pub fn most_words(&self) -> String {
         match self.max_gas_fee.scaled_up(self.decimal) {
             Ok(units) => exact_amount_words(units, &self.facts()),
-            Err(_) => [&self.max_gas_fee.to_string(), " ", &self.facts().unit()].concat(),
+            Err(_) => [&cleaned(&self.max_gas_fee.to_string(), 80), " ", &self.facts().unit()].concat(),
         }
     }
 }
