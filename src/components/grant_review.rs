@@ -3,7 +3,10 @@
 use alloy::primitives::Address;
 use leptos::{html, prelude::*};
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    whole_address::words,
+};
 use crate::{
     hooks::UseSessionListReturn,
     protocol::{
@@ -283,7 +286,7 @@ fn notice(texts: Vec<String>, class: &'static str, testid: &'static str) -> Opti
         view! {
             <div class=class data-testid=testid role="note">
                 <Icon glyph=Glyph::Warning />
-                {texts.into_iter().map(|text| view! { <p>{text}</p> }).collect_view()}
+                {texts.into_iter().map(|text| view! { <p>{words(&text)}</p> }).collect_view()}
             </div>
         }
         .into_any()

@@ -290,7 +290,7 @@ mod tests {
         let units = |millionths: u64| U256::from(millionths);
         assert_eq!(check_holdings(&token(), units(10), units(10), units(10)), Ok(()));
         let poor = check_holdings(&token(), units(1_500_000), units(10), units(0)).unwrap_err();
-        assert!(poor.to_string().contains("holds 0.00001 T; up to 1.5 may be charged"), "{poor}");
+        assert!(poor.to_string().contains("holds 0.00001 T; up to 1.5 T may be charged"), "{poor}");
         let closed = check_holdings(&token(), units(10), units(10), units(9)).unwrap_err();
         assert!(matches!(closed, AppError::GasTokenRefused { .. }));
     }
