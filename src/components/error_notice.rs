@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::AppError,
     hooks::use_smart_account,
-    protocol::{revert::Explanation, rpc::ChainInfo},
+    protocol::{foreign_text, revert::Explanation, rpc::ChainInfo},
 };
 
 mod guide;
@@ -40,8 +40,8 @@ pub fn ErrorNotice(
         chain_id: account.chain_info.with_untracked(|chain| chain.as_ref().map(|chain| chain.chain_id)),
     };
     let native = move || {
-        let symbol = |chain: &ChainInfo| chain.native_currency.symbol.clone();
-        account.chain_info.with_untracked(|chain| chain.as_ref().map(symbol)).unwrap_or_default()
+        let unit = |chain: &ChainInfo| chain.native_currency.facts().unit();
+        account.chain_info.with_untracked(|chain| chain.as_ref().map(unit)).unwrap_or_default()
     };
     view! {
         <div role="alert">
@@ -58,7 +58,8 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
     let code = code(&error).map(|code| [" · code ", &code.to_string()].concat());
     let copied = RwSignal::new(false);
     let variant = error.name();
-    let text = sentence(&error.to_string());
+    // Wallets, services and contracts have their say in it.
+    let text = sentence(&foreign_text::message(&error.to_string()));
     let advice = advice(&error, native);
     let copy = move |_| {
         super::copy_button::write_to_clipboard(&report(&error, &about.run(())));

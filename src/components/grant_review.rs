@@ -5,17 +5,19 @@ use leptos::{html, prelude::*};
 
 use super::{
     icon::{Glyph, Icon},
-    live_text::{live, verbatim},
+    live_text::live,
 };
 use crate::{
     hooks::UseSessionListReturn,
     protocol::{
+        foreign_text,
         lint::Severity,
         policy::{Policy, SessionPolicy},
         session::SessionLeaf,
     },
 };
 
+mod addresses;
 mod card;
 mod changes_notice;
 mod draft;
@@ -29,9 +31,9 @@ pub use changes_notice::GrantChangesNotice;
 use draft::{Draft, Remark};
 use ends::ends;
 use fees::fees;
-pub use names::contract_name;
 pub(super) use names::names;
-pub(super) use token_facts::known_token;
+pub use names::{app_contracts, contract_name};
+pub use token_facts::{known_token, use_token_facts};
 
 /// Who will hold the session key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,6 +240,7 @@ fn body(
             "Your wallet asks for two signatures: what the nodes may sign, and the operation that stores these limits on the chain.",
         ),
     };
+    let name = foreign_text::name(&request.label).unwrap_or_else(|| "a session without a name".to_owned());
     let makes_key = request.policies.iter().any(|policy| policy.session_key_address().is_none());
     view! {
         <div class="review-head">
@@ -245,7 +248,7 @@ fn body(
                 "Review this session"
             </h2>
             <p id="review-summary">
-                "You are about to allow " <strong>{verbatim(&request.label)}</strong> " to act for your smart account. Read which calls it may make: the chain refuses all others. What its fees may cost stands below."
+                "You are about to allow " <strong translate="no"><bdi>{name}</bdi></strong> " to act for your smart account. Read which calls it may make: the chain refuses all others. What its fees may cost stands below."
             </p>
         </div>
         <div class="review-body">

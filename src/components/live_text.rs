@@ -5,7 +5,10 @@
 
 use leptos::prelude::*;
 
-/// Words for people: a translator may translate them, but not the numbers, amounts, addresses and names in them.
+use super::{markup::escaped, whole_address::verbatim_html};
+
+/// Words for people: a translator may translate them, but not the numbers, amounts and names in them, nor the addresses,
+/// which stand there whole and in groups.
 pub fn live(text: impl AsRef<str>) -> AnyView {
     let html = words_html(text.as_ref());
     view! { <span inner_html=html></span> }.into_any()
@@ -17,11 +20,6 @@ pub fn verbatim(text: impl AsRef<str>) -> AnyView {
     view! { <span translate="no" inner_html=html></span> }.into_any()
 }
 
-/// The text as the content of an element: nothing in it is markup.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
-}
-
 /// The same with the parts marked that are not to be translated.
 fn words_html(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
@@ -30,9 +28,7 @@ fn words_html(text: &str) -> String {
         // A space between two marked words belongs to them, one behind the last does not.
         let kept = fixed.trim_end_matches(' ');
         if !kept.is_empty() {
-            for part in ["<span translate=\"no\">", &escaped(kept), "</span>"] {
-                html.push_str(part);
-            }
+            html.push_str(&verbatim_html(kept));
         }
         html.push_str(&fixed[kept.len()..]);
         fixed.clear();
@@ -114,7 +110,7 @@ mod tests {
         for html in [words_html(evil), escaped(evil)] {
             let text = html.replace("<span translate=\"no\">", "").replace("</span>", "");
             assert!(!text.contains('<'), "{html}");
-            assert_eq!(text.replace("&lt;", "<").replace("&amp;", "&"), evil);
+            assert_eq!(text.replace("&lt;", "<").replace("&quot;", "\"").replace("&amp;", "&"), evil);
         }
     }
 

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
+use alloy::primitives::Address;
 use leptos::{html, prelude::*, task::spawn_local};
 
 use super::{
     gas_payer::use_is_sponsored,
-    live_text::{live, verbatim},
+    live_text::live,
+    native_currency::use_native_currency,
     operation_status::OperationStatus,
-    session_words::{sessions_text, title_of},
+    session_words::{sessions_text, title_of, whole_permission_text},
 };
 use crate::{
     error::AppError,
@@ -16,9 +18,9 @@ use crate::{
         BuildUserOpOptions, MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof,
         RevokeAtNodesVariables, RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn,
         UseUserOpWaitReturn, UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation,
-        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_user_op_wait,
+        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
     },
-    protocol::{distributed_key::is_distributed, session::SessionLeaf},
+    protocol::{describe::TokenFacts, distributed_key::is_distributed, foreign_text::isolated, session::SessionLeaf},
 };
 
 /// So many sessions are tried by themselves after one revocation; the others when somebody asks.
@@ -202,6 +204,7 @@ pub fn SessionChangeStatus(
     };
     let is_return = move || matches!(ask.get(), Some(Change::Restore(_)));
     let sponsored = use_is_sponsored();
+    let (account, native) = (use_smart_account(), use_native_currency());
     view! {
         <dialog
             class="review"
@@ -210,7 +213,7 @@ pub fn SessionChangeStatus(
             aria-labelledby="session-change-title"
             on:close=move |_| ask.set(None)
         >
-            {move || ask.get().map(|change| question(&change, sessions, sponsored.get()))}
+            {move || ask.get().map(|change| question(&change, sessions, sponsored.get(), account.smart_account_address.get(), &native.get()))}
             <div class="review-foot">
                 <button type="button" class="button quiet" data-testid="revoke-cancel" on:click=move |_| close()>
                     {move || live(if is_return() { "Leave it ended" } else { "Keep" })}
@@ -227,7 +230,13 @@ pub fn SessionChangeStatus(
 }
 
 /// What will happen, in plain words.
-fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> AnyView {
+fn question(
+    change: &Change,
+    sessions: UseSessionsReturn,
+    sponsored: bool,
+    account: Option<Address>,
+    native: &TokenFacts,
+) -> AnyView {
     let (ids, title, what) = match change {
         Change::Revoke(ids) => (
             ids.as_slice(),
@@ -247,14 +256,15 @@ fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> An
     };
     let names = sessions.list.sessions.with_untracked(|all| {
         let named = ids.iter().take(NAMED).filter_map(|id| all.iter().find(|leaf| leaf.session_id == *id));
-        named.map(title_of).collect::<Vec<_>>()
+        let told = |leaf: &SessionLeaf| (title_of(leaf), whole_permission_text(leaf, account, native));
+        named.map(told).collect::<Vec<_>>()
     });
     let more = ids.len().saturating_sub(names.len());
     // One is named by the question itself.
-    let (title, names) = match (change, names.as_slice()) {
-        (Change::Revoke(_), [name]) => (["Take back “", name, "”?"].concat(), Vec::new()),
-        (Change::Restore(_), [name]) => (["Bring back “", name, "”?"].concat(), Vec::new()),
-        _ => (title, names),
+    let (title, is_one) = match (change, names.as_slice()) {
+        (Change::Revoke(_), [(name, _)]) => (["Take back “", &isolated(name), "”?"].concat(), true),
+        (Change::Restore(_), [(name, _)]) => (["Bring back “", &isolated(name), "”?"].concat(), true),
+        _ => (title, false),
     };
     let gas =
         if sponsored { "This app's sponsor pays the network fee." } else { "Your smart account pays the network fee." };
@@ -269,7 +279,17 @@ fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> An
                 .then(|| {
                     view! {
                         <ul class="named">
-                            {names.into_iter().map(|name| view! { <li>{verbatim(name)}</li> }).collect_view()}
+                            {names
+                                .into_iter()
+                                .map(|(name, allows)| {
+                                    view! {
+                                        <li>
+                                            {(!is_one).then(|| view! { <strong translate="no"><bdi>{name}</bdi></strong> <br /> })}
+                                            {live(&allows)}
+                                        </li>
+                                    }
+                                })
+                                .collect_view()}
                             {(more > 0).then(|| view! { <li>{live(["and ", &more.to_string(), " more"].concat())}</li> })}
                         </ul>
                     }

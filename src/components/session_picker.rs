@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{live_text::live, time::local_time};
+use super::{live_text::live, session_words::title_of, time::local_time};
 use crate::protocol::{
     distributed_key::is_distributed,
+    foreign_text::isolated,
     session::{SessionLeaf, SessionStatus},
 };
 
@@ -48,7 +49,7 @@ pub fn SessionPicker(
                 .filter(|leaf| usable(leaf, distributed))
                 .take(OFFERED)
                 .map(|leaf| {
-                    let name = leaf.label.clone().unwrap_or_else(|| "Session without a name".to_owned());
+                    let name = isolated(&title_of(leaf));
                     let end = if leaf.valid_until == 0 { "no end".to_owned() } else { local_time(leaf.valid_until) };
                     (leaf.session_id.clone(), [&name, " (until ", &end, ")"].concat())
                 })

@@ -9,12 +9,15 @@ use super::{
     live_text::{live, verbatim},
     native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
-    session_words::{badge_text, permission_text, title_of, title_view},
+    session_words::{badge_text, permission_text, title_of, title_view, whole_permission_text},
     time::local_time,
 };
 use crate::{
     hooks::{UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionLeaf, SessionUses},
+    protocol::{
+        foreign_text::{isolated, message},
+        session::{ListedStatus, SessionLeaf, SessionUses},
+    },
 };
 
 /// A row of the list.
@@ -54,7 +57,9 @@ pub fn SessionRow(
     let in_tree = Memo::new(move |_| leaf.with(|leaf| leaf.status.in_tree()));
     let granted = move || leaf.with(|leaf| leaf.created_at).map(|time| ["Granted ", &local_time(time)].concat());
     let explorer_url = Memo::new(move |_| account.chain_info.get().and_then(|chain| chain.explorer_url));
-    let key = move || leaf.with(|leaf| shortened(&leaf.session_key_address.to_string()));
+    let whole =
+        move || leaf.with(|leaf| whole_permission_text(leaf, account.smart_account_address.get(), &native.get()));
+    let key = Memo::new(move |_| leaf.with(|leaf| leaf.session_key_address.to_string()));
     let change = move |change: fn(Vec<String>) -> Change| {
         changes.ask.set(Some(change(vec![leaf.with_untracked(|leaf| leaf.session_id.clone())])));
     };
@@ -68,7 +73,7 @@ pub fn SessionRow(
                 type="button"
                 class="button quiet small"
                 data-testid="restore-session"
-                aria-label=move || ["Bring back ", &title.get()].concat()
+                aria-label=move || ["Bring back ", &isolated(&title.get())].concat()
                 disabled=move || !owner_here() || changes.busy.get() || ended()
                 on:click=move |_| change(Change::Restore)
             >
@@ -78,7 +83,7 @@ pub fn SessionRow(
                 type="button"
                 class="link-button"
                 data-testid="try-session"
-                aria-label=move || ["Ask the chain whether it refuses ", &title.get()].concat()
+                aria-label=move || ["Ask the chain whether it refuses ", &isolated(&title.get())].concat()
                 on:click=move |_| changes.prove.run(leaf.with_untracked(|leaf| leaf.session_id.clone()))
             >
                 "Ask the chain"
@@ -90,7 +95,7 @@ pub fn SessionRow(
                 type="button"
                 class="button quiet small"
                 data-testid="revoke-session"
-                aria-label=move || ["Take back ", &title.get()].concat()
+                aria-label=move || ["Take back ", &isolated(&title.get())].concat()
                 disabled=move || !owner_here() || changes.busy.get() || leaving.get() || !in_tree.get()
                 on:click=move |_| change(Change::Revoke)
             >
@@ -106,7 +111,7 @@ pub fn SessionRow(
                 type="checkbox"
                 class="pick"
                 data-testid="select-session"
-                aria-label=move || ["Select ", &title.get()].concat()
+                aria-label=move || ["Select ", &isolated(&title.get())].concat()
                 disabled=move || !in_tree.get() || leaving.get()
                 prop:checked=move || sessions.selected.with(|selected| selected.contains(&mine))
                 on:change:target=move |event| {
@@ -141,15 +146,15 @@ pub fn SessionRow(
             aria-setsize=move || place.get().1.to_string()
         >
             {pick}
-            <span class="title">{move || leaf.with(title_view)}</span>
+            <span class="title" dir="auto">{move || leaf.with(title_view)}</span>
             <span class="badge" data-status=move || status.get().wire_name()>
                 {move || live(badge())}
             </span>
-            <p class="what">{move || live(what())}</p>
+            <p class="what" title=whole>{move || live(what())}</p>
             <p class="meta">
                 {countdown}
                 {move || granted().map(|text| view! { <span>{live(text)}</span> })}
-                <span>"Key " <span class="mono">{move || verbatim(key())}</span></span>
+                <span>"Key " <span class="mono" title=key data-value=key>{move || verbatim(shortened(&key.get()))}</span></span>
                 {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
             {news}
@@ -222,12 +227,14 @@ fn proof_view(proof: Proof) -> AnyView {
         Proof::Trying => ("trying", "Asking the chain whether it still takes this key.".to_owned(), None),
         Proof::Refused { reason, .. } => {
             let name = if reason.contains("SessionNotApproved") { "SessionNotApproved" } else { reason };
-            ("refused", ["The chain refuses it now: ", name].concat(), Some(true))
+            ("refused", ["The chain refuses it now: ", &isolated(&message(name))].concat(), Some(true))
         }
         Proof::NotProven { answer } => {
-            ("not-proven", ["Not proven: the chain answered “", answer, "”"].concat(), Some(false))
+            ("not-proven", ["Not proven: the chain answered “", &isolated(&message(answer)), "”"].concat(), Some(false))
         }
-        Proof::Unanswered { error } => ("not-proven", ["The chain could not be asked: ", error].concat(), Some(false)),
+        Proof::Unanswered { error } => {
+            ("not-proven", ["The chain could not be asked: ", &message(error)].concat(), Some(false))
+        }
     };
     let nodes = match proof {
         Proof::Refused { at_nodes: Some(true), .. } => {

@@ -1,11 +1,14 @@
 //! A session refused a call: which limit it breaks, and two ways on. The owner signs this one call, or the session is
 //! extended after a review.
 
+use std::collections::{BTreeSet, HashMap};
+
 use leptos::prelude::*;
 
 use super::{
+    address_check::AddressCheck,
     gas_payer::{paid_by, use_is_sponsored},
-    grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
+    grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder, use_token_facts},
     icon::{Glyph, Icon},
     live_text::live,
     native_currency::use_native_currency,
@@ -20,6 +23,7 @@ use crate::{
         use_create_session_with_distributed_key, use_send_transaction, use_smart_account, use_user_op_wait,
     },
     protocol::{
+        describe::call_addresses,
         distributed_key::is_distributed,
         policy::{SessionPolicy, widen_for},
         session::SessionLeaf,
@@ -71,10 +75,27 @@ pub fn StepUp(
     let refused = Memo::new(move |_| error.get().filter(is_for_the_owner));
     let leaves = move || sessions.sessions.with(|leaves| concerned(leaves, session_id.get().as_deref(), kind));
     let policies = move || leaves().iter().filter_map(SessionPolicy::of_leaf).collect::<Vec<_>>();
+    // Only once something was refused: the units in which it is said.
+    let tokens = Memo::new(move |_| match refused.with(Option::is_some) {
+        true => policies().iter().map(SessionPolicy::contract).collect::<BTreeSet<_>>(),
+        false => BTreeSet::new(),
+    });
+    let facts = Memo::new_with_compare(
+        move |_| tokens.get().into_iter().map(|token| (token, use_token_facts(token))).collect::<HashMap<_, _>>(),
+        |_, _| true,
+    );
+    let reached = Memo::new(move |_| {
+        let own = account.smart_account_address.get();
+        let all = calls
+            .with(|calls| calls.iter().flat_map(call_addresses).map(|(_, address)| address).collect::<BTreeSet<_>>());
+        all.into_iter().filter(|address| Some(*address) != own).collect::<Vec<_>>()
+    });
     let reason = move || match refused.get()? {
         AppError::PolicyViolation { .. } => {
             let own = account.smart_account_address.get().unwrap_or_default();
-            refusal::refusal_words(&policies(), &calls.get(), own, &native.get())
+            let facts = facts.get();
+            let token = |contract| facts.get(&contract).map(|facts| facts.get()).unwrap_or_default();
+            refusal::refusal_words(&policies(), &calls.get(), own, &native.get(), &token)
         }
         AppError::SessionExpired { valid_until, .. } => Some(["It ended on ", &local_time(valid_until), "."].concat()),
         AppError::SessionNotYetValid { valid_after, .. } => {
@@ -116,6 +137,11 @@ pub fn StepUp(
                     <Icon glyph=Glyph::Key />
                     <strong>"It can still be done"</strong>
                     <p data-testid="step-up-reason">{move || reason().map(live)}</p>
+                    <ul class="addresses">
+                        {move || {
+                            reached.get().into_iter().map(|address| view! { <li><AddressCheck address /></li> }).collect_view()
+                        }}
+                    </ul>
                     <div class="actions">
                         <button
                             type="button"

@@ -6,10 +6,12 @@ use leptos::prelude::*;
 use crate::{
     components::{
         error_notice::ErrorNotice,
-        live_text::{live, verbatim},
+        grant_review::known_token,
+        live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
         step_up::{StepUp, StepUpKind},
+        whole_address::grouped,
     },
     error::AppError,
     hooks::{
@@ -17,7 +19,9 @@ use crate::{
         use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
+        ProtocolError,
         addresses::{DEMO_NFT, DEMO_TOKEN, ERC20_SESSION_VALIDATION_MODULE},
+        describe::read_amount,
         session::{SessionLeaf, SessionStatus},
         session_data::Erc20SessionData,
         smart_account::Call,
@@ -50,8 +54,8 @@ pub fn BatchSession() -> impl IntoView {
         let mut calls = vec![call(DEMO_NFT, [0x40, 0xd0, 0x97, 0xc3], own_account, None)];
         if with_tokens.get_untracked() {
             let typed = amount.get_untracked();
-            let whole: u64 = typed.trim().parse().map_err(|_| AppError::invalid("amount", "whole DUSD", &typed))?;
-            let units = U256::from(whole) * U256::from(1_000_000);
+            let dollars = known_token(DEMO_TOKEN).unwrap_or_default();
+            let units = read_amount(&typed, &dollars).map_err(ProtocolError::from)?;
             calls.push(call(DEMO_TOKEN, [0x40, 0xc1, 0x0f, 0x19], own_account, Some(units)));
             calls.push(call(DEMO_TOKEN, [0xa9, 0x05, 0x9c, 0xbb], transfer.recipient, Some(units)));
         }
@@ -85,7 +89,7 @@ pub fn BatchSession() -> impl IntoView {
                     <input
                         id="batch-amount"
                         data-testid="batch-amount"
-                        inputmode="numeric"
+                        inputmode="decimal"
                         disabled=move || !with_tokens.get()
                         bind:value=amount
                     />
@@ -95,9 +99,7 @@ pub fn BatchSession() -> impl IntoView {
                     <label>
                         <input type="checkbox" data-testid="batch-tokens" bind:checked=with_tokens />
                         " Mint these tokens and send them to "
-                        <span class="mono" data-testid="batch-to">
-                            {move || recipient().map(verbatim)}
-                        </span>
+                        <span data-testid="batch-to">{move || recipient().map(|recipient| grouped(&recipient))}</span>
                     </label>
                     <span class="hint">"Without them the batch is a single call: mint an NFT."</span>
                 </div>

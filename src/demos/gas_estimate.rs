@@ -11,7 +11,7 @@ use crate::{
         native_currency::use_native_currency,
     },
     hooks::{CostArguments, Options, QueryOptions, use_gas_estimate, use_smart_account},
-    protocol::{addresses::DEMO_NFT, paymaster::DecimalText, smart_account::Call},
+    protocol::{addresses::DEMO_NFT, describe::shown_amount, smart_account::Call},
 };
 
 /// The cost of minting a demo NFT, paid by the account or by the sponsor.
@@ -26,8 +26,9 @@ pub fn GasEstimate() -> impl IntoView {
     let is_sponsored = use_is_sponsored();
     let estimate = use_gas_estimate(arguments, QueryOptions::default());
     let native = use_native_currency();
-    let cost =
-        move || estimate.data.get().map_or_else(|| "–".to_owned(), |wei| DecimalText::from_units(wei, 18).to_string());
+    let cost = move || {
+        estimate.data.get().map_or_else(|| "–".to_owned(), |wei| shown_amount(wei, native.get().decimals.unwrap_or(18)))
+    };
     let note = move || {
         if account.owner_address.get().is_none() {
             "Connect the wallet that owns this account to see the cost."

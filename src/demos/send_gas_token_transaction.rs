@@ -61,7 +61,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
         }
     };
     let price = move || match quote.get() {
-        Some(quote) => ["Costs at most ", &quote.max_gas_fee.to_string(), " ", &quote.symbol, "."].concat(),
+        Some(quote) => ["Costs at most ", &quote.most_words(), "."].concat(),
         None if fees.is_fetching.get() => "Asking for the price…".to_owned(),
         None => "The price is shown once a wallet is connected.".to_owned(),
     };

@@ -5,8 +5,10 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        address_check::typed_address,
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
+        grant_review::known_token,
         live_text::live,
         native_currency::use_native_currency,
         operation_status::OperationStatus,
@@ -18,8 +20,9 @@ use crate::{
         use_send_transaction, use_send_withdrawals, use_smart_account, use_user_op_wait,
     },
     protocol::{
+        ProtocolError,
         addresses::{DEMO_TOKEN, NATIVE_TOKEN},
-        paymaster::DecimalText,
+        describe::{TokenFacts, read_amount},
         smart_account::Call,
     },
 };
@@ -39,12 +42,13 @@ impl Line {
         Self { id, is_native: RwSignal::new(false), amount: text(), recipient: text() }
     }
 
-    fn request(self) -> Result<WithdrawalRequest, AppError> {
+    fn request(self, native: &TokenFacts) -> Result<WithdrawalRequest, AppError> {
         let is_native = self.is_native.get_untracked();
         let (amount, recipient) = (self.amount.get_untracked(), self.recipient.get_untracked());
         let amount = match amount.trim() {
             "" => None,
-            text => Some(text.parse::<DecimalText>()?.units(if is_native { 18 } else { 6 })?),
+            text if is_native => Some(read_amount(text, native).map_err(ProtocolError::from)?),
+            text => Some(read_amount(text, &dollars()).map_err(ProtocolError::from)?),
         };
         let recipient =
             match recipient.trim() {
@@ -68,10 +72,12 @@ pub fn SendWithdrawals() -> impl IntoView {
     let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
     let lines = RwSignal::new(vec![Line::new(0)]);
     let refused = RwSignal::new(None::<AppError>);
+    let native = use_native_currency();
 
     let send = move |_| {
         refused.set(None);
-        match lines.get_untracked().into_iter().map(Line::request).collect::<Result<Vec<_>, _>>() {
+        let native = native.get_untracked();
+        match lines.get_untracked().into_iter().map(|line| line.request(&native)).collect::<Result<Vec<_>, _>>() {
             Ok(withdrawal_requests) => withdraw.mutate.run(SendWithdrawalsVariables {
                 withdrawal_requests,
                 options: paid_by(is_sponsored.get_untracked()),
@@ -154,7 +160,9 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
                 </select>
             </div>
             <div class="field">
-                <label for=name("withdrawal-amount")>"Amount"</label>
+                <label for=name("withdrawal-amount")>
+                    {move || ["Amount, ", &if is_native.get() { native.get() } else { dollars() }.unit()].concat()}
+                </label>
                 <input
                     id=name("withdrawal-amount")
                     data-testid="withdrawal-amount"
@@ -175,6 +183,7 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
                     autocomplete="off"
                     bind:value=recipient
                 />
+                {move || typed_address(&recipient.get())}
             </div>
             <Show when=move || removable.get()>
                 <div class="actions">
@@ -186,6 +195,11 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
         </div>
     }
     .into_any()
+}
+
+/// How demo dollars are shown and read.
+fn dollars() -> TokenFacts {
+    known_token(DEMO_TOKEN).unwrap_or_default()
 }
 
 /// `mint(address,uint256)` on the demo token, which anybody may call: 100 of them, with 6 decimals.

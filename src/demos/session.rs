@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        address_check::typed_address,
         error_notice::ErrorNotice,
         live_text::live,
         nft_balance::NftBalance,
@@ -85,6 +86,7 @@ pub fn Session() -> impl IntoView {
                         prop:value=move || recipient.get().unwrap_or_else(own_address)
                         on:input:target=move |event| recipient.set(Some(event.target().value()))
                     />
+                    {move || recipient.get().as_deref().and_then(typed_address)}
                     <span class="hint">"The session allows your own account only. Try another one to see it refused."</span>
                 </div>
             </div>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        address_check::typed_address,
         error_notice::ErrorNotice,
         key_network_status::KeyNetworkStatus,
         live_text::live,
@@ -92,6 +93,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
                         prop:value=move || recipient.get().unwrap_or_else(own_address)
                         on:input:target=move |event| recipient.set(Some(event.target().value()))
                     />
+                    {move || recipient.get().as_deref().and_then(typed_address)}
                     <span class="hint">
                         "The session allows your own account only. Another one is refused here, and by each node."
                     </span>

@@ -6,11 +6,11 @@ use leptos::prelude::*;
 use crate::{
     components::{
         error_notice::ErrorNotice,
-        live_text::{live, verbatim},
+        live_text::live,
         time::{local_time, now_seconds},
     },
     hooks::{CostArguments, QueryOptions, use_smart_account, use_token_fees},
-    protocol::{addresses::DEMO_NFT, paymaster::FeeQuote, smart_account::Call},
+    protocol::{addresses::DEMO_NFT, foreign_text::cleaned, paymaster::FeeQuote, smart_account::Call},
 };
 
 /// Quotes for minting one or more demo NFTs.
@@ -69,10 +69,13 @@ pub fn TokenFees() -> impl IntoView {
 
 fn line(quote: FeeQuote) -> impl IntoView {
     let ends = quote.valid_until.filter(|until| *until > now_seconds()).map(local_time);
-    let markup = quote.premium_percentage.map(|percent| [", markup ", &percent.to_string(), " %"].concat());
+    let markup = quote.premium_percentage.as_ref().map(|percent| {
+        // As the service wrote it: a number, of whatever length.
+        [", markup ", &cleaned(&percent.to_string(), 12), " %"].concat()
+    });
     view! {
         <li data-token=quote.token_address.to_string() data-value=quote.max_gas_fee.to_string()>
-            "At most " <strong>{verbatim([&quote.max_gas_fee.to_string(), " ", &quote.symbol].concat())}</strong> {markup.map(live)}
+            "At most " <strong>{live(quote.most_words())}</strong> {markup.map(live)}
             {ends.map(|end| live([", holds until ", &end].concat()))}
         </li>
     }

@@ -26,6 +26,7 @@ pub mod following;
 pub mod grants;
 pub mod owner_operations;
 pub mod stored_sessions;
+mod used_addresses;
 pub mod uses;
 
 type Outcome<T> = Result<T, AppError>;

@@ -19,6 +19,7 @@ mod query;
 mod query_status;
 mod retry;
 mod returning;
+mod use_address_book;
 mod use_batch_session;
 mod use_create_batch_session;
 mod use_create_session;
@@ -61,6 +62,7 @@ pub use provider::{
 pub use query::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, invalidate_queries, use_query};
 pub use query_status::{FetchStatus, QueryStatus};
 pub use returning::is_returning_visitor;
+pub use use_address_book::{UseAddressBookReturn, use_address_book};
 pub use use_batch_session::use_batch_session;
 pub use use_create_batch_session::use_create_batch_session;
 pub use use_create_session::use_create_session;
@@ -110,6 +112,7 @@ pub use crate::{
         send_withdrawals::{SendWithdrawalsVariables, WithdrawalRequest},
     },
     client::{
+        address_book::{AddressBook, AddressStanding, KnownAddress},
         operation_log::OperationKind,
         session_store::transfer::SHORTEST_PASSPHRASE,
         time::now_seconds,

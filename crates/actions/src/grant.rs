@@ -12,6 +12,7 @@ use crate::error::AppError;
 use use_aa_protocol::{
     clocks::Clocks,
     distributed_key::{DanModuleInfo, EphemeralKey},
+    foreign_text,
     lint::{FindingKind, LintContext, Severity, lint},
     policy::SessionPolicy,
     session::{GrantOperation, SessionBook, SessionEvent, SessionLeaf, SessionState},
@@ -101,7 +102,7 @@ impl Material {
             // One of the two is there: a key was made when any policy lacks one.
             let address = policy.session_key_address().or(made).unwrap_or_default();
             let mut leaf = policy.leaf(address, random::session_id()?)?;
-            leaf.label = grant.label.clone();
+            leaf.label = grant.label.as_deref().and_then(foreign_text::name);
             leaf.created_at = Some(now);
             Ok(leaf)
         });

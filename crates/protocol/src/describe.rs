@@ -18,6 +18,7 @@ use super::{
     session_data::{AbiSessionData, Erc20SessionData},
 };
 
+mod addresses;
 mod amount;
 mod constraint;
 mod function;
@@ -31,8 +32,11 @@ mod signed;
 mod tests;
 mod utc;
 
+pub use addresses::call_addresses;
 pub(crate) use amount::UNLIMITED;
-pub use amount::{TokenFacts, amount_input, amount_words, read_amount};
+pub use amount::{
+    TokenFacts, UnreadableAmount, amount_input, amount_words, exact_amount_words, read_amount, shown_amount,
+};
 pub use constraint::{Constraint, DescribedValue, argument_name};
 pub use function::{DescribedFunction, function_name, policy_name};
 pub use names::{Names, shortened};
@@ -42,9 +46,9 @@ pub(crate) use utc::utc;
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// One line of a list: long values are shortened, many rules are counted.
+    /// One line of a list: long values are shortened, many rules are counted. Nobody decides by it.
     Line,
-    /// The review before a grant: every rule, with names and units.
+    /// Where somebody decides, as in the review before a grant: every rule, with names and units, and addresses whole.
     Review,
     /// What a wallet shows and the owner signs: everything, in ASCII, without names or units that only one side knows.
     Signed,

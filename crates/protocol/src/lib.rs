@@ -12,6 +12,7 @@ pub mod clocks;
 pub mod describe;
 pub mod distributed_key;
 mod error;
+pub mod foreign_text;
 pub mod known_functions;
 pub mod lint;
 pub mod merkle;

@@ -9,6 +9,7 @@ use super::abi::{
     IDemo::IDemoErrors, IEcdsaModule::IEcdsaModuleErrors, IEntryPoint::IEntryPointErrors,
     ISmartAccount::ISmartAccountErrors, decode,
 };
+use crate::foreign_text;
 
 mod table;
 
@@ -49,13 +50,13 @@ pub fn explain_wallet(code: i64) -> Option<&'static Explanation> {
 }
 
 /// Revert data in words: `Error(string)`, `Panic(uint256)`, the known custom errors with their
-/// values; else the bytes as hex. Never panics.
+/// values; else the bytes as hex. Never panics. A contract's own text is cleaned ([`foreign_text::message`]).
 pub fn decode_revert(data: &[u8]) -> String {
     if data.is_empty() {
         return "reverted without a reason".into();
     }
     if let Ok(revert) = decode::loose_error::<Revert>(data) {
-        return revert.reason;
+        return foreign_text::message(&revert.reason);
     }
     if let Ok(panic) = decode::loose_error::<Panic>(data) {
         return panic.to_string();
@@ -64,7 +65,7 @@ pub fn decode_revert(data: &[u8]) -> String {
         return account_error(&error);
     }
     if let Ok(IEntryPointErrors::FailedOp(failed)) = decode::loose_errors::<IEntryPointErrors>(data) {
-        return failed.reason;
+        return foreign_text::message(&failed.reason);
     }
     if let Ok(error) = decode::loose_errors::<IEcdsaModuleErrors>(data) {
         return match error {
@@ -211,6 +212,9 @@ mod tests {
         assert!(decode_revert(&overflow).contains("overflow"), "{}", decode_revert(&overflow));
         // safeMint(0) on the demo NFT, seen on anvil
         assert_eq!(decode_revert(&[0xd9, 0x2e, 0x23, 0x3d]), "ZeroAddress()");
+        let hostile = Revert { reason: ["not yours\u{202e}", &"!".repeat(9_000)].concat() }.abi_encode();
+        let said = decode_revert(&hostile);
+        assert!(said.starts_with("not yours!!") && said.ends_with("!…") && said.len() < 1_100, "{said}");
         assert_eq!(decode_revert(&[]), "reverted without a reason");
         assert_eq!(decode_revert(&[1, 2, 3, 4]), "unknown error 0x01020304");
     }

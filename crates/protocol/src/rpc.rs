@@ -5,7 +5,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
-use super::clocks::Clocks;
+use super::{clocks::Clocks, describe::TokenFacts};
 
 /// What the page must know of the chain and the services behind the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,11 @@ impl NativeCurrency {
     /// With 18 decimals.
     pub fn new(name: impl Into<String>, symbol: impl Into<String>) -> Self {
         Self { name: name.into(), symbol: symbol.into(), decimals: 18 }
+    }
+
+    /// How its amounts are shown and read.
+    pub fn facts(&self) -> TokenFacts {
+        TokenFacts::native(&self.symbol, self.decimals)
     }
 }
 

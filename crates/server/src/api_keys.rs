@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{B256, U256, keccak256};
 use subtle::ConstantTimeEq;
+use use_aa_protocol::foreign_text;
 
 use super::{
     database::{Database, DatabaseError, on_pool},
@@ -94,7 +95,7 @@ impl Database {
     pub async fn issue_key(&self, new: NewKey) -> Result<(Secret, ApiKey), DatabaseError> {
         let id: String = hex::encode(rand::random::<[u8; ID_DIGITS / 2]>());
         let secret = Secret::new(hex::encode(rand::random::<[u8; SECRET_DIGITS / 2]>()));
-        let label: String = new.label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect();
+        let label = foreign_text::cleaned(&new.label, MAX_LABEL);
         let key = ApiKey {
             id: id.clone(),
             chain_id: new.chain_id,

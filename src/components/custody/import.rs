@@ -4,7 +4,6 @@ use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
     components::{
-        address::shortened,
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
         live_text::live,
@@ -48,7 +47,7 @@ pub fn Import(
                     .map(|other| {
                         let text = [
                             "They belong to another account, ",
-                            &shortened(&other),
+                            &other.to_string(),
                             ". Connect its owner's wallet to see them.",
                         ];
                         view! { <p class="detail">{live(text.concat())}</p> }

@@ -169,7 +169,7 @@ fn WalletOption(
         <li>
             <button type="button" class="wallet-option" data-testid=testid on:click=move |_| on_choose.run(())>
                 {picture}
-                <strong>{verbatim(name)}</strong>
+                <strong dir="auto">{verbatim(name)}</strong>
                 <small>{live(about)}</small>
             </button>
         </li>

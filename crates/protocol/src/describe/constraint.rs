@@ -2,7 +2,11 @@
 
 use alloy::primitives::{Address, B256, U256};
 
-use super::{ArgumentPlace, Detail, Names, UNLIMITED, amount::exact_amount, names::shortened};
+use super::{
+    ArgumentPlace, Detail, Names, UNLIMITED,
+    amount::{exact_amount, number_words},
+    names::shortened,
+};
 use crate::{
     known_functions::{ArgumentKind, KnownFunction},
     policy::Condition,
@@ -128,11 +132,12 @@ impl DescribedValue {
         let token = names.token.filter(|_| detail != Detail::Signed);
         match *self {
             Self::Address(address) => names.address(address, detail),
-            Self::Amount { amount, .. } => exact_amount(amount, token),
+            Self::Amount { amount, .. } => exact_amount(amount, token, detail),
             // A number without decimals to it is an item, or an amount of what nobody knows.
             Self::AmountOrId(number) if token.is_some_and(|facts| facts.decimals.is_some()) => {
-                exact_amount(number, token)
+                exact_amount(number, token, detail)
             }
+            Self::AmountOrId(number) | Self::Number(number) if detail != Detail::Signed => number_words(number, 0),
             Self::AmountOrId(number) | Self::Number(number) if is_short(number) => number.to_string(),
             Self::AmountOrId(number) | Self::Number(number) => word_words(B256::from(number), detail),
             Self::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),

@@ -1,6 +1,7 @@
 //! What a function is called.
 
 use crate::{
+    foreign_text::{self, LONGEST_NAME},
     known_functions::{KnownFunction, PublishedFunction, known_function, published_function},
     policy::{FunctionSelector, SessionPolicy},
 };
@@ -45,7 +46,8 @@ pub(super) fn selector_words(selector: [u8; 4]) -> String {
 
 fn name_of(named: &FunctionSelector) -> Option<String> {
     let signature = named.canonical()?;
-    signature.split('(').next().map(str::to_owned)
+    // The app's word: of any length.
+    signature.split('(').next().and_then(foreign_text::name)
 }
 
 /// The function's name, or its selector when the name is not known.
@@ -56,7 +58,9 @@ pub fn function_name(named: &FunctionSelector) -> String {
     match (name_of(named), named) {
         (Some(name), _) => name,
         (None, FunctionSelector::Raw(selector)) => selector_words(*selector),
-        (None, FunctionSelector::Signature(text)) => ["function ", text.trim()].concat(),
+        (None, FunctionSelector::Signature(text)) => {
+            ["function ", &foreign_text::isolated(&foreign_text::cleaned(text, LONGEST_NAME))].concat()
+        }
     }
 }
 

@@ -59,9 +59,15 @@ impl PolicyDescription {
                 ["May call ", &function.name(), " on ", &names.contract(*contract, detail), " ", limits].concat()
             }
             Permission::Transfer { token, recipient, most } => {
-                let [most, token] = [at_most(*most, names.token), names.contract(*token, detail)];
+                let (most, address) = (at_most(*most, names.token), token.to_string());
                 let recipient = names.address(*recipient, detail);
-                ["May send ", &most, " of ", &token, " per call, only to ", &recipient].concat()
+                // A symbol that is not plain brings the token's address along.
+                let of = if most.contains(&address) {
+                    String::new()
+                } else {
+                    [" of ", &names.contract(*token, detail)].concat()
+                };
+                ["May send ", &most, &of, " per call, only to ", &recipient].concat()
             }
             Permission::Unreadable { module, .. } => {
                 let module = names.contract(*module, detail);

@@ -11,6 +11,7 @@ use crate::{
     database::{Database, DatabaseError},
 };
 use use_aa_actions::error::AppError;
+use use_aa_protocol::foreign_text;
 
 /// Options of `use-aa key`.
 #[derive(Debug, Args)]
@@ -119,7 +120,7 @@ impl IssueArgs {
         };
         let mut scopes = self.scope.iter().map(scope).collect::<Result<Vec<_>, _>>()?;
         scopes.dedup();
-        if self.label.trim().is_empty() {
+        if foreign_text::name(&self.label).is_none() {
             return Err(ConfigError::new("--label", "who or what the key is for", "nothing"));
         }
         let expires_at = self.expires.as_deref().map(|text| {

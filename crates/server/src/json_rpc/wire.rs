@@ -7,6 +7,10 @@ use serde_json::Value;
 
 use super::super::{json_shape, secret::Secret};
 use use_aa_actions::error::{AppError, Upstream};
+use use_aa_protocol::foreign_text;
+
+/// Longest message of an upstream that is passed on, characters: some write revert data into it.
+const LONGEST_MESSAGE: usize = 10_000;
 
 /// How long is waited when an upstream asks for fewer requests and does not say for how long.
 const DEFAULT_REST: Duration = Duration::from_secs(1);
@@ -164,6 +168,7 @@ impl Reader {
             Value::String(message) => self.redacted(message),
             other => self.redacted(&other.to_string()),
         };
+        let message = foreign_text::cleaned(&message, LONGEST_MESSAGE);
         let data = error.get("data").filter(|data| !data.is_null()).map(|data| self.redacted(&data.to_string()));
         AppError::UpstreamRejected { upstream: self.upstream, code, message, data }
     }
@@ -212,7 +217,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn words(answer: &Value) -> Option<String> {
     let texts = ["error", "message", "msg", "data", "detail"].iter().filter_map(|name| answer.get(name)?.as_str());
     let text = texts.map(str::trim).find(|text| !text.is_empty())?;
-    Some(text.chars().take(300).collect())
+    Some(foreign_text::cleaned(text, 300))
 }
 
 /// The text with `…` in place of each URL, up to what cannot be part of one in a sentence or in JSON.
@@ -330,6 +335,14 @@ mod tests {
         let answer = json!({"error": {"code": -1, "message": words, "data": [words]}});
         let text = reader().result_of("m", 2, answer).unwrap_err().error().to_string();
         assert_eq!(text, "chain node error -1: bad: …, …, …, …");
+    }
+
+    #[test]
+    fn what_hides_in_a_message_does_not_come_back() {
+        let hostile = ["execution reverted: \u{202e}yap\u{200b}\u{e0041}\u{7}", &"x".repeat(50_000)].concat();
+        let answer = json!({"error": {"code": 3, "message": hostile}});
+        let text = reader().result_of("m", 2, answer).unwrap_err().error().to_string();
+        assert!(text.contains("execution reverted: yapxxx") && text.len() < 10_100, "{}", text.len());
     }
 
     #[test]
