@@ -1,7 +1,8 @@
 //! The policy linter: what a person should know, or must be kept from, before a session is granted.
 //!
 //! It reads **leaves**, the very bytes that are put on chain, so that nothing said here depends on what an app says
-//! about them. [`Severity::Stop`] must not be granted; [`Severity::Warning`] is for the person to decide. The facts
+//! about them. What a function does is known by its selector (`known_functions`), which conditions bind its arguments
+//! by `reading`: one that a call can walk past counts as none. [`Severity::Stop`] must not be granted; [`Severity::Warning`] is for the person to decide. The facts
 //! behind the findings are those of docs/protocol.md 3.3, 3.4, 10-S38, 10-C2 and 10-C3.
 
 use std::collections::HashSet;

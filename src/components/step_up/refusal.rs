@@ -85,7 +85,8 @@ fn broken(constraint: &Constraint, call: &Call, names: &Names<'_>) -> String {
         || "is missing".to_owned(),
         |word| ["is ", &constraint.read_value(word, call.to).words(Detail::Review, names)].concat(),
     );
-    ["The ", &constraint.words(Detail::Review, names), ". In this call it ", &given, "."].concat()
+    let words = constraint.words(Detail::Review, names);
+    ["The ", words.strip_prefix("the ").unwrap_or(&words), ". In this call it ", &given, "."].concat()
 }
 
 /// The bytes of the call in this place.

@@ -5,7 +5,7 @@ use alloy::primitives::{Address, hex};
 use super::{SessionLeaf, SessionStatus};
 use crate::{
     addresses::ERC20_SESSION_VALIDATION_MODULE,
-    known_functions::known_function,
+    known_functions::{known_function, published_function},
     session_data::{AbiSessionData, Erc20SessionData},
 };
 
@@ -72,6 +72,7 @@ impl SessionLeaf {
         } else if let Ok(data) = AbiSessionData::decode(&self.session_key_data) {
             codes.extend([format!("{:#x}", data.contract_address), hex::encode_prefixed(data.selector)]);
             names.extend(known_function(data.selector).map(|function| function.signature.to_lowercase()));
+            names.extend(published_function(data.selector).map(|function| function.name().to_lowercase()));
         }
         [names.join(" "), codes.join(" ")].join("\n")
     }
