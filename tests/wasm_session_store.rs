@@ -15,7 +15,7 @@ use use_aa::{
     client::{
         operation_log::{self, OperationKind},
         session_store::{
-            changes,
+            changes, key_vault,
             local::{LocalSessionStore, StoredState, sessions_key, signers_key},
             transfer::{export_sessions, forget_account, import_sessions},
         },
@@ -191,6 +191,21 @@ async fn keys_are_encrypted_and_come_back() {
     STORE.put_signer(account, &signer).await.unwrap();
     let again: Value = serde_json::from_str(&storage().get_item(&signers_key(account)).unwrap().unwrap()).unwrap();
     assert_ne!(again[format!("{:#x}", signer.address())]["iv"], entry["iv"], "a nonce used twice");
+}
+
+#[wasm_bindgen_test]
+async fn a_key_whose_vault_is_gone_is_lost_and_one_that_is_put_again_is_not() {
+    let account = account();
+    let (old, new) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+    STORE.put_signer(account, &old).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().is_empty());
+    key_vault::forget().await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().iter().eq([&old.address()]), "there is no vault");
+    STORE.put_signer(account, &new).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().iter().eq([&old.address()]), "there is another one");
+    assert!(matches!(STORE.signer(account, old.address()).await, Err(AppError::Key { .. })));
+    STORE.put_signer(account, &old).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().is_empty());
 }
 
 #[wasm_bindgen_test]

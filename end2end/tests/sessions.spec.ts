@@ -348,3 +348,62 @@ test("the demo of use_revoke_sessions takes a session back and shows the proof",
   await expect(page.getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
   expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
 });
+
+test("no number, no empty state and no advice is shown before the sessions are read", async ({ manager, page }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  await manager.account();
+  // What reads them is held back.
+  let letGo = () => {};
+  const held = new Promise<void>((done) => (letGo = done));
+  await page.route("**/split_smart_account*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await manager.open("/sessions");
+  await expect(page.getByTestId("sessions-empty")).toHaveText("Looking for sessions.");
+  const tools = page.locator(".session-tools");
+  await expect(page.getByTestId("session-filter").first()).toHaveText(/^All\s*$/);
+  await expect(page.getByTestId("session-count")).toBeEmpty();
+  expect(await tools.innerText()).not.toMatch(/\d/);
+  await expect(page.getByTestId("custody")).toBeVisible();
+  await expect(page.getByTestId("custody").getByText("There are no sessions")).toHaveCount(0);
+  await page.getByTestId("forget-device").click();
+  await expect(page.getByTestId("forget-dialog")).toContainText("not read yet");
+  await expect(page.getByTestId("nothing-valid")).toHaveCount(0);
+  await page.keyboard.press("Escape");
+
+  const gallery = await page.context().newPage();
+  await gallery.route("**/split_smart_account*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await gallery.goto(`${manager.url}/hooks/use_session`);
+  await expect(gallery.getByTestId("session-picker")).toBeVisible();
+  await expect(gallery.getByText("Grant a session first.")).toHaveCount(0);
+  await expect(gallery.getByText("None yet")).toHaveCount(0);
+
+  letGo();
+  await expect(page.getByTestId("sessions-empty")).toContainText("No session yet");
+  await expect(page.getByTestId("session-count")).toHaveText("0 sessions");
+  await expect(page.getByTestId("session-filter").first()).toHaveText("All 0");
+  await expect(gallery.getByText("Grant a session first.")).toBeVisible();
+});
+
+test("a slow chain is asked, not taken for an answer", async ({ manager, page }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  await manager.account();
+  let letGo = () => {};
+  const held = new Promise<void>((done) => (letGo = done));
+  await page.route("**/api/fn/**", async (route) => {
+    if (/account_state|read_contract|call/.test(route.request().url())) await held;
+    await route.continue();
+  });
+  await manager.open("/hooks/use_deploy_smart_account");
+  await expect(page.getByTestId("deployed")).toHaveText("Asking the chain about the account.");
+  await manager.open("/hooks/use_send_withdrawals");
+  await expect(page.getByTestId("token-balance")).toHaveText("–");
+  letGo();
+  await expect(page.getByTestId("token-balance")).toHaveText("0");
+});

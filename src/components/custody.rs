@@ -23,6 +23,9 @@ pub fn Custody() -> impl IntoView {
             <p>
                 "The keys of your sessions are kept in this browser only, encrypted with a key that cannot leave it. No server has a copy."
             </p>
+            <p class="reason" data-testid="custody-limits">
+                "A browser may delete them: Safari after seven days without a visit, others when storage runs short, all when you clear this site's data. At the first grant this page asks the browser to keep them. What is deleted cannot be brought back from here: keep an exported file, or grant again and revoke the old sessions."
+            </p>
             <TakenOver keys=transfer.keys_taken_over />
             <div class="pair">
                 <Export export=transfer.export />

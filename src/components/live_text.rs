@@ -22,45 +22,71 @@ pub fn verbatim(text: impl AsRef<str>) -> AnyView {
 
 /// The same with the parts marked that are not to be translated.
 fn words_html(text: &str) -> String {
+    let words = words(text);
     let mut html = String::with_capacity(text.len());
-    let mut fixed = String::new();
-    let close = |html: &mut String, fixed: &mut String| {
-        // A space between two marked words belongs to them, one behind the last does not.
-        let kept = fixed.trim_end_matches(' ');
-        if !kept.is_empty() {
-            html.push_str(&verbatim_html(kept));
+    let mut rest = words.as_slice();
+    while let Some((first, behind)) = rest.split_first() {
+        if !first.fixed {
+            html.push_str(&escaped(&[first.before, first.core, first.after].concat()));
+            rest = behind;
+            continue;
         }
-        html.push_str(&fixed[kept.len()..]);
-        fixed.clear();
-    };
-    let mut quoted = false;
-    for word in text.split_inclusive(' ') {
-        let bare = word.trim_end_matches(' ');
-        let start = bare.len() - bare.trim_start_matches(is_bracket).len();
-        let end = bare.trim_end_matches(|letter| is_bracket(letter) || ".,;:?!".contains(letter)).len().max(start);
-        let core = &bare[start..end];
-        quoted |= bare[..start].contains('“');
-        if quoted || is_fixed(core) || (is_symbol(core) && fixed.ends_with(' ')) {
-            if start > 0 {
-                close(&mut html, &mut fixed);
-                html.push_str(&escaped(&bare[..start]));
-            }
-            fixed.push_str(core);
-            if end < bare.len() {
-                quoted &= !bare[end..].contains('”');
-                close(&mut html, &mut fixed);
-                html.push_str(&escaped(&bare[end..]));
-                html.push_str(&word[bare.len()..]);
-            } else {
-                fixed.push_str(&word[bare.len()..]);
-            }
-        } else {
-            close(&mut html, &mut fixed);
-            html.push_str(&escaped(word));
+        // Neighbours with nothing but a space between them are one.
+        let joined = |pair: &[Word<'_>]| pair[1].fixed && pair[0].after == " " && pair[1].before.is_empty();
+        let count = 1 + rest.windows(2).take_while(|pair| joined(pair)).count();
+        let (run, behind) = rest.split_at(count);
+        let inner = run.iter().map(|word| word.core).collect::<Vec<_>>().join(" ");
+        let after = run.last().map_or("", |last| last.after);
+        for part in [escaped(first.before), verbatim_html(&inner), escaped(after)] {
+            html.push_str(&part);
         }
+        rest = behind;
     }
-    close(&mut html, &mut fixed);
     html
+}
+
+/// A word with the punctuation and space around it.
+struct Word<'a> {
+    before: &'a str,
+    core: &'a str,
+    after: &'a str,
+    fixed: bool,
+}
+
+fn words(text: &str) -> Vec<Word<'_>> {
+    let mut words: Vec<Word<'_>> = Vec::new();
+    let mut quoted = false;
+    for whole in text.split_inclusive(' ') {
+        let start = whole.len() - whole.trim_start_matches(is_bracket).len();
+        let is_end = |letter| is_bracket(letter) || ".,;:?! ".contains(letter);
+        let end = whole.trim_end_matches(is_end).len().max(start);
+        let (before, core, after) = (&whole[..start], &whole[start..end], &whole[end..]);
+        quoted |= before.contains('“');
+        let last = words.last();
+        let fixed = !core.is_empty()
+            && (quoted
+                || is_fixed(core)
+                || (is_symbol(core) && last.is_some_and(|last| last.fixed && last.after == " "))
+                // “May call transfer”: its name, not the verb.
+                || last.is_some_and(|last| last.core == "call") && words.len() > 1 && is_may(&words[words.len() - 2]));
+        quoted &= !after.contains('”');
+        if core.starts_with("0x") && before.contains('(') {
+            // A name stands before its address: on Demo token (0x17…5e).
+            let name = words.iter().rev().take(4).position(|word| is_before_name(word.core));
+            let length = words.len();
+            words.iter_mut().skip(length - name.unwrap_or(0)).for_each(|word| word.fixed = true);
+        }
+        words.push(Word { before, core, after, fixed });
+    }
+    words
+}
+
+fn is_may(word: &Word<'_>) -> bool {
+    word.core.eq_ignore_ascii_case("may")
+}
+
+fn is_before_name(word: &str) -> bool {
+    matches!(word, "on" | "to" | "of" | "from" | "be")
 }
 
 fn is_bracket(letter: char) -> bool {
@@ -95,8 +121,11 @@ mod tests {
             ("Asked for: 2.5 DUSD. You can allow less.", "Asked for: {2.5 DUSD}. You can allow less."),
             ("Ends in 59 min 58 s", "Ends in {59} min {58} s"),
             ("may send 3 USD₮0, never more", "may send {3 USD₮0}, never more"),
-            ("Take back “Demo  mint”?", "Take back “{Demo  mint}”?"),
-            ("May call safeMint on it (0x17…5e) now", "May call {safeMint} on it ({0x17…5e}) now"),
+            ("Take back “Demo mint”?", "Take back “{Demo mint}”?"),
+            ("May call safeMint on it (0x17…5e) now", "May call {safeMint} on {it} ({0x17…5e}) now"),
+            ("May call transfer on Demo token (0x17…5e) only", "May call {transfer} on {Demo token} ({0x17…5e}) only"),
+            ("It may send at most 1 ETH per call. It goes on", "It may send at most {1 ETH} per call. It goes on"),
+            ("one two three four five (0x17…5e)", "one two three four five ({0x17…5e})"),
             ("", ""),
             ("  ", "  "),
         ] {
@@ -106,12 +135,15 @@ mod tests {
 
     #[test]
     fn no_text_is_markup_and_none_is_lost() {
-        let evil = "<img src=x onerror=alert(1)> & “<b>” 3 <i> &lt;";
-        for html in [words_html(evil), escaped(evil)] {
-            let text = html.replace("<span translate=\"no\">", "").replace("</span>", "");
-            assert!(!text.contains('<'), "{html}");
-            assert_eq!(text.replace("&lt;", "<").replace("&quot;", "\"").replace("&amp;", "&"), evil);
-        }
+        let holds = |text: &str| {
+            for html in [words_html(text), escaped(text)] {
+                let shown = html.replace("<span translate=\"no\">", "").replace("</span>", "");
+                assert!(!shown.contains('<'), "{html}");
+                assert_eq!(shown.replace("&lt;", "<").replace("&quot;", "\"").replace("&amp;", "&"), text);
+            }
+        };
+        holds("<img src=x onerror=alert(1)> & “<b>” 3 <i> &lt; </span>");
+        proptest::proptest!(|(text in "[a-zA-Z0-9<>&“”()\"/ ,.]{0,40}")| holds(&text));
     }
 
     #[cfg(feature = "ssr")]

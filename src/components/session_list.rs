@@ -40,9 +40,12 @@ pub fn SessionList(
         let rows = sessions.rows.get();
         if whole { rows } else { Arc::new(rows.iter().copied().take(FEW).collect()) }
     });
+    // What could not be read is not known to be none; the error says more.
+    let known = Memo::new(move |_| list.status.get() == QueryStatus::Success || count.get() > 0);
     let empty = move || {
         let text = match (loading.get(), count.get(), rows.with(|rows| rows.is_empty())) {
             (true, 0, _) => "Looking for sessions.",
+            (false, 0, _) if !known.get() => return None,
             (false, 0, _) => "No session yet. What you grant appears here, with the time it has left.",
             (_, _, true) => "No session fits. Change the search or the filter.",
             _ => return None,
@@ -54,7 +57,7 @@ pub fn SessionList(
     view! {
         {move || unknown.get().then(unknown_notice)}
         <EndedElsewhere sessions changes />
-        {whole.then(|| view! { <Tools sessions count /> })}
+        {whole.then(|| view! { <Tools sessions count known /> })}
         <SessionChangeStatus sessions changes />
         {whole
             .then(|| {
@@ -192,6 +195,8 @@ fn Tools(
     sessions: UseSessionsReturn,
     /// How many sessions there are.
     count: Memo<usize>,
+    /// They were read: before that nobody knows how many there are.
+    known: Memo<bool>,
 ) -> impl IntoView {
     let chip = move |status: Option<ListedStatus>| {
         let number = Memo::new(move |_| match status {
@@ -212,7 +217,7 @@ fn Tools(
             >
                 {live(status.map_or("All", status_text))}
                 " "
-                <span class="number">{move || live(number.get().to_string())}</span>
+                <span class="number">{move || known.get().then(|| live(number.get().to_string()))}</span>
             </button>
         }
         .into_any()
@@ -240,7 +245,7 @@ fn Tools(
                 {ListedStatus::ALL.into_iter().map(|status| chip(Some(status))).collect_view()}
             </div>
             <p class="reason" role="status" data-testid="session-count">
-                {move || live(news())}
+                {move || known.get().then(|| live(news()))}
             </p>
         </div>
     }

@@ -47,7 +47,16 @@ pub fn SessionRow(
     let hash = Memo::new(move |_| leaf.with(SessionLeaf::hash));
     let native = use_native_currency();
     let what = move || leaf.with(|leaf| permission_text(leaf, account.smart_account_address.get(), &native.get()));
-    let badge = move || leaf.with(|leaf| badge_text(leaf, status.get()));
+    // Sealed by something that this browser has deleted; of those that are over it does not matter.
+    let is_gone = Memo::new(move |_| {
+        let is_lost =
+            |leaf: &SessionLeaf| sessions.list.lost_keys.with(|lost| lost.contains(&leaf.session_key_address));
+        matches!(status.get(), ListedStatus::Pending | ListedStatus::Active) && leaf.with(is_lost)
+    });
+    let badge = move || match is_gone.get() {
+        true => "Key is gone",
+        false => leaf.with(|leaf| badge_text(leaf, status.get())),
+    };
     let until = Memo::new(move |_| leaf.with(|leaf| leaf.valid_until));
     let after = Memo::new(move |_| leaf.with(|leaf| leaf.valid_after));
     let countdown = move || {
@@ -141,13 +150,14 @@ pub fn SessionRow(
             data-testid="session-row"
             data-session-id=id
             data-status=move || status.get().wire_name()
+            data-key=move || is_gone.get().then_some("gone")
             style:margin-block-start=move || gap.get()
             aria-posinset=move || place.get().0.to_string()
             aria-setsize=move || place.get().1.to_string()
         >
             {pick}
             <span class="title" dir="auto">{move || leaf.with(title_view)}</span>
-            <span class="badge" data-status=move || status.get().wire_name()>
+            <span class="badge" data-status=move || status.get().wire_name() data-key=move || is_gone.get().then_some("gone")>
                 {move || live(badge())}
             </span>
             <p class="what" title=whole>{move || live(what())}</p>
@@ -157,6 +167,7 @@ pub fn SessionRow(
                 <span>"Key " <span class="mono" title=key data-value=key>{move || verbatim(shortened(&key.get()))}</span></span>
                 {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
+            {move || is_gone.get().then(gone_view)}
             {news}
             <div class="row-actions">{actions}</div>
         </li>
@@ -220,6 +231,17 @@ fn news_view(status: ListedStatus, leaving: bool, elsewhere: bool, proof: Option
         (ListedStatus::Expired, _) if elsewhere => line("Was used from another browser or app.".to_owned()),
         _ => ().into_any(),
     }
+}
+
+/// The browser has deleted what opened its key, and what can be done.
+fn gone_view() -> AnyView {
+    view! {
+        <p class="news" role="status" data-testid="session-key-gone">
+            "Its key is gone: this browser has deleted what opened it, and nothing here can use the session. It is still valid on the chain. Grant it again, "
+            <a href="/sessions#import">"bring the key back from a file"</a> " that you exported, or take it back."
+        </p>
+    }
+    .into_any()
 }
 
 fn proof_view(proof: Proof) -> AnyView {

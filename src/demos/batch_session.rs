@@ -15,7 +15,7 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        MutationOptions, OperationKind, UseBatchSessionVariables, UserOpWaitOptions, use_batch_session,
+        MutationOptions, OperationKind, QueryStatus, UseBatchSessionVariables, UserOpWaitOptions, use_batch_session,
         use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
@@ -43,7 +43,12 @@ pub fn BatchSession() -> impl IntoView {
     let refused = RwSignal::new(None::<AppError>);
     // The newest session that may send tokens says to whom.
     let transfer = Memo::new(move |_| {
-        sessions.sessions.with(|leaves| leaves.iter().rev().filter(|leaf| is_active(leaf)).find_map(transfer_of))
+        let lost = sessions.lost_keys.get();
+        let has_key = |leaf: &&SessionLeaf| !lost.contains(&leaf.session_key_address);
+        sessions.sessions.with(|leaves| {
+            let newest_first = || leaves.iter().rev().filter(|leaf| is_active(leaf));
+            newest_first().filter(has_key).find_map(transfer_of).or_else(|| newest_first().find_map(transfer_of))
+        })
     });
 
     // Which sessions allow the calls is found by the hook.
@@ -116,7 +121,7 @@ pub fn BatchSession() -> impl IntoView {
                 >
                     {move || live(if batch.is_pending.get() { "Sending" } else { "Do it with the sessions" })}
                 </button>
-                <Show when=none>
+                <Show when=move || none() && sessions.status.get() == QueryStatus::Success>
                     <span class="reason">"Grant a batch session first."</span>
                 </Show>
             </div>

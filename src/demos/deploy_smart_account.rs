@@ -19,10 +19,11 @@ pub fn DeploySmartAccount() -> impl IntoView {
     let operation = use_resumed_operation(OperationKind::DeploySmartAccount, deploy.data);
     let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
     let blocked = move || account.owner_address.get().is_none() || deploy.is_pending.get();
-    let state = move || match account.is_deployed.get() {
-        Some(true) => "The account is on the chain.",
-        Some(false) => "The account has an address, but no code on the chain yet.",
-        None => "Connect a wallet to see the account.",
+    let state = move || match (account.smart_account_address.with(Option::is_some), account.is_deployed.get()) {
+        (true, Some(true)) => "The account is on the chain.",
+        (true, Some(false)) => "The account has an address, but no code on the chain yet.",
+        (true, None) => "Asking the chain about the account.",
+        (false, _) => "Connect a wallet to see the account.",
     };
     view! {
         <div class="panel">

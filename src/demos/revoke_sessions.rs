@@ -6,7 +6,7 @@ use crate::{
     components::{
         live_text::live,
         operation_status::OperationStatus,
-        session_picker::{SessionPicker, preferred_session},
+        session_picker::{SessionPicker, has_none, preferred_of},
     },
     hooks::{
         BuildUserOpOptions, MutationOptions, OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke,
@@ -35,8 +35,7 @@ pub fn RevokeSessions() -> impl IntoView {
         use_user_op_wait(operation, UserOpWaitOptions { on_success: Some(try_it), ..UserOpWaitOptions::default() });
 
     let picked = RwSignal::new(None::<String>);
-    let session_id =
-        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves, false))));
+    let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, false)));
     let take_back = move |_| {
         let Some(session_id) = session_id.get_untracked() else { return };
         taken.set(Some(session_id.clone()));
@@ -54,7 +53,7 @@ pub fn RevokeSessions() -> impl IntoView {
     view! {
         <div class="panel">
             <div class="fields">
-                <SessionPicker leaves=sessions.sessions session_id=session_id picked />
+                <SessionPicker list=sessions session_id=session_id picked />
             </div>
             <div class="actions">
                 <button
@@ -66,7 +65,7 @@ pub fn RevokeSessions() -> impl IntoView {
                 >
                     {move || live(if revoke.is_pending.get() { "Taking back" } else { "Take it back" })}
                 </button>
-                <Show when=move || session_id.get().is_none()>
+                <Show when=move || has_none(sessions, session_id.into()).get()>
                     <span class="reason">"Grant a session first."</span>
                 </Show>
             </div>

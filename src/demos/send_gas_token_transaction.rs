@@ -63,6 +63,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
     let price = move || match quote.get() {
         Some(quote) => ["Costs at most ", &quote.most_words(), "."].concat(),
         None if fees.is_fetching.get() => "Asking for the price…".to_owned(),
+        None if account.owner_address.with(Option::is_some) => "No price is known.".to_owned(),
         None => "The price is shown once a wallet is connected.".to_owned(),
     };
     let unconnected = move || account.owner_address.get().is_none();

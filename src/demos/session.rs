@@ -10,7 +10,7 @@ use crate::{
         live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
-        session_picker::{SessionPicker, preferred_session},
+        session_picker::{SessionPicker, has_none, preferred_of},
         step_up::{StepUp, StepUpKind},
     },
     error::AppError,
@@ -37,8 +37,7 @@ pub fn Session() -> impl IntoView {
     let refused = RwSignal::new(None::<AppError>);
     let own_address =
         move || account.smart_account_address.get().map(|address| address.to_string()).unwrap_or_default();
-    let session_id =
-        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves, false))));
+    let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, false)));
 
     let typed = move || recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
     let variables = move || {
@@ -74,7 +73,7 @@ pub fn Session() -> impl IntoView {
         <div class="panel">
             <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
             <div class="fields">
-                <SessionPicker leaves=sessions.sessions session_id=session_id picked />
+                <SessionPicker list=sessions session_id=session_id picked />
                 <div class="field wide">
                     <label for="mint-recipient">"Mint to"</label>
                     <input
@@ -104,7 +103,7 @@ pub fn Session() -> impl IntoView {
                 >
                     {move || live(if mint.is_pending.get() { "Minting" } else { "Mint with the session" })}
                 </button>
-                <Show when=move || session_id.get().is_none()>
+                <Show when=move || has_none(sessions, session_id.into()).get()>
                     <span class="reason">"Grant a session first."</span>
                 </Show>
             </div>

@@ -11,7 +11,7 @@ use crate::{
         live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
-        session_picker::{SessionPicker, preferred_session},
+        session_picker::{SessionPicker, has_none, preferred_of},
         step_up::{StepUp, StepUpKind},
     },
     error::AppError,
@@ -40,8 +40,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
     let refused = RwSignal::new(None::<AppError>);
     let own_address =
         move || account.smart_account_address.get().map(|address| address.to_string()).unwrap_or_default();
-    let session_id =
-        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves, true))));
+    let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, true)));
 
     let typed = move || recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
     let variables = move || {
@@ -81,7 +80,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
             <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
             <KeyNetworkStatus />
             <div class="fields">
-                <SessionPicker leaves=sessions.sessions session_id=session_id picked distributed=true />
+                <SessionPicker list=sessions session_id=session_id picked distributed=true />
                 <div class="field wide">
                     <label for="distributed-mint-recipient">"Mint to"</label>
                     <input
@@ -121,7 +120,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
                 >
                     "Tell the nodes to stop"
                 </button>
-                <Show when=none>
+                <Show when=move || has_none(sessions, session_id.into()).get()>
                     <span class="reason">"Grant a session with a distributed key first."</span>
                 </Show>
                 <Show when=move || revoke.is_success.get()>

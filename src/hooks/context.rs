@@ -1,5 +1,7 @@
 //! The state that all hooks below one [`SmartAccountProvider`](super::SmartAccountProvider) share.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::{Address, B256};
 use leptos::prelude::*;
 
@@ -51,6 +53,8 @@ pub(crate) struct SmartAccountContext {
     pub sessions: RwSignal<Vec<SessionLeaf>>,
     pub sessions_status: RwSignal<QueryStatus>,
     pub sessions_error: RwSignal<Option<AppError>>,
+    /// Session keys that are stored here and cannot be opened any more.
+    pub lost_keys: RwSignal<BTreeSet<Address>>,
     /// Are the stored sessions those on chain?
     pub in_sync: RwSignal<Option<bool>>,
     /// Modules that the account has enabled, as of the last comparison with the chain.
@@ -85,6 +89,7 @@ impl SmartAccountContext {
             sessions: RwSignal::new(Vec::new()),
             sessions_status: RwSignal::new(QueryStatus::Pending),
             sessions_error: RwSignal::new(None),
+            lost_keys: RwSignal::new(BTreeSet::new()),
             in_sync: RwSignal::new(None),
             modules: RwSignal::new(Vec::new()),
             ended_elsewhere: RwSignal::new(Vec::new()),

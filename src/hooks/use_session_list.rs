@@ -1,5 +1,7 @@
 //! [`use_session_list`].
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::Address;
 use leptos::prelude::*;
 
@@ -14,6 +16,9 @@ pub struct UseSessionListReturn {
     pub sessions: Signal<Vec<SessionLeaf>>,
     /// The time, unix seconds; moves every second while somebody looks.
     pub now: Signal<u64>,
+    /// Session keys that are stored here and cannot be opened any more, because the browser deleted what they are
+    /// encrypted with. Their sessions stay on the chain: grant again, import a file with the keys, or revoke.
+    pub lost_keys: Signal<BTreeSet<Address>>,
     /// Where reading stands.
     pub status: Signal<QueryStatus>,
     /// Why the sessions could not be read or compared with the chain.
@@ -54,6 +59,7 @@ pub fn use_session_list() -> UseSessionListReturn {
     UseSessionListReturn {
         sessions: context.sessions.into(),
         now: use_clock(),
+        lost_keys: context.lost_keys.into(),
         status: context.sessions_status.into(),
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),

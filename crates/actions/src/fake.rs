@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
@@ -70,6 +74,7 @@ struct World {
     books: HashMap<Address, SessionBook>,
     signers: HashMap<Address, PrivateKeySigner>,
     ephemeral_keys: HashMap<Address, EphemeralKey>,
+    lost_keys: BTreeSet<Address>,
 }
 
 /// What becomes of sent operations.
@@ -105,6 +110,11 @@ impl Fake {
     /// The account has this module.
     pub fn enable(&self, module: Address) {
         self.world.borrow_mut().modules.push(module);
+    }
+
+    /// The store can no longer open this key.
+    pub fn lose_key(&self, session_key_address: Address) {
+        self.world.borrow_mut().lost_keys.insert(session_key_address);
     }
 
     pub fn end_with(&self, ending: Ending) {
@@ -365,6 +375,10 @@ impl SessionStore for Fake {
     async fn ephemeral_key(&self, _: Address, address: Address) -> Result<EphemeralKey, AppError> {
         let key = self.world.borrow().ephemeral_keys.get(&address).cloned();
         key.ok_or_else(|| AppError::SessionNotFound { wanted: address.to_string() })
+    }
+
+    async fn lost_keys(&self, _: Address) -> Result<BTreeSet<Address>, AppError> {
+        Ok(self.world.borrow().lost_keys.clone())
     }
 
     async fn remove_signer(&self, _: Address, session_key_address: Address) -> Result<(), AppError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use alloy::primitives::Address;
 
-use crate::error::AppError;
+use crate::{error::AppError, ports::SessionStore};
 use use_aa_protocol::{
     clocks::Clocks,
     distributed_key::is_distributed,
@@ -26,6 +26,26 @@ impl KeyPlace {
     fn holds_key_of(self, leaf: &SessionLeaf) -> bool {
         (self == Self::Nodes) == is_distributed(leaf)
     }
+}
+
+/// What `find` finds when nobody names a session: first among those whose key the store can still open. When there is
+/// nothing among them, `find` says of all what is wrong.
+pub(super) async fn choose<T>(
+    store: &dyn SessionStore,
+    account: Address,
+    book: &SessionBook,
+    find: impl Fn(&SessionBook) -> Result<T, AppError>,
+) -> Result<T, AppError> {
+    // A store that cannot say so says it when the key is asked for.
+    let lost = store.lost_keys(account).await.unwrap_or_default();
+    if !lost.is_empty() {
+        let mut kept = book.clone();
+        kept.leaf_nodes.retain(|leaf| !lost.contains(&leaf.session_key_address));
+        if let Ok(found) = find(&kept) {
+            return Ok(found);
+        }
+    }
+    find(book)
 }
 
 /// Of the sessions whose key is held there: the session with this id; else the one at `index` among the usable; else the newest usable one.
@@ -175,4 +195,36 @@ fn no_session() -> Violation {
 
 fn is_general(violation: &Violation) -> bool {
     matches!(violation.rule.as_str(), "destination" | "token" | "selector")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn a_session_whose_key_is_lost_is_chosen_only_when_no_other_is() {
+        let store = Fake::new();
+        let leaf = |id: &str, key: u8| SessionLeaf {
+            session_id: id.into(),
+            session_key_address: Address::repeat_byte(key),
+            status: SessionStatus::Active,
+            ..SessionLeaf::default()
+        };
+        let book = SessionBook { leaf_nodes: vec![leaf("old", 1), leaf("new", 2)], ..SessionBook::default() };
+        let chosen = || {
+            let find = |book: &SessionBook| {
+                find_usable(book, KeyPlace::Store, None, None, Clocks::default()).map(|leaf| leaf.session_id.clone())
+            };
+            block_on(choose(&store, Address::ZERO, &book, find)).unwrap()
+        };
+        assert_eq!(chosen(), "new", "all keys are there");
+        store.lose_key(Address::repeat_byte(2));
+        assert_eq!(chosen(), "old");
+        store.lose_key(Address::repeat_byte(1));
+        assert_eq!(chosen(), "new", "asking for its key says what is wrong");
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
         passphrase_strength::Strength,
         text_file::download_address,
     },
-    hooks::{ExportSessionsVariables, Passphrase, UseMutationReturn, use_session_list, use_smart_account},
+    hooks::{ExportSessionsVariables, Passphrase, QueryStatus, UseMutationReturn, use_session_list, use_smart_account},
 };
 
 /// Asks for a passphrase twice and gives the file.
@@ -22,13 +22,15 @@ pub fn Export(
 ) -> impl IntoView {
     let (passphrase, again) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let account = use_smart_account().smart_account_address;
-    let sessions = use_session_list().sessions;
+    let list = use_session_list();
+    let sessions = list.sessions;
     let strength = Memo::new(move |_| Strength::of(&passphrase.get()));
     let typed = move || !passphrase.with(String::is_empty);
     let differs = move || again.with(|again| !again.is_empty() && passphrase.with(|first| first != again));
     let ready =
         move || strength.get() != Strength::TooShort && passphrase.with(|first| again.with(|again| first == again));
     let nothing = move || account.with(Option::is_none) || sessions.with(Vec::is_empty);
+    let known = move || list.status.get() == QueryStatus::Success;
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if ready() && !nothing() {
@@ -93,7 +95,7 @@ pub fn Export(
                 >
                     {move || live(if export.is_pending.get() { "Encrypting" } else { "Encrypt and export" })}
                 </button>
-                <Show when=nothing>
+                <Show when=move || nothing() && known()>
                     <span class="reason">"There are no sessions in this browser to take along."</span>
                 </Show>
             </div>

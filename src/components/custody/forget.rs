@@ -10,8 +10,8 @@ use crate::{
         operation_status::OperationStatus,
     },
     hooks::{
-        BuildUserOpOptions, MutationOptions, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
-        use_forget_device, use_revoke_sessions, use_smart_account, use_user_op_wait,
+        BuildUserOpOptions, MutationOptions, QueryStatus, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
+        use_forget_device, use_revoke_sessions, use_session_list, use_smart_account, use_user_op_wait,
     },
 };
 
@@ -109,6 +109,8 @@ fn StillValid(
     let revoke = use_revoke_sessions(MutationOptions::default());
     let receipt = use_user_op_wait(revoke.data, UserOpWaitOptions::default());
     let some = Memo::new(move |_| still_valid.get() > 0);
+    let list = use_session_list();
+    let known = Memo::new(move |_| list.status.get() == QueryStatus::Success);
     let what = move || match still_valid.get() {
         1 => "1 session stays valid on the chain.".to_owned(),
         number => [&number.to_string(), " sessions stay valid on the chain."].concat(),
@@ -125,11 +127,16 @@ fn StillValid(
     view! {
         <Show
             when=move || some.get()
-            fallback=|| {
+            fallback=move || {
                 view! {
-                    <p class="reason" data-testid="nothing-valid">
-                        "No session of this account that is known here is valid any more."
-                    </p>
+                    <Show
+                        when=move || known.get()
+                        fallback=|| view! { <p class="reason">"The sessions of this account are not read yet."</p> }
+                    >
+                        <p class="reason" data-testid="nothing-valid">
+                            "No session of this account that is known here is valid any more."
+                        </p>
+                    </Show>
                 }
             }
         >

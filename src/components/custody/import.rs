@@ -56,7 +56,7 @@ pub fn Import(
         })
     };
     view! {
-        <form class="panel" on:submit=submit>
+        <form id="import" class="panel" on:submit=submit>
             <div>
                 <h3>"Bring sessions in"</h3>
                 <p class="step-text">

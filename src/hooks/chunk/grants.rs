@@ -12,7 +12,7 @@ use crate::{
         create_session::{PreparedCreateSession, complete_create_session, prepare_create_session},
         create_session_with_distributed_key::PreparedDistributedGrant,
     },
-    client::session_store::{key_vault, local::LocalSessionStore},
+    client::session_store::{key_vault, local::LocalSessionStore, persistence},
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::GrantVariables},
     protocol::user_op_response::UserOpResponse,
 };
@@ -50,6 +50,7 @@ async fn build_grant(owner: ConnectedOwner, variables: GrantVariables) -> Outcom
 
 pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
+    persistence::ask_once();
     let (kind, addresses) = (variables.kind(), used_addresses::of_grant(&variables));
     let ahead = AHEAD.take().filter(|(known, from, _)| *known == owner && *from == variables);
     let ahead = match ahead {

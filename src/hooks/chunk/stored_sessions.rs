@@ -1,5 +1,7 @@
 //! The stored sessions, and how they compare with the chain.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::Address;
 
 use super::{Outcome, following::publish};
@@ -15,6 +17,11 @@ pub async fn load_sessions(account: Address) -> Outcome<Vec<SessionLeaf>> {
     // drawing them is a task of its own, behind whatever the writer does next (sending, for one).
     sleep(0).await;
     Ok(LocalSessionStore.load(account).await?.leaf_nodes)
+}
+
+/// Keys that are stored here and cannot be opened any more.
+pub async fn lost_keys(account: Address) -> Outcome<BTreeSet<Address>> {
+    LocalSessionStore.lost_keys(account).await
 }
 
 pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {

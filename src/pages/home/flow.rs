@@ -17,7 +17,7 @@ use crate::{
         create_session::CreateSession, send_sponsored_transaction::SendSponsoredTransaction,
         send_transaction::SendTransaction, session::Session, user_op_wait::UserOpWait,
     },
-    hooks::{UseSessionsOptions, use_sessions, use_smart_account, use_wallets},
+    hooks::{QueryStatus, UseSessionsOptions, use_sessions, use_smart_account, use_wallets},
     protocol::session::SessionStatus,
 };
 
@@ -73,18 +73,19 @@ fn Flow() -> impl IntoView {
     let connect_state = Signal::derive(move || if owner_known.get() { "done" } else { "now" });
     let grant_state = Signal::derive(move || match (owner_known.get(), granted.get()) {
         (_, true) => "done",
-        (true, false) => "now",
-        (false, false) => "todo",
+        (true, false) if sessions.list.status.get() != QueryStatus::Pending => "now",
+        _ => "todo",
     });
     let list_state = Signal::derive(move || if granted.get() { "done" } else { "todo" });
     let use_state = Signal::derive(move || if granted.get() { "now" } else { "todo" });
     let wallet_name = move || {
         wallets.connected.get().map_or_else(
-            || {
-                "No wallet is connected. Sessions that you granted still work; to grant another one, connect the owner's wallet."
-                    .to_owned()
+            || match wallets.is_connecting.get() {
+                true => "Waiting for the wallet.".to_owned(),
+                false => "No wallet is connected. Sessions that you granted still work; to grant another one, connect the owner's wallet."
+                    .to_owned(),
             },
-            |wallet| [&wallet.name, " is connected and owns this account."].concat(),
+            |wallet| ["“", &wallet.name, "” is connected and owns this account."].concat(),
         )
     };
     let deployed = move || match account.is_deployed.get() {
