@@ -190,7 +190,7 @@ fn remarks(draft: &Draft, now: u64, sessions: UseSessionListReturn) -> Vec<Remar
     let brings_key = |policy: &SessionPolicy| policy.session_key_address().is_some();
     let granted = if draft.decision().granted.policies.iter().any(brings_key) {
         let in_tree = |leaves: &Vec<SessionLeaf>| {
-            leaves.iter().filter(|leaf| leaf.status.in_tree()).map(SessionLeaf::hash).collect()
+            leaves.iter().filter(|leaf| leaf.is_in_tree()).map(SessionLeaf::hash).collect()
         };
         sessions.sessions.with(in_tree)
     } else {

@@ -131,7 +131,7 @@ pub async fn prepare_revoke_sessions(
         }
         SessionsToRevoke::All => {
             let known = reconcile(&mut book, chain_root).is_ok();
-            let in_tree = book.leaf_nodes.iter().filter(|leaf| known && leaf.status.in_tree());
+            let in_tree = book.leaf_nodes.iter().filter(|leaf| known && leaf.is_in_tree());
             if chain_root.is_zero() {
                 let wanted = "any session under the root on chain".into();
                 return Err(AppError::SessionNotFound { wanted });

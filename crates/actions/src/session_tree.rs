@@ -142,7 +142,7 @@ fn has_leaves(book: &SessionBook, session_ids: &[String]) -> bool {
 }
 
 fn leaves(book: &SessionBook) -> impl Iterator<Item = &SessionLeaf> {
-    book.leaf_nodes.iter().filter(|leaf| leaf.status.in_tree())
+    book.leaf_nodes.iter().filter(|leaf| leaf.is_in_tree())
 }
 
 #[cfg(test)]

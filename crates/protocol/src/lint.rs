@@ -23,9 +23,11 @@ use super::{
 
 mod arguments;
 mod example;
+mod kept;
 mod satisfiable;
 
 pub use example::example_call;
+pub use kept::lint_kept;
 
 /// A year in seconds: longer windows are pointed out.
 const YEAR: u64 = 365 * 24 * 60 * 60;
