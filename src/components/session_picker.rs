@@ -5,12 +5,13 @@ use leptos::prelude::*;
 use super::time::local_time;
 use crate::protocol::{
     distributed_key::is_distributed,
-    session::{SessionLeaf, SessionStatus},
+    session::{SessionKeyManager, SessionLeaf, SessionStatus},
 };
 
 /// Sessions that could act: on the chain, or on their way there; with a key that nodes share, or one of this browser.
 fn usable(leaf: &SessionLeaf, distributed: bool) -> bool {
-    !matches!(leaf.status, SessionStatus::Revoked) && !leaf.is_on_other_device() && is_distributed(leaf) == distributed
+    let can_act = !matches!(leaf.status, SessionStatus::Revoked) && leaf.manager() == SessionKeyManager::Current;
+    can_act && !leaf.is_on_other_device() && is_distributed(leaf) == distributed
 }
 
 /// The session that is used when the person chose none: the newest confirmed one, else the newest.

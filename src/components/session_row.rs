@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     hooks::{UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionLeaf, SessionUses},
+    protocol::{
+        lint::{LintContext, Severity, lint_kept},
+        session::{ListedStatus, SessionKeyManager, SessionLeaf, SessionUses},
+    },
 };
 
 /// A row of the list.
@@ -129,6 +132,7 @@ pub fn SessionRow(
             news_view(status.get(), leaving.get(), leaf.with(SessionLeaf::is_on_other_device), changes.proof_of(&id))
         }
     };
+    let doubts = move || leaf.with(|leaf| doubts_view(leaf, account.smart_account_address.get()));
     view! {
         <li
             class="session-row"
@@ -152,6 +156,7 @@ pub fn SessionRow(
                 {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
             {news}
+            {doubts}
             <div class="row-actions">{actions}</div>
         </li>
     }
@@ -212,6 +217,29 @@ fn news_view(status: ListedStatus, leaving: bool, elsewhere: bool, proof: Option
         (ListedStatus::Expired, _) if elsewhere => line("Was used from another browser or app.".to_owned()),
         _ => ().into_any(),
     }
+}
+
+/// What a session that works should make the owner think of: where it came from, and what the linter stops.
+fn doubts_view(leaf: &SessionLeaf, account: Option<Address>) -> Option<AnyView> {
+    if !leaf.status.in_tree() {
+        return None;
+    }
+    let mut texts = Vec::new();
+    if leaf.manager() == SessionKeyManager::Older {
+        texts
+            .push("An older session key manager holds it. It can be taken back from here, and not be used.".to_owned());
+    }
+    if leaf.has_come_back() {
+        texts.push("You took it back, and the chain has it again though nobody here brought it back.".to_owned());
+    }
+    if !leaf.is_granted_here() {
+        let context = LintContext { account: account.unwrap_or_default(), now: 0, granted: &[] };
+        let stops = lint_kept(std::slice::from_ref(leaf), context).into_iter();
+        texts.extend(stops.filter(|finding| finding.severity == Severity::Stop).map(|finding| finding.text));
+    }
+    let lines = texts.into_iter().map(|text| view! { <p class="news" data-testid="session-doubt">{text}</p> });
+    let lines = lines.collect::<Vec<_>>();
+    (!lines.is_empty()).then(|| lines.into_any())
 }
 
 fn proof_view(proof: Proof) -> AnyView {

@@ -104,6 +104,7 @@ pub fn StepUp(
             policies,
             sponsored: is_sponsored.get_untracked(),
             key_holder: if kind == StepUpKind::Distributed { KeyHolder::Nodes } else { KeyHolder::ThisBrowser },
+            reviewed: None,
         }));
     };
     let confirm = Callback::new(move |decision: GrantDecision| run.run(decision.granted));
@@ -225,6 +226,7 @@ impl Extension {
         let single = move |request: GrantRequest| CreateSessionVariables {
             policy: request.abi_policies(),
             label: Some(request.label),
+            reviewed: request.reviewed,
             replace_unknown: replace_unknown(),
             ..Default::default()
         };
@@ -234,6 +236,7 @@ impl Extension {
                 let variables = move |request: GrantRequest| CreateBatchSessionVariables {
                     policy: request.policies,
                     label: Some(request.label),
+                    reviewed: request.reviewed,
                     replace_unknown: replace_unknown(),
                     ..Default::default()
                 };

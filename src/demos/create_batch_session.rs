@@ -60,7 +60,7 @@ pub fn CreateBatchSession() -> impl IntoView {
         let sponsored = is_sponsored.get_untracked();
         let label = "Mint and send".to_owned();
         let key_holder = KeyHolder::ThisBrowser;
-        Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, sponsored, key_holder })
+        Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, sponsored, key_holder, reviewed: None })
     };
     let open_review = move |event: SubmitEvent| {
         event.prevent_default();
@@ -73,6 +73,7 @@ pub fn CreateBatchSession() -> impl IntoView {
     let variables = move |request: GrantRequest| CreateBatchSessionVariables {
         policy: request.policies,
         label: Some(request.label),
+        reviewed: request.reviewed,
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
         ..Default::default()

@@ -50,6 +50,7 @@ pub fn CreateSession() -> impl IntoView {
         policy: request.abi_policies(),
         label: Some(request.label.clone()),
         options: BuildUserOpOptions::default(),
+        reviewed: request.reviewed.clone(),
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
     };
@@ -68,6 +69,7 @@ pub fn CreateSession() -> impl IntoView {
             policies: vec![policy.into()],
             key_holder: KeyHolder::ThisBrowser,
             sponsored: is_sponsored.get_untracked(),
+            reviewed: None,
         })
     };
     let open_review = move |event: SubmitEvent| {

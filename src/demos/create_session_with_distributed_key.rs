@@ -51,6 +51,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
             policies: vec![policy.into()],
             key_holder: KeyHolder::Nodes,
             sponsored: is_sponsored.get_untracked(),
+            reviewed: None,
         })
     };
     let open_review = move |event: SubmitEvent| {
@@ -64,6 +65,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
     let variables = move |request: GrantRequest| CreateSessionVariables {
         policy: request.abi_policies(),
         label: Some(request.label),
+        reviewed: request.reviewed,
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
         ..Default::default()

@@ -72,6 +72,7 @@ pub(super) fn forgotten(context: SmartAccountContext) {
     context.sessions.try_set(Vec::new());
     context.sessions_status.try_set(QueryStatus::Pending);
     context.in_sync.try_set(None);
+    context.older_unknown.try_set(false);
     context.ended_elsewhere.try_set(Vec::new());
 }
 
@@ -80,6 +81,7 @@ fn found(context: SmartAccountContext, account: Address) {
         context.is_deployed.try_set(None);
         context.sessions.try_set(Vec::new());
         context.in_sync.try_set(None);
+        context.older_unknown.try_set(false);
         context.ended_elsewhere.try_set(Vec::new());
         context.seen_root.try_set(None);
         context.account.try_set(Some(account));
@@ -157,6 +159,7 @@ fn settle(context: SmartAccountContext, account: Address) {
         match synced {
             Ok(synced) => {
                 context.in_sync.try_set(Some(synced.in_sync));
+                context.older_unknown.try_set(!synced.older_in_sync);
                 context.keys_taken_over.try_update(|keys| *keys += synced.taken_over);
                 context.sessions.try_set(synced.leaves);
                 context.ended_elsewhere.try_update(|ended| ended.extend(synced.ended));

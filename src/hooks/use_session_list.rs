@@ -19,6 +19,8 @@ pub struct UseSessionListReturn {
     pub error: Signal<Option<AppError>>,
     /// `Some(false)`: the chain holds other sessions than this browser, those here cannot be used.
     pub is_in_sync: Signal<Option<bool>>,
+    /// The older session key manager holds sessions that this browser does not know. They can only be ended, all at once.
+    pub older_unknown: Signal<bool>,
     /// Reads the store again.
     pub refetch: Callback<()>,
 }
@@ -54,10 +56,8 @@ pub fn use_session_list() -> UseSessionListReturn {
         status: context.sessions_status.into(),
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),
-        refetch: Callback::new(move |()| {
-            context.in_sync.try_set(None);
-            context.stored.try_update(|version| *version += 1);
-        }),
+        older_unknown: context.older_unknown.into(),
+        refetch: Callback::new(move |()| context.compare_again()),
     }
 }
 

@@ -6,7 +6,7 @@ use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
     clock::unix_seconds, options::BuildUserOpOptions, ports::SessionStore,
-    prepare_user_operation::PreparedUserOperation, random,
+    prepare_user_operation::PreparedUserOperation, random, reviewed_sessions::ReviewedSessions,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
@@ -21,12 +21,13 @@ use use_aa_protocol::{
 pub const MAX_SESSIONS_PER_GRANT: usize = 100;
 
 /// What is to be granted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct GrantRequest {
     /// One leaf each.
     pub policy: Vec<SessionPolicy>,
     pub label: Option<String>,
     pub options: BuildUserOpOptions,
+    pub reviewed: Option<ReviewedSessions>,
     pub replace_unknown: bool,
     /// Enable the batched session router, too.
     pub batched: bool,
@@ -163,7 +164,11 @@ fn is_new(leaf: &SessionLeaf) -> bool {
 
 /// The linter's stops hold here, too, for callers that show no review. Two are left to the review alone: granting the
 /// same twice does no harm, and an unconditioned transfer is what some apps are for.
-fn refuse_what_must_not_be_granted(account: Address, leaves: &[SessionLeaf], now: u64) -> Result<(), AppError> {
+pub(super) fn refuse_what_must_not_be_granted(
+    account: Address,
+    leaves: &[SessionLeaf],
+    now: u64,
+) -> Result<(), AppError> {
     let findings = lint(leaves, LintContext { account, now, granted: &[] });
     let stop = findings.into_iter().find(|finding| {
         finding.severity == Severity::Stop
@@ -188,8 +193,7 @@ mod tests {
 
     fn outcome(policies: Vec<Policy>) -> Result<(), AppError> {
         let policy = policies.into_iter().map(SessionPolicy::from).collect();
-        let grant =
-            GrantRequest { policy, label: None, options: Default::default(), replace_unknown: false, batched: false };
+        let grant = GrantRequest { policy, ..GrantRequest::default() };
         Material::new(ACCOUNT, &grant).map(drop)
     }
 

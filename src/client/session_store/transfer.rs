@@ -177,6 +177,9 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
         let known = book.leaf_nodes.iter_mut().find(|ours| ours.hash() == hash);
         match known {
             Some(ours) => {
+                if ours.is_on_other_device() {
+                    ours.granted_elsewhere();
+                }
                 if has_key(ours.session_key_address) {
                     ours.key_arrived();
                 }
@@ -202,11 +205,7 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::protocol::{
-        addresses::DEMO_NFT,
-        policy::Policy,
-        session::SessionStatus,
-    };
+    use crate::protocol::{addresses::DEMO_NFT, policy::Policy, session::SessionStatus};
     use SessionStatus::{Active, Revoked};
 
     fn book(ids: &[u8]) -> SessionBook {

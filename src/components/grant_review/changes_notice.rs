@@ -152,7 +152,7 @@ mod tests {
             Erc20Policy::new(DEMO_TOKEN, DEMO_NFT, U256::from(10_000_000)).into(),
         ];
         let (label, key_holder) = ("all".into(), KeyHolder::ThisBrowser);
-        Draft::new(GrantRequest { label, account: ACCOUNT, policies, sponsored: true, key_holder })
+        Draft::new(GrantRequest { label, account: ACCOUNT, policies, sponsored: true, key_holder, reviewed: None })
     }
 
     fn lines(draft: &Draft) -> Vec<String> {

@@ -304,6 +304,7 @@ mod tests {
             policies,
             sponsored: true,
             key_holder: KeyHolder::ThisBrowser,
+            reviewed: None,
         })
     }
 

@@ -24,6 +24,6 @@ pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
         publish(account);
     }
     let ended = synced.adopted.map(|adoption| adoption.ended).unwrap_or_default();
-    let actions::sync_sessions::SyncedSessions { book, in_sync, pending, revocations, .. } = synced;
-    Ok(StoredSessions { leaves: book.leaf_nodes, pending, revocations, ended, in_sync, taken_over })
+    let actions::sync_sessions::SyncedSessions { book, in_sync, older_in_sync, pending, revocations, .. } = synced;
+    Ok(StoredSessions { leaves: book.leaf_nodes, pending, revocations, ended, in_sync, older_in_sync, taken_over })
 }

@@ -1,21 +1,16 @@
 //! Findings about sessions that are there already and that a signature keeps.
 
-use super::{Finding, FindingKind, LintContext, Severity, lint};
+use super::{Finding, FindingKind, LintContext, lint};
 use crate::session::SessionLeaf;
 
 /// What there is to say about sessions that a signature would keep, as [`lint`] says it of new ones. Being there already
-/// is no fault, nor is a window that is over or never opens; a session that is over by `context.now` stops nothing.
+/// is no fault, nor is a window that is over or never opens. No clock decides whether one of them is a
+/// [`Severity::Stop`](super::Severity::Stop).
 pub fn lint_kept(leaves: &[SessionLeaf], context: LintContext<'_>) -> Vec<Finding> {
-    let is_over = |index: usize| {
-        leaves.get(index).is_some_and(|leaf| leaf.valid_until != 0 && leaf.valid_until <= context.now)
-    };
     let mut findings = lint(leaves, LintContext { granted: &[], ..context });
     findings.retain(|finding| {
         !matches!(finding.kind, FindingKind::Duplicate | FindingKind::WindowOver | FindingKind::WindowReversed)
     });
-    for finding in findings.iter_mut().filter(|finding| is_over(finding.leaf)) {
-        finding.severity = Severity::Warning;
-    }
     findings
 }
 
@@ -25,19 +20,19 @@ mod tests {
     use alloy::primitives::Address;
 
     use super::*;
-    use crate::{addresses::DEMO_NFT, policy::Policy};
+    use crate::{addresses::DEMO_NFT, lint::Severity, policy::Policy};
 
     #[test]
-    fn what_would_be_refused_anew_stops_while_it_lasts_and_what_is_harmless_does_not() {
+    fn what_would_be_refused_anew_stops_and_what_is_merely_there_or_over_does_not() {
         let account = Address::repeat_byte(0xaa);
         let leaf = |contract, until| {
             let policy = Policy::new(contract, "safeMint(address)").with_valid_until(until);
             SessionLeaf::from_policy(&policy, Address::repeat_byte(1), "id").unwrap()
         };
-        let leaves = [leaf(DEMO_NFT, 2_000), leaf(account, 2_000), leaf(account, 500), leaf(DEMO_NFT, 500)];
+        let leaves = [leaf(DEMO_NFT, 2_000), leaf(account, 2_000), leaf(DEMO_NFT, 500), leaf(account, 500)];
         let found = lint_kept(&leaves, LintContext { account, now: 1_000, granted: &[leaves[0].hash()] });
-        let stops = found.iter().filter(|finding| finding.severity == Severity::Stop).collect::<Vec<_>>();
-        assert_eq!(stops.iter().map(|stop| (stop.leaf, stop.kind)).collect::<Vec<_>>(), [(1, FindingKind::OwnAccount)]);
-        assert!(found.iter().any(|finding| finding.leaf == 2 && finding.kind == FindingKind::OwnAccount));
+        let stops = found.iter().filter(|finding| finding.severity == Severity::Stop);
+        let stops = stops.map(|stop| (stop.leaf, stop.kind)).collect::<Vec<_>>();
+        assert_eq!(stops, [(1, FindingKind::OwnAccount), (3, FindingKind::OwnAccount)]);
     }
 }

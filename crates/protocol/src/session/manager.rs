@@ -50,7 +50,8 @@ impl SessionLeaf {
         self.status.in_tree() && self.manager() == SessionKeyManager::Current
     }
 
-    fn set_manager(&mut self, manager: SessionKeyManager) {
+    /// Says who holds its root.
+    pub fn set_manager(&mut self, manager: SessionKeyManager) {
         match manager {
             SessionKeyManager::Current => self.extra.remove(HELD_BY),
             SessionKeyManager::Older => self.extra.insert(HELD_BY.into(), manager.address().to_string().into()),
@@ -93,7 +94,10 @@ impl SessionBook {
                 leaf.set_manager(SessionKeyManager::Older);
             }
         }
-        self.within(SessionKeyManager::Older, |part| part.settle(older_root))
+        match self.within(SessionKeyManager::Older, |part| part.settle(older_root)) {
+            Reconciliation::InSync => Reconciliation::Settled { activated: Vec::new(), revoked: Vec::new() },
+            settled => settled,
+        }
     }
 
     /// Takes over the set behind the older manager's root, as [`SessionBook::adopt`] does for the current one.
@@ -110,7 +114,8 @@ impl SessionBook {
                 leaf.session_id.push_str("-older");
             }
         }
-        adoption.added = adoption.added.into_iter().map(|id| if known.contains(&id) { id + "-older" } else { id }).collect();
+        adoption.added =
+            adoption.added.into_iter().map(|id| if known.contains(&id) { id + "-older" } else { id }).collect();
         Ok(adoption)
     }
 
@@ -170,7 +175,10 @@ mod tests {
         let older_root = book(&[("a", Active), ("b", Active)]).root();
         // The SDK leaves them pending.
         let mut stored = book(&[("a", Pending), ("b", Pending)]);
-        assert!(matches!(stored.reconcile_older(older_root, B256::ZERO), Reconciliation::Settled { .. } | Reconciliation::InSync));
+        assert!(matches!(
+            stored.reconcile_older(older_root, B256::ZERO),
+            Reconciliation::Settled { .. } | Reconciliation::InSync
+        ));
         assert_eq!(seen(&stored), [("a", Active, Older), ("b", Active, Older)]);
         assert_eq!((stored.root(), stored.part_of(Older).root()), (B256::ZERO, older_root));
         assert!(matches!(stored.reconcile(B256::ZERO), Reconciliation::InSync), "the current manager has none");

@@ -92,9 +92,8 @@ impl SessionBook {
         for user_op_hash in self.revocations().into_iter().rev().take(MAX_GROUPS) {
             let goes =
                 |index: usize| self.leaf_nodes.get(index).and_then(SessionLeaf::revocation) == Some(user_op_hash);
-            let comes = |index: usize| {
-                self.leaf_nodes.get(index).is_some_and(|leaf| leaf.state().is_granted_by(user_op_hash))
-            };
+            let comes =
+                |index: usize| self.leaf_nodes.get(index).is_some_and(|leaf| leaf.state().is_granted_by(user_op_hash));
             let members = pick(&|index| in_tree(statuses, index) && !goes(index) || comes(index));
             if root_of(hashes, &members) == wanted {
                 return Some(members);

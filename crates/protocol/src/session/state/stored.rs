@@ -79,9 +79,7 @@ impl SessionLeaf {
 
     /// The key has come to this browser.
     pub fn key_arrived(&mut self) {
-        if self.extra.remove(OTHER_DEVICE).is_some() {
-            self.granted_elsewhere();
-        }
+        self.extra.remove(OTHER_DEVICE);
     }
 
     /// The leaf is known here, but not its key.
