@@ -6,7 +6,7 @@ use alloy::primitives::{B256, U256};
 use use_aa::{
     actions::{
         create_session::{complete_create_session, prepare_create_session},
-        options::{BuildUserOpOptions, NonceOptions},
+        options::NonceOptions,
         ports::{Relay, SessionStore},
         prove_revocation::{RevocationProof, prove_revocation},
         restore_sessions::{RestoreSessionsVariables, restore_sessions},

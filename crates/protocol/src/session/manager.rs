@@ -73,15 +73,21 @@ impl SessionBook {
     /// the root of the current manager on chain.
     pub fn reconcile_older(&mut self, older_root: B256, current_root: B256) -> Reconciliation {
         let known = self.within(SessionKeyManager::Older, |part| part.settle(older_root));
-        let mut candidates = self.part_of(SessionKeyManager::Current);
-        // What makes the current root stays there: the other manager may have been given the same leaves.
-        let is_current = candidates.root() == current_root && !current_root.is_zero();
-        if !matches!(known, Reconciliation::Unknown { .. })
-            || matches!(candidates.settle(older_root), Reconciliation::Unknown { .. })
-        {
+        if !matches!(known, Reconciliation::Unknown { .. }) {
             return known;
         }
-        let members = candidates.leaf_nodes.into_iter().filter(|leaf| leaf.status.in_tree());
+        let all = self.part_of(SessionKeyManager::Current);
+        // What makes the current root stays there; the older manager may have been given the same leaves.
+        let is_current = all.root() == current_root && !current_root.is_zero();
+        let mut others = all.clone();
+        others.leaf_nodes.retain(|leaf| !leaf.status.in_tree());
+        let candidates = [(others, false), (all, is_current)];
+        let found = candidates.into_iter().find_map(|(mut part, is_current)| {
+            let is_known = !matches!(part.settle(older_root), Reconciliation::Unknown { .. });
+            is_known.then_some((part, is_current))
+        });
+        let Some((found, is_current)) = found else { return known };
+        let members = found.leaf_nodes.into_iter().filter(|leaf| leaf.status.in_tree());
         if is_current {
             for mut leaf in members {
                 leaf.session_id.push_str("-older");
@@ -184,6 +190,16 @@ mod tests {
         assert!(matches!(stored.reconcile(B256::ZERO), Reconciliation::InSync), "the current manager has none");
         let proof = stored.proof("b").unwrap();
         assert!(crate::merkle::verify(older_root, stored.leaf_nodes[1].hash(), &proof));
+
+        // The same beside sessions of the current manager, which stay what they are.
+        let mut mixed = book(&[("new", Active), ("a", Pending), ("b", Pending)]);
+        let (new_root, before) = (mixed.root(), mixed.leaf_nodes[0].clone());
+        assert!(matches!(mixed.reconcile_older(older_root, new_root), Reconciliation::Settled { .. }));
+        assert_eq!((mixed.root(), mixed.part_of(Older).root(), &mixed.leaf_nodes[0]), (new_root, older_root, &before));
+        // Both managers have the same leaves.
+        let mut both = book(&[("a", Active), ("b", Active)]);
+        assert!(matches!(both.reconcile_older(older_root, older_root), Reconciliation::Settled { .. }));
+        assert_eq!((both.root(), both.part_of(Older).root(), both.leaf_nodes.len()), (older_root, older_root, 4));
 
         // A grant goes to the current manager, and the end of the older ones is noticed.
         stored.leaf_nodes.extend(book(&[("new", Active)]).leaf_nodes);

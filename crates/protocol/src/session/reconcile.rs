@@ -39,7 +39,8 @@ impl SessionBook {
     /// for live but are not in that tree become revoked; pending ones stay pending.
     ///
     /// Tried in this order: the tree as it is · none (zero root) · the tree that revoked leaves were in last (the
-    /// server was on another chain for a while, or the node on a stale one) · the tree without what an operation
+    /// server was on another chain for a while, or the node on a stale one) · the tree without what was taken back and came
+    /// back unasked · the tree without what an operation
     /// on its way takes out, with what the same one grants · all but the revoked ones, and
     /// leading runs of them · the tree plus each pending, then each revoked grant (leaves of one
     /// operation together) · only those marked active · leading runs with the revoked ones (`@biconomy/use-aa`
@@ -88,6 +89,11 @@ impl SessionBook {
             if returned.is_some() {
                 return returned;
             }
+        }
+        let came_back = |index: usize| self.leaf_nodes.get(index).is_some_and(SessionLeaf::has_come_back);
+        let without_them = pick(&|index| in_tree(statuses, index) && !came_back(index));
+        if root_of(hashes, &without_them) == wanted {
+            return Some(without_them);
         }
         for user_op_hash in self.revocations().into_iter().rev().take(MAX_GROUPS) {
             let goes =
