@@ -54,6 +54,8 @@ impl Relay for Wire {
             session_key_manager_enabled: false,
             batched_session_router_enabled: false,
             modules: Vec::new(),
+            older_merkle_root: B256::ZERO,
+            older_session_key_manager_enabled: false,
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Default::default(),

@@ -8,7 +8,7 @@ use super::{
     live_text::live,
 };
 use crate::{
-    hooks::UseSessionListReturn,
+    hooks::{ReviewedSessions, UseSessionListReturn},
     protocol::{
         foreign_text,
         lint::Severity,
@@ -23,6 +23,7 @@ mod changes_notice;
 mod draft;
 mod ends;
 mod fees;
+mod kept;
 mod names;
 mod token_facts;
 
@@ -31,6 +32,7 @@ pub use changes_notice::GrantChangesNotice;
 use draft::{Draft, Remark};
 use ends::ends;
 use fees::fees;
+pub(super) use kept::KeptSessions;
 pub(super) use names::names;
 pub use names::{app_contracts, contract_name};
 pub use token_facts::{known_token, use_token_facts};
@@ -64,6 +66,8 @@ pub struct GrantRequest {
     /// The most that one operation may cost the account, wei; for keys that nodes share, which keep to it. `None`: the
     /// default limit.
     pub max_operation_cost: Option<U256>,
+    /// In what is granted: what the review showed of sessions that were granted elsewhere. Pass it on with the grant.
+    pub reviewed: Option<ReviewedSessions>,
 }
 
 impl GrantRequest {
@@ -92,7 +96,9 @@ pub struct GrantDecision {
 impl GrantDecision {
     /// The person changed something.
     pub fn is_changed(&self) -> bool {
-        self.requested != self.granted
+        // What the signature keeps is no matter of what was asked for.
+        let reviewed = self.requested.reviewed.clone();
+        self.requested != GrantRequest { reviewed, ..self.granted.clone() }
     }
 }
 
@@ -137,24 +143,32 @@ pub fn GrantReview(
     });
     let is_stopped = Memo::new(move |_| remarks.with(|remarks| remarks.iter().any(is_stop)));
     let has_problems = move || draft.with(|draft| draft.as_ref().is_some_and(Draft::has_problems));
-    let blocked = move || unsure() || is_stopped.get() || has_problems();
+    let is_open = Signal::derive(move || request.with(Option::is_some));
+    let kept = KeptSessions::new(sessions, is_open, Signal::stored(Vec::new()));
+    let cannot = move || is_stopped.get() || kept.is_blocked();
+    let blocked = move || unsure() || cannot() || has_problems();
+    let decide = move |draft: &Draft| {
+        let mut decision = draft.decision();
+        decision.granted.reviewed = Some(kept.reviewed());
+        decision
+    };
     if let Some(on_ready) = on_ready {
         Effect::new(move |_| {
-            let decision = draft.with(|draft| draft.as_ref().map(Draft::decision));
+            let decision = draft.with(|draft| draft.as_ref().map(decide));
             if let (Some(decision), Some(_), false) = (decision, sessions.is_in_sync.get(), blocked()) {
                 on_ready.run(decision.granted);
             }
         });
     }
     let confirm = move |_| {
-        let decision = draft.with_untracked(|draft| draft.as_ref().map(Draft::decision));
+        let decision = untrack(|| draft.with(|draft| draft.as_ref().map(decide)));
         close();
         if let Some(decision) = decision {
             on_confirm.run(decision);
         }
     };
     let changed = move || draft.with(|draft| draft.as_ref().is_some_and(|draft| draft.decision().is_changed()));
-    let confirm_text = move || match (unsure(), is_stopped.get()) {
+    let confirm_text = move || match (unsure(), cannot()) {
         (_, true) => "Cannot be granted",
         (true, _) => "Comparing with the chain",
         _ => "Sign and grant",
@@ -168,7 +182,7 @@ pub fn GrantReview(
             aria-describedby="review-summary"
             on:close=move |_| request.set(None)
         >
-            {move || request.get().map(|request| body(&request, draft, remarks, replaces))}
+            {move || request.get().map(|request| body(&request, draft, remarks, replaces, kept))}
             <div class="review-foot">
                 <Show when=changed>
                     <p class="reason" data-testid="grant-changed">
@@ -202,9 +216,8 @@ fn remarks(draft: &Draft, now: u64, sessions: UseSessionListReturn) -> Vec<Remar
     // A leaf can only be there already when its key is not made anew.
     let brings_key = |policy: &SessionPolicy| policy.session_key_address().is_some();
     let granted = if draft.decision().granted.policies.iter().any(brings_key) {
-        let in_tree = |leaves: &Vec<SessionLeaf>| {
-            leaves.iter().filter(|leaf| leaf.status.in_tree()).map(SessionLeaf::hash).collect()
-        };
+        let in_tree =
+            |leaves: &Vec<SessionLeaf>| leaves.iter().filter(|leaf| leaf.is_in_tree()).map(SessionLeaf::hash).collect();
         sessions.sessions.with(in_tree)
     } else {
         Vec::new()
@@ -218,6 +231,7 @@ fn body(
     draft: RwSignal<Option<Draft>>,
     remarks: Memo<Vec<Remark>>,
     replaces: Memo<bool>,
+    kept: KeptSessions,
 ) -> AnyView {
     let first = request.policies.first().map(SessionPolicy::interval);
     let shared = first.filter(|first| request.policies.iter().all(|policy| policy.interval() == *first));
@@ -265,6 +279,7 @@ fn body(
             {cards}
             {window}
             {fees(request, draft)}
+            {kept.view()}
             <dl class="rows">
                 {makes_key
                     .then(|| {

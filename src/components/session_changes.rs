@@ -7,6 +7,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 
 use super::{
     gas_payer::use_is_sponsored,
+    grant_review::KeptSessions,
     live_text::live,
     native_currency::use_native_currency,
     operation_status::OperationStatus,
@@ -15,10 +16,10 @@ use super::{
 use crate::{
     error::AppError,
     hooks::{
-        BuildUserOpOptions, MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof,
-        RevokeAtNodesVariables, RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn,
-        UseUserOpWaitReturn, UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation,
-        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
+        MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof, RevokeAtNodesVariables,
+        RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn, UseUserOpWaitReturn,
+        UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation, use_revocation_proof,
+        use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
     },
     protocol::{describe::TokenFacts, distributed_key::is_distributed, foreign_text::isolated, session::SessionLeaf},
 };
@@ -183,21 +184,28 @@ pub fn SessionChangeStatus(
             dialog.close();
         }
     };
+    let is_open = Signal::derive(move || matches!(ask.get(), Some(Change::Revoke(_) | Change::Restore(_))));
+    let leaving = Signal::derive(move || match ask.get() {
+        Some(Change::Revoke(ids)) => ids,
+        _ => Vec::new(),
+    });
+    let kept = KeptSessions::new(sessions.list, is_open, leaving);
     let confirm = move |_| {
         let agreed = ask.get_untracked();
+        let reviewed = Some(untrack(|| kept.reviewed()));
         close();
         match agreed {
             Some(Change::Restore(session_ids)) => {
                 changes.proofs.update(|proofs| proofs.retain(|id, _| !session_ids.contains(id)));
-                changes.restore.mutate.run(RestoreSessionsVariables { session_ids, ..Default::default() });
+                changes.restore.mutate.run(RestoreSessionsVariables { session_ids, reviewed, ..Default::default() });
             }
             Some(Change::Revoke(ids)) => {
                 let sessions = SessionsToRevoke::These(ids);
-                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, reviewed, ..Default::default() });
             }
             Some(Change::RevokeAll) => {
                 let sessions = SessionsToRevoke::All;
-                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
             }
             None => {}
         }
@@ -205,6 +213,7 @@ pub fn SessionChangeStatus(
     let is_return = move || matches!(ask.get(), Some(Change::Restore(_)));
     let sponsored = use_is_sponsored();
     let (account, native) = (use_smart_account(), use_native_currency());
+    let blocked = move || is_open.get() && kept.is_blocked();
     view! {
         <dialog
             class="review"
@@ -213,12 +222,17 @@ pub fn SessionChangeStatus(
             aria-labelledby="session-change-title"
             on:close=move |_| ask.set(None)
         >
-            {move || ask.get().map(|change| question(&change, sessions, sponsored.get(), account.smart_account_address.get(), &native.get()))}
+            {move || {
+                ask.get()
+                    .map(|change| {
+                        question(&change, sessions, sponsored.get(), account.smart_account_address.get(), &native.get(), kept)
+                    })
+            }}
             <div class="review-foot">
                 <button type="button" class="button quiet" data-testid="revoke-cancel" on:click=move |_| close()>
                     {move || live(if is_return() { "Leave it ended" } else { "Keep" })}
                 </button>
-                <button type="button" class="button" data-testid="revoke-confirm" on:click=confirm>
+                <button type="button" class="button" data-testid="revoke-confirm" disabled=blocked on:click=confirm>
                     {move || live(if is_return() { "Sign and bring back" } else { "Sign and take back" })}
                 </button>
             </div>
@@ -236,6 +250,7 @@ fn question(
     sponsored: bool,
     account: Option<Address>,
     native: &TokenFacts,
+    kept: KeptSessions,
 ) -> AnyView {
     let (ids, title, what) = match change {
         Change::Revoke(ids) => (
@@ -293,7 +308,7 @@ fn question(
                             {(more > 0).then(|| view! { <li>{live(["and ", &more.to_string(), " more"].concat())}</li> })}
                         </ul>
                     }
-                })} <p>{live(what)}</p>
+                })} <p>{live(what)}</p> {kept.view()}
             <p class="reason">
                 "Your wallet signs once. " {live(gas)} " The change counts when the chain has confirmed it."
             </p>

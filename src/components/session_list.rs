@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     hooks::{QueryStatus, UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionLeaf, SessionState},
+    protocol::session::{ListedStatus, SessionKeyManager, SessionLeaf, SessionState},
 };
 
 /// Rows of the short list.
@@ -35,7 +35,8 @@ pub fn SessionList(
     let count = Memo::new(move |_| list.sessions.with(Vec::len));
     let loading = Memo::new(move |_| list.status.get() == QueryStatus::Pending);
     let valid = Memo::new(move |_| list.sessions.with(|all| all.iter().filter(|leaf| leaf.status.in_tree()).count()));
-    let unknown = Memo::new(move |_| list.is_in_sync.get() == Some(false));
+    let elsewhere = Memo::new(move |_| list.is_in_sync.get() == Some(false));
+    let unknown = Memo::new(move |_| elsewhere.get() || list.older_unknown.get());
     let rows = Memo::new(move |_| {
         let rows = sessions.rows.get();
         if whole { rows } else { Arc::new(rows.iter().copied().take(FEW).collect()) }
@@ -55,7 +56,8 @@ pub fn SessionList(
     let unreadable = move || sessions.uses.data.with(|uses| uses.as_ref().map_or(0, |uses| uses.unreadable));
     let no_owner = move || account.owner_address.get().is_none();
     view! {
-        {move || unknown.get().then(unknown_notice)}
+        {move || elsewhere.get().then(unknown_notice)}
+        {move || list.older_unknown.get().then(older_notice)}
         <EndedElsewhere sessions changes />
         {whole.then(|| view! { <Tools sessions count known /> })}
         <SessionChangeStatus sessions changes />
@@ -121,6 +123,24 @@ fn unknown_notice() -> AnyView {
             <strong>"This account has sessions that this browser does not know"</strong>
             <p class="detail">
                 "They were granted in another browser or app and can be used there. Those listed here, if any, cannot be used now. You can take all of them back."
+            </p>
+        </div>
+    }
+    .into_any()
+}
+
+fn older_notice() -> AnyView {
+    view! {
+        <div class="notice" data-testid="older-sessions">
+            <Icon glyph=Glyph::Warning />
+            <strong>"An older session key manager of this account holds sessions that this browser does not know"</strong>
+            <p class="detail">
+                {[
+                    "They work until they are taken back, wherever their keys are. “Take back all” ends them, too. The older manager is ",
+                    &SessionKeyManager::Older.address().to_string(),
+                    ".",
+                ]
+                    .concat()}
             </p>
         </div>
     }

@@ -11,13 +11,14 @@ use crate::{
     protocol::{
         distributed_key::is_distributed,
         foreign_text::isolated,
-        session::{SessionLeaf, SessionStatus},
+        session::{SessionKeyManager, SessionLeaf, SessionStatus},
     },
 };
 
 /// Sessions that could act: on the chain, or on their way there; with a key that nodes share, or one of this browser.
 fn usable(leaf: &SessionLeaf, distributed: bool) -> bool {
-    !matches!(leaf.status, SessionStatus::Revoked) && !leaf.is_on_other_device() && is_distributed(leaf) == distributed
+    let can_act = !matches!(leaf.status, SessionStatus::Revoked) && leaf.manager() == SessionKeyManager::Current;
+    can_act && !leaf.is_on_other_device() && is_distributed(leaf) == distributed
 }
 
 /// The session that is used when the person chose none: the newest confirmed one, else the newest; those whose key is

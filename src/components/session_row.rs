@@ -16,7 +16,8 @@ use crate::{
     hooks::{UseSessionsReturn, use_smart_account},
     protocol::{
         foreign_text::{isolated, message},
-        session::{ListedStatus, SessionLeaf, SessionUses},
+        lint::{LintContext, Severity, lint_kept},
+        session::{ListedStatus, SessionKeyManager, SessionLeaf, SessionUses},
     },
 };
 
@@ -144,6 +145,11 @@ pub fn SessionRow(
             news_view(status.get(), leaving.get(), leaf.with(SessionLeaf::is_on_other_device), changes.proof_of(&id))
         }
     };
+    let doubts = move || {
+        leaf.with(|leaf| {
+            sessions.list.modules.with(|modules| doubts_view(leaf, account.smart_account_address.get(), modules))
+        })
+    };
     view! {
         <li
             class="session-row"
@@ -169,6 +175,7 @@ pub fn SessionRow(
             </p>
             {move || is_gone.get().then(gone_view)}
             {news}
+            {doubts}
             <div class="row-actions">{actions}</div>
         </li>
     }
@@ -242,6 +249,29 @@ fn gone_view() -> AnyView {
         </p>
     }
     .into_any()
+}
+
+/// What a session that works should make the owner think of: where it came from, and what the linter stops.
+fn doubts_view(leaf: &SessionLeaf, account: Option<Address>, modules: &[Address]) -> Option<AnyView> {
+    if !leaf.status.in_tree() {
+        return None;
+    }
+    let mut texts = Vec::new();
+    if leaf.manager() == SessionKeyManager::Older {
+        texts
+            .push("An older session key manager holds it. It can be taken back from here, and not be used.".to_owned());
+    }
+    if leaf.has_come_back() {
+        texts.push("You took it back, and the chain has it again though nobody here brought it back.".to_owned());
+    }
+    if !leaf.is_granted_here() {
+        let context = LintContext { account: account.unwrap_or_default(), modules, ..LintContext::default() };
+        let stops = lint_kept(std::slice::from_ref(leaf), context).into_iter();
+        texts.extend(stops.filter(|finding| finding.severity == Severity::Stop).map(|finding| finding.text));
+    }
+    let lines = texts.into_iter().map(|text| view! { <p class="news" data-testid="session-doubt">{live(text)}</p> });
+    let lines = lines.collect::<Vec<_>>();
+    (!lines.is_empty()).then(|| lines.into_any())
 }
 
 fn proof_view(proof: Proof) -> AnyView {

@@ -198,7 +198,7 @@ fn is_for_the_owner(error: &AppError) -> bool {
 
 /// The sessions that were to allow the calls: the chosen one, or for a batch all of the newest key.
 fn concerned(leaves: &[SessionLeaf], session_id: Option<&str>, kind: StepUpKind) -> Vec<SessionLeaf> {
-    let fits = |leaf: &&SessionLeaf| leaf.status.in_tree() && is_distributed(leaf) == (kind == StepUpKind::Distributed);
+    let fits = |leaf: &&SessionLeaf| leaf.is_in_tree() && is_distributed(leaf) == (kind == StepUpKind::Distributed);
     let chosen = session_id.and_then(|id| leaves.iter().find(|leaf| leaf.session_id == id));
     let Some(first) = chosen.or_else(|| leaves.iter().rev().find(fits)) else { return Vec::new() };
     match kind {
@@ -253,6 +253,7 @@ impl Extension {
         let single = move |request: GrantRequest| CreateSessionVariables {
             policy: request.abi_policies(),
             label: Some(request.label),
+            reviewed: request.reviewed,
             replace_unknown: replace_unknown(),
             withdraw_native: request.withdraw_native,
             max_operation_cost: request.max_operation_cost,
@@ -264,6 +265,7 @@ impl Extension {
                 let variables = move |request: GrantRequest| CreateBatchSessionVariables {
                     policy: request.policies,
                     label: Some(request.label),
+                    reviewed: request.reviewed,
                     replace_unknown: replace_unknown(),
                     withdraw_native: request.withdraw_native,
                     ..Default::default()

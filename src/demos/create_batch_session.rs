@@ -85,6 +85,7 @@ pub fn CreateBatchSession() -> impl IntoView {
     let variables = move |request: GrantRequest| CreateBatchSessionVariables {
         policy: request.policies,
         label: Some(request.label),
+        reviewed: request.reviewed,
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
         // The person may have asked for it in the review.

@@ -66,6 +66,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
     let variables = move |request: GrantRequest| CreateSessionVariables {
         policy: request.abi_policies(),
         label: Some(request.label),
+        reviewed: request.reviewed,
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
         // The person may have asked for it in the review.

@@ -9,9 +9,9 @@ use crate::{
         session_picker::{SessionPicker, has_none, preferred_of},
     },
     hooks::{
-        BuildUserOpOptions, MutationOptions, OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke,
-        UserOpWaitOptions, use_resumed_operation, use_revocation_proof, use_revoke_sessions, use_session_list,
-        use_smart_account, use_user_op_wait,
+        MutationOptions, OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
+        use_resumed_operation, use_revocation_proof, use_revoke_sessions, use_session_list, use_smart_account,
+        use_user_op_wait,
     },
 };
 
@@ -41,7 +41,7 @@ pub fn RevokeSessions() -> impl IntoView {
         taken.set(Some(session_id.clone()));
         picked.set(None);
         let sessions = SessionsToRevoke::These(vec![session_id]);
-        revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+        revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
     };
     let blocked =
         move || account.owner_address.get().is_none() || session_id.get().is_none() || revoke.is_pending.get();

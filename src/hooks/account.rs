@@ -72,26 +72,24 @@ pub(super) fn forgotten(context: SmartAccountContext) {
     context.account_status.try_set(QueryStatus::Pending);
     context.is_deployed.try_set(None);
     no_sessions_known(context);
-    context.in_sync.try_set(None);
-    context.modules.try_set(Vec::new());
-    context.ended_elsewhere.try_set(Vec::new());
 }
 
 /// Until they are read: those of another account are none of this one.
 fn no_sessions_known(context: SmartAccountContext) {
     context.sessions.try_set(Vec::new());
     context.sessions_status.try_set(QueryStatus::Pending);
+    context.in_sync.try_set(None);
     context.sessions_error.try_set(None);
     context.lost_keys.try_set(BTreeSet::new());
+    context.modules.try_set(Vec::new());
+    context.older_unknown.try_set(false);
+    context.ended_elsewhere.try_set(Vec::new());
 }
 
 fn found(context: SmartAccountContext, account: Address) {
     if context.account.try_get_untracked() != Some(Some(account)) {
         context.is_deployed.try_set(None);
         no_sessions_known(context);
-        context.in_sync.try_set(None);
-        context.modules.try_set(Vec::new());
-        context.ended_elsewhere.try_set(Vec::new());
         context.seen_root.try_set(None);
         context.account.try_set(Some(account));
     }
@@ -170,6 +168,7 @@ fn settle(context: SmartAccountContext, account: Address) {
                 // Before the comparison is said to be done: the review waits for that.
                 context.modules.try_set(synced.modules);
                 context.in_sync.try_set(Some(synced.in_sync));
+                context.older_unknown.try_set(!synced.older_in_sync);
                 context.keys_taken_over.try_update(|keys| *keys += synced.taken_over);
                 context.sessions.try_set(synced.leaves);
                 look_for_keys(context, account);

@@ -24,6 +24,8 @@ pub(super) struct StoredSessions {
     pub in_sync: bool,
     /// Modules that the account has enabled.
     pub modules: Vec<Address>,
+    /// So is that of the older session key manager.
+    pub older_in_sync: bool,
     /// Clear-text keys of the JavaScript SDK that were encrypted on the way.
     pub taken_over: usize,
 }

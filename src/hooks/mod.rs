@@ -106,6 +106,7 @@ pub use crate::{
         options::{BuildUserOpOptions, Options, merge_options},
         prove_revocation::RevocationProof,
         restore_sessions::RestoreSessionsVariables,
+        reviewed_sessions::ReviewedSessions,
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
         send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
         send_transaction::SendTransactionVariables,

@@ -27,6 +27,8 @@ pub struct UseSessionListReturn {
     pub is_in_sync: Signal<Option<bool>>,
     /// Modules that the account has enabled, as of the last comparison with the chain: no session may call them.
     pub modules: Signal<Vec<Address>>,
+    /// The older session key manager holds sessions that this browser does not know. They can only be ended, all at once.
+    pub older_unknown: Signal<bool>,
     /// Reads the store again.
     pub refetch: Callback<()>,
 }
@@ -64,10 +66,8 @@ pub fn use_session_list() -> UseSessionListReturn {
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),
         modules: context.modules.into(),
-        refetch: Callback::new(move |()| {
-            context.in_sync.try_set(None);
-            context.stored.try_update(|version| *version += 1);
-        }),
+        older_unknown: context.older_unknown.into(),
+        refetch: Callback::new(move |()| context.compare_again()),
     }
 }
 

@@ -122,7 +122,8 @@ pub async fn complete_create_session_with_distributed_key(
     let (signed, attestations) = loop {
         let now = prepared.prepared.operation().elapsed_clocks().wall;
         if prepared.offer.expires < now.saturating_add(TIME_TO_SIGN) {
-            let request = prepared.request;
+            let reviewed = Some(prepared.prepared.reviewed());
+            let request = CreateSessionVariables { reviewed, ..prepared.request };
             prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
         }
         let signed = sign_grant(client, &prepared).await?;
@@ -131,7 +132,8 @@ pub async fn complete_create_session_with_distributed_key(
             // Offered by another server of the same nodes as well, and bound there meanwhile.
             Err(AppError::NodeRefused { code, .. }) if code == KEY_TAKEN && taken < MOST_TAKEN => {
                 taken += 1;
-                let request = prepared.request;
+                let reviewed = Some(prepared.prepared.reviewed());
+                let request = CreateSessionVariables { reviewed, ..prepared.request };
                 prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
             }
             Err(error) => return Err(error),

@@ -270,6 +270,8 @@ impl Relay for Fake {
             session_key_manager_enabled: world.session_key_manager_enabled,
             batched_session_router_enabled: false,
             modules: world.modules.clone(),
+            older_merkle_root: B256::ZERO,
+            older_session_key_manager_enabled: false,
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Clocks { block: 0, pending: now + world.ahead, wall: now },

@@ -159,10 +159,10 @@ fn a_session_that_comes_back_is_waited_for_though_its_first_grant_was_in_doubt()
     assert_eq!(statuses(&fake, &client), [SessionStatus::Active]);
     let session_ids = vec![fake.book(client.account).leaf_nodes[0].session_id.clone()];
     let sessions = SessionsToRevoke::These(session_ids.clone());
-    let request = RevokeSessionsVariables { sessions, options: Default::default() };
+    let request = RevokeSessionsVariables { sessions, ..Default::default() };
     let revoked = block_on(revoke_sessions(&client, &fake, request)).unwrap();
     block_on(settle_revocation(&fake, &fake, client.account, revoked.user_op_hash, |_| {})).unwrap();
-    let request = RestoreSessionsVariables { session_ids, options: Default::default() };
+    let request = RestoreSessionsVariables { session_ids, ..Default::default() };
     fake.end_with(Ending::Dropped);
     let restored = block_on(restore_sessions(&client, &fake, request)).unwrap();
     let open = fake.book(client.account).change_in_flight(true, |_| false);

@@ -6,7 +6,7 @@ use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
     clock::unix_seconds, options::BuildUserOpOptions, ports::SessionStore,
-    prepare_user_operation::PreparedUserOperation, random,
+    prepare_user_operation::PreparedUserOperation, random, reviewed_sessions::ReviewedSessions,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
@@ -28,6 +28,7 @@ pub(super) struct GrantRequest {
     pub policy: Vec<SessionPolicy>,
     pub label: Option<String>,
     pub options: BuildUserOpOptions,
+    pub reviewed: Option<ReviewedSessions>,
     pub replace_unknown: bool,
     /// Enable the batched session router, too.
     pub batched: bool,
@@ -177,7 +178,10 @@ fn is_new(leaf: &SessionLeaf) -> bool {
 
 /// The linter's stops hold here, too, for callers that show no review. Some are left to the review alone: granting the
 /// same twice does no harm, and what a function does by its name is what some apps are for.
-fn refuse_what_must_not_be_granted(context: LintContext<'_>, leaves: &[SessionLeaf]) -> Result<(), AppError> {
+pub(super) fn refuse_what_must_not_be_granted(
+    context: LintContext<'_>,
+    leaves: &[SessionLeaf],
+) -> Result<(), AppError> {
     use FindingKind::{CallsInside, Control, Duplicate, UnruledSpend};
     let stop = lint(leaves, context).into_iter().find(|finding| {
         finding.severity == Severity::Stop && !matches!(finding.kind, Duplicate | UnruledSpend | CallsInside | Control)

@@ -43,6 +43,7 @@ pub mod prepare_user_operation;
 pub mod prove_revocation;
 mod random;
 pub mod restore_sessions;
+pub mod reviewed_sessions;
 pub mod revoke_sessions;
 pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;

@@ -8,7 +8,7 @@ use crate::{error::AppError, ports::SessionStore};
 use use_aa_protocol::{
     clocks::Clocks,
     distributed_key::is_distributed,
-    session::{SessionBook, SessionLeaf, SessionStatus},
+    session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
     simulate::{Violation, judge_call},
     smart_account::Call,
 };
@@ -64,7 +64,7 @@ pub(super) fn find_usable<'a>(
     }
     let is_usable = |leaf: &&SessionLeaf| {
         let is_active = leaf.status_by(now) == SessionStatus::Active;
-        is_active && holder.holds_key_of(leaf) && !leaf.is_on_other_device()
+        is_active && holder.holds_key_of(leaf) && !leaf.is_on_other_device() && leaf.is_in_tree()
     };
     let mut usable = book.leaf_nodes.iter().filter(is_usable);
     if let Some(index) = index {
@@ -85,6 +85,10 @@ pub(super) fn find_usable<'a>(
 pub(super) fn check_usable(leaf: &SessionLeaf, now: Clocks) -> Result<(), AppError> {
     let session_id = leaf.session_id.clone();
     match leaf.status_by(now) {
+        SessionStatus::Active if leaf.manager() == SessionKeyManager::Older => {
+            let expected = "a session of the session key manager that grants go to";
+            Err(AppError::invalid("sessionId", expected, format!("{session_id}, which the older one holds")))
+        }
         SessionStatus::Active if leaf.is_on_other_device() => {
             Err(AppError::Key { reason: format!("that of session {session_id} is in another browser or app") })
         }
@@ -139,7 +143,7 @@ fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
 fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: Clocks) -> Result<Vec<&'a SessionLeaf>, AppError> {
     let is_usable = |leaf: &&SessionLeaf| {
         let is_active = leaf.status_by(now) == SessionStatus::Active;
-        is_active && KeyPlace::Store.holds_key_of(leaf) && !leaf.is_on_other_device()
+        is_active && KeyPlace::Store.holds_key_of(leaf) && !leaf.is_on_other_device() && leaf.is_in_tree()
     };
     let usable: Vec<_> = book.leaf_nodes.iter().filter(is_usable).collect();
     if usable.is_empty() {

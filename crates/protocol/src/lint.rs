@@ -25,9 +25,11 @@ use super::{
 mod arguments;
 mod example;
 mod fees;
+mod kept;
 
 pub use example::example_call;
 pub use fees::UNBOUNDED_FEES;
+pub use kept::lint_kept;
 
 /// A year in seconds: longer windows are pointed out.
 const YEAR: u64 = 365 * 24 * 60 * 60;

@@ -192,15 +192,39 @@ impl JsonRpcClient {
     pub(super) async fn call_value(&self, method: &str, params: Value) -> Result<Value, AppError> {
         let id = self.next_ids(1);
         let request = request(method, &params, id);
-        self.failover(&request, |answer| self.inner.reader.result_of(method, id, answer)).await
+        let answer = self.failover(&request, |answer| self.inner.reader.result_of(method, id, answer)).await;
+        answer.map(|(_, result)| result)
     }
 
     /// Several calls in one request, answered in the order of `calls` whatever the upstream's order is.
     pub(super) async fn batch(&self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, AppError>>, AppError> {
+        self.batch_by(calls).await.map(|(_, answers)| answers)
+    }
+
+    /// As [`Self::batch`], with the place in the list of the URL that answered.
+    pub(super) async fn batch_by(
+        &self,
+        calls: &[(&str, Value)],
+    ) -> Result<(usize, Vec<Result<Value, AppError>>), AppError> {
+        let batch = self.batch_of(calls);
+        self.failover(&batch.requests, |answer| batch.read(&self.inner.reader, answer)).await
+    }
+
+    /// As [`Self::batch`], of one URL, without failover.
+    pub(super) async fn batch_at(
+        &self,
+        index: usize,
+        calls: &[(&str, Value)],
+    ) -> Result<Vec<Result<Value, AppError>>, Failure> {
+        let batch = self.batch_of(calls);
+        let deadline = Instant::now() + self.inner.timeout;
+        self.attempt(index, &batch.requests, deadline, &|answer| batch.read(&self.inner.reader, answer)).await
+    }
+
+    fn batch_of<'a>(&self, calls: &[(&'a str, Value)]) -> Batch<'a> {
         let first = self.next_ids(calls.len() as u64);
         let requests = calls.iter().zip(first..).map(|((method, params), id)| request(method, params, id)).collect();
-        let methods: Vec<&str> = calls.iter().map(|(method, _)| *method).collect();
-        self.failover(&Value::Array(requests), |answer| self.inner.reader.results_of(&methods, first, answer)).await
+        Batch { first, methods: calls.iter().map(|(method, _)| *method).collect(), requests: Value::Array(requests) }
     }
 
     /// The URLs that may be asked now, by their place in the list.
@@ -283,15 +307,19 @@ impl JsonRpcClient {
         (Instant::now() + pause < deadline).then_some(pause)
     }
 
-    /// Asks one URL after the other until one gives a proper answer.
-    async fn failover<T>(&self, request: &Value, read: impl Fn(Value) -> Result<T, Failure>) -> Result<T, AppError> {
+    /// Asks one URL after the other until one gives a proper answer; says which.
+    async fn failover<T>(
+        &self,
+        request: &Value,
+        read: impl Fn(Value) -> Result<T, Failure>,
+    ) -> Result<(usize, T), AppError> {
         let deadline = Instant::now() + self.patience();
         let mut last = None;
         for round in 0.. {
             let mut again = false;
             for index in self.usable() {
                 match self.attempt(index, request, deadline, &read).await {
-                    Ok(value) => return Ok(value),
+                    Ok(value) => return Ok((index, value)),
                     Err(Failure::Answer(error)) => return Err(error),
                     Err(failure) => {
                         again |= !matches!(failure, Failure::Transport { brief: false, .. } | Failure::Oversized(_));
@@ -452,6 +480,19 @@ impl JsonRpcClient {
         // What is made of it takes much memory, too.
         turn.into_iter().for_each(keep_turn);
         answer
+    }
+}
+
+/// Several calls in one request.
+struct Batch<'a> {
+    first: u64,
+    methods: Vec<&'a str>,
+    requests: Value,
+}
+
+impl Batch<'_> {
+    fn read(&self, reader: &Reader, answer: Value) -> Result<Vec<Result<Value, AppError>>, Failure> {
+        reader.results_of(&self.methods, self.first, answer)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The chain node: chain facts, account state, reads that the allow-list passes on.
 
 mod known;
+mod second_opinion;
 
 use std::{
     sync::Arc,
@@ -27,7 +28,9 @@ pub(super) use known::{Known, News};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::decode,
-    addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, MODULE_SENTINEL, SESSION_KEY_MANAGER},
+    addresses::{
+        BATCHED_SESSION_ROUTER, ENTRY_POINT, MODULE_SENTINEL, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
+    },
     clocks::Clocks,
     rpc::AccountState,
 };
@@ -178,20 +181,27 @@ impl ChainNode {
             ("eth_getCode", json!([account, at])),
             ("eth_call", contract(ENTRY_POINT, getNonceCall { sender: account, key }.abi_encode())),
             ("eth_call", contract(SESSION_KEY_MANAGER, getSessionKeysCall { smartAccount: account }.abi_encode())),
+            (
+                "eth_call",
+                contract(SESSION_KEY_MANAGER_V1_0_0, getSessionKeysCall { smartAccount: account }.abi_encode()),
+            ),
             ("eth_getBalance", json!([account, at])),
             ("eth_call", enabled(SESSION_KEY_MANAGER)),
             ("eth_call", enabled(BATCHED_SESSION_ROUTER)),
+            ("eth_call", enabled(SESSION_KEY_MANAGER_V1_0_0)),
             ("eth_call", contract(account, modules.abi_encode())),
             ("eth_getBlockByNumber", json!(["pending", false])),
         ];
-        let answers = self.rpc.batch(&calls).await?;
-        let [code, nonce, root, balance, manager, router, modules, pending] =
-            <[_; 8]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        let (node, answers) = self.rpc.batch_by(&calls).await?;
+        let [code, nonce, root, older_root, balance, manager, router, older, modules, pending] =
+            <[_; 10]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
 
         let code = self.bytes("eth_getCode", &code?)?;
         let deployed = !code.is_empty();
         let nonce = self.word("EntryPoint.getNonce", &nonce?)?;
         let merkle_root = self.word("SessionKeyManager.getSessionKeys", &root?)?;
+        let older_merkle_root = self.older_root(&older_root?)?;
+        self.confirm_roots(node, account, block_hash, [merkle_root, older_merkle_root]).await?;
         let module = |answer: Result<Value, AppError>| -> Result<bool, AppError> {
             Ok(deployed && !self.word("isModuleEnabled", &answer?)?.is_zero())
         };
@@ -210,6 +220,8 @@ impl ChainNode {
             session_key_manager_enabled: module(manager)?,
             batched_session_router_enabled: module(router)?,
             modules,
+            older_merkle_root,
+            older_session_key_manager_enabled: module(older)?,
             balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
             block_timestamp,
             clocks: clocks(block_timestamp, &pending),
@@ -226,18 +238,22 @@ impl ChainNode {
         Ok(self.word("EntryPoint.getNonce", &nonce)?.into())
     }
 
-    /// Root over the account's sessions; zero for whoever has no code, and so no sessions.
-    pub async fn merkle_root(&self, account: Address) -> Result<B256, AppError> {
-        let call = getSessionKeysCall { smartAccount: account }.abi_encode();
-        let calls = [
-            ("eth_getCode", json!([account, "latest"])),
-            ("eth_call", json!([{"to": SESSION_KEY_MANAGER, "data": Bytes::from(call)}, "latest"])),
-        ];
-        let [code, root] = <[_; 2]>::try_from(self.rpc.batch(&calls).await?)
+    /// Roots over the account's sessions, of the session key manager and of the older one; zero for whoever has no code,
+    /// and so no sessions.
+    pub async fn merkle_roots(&self, account: Address) -> Result<[B256; 2], AppError> {
+        let [root, older] = roots(account, &json!("latest"));
+        let calls = [("eth_getCode", json!([account, "latest"])), root, older];
+        let [code, root, older] = <[_; 3]>::try_from(self.rpc.batch(&calls).await?)
             .map_err(|_| self.rpc.malformed("a batch of another length"))?;
         let deployed = !self.bytes("eth_getCode", &code?)?.is_empty();
-        let root = self.word("SessionKeyManager.getSessionKeys", &root?)?;
-        Ok(if deployed { root } else { B256::ZERO })
+        let roots = [self.word("SessionKeyManager.getSessionKeys", &root?)?, self.older_root(&older?)?];
+        Ok(if deployed { roots } else { [B256::ZERO; 2] })
+    }
+
+    /// Zero on chains without the older session key manager.
+    fn older_root(&self, value: &Value) -> Result<B256, AppError> {
+        let what = "the older SessionKeyManager.getSessionKeys";
+        if self.bytes(what, value)?.is_empty() { Ok(B256::ZERO) } else { self.word(what, value) }
     }
 
     /// A read that the allow-list passes on.
@@ -317,6 +333,12 @@ impl ChainNode {
             length => Err(self.rpc.malformed(format!("{what}: {length} bytes instead of 32"))),
         }
     }
+}
+
+/// Asks for the roots of both session key managers at this block.
+fn roots(account: Address, at: &Value) -> [(&'static str, Value); 2] {
+    let data = Bytes::from(getSessionKeysCall { smartAccount: account }.abi_encode());
+    [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0].map(|to| ("eth_call", json!([{"to": to, "data": data}, at])))
 }
 
 /// Many nodes have no pending block, or refuse to tell; the latest one stands in.

@@ -121,7 +121,7 @@ fn StillValid(
             return;
         }
         let options = BuildUserOpOptions::default();
-        revoke.mutate.run(RevokeSessionsVariables { sessions: SessionsToRevoke::All, options });
+        revoke.mutate.run(RevokeSessionsVariables { sessions: SessionsToRevoke::All, options, ..Default::default() });
     };
     let no_owner = move || account.owner_address.with(Option::is_none);
     view! {

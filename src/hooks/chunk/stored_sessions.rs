@@ -31,7 +31,15 @@ pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
         publish(account);
     }
     let ended = synced.adopted.map(|adoption| adoption.ended).unwrap_or_default();
-    let actions::sync_sessions::SyncedSessions { book, account: state, in_sync, pending, revocations, .. } = synced;
+    let actions::sync_sessions::SyncedSessions {
+        book,
+        account: state,
+        in_sync,
+        older_in_sync,
+        pending,
+        revocations,
+        ..
+    } = synced;
     let (leaves, modules) = (book.leaf_nodes, state.modules);
-    Ok(StoredSessions { leaves, pending, revocations, ended, in_sync, modules, taken_over })
+    Ok(StoredSessions { leaves, pending, revocations, ended, in_sync, older_in_sync, modules, taken_over })
 }

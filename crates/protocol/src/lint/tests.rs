@@ -54,7 +54,7 @@ fn a_key_that_nodes_share_is_not_said_to_decide_its_fees() {
         chain_id: 1,
     };
     info.write(&mut shared);
-    assert_eq!(lint(&[shared], LintContext { account: ACCOUNT, now: NOW, granted: &[] }), []);
+    assert_eq!(lint(&[shared], LintContext { account: ACCOUNT, now: NOW, ..Default::default() }), []);
 }
 
 #[test]
