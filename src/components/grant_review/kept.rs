@@ -36,6 +36,8 @@ pub struct KeptSessions {
     ended: RwSignal<HashSet<B256>>,
     /// Some came in since.
     has_new: Memo<bool>,
+    /// Some came in since, or must not stay.
+    is_blocked: Memo<bool>,
     /// What there is now; nothing while that is being found out.
     current: Memo<Option<Vec<SessionLeaf>>>,
     /// Leaves that the older session key manager holds, which a grant does not touch.
@@ -70,7 +72,18 @@ impl KeptSessions {
                 shown.set(current.get());
             }
         });
-        Self { shown, ended, has_new, current, older, list }
+        let account = use_smart_account().smart_account_address;
+        let is_blocked = Memo::new(move |_| {
+            let account = account.get().unwrap_or_default();
+            let stays = |leaf: &SessionLeaf| ended.with(|ended| !ended.contains(&leaf.hash()));
+            let staying = shown.get().unwrap_or_default().into_iter().filter(stays).collect::<Vec<_>>();
+            // No clock decides about stops.
+            let modules = list.modules.get();
+            let context = LintContext { account, modules: &modules, ..LintContext::default() };
+            let findings = lint_kept(&staying, context);
+            has_new.get() || findings.iter().any(|finding| finding.severity == Severity::Stop)
+        });
+        Self { shown, ended, has_new, is_blocked, current, older, list }
     }
 
     /// What was shown and decided.
@@ -83,17 +96,7 @@ impl KeptSessions {
 
     /// Some came in that were not shown, or must not stay.
     pub fn is_blocked(self) -> bool {
-        let account = use_smart_account().smart_account_address.get().unwrap_or_default();
-        let shown = self.shown.get().unwrap_or_default();
-        let modules = self.list.modules.get();
-        let findings = lint_kept(
-            &shown,
-            LintContext { account, now: self.list.now.get(), modules: &modules, ..LintContext::default() },
-        );
-        let mut stops = findings.iter().filter(|finding| finding.severity == Severity::Stop);
-        let stays =
-            |index: usize| shown.get(index).is_some_and(|leaf| self.ended.with(|ended| !ended.contains(&leaf.hash())));
-        self.has_new.get() || stops.any(|finding| stays(finding.leaf))
+        self.is_blocked.get()
     }
 
     /// The sessions in words, each to be ended. Nothing where there are none.
