@@ -41,6 +41,10 @@ fn a_narrow_policy_has_nothing_to_find() {
     assert_eq!(kinds_of(&mint()), []);
     let narrow = transfer().with_rule(0, Condition::Equal, KEY).with_rule(1, Condition::LessThanOrEqual, 5_u64);
     assert_eq!(kinds_of(&narrow), []);
+    let demo = Policy::new(DEMO_TOKEN, "mint(address,uint256)").with_valid_until(NOW + 60);
+    let demo = demo.with_rule(0, Condition::Equal, ACCOUNT);
+    assert_eq!(kinds_of(&demo), []);
+    assert_eq!(kinds_of(&demo.with_rule(1, Condition::LessThanOrEqual, 5_u64)), []);
 }
 
 #[test]
