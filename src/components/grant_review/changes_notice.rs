@@ -147,7 +147,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::{
-        components::grant_review::{GrantRequest, KeyHolder, draft::Draft, known_token},
+        components::grant_review::{GrantRequest, draft::Draft, known_token},
         protocol::{
             addresses::{DEMO_NFT, DEMO_TOKEN},
             policy::{Condition, Erc20Policy, Policy},

@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn fees_are_warned_of_where_no_node_limits_them_and_withdrawing_is_a_change() {
         let mut draft = draft();
-        let warns = |draft: &Draft| draft.remarks(NOW, &[]).iter().any(|remark| remark.text == UNBOUNDED_FEES);
+        let warns = |draft: &Draft| draft.remarks(NOW, &[], &[]).iter().any(|remark| remark.text == UNBOUNDED_FEES);
         assert!(warns(&draft), "said once, of all calls");
         draft.withdraw(true);
         let decision = draft.decision();
