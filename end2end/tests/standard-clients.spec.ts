@@ -118,12 +118,13 @@ test("refusals reach viem with their reasons", async () => {
 
   const prepared = await sponsored.prepareUserOperation({ calls: [mint(address)] });
   const stub = await failure(sponsored.sendUserOperation({ ...prepared, signature: await (await account()).getStubSignature() } as any));
-  expect(stub.names, stub.text).toContain("UserOperationSignatureError");
+  expect(stub.names, stub.text).toContain("SignatureCheckFailedError");
+  // The owner signs, but for more gas than the paymaster signed for.
   const unpaid = { ...prepared, callGasLimit: prepared.callGasLimit + 1n };
   const changed = await failure(
     sponsored.sendUserOperation({ ...unpaid, signature: await (await account()).signUserOperation(unpaid as any) } as any),
   );
-  expect(changed.names, changed.text).toContain("UserOperationPaymasterSignatureError");
+  expect(changed.names, changed.text).toContain("SignatureCheckFailedError");
   expect(await chain.nfts(address)).toBe(0n);
 
   const paymaster = createPaymasterClient({ transport: http(url()) });

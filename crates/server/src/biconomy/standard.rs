@@ -50,7 +50,9 @@ async fn estimate(state: &ServerState, params: &[Value]) -> Result<Value, RpcErr
         [_, entry_point] => (address(entry_point)?, None),
         [_, entry_point, state_override] => (address(entry_point)?, Some(state_override.clone())),
         _ => {
-            return Err(RpcError::fields("params should be userOperation, entryPoint and perhaps a state override set"));
+            return Err(RpcError::fields(
+                "params should be userOperation, entryPoint and perhaps a state override set",
+            ));
         }
     };
     if entry_point != ENTRY_POINT {
