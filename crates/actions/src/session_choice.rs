@@ -9,7 +9,7 @@ use use_aa_protocol::{
     clocks::Clocks,
     distributed_key::is_distributed,
     session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
-    simulate::{Violation, judge_call},
+    simulate::{Violation, judge_batch_call},
     smart_account::Call,
 };
 
@@ -150,7 +150,7 @@ fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: Clocks) -> 
         return find_usable(book, KeyPlace::Store, None, None, now).map(|leaf| vec![leaf]);
     }
     if let Some(last) = usable.len().checked_sub(calls.len()).and_then(|start| usable.get(start..)) {
-        let allowed = last.iter().zip(calls).all(|(leaf, call)| judge_call(leaf, call).is_ok());
+        let allowed = last.iter().zip(calls).all(|(leaf, call)| judge_batch_call(leaf, call).is_ok());
         if allowed && share_one_key(last).is_ok() {
             return Ok(last.to_vec());
         }
@@ -178,7 +178,7 @@ fn one_for_each<'a>(leaves: &[&'a SessionLeaf], calls: &[Call]) -> Result<Vec<&'
     let find = |(index, call): (usize, &Call)| {
         let mut objection: Option<Violation> = None;
         for leaf in leaves {
-            match judge_call(leaf, call) {
+            match judge_batch_call(leaf, call) {
                 Ok(()) => return Ok(*leaf),
                 // A leaf for this very function says more than one for another.
                 Err(found) if objection.as_ref().is_none_or(|known| is_general(known) && !is_general(&found)) => {

@@ -7,13 +7,16 @@ use alloy::{
 
 use super::abi::{
     IDemo::IDemoErrors, IEcdsaModule::IEcdsaModuleErrors, IEntryPoint::IEntryPointErrors,
-    ISmartAccount::ISmartAccountErrors, decode,
+    ISmartAccount::ISmartAccountErrors, IVerifyingPaymaster::IVerifyingPaymasterErrors, decode,
 };
 use crate::foreign_text;
 
 mod table;
 
 pub use table::explanations;
+
+/// How an empty deposit of a paymaster id is told.
+const PAYMASTER_BALANCE: &str = "the paymaster's InsufficientBalance";
 
 /// Meaning of an error text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +35,16 @@ pub struct Explanation {
     pub retryable: bool,
 }
 
-/// The first entry whose text occurs in `text`. Texts of modules come first, so that
-/// `AA23 reverted: SessionNotApproved` is explained by the session, not by AA23.
+/// The first entry whose text occurs in `text`, not as the beginning of a longer word: `Invalid UserOp` is not what
+/// `Invalid UserOperation` says. Texts of modules come first, so that `AA23 reverted: SessionNotApproved` is explained by
+/// the session, not by AA23.
 pub fn explain(text: &str) -> Option<&'static Explanation> {
     let text = text.to_lowercase();
-    explanations().find(|explanation| text.contains(&explanation.matches.to_lowercase()))
+    let occurs = |known: &str| {
+        let mut ends = text.match_indices(known).filter_map(|(at, known)| text.get(at + known.len()..));
+        ends.any(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()))
+    };
+    explanations().find(|explanation| occurs(&explanation.matches.to_lowercase()))
 }
 
 /// A bundler's or paymaster's refusal: its text where that is known, else its JSON-RPC code.
@@ -76,6 +84,19 @@ pub fn decode_revert(data: &[u8]) -> String {
                 format!("AlreadyInitedForSmartAccount({})", error.smartAccount)
             }
             IEcdsaModuleErrors::WrongSignatureLength(_) => "WrongSignatureLength()".into(),
+            IEcdsaModuleErrors::NotEOA(error) => format!("NotEOA({})", error.account),
+            IEcdsaModuleErrors::ZeroAddressNotAllowedAsOwner(_) => "ZeroAddressNotAllowedAsOwner()".into(),
+        };
+    }
+    if let Ok(error) = decode::loose_errors::<IVerifyingPaymasterErrors>(data) {
+        return match error {
+            // Tokens have an error of this name, too.
+            IVerifyingPaymasterErrors::InsufficientBalance(e) => {
+                format!("{PAYMASTER_BALANCE}({}, {})", e.amountRequired, e.currentBalance)
+            }
+            IVerifyingPaymasterErrors::InvalidPaymasterSignatureLength(e) => {
+                format!("InvalidPaymasterSignatureLength({})", e.sigLength)
+            }
         };
     }
     if let Ok(error) = decode::loose_errors::<IDemoErrors>(data) {
@@ -125,6 +146,8 @@ fn account_error(error: &ISmartAccountErrors) -> String {
         ISmartAccountErrors::CallerIsNotEntryPointOrSelf(e) => format!("CallerIsNotEntryPointOrSelf({})", e.caller),
         ISmartAccountErrors::CallerIsNotAnEntryPoint(e) => format!("CallerIsNotAnEntryPoint({})", e.caller),
         ISmartAccountErrors::AlreadyInitialized(_) => "AlreadyInitialized()".into(),
+        ISmartAccountErrors::DelegateCallsOnly(_) => "DelegateCallsOnly()".into(),
+        ISmartAccountErrors::ModulesSetupExecutionFailed(_) => "ModulesSetupExecutionFailed()".into(),
     }
 }
 
@@ -134,7 +157,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::abi::{IEntryPoint, ISmartAccount};
+    use crate::abi::{IDemo, IEcdsaModule, IEntryPoint, ISmartAccount, IVerifyingPaymaster};
     use alloy::{
         primitives::{Address, U256},
         sol_types::SolError,
@@ -147,6 +170,48 @@ mod tests {
         assert_eq!(explain("AA23 reverted (or OOG)").map(|e| e.name), Some("SmartAccountValidationRevertedError"));
         assert_eq!(explain("aa22 EXPIRED or not due").map(|e| e.name), Some("ExpiredOrNotDueError"));
         assert_eq!(explain("all is well"), None);
+    }
+
+    /// What account, modules, factory and paymasters of the public chains say, as revert data and as a bundler quotes it.
+    #[test]
+    fn every_text_and_error_of_the_public_contracts_is_explained() {
+        let owner = Address::repeat_byte(1);
+        let (one, two) = (U256::from(1), U256::from(2));
+        let errors = [
+            (IEcdsaModule::NotEOA { account: owner }.abi_encode(), "OwnerIsNoKeyError"),
+            (IEcdsaModule::ZeroAddressNotAllowedAsOwner {}.abi_encode(), "ZeroAddressNotAllowedAsOwnerError"),
+            (ISmartAccount::DelegateCallsOnly {}.abi_encode(), "DelegateCallsOnlyError"),
+            (ISmartAccount::ModulesSetupExecutionFailed {}.abi_encode(), "ModulesSetupFailedError"),
+            (
+                IVerifyingPaymaster::InsufficientBalance { amountRequired: two, currentBalance: one }.abi_encode(),
+                "SponsorDepositTooLowError",
+            ),
+            (
+                IVerifyingPaymaster::InvalidPaymasterSignatureLength { sigLength: one }.abi_encode(),
+                "InvalidPaymasterSignatureLengthError",
+            ),
+        ];
+        for (data, name) in errors {
+            let text = decode_revert(&data);
+            assert_eq!(explain(&text).map(|found| found.name), Some(name), "{text}");
+        }
+        for (text, name) in [
+            ("Invalid UserOp", "MultichainProofError"),
+            ("Create2 call failed", "AccountCreationFailedError"),
+            ("Wrong Module Setup Address", "WrongModuleSetupError"),
+            ("Sender not EntryPoint", "SenderNotEntryPointError"),
+            ("BTPM: Invalid length for paymasterAndData", "InvalidPaymasterSignatureLengthError"),
+        ] {
+            for text in [text.to_owned(), format!("AA33 reverted: {text}")] {
+                assert_eq!(explain(&text).map(|found| found.name), Some(name), "{text}");
+            }
+        }
+        let empty = explain("AA33 reverted (or OOG)").unwrap();
+        assert!(empty.causes.iter().any(|cause| cause.contains("deposit")), "a custom error loses its name in AA33");
+        let token = decode_revert(&IDemo::InsufficientBalance { owner, balance: one, needed: two }.abi_encode());
+        assert_eq!(explain(&token), None, "a token's balance is not the sponsor's: {token}");
+        let fields = explain("Invalid UserOperation struct/fields (-32602)").map(|found| found.name);
+        assert_eq!(fields, Some("InvalidFieldsError"), "the beginning of a longer word is another word");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Keys of the JSON-RPC paths `/api/v2/{chainId}/{key}` and `/api/v1/{chainId}/{key}`: issued, listed, revoked, verified.
+//! Keys of the JSON-RPC paths (`/api/v2`, `/api/v1`, `/rpc`, each with `/{chainId}/{key}` behind it): issued, listed, revoked, verified.
 //!
 //! A key is `<id>.<secret>`: 12 hexadecimal digits that may be shown, and 256 random bits that are shown once. Only
 //! the secret's keccak-256 is kept. A slow hash (argon2, bcrypt) would add nothing: it is there for secrets that can be

@@ -45,8 +45,13 @@ pub(super) struct Sighting {
 /// All operations whose `UserOperationEvent` is among `logs`, in their order; logs of other contracts,
 /// removed ones and unreadable ones are passed over.
 pub(super) fn sightings(logs: &[Value]) -> Vec<Sighting> {
+    sightings_at(ENTRY_POINT, logs)
+}
+
+/// As [`sightings`], of another entry point: the events are the same in all versions.
+fn sightings_at(entry_point: Address, logs: &[Value]) -> Vec<Sighting> {
     let ours: Vec<Log> =
-        logs.iter().filter_map(Log::read).filter(|log| log.address == ENTRY_POINT && !log.removed).collect();
+        logs.iter().filter_map(Log::read).filter(|log| log.address == entry_point && !log.removed).collect();
     let reasons: HashMap<B256, String> = ours
         .iter()
         .filter(|log| log.topics.first() == Some(&UserOperationRevertReason::SIGNATURE_HASH))
@@ -85,8 +90,13 @@ pub(super) fn sightings_in_transaction(transaction_hash: B256, transaction_recei
 
 /// The receipt of one operation out of its transaction's receipt.
 pub(super) fn from_transaction(user_op_hash: B256, transaction_receipt: &Value) -> Option<UserOpReceipt> {
+    sighting_in(ENTRY_POINT, user_op_hash, transaction_receipt).map(|sighting| sighting.receipt)
+}
+
+/// One operation of an entry point out of its transaction's receipt.
+pub(super) fn sighting_in(entry_point: Address, user_op_hash: B256, transaction_receipt: &Value) -> Option<Sighting> {
     let logs = transaction_receipt.get("logs").and_then(Value::as_array)?;
-    sightings(logs).into_iter().map(|sighting| sighting.receipt).find(|receipt| receipt.user_op_hash == user_op_hash)
+    sightings_at(entry_point, logs).into_iter().find(|sighting| sighting.receipt.user_op_hash == user_op_hash)
 }
 
 /// Operation and transaction of an event that a reorganisation took back.

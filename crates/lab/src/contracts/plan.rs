@@ -39,7 +39,7 @@ pub fn contracts(artifacts: &Artifacts) -> Result<Vec<Contract>, PlaceError> {
         ("EcdsaOwnershipModule", ECDSA_MODULE, none()),
         ("MultichainModule", MULTICHAIN_MODULE, none()),
         ("SessionKeyManager", SESSION_KEY_MANAGER, none()),
-        ("SessionKeyManagerV1", SESSION_KEY_MANAGER_V1_0_0, none()),
+        ("SessionKeyManager", SESSION_KEY_MANAGER_V1_0_0, none()),
         ("BatchedSessionRouter", BATCHED_SESSION_ROUTER, none()),
         ("AbiSessionValidationModule", ABI_SESSION_VALIDATION_MODULE, none()),
         ("Erc20SessionValidationModule", ERC20_SESSION_VALIDATION_MODULE, none()),

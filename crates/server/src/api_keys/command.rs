@@ -96,7 +96,8 @@ async fn act(database: &Database, command: KeyCommand) -> Result<String, KeyComm
             let ApiKey { id, chain_id, .. } = &key;
             Ok(format!(
                 "{}\n\nKey {id} for chain {chain_id}, kept as a hash in the {}: this is the only time it is shown.\n\
-                 bundler: /api/v2/{chain_id}/<key>   paymaster: /api/v1/{chain_id}/<key>",
+                 standards (ERC-7769, ERC-7677): /rpc/{chain_id}/<key>\n\
+                 @biconomy/account: bundler /api/v2/{chain_id}/<key>, paymaster /api/v1/{chain_id}/<key>",
                 secret.expose(),
                 database.name(),
             ))

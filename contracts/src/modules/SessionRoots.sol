@@ -5,12 +5,9 @@ import {ISessionKeyManager, ISessionValidationModule} from "../common/Interfaces
 import {SortedMerkle} from "../common/SortedMerkle.sol";
 import {UserOperation, ValidationData} from "../common/UserOperation.sol";
 
-/// @notice The session key manager before {SessionKeyManager}: it decodes the signature's wrapper wherever its parts are,
-/// and tells nobody that a root changed.
-contract SessionKeyManagerV1 is ISessionKeyManager {
-    string public constant NAME = "Session Key Manager";
-    string public constant VERSION = "1.0.0";
-
+/// @notice One Merkle root of session leaves per account, and the proof that a leaf is under it: what both sources of the
+/// session key manager share.
+abstract contract SessionRoots is ISessionKeyManager {
     /// @notice What is stored for an account.
     struct SessionStorage {
         bytes32 merkleRoot;
@@ -28,32 +25,13 @@ contract SessionKeyManagerV1 is ISessionKeyManager {
     mapping(address account => SessionStorage) private _sessions;
 
     /// @notice The calling account's sessions are those under `root`, and no others; zero means none.
-    function setMerkleRoot(bytes32 root) external {
-        _sessions[msg.sender].merkleRoot = root;
+    function setMerkleRoot(bytes32 root) external virtual {
+        _setRoot(root);
     }
 
     /// @notice Root of `account`.
     function getSessionKeys(address account) external view returns (SessionStorage memory) {
         return _sessions[account];
-    }
-
-    /// @notice Proves the leaf named in the signature, then asks its validation module.
-    function validateUserOp(UserOperation calldata userOp, bytes32 userOpHash) external view returns (uint256) {
-        (bytes memory moduleSignature,) = abi.decode(userOp.signature, (bytes, address));
-        Session memory session;
-        (
-            session.validUntil,
-            session.validAfter,
-            session.validationModule,
-            session.keyData,
-            session.proof,
-            session.signature
-        ) = abi.decode(moduleSignature, (uint48, uint48, address, bytes, bytes32[], bytes));
-        _requireApproved(userOp.sender, session);
-        bool signed = ISessionValidationModule(session.validationModule).validateSessionUserOp(
-            userOp, userOpHash, session.keyData, session.signature
-        );
-        return ValidationData.pack(signed, session.validUntil, session.validAfter);
     }
 
     /// @inheritdoc ISessionKeyManager
@@ -73,6 +51,32 @@ contract SessionKeyManagerV1 is ISessionKeyManager {
     /// @notice Sessions sign operations only, never messages.
     function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
         return 0xffffffff;
+    }
+
+    function _setRoot(bytes32 root) internal {
+        _sessions[msg.sender].merkleRoot = root;
+    }
+
+    /// @dev Proves the leaf named in the signature, then asks its validation module.
+    function _judge(UserOperation calldata userOp, bytes32 userOpHash, bytes memory moduleSignature)
+        internal
+        view
+        returns (uint256)
+    {
+        Session memory session;
+        (
+            session.validUntil,
+            session.validAfter,
+            session.validationModule,
+            session.keyData,
+            session.proof,
+            session.signature
+        ) = abi.decode(moduleSignature, (uint48, uint48, address, bytes, bytes32[], bytes));
+        _requireApproved(userOp.sender, session);
+        bool signed = ISessionValidationModule(session.validationModule).validateSessionUserOp(
+            userOp, userOpHash, session.keyData, session.signature
+        );
+        return ValidationData.pack(signed, session.validUntil, session.validAfter);
     }
 
     function _requireApproved(address account, Session memory session) private view {
