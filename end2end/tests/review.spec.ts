@@ -308,7 +308,7 @@ test("an address is whole, new until it was granted to, named by its owner, and 
   const stored = JSON.parse((await page.evaluate((key) => localStorage.getItem(key), key))!);
   expect(stored.version).toBe(1);
   expect(stored.addresses.find(({ address }: { address: Address }) => getAddress(address) === friend)).toMatchObject({ name: "Alice", uses: 1 });
-  await manager.open();
+  await manager.open("/sessions");
   await page.getByTestId("forget-device").click();
   await page.getByTestId("forget-confirm").click();
   await expect.poll(() => page.evaluate((key) => localStorage.getItem(key), key)).toBeNull();

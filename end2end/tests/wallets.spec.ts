@@ -41,7 +41,7 @@ test.describe("two wallets of the same kind", () => {
 });
 
 test("what a wallet hides in its name is not shown, and a name that shows nothing is no wallet", async ({ manager, page, wallet }) => {
-  const [trick, blank] = ["Te\u202est \u200bwal\u2066let two", "\u3164\u2800"].map((name, place) => {
+  const [trick, blank] = ["Tri\u202eck \u200bwal\u2066let", "\u3164\u2800"].map((name, place) => {
     const other = new TestWallet(wallet.chainId);
     other.info = { uuid: `7b1f0b9e-2c55-4c6a-9d52-0f2f5b6f7a3${place}`, name, rdns: `org.use-aa.trick-${place}`, colour: "#aa5511" };
     return other;
@@ -49,7 +49,7 @@ test("what a wallet hides in its name is not shown, and a name that shows nothin
   await trick.install(page);
   await blank.install(page);
   await openMenu({ manager, page });
-  await expect(page.getByTestId("wallet-option-org.use-aa.trick-0").locator("strong")).toHaveText("Test wallet two");
+  await expect(page.getByTestId("wallet-option-org.use-aa.trick-0").locator("strong")).toHaveText("Trick wallet");
   await expect(page.getByTestId("wallet-option-org.use-aa.trick-1")).toHaveCount(0);
 });
 

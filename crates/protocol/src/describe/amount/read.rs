@@ -152,7 +152,7 @@ mod tests {
             ("0", 0),
             ("5.", 5_000_000),
         ] {
-            assert_eq!(read(typed), Ok(U256::from(units as u64)), "{typed}");
+            assert_eq!(read(typed), Ok(U256::from(units)), "{typed}");
         }
     }
 
