@@ -3,19 +3,11 @@
 use alloy::primitives::Address;
 
 use super::grant_review::{known_token, names};
+pub use super::session_titles::{sessions_text, title_of};
 use crate::protocol::{
     describe::{PolicyDescription, TokenFacts},
     session::{ListedStatus, SessionLeaf},
 };
-
-/// Its name, or a word for none.
-pub fn title_of(leaf: &SessionLeaf) -> String {
-    match leaf.label.as_deref().filter(|label| !label.is_empty()) {
-        Some(label) => label.to_owned(),
-        None if leaf.is_on_other_device() => "Session of another device".to_owned(),
-        None => "Session without a name".to_owned(),
-    }
-}
 
 /// What a session with this status waits for: `PENDING` has three reasons.
 pub fn badge_text(leaf: &SessionLeaf, status: ListedStatus) -> &'static str {
@@ -43,14 +35,6 @@ pub fn permission_text(leaf: &SessionLeaf, account: Option<Address>, native: &To
     let described = PolicyDescription::of_leaf(leaf);
     let token = described.contract().and_then(known_token);
     described.line(&names(account, token.as_ref(), Some(native)))
-}
-
-/// `1 session`, `3 sessions`.
-pub fn sessions_text(count: usize) -> String {
-    match count {
-        1 => "1 session".to_owned(),
-        many => [&many.to_string(), " sessions"].concat(),
-    }
 }
 
 #[cfg(test)]

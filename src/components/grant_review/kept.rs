@@ -11,7 +11,7 @@ use crate::{
     components::{
         icon::{Glyph, Icon},
         native_currency::use_native_currency,
-        session_words::{permission_text, sessions_text, title_of},
+        session_titles::{sessions_text, title_of},
         time::local_time,
     },
     hooks::{ReviewedSessions, UseSessionListReturn, use_smart_account},
@@ -297,7 +297,12 @@ fn kept(all: &[SessionLeaf], leaving: &[String]) -> Vec<SessionLeaf> {
 fn older_notice(older: &[SessionLeaf]) -> AnyView {
     let account = use_smart_account().smart_account_address.get_untracked();
     let native = use_native_currency().get_untracked();
-    let lines = older.iter().take(DRAWN).map(|leaf| permission_text(leaf, account, &native));
+    let line = |leaf: &SessionLeaf| {
+        let described = PolicyDescription::of_leaf(leaf);
+        let token = described.contract().and_then(known_token);
+        described.line(&names(account, token.as_ref(), Some(&native)))
+    };
+    let lines = older.iter().take(DRAWN).map(line);
     let lines = lines.map(|line| view! { <li>{line}</li> }).collect_view();
     let what = match older.len() {
         0 => "sessions that this browser does not know".to_owned(),
