@@ -33,6 +33,7 @@ pub mod session_list;
 pub mod session_picker;
 pub mod session_row;
 pub mod session_rows;
+pub mod session_titles;
 pub mod session_words;
 pub mod step_up;
 pub mod stepper;

@@ -1,32 +1,13 @@
 //! A session in words: what it may do, and where it stands.
 
 use alloy::primitives::Address;
-use leptos::prelude::AnyView;
 
-use super::{
-    grant_review::{known_token, names},
-    live_text::{live, verbatim},
-};
+use super::grant_review::{known_token, names};
+pub use super::session_titles::{sessions_text, title_of, title_view};
 use crate::protocol::{
     describe::{PolicyDescription, TokenFacts},
-    foreign_text,
     session::{ListedStatus, SessionLeaf},
 };
-
-/// Its name, or a word for none. Beside other words in one text: [`isolated`](crate::protocol::foreign_text::isolated).
-pub fn title_of(leaf: &SessionLeaf) -> String {
-    match leaf.label.as_deref().and_then(foreign_text::name) {
-        Some(label) => label,
-        None if leaf.is_on_other_device() => "Session of another device".to_owned(),
-        None => "Session without a name".to_owned(),
-    }
-}
-
-/// The same as a view: its own name is not translated, a word for none is.
-pub fn title_view(leaf: &SessionLeaf) -> AnyView {
-    let title = title_of(leaf);
-    if leaf.label.as_deref() == Some(&*title) { verbatim(title) } else { live(title) }
-}
 
 /// What a session with this status waits for: `PENDING` has three reasons.
 pub fn badge_text(leaf: &SessionLeaf, status: ListedStatus) -> &'static str {
@@ -61,14 +42,6 @@ pub fn whole_permission_text(leaf: &SessionLeaf, account: Option<Address>, nativ
     let described = PolicyDescription::of_leaf(leaf);
     let token = described.contract().and_then(known_token);
     described.whole_line(&names(account, token.as_ref(), Some(native)))
-}
-
-/// `1 session`, `3 sessions`.
-pub fn sessions_text(count: usize) -> String {
-    match count {
-        1 => "1 session".to_owned(),
-        many => [&many.to_string(), " sessions"].concat(),
-    }
 }
 
 #[cfg(test)]

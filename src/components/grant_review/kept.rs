@@ -12,7 +12,7 @@ use crate::{
         icon::{Glyph, Icon},
         live_text::live,
         native_currency::use_native_currency,
-        session_words::{sessions_text, title_view, whole_permission_text},
+        session_titles::{sessions_text, title_view},
         time::local_time,
         whole_address::grouped,
     },
@@ -305,7 +305,12 @@ fn kept(all: &[SessionLeaf], leaving: &[String]) -> Vec<SessionLeaf> {
 fn older_notice(older: &[SessionLeaf]) -> AnyView {
     let account = use_smart_account().smart_account_address.get_untracked();
     let native = use_native_currency().get_untracked();
-    let lines = older.iter().take(DRAWN).map(|leaf| whole_permission_text(leaf, account, &native));
+    let line = |leaf: &SessionLeaf| {
+        let described = PolicyDescription::of_leaf(leaf);
+        let token = described.contract().and_then(known_token);
+        described.whole_line(&names(account, token.as_ref(), Some(&native)))
+    };
+    let lines = older.iter().take(DRAWN).map(line);
     let lines = lines.map(|line| view! { <li>{live(line)}</li> }).collect_view();
     let what = match older.len() {
         0 => "sessions that this browser does not know".to_owned(),
