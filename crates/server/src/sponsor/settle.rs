@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        logs::Reading,
         quantity::quantity,
         receipt::{self, Sighting},
     },
@@ -32,8 +33,10 @@ use use_aa_protocol::{abi::IEntryPoint, addresses::ENTRY_POINT, user_operation::
 const OVERLAP: u64 = 20;
 /// How far back the first look goes, blocks: signatures live for an hour at most.
 const LOOK_BACK: u64 = 20_000;
-/// Blocks per request; many nodes refuse more.
+/// Blocks that are looked through at once; many nodes take no more in one request.
 const RANGE: u64 = 2_000;
+/// Most requests for them, where a node takes fewer.
+const PARTS: u64 = 50;
 /// Nonces that are asked for in one request.
 const NONCES: u32 = 50;
 /// After its end, chain seconds, a signature counts as unused: a reorganisation may still bring it.
@@ -113,7 +116,8 @@ impl Inner {
         // A cursor beyond the head is another chain's (a new lab over an old ledger).
         let mut from = settled.filter(|block| *block <= head).map_or(oldest, |block| block.saturating_sub(OVERLAP));
         from = from.max(oldest);
-        let mut range = RANGE;
+        // Where a node takes few blocks at once, what was read is written down more often.
+        let mut range = RANGE.min(self.node.longest_logs().saturating_mul(PARTS));
         while from <= head {
             let to = head.min(from.saturating_add(range - 1));
             match self.settle_range(open, from, to).await {
@@ -176,7 +180,7 @@ impl Inner {
         let logs = self.logs(json!(ENTRY_POINT), topics, from, to).await?;
         for sighting in receipt::sightings(&logs) {
             self.settle_advance(&charges, &sighting).await?;
-            let Sighting { nonce, receipt } = sighting;
+            let Sighting { nonce, receipt, .. } = sighting;
             let (account, user_op_hash) = (receipt.sender, receipt.user_op_hash);
             self.database.release_replaced(self.chain_id, account, nonce, user_op_hash).await?;
             let (user_op_hash, cost, transaction) =
@@ -189,12 +193,8 @@ impl Inner {
     }
 
     pub(super) async fn logs(&self, address: Value, topics: Value, from: u64, to: u64) -> Result<Vec<Value>, AppError> {
-        let (from, to) = (format!("{from:#x}"), format!("{to:#x}"));
-        let filter = json!({"fromBlock": from, "toBlock": to, "address": address, "topics": topics});
-        match self.node.read("eth_getLogs", json!([filter])).await? {
-            Value::Array(logs) => Ok(logs),
-            _ => Ok(Vec::new()),
-        }
+        let filter = json!({"address": address, "topics": topics});
+        self.node.logs(&filter, from, to, Reading::InTurn).await
     }
 }
 

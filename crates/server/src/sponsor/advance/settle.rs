@@ -70,7 +70,7 @@ impl Inner {
     pub(in super::super) async fn settle_advance(
         &self,
         charges: &Charges,
-        Sighting { nonce, receipt }: &Sighting,
+        Sighting { nonce, receipt, .. }: &Sighting,
     ) -> Result<(), AppError> {
         if charges.nobody_takes {
             return Ok(());
