@@ -305,7 +305,7 @@ async fn an_account_is_read_whatever_batches_a_node_takes() {
     let manners = [
         (3, Shape::Object),
         (3, Shape::List),
-        (2, Shape::Each),
+        (3, Shape::Each),
         (3, Shape::Cut),
         (1, Shape::Object),
         (1, Shape::Each),
@@ -408,7 +408,7 @@ async fn an_operation_neither_flaps_nor_hangs_on_a_node_that_lags() {
 /// `--check` asks what pages will ask, and says what it found.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_says_what_a_node_takes() {
-    let cap = Cap { blocks: 5, status: 200, code: -32600, words: |most| format!("up to a {most} block range") };
+    let cap = Cap { blocks: 4, status: 200, code: -32600, words: |most| format!("up to a {most} block range") };
     let narrow = node(Manners { logs: Some(cap), batch: Some((3, Shape::Object)), ..Default::default() }).await;
     let wide = node(Manners::default()).await;
     let without =
@@ -421,7 +421,7 @@ async fn a_check_says_what_a_node_takes() {
     let (lines, good) = use_aa::server::check::check(config).await;
     let text = lines.join("\n");
     let line = |number: usize| lines.iter().find(|line| line.contains(&format!("chain node {number} of 3:"))).unwrap();
-    assert!(line(1).starts_with("ok") && line(1).contains("3 calls in one request, logs of 5 blocks"), "{text}");
+    assert!(line(1).starts_with("ok") && line(1).contains("3 calls in one request, logs of 4 blocks"), "{text}");
     assert!(line(2).starts_with("ok") && line(2).contains("7 calls in one request"), "{text}");
     assert!(line(3).starts_with("WRONG") && line(3).contains("-32601") && !good, "{text}");
 }

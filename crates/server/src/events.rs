@@ -27,6 +27,7 @@
 //! least 10 % more (`actions::speed_up_user_operation`); here the old and the new one are told apart.
 
 mod chain;
+mod filters;
 mod operation;
 mod outcome;
 mod pace;

@@ -2,31 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
-use alloy::primitives::{Address, B256};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     super::{logs::Reading, receipt},
     Inner,
+    filters::{AFTER_FAILURE, HASHES_PER_FILTER, OVERLAP, filters_of},
     operation::Operation,
     past,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::addresses::ENTRY_POINT;
 
-/// Blocks that are read again each time: a short reorganisation, and operations that were mined
-/// between being accepted and being registered.
-pub(super) const OVERLAP: u64 = 20;
 /// The same when all events of the entry point are read, not only those of the operations that are followed.
 const WIDE_OVERLAP: u64 = 4;
-/// Hashes per filter; nodes limit the alternatives of a topic.
-const HASHES_PER_FILTER: usize = 200;
 /// With more operations than this the node is asked for all events of the entry point instead.
 const MOST_BY_HASH: usize = HASHES_PER_FILTER;
 /// Newcomers that are looked for in one request.
 const NEWCOMERS_AT_ONCE: usize = 5 * HASHES_PER_FILTER;
-/// Pause after the node failed.
-pub(super) const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// What is to be read.
 struct Work {
@@ -145,6 +138,8 @@ impl Read {
         let logs = match logs {
             Ok(logs) => logs,
             Err(error) => {
+                // What is to be read when it tells them again shall not grow without end.
+                self.from_block = Some(from.max(head.saturating_sub(past::LOOK_BACK)));
                 inner.at_height(head);
                 return Err(error);
             }
@@ -155,24 +150,4 @@ impl Read {
         inner.at_height(head);
         Ok(())
     }
-}
-
-/// Topic lists: either event, any of the hashes.
-pub(super) fn by_hash(hashes: &[B256]) -> Vec<Value> {
-    hashes.chunks(HASHES_PER_FILTER).map(|hashes| json!([receipt::topics(), hashes])).collect()
-}
-
-/// The operations' own events, and those of other operations of the same accounts: these may use up their nonces.
-pub(super) fn filters_of(open: &[Arc<Operation>]) -> Vec<Value> {
-    let hashes: Vec<B256> = open.iter().map(|operation| operation.user_op_hash).collect();
-    let mut filters = by_hash(&hashes);
-    let mut senders: Vec<Address> =
-        open.iter().filter_map(|operation| operation.sent.as_ref()).map(|sent| sent.sender).collect();
-    senders.sort();
-    senders.dedup();
-    if !senders.is_empty() {
-        let senders: Vec<B256> = senders.iter().map(|sender| sender.into_word()).collect();
-        filters.push(json!([receipt::topics()[0], null, senders]));
-    }
-    filters
 }

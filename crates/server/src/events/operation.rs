@@ -11,7 +11,7 @@ use tokio::{sync::watch, time::Instant};
 use super::standing::Standing;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    rpc::{GasFees, UserOpReceipt, UserOpUpdate},
+    rpc::{GasFees, UserOpUpdate},
     user_operation::UserOperation,
 };
 
@@ -79,34 +79,6 @@ impl From<&UserOperation> for Sent {
                 max_fee_per_gas: operation.max_fee_per_gas,
                 max_priority_fee_per_gas: operation.max_priority_fee_per_gas,
             },
-        }
-    }
-}
-
-/// How an operation ended, as the chain has it now.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Outcome {
-    /// Its own event is in a block.
-    Mined(Box<UserOpReceipt>),
-    /// Another operation with its nonce is.
-    Replaced { by: B256, transaction_hash: B256 },
-}
-
-impl Outcome {
-    pub(super) fn transaction_hash(&self) -> B256 {
-        match self {
-            Self::Mined(receipt) => receipt.transaction_hash,
-            Self::Replaced { transaction_hash, .. } => *transaction_hash,
-        }
-    }
-
-    pub(super) fn update(self) -> UserOpUpdate {
-        match self {
-            Self::Mined(receipt) if receipt.success => UserOpUpdate::Confirmed { receipt: *receipt },
-            Self::Mined(receipt) => UserOpUpdate::Reverted { receipt: *receipt },
-            Self::Replaced { by, transaction_hash } => {
-                UserOpUpdate::Replaced { by, transaction_hash: Some(transaction_hash) }
-            }
         }
     }
 }

@@ -12,8 +12,8 @@ use super::{
         receipt::{self, Removed, Sighting},
     },
     Deepening, Inner, Registry,
-    operation::{Operation, Outcome},
-    standing::{Placed, Proof, Verdict},
+    operation::Operation,
+    standing::{Outcome, Placed, Proof, Verdict},
 };
 use use_aa_protocol::{addresses::ENTRY_POINT, rpc::UserOpUpdate};
 

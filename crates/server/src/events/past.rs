@@ -8,14 +8,14 @@ use alloy::primitives::B256;
 use super::{
     super::{logs::Reading, receipt},
     Inner,
-    chain::{AFTER_FAILURE, OVERLAP, by_hash, filters_of},
+    filters::{AFTER_FAILURE, OVERLAP, by_hash, filters_of},
     operation::Operation,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::addresses::ENTRY_POINT;
 
 /// How far back the logs are read for a hash that this server did not send, blocks.
-const LOOK_BACK: u64 = 2_000;
+pub(super) const LOOK_BACK: u64 = 2_000;
 
 /// Operations that were mined before they were registered. `covered`: the reading of new blocks, which begins
 /// [`OVERLAP`] blocks back, finds those that were sent just now.

@@ -7,12 +7,41 @@ use std::time::Duration;
 use alloy::primitives::B256;
 use tokio::time::Instant;
 
-use super::{super::receipt::Sighting, operation::Outcome};
+use super::super::receipt::Sighting;
+use use_aa_protocol::rpc::{UserOpReceipt, UserOpUpdate};
 
 /// Where nobody can say which block it was, an operation that is not found for this long is gone.
 const GONE_AFTER: Duration = Duration::from_millis(800);
 /// Answers in favour of that, or of another block, that are needed: one may come from a node that lags.
 const DOUBTS: u32 = 2;
+
+/// How an operation ended, as the chain has it now.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Outcome {
+    /// Its own event is in a block.
+    Mined(Box<UserOpReceipt>),
+    /// Another operation with its nonce is.
+    Replaced { by: B256, transaction_hash: B256 },
+}
+
+impl Outcome {
+    pub(super) fn transaction_hash(&self) -> B256 {
+        match self {
+            Self::Mined(receipt) => receipt.transaction_hash,
+            Self::Replaced { transaction_hash, .. } => *transaction_hash,
+        }
+    }
+
+    pub(super) fn update(self) -> UserOpUpdate {
+        match self {
+            Self::Mined(receipt) if receipt.success => UserOpUpdate::Confirmed { receipt: *receipt },
+            Self::Mined(receipt) => UserOpUpdate::Reverted { receipt: *receipt },
+            Self::Replaced { by, transaction_hash } => {
+                UserOpUpdate::Replaced { by, transaction_hash: Some(transaction_hash) }
+            }
+        }
+    }
+}
 
 /// An outcome, and the block that it is in.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,7 +166,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use alloy::primitives::U256;
     use proptest::prelude::*;
-    use use_aa_protocol::rpc::{GasFees, UserOpReceipt, UserOpUpdate};
+    use use_aa_protocol::rpc::GasFees;
 
     use super::{super::operation::Operation, *};
 

@@ -58,7 +58,8 @@ impl JsonRpcClient {
                     Ok(Value::Array(logs)) => return Ok(Piece::Logs(logs)),
                     Ok(_) => last = Some(self.malformed("eth_getLogs: no list")),
                     Err(Failure::Oversized(error)) => {
-                        narrower = narrower.max((blocks > 1).then_some(blocks / 2));
+                        // A caller may ask for less himself: each part costs as long an answer.
+                        narrower = narrower.max((own && blocks > 1).then_some(blocks / 2));
                         last = Some(error);
                     }
                     Err(Failure::Refused(error) | Failure::Answer(error)) => {

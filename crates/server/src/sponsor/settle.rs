@@ -3,7 +3,7 @@
 //! Every server looks, in turns of its own; the database lets each reservation be settled once. The entry point's events
 //! name the paymaster, so one query finds all operations, whoever sent them.
 //!
-//! A node may refuse its logs: for the range asked (then less is asked for), or altogether. What ran out is released all
+//! A node may refuse its logs: for the range asked (`logs.rs` asks for less), for one block, or altogether. What ran out is released all
 //! the same, when the entry point says that its nonce was never used: it cannot be any more. What has a used nonce was
 //! mined, or another operation was; it holds its reservation, without being open, until logs tell which.
 
@@ -117,14 +117,15 @@ impl Inner {
         let mut from = settled.filter(|block| *block <= head).map_or(oldest, |block| block.saturating_sub(OVERLAP));
         from = from.max(oldest);
         // Where a node takes few blocks at once, what was read is written down more often.
-        let mut range = RANGE.min(self.node.longest_logs().saturating_mul(PARTS));
+        let longest = RANGE.min(self.node.longest_logs().saturating_mul(PARTS));
+        let mut range = longest;
         while from <= head {
             let to = head.min(from.saturating_add(range - 1));
             match self.settle_range(open, from, to).await {
-                Ok(()) => {}
-                // Too many blocks or too long an answer for this node: half of them.
+                Ok(()) => range = longest.min(range.saturating_mul(2)),
+                // One of these blocks is told by no node, in however small parts: quickly to that one.
                 Err(AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. }) if to > from => {
-                    range = (to - from).div_ceil(2);
+                    range = (to - from).div_ceil(8);
                     continue;
                 }
                 Err(error) => return Err(error),
