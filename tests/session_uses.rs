@@ -122,8 +122,12 @@ async fn counting_node() -> (String, Arc<AtomicUsize>) {
     (url, calls)
 }
 
+/// Who counts the questions to the node, and who makes blocks meanwhile, take turns.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn however_many_ask_the_chain_is_read_once_and_then_only_what_is_new() {
+    let _turn = TURN.lock().await;
     let (node, calls) = counting_node().await;
     let url = server_with(|config| config.rpc_urls = vec![node.parse().unwrap()]).await;
     // Acts through a server of its own: what it asks is not counted.
@@ -159,6 +163,7 @@ async fn however_many_ask_the_chain_is_read_once_and_then_only_what_is_new() {
 /// node takes is asked of it from then on, and a wider one is asked first.
 #[tokio::test]
 async fn uses_are_counted_whatever_range_of_logs_a_node_takes() {
+    let _turn = TURN.lock().await;
     let node = common::lab().await.info().rpc_url.expose().to_string();
     let (person, stranger) = (Person::new().await, Person::new().await);
     let ids = person.grant(person.grant_request()).await.unwrap();
