@@ -2,6 +2,7 @@
 
 mod known;
 mod second_opinion;
+mod trial;
 
 use std::{
     sync::Arc,
@@ -16,7 +17,7 @@ use alloy::{
 use serde_json::{Value, json};
 
 use super::{
-    json_rpc::JsonRpcClient,
+    json_rpc::{JsonRpcClient, is_about_block},
     market::Market,
     quantity::{quantity, small},
     read_policy::{self, LogRange},
@@ -25,6 +26,7 @@ use super::{
     upstream_url::UpstreamUrl,
 };
 pub(super) use known::{Known, News};
+pub(super) use trial::Trial;
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::decode,
@@ -46,10 +48,16 @@ sol! {
 /// More modules than anybody has.
 const MODULE_PAGE: U256 = U256::from_limbs([100, 0, 0, 0]);
 
+/// A node behind one URL may be several, of which some have the latest block later: pauses before it is asked again.
+const LAGGING: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(400)];
+
+/// Calls in the batch that tells an account's state.
+const ACCOUNT_STATE_CALLS: usize = 10;
+
 /// The chain node.
 #[derive(Clone)]
 pub struct ChainNode {
-    rpc: JsonRpcClient,
+    pub(super) rpc: JsonRpcClient,
     known: Arc<Known>,
 }
 
@@ -124,35 +132,9 @@ impl ChainNode {
         self.rpc.batch(calls).await
     }
 
-    /// The height and the logs since `from_block`, in one request: `filters` are topic lists.
-    pub async fn head_and_logs(
-        &self,
-        from_block: u64,
-        address: Address,
-        filters: &[Value],
-    ) -> Result<(u64, Vec<Value>), AppError> {
-        let mut calls = vec![("eth_blockNumber", json!([]))];
-        for topics in filters {
-            let filter =
-                json!({"fromBlock": hex(from_block), "toBlock": "latest", "address": address, "topics": topics});
-            calls.push(("eth_getLogs", json!([filter])));
-        }
-        let mut answers = self.rpc.batch(&calls).await?.into_iter();
-        let head = answers.next().ok_or_else(|| self.rpc.malformed("an empty batch"))??;
-        let head = small(&head).ok_or_else(|| self.rpc.malformed("eth_blockNumber"))?;
-        let mut logs = Vec::new();
-        for answer in answers {
-            match answer? {
-                Value::Array(found) => logs.extend(found),
-                other => return Err(self.rpc.malformed(format!("eth_getLogs: {}", excerpt(&other)))),
-            }
-        }
-        Ok((head, logs))
-    }
-
     /// Everything about an account, all of it at one block: read one by one at "latest", a new nonce could be
-    /// paired with an old root. The block is named by its hash (EIP-1898); a reorganisation between the two
-    /// requests, or a second node that does not have the block yet, is asked about once more.
+    /// paired with an old root. The block is named by its hash (EIP-1898). A reorganisation between the two requests is
+    /// asked about once more; so is, a moment later, a node that does not have the block yet.
     pub async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
         if account.is_zero() {
             return Err(AppError::invalid("account", "the address of a smart account, not zero", account));
@@ -160,10 +142,17 @@ impl ChainNode {
         let key = U192::checked_from_limbs_slice(nonce_key.as_limbs())
             .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", nonce_key))?;
         let ask = async {
-            match self.account_state_at_head(account, key).await {
-                Err(AppError::UpstreamRejected { .. }) => self.account_state_at_head(account, key).await,
-                answer => answer,
+            let mut answer = self.account_state_at_head(account, key).await;
+            for pause in LAGGING {
+                match &answer {
+                    Err(error @ AppError::UpstreamRejected { .. }) if pause.is_zero() || is_about_block(error) => {
+                        tokio::time::sleep(pause).await;
+                        answer = self.account_state_at_head(account, key).await;
+                    }
+                    _ => break,
+                }
             }
+            answer
         };
         self.known.accounts.get((self.known.latest(), account, nonce_key), ask).await
     }
@@ -192,9 +181,12 @@ impl ChainNode {
             ("eth_call", contract(account, modules.abi_encode())),
             ("eth_getBlockByNumber", json!(["pending", false])),
         ];
-        let (node, answers) = self.rpc.batch_by(&calls).await?;
+        let (nodes, answers) = self.rpc.batch_by(&calls).await?;
         let [code, nonce, root, older_root, balance, manager, router, older, modules, pending] =
-            <[_; 10]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+            <[_; ACCOUNT_STATE_CALLS]>::try_from(answers)
+                .map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        // Who told the root.
+        let node = nodes.get(2).copied().unwrap_or_default();
 
         let code = self.bytes("eth_getCode", &code?)?;
         let deployed = !code.is_empty();
@@ -258,19 +250,28 @@ impl ChainNode {
 
     /// A read that the allow-list passes on.
     pub async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {
-        if let Some(LogRange { from_block, to_block }) = read_policy::check(method, &params)? {
-            let to_block = match to_block {
-                Some(block) => block,
-                None => self.height().await?,
-            };
-            read_policy::check_range(from_block, to_block)?;
-        }
-        let Some(question) = known::question(method, &params) else {
-            return self.rpc.call_value(method, params).await;
+        let range = match read_policy::check(method, &params)? {
+            None => None,
+            Some(LogRange { from_block, to_block }) => {
+                let to_block = match to_block {
+                    Some(block) => block,
+                    // Not the height of half a second ago: its logs are wanted, too.
+                    None => self.block_number().await?,
+                };
+                read_policy::check_range(from_block, to_block)?;
+                Some((from_block, to_block))
+            }
         };
+        let answer = || async {
+            match range {
+                Some(range) => self.logs_for_caller(&params, range).await,
+                None => self.rpc.call_value(method, params.clone()).await,
+            }
+        };
+        let Some(question) = known::question(method, &params) else { return answer().await };
         let mut own = None;
         let ask = async {
-            let answer = self.rpc.call_value(method, params.clone()).await?;
+            let answer = answer().await?;
             if known::is_small(&answer) {
                 return Ok(Some(answer));
             }
@@ -282,7 +283,7 @@ impl ChainNode {
             // Too large to be shared: everybody waits for a turn to read it.
             None => match own {
                 Some(answer) => Ok(answer),
-                None => self.rpc.call_value(method, params).await,
+                None => answer().await,
             },
         }
     }
@@ -354,6 +355,6 @@ pub fn hex(number: u64) -> String {
 }
 
 /// The beginning of a value, for an error message.
-fn excerpt(value: &Value) -> String {
+pub(super) fn excerpt(value: &Value) -> String {
     value.to_string().chars().take(60).collect()
 }

@@ -15,7 +15,7 @@ const BEFORE_EXECUTION: &str = "0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf
 
 /// The receipt of one operation in Biconomy's form; `None` when the transaction does not contain it.
 pub(super) fn of(user_op_hash: B256, transaction: Value) -> Option<Value> {
-    let Found { sighting: Sighting { nonce, receipt }, paymaster, logs } =
+    let Found { sighting: Sighting { nonce, receipt, .. }, paymaster, logs } =
         find(ENTRY_POINT, user_op_hash, &transaction)?;
     Some(json!({
         "userOpHash": user_op_hash,
@@ -34,7 +34,7 @@ pub(super) fn of(user_op_hash: B256, transaction: Value) -> Option<Value> {
 
 /// The same in ERC-7769's form, for an operation of any entry point.
 pub(super) fn standard(entry_point: Address, user_op_hash: B256, transaction: &Value) -> Option<Value> {
-    let Found { sighting: Sighting { nonce, receipt }, paymaster, logs } =
+    let Found { sighting: Sighting { nonce, receipt, .. }, paymaster, logs } =
         find(entry_point, user_op_hash, transaction)?;
     let mut standard = json!({
         "userOpHash": user_op_hash,

@@ -61,7 +61,7 @@ impl ChainNode {
         let calls = [root, older, latest, latest_older];
         for other in self.rpc.usable().into_iter().filter(|index| *index != first) {
             // Who fails is left alone for a while, as with everything else.
-            let Ok(answers) = self.rpc.batch_at(other, &calls).await else { continue };
+            let Ok(answers) = self.rpc.batch_of(other, &calls).await else { continue };
             let answers = answers.into_iter().map(Result::ok).collect::<Vec<_>>();
             let pair = |at: usize| Some([self.named(answers.get(at)?)?, self.older_named(answers.get(at + 1)?)?]);
             let (there, now) = (pair(0), pair(2));
