@@ -145,9 +145,8 @@ pub fn router(node: Arc<Node>) -> Router {
 /// Lets through who may use the route; nobody else's body is read.
 async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let Gate { node, open_to } = gate;
-    let by = |callers: &[Caller], say: fn(&Caller) -> &'static str| {
-        callers.iter().map(say).collect::<Vec<_>>().join(" or ")
-    };
+    let by =
+        |callers: &[Caller], say: fn(&Caller) -> &'static str| callers.iter().map(say).collect::<Vec<_>>().join(" or ");
     let (who, variable) = (by(open_to, |caller| caller.name()), by(open_to, |caller| caller.variable()));
     match node.callers().who(request.headers()) {
         Some(caller) if open_to.contains(&caller) => {

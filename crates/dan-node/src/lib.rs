@@ -38,4 +38,4 @@ mod tests;
 pub mod vault;
 pub mod workers;
 
-pub use use_aa_dan::{api, identity};
+pub use use_aa_dan::{api, caller_key, identity};

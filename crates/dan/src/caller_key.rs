@@ -66,7 +66,12 @@ mod tests {
 
     #[test]
     fn what_could_be_guessed_or_not_be_sent_is_no_key() {
-        for good in ["0123456789abcdef01234567", &"0123456789abcdef".repeat(4), "AAECAwQFBgcICQoLDA0ODw==", " 0123456789abcdef01234567\n"] {
+        for good in [
+            "0123456789abcdef01234567",
+            &"0123456789abcdef".repeat(4),
+            "AAECAwQFBgcICQoLDA0ODw==",
+            " 0123456789abcdef01234567\n",
+        ] {
             assert!(CallerKey::parse(good).is_some(), "{good}");
         }
         let (short, one, word) = ("0123456789abcdef0123456", "a".repeat(64), "secret".repeat(10));

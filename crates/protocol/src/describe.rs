@@ -33,7 +33,7 @@ pub use amount::{TokenFacts, amount_input, amount_words, read_amount};
 pub use constraint::{Constraint, DescribedValue, argument_name};
 pub use function::{DescribedFunction, function_name, policy_name};
 pub use names::{Names, shortened};
-pub(crate) use utc::utc;
+pub use utc::utc;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -73,13 +73,7 @@ impl Bans {
     }
 
     /// Bans it and writes that down; the first reason stays.
-    pub fn add(
-        &self,
-        vault: &Vault,
-        node: u8,
-        reason: &str,
-        evidence: Option<BanEvidence>,
-    ) -> Result<(), VaultError> {
+    pub fn add(&self, vault: &Vault, node: u8, reason: &str, evidence: Option<BanEvidence>) -> Result<(), VaultError> {
         let entry = Entry { reason: reason.into(), at: now(), evidence };
         self.stored().bans.entry(node).or_insert(entry);
         self.write(vault)

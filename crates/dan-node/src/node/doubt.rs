@@ -17,13 +17,7 @@ use alloy::primitives::B256;
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{Node, ShareReport};
-use crate::{
-    api::NodeRefusal,
-    keys::Key,
-    message::Message,
-    run::Network,
-    vault::Slot,
-};
+use crate::{api::NodeRefusal, keys::Key, message::Message, run::Network, vault::Slot};
 
 /// Longest wait for the others' answers about their shares.
 const ANSWERS: Duration = Duration::from_secs(3);
@@ -44,7 +38,8 @@ impl Node {
         match timeout(patience, doubt.wait_for(|in_doubt| !in_doubt)).await.is_ok_and(|decided| decided.is_ok()) {
             true => Ok(()),
             false => {
-                Err(self.refuse("share-epoch", "new shares of this key are being decided on; nothing is signed meanwhile"))
+                Err(self
+                    .refuse("share-epoch", "new shares of this key are being decided on; nothing is signed meanwhile"))
             }
         }
     }

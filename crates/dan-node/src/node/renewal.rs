@@ -4,11 +4,7 @@
 //! have prepared does it **commit**: the new share replaces the old. A node that prepared and does not hear from all is
 //! in doubt (`doubt.rs`): it signs nothing with this key until it knows.
 
-use std::{
-    collections::HashSet,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
 
