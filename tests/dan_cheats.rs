@@ -306,7 +306,7 @@ async fn an_operator_looks_at_bans_and_lifts_them(cluster: &mut Cluster, session
     assert_eq!((evidence.epoch, evidence.round, &evidence.participants[..]), (0, 1, &[1, 2, 3][..]));
     let (code, said, errors) = run_command(&all, &["dan-bans"]);
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert!(said.contains(&format!("node 1 banned node 3 (since 20")) && said.contains(&ban.reason), "{said}");
+    assert!(said.contains("node 1 banned node 3 (since 20") && said.contains(&ban.reason), "{said}");
     let run = format!("signing, round 1, nodes 1, 2, 3; key {}, epoch 0; run {}", evidence.key_id, evidence.run);
     assert!(said.contains(&run) && said.contains("signing, round 2, nodes 2, 3, 4; key"), "{said}");
     assert!(said.contains("node 2 banned node 3") && said.contains("node 4: no bans\nnode 5: no bans"), "{said}");
