@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
+    collections::HashMap,
     io::{BufRead, BufReader, Read},
     net::TcpListener,
     path::PathBuf,
@@ -458,12 +459,12 @@ impl Session {
     }
 }
 
-/// No connection is kept: each test has a runtime of its own, and a connection dies with the one that opened it.
-fn client() -> &'static reqwest::Client {
-    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
-        reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap()
-    });
-    &CLIENT
+/// One for each test: each has a runtime of its own, and a connection dies with the one that opened it. (A client that is
+/// shared hands a connection that becomes free to whoever waits for one, in another test, too.)
+fn client() -> reqwest::Client {
+    static CLIENTS: LazyLock<Mutex<HashMap<tokio::runtime::Id, reqwest::Client>>> = LazyLock::new(Mutex::default);
+    let new = || reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap();
+    CLIENTS.lock().unwrap().entry(tokio::runtime::Handle::current().id()).or_insert_with(new).clone()
 }
 
 /// A request that must succeed.
@@ -484,7 +485,7 @@ pub async fn ask_as<A: DeserializeOwned>(
     body: &impl Serialize,
 ) -> Result<A, NodeRefusal> {
     let gone =
-        |error: reqwest::Error| NodeRefusal { code: "gone".into(), message: error.to_string(), node: 0, peer: None };
+        |error: reqwest::Error| NodeRefusal { code: "gone".into(), message: format!("{error:?}"), node: 0, peer: None };
     let response = client().post(format!("{url}{path}")).bearer_auth(key).json(body).send().await.map_err(gone)?;
     match response.status().is_success() {
         true => Ok(response.json().await.unwrap()),

@@ -10,48 +10,34 @@ use std::{
     time::Duration,
 };
 
-use alloy::primitives::{B256, keccak256};
+use alloy::primitives::B256;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, watch},
     time::Instant,
 };
 
 use super::{message::Message, runs::Incoming, share::SecretBytes};
-pub use super::{run_error::RunError, runs::Runs};
-use use_aa_protocol::distributed_key::MAX_NODES;
+pub use super::{
+    run_error::RunError,
+    runs::{Losses, Network, RunName, Runs},
+};
 
-/// For each node id the number of times that its connection to us ended.
-pub type Losses = [u64; MAX_NODES as usize + 1];
-
-/// What a run needs of the mesh.
-pub trait Network: Send + Sync {
-    /// Hands a message over; false when there is no connection (or its queue is full).
-    fn send(&self, to: u8, message: &Message) -> bool;
-    /// True while messages to this node can be sent.
-    fn is_connected(&self, node: u8) -> bool;
-    /// Counts lost connections.
-    fn losses(&self) -> watch::Receiver<Losses>;
-}
-
-/// Name and binding of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunName {
-    /// The joint challenge (with the number of the key, when several are made over one challenge).
-    pub id: B256,
-    /// Hash over all that the participants must agree on.
-    pub binding: B256,
-    /// Ids of the nodes that take part, ascending.
-    pub participants: Vec<u8>,
-}
-
-impl RunName {
-    /// Binds `id` to a kind's name, challenge, key, digest and participants (sorted here).
-    pub fn new(kind: &str, challenge: B256, number: u8, key: B256, digest: B256, participants: &[u8]) -> Self {
-        let mut participants = participants.to_vec();
-        participants.sort_unstable();
-        let id = keccak256([challenge.as_slice(), &[number]].concat());
-        let text = format!("use-aa dan run 2\n{kind}\n{challenge}\n{number}\n{key}\n{digest}\n{participants:?}\n");
-        Self { id, binding: keccak256(text), participants }
+impl Runs {
+    /// Opens a run. Every participant must be connected, and the run must be new.
+    pub fn open(self: &Arc<Self>, name: RunName, limit: Duration) -> Result<Run, RunError> {
+        // Before the run is known: no loss after that is missed.
+        let losses = self.network.losses();
+        let (receiver, early) = self.begin(&name)?;
+        let run = Run::new(self.clone(), name, receiver, early, limit, losses);
+        let down = run.others().find(|node| !self.network.is_connected(*node));
+        match down {
+            Some(down) => {
+                let error = RunError::PeerDown(down);
+                run.tell(&error);
+                Err(error)
+            }
+            None => Ok(run),
+        }
     }
 }
 
@@ -71,7 +57,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn new(
+    fn new(
         runs: Arc<Runs>,
         name: RunName,
         receiver: mpsc::Receiver<Incoming>,

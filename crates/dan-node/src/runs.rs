@@ -11,16 +11,13 @@ use std::{
     time::Duration,
 };
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, keccak256};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::Instant,
 };
 
-use super::{
-    message::Message,
-    run::{Network, Run, RunError, RunName},
-};
+use super::{message::Message, run_error::RunError};
 use use_aa_protocol::distributed_key::MAX_NODES;
 
 /// How long messages wait for this node's own request.
@@ -40,6 +37,41 @@ const OVERHEAD: usize = 256;
 const ENDED_FOR: Duration = Duration::from_secs(60);
 /// Ended runs that are remembered. That none is run twice does not depend on it: nonces are spent.
 const ENDED_RUNS: usize = 8_192;
+
+/// For each node id the number of times that its connection to us ended.
+pub type Losses = [u64; MAX_NODES as usize + 1];
+
+/// What a run needs of the mesh.
+pub trait Network: Send + Sync {
+    /// Hands a message over; false when there is no connection (or its queue is full).
+    fn send(&self, to: u8, message: &Message) -> bool;
+    /// True while messages to this node can be sent.
+    fn is_connected(&self, node: u8) -> bool;
+    /// Counts lost connections.
+    fn losses(&self) -> watch::Receiver<Losses>;
+}
+
+/// Name and binding of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunName {
+    /// The joint challenge (with the number of the key, when several are made over one challenge).
+    pub id: B256,
+    /// Hash over all that the participants must agree on.
+    pub binding: B256,
+    /// Ids of the nodes that take part, ascending.
+    pub participants: Vec<u8>,
+}
+
+impl RunName {
+    /// Binds `id` to a kind's name, challenge, key, digest and participants (sorted here).
+    pub fn new(kind: &str, challenge: B256, number: u8, key: B256, digest: B256, participants: &[u8]) -> Self {
+        let mut participants = participants.to_vec();
+        participants.sort_unstable();
+        let id = keccak256([challenge.as_slice(), &[number]].concat());
+        let text = format!("use-aa dan run 2\n{kind}\n{challenge}\n{number}\n{key}\n{digest}\n{participants:?}\n");
+        Self { id, binding: keccak256(text), participants }
+    }
+}
 
 /// A message that waits, and the room that it takes.
 pub(super) struct Incoming {
@@ -179,33 +211,19 @@ impl Runs {
         }
     }
 
-    /// Opens a run. Every participant must be connected, and the run must be new.
-    pub fn open(self: &Arc<Self>, name: RunName, limit: Duration) -> Result<Run, RunError> {
-        // Before the run is known: no loss after that is missed.
-        let losses = self.network.losses();
+    /// This node takes part from now on; gives what will come, and what came before.
+    pub(super) fn begin(&self, name: &RunName) -> Result<(mpsc::Receiver<Incoming>, VecDeque<Incoming>), RunError> {
         let (sender, receiver) = mpsc::channel(WAITING_MESSAGES);
-        let early = {
-            let mut table = self.table();
-            if let Some(Entry::Open { .. } | Entry::Ended { .. }) = table.entries.get(&name.id) {
-                return Err(RunError::Repeated);
-            }
-            let open = Entry::Open { sender, participants: name.participants.clone() };
-            match table.entries.insert(name.id, open) {
-                Some(Entry::Early { messages, .. }) => messages,
-                _ => Vec::new(),
-            }
-        };
-        let early = early.into_iter().filter(|incoming| name.participants.contains(&incoming.from)).collect();
-        let run = Run::new(self.clone(), name, receiver, early, limit, losses);
-        let down = run.others().find(|node| !self.network.is_connected(*node));
-        match down {
-            Some(down) => {
-                let error = RunError::PeerDown(down);
-                run.tell(&error);
-                Err(error)
-            }
-            None => Ok(run),
+        let mut table = self.table();
+        if let Some(Entry::Open { .. } | Entry::Ended { .. }) = table.entries.get(&name.id) {
+            return Err(RunError::Repeated);
         }
+        let open = Entry::Open { sender, participants: name.participants.clone() };
+        let early = match table.entries.insert(name.id, open) {
+            Some(Entry::Early { messages, .. }) => messages,
+            _ => Vec::new(),
+        };
+        Ok((receiver, early.into_iter().filter(|incoming| name.participants.contains(&incoming.from)).collect()))
     }
 
     /// Tells the other participants that this node does not take part, so that none waits for it. Does nothing to a
@@ -237,11 +255,10 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use tokio::sync::watch;
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::{frame::MAX_MESSAGE, run::Losses};
+    use crate::frame::MAX_MESSAGE;
 
     struct Nobody(watch::Sender<Losses>);
 
