@@ -33,15 +33,15 @@ pub async fn sign(
     let data = Arc::new(SignData { sign_id: run.binding().to_vec(), counterparties, message_hash: digest.0 });
 
     let (own, data_1) = (share.clone(), data.clone());
-    let (unique, kept, messages) =
-        workers.run(move || threshold::sign_1(&own.party, &data_1)).await?.map_err(aborted)?;
+    let (fingerprint, first) = workers.run(move || (own.fingerprint(), threshold::sign_1(&own.party, &data_1))).await?;
+    let (unique, kept, messages) = first.map_err(aborted)?;
     let mut outgoing = BTreeMap::new();
     for message in &messages {
-        outgoing.insert(message.parties.receiver.as_u8(), marked(share.fingerprint(), &encode(message)?));
+        outgoing.insert(message.parties.receiver.as_u8(), marked(fingerprint, &encode(message)?));
     }
     let mut received = Vec::new();
     for (node, bytes) in run.exchange(outgoing).await? {
-        let message: TransmitPhase1to2 = decode(node, unmarked(node, share.fingerprint(), &bytes)?)?;
+        let message: TransmitPhase1to2 = decode(node, unmarked(node, fingerprint, &bytes)?)?;
         check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
         received.push(message);
     }
