@@ -1,4 +1,5 @@
-//! The command line: `serve` (default), `lab`, `dan-node`, `dan-refresh`, `dan-repair` and `key`; nothing else.
+//! The command line: `serve` (default), `lab`, `dan-node`, `dan-refresh`, `dan-repair`, `dan-bans`, `dan-unban` and `key`;
+//! nothing else.
 //!
 //! All of it is compiled here, and nothing but the page is left to `main.rs`: a new page is linked in within seconds.
 
@@ -15,7 +16,10 @@ use crate::{
     server::{
         api_keys::{self, KeyArgs},
         config::{Config, LabArgs, LabConfig, ServeArgs},
-        dan::operator::{self, RefreshArgs, RepairArgs},
+        dan::{
+            bans::{self, BansArgs, UnbanArgs},
+            operator::{self, RefreshArgs, RepairArgs},
+        },
         state::ServerState,
     },
 };
@@ -53,6 +57,10 @@ enum Command {
     DanRefresh(RefreshArgs),
     /// Give a node that lost its vault its shares back
     DanRepair(RepairArgs),
+    /// List which nodes do not work with which others, since when and why
+    DanBans(BansArgs),
+    /// Have the nodes that banned another one work with it again
+    DanUnban(UnbanArgs),
     /// Issue, list and revoke the keys of the JSON-RPC paths
     Key(KeyArgs),
 }
@@ -97,6 +105,8 @@ fn run(cli: Cli, env_file: Result<std::path::PathBuf, dotenvy::Error>, page: &'s
         Some(Command::Serve(args)) => runtime.block_on(serve_or_check(&args, page)),
         Some(Command::DanRefresh(args)) => Ok(runtime.block_on(operator::refresh(args, |line| println!("{line}")))?),
         Some(Command::DanRepair(args)) => Ok(runtime.block_on(operator::repair(args, |line| println!("{line}")))?),
+        Some(Command::DanBans(args)) => Ok(runtime.block_on(bans::list(args, |line| println!("{line}")))?),
+        Some(Command::DanUnban(args)) => Ok(runtime.block_on(bans::lift(args, |line| println!("{line}")))?),
         Some(Command::Key(args)) => {
             println!("{}", runtime.block_on(api_keys::run(args))?);
             Ok(())

@@ -378,11 +378,12 @@ async fn malformed_and_oversized_requests_are_refused() {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = &cluster.node(1).url;
     let send = async |path: &str, body: Vec<u8>| {
-        let response = client.post(format!("{url}{path}")).body(body).send().await.unwrap();
+        let key = dan_support::key_for(path);
+        let response = client.post(format!("{url}{path}")).bearer_auth(key).body(body).send().await.unwrap();
         (response.status().as_u16(), response.json::<NodeRefusal>().await.unwrap())
     };
     let nested = "[".repeat(20_000);
-    for path in ["/v1/nonce", "/v1/pool", "/v1/keygen", "/v1/sign", "/v1/revoke", "/v1/refresh"] {
+    for path in ["/v1/nonce", "/v1/pool", "/v1/keygen", "/v1/sign", "/v1/revoke", "/v1/refresh", "/v1/bans/lift"] {
         for body in ["", "{}", "null", "{\"kind\":\"other\"}", "\u{0}", nested.as_str()] {
             let (status, refusal) = send(path, body.into()).await;
             assert_eq!((status, refusal.code.as_str()), (400, "malformed"), "{path} {refusal}");
@@ -403,6 +404,70 @@ async fn malformed_and_oversized_requests_are_refused() {
     }
     let status: Value = dan_support::get(url, "/v1/status").await;
     assert_eq!((status["ready"].clone(), status["node"].clone()), (json!(true), json!(1)));
+}
+
+/// Without the right key nobody gets anything out of a node but how it is; nor does it read what they send.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_knows_its_callers() {
+    let (cluster, session) = shared().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = &cluster.node(1).url;
+    let (server, operator) = (dan_support::SERVER_KEY.as_str(), dan_support::OPERATOR_KEY.as_str());
+    let stranger = server.replace(['0', '1', '2'], "3");
+    let send = async |method: &str, path: &str, key: Option<&str>| {
+        let request = client.request(method.parse().unwrap(), format!("{url}{path}"));
+        let request = if let Some(key) = key { request.bearer_auth(key) } else { request };
+        let response = request.body(if method == "GET" { "" } else { "{\"kind\":\"pool\"}" }).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    };
+    let [of_server, of_operator] = [server, operator].map(|key| vec![key]);
+    let routes = [
+        ("POST", "/v1/nonce", vec![server, operator], 200),
+        ("GET", "/v1/pool", of_server.clone(), 200),
+        ("POST", "/v1/pool", of_server.clone(), 400),
+        ("POST", "/v1/keygen", of_server.clone(), 400),
+        ("POST", "/v1/sign", of_server.clone(), 400),
+        ("POST", "/v1/revoke", of_server, 400),
+        ("POST", "/v1/refresh", of_operator.clone(), 400),
+        ("GET", "/v1/keys", of_operator.clone(), 200),
+        ("GET", "/v1/bans", of_operator.clone(), 200),
+        ("POST", "/v1/bans/lift", of_operator, 400),
+    ];
+    for (method, path, keys, honest) in &routes {
+        for key in [None, Some(""), Some(stranger.as_str()), Some(server), Some(operator)] {
+            let (status, body) = send(method, path, key).await;
+            if key.is_some_and(|key| keys.contains(&key)) {
+                assert_eq!(status, *honest, "{method} {path}: {body}");
+                continue;
+            }
+            let known = [Some(server), Some(operator)].contains(&key);
+            let expected = if known { (403, "forbidden") } else { (401, "unauthorized") };
+            let refusal: NodeRefusal = serde_json::from_str(&body).unwrap();
+            assert_eq!((status, refusal.code.as_str()), expected, "{method} {path}: {body}");
+            let variable = if keys.contains(&operator) { "USE_AA_DAN_OPERATOR_KEY" } else { "USE_AA_DAN_SERVER_KEY" };
+            assert!(refusal.message.contains(variable), "what to set: {body}");
+            assert!(!body.contains(server) && !body.contains(operator), "{body}");
+        }
+    }
+    // Refused at once, with the body still to come.
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+    let head = "POST /v1/sign HTTP/1.1\r\nhost: x\r\nauthorization: Bearer guess\r\ncontent-length: 60000\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    let answered = tokio::time::timeout(std::time::Duration::from_secs(3), stream.read_exact(&mut answer)).await;
+    assert!(answered.is_ok_and(|read| read.is_ok()));
+    assert_eq!(&answer, b"HTTP/1.1 401");
+    // How it is, everybody may know; whom it banned, only the operator.
+    for (key, told) in [(None, false), (Some(stranger.as_str()), false), (Some(server), false), (Some(operator), true)]
+    {
+        let (code, body) = send("GET", "/v1/status", key).await;
+        let status: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((code, status["nodes"].clone(), status["threshold"].clone()), (200, json!(5), json!(3)), "{body}");
+        assert!(status["ready"].is_boolean() && status["identity"].is_string(), "{body}");
+        let peers = status["peers"].as_array().unwrap();
+        assert!(peers.len() == 4 && peers.iter().all(|peer| peer.get("banned").is_some() == told), "{body}");
+    }
+    cluster.sign(session, &SIGNERS, session.operation(40)).await.unwrap();
 }
 
 /// Strangers at the mesh: garbage, a known name without its key, a handshake that was recorded.

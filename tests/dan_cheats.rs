@@ -10,23 +10,32 @@ mod server_support;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use alloy::primitives::{Bytes, Signature};
-use dan_support::{Cluster, PATIENCE, Session, codes};
+use alloy::primitives::{B256, Bytes, Signature};
+use dan_support::{Cluster, PATIENCE, Session, codes, nodes_variable, run_command};
 use dkls23::protocols::signing::TransmitPhase2to3;
 use k256::{Scalar, Secp256k1};
 use key_server::KeyServer;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 use use_aa::dan::{
-    api::{NodeNonce, NodeRefusal, RunKind, SignAnswer, SignBody, StatusAnswer},
+    api::{
+        BansAnswer, NodeNonce, NodeRefusal, RefreshAnswer, RefreshRequest, RunKind, SignAnswer, SignBody, StatusAnswer,
+    },
     identity::Identity,
+    key_generation::confirm,
     mesh::{Mesh, Peer},
     message::Message,
+    refresh::refresh,
     run::{Losses, Network, RunError, RunName, Runs},
     share::{KeyShare, SecretBytes},
     signing::sign,
     vault::{Slot, Vault},
     workers::Workers,
 };
+use use_aa::protocol::distributed_key::joint_challenge;
 
 /// The node that cheats.
 const CHEAT: u8 = 3;
@@ -38,6 +47,18 @@ type Change = fn(to: u8, round: u8, body: &mut SecretBytes);
 struct Changing {
     mesh: Arc<Mesh>,
     change: Mutex<Change>,
+    /// What is for this node in this round is not sent yet.
+    hold: Mutex<Option<(u8, u8)>>,
+    held: Mutex<Vec<(u8, Message)>>,
+}
+
+impl Changing {
+    fn release(&self) {
+        *self.hold.lock().unwrap() = None;
+        for (to, message) in self.held.lock().unwrap().drain(..) {
+            assert!(self.mesh.send(to, &message));
+        }
+    }
 }
 
 impl Network for Changing {
@@ -45,6 +66,10 @@ impl Network for Changing {
         let mut message = message.clone();
         if let Message::Round { round, body, .. } = &mut message {
             (self.change.lock().unwrap())(to, *round, body);
+            if *self.hold.lock().unwrap() == Some((to, *round)) {
+                self.held.lock().unwrap().push((to, message));
+                return true;
+            }
         }
         self.mesh.send(to, &message)
     }
@@ -88,7 +113,12 @@ impl Cheat {
                     sessions.deliver(from, message);
                 }
             });
-        let network = Arc::new(Changing { mesh, change: Mutex::new(|_, _, _| {}) });
+        let network = Arc::new(Changing {
+            mesh,
+            change: Mutex::new(|_, _, _| {}),
+            hold: Mutex::default(),
+            held: Mutex::default(),
+        });
         let sessions = Runs::new(id, network.clone());
         assert!(receiver.set(sessions.clone()).is_ok());
         while !cluster.ids().iter().all(|peer| *peer == id || network.is_connected(*peer)) {
@@ -121,6 +151,32 @@ impl Cheat {
         answers
     }
 
+    /// New shares, together with all others, of which `told` are waited for. Takes its own over.
+    async fn renew(&mut self, cluster: &Cluster, session: &Session, told: &[u8]) -> Vec<JoinHandle<Renewed>> {
+        let honest: Vec<u8> = cluster.ids().into_iter().filter(|id| *id != CHEAT).collect();
+        let mut nonces = cluster.nonces(RunKind::Refresh, &honest).await;
+        nonces.push(NodeNonce { node: CHEAT, nonce: rand::random::<[u8; 32]>().into() });
+        let challenge = joint_challenge(RunKind::Refresh, &nonces).unwrap();
+        let key_id = session.key.key_id;
+        let request = RefreshRequest { key_id, repair: None, nonces };
+        let mut asked: Vec<_> = honest
+            .iter()
+            .map(|id| {
+                let (url, request) = (cluster.node(*id).url.clone(), request.clone());
+                tokio::spawn(async move { dan_support::post::<RefreshAnswer>(&url, "/v1/refresh", &request).await })
+            })
+            .collect();
+        let name = RunName::new(RunKind::Refresh.name(), challenge, 0, key_id, B256::ZERO, &cluster.ids());
+        let mut run = self.sessions.open(name, PATIENCE).unwrap();
+        let new = refresh(&mut run, &self.workers, self.share.clone()).await.unwrap();
+        confirm(&mut run, new.fingerprint()).await.unwrap();
+        self.share = Arc::new(new);
+        for (id, task) in honest.iter().zip(&mut asked).filter(|(id, _)| told.contains(id)) {
+            assert_eq!(task.await.unwrap().unwrap().epoch, 1, "node {id}");
+        }
+        asked
+    }
+
     async fn take_part(&self, body: &SignBody) -> Result<Bytes, RunError> {
         let (request, kind) = (&body.request, RunKind::Signing.name());
         let (key_id, digest) = (request.key_id, request.digest());
@@ -129,6 +185,8 @@ impl Cheat {
         sign(&mut session, &self.workers, self.share.clone(), digest, async { Ok(()) }).await
     }
 }
+
+type Renewed = Result<RefreshAnswer, NodeRefusal>;
 
 /// Another last bit.
 fn spoil(body: &mut SecretBytes) {
@@ -143,7 +201,7 @@ fn refusals(answers: Vec<Result<SignAnswer, NodeRefusal>>) -> Vec<NodeRefusal> {
 
 async fn banned(cluster: &Cluster, id: u8) -> Vec<u8> {
     let status: StatusAnswer = dan_support::get(&cluster.node(id).url, "/v1/status").await;
-    status.peers.iter().filter(|peer| peer.banned).map(|peer| peer.node).collect()
+    status.peers.iter().filter(|peer| peer.banned == Some(true)).map(|peer| peer.node).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,6 +293,111 @@ async fn a_cheat_is_named_and_banned_and_the_others_sign() {
         cluster.sign(&session, &signers, session.operation(number)).await.unwrap();
     }
     a_server_finds_signers_that_work_together(&cluster, &session).await;
+    an_operator_looks_at_bans_and_lifts_them(&mut cluster, &session).await;
+}
+
+/// Nodes 1 and 2 banned node 3, which is honest by now.
+async fn an_operator_looks_at_bans_and_lifts_them(cluster: &mut Cluster, session: &Session) {
+    let all = nodes_variable(cluster, &cluster.ids());
+    let bans: BansAnswer = dan_support::get(&cluster.node(1).url, "/v1/bans").await;
+    let [ban] = &bans.bans[..] else { panic!("{bans:?}") };
+    let evidence = ban.evidence.clone().unwrap();
+    assert_eq!((ban.node, evidence.kind, evidence.key_id), (CHEAT, RunKind::Signing, session.key.key_id));
+    assert_eq!((evidence.epoch, evidence.round, &evidence.participants[..]), (0, 1, &[1, 2, 3][..]));
+    let (code, said, errors) = run_command(&all, &["dan-bans"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(said.contains("node 1 banned node 3 (since 20") && said.contains(&ban.reason), "{said}");
+    let run = format!("signing, round 1, nodes 1, 2, 3; key {}, epoch 0; run {}", evidence.key_id, evidence.run);
+    assert!(said.contains(&run) && said.contains("signing, round 2, nodes 2, 3, 4; key"), "{said}");
+    assert!(said.contains("node 2 banned node 3") && said.contains("node 4: no bans\nnode 5: no bans"), "{said}");
+
+    // At one of them first, and what is wrong is said.
+    for (words, complaint) in [
+        (&["dan-unban", "--node", "6"][..], "--node: expected the id of a node, 1 to 5, got 6"),
+        (&["dan-unban", "--node", "3", "--at", "0"], "--at: expected the id of a node, 1 to 5, got 0"),
+    ] {
+        let (code, said, errors) = run_command(&all, words);
+        assert!(code == 1 && said.is_empty() && errors.contains(complaint), "{said}{errors}");
+    }
+    let (code, said, _) = run_command(&all, &["dan-unban", "--node", "3", "--at", "1"]);
+    assert!(code == 0 && said.starts_with("node 1 works again with node 3 (since 20"), "{said}");
+    assert_eq!((banned(cluster, 1).await, banned(cluster, 2).await), (vec![], vec![CHEAT]));
+    cluster.sign(session, &[1, CHEAT, 4], session.operation(200)).await.unwrap();
+    let found = cluster.sign(session, &[1, 2, CHEAT], session.operation(201)).await.unwrap_err();
+    assert!(codes(&found).contains(&"peer-banned"), "{found:?}");
+    // Then everywhere; a node that is not there is named, and the others do it.
+    cluster.kill(5);
+    let (code, said, errors) = run_command(&all, &["dan-unban", "--node", "3"]);
+    assert!(code == 1 && said.contains("node 2 works again with node 3") && said.contains("node 5: "), "{said}");
+    assert!(said.contains("node 1: node 3 was not banned"), "{said}");
+    assert_eq!(errors, "use-aa: 1 of 4 nodes did not do it\n");
+    // After a restart, too.
+    for id in [1, 2] {
+        cluster.kill(id);
+    }
+    for id in [1, 2, 5] {
+        cluster.launch(id);
+    }
+    cluster.connected(5).await;
+    assert_eq!((banned(cluster, 1).await, banned(cluster, 2).await), (vec![], vec![]));
+    cluster.sign(session, &[1, 2, CHEAT], session.operation(202)).await.unwrap();
+}
+
+/// Node 2's commit of new shares is held back: what would tell it that all have prepared does not come. Meanwhile the
+/// others use the new shares. Before epochs were bound into signatures, node 1 banned it for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn new_shares_beside_signatures_never_look_like_cheating() {
+    const IN_DOUBT: u8 = 2;
+    /// In which all say what came out of a refresh.
+    const CONFIRMING: u8 = 6;
+    let mut cluster = Cluster::start().await;
+    let session = cluster.granted(3).await;
+    cluster.kill(CHEAT);
+    let mut slow = Cheat::in_place_of(CHEAT, &cluster, &session).await;
+    let old = slow.share.clone();
+    *slow.network.hold.lock().unwrap() = Some((IN_DOUBT, CONFIRMING));
+    let mut renewing = slow.renew(&cluster, &session, &[1, 4, 5]).await;
+    assert!(!renewing[1].is_finished(), "node 2 waits");
+    let nobody_is_banned = async || {
+        for id in [1, 2, 4, 5] {
+            assert!(banned(&cluster, id).await.is_empty(), "node {id}");
+        }
+    };
+
+    // It does not sign until it knows; the others do.
+    for (number, signers) in (1..).zip([[1, 2, 4], [2, 4, 5]]) {
+        let found = cluster.sign(&session, &signers, session.operation(number)).await.unwrap_err();
+        let own = found.iter().find(|refusal| refusal.node == IN_DOUBT).unwrap();
+        assert_eq!((own.code.as_str(), own.peer), ("share-epoch", None), "{found:?}");
+        assert!(
+            found.iter().all(|refusal| ["share-epoch", "peer-refused"].contains(&refusal.code.as_str())),
+            "{found:?}"
+        );
+    }
+    cluster.sign(&session, &[1, 4, 5], session.operation(3)).await.unwrap();
+    // And a node that does sign with the shares of the epoch before is told so, and not banned.
+    let new = std::mem::replace(&mut slow.share, old);
+    let found = refusals(slow.attempt(&cluster, &session, [1, 4], 4, |_, _, _| {}).await);
+    for refusal in &found {
+        assert!(["share-epoch", "peer-refused"].contains(&refusal.code.as_str()), "{found:?}");
+        assert!(refusal.message.contains("shares of another epoch"), "{found:?}");
+    }
+    nobody_is_banned().await;
+    slow.share = new;
+    let answers = slow.attempt(&cluster, &session, [1, 4], 5, |_, _, _| {}).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    // A page's server finds those that can.
+    let server = KeyServer::over(&cluster, |config| config.key_pool = 0).await;
+    server.sign(&session, 6).await.unwrap();
+
+    // It hears of it, commits, and signs. (On a very busy machine it asked the others by itself before that.)
+    slow.network.release();
+    let answer = (&mut renewing[1]).await.unwrap();
+    assert!(answer.map_or_else(|refusal| refusal.code == "timeout", |done| done.epoch == 1));
+    cluster.sign(&session, &[1, 2, 4], session.operation(7)).await.unwrap();
+    let answers = slow.attempt(&cluster, &session, [2, 5], 8, |_, _, _| {}).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    nobody_is_banned().await;
 }
 
 /// A page that asks a server need not know who banned whom.

@@ -14,9 +14,13 @@ use key_server::KeyServer;
 use nix::sys::signal::Signal;
 use use_aa::{
     actions::ports::DistributedKeys,
-    dan::api::{RunKind, SignAnswer, StatusAnswer},
+    dan::{
+        api::{RunKind, SignAnswer, StatusAnswer},
+        caller_key::CallerKey,
+    },
     error::AppError,
     protocol::distributed_key::SignOutcome,
+    server::config::Config,
 };
 
 /// How long a signature may take here.
@@ -47,6 +51,14 @@ async fn a_node_that_hangs_holds_nobody_up_and_comes_back() {
     let server = KeyServer::over(&cluster, |_| {}).await;
     server.pooled().await;
     signed_within(&server, &session, 1, SIGNING_TIMEOUT).await;
+    // A server whose key the nodes do not know: nothing is signed, and it says what is to be set.
+    let unknown = CallerKey::parse("abcdefghijklmnopqrstuvwxyz").unwrap();
+    let change = |config: &mut Config| config.dan_nodes.iter_mut().for_each(|node| node.key = unknown.clone());
+    let stranger = KeyServer::over(&cluster, change).await;
+    for error in [stranger.sign(&session, 1).await.unwrap_err(), stranger.relay.offer().await.unwrap_err()] {
+        let AppError::NodeRefused { code, reason, .. } = &error else { panic!("{error:?}") };
+        assert!(code == "unauthorized" && reason.contains("USE_AA_DAN_SERVER_KEY"), "{error:?}");
+    }
 
     // It hangs in the middle of a signature: the nodes are already named.
     let nonces = cluster.nonces(RunKind::Signing, &[1, 2, 3]).await;

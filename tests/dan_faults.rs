@@ -13,7 +13,8 @@ use dan_support::{Cluster, PATIENCE, Session, codes, now};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use use_aa::dan::{
-    api::{NodeRefusal, PoolAnswer, RefreshAnswer, RefreshRequest, RunKind, SignAnswer, StatusAnswer},
+    api::{KeysAnswer, NodeRefusal, PoolAnswer, RefreshAnswer, RefreshRequest, RunKind, SignAnswer, StatusAnswer},
+    keys::KeyRecord,
     share::KeyShare,
     vault::{Slot, Vault},
 };
@@ -143,12 +144,11 @@ async fn any_three_are_enough_and_two_are_not() {
     cluster.sign(&session, &[1, 2, 3], session.operation(7)).await.unwrap();
     // A body that does not arrive is not waited for.
     let mut slow = tokio::net::TcpStream::connect(&http).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(
-        &mut slow,
-        b"POST /v1/nonce HTTP/1.1\r\nhost: x\r\ncontent-length: 60\r\n\r\n{",
-    )
-    .await
-    .unwrap();
+    let head = format!(
+        "POST /v1/nonce HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 60\r\n\r\n{{",
+        dan_support::SERVER_KEY.as_str()
+    );
+    tokio::io::AsyncWriteExt::write_all(&mut slow, head.as_bytes()).await.unwrap();
     let mut answer = vec![0; 12];
     let answered = tokio::io::AsyncReadExt::read_exact(&mut slow, &mut answer);
     tokio::time::timeout(AT_ONCE, answered).await.unwrap().unwrap();
@@ -229,11 +229,12 @@ fn staged(vault: &std::path::Path) -> bool {
     files.into_iter().any(|file| file.path().extension().is_some_and(|end| end == "staged"))
 }
 
-/// Signatures per minute survive a restart; nothing secret is ever in a log.
+/// Signatures per minute survive a restart; nothing secret is ever in a log; what is long over is removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_survive_and_logs_say_nothing_secret() {
     let mut cluster = Cluster::with(3, &["--threshold", "2", "--signatures-per-minute", "4"], "trace").await;
     let session = cluster.granted(2).await;
+    let other = cluster.granted(2).await;
     for answer in renew(&cluster, &session, None).await {
         answer.unwrap();
     }
@@ -292,7 +293,54 @@ async fn limits_survive_and_logs_say_nothing_secret() {
             }
         }
         assert!(said(&log).is_disjoint(&windows(&node.vault_key)));
+        for key in [dan_support::SERVER_KEY.as_str(), dan_support::OPERATOR_KEY.as_str()] {
+            assert!(!text.contains(key), "node {} logs a caller's key", node.id);
+        }
     }
+    keys_that_are_long_over_are_removed(&mut cluster, &session, &other).await;
+}
+
+/// All nodes are down. One key ended 25 hours ago (and was revoked, somewhere), another one 23 hours ago.
+async fn keys_that_are_long_over_are_removed(cluster: &mut Cluster, long_over: &Session, over: &Session) {
+    const HOUR: u64 = 3600;
+    let half_made = alloy::primitives::B256::repeat_byte(7);
+    for node in &cluster.nodes {
+        let vault = Vault::open(&node.vault, &node.vault_key, node.id).unwrap();
+        for (session, hours) in [(long_over, 25), (over, 23)] {
+            let bytes = vault.read(Slot::Record, session.key.key_id).unwrap().unwrap();
+            let mut record: KeyRecord = serde_json::from_slice(&bytes).unwrap();
+            record.grant.as_mut().unwrap().grant.valid_until = now() - hours * HOUR;
+            record.revoked |= node.id == 2;
+            vault.write(Slot::Record, session.key.key_id, &serde_json::to_vec(&record).unwrap()).unwrap();
+        }
+        // What a crash leaves of a key that is being made.
+        vault.write(Slot::Share, half_made, b"half").unwrap();
+    }
+    for id in cluster.ids() {
+        cluster.launch(id);
+    }
+    cluster.connected(3).await;
+    let files = |cluster: &Cluster, key: alloy::primitives::B256| {
+        let name = hex::encode(key);
+        let of_node = |id: u8| std::fs::read_dir(&cluster.node(id).vault).unwrap().flatten().collect::<Vec<_>>();
+        let all = cluster.ids().into_iter().flat_map(of_node);
+        all.filter(|file| file.file_name().to_string_lossy().starts_with(&name)).count()
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while files(cluster, long_over.key.key_id) + files(cluster, half_made) > 0 {
+        assert!(Instant::now() < deadline, "what is long over is not removed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(files(cluster, over.key.key_id) >= 6, "a share and a record at each node");
+    for id in cluster.ids() {
+        let keys: KeysAnswer = dan_support::get(&cluster.node(id).url, "/v1/keys").await;
+        let kept = keys.keys.iter().map(|key| (key.key_id, key.share, key.revoked)).collect::<Vec<_>>();
+        assert_eq!(kept, [(over.key.key_id, true, id == 2)]);
+    }
+    let refusals = cluster.sign(long_over, &[1, 3], long_over.operation(1)).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["unknown-key"; 2]);
+    let refusals = cluster.sign(over, &[1, 3], over.operation(1)).await.unwrap_err();
+    assert_eq!(codes(&refusals), ["grant-expired"; 2]);
 }
 
 /// All runs of eight bytes that are not mostly the same byte.

@@ -197,6 +197,9 @@ fn lab_command() -> (Child, Vec<i32>) {
     assert!(info["rpcUrl"].as_str().unwrap().starts_with("http://127.0.0.1:"));
     let nodes = info["danNodes"].as_array().unwrap();
     assert_eq!(nodes.len(), 5, "{info}");
+    // By what they know who asks: a server, and an operator, of one's own can be told.
+    let key = |name: &str| use_aa::dan::caller_key::CallerKey::parse(info[name].as_str().unwrap()).unwrap();
+    assert_ne!(key("danServerKey"), key("danOperatorKey"));
     let nodes = nodes.iter().map(|node| i32::try_from(node["process"].as_i64().unwrap()).unwrap());
     (child, [id("anvil"), id("alto")].into_iter().chain(nodes).collect())
 }

@@ -160,6 +160,7 @@ test.describe("nodes of one's own", () => {
         USE_AA_PAYMASTER_SIGNER_KEY: lab.paymasterSignerKey,
         USE_AA_PAGE_SPONSORSHIP: "on",
         USE_AA_DAN_NODES: lab.danNodesVariable,
+        USE_AA_DAN_SERVER_KEY: lab.danServerKey,
       },
     });
   });

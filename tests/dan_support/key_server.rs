@@ -8,13 +8,14 @@ use tempfile::TempDir;
 use use_aa::{
     actions::ports::DistributedKeys,
     client::relay_native::HttpRelay,
+    dan::caller_key::CallerKey,
     error::{AppError, Upstream as Source},
     protocol::distributed_key::SignOutcome,
     server::config::{Config, DanNodeAddress},
 };
 
 use crate::{
-    dan_support::{Cluster, PATIENCE, Session},
+    dan_support::{Cluster, PATIENCE, SERVER_KEY, Session},
     server_support::{Reply, Server, Upstream, config},
 };
 
@@ -36,10 +37,11 @@ impl KeyServer {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(&chain.url(), &chain.url());
         config.data_dir = folder.path().to_owned();
-        let nodes = cluster
-            .nodes
-            .iter()
-            .map(|node| DanNodeAddress { url: node.url.parse().unwrap(), identity: node.identity.to_bytes().into() });
+        let nodes = cluster.nodes.iter().map(|node| DanNodeAddress {
+            url: node.url.parse().unwrap(),
+            identity: node.identity.to_bytes().into(),
+            key: CallerKey::parse(&SERVER_KEY).unwrap(),
+        });
         config.dan_nodes = nodes.collect();
         change(&mut config);
         let server = Server::start(config).await;

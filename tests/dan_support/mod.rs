@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
+    collections::HashMap,
     io::{BufRead, BufReader, Read},
     net::TcpListener,
     path::PathBuf,
@@ -46,6 +47,17 @@ use use_aa::{
 pub const CHAIN_ID: u64 = 31337;
 /// Fine for a debug build on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// By which all nodes here know the app server.
+pub static SERVER_KEY: LazyLock<String> = LazyLock::new(|| hex::encode(rand::random::<[u8; 32]>()));
+/// By which they know their operator.
+pub static OPERATOR_KEY: LazyLock<String> = LazyLock::new(|| hex::encode(rand::random::<[u8; 32]>()));
+
+/// The key of whoever may ask for this.
+pub fn key_for(path: &str) -> &'static str {
+    let operators = ["/v1/refresh", "/v1/keys", "/v1/bans", "/v1/status"];
+    if operators.iter().any(|start| path.starts_with(start)) { &OPERATOR_KEY } else { &SERVER_KEY }
+}
 
 /// Unix seconds.
 pub fn now() -> u64 {
@@ -163,6 +175,8 @@ impl Cluster {
         command.args(arguments).env_clear().env("RUST_LOG", log_level).current_dir(self.folder.path());
         // As long as may be: the machine is busy with other tests.
         command.env("USE_AA_DAN_SIGNING_TIMEOUT", "60");
+        command.env("USE_AA_DAN_SERVER_KEY", SERVER_KEY.as_str());
+        command.env("USE_AA_DAN_OPERATOR_KEY", OPERATOR_KEY.as_str());
         command.envs(secrets.iter().map(|secret| secret.split_once('=').unwrap()));
         // The pipe ends with this process, and the node with the pipe.
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -321,6 +335,28 @@ impl Cluster {
     }
 }
 
+/// `USE_AA_DAN_NODES` for these nodes.
+pub fn nodes_variable(cluster: &Cluster, ids: &[u8]) -> String {
+    let entry = |id: &u8| format!("{}#{}", cluster.node(*id).url, cluster.node(*id).identity);
+    ids.iter().map(entry).collect::<Vec<_>>().join(",")
+}
+
+/// What a command says over these nodes: exit code, standard output, standard error.
+pub fn run_command(nodes: &str, words: &[&str]) -> (i32, String, String) {
+    let keys = [("USE_AA_DAN_SERVER_KEY", SERVER_KEY.as_str()), ("USE_AA_DAN_OPERATOR_KEY", &OPERATOR_KEY)];
+    run_command_as(nodes, &keys, words)
+}
+
+/// The same with other keys.
+pub fn run_command_as(nodes: &str, keys: &[(&str, &str)], words: &[&str]) -> (i32, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
+    command.args(words).env_clear().env("USE_AA_DAN_NODES", nodes).current_dir(folder.path());
+    let output = command.envs(keys.iter().copied()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
 /// A key, its owner, and the page that uses it.
 #[derive(Clone)]
 pub struct Session {
@@ -367,6 +403,14 @@ impl Session {
             challenge: B256::ZERO,
         };
         Self { key, grant, leaves, owner, page }
+    }
+
+    /// With an end of its session, unix seconds; the grant lasts a little longer, as pages make it.
+    pub fn ending(mut self, end: u64) -> Self {
+        self.leaves.iter_mut().for_each(|leaf| leaf.valid_until = end);
+        self.grant.policy_hash = policy_hash(&self.leaves);
+        self.grant.valid_until = end + 300;
+        self
     }
 
     /// As the owner signs it.
@@ -418,24 +462,34 @@ impl Session {
     }
 }
 
-/// No connection is kept: each test has a runtime of its own, and a connection dies with the one that opened it.
-fn client() -> &'static reqwest::Client {
-    static CLIENT: LazyLock<reqwest::Client> = LazyLock::new(|| {
-        reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap()
-    });
-    &CLIENT
+/// One for each test: each has a runtime of its own, and a connection dies with the one that opened it. (A client that is
+/// shared hands a connection that becomes free to whoever waits for one, in another test, too.)
+fn client() -> reqwest::Client {
+    static CLIENTS: LazyLock<Mutex<HashMap<tokio::runtime::Id, reqwest::Client>>> = LazyLock::new(Mutex::default);
+    let new = || reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap();
+    CLIENTS.lock().unwrap().entry(tokio::runtime::Handle::current().id()).or_insert_with(new).clone()
 }
 
 /// A request that must succeed.
 pub async fn get<A: DeserializeOwned>(url: &str, path: &str) -> A {
-    client().get(format!("{url}{path}")).send().await.unwrap().json().await.unwrap()
+    client().get(format!("{url}{path}")).bearer_auth(key_for(path)).send().await.unwrap().json().await.unwrap()
 }
 
 /// A request and its typed answer. A connection that breaks off is a refusal, too.
 pub async fn post<A: DeserializeOwned>(url: &str, path: &str, body: &impl Serialize) -> Result<A, NodeRefusal> {
+    ask_as(key_for(path), url, path, body).await
+}
+
+/// The same with another key.
+pub async fn ask_as<A: DeserializeOwned>(
+    key: &str,
+    url: &str,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<A, NodeRefusal> {
     let gone =
-        |error: reqwest::Error| NodeRefusal { code: "gone".into(), message: error.to_string(), node: 0, peer: None };
-    let response = client().post(format!("{url}{path}")).json(body).send().await.map_err(gone)?;
+        |error: reqwest::Error| NodeRefusal { code: "gone".into(), message: format!("{error:?}"), node: 0, peer: None };
+    let response = client().post(format!("{url}{path}")).bearer_auth(key).json(body).send().await.map_err(gone)?;
     match response.status().is_success() {
         true => Ok(response.json().await.unwrap()),
         false => Err(response.json().await.unwrap()),

@@ -6,10 +6,12 @@ use alloy::primitives::hex;
 use zeroize::Zeroizing;
 
 use super::{
+    callers::{Caller, Callers},
     identity::{Identity, PublicIdentity},
     mesh::Peer,
     vault::read_secret_file,
 };
+use use_aa_dan::caller_key::CallerKey;
 use use_aa_protocol::distributed_key::MAX_NODES;
 
 /// Longest time that may be set for a signature, seconds.
@@ -51,6 +53,32 @@ pub struct NodeArgs {
         hide_env_values = true
     )]
     pub vault_key: Option<SecretText>,
+    /// File (mode 0600) with the key by which this node knows the app server; or the key itself in
+    /// USE_AA_DAN_SERVER_KEY. The app server has the same
+    #[arg(long, env = "USE_AA_DAN_SERVER_KEY_FILE", value_name = "FILE")]
+    pub server_key_file: Option<PathBuf>,
+    /// The app server's key (environment only)
+    #[arg(
+        long = "dan-server-key",
+        env = "USE_AA_DAN_SERVER_KEY",
+        value_name = "KEY",
+        hide = true,
+        hide_env_values = true
+    )]
+    pub server_key: Option<SecretText>,
+    /// File (mode 0600) with the key by which this node knows its operator; or the key itself in
+    /// USE_AA_DAN_OPERATOR_KEY. dan-refresh, dan-repair, dan-bans and dan-unban use the same
+    #[arg(long, env = "USE_AA_DAN_OPERATOR_KEY_FILE", value_name = "FILE")]
+    pub operator_key_file: Option<PathBuf>,
+    /// The operator's key (environment only)
+    #[arg(
+        long = "dan-operator-key",
+        env = "USE_AA_DAN_OPERATOR_KEY",
+        value_name = "KEY",
+        hide = true,
+        hide_env_values = true
+    )]
+    pub operator_key: Option<SecretText>,
     /// Nodes that must sign, t, of the keys made here
     #[arg(long, env = "USE_AA_DAN_THRESHOLD", value_name = "NUMBER", default_value_t = 3)]
     pub threshold: u8,
@@ -103,6 +131,8 @@ pub struct NodeConfig {
     pub vault_dir: PathBuf,
     /// Key of the vault.
     pub vault_key: Zeroizing<[u8; 32]>,
+    /// Who may ask over HTTP.
+    pub callers: Callers,
     /// Nodes that must sign with keys made here.
     pub threshold: u8,
     /// Signatures that one key gives in a minute.
@@ -158,6 +188,7 @@ impl NodeConfig {
             identity,
             vault_dir: args.vault_dir.clone(),
             vault_key: secret("USE_AA_DAN_VAULT_KEY", args.vault_key.as_ref(), args.vault_key_file.as_ref())?,
+            callers: callers(args)?,
             threshold: args.threshold,
             signatures_per_minute: args.signatures_per_minute,
             max_pool: args.max_pool,
@@ -177,16 +208,42 @@ fn secret(
     file: Option<&PathBuf>,
 ) -> Result<Zeroizing<[u8; 32]>, NodeConfigError> {
     let expected = "64 hexadecimal digits, in the environment or in a file that only its owner may read";
-    let text = match (text, file) {
-        (Some(text), None) => text.0.clone(),
-        (None, Some(path)) => read_secret_file(path).map_err(|reason| wrong(variable, expected, reason))?,
-        (Some(_), Some(_)) => return Err(wrong(variable, expected, "both")),
-        (None, None) => return Err(wrong(variable, expected, "neither")),
-    };
+    let text = secret_text(variable, expected, text, file)?;
     let mut bytes = Zeroizing::new([0; 32]);
     hex::decode_to_slice(text.trim(), &mut bytes[..])
         .map_err(|_| wrong(variable, expected, "something else (not shown)"))?;
     Ok(bytes)
+}
+
+fn secret_text(
+    variable: &'static str,
+    expected: &'static str,
+    text: Option<&SecretText>,
+    file: Option<&PathBuf>,
+) -> Result<Zeroizing<String>, NodeConfigError> {
+    // An empty value counts as unset: environment files often keep the names with nothing behind.
+    match (text.filter(|text| !text.0.trim().is_empty()), file) {
+        (Some(text), None) => Ok(text.0.clone()),
+        (None, Some(path)) => read_secret_file(path).map_err(|reason| wrong(variable, expected, reason)),
+        (Some(_), Some(_)) => Err(wrong(variable, expected, "both")),
+        (None, None) => Err(wrong(variable, expected, "neither")),
+    }
+}
+
+/// The keys of app server and operator. Without them a node would have to serve everybody or nobody: it does not start.
+fn callers(args: &NodeArgs) -> Result<Callers, NodeConfigError> {
+    let key = |caller: Caller, text: &Option<SecretText>, file: &Option<PathBuf>| {
+        let (variable, expected) = (caller.variable(), CallerKey::EXPECTED);
+        let text = secret_text(variable, expected, text.as_ref(), file.as_ref())?;
+        CallerKey::parse(&text).ok_or_else(|| wrong(variable, expected, "something else (not shown)"))
+    };
+    let server = key(Caller::Server, &args.server_key, &args.server_key_file)?;
+    let operator = key(Caller::Operator, &args.operator_key, &args.operator_key_file)?;
+    if server == operator {
+        let expected = "another key than that of the app server";
+        return Err(wrong(Caller::Operator.variable(), expected, "the same (not shown)"));
+    }
+    Ok(Callers { server, operator })
 }
 
 fn peers(text: &str) -> Result<Vec<Peer>, NodeConfigError> {
@@ -238,6 +295,10 @@ mod tests {
             vault_dir: "vault".into(),
             vault_key_file: None,
             vault_key: "0x".to_owned().parse().ok(),
+            server_key_file: None,
+            server_key: "0123456789".repeat(4).parse().ok(),
+            operator_key_file: None,
+            operator_key: "abcdefghij".repeat(4).parse().ok(),
             threshold: 2,
             signatures_per_minute: 1,
             max_pool: 1,
@@ -259,7 +320,8 @@ mod tests {
         assert_eq!((config.nodes(), config.peers.len(), *config.vault_key), (3, 2, [0xaa; 32]));
         assert_eq!(config.peers.iter().map(|peer| peer.id).collect::<Vec<_>>(), [1, 3]);
         let shown = format!("{args:?}");
-        assert!(!shown.contains("aaaa") && !shown.contains("0202"), "{shown}");
+        assert!(!shown.contains("aaaa") && !shown.contains("0202") && !shown.contains("0123"), "{shown}");
+        assert!(config.callers.server.matches(&"0123456789".repeat(4)));
     }
 
     #[test]
@@ -278,9 +340,17 @@ mod tests {
             ("USE_AA_DAN_KEY", complaint(|args| args.key = None)),
             ("USE_AA_DAN_KEY", complaint(|args| args.key_file = Some("x".into()))),
             ("USE_AA_DAN_VAULT_KEY", complaint(|args| args.vault_key = "bbbb".parse().ok())),
+            // Nobody is served without a key, and a key that could be guessed is none.
+            ("USE_AA_DAN_SERVER_KEY", complaint(|args| args.server_key = None)),
+            ("USE_AA_DAN_SERVER_KEY", complaint(|args| args.server_key = " ".parse().ok())),
+            ("USE_AA_DAN_SERVER_KEY", complaint(|args| args.server_key = "bbbb".repeat(16).parse().ok())),
+            ("USE_AA_DAN_OPERATOR_KEY", complaint(|args| args.operator_key = None)),
+            ("USE_AA_DAN_OPERATOR_KEY", complaint(|args| args.operator_key = "bbbb".parse().ok())),
+            ("USE_AA_DAN_OPERATOR_KEY", complaint(|args| args.operator_key_file = Some("x".into()))),
+            ("USE_AA_DAN_OPERATOR_KEY", complaint(|args| args.operator_key = args.server_key.clone())),
         ] {
             assert!(message.starts_with(name) && message.contains("expected"), "{name}: {message}");
-            assert!(!message.contains("bbbb"), "{message}");
+            assert!(!message.contains("bbbb") && !message.contains("0123"), "{message}");
         }
     }
 }

@@ -191,7 +191,7 @@ pub(super) async fn echo(
 }
 
 /// One round in which everybody must say the same.
-pub(super) async fn confirm(run: &mut Run, hash: B256) -> Result<(), RunError> {
+pub async fn confirm(run: &mut Run, hash: B256) -> Result<(), RunError> {
     for (node, bytes) in run.broadcast(Zeroizing::new(hash.to_vec())).await? {
         if bytes[..] != hash[..] {
             return Err(RunError::cheated(node, "another view of what all were told"));

@@ -7,6 +7,7 @@ use std::{
 
 use alloy::primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::{
     limits::MinuteCount,
@@ -35,6 +36,13 @@ pub struct KeyRecord {
     pub revoked: bool,
 }
 
+impl KeyRecord {
+    /// Its grant had ended at this moment, unix seconds.
+    pub fn is_over(&self, at: u64) -> bool {
+        self.grant.as_ref().is_some_and(|signed| signed.grant.valid_until <= at)
+    }
+}
+
 /// A refresh of a key, as far as others may ask about it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Renewal {
@@ -42,6 +50,15 @@ pub struct Renewal {
     pub running: bool,
     /// Somebody was told that we have prepared nothing: the running one must not prepare any more.
     pub forbidden: bool,
+}
+
+/// How many keys there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// With a grant.
+    pub bound: usize,
+    /// Waiting for one.
+    pub waiting: usize,
 }
 
 /// One key.
@@ -53,13 +70,15 @@ pub struct Key {
     pub limit: Mutex<MinuteCount>,
     /// Held while the vault is asked about, or changed by, a refresh.
     pub renewal: tokio::sync::Mutex<Renewal>,
+    /// New shares are prepared, and this node does not know yet whether all have them: nothing is signed meanwhile.
+    pub doubt: watch::Sender<bool>,
 }
 
 impl Key {
     /// `None` for a key of which this node has nothing (yet).
     pub fn new(id: B256, record: Option<KeyRecord>, limit: MinuteCount) -> Arc<Self> {
         let (record, limit) = (Mutex::new(record), Mutex::new(limit));
-        Arc::new(Self { id, record, limit, renewal: tokio::sync::Mutex::default() })
+        Arc::new(Self { id, record, limit, renewal: tokio::sync::Mutex::default(), doubt: watch::Sender::new(false) })
     }
 
     /// The record, to be looked at or changed.
@@ -74,11 +93,29 @@ impl Key {
     }
 }
 
+/// Shares in memory, the latest used last.
+#[derive(Default)]
+struct Cache {
+    shares: VecDeque<(B256, Arc<KeyShare>)>,
+    /// How often a share became another one: what was read from disk before that is not kept.
+    changes: u64,
+}
+
+impl Cache {
+    fn keep(&mut self, id: B256, share: Arc<KeyShare>) {
+        self.shares.retain(|(cached, _)| *cached != id);
+        self.shares.push_back((id, share));
+        if self.shares.len() > CACHED_SHARES {
+            self.shares.pop_front();
+        }
+    }
+}
+
 /// All keys.
 pub struct Keys {
     vault: Arc<Vault>,
     all: Mutex<HashMap<B256, Arc<Key>>>,
-    shares: Mutex<VecDeque<(B256, Arc<KeyShare>)>>,
+    cache: Mutex<Cache>,
 }
 
 /// Why a key cannot be read.
@@ -93,7 +130,7 @@ pub enum KeyError {
 }
 
 impl Keys {
-    /// Reads all records.
+    /// Reads all records. What a crash left of a key that was being made (the record is written last) goes.
     pub fn load(vault: Arc<Vault>) -> Result<Self, KeyError> {
         let mut all = HashMap::new();
         for id in vault.list(Slot::Record)? {
@@ -109,7 +146,20 @@ impl Keys {
             };
             all.insert(id, Key::new(id, Some(record), limit));
         }
-        Ok(Self { vault, all: Mutex::new(all), shares: Mutex::default() })
+        for slot in [Slot::Share, Slot::Staged, Slot::Limit] {
+            for id in vault.list(slot)? {
+                match all.get(&id) {
+                    Some(key) if slot == Slot::Staged => drop(key.doubt.send_replace(true)),
+                    Some(_) => {}
+                    None => vault.remove(slot, id)?,
+                }
+            }
+        }
+        Ok(Self { vault, all: Mutex::new(all), cache: Mutex::default() })
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<B256, Arc<Key>>> {
@@ -124,6 +174,43 @@ impl Keys {
     /// The key, known or not.
     pub fn entry(&self, id: B256) -> Arc<Key> {
         self.all().entry(id).or_insert_with(|| Key::new(id, None, MinuteCount::default())).clone()
+    }
+
+    /// How many there are, without a copy of any.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for key in self.all().values() {
+            match key.record().as_ref() {
+                Some(record) if record.grant.is_some() => counts.bound += 1,
+                Some(record) if !record.revoked => counts.waiting += 1,
+                _ => {}
+            }
+        }
+        counts
+    }
+
+    /// Keys whose grant ended at this moment (unix seconds) or before.
+    pub fn ended(&self, by: u64) -> Vec<Arc<Key>> {
+        let over = |key: &&Arc<Key>| key.record().as_ref().is_some_and(|record| record.is_over(by));
+        self.all().values().filter(over).cloned().collect()
+    }
+
+    /// Removes all that there is of a key. Its record goes last: after a crash, the rest is still found.
+    pub fn remove(&self, key: &Key) -> Result<(), KeyError> {
+        for slot in [Slot::Staged, Slot::Share, Slot::Limit, Slot::Record] {
+            self.vault.remove(slot, key.id)?;
+        }
+        *key.record() = None;
+        self.all().remove(&key.id);
+        let mut cache = self.cache();
+        cache.changes += 1;
+        cache.shares.retain(|(cached, _)| *cached != key.id);
+        Ok(())
+    }
+
+    /// Forgets keys that were asked for and are not there. Nobody must be at them.
+    pub fn forget_unknown(&self) {
+        self.all().retain(|_, key| key.record().is_some() || Arc::strong_count(key) > 1);
     }
 
     /// Ids and records, oldest first.
@@ -144,25 +231,25 @@ impl Keys {
 
     /// The share in use, from memory or disk. Blocks.
     pub fn share(&self, id: B256) -> Result<Option<Arc<KeyShare>>, KeyError> {
-        {
-            let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(position) = shares.iter().position(|(cached, _)| *cached == id) {
-                let found = shares.remove(position);
-                shares.extend(found.clone());
-                return Ok(found.map(|(_, share)| share));
+        loop {
+            let before = {
+                let mut cache = self.cache();
+                if let Some((_, share)) = cache.shares.iter().find(|(cached, _)| *cached == id).cloned() {
+                    cache.keep(id, share.clone());
+                    return Ok(Some(share));
+                }
+                cache.changes
+            };
+            let stored = self.stored(Slot::Share, id)?.map(Arc::new);
+            let mut cache = self.cache();
+            // A refresh may have been faster than the disk: then what was read is of the epoch before.
+            if cache.changes == before {
+                if let Some(share) = &stored {
+                    cache.keep(id, share.clone());
+                }
+                return Ok(stored);
             }
         }
-        let Some(share) = self.stored(Slot::Share, id)?.map(Arc::new) else { return Ok(None) };
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        // A refresh may have been faster than the disk: what it remembered is newer.
-        if let Some((_, newer)) = shares.iter().find(|(cached, _)| *cached == id) {
-            return Ok(Some(newer.clone()));
-        }
-        shares.push_back((id, share.clone()));
-        if shares.len() > CACHED_SHARES {
-            shares.pop_front();
-        }
-        Ok(Some(share))
     }
 
     /// A share from disk. Blocks.
@@ -173,16 +260,8 @@ impl Keys {
 
     /// Keeps a share in memory, in place of an older one.
     pub fn remember(&self, id: B256, share: Arc<KeyShare>) {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        shares.retain(|(cached, _)| *cached != id);
-        shares.push_back((id, share));
-        if shares.len() > CACHED_SHARES {
-            shares.pop_front();
-        }
-    }
-
-    /// Forgets the share in memory.
-    pub fn forget(&self, id: B256) {
-        self.shares.lock().unwrap_or_else(PoisonError::into_inner).retain(|(cached, _)| *cached != id);
+        let mut cache = self.cache();
+        cache.changes += 1;
+        cache.keep(id, share);
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{mpsc, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::{AbortHandle, JoinSet},
     time::{Instant, interval, sleep, timeout},
 };
@@ -30,6 +30,8 @@ use super::{
 
 /// Messages that may wait for one peer.
 const QUEUE: usize = 512;
+/// Bytes of them: one that takes nothing in fills no memory.
+const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 /// How often a peer is asked whether it is there.
 const PING: Duration = Duration::from_secs(5);
 /// Without a sign of life for so long, a connection is given up.
@@ -56,9 +58,13 @@ pub struct Peer {
     pub identity: PublicIdentity,
 }
 
+/// A message that waits, and the room that it takes.
+type Waiting = (SecretBytes, OwnedSemaphorePermit);
+
 struct Link {
     peer: Peer,
-    queue: mpsc::Sender<SecretBytes>,
+    queue: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
     connected: AtomicBool,
     /// The connection that it dialled; a newer one replaces it.
     incoming: Mutex<Option<(u64, AbortHandle)>>,
@@ -80,8 +86,10 @@ impl Network for Mesh {
             return false;
         };
         let bytes = message.encode();
+        let Ok(size) = u32::try_from(bytes.len()) else { return false };
+        let Ok(room) = link.room.clone().try_acquire_many_owned(size) else { return false };
         self.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        link.queue.try_send(bytes).is_ok()
+        link.queue.try_send((bytes, room)).is_ok()
     }
 
     fn is_connected(&self, node: u8) -> bool {
@@ -107,7 +115,8 @@ impl Mesh {
         let links = peers.into_iter().map(|peer| {
             let (queue, receiver) = mpsc::channel(QUEUE);
             queues.push((peer.id, receiver));
-            (peer.id, Link { peer, queue, connected: AtomicBool::new(false), incoming: Mutex::default() })
+            let (room, connected) = (Arc::new(Semaphore::new(QUEUE_BYTES)), AtomicBool::new(false));
+            (peer.id, Link { peer, queue, room, connected, incoming: Mutex::default() })
         });
         let links = links.collect();
         let (connections, sent) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -131,7 +140,7 @@ impl Mesh {
         self.links.iter().map(|(id, link)| (*id, link.connected.load(Ordering::Acquire)))
     }
 
-    async fn keep_dialling(self: Arc<Self>, id: u8, mut queue: mpsc::Receiver<SecretBytes>) {
+    async fn keep_dialling(self: Arc<Self>, id: u8, mut queue: mpsc::Receiver<Waiting>) {
         let Some(link) = self.links.get(&id) else { return };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -277,7 +286,7 @@ impl Mesh {
 async fn keep_sending(
     mut sender: noise::Sender,
     mut receiver: noise::Receiver,
-    queue: &mut mpsc::Receiver<SecretBytes>,
+    queue: &mut mpsc::Receiver<Waiting>,
 ) -> String {
     let heard = Mutex::new(Instant::now());
     let since = || heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
@@ -303,7 +312,7 @@ async fn keep_sending(
                     send(&mut sender, &Message::Ping.encode()).await
                 }
                 message = queue.recv() => match message {
-                    Some(message) => send(&mut sender, &message).await,
+                    Some((message, _room)) => send(&mut sender, &message).await,
                     None => return "the end".to_owned(),
                 },
             };

@@ -2,9 +2,12 @@
 
 mod bans;
 mod binding;
+mod doubt;
 mod pool;
+mod rebuild;
 mod renewal;
 mod sign;
+mod upkeep;
 
 use std::{
     collections::HashMap,
@@ -14,26 +17,37 @@ use std::{
 };
 
 use alloy::primitives::B256;
-use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 use super::{
-    api::{NodeNonce, NodeRefusal, NonceAnswer, PeerStatus, RunKind, StatusAnswer},
+    api::{BanEvidence, NodeNonce, NodeRefusal, NonceAnswer, PeerStatus, RunKind, StatusAnswer},
+    callers::Callers,
     config::NodeConfig,
     keys::{KeyError, Keys},
     limits::MinuteCount,
     mesh::Mesh,
     message::Message,
     nonces::{NonceError, Nonces},
-    run::{RunError, Runs},
+    run::{Run, RunError, Runs},
     run_error::OUR_FAULT,
     vault::{Vault, VaultError},
     workers::Workers,
 };
 use bans::Bans;
-use use_aa_protocol::distributed_key::{Refusal, joint_challenge};
+use doubt::Asking;
+use use_aa_protocol::distributed_key::{MAX_NODES, Refusal, joint_challenge};
 
 /// How often ended runs are forgotten and unfinished refreshes looked after.
 const SWEEP: Duration = Duration::from_secs(2);
+/// How often keys whose grant is over are looked for.
+const UPKEEP: Duration = Duration::from_secs(10 * 60);
+/// Questions of one peer about our shares that are being answered at the same time.
+const TELLING: usize = 16;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +82,11 @@ pub struct Node {
     nonces: Nonces,
     bans: Bans,
     /// Who waits for a peer's answer about a key's shares.
-    asked: Mutex<HashMap<B256, mpsc::Sender<ShareReport>>>,
+    asked: Mutex<HashMap<B256, Asking>>,
+    /// By the peer's id: room to answer its questions about our shares.
+    telling: [Arc<Semaphore>; MAX_NODES as usize + 1],
+    /// Keys that are being made.
+    making: Mutex<usize>,
     _tasks: Mutex<JoinSet<()>>,
 }
 
@@ -102,17 +120,24 @@ impl Node {
             nonces: Nonces::default(),
             bans,
             asked: Mutex::default(),
+            telling: std::array::from_fn(|_| Arc::new(Semaphore::new(TELLING))),
+            making: Mutex::default(),
             _tasks: Mutex::default(),
             mesh,
         });
         let _ = this.set(Arc::downgrade(&node));
         let weak = Arc::downgrade(&node);
         tasks.spawn(async move {
-            loop {
-                tokio::time::sleep(SWEEP).await;
-                let Some(node) = weak.upgrade() else { return };
+            let mut upkeep = Instant::now();
+            while let Some(node) = weak.upgrade() {
+                if upkeep <= Instant::now() {
+                    node.forget_ended().await;
+                    upkeep = Instant::now() + UPKEEP;
+                }
                 node.runs.sweep();
                 node.settle_all().await;
+                drop(node);
+                sleep(SWEEP).await;
             }
         });
         *node._tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
@@ -127,12 +152,7 @@ impl Node {
         match message {
             Message::Round { .. } | Message::Abort { .. } => self.runs.deliver(from, message),
             Message::ShareQuery { key } => self.clone().tell(from, key),
-            Message::ShareReport { key, current, staged } => {
-                let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(requester) = asked.get(&key) {
-                    let _ = requester.try_send((from, current, staged));
-                }
-            }
+            Message::ShareReport { key, current, staged } => self.told(from, key, current, staged),
             Message::Ping | Message::Pong => {}
         }
     }
@@ -143,16 +163,21 @@ impl Node {
         NonceAnswer { node: self.config.id, nonce, expires }
     }
 
-    /// How it is.
-    pub fn status(&self) -> StatusAnswer {
-        let peers: Vec<_> = self.mesh.peers().collect();
-        let peers: Vec<_> = peers
-            .into_iter()
-            .map(|(node, connected)| PeerStatus { node, connected, banned: self.bans.is_banned(node) })
-            .collect();
-        let usable = peers.iter().filter(|peer| peer.connected && !peer.banned).count();
-        let records = self.keys.records();
-        let bound = records.iter().filter(|(_, record)| record.grant.is_some()).count();
+    /// Who may ask over HTTP.
+    pub fn callers(&self) -> &Callers {
+        &self.config.callers
+    }
+
+    /// How it is; whom it banned, only for its operator.
+    pub fn status(&self, for_operator: bool) -> StatusAnswer {
+        let peers: Vec<_> = self.mesh.peers().map(|(node, up)| (node, up, self.bans.is_banned(node))).collect();
+        let usable = peers.iter().filter(|(_, connected, banned)| *connected && !banned).count();
+        let peers = peers.into_iter().map(|(node, connected, banned)| PeerStatus {
+            node,
+            connected,
+            banned: for_operator.then_some(banned),
+        });
+        let keys = self.keys.counts();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         StatusAnswer {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -161,9 +186,9 @@ impl Node {
             nodes: self.config.nodes(),
             threshold: self.config.threshold,
             ready: usable + 1 >= usize::from(self.config.threshold),
-            peers,
-            keys: count(bound),
-            pooled: count(records.len() - bound),
+            peers: peers.collect(),
+            keys: count(keys.bound),
+            pooled: count(keys.waiting),
             sessions: count(self.runs.open_count()),
             mesh_bytes_sent: self.mesh.sent(),
         }
@@ -189,9 +214,9 @@ impl Node {
     }
 
     /// What a run ended with. Whoever cheated so that the key would leak is banned before anything else.
-    async fn ended(self: &Arc<Self>, error: RunError) -> NodeRefusal {
+    async fn ended(self: &Arc<Self>, error: RunError, evidence: Option<BanEvidence>) -> NodeRefusal {
         if let RunError::Ban { node, reason } = &error {
-            self.ban(*node, reason).await;
+            self.ban(*node, reason, evidence).await;
         }
         match &error {
             RunError::Internal(reason) => self.internal(reason),
@@ -259,6 +284,11 @@ impl Node {
             Err(error) => Err(RunError::Internal(error.to_string())),
         }
     }
+}
+
+/// Where a run is, should somebody have cheated in it.
+fn evidence(run: &Run, kind: RunKind, key_id: B256, epoch: u64) -> BanEvidence {
+    BanEvidence { kind, run: run.id(), key_id, epoch, round: run.round(), participants: run.participants().to_vec() }
 }
 
 /// Unix seconds.

@@ -14,8 +14,9 @@ use use_aa_protocol::distributed_key::RunKind;
 const GRANT_LIFETIME: u64 = 600;
 /// Seconds.
 const LIFETIME: u64 = 60;
-/// Used nonces that are remembered. When full, nothing is accepted until the oldest lapse.
-const MAX_USED: usize = 200_000;
+/// Used nonces of one kind that are remembered. When full, none of this kind is accepted until the oldest lapse; what the
+/// app server uses up leaves the operator's alone.
+const MAX_USED: usize = 50_000;
 
 /// Why a nonce is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +38,7 @@ pub enum NonceError {
 /// Draws and accepts nonces.
 pub struct Nonces {
     key: B256,
-    used: Mutex<HashMap<B256, u64>>,
+    used: Mutex<HashMap<RunKind, HashMap<B256, u64>>>,
 }
 
 impl Default for Nonces {
@@ -82,6 +83,7 @@ impl Nonces {
     pub fn spend(&self, kind: RunKind, nonce: &B256, now: u64) -> Result<(), NonceError> {
         self.check(kind, nonce, now)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = used.entry(kind).or_default();
         if used.contains_key(nonce) {
             return Err(NonceError::Used);
         }
@@ -126,6 +128,17 @@ mod tests {
         assert_eq!(nonces.spend(RunKind::Signing, &nonce, 1059), Err(NonceError::Used));
         assert_eq!(Nonces::default().check(RunKind::Signing, &nonce, 1000), Err(NonceError::Unknown));
         assert_eq!(nonces.draw(RunKind::KeyGeneration, 1000).1, 1600);
+    }
+
+    #[test]
+    fn who_uses_up_one_kind_leaves_the_others() {
+        let nonces = Nonces::default();
+        let spend = |kind| nonces.spend(kind, &nonces.draw(kind, 1000).0, 1000);
+        assert!((0..MAX_USED).all(|_| spend(RunKind::Pool).is_ok()));
+        assert_eq!(spend(RunKind::Pool), Err(NonceError::Busy));
+        assert_eq!((spend(RunKind::Signing), spend(RunKind::Refresh)), (Ok(()), Ok(())));
+        let (later, _) = nonces.draw(RunKind::Pool, 1060);
+        assert_eq!(nonces.spend(RunKind::Pool, &later, 1060), Ok(()));
     }
 
     #[test]

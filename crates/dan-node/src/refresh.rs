@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alloy::primitives::B256;
 use dkls23::{
     protocols::repair::RepairTerm,
     secp256k1::{Party, PublicKeyPackage},
@@ -65,8 +66,11 @@ pub async fn be_helped(run: &mut Run, workers: &Workers) -> Result<(KeyShare, BT
             return Err(RunError::cheated(node, "a term of another"));
         }
         let (first, epoch, _) = view.get_or_insert((encode(&help.package)?, help.epoch, help.package.clone()));
-        let same = *first == encode(&help.package)? && *epoch == help.epoch;
-        if !same {
+        // Of different epochs: a renewal is not decided everywhere, or a vault was brought back from a backup.
+        if *epoch != help.epoch {
+            return Err(RunError::ShareEpoch(node));
+        }
+        if *first != encode(&help.package)? {
             return Err(RunError::cheated(node, "another view of the key"));
         }
         records.insert(node, Zeroizing::new(help.record));
@@ -80,8 +84,18 @@ pub async fn be_helped(run: &mut Run, workers: &Workers) -> Result<(KeyShare, BT
     Ok((KeyShare { party, package, epoch }, records))
 }
 
+/// One round in which all must have shares of the same epoch: what would be made of others looks like cheating.
+async fn same_epoch(run: &mut Run, mark: B256) -> Result<(), RunError> {
+    let theirs = run.broadcast(Zeroizing::new(mark.to_vec())).await?;
+    match theirs.iter().find(|(_, theirs)| theirs[..] != mark[..]) {
+        Some((node, _)) => Err(RunError::ShareEpoch(*node)),
+        None => Ok(()),
+    }
+}
+
 /// New shares. The old one stays valid until the new one is committed.
 pub async fn refresh(run: &mut Run, workers: &Workers, share: Arc<KeyShare>) -> Result<KeyShare, RunError> {
+    same_epoch(run, share.epoch_mark()).await?;
     let id = run.binding();
     let own = share.clone();
     let points = workers.run(move || Zeroizing::new(threshold::refresh_1(&own.party))).await?;

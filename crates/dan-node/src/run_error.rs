@@ -22,6 +22,9 @@ pub enum RunError {
     /// A participant was asked something else.
     #[error("node {0} was asked something else")]
     Disagree(u8),
+    /// A participant has shares of another epoch: new ones are being committed. Nobody's fault; nothing was computed.
+    #[error("node {0} has shares of another epoch: new ones are being decided on; try again")]
+    ShareEpoch(u8),
     /// Nothing came in time.
     #[error("no answer in time from node {0}")]
     Timeout(u8),
@@ -64,12 +67,14 @@ impl RunError {
         Self::Cheated { node, what }
     }
 
-    /// The node whose fault it is, as this node saw by itself.
+    /// The node with which it does not work (cheating, silent, gone, or of another epoch), as this node saw by itself.
     pub fn peer(&self) -> Option<u8> {
         match self {
-            Self::PeerDown(node) | Self::Timeout(node) | Self::Cheated { node, .. } | Self::Ban { node, .. } => {
-                Some(*node)
-            }
+            Self::PeerDown(node)
+            | Self::Timeout(node)
+            | Self::ShareEpoch(node)
+            | Self::Cheated { node, .. }
+            | Self::Ban { node, .. } => Some(*node),
             _ => None,
         }
     }
@@ -80,6 +85,7 @@ impl RunError {
             Self::PeerDown(_) => "peer-down",
             Self::PeerRefused { .. } => "peer-refused",
             Self::Disagree(_) => "disagree",
+            Self::ShareEpoch(_) => "share-epoch",
             Self::Timeout(_) => "timeout",
             Self::Ban { .. } => "peer-banned",
             Self::Cheated { .. } | Self::Aborted(_) => "aborted",

@@ -63,13 +63,30 @@ impl KeyShare {
         let mut bytes = b"use-aa dan epoch 1".to_vec();
         bytes.extend_from_slice(&self.epoch.to_be_bytes());
         bytes.extend_from_slice(&self.party.session_id);
+        self.write_public_halves(&mut bytes);
+        keccak256(bytes)
+    }
+
+    /// The same without the protocol's run, which a share that was just rebuilt does not know.
+    pub(super) fn epoch_mark(&self) -> B256 {
+        let mut bytes = b"use-aa dan epoch mark 1".to_vec();
+        bytes.extend_from_slice(&self.epoch.to_be_bytes());
+        self.write_public_halves(&mut bytes);
+        keccak256(bytes)
+    }
+
+    fn write_public_halves(&self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.public_key());
         for index in (1..=self.nodes()).filter_map(|index| PartyIndex::new(index).ok()) {
             if let Some(point) = self.package.verifying_share(index) {
                 bytes.extend_from_slice(&compressed(point));
             }
         }
-        keccak256(bytes)
+    }
+
+    /// How often the shares were renewed.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// For the vault.

@@ -1,6 +1,10 @@
 //! A signature of exactly t nodes (DKLs23, three rounds).
 //!
 //! State between the phases lives in this call only: it is never written down, never used twice.
+//!
+//! In front of each first message is the fingerprint of the shares that it was made with. Shares of different epochs do
+//! not fit: what comes of them looks like cheating, and would have an honest node banned. So nothing is computed from
+//! messages of another epoch.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,10 +12,11 @@ use alloy::primitives::{Address, B256, Bytes, Signature};
 use dkls23::protocols::signing::{Broadcast3to4, SignData, TransmitPhase1to2, TransmitPhase2to3};
 use k256::Secp256k1;
 use use_aa_threshold as threshold;
+use zeroize::Zeroizing;
 
 use super::{
     run::{Run, RunError},
-    share::{KeyShare, aborted, decode, encode, index},
+    share::{KeyShare, SecretBytes, aborted, decode, encode, index},
     workers::Workers,
 };
 
@@ -28,15 +33,15 @@ pub async fn sign(
     let data = Arc::new(SignData { sign_id: run.binding().to_vec(), counterparties, message_hash: digest.0 });
 
     let (own, data_1) = (share.clone(), data.clone());
-    let (unique, kept, messages) =
-        workers.run(move || threshold::sign_1(&own.party, &data_1)).await?.map_err(aborted)?;
+    let (fingerprint, first) = workers.run(move || (own.fingerprint(), threshold::sign_1(&own.party, &data_1))).await?;
+    let (unique, kept, messages) = first.map_err(aborted)?;
     let mut outgoing = BTreeMap::new();
     for message in &messages {
-        outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
+        outgoing.insert(message.parties.receiver.as_u8(), marked(fingerprint, &encode(message)?));
     }
     let mut received = Vec::new();
     for (node, bytes) in run.exchange(outgoing).await? {
-        let message: TransmitPhase1to2 = decode(node, &bytes)?;
+        let message: TransmitPhase1to2 = decode(node, unmarked(node, fingerprint, &bytes)?)?;
         check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
         received.push(message);
     }
@@ -70,6 +75,23 @@ pub async fn sign(
         workers.run(move || threshold::sign_4(&own.party, &data, &x, &broadcasts)).await?.map_err(aborted)?;
     let address = share.address().ok_or_else(|| RunError::Internal("a share without an address".into()))?;
     signature(&x_coordinate, &s, recovery_id, digest, address)
+}
+
+/// The message behind the fingerprint of our shares.
+fn marked(fingerprint: B256, message: &[u8]) -> SecretBytes {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(32 + message.len()));
+    bytes.extend_from_slice(fingerprint.as_slice());
+    bytes.extend_from_slice(message);
+    bytes
+}
+
+/// The message of a node whose shares are of our epoch.
+fn unmarked(from: u8, fingerprint: B256, bytes: &[u8]) -> Result<&[u8], RunError> {
+    match bytes.split_first_chunk::<32>() {
+        Some((theirs, message)) if *theirs == fingerprint => Ok(message),
+        Some(_) => Err(RunError::ShareEpoch(from)),
+        None => Err(RunError::cheated(from, "a message that cannot be read")),
+    }
 }
 
 fn check(from: u8, me: u8, sender: u8, receiver: u8) -> Result<(), RunError> {

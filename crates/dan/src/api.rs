@@ -4,17 +4,23 @@
 //! ephemeral key (signatures), and each node decides by itself. The same request goes to **every** node that takes part
 //! (all n for keys, t for a signature); the nodes then talk among themselves over their own mesh and each answers.
 //!
-//! | Endpoint | Request | Answer |
-//! |---|---|---|
-//! | `POST /v1/nonce` | [`NonceRequest`] | [`NonceAnswer`] |
-//! | `POST /v1/pool` (all n) | [`PoolRequest`] | [`PoolAnswer`] |
-//! | `GET /v1/pool` | | [`PoolAnswer`] |
-//! | `GET /v1/keys?after=<key id>` | | [`KeysAnswer`] |
-//! | `POST /v1/keygen` (all n) | [`KeygenRequest`] | [`KeyAttestation`] |
-//! | `POST /v1/sign` (exactly t) | [`SignBody`] | [`SignAnswer`] |
-//! | `POST /v1/revoke` (each) | [`Revocation`] | [`RevokeAnswer`] |
-//! | `POST /v1/refresh` (all n) | [`RefreshRequest`] | [`RefreshAnswer`] |
-//! | `GET /v1/status` | | [`StatusAnswer`] |
+//! | Endpoint | Who | Request | Answer |
+//! |---|---|---|---|
+//! | `POST /v1/nonce` | server, operator | [`NonceRequest`] | [`NonceAnswer`] |
+//! | `POST /v1/pool` (all n) | server | [`PoolRequest`] | [`PoolAnswer`] |
+//! | `GET /v1/pool` | server | | [`PoolAnswer`] |
+//! | `POST /v1/keygen` (all n) | server | [`KeygenRequest`] | [`KeyAttestation`] |
+//! | `POST /v1/sign` (exactly t) | server | [`SignBody`] | [`SignAnswer`] |
+//! | `POST /v1/revoke` (each) | server | [`Revocation`] | [`RevokeAnswer`] |
+//! | `GET /v1/keys?after=<key id>` | operator | | [`KeysAnswer`] |
+//! | `POST /v1/refresh` (all n) | operator | [`RefreshRequest`] | [`RefreshAnswer`] |
+//! | `GET /v1/bans` | operator | | [`BansAnswer`] |
+//! | `POST /v1/bans/lift` | operator | [`LiftRequest`] | [`LiftAnswer`] |
+//! | `GET /v1/status` | anybody; bans: operator | | [`StatusAnswer`] |
+//!
+//! **Who asks.** The app server and the operator each have a secret ([`CallerKey`](crate::caller_key::CallerKey)) that
+//! they send as `Authorization: Bearer`. Whoever sends none, or another one, is refused before the request's body is
+//! read.
 //!
 //! Every refusal is a [`NodeRefusal`] with a 4xx or 5xx status.
 //!
@@ -214,8 +220,67 @@ pub struct PeerStatus {
     pub node: u8,
     /// A mesh connection is open.
     pub connected: bool,
-    /// It cheated once and is never worked with again.
-    pub banned: bool,
+    /// It cheated, and is not worked with until the operator lifts the ban. Told to the operator only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub banned: Option<bool>,
+}
+
+/// Another node that this one does not work with, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// Who is banned.
+    pub node: u8,
+    /// What failed.
+    pub reason: String,
+    /// When, unix seconds.
+    pub at: u64,
+    /// In which run; nothing where the ban is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<BanEvidence>,
+}
+
+/// Where a node cheated, as the one saw it that banned it: enough to find the same run in the logs of the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BanEvidence {
+    /// What the nodes were doing.
+    pub kind: RunKind,
+    /// Id of the run.
+    pub run: B256,
+    /// Which key.
+    pub key_id: B256,
+    /// How often its shares had been renewed.
+    pub epoch: u64,
+    /// Round of the run, from 1.
+    pub round: u8,
+    /// Who took part.
+    pub participants: Vec<u8>,
+}
+
+/// The bans of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BansAnswer {
+    /// Id of the node that banned them, from 1.
+    pub node: u8,
+    /// In the order of the banned nodes' ids.
+    pub bans: Vec<Ban>,
+}
+
+/// Asks a node to work with another one again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiftRequest {
+    /// Which one.
+    pub node: u8,
+}
+
+/// It does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiftAnswer {
+    /// Id of the node that lifted the ban, from 1.
+    pub node: u8,
+    /// The ban that there was; nothing when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted: Option<Ban>,
 }
 
 /// Why a node does not do it.
@@ -223,6 +288,8 @@ pub struct PeerStatus {
 /// | Code | Status | Reason |
 /// |---|---|---|
 /// | `malformed` | 400, 413 | no JSON of the right form, or too large |
+/// | `unauthorized` | 401 | the caller sent no key, or one that is not known here; the message names the variable |
+/// | `forbidden` | 403 | the caller's key is for other requests; the message names the right one |
 /// | `nonce` | 403 | unknown, used, lapsed or of another kind |
 /// | `challenge` | 403 | not the hash of the nonces |
 /// | `participants` | 403 | this node is not named, or not all n are where all must be |
@@ -233,6 +300,7 @@ pub struct PeerStatus {
 /// | `disagree` | 503 | a participant was asked something else |
 /// | `timeout` | 504 | a participant did not answer in time |
 /// | `aborted` | 503 | the protocol stopped; to be tried again |
+/// | `share-epoch` | 503 | new shares are being decided on, here or at the node named; to be tried again |
 /// | `revoked` | 403 | the grant was taken back |
 /// | `no-share` | 503 | the node lost its share: it must be repaired |
 /// | `rate-limited`, `busy`, `pool-full` | 429 | too many requests for this key, of all, or keys |

@@ -9,7 +9,7 @@ use alloy::primitives::B256;
 use reqwest::{Client, RequestBuilder, Url};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::api::NodeRefusal;
+use crate::{api::NodeRefusal, caller_key::CallerKey};
 
 /// A node that failed is asked last for this long.
 const SUSPICION: Duration = Duration::from_secs(5);
@@ -26,9 +26,14 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The node does not take who asks for who may: its key, or ours, is another.
+    pub fn is_about_the_caller(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if ["unauthorized", "forbidden"].contains(&refusal.code.as_str()))
+    }
+
     /// Other nodes, or the same ones a moment later, may do it.
     pub fn is_passing(&self) -> bool {
-        const PASSING: [&str; 10] = [
+        const PASSING: [&str; 11] = [
             "nonce",
             "challenge",
             "peer-down",
@@ -38,6 +43,7 @@ impl Failure {
             "timeout",
             "busy",
             "aborted",
+            "share-epoch",
             "internal",
         ];
         match self {
@@ -55,13 +61,14 @@ pub struct DanNode {
     pub identity: B256,
     url: Url,
     http: Client,
+    key: CallerKey,
     failed_at: Mutex<Option<Instant>>,
 }
 
 impl DanNode {
-    /// The node at `url`; nothing is connected yet.
-    pub fn new(id: u8, identity: B256, url: Url, http: Client) -> Self {
-        Self { id, identity, url, http, failed_at: Mutex::new(None) }
+    /// The node at `url`, to which `key` proves who asks; nothing is connected yet.
+    pub fn new(id: u8, identity: B256, url: Url, http: Client, key: CallerKey) -> Self {
+        Self { id, identity, url, http, key, failed_at: Mutex::new(None) }
     }
 
     /// It failed lately.
@@ -98,7 +105,7 @@ impl DanNode {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder, patience: Duration) -> Result<T, Failure> {
-        let outcome = exchange(request.timeout(patience)).await;
+        let outcome = exchange(request.bearer_auth(self.key.expose()).timeout(patience)).await;
         let down = matches!(outcome, Err(Failure::Down(_)));
         if let Ok(mut failed_at) = self.failed_at.lock() {
             *failed_at = down.then(Instant::now);

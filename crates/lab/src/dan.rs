@@ -14,9 +14,9 @@ use serde_json::Value;
 use tokio::{process::Command, sync::mpsc};
 
 use super::{LabError, anvil::check_free, process::Process};
-use use_aa_dan::identity::Identity;
+use use_aa_dan::{caller_key::CallerKey, identity::Identity};
 
-use use_aa_server::config::UpstreamUrl;
+use use_aa_server::config::{LabConfig, UpstreamUrl};
 
 /// How many nodes hold a share, n; 3 of them sign.
 pub const NODES: u8 = 5;
@@ -38,19 +38,31 @@ pub struct DanNodeInfo {
     pub process: i32,
 }
 
+/// By what the nodes know who asks them: as public as all keys of the lab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DanKeys {
+    /// The app server's.
+    pub server: CallerKey,
+    /// The operator's.
+    pub operator: CallerKey,
+}
+
 /// The running nodes.
 pub struct DanNodes {
     processes: Vec<Process>,
+    /// By what they know who asks.
+    pub keys: DanKeys,
     /// What is known of them.
     pub info: Vec<DanNodeInfo>,
 }
 
 impl DanNodes {
-    /// Starts all and waits for their addresses. Ports: two for each node from `port_base` on, or free ones.
-    pub async fn start(program: &Path, state: &Path, port_base: Option<u16>) -> Result<Self, LabError> {
+    /// Starts all and waits for their addresses. Ports: two for each node, behind those of chain and bundler, or free ones.
+    pub async fn start(program: &Path, state: &Path, config: &LabConfig) -> Result<Self, LabError> {
+        let port_base = config.port_base.map(|base| base.saturating_add(2));
         let mut attempt = 1;
         loop {
-            match Self::try_start(program, state, port_base).await {
+            match Self::try_start(program, state, port_base, config).await {
                 // A free port was taken between our look and the node's.
                 Err(LabError::ChildExited { tail, .. })
                     if port_base.is_none() && attempt < ATTEMPTS && tail.contains("cannot listen") =>
@@ -62,7 +74,12 @@ impl DanNodes {
         }
     }
 
-    async fn try_start(program: &Path, state: &Path, port_base: Option<u16>) -> Result<Self, LabError> {
+    async fn try_start(
+        program: &Path,
+        state: &Path,
+        port_base: Option<u16>,
+        config: &LabConfig,
+    ) -> Result<Self, LabError> {
         let folder = state.join("dan");
         let io = |what: &str, error: std::io::Error| LabError::Io { what: what.into(), reason: error.to_string() };
         fs::create_dir_all(&folder).map_err(|error| io("make the folder of the nodes", error))?;
@@ -75,6 +92,11 @@ impl DanNodes {
             secret(&folder.join(format!("node-{id}.vault-key")))?;
             peers.push((identity.public(), format!("{id}=127.0.0.1:{mesh}#{}", identity.public())));
         }
+        let (server_file, operator_file) = (folder.join("server-key"), folder.join("operator-key"));
+        let keys = DanKeys {
+            server: caller_key(&server_file, config.dan_server_key.as_ref())?,
+            operator: caller_key(&operator_file, config.dan_operator_key.as_ref())?,
+        };
         let list = peers.iter().map(|(_, peer)| peer.as_str()).collect::<Vec<_>>().join(",");
         let mut starting = Vec::new();
         for (id, (http, mesh)) in (1..=NODES).zip(&ports) {
@@ -83,6 +105,7 @@ impl DanNodes {
             command.arg("dan-node").args(["--id", &id.to_string(), "--peers", &list]);
             command.args(["--listen", &format!("127.0.0.1:{http}"), "--mesh-listen", &format!("127.0.0.1:{mesh}")]);
             command.arg("--key-file").arg(file("key")).arg("--vault-key-file").arg(file("vault-key"));
+            command.arg("--server-key-file").arg(&server_file).arg("--operator-key-file").arg(&operator_file);
             command.arg("--vault-dir").arg(file("vault")).current_dir(&folder);
             let (sender, urls) = mpsc::unbounded_channel();
             let process = Process::start("dan-node", command, move |line| {
@@ -107,7 +130,7 @@ impl DanNodes {
             info.push(DanNodeInfo { id, url, identity: identity.to_bytes().into(), process: process.id() });
             processes.push(process);
         }
-        Ok(Self { processes, info })
+        Ok(Self { processes, keys, info })
     }
 
     /// Notes which nodes end; never ends itself. The network is made to work on without some: the lab goes on, too.
@@ -143,6 +166,23 @@ fn ports(base: Option<u16>) -> Result<Vec<(u16, u16)>, LabError> {
     Ok(held.iter().map(|(address, _)| (0, address.port())).collect())
 }
 
+/// A caller's key in the file: the one that was given, or one that is made when missing.
+fn caller_key(path: &Path, given: Option<&CallerKey>) -> Result<CallerKey, LabError> {
+    let failed = |reason: String| LabError::Io { what: format!("keep a key in {}", path.display()), reason };
+    if let Some(key) = given {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error.to_string())),
+            _ => write_secret(path, key.expose()).map_err(|error| failed(error.to_string()))?,
+        }
+    }
+    CallerKey::parse(&secret(path)?).ok_or_else(|| failed("what is there is none".into()))
+}
+
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
 /// The secret in the file; made when missing.
 fn secret(path: &Path) -> Result<String, LabError> {
     let failed = |error: std::io::Error| LabError::Io {
@@ -155,8 +195,7 @@ fn secret(path: &Path) -> Result<String, LabError> {
         Err(error) => return Err(failed(error)),
     }
     let text = hex::encode(rand::random::<[u8; 32]>());
-    let mut file = fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
+    write_secret(path, &text).map_err(failed)?;
     Ok(text)
 }
 
@@ -171,6 +210,18 @@ mod tests {
         mesh.sort_unstable();
         mesh.dedup();
         assert_eq!(mesh.len(), usize::from(NODES));
+    }
+
+    #[test]
+    fn a_callers_key_is_the_one_that_was_given_or_stays_as_it_was_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made = caller_key(&path, None).unwrap();
+        assert_eq!(caller_key(&path, None).unwrap(), made);
+        let given = CallerKey::parse(&"0123456789".repeat(4)).unwrap();
+        assert_eq!(caller_key(&path, Some(&given)).unwrap(), given);
+        assert_eq!(caller_key(&path, None).unwrap(), given);
+        assert!(use_aa_dan_node::vault::read_secret_file(&path).is_ok());
     }
 
     #[test]

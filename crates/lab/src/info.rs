@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use alloy::primitives::Address;
 use serde_json::json;
 
-use super::{ACCOUNTS, DanNodeInfo, LabAccount, Role, accounts::first};
+use super::{ACCOUNTS, DanKeys, DanNodeInfo, LabAccount, Role, accounts::first};
 use use_aa_server::config::{SignerKey, UpstreamUrl};
 
 /// Addresses, URLs and (public) keys of a running lab.
@@ -33,6 +33,8 @@ pub struct LabInfo {
     pub processes: [i32; 2],
     /// The nodes of the distributed keys, in the order of their ids.
     pub dan_nodes: Vec<DanNodeInfo>,
+    /// By what they know the app server and their operator.
+    pub dan_keys: Option<DanKeys>,
 }
 
 impl LabInfo {
@@ -62,6 +64,9 @@ impl LabInfo {
                 "identity": node.identity,
                 "process": node.process,
             })).collect::<Vec<_>>(),
+            // For this machine only, like all of the lab.
+            "danServerKey": self.dan_keys.as_ref().map(|keys| keys.server.expose()),
+            "danOperatorKey": self.dan_keys.as_ref().map(|keys| keys.operator.expose()),
             "accounts": ACCOUNTS,
         })
     }
@@ -75,6 +80,9 @@ impl fmt::Display for LabInfo {
         writeln!(f, "paymaster    {}  (signer {})", self.paymaster, self.paymaster_signer.address())?;
         for node in &self.dan_nodes {
             writeln!(f, "dan node {}   {}  (identity {})", node.id, node.url, node.identity)?;
+        }
+        if let Some(keys) = &self.dan_keys {
+            writeln!(f, "dan keys     server {}, operator {}", keys.server.expose(), keys.operator.expose())?;
         }
         writeln!(f, "contracts")?;
         let width = self.contracts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();

@@ -26,7 +26,7 @@ use use_aa_protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER};
 use use_aa_server::config::{Config, DanNodeAddress, FeeToken, LabConfig, PaymasterConfig, TokenPaymasterConfig};
 
 pub use accounts::{ACCOUNTS, LabAccount, Role};
-pub use dan::DanNodeInfo;
+pub use dan::{DanKeys, DanNodeInfo};
 pub use error::LabError;
 pub use info::LabInfo;
 
@@ -100,11 +100,6 @@ impl Lab {
         config.chain_id = self.info.chain_id;
         config.rpc_urls = vec![self.info.rpc_url.clone()];
         config.bundler_urls = vec![self.info.bundler_url.clone()];
-        if config.dan_nodes.is_empty() {
-            let nodes = self.info.dan_nodes.iter();
-            config.dan_nodes =
-                nodes.map(|node| DanNodeAddress { url: node.url.clone(), identity: node.identity }).collect();
-        }
         config.paymaster = Some(PaymasterConfig::BuiltIn {
             signer_key: self.info.paymaster_signer.clone(),
             address: self.info.paymaster,
@@ -114,8 +109,12 @@ impl Lab {
             // A ledger of another chain's life would be wrong on this one.
             config.data_dir.clone_from(&self.info.folder);
         }
-        if config.dan_nodes.is_empty() {
-            let node = |node: &DanNodeInfo| DanNodeAddress { url: node.url.clone(), identity: node.identity };
+        if let Some(keys) = self.info.dan_keys.as_ref().filter(|_| config.dan_nodes.is_empty()) {
+            let node = |node: &DanNodeInfo| DanNodeAddress {
+                url: node.url.clone(),
+                identity: node.identity,
+                key: keys.server.clone(),
+            };
             config.dan_nodes = self.info.dan_nodes.iter().map(node).collect();
         }
         config.token_paymaster = Some(TokenPaymasterConfig {

@@ -88,6 +88,7 @@ impl Running {
         let dan = start_nodes(options, state.path());
         let rest = Self::build_chain(options, &root, &tools, &state, alto_port, keep, started);
         let (dan, (anvil, alto, mut info)) = tokio::try_join!(dan, rest)?;
+        info.dan_keys = dan.as_ref().map(|nodes| nodes.keys.clone());
         info.dan_nodes = dan.as_ref().map(|nodes| nodes.info.clone()).unwrap_or_default();
         Ok(Self { anvil, alto, dan, info, keep, _state: state })
     }
@@ -145,6 +146,7 @@ impl Running {
             folder: state.path().to_owned(),
             processes: [anvil.process.id(), alto.process.id()],
             dan_nodes: Vec::new(),
+            dan_keys: None,
         };
         Ok((anvil, alto, info))
     }
@@ -163,8 +165,7 @@ impl Running {
 /// The nodes of the distributed keys, when there are to be any.
 async fn start_nodes(options: &LabOptions, state: &Path) -> Result<Option<DanNodes>, LabError> {
     let Some(program) = &options.dan_program else { return Ok(None) };
-    let ports = options.config.port_base.map(|base| base.saturating_add(2));
-    DanNodes::start(program, state, ports).await.map(Some)
+    DanNodes::start(program, state, &options.config).await.map(Some)
 }
 
 /// Never ends.

@@ -41,7 +41,7 @@ pub use constraint::{Constraint, DescribedValue, argument_name};
 pub use function::{DescribedFunction, function_name, policy_name};
 pub use names::{Names, shortened};
 pub use place::ArgumentPlace;
-pub(crate) use utc::utc;
+pub use utc::utc;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

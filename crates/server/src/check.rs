@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn check(config: Config) -> (Vec<String>, bool) {
     let (nodes, bundlers) = (config.rpc_urls.clone(), config.bundler_urls.clone());
     let (expected, lab) = (config.chain_id, config.lab);
+    let dan_nodes = config.dan_nodes.clone();
     let mut findings = Findings { lines: Vec::new(), good: true };
     let pages = page_sponsorship::description(&config);
     let state = match ServerState::with_upstream_timeout(config, PATIENCE) {
@@ -28,12 +29,19 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
             return (findings.lines, findings.good);
         }
     };
-    let (node_chains, bundler_chains, report, database) = tokio::join!(
+    let key_nodes = async {
+        match state.dan() {
+            Ok(nodes) => nodes.check().await,
+            Err(_) => Vec::new(),
+        }
+    };
+    let (node_chains, bundler_chains, report, database, key_nodes) = tokio::join!(
         state.node().chain_ids(),
         state.bundler().chain_ids(),
         readiness::report(&state),
         // Cached once more: the report is for callers, who are not told why.
         state.database().ping(),
+        key_nodes,
     );
     let on_chain: Vec<bool> = node_chains.iter().map(|answer| *answer == Ok(expected)).collect();
     findings.chains(Upstream::Node, &nodes, node_chains, expected);
@@ -57,6 +65,9 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
         }
     }
     findings.line(Upstream::Database.to_string(), database);
+    for (index, (node, result)) in dan_nodes.iter().zip(key_nodes).enumerate() {
+        findings.line(format!("key node {} of {} ({})", index + 1, dan_nodes.len(), node.url), result);
+    }
     if let Some(description) = pages {
         findings.line(description.into(), Ok::<_, AppError>(()));
     }

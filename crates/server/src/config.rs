@@ -14,9 +14,11 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use alloy::primitives::Address;
 
 use super::{market, sponsor::policy::SponsorPolicy};
+use use_aa_dan::caller_key::CallerKey;
 
 pub use dan_nodes::DanNodeAddress;
-pub(super) use dan_nodes::dan_nodes;
+use dan_nodes::SERVER_KEY;
+pub(super) use dan_nodes::{OPERATOR_KEY, dan_nodes};
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
 pub use protection::{Network, OFFERS_TIME, Protection, ProtectionArgs, Rate};
 pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
@@ -133,6 +135,13 @@ pub struct LabArgs {
     /// First of the lab's ports [default: free ports]
     #[arg(long = "lab-port-base", env = "USE_AA_LAB_PORT_BASE", value_name = "PORT")]
     pub port_base: Option<String>,
+    /// Key by which the nodes of distributed keys know this server; one for all, or one for each, comma-separated
+    /// (secret: prefer the environment) [default: the lab makes its own]
+    #[arg(long, env = "USE_AA_DAN_SERVER_KEY", value_name = "KEY", hide_env_values = true)]
+    pub dan_server_key: Option<Secret>,
+    /// Key by which the lab's nodes know their operator (secret: prefer the environment) [default: the lab makes its own]
+    #[arg(long, env = "USE_AA_DAN_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
+    pub dan_operator_key: Option<Secret>,
 }
 
 /// How the lab is to run.
@@ -144,6 +153,10 @@ pub struct LabConfig {
     pub dir: Option<PathBuf>,
     /// First of its ports (node, then bundler); `None` = free ones.
     pub port_base: Option<u16>,
+    /// By which its nodes of distributed keys know the app server; `None` = one of its own.
+    pub dan_server_key: Option<CallerKey>,
+    /// By which they know their operator; `None` = one of its own.
+    pub dan_operator_key: Option<CallerKey>,
 }
 
 /// What a remote paymaster speaks.
@@ -269,7 +282,7 @@ impl Config {
             data_dir_given: data_dir.is_some(),
             data_dir: data_dir.unwrap_or_else(|| "data".into()),
             token_paymaster: token_paymaster(args)?,
-            dan_nodes: dan_nodes::dan_nodes(args.dan_nodes.as_ref())?,
+            dan_nodes: dan_nodes(args.dan_nodes.as_ref(), SERVER_KEY, args.lab.dan_server_key.as_ref())?,
             key_pool: dan_nodes::key_pool(args.dan_pool.as_deref())?,
             database_url: values::database_url("USE_AA_DATABASE_URL", args.database_url.as_ref())?,
             confirmations: values::whole(
@@ -331,6 +344,8 @@ impl LabConfig {
             block_time: values::block_time("USE_AA_LAB_BLOCK_TIME", args.block_time.as_deref())?,
             dir: values::folder("USE_AA_LAB_DIR", args.dir.as_deref())?,
             port_base: values::port_base("USE_AA_LAB_PORT_BASE", args.port_base.as_deref())?,
+            dan_server_key: dan_nodes::lab_key(SERVER_KEY, args.dan_server_key.as_ref())?,
+            dan_operator_key: dan_nodes::lab_key(OPERATOR_KEY, args.dan_operator_key.as_ref())?,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! It is **not trusted**: each node verifies by itself what the owner or the page signed, over nonces of its own. What a
 //! dishonest server can do is to do nothing, or to offer keys of nodes of its own (`use_aa_dan_node` says more).
 
+pub mod bans;
 pub mod coordinator;
 mod disputes;
 mod failure;

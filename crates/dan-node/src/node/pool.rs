@@ -1,11 +1,14 @@
 //! Keys made ahead of any grant (all n nodes).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use alloy::primitives::B256;
 use zeroize::Zeroizing;
 
-use super::{Node, now, now_ms};
+use super::{Node, evidence, now, now_ms};
 use crate::{
     api::{NodeRefusal, PoolAnswer, PoolRequest, PooledKey, RunKind},
     key_generation::generate,
@@ -36,9 +39,9 @@ impl Node {
         }
         let (own, challenge) = self.challenge(RunKind::Pool, nonces)?;
         let everybody = self.everybody(nonces)?;
-        if self.pool().keys.len() + usize::from(*count) > self.config.max_pool as usize {
+        let Some(mut place) = self.place(usize::from(*count)) else {
             return Err(self.refuse("pool-full", format!("at most {} keys wait here", self.config.max_pool)));
-        }
+        };
         self.nonces.spend(RunKind::Pool, &own, now()).map_err(|error| self.by_nonce(error))?;
         let mut keys = Vec::new();
         for number in 0..*count {
@@ -46,18 +49,19 @@ impl Node {
             let name = RunName::new(RunKind::Pool.name(), challenge, number, B256::ZERO, digest, &everybody);
             // The run's binding is the key's id: the same at every node, and nowhere else.
             let key_id = name.binding;
-            let made = match self.make(name, *threshold).await {
-                Ok(made) => made,
-                Err(error) => return Err(self.ended(error).await),
-            };
+            let made = self.make(name, *threshold).await?;
+            place.taken();
             keys.push(pooled(key_id, &made));
         }
         Ok(PoolAnswer { node: self.config.id, keys })
     }
 
-    async fn make(self: &Arc<Self>, name: RunName, threshold: u8) -> Result<KeyRecord, RunError> {
+    async fn make(self: &Arc<Self>, name: RunName, threshold: u8) -> Result<KeyRecord, NodeRefusal> {
         let key_id = name.binding;
-        let mut run = self.runs.open(name, LIMIT)?;
+        let mut run = match self.runs.open(name, LIMIT) {
+            Ok(run) => run,
+            Err(error) => return Err(self.ended(error, None).await),
+        };
         let result = async {
             let share = Arc::new(generate(&mut run, &self.workers, threshold).await?);
             let address = share.address().ok_or_else(|| RunError::Internal("a key without address".into()))?;
@@ -74,7 +78,48 @@ impl Node {
             saved.await.map_err(|error| RunError::Internal(error.to_string()))??;
             Ok(record)
         };
-        result.await.inspect_err(|error| run.tell(error))
+        match result.await {
+            Ok(record) => Ok(record),
+            Err(error) => {
+                run.tell(&error);
+                Err(self.ended(error, Some(evidence(&run, RunKind::Pool, key_id, 0))).await)
+            }
+        }
+    }
+
+    /// Room for so many keys more, beside those that wait and those that are being made.
+    fn place(self: &Arc<Self>, count: usize) -> Option<Place> {
+        let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.keys.counts().waiting + *making + count > self.config.max_pool as usize {
+            return None;
+        }
+        *making += count;
+        Some(Place { node: self.clone(), count })
+    }
+}
+
+/// Room that is kept for keys until they are there, or are not going to be.
+struct Place {
+    node: Arc<Node>,
+    count: usize,
+}
+
+impl Place {
+    /// One of them is there.
+    fn taken(&mut self) {
+        self.give_back(1);
+    }
+
+    fn give_back(&mut self, count: usize) {
+        let count = count.min(self.count);
+        self.count -= count;
+        *self.node.making.lock().unwrap_or_else(PoisonError::into_inner) -= count;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.give_back(self.count);
     }
 }
 

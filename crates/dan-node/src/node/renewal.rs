@@ -2,43 +2,29 @@
 //!
 //! A node **prepares**: it writes the new share beside the old one (`.staged`) and tells the others so. Only when all n
 //! have prepared does it **commit**: the new share replaces the old. A node that prepared and does not hear from all is
-//! in doubt; it asks the others what they have:
-//!
-//! * somebody uses the new share: all had prepared, so it commits;
-//! * somebody has not prepared it: nobody can have committed, and the answer is a promise not to prepare any more, so
-//!   it drops the new share;
-//! * all others have prepared, too: it commits;
-//! * otherwise somebody is missing: it goes on with the old share, which still signs with others in doubt, and asks
-//!   again later.
+//! in doubt (`doubt.rs`): it signs nothing with this key until it knows.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use alloy::primitives::B256;
-use tokio::{sync::mpsc, time::timeout};
 
-use super::{Node, now, now_ms};
+use super::{Node, evidence, now};
 use crate::{
     api::{HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeRefusal, RefreshAnswer, RefreshRequest, RunKind},
     key_generation::confirm,
     keys::{Key, KeyRecord},
-    message::Message,
     refresh::{be_helped, help, refresh},
-    run::{Network, Run, RunError, RunName},
-    share::{KeyShare, SecretBytes},
+    run::{Run, RunError, RunName},
+    share::KeyShare,
     vault::{Slot, VaultError},
 };
-use use_aa_protocol::distributed_key::verify_grant;
 
 /// Longest time for a refresh.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Longest wait for the others' answers about their shares.
-const ANSWERS: Duration = Duration::from_secs(3);
+/// Longest wait for the others to prepare, once this node has: then it asks them.
+const CONFIRMING: Duration = Duration::from_secs(30);
 
-fn internal(error: &dyn std::fmt::Display) -> RunError {
+pub(super) fn internal(error: &dyn std::fmt::Display) -> RunError {
     RunError::Internal(error.to_string())
 }
 
@@ -73,18 +59,22 @@ impl Node {
         let name = RunName::new(kind.name(), challenge, 0, key_id, digest, &everybody);
         let decided = self.may_renew(key_id, repair).await;
         let (key, share) = decided.inspect_err(|refusal| self.runs.refuse(&name, &refusal.code, &refusal.message))?;
+        let epoch = share.as_ref().map(|share| share.epoch()).unwrap_or_default();
         let result = match self.runs.open(name, LIMIT) {
             Ok(mut run) => {
                 let result = self.renew_together(&mut run, &key, share, repair).await;
-                result.inspect_err(|error| run.tell(error))
+                result.map_err(|error| {
+                    run.tell(&error);
+                    (error, Some(evidence(&run, kind, key_id, epoch)))
+                })
             }
-            Err(error) => Err(error),
+            Err(error) => Err((error, None)),
         };
         *key.renewal.lock().await = Default::default();
         match result {
             Ok(epoch) => Ok(RefreshAnswer { node: self.config.id, key_id, epoch }),
-            Err(error) => {
-                let refusal = self.ended(error).await;
+            Err((error, evidence)) => {
+                let refusal = self.ended(error, evidence).await;
                 self.settle(&key).await;
                 Err(refusal)
             }
@@ -100,6 +90,9 @@ impl Node {
     ) -> Result<(Arc<Key>, Option<Arc<KeyShare>>), NodeRefusal> {
         let lost = repair == Some(self.config.id);
         let key = if lost { self.keys.entry(key_id) } else { self.known(key_id)? };
+        if key.record().as_ref().is_some_and(|record| record.is_over(Self::long_over(now()))) {
+            return Err(self.refuse("grant-expired", "the key's grant is long over; the key is being removed"));
+        }
         self.settle(&key).await;
         let mut renewal = key.renewal.lock().await;
         let (share, staged) = self
@@ -141,7 +134,8 @@ impl Node {
             (Some(share), None) => share,
             (None, _) => {
                 let (share, records) = be_helped(run, &self.workers).await?;
-                let record = self.rebuilt_record(key.id, &share, &records)?;
+                let known = key.record().clone();
+                let record = self.rebuilt_record(key.id, &share, known, &records)?;
                 let (node, key) = (self.clone(), key.clone());
                 // Without its share the record does no harm; without its record the share could not be found.
                 let saved = tokio::task::spawn_blocking(move || node.keys.save(&key, record)).await;
@@ -152,37 +146,10 @@ impl Node {
         let new = Arc::new(refresh(run, &self.workers, share).await?);
         self.prepare(key, &new).await?;
         // From here on only what the others have decides.
+        run.hurry(CONFIRMING);
         confirm(run, new.fingerprint()).await?;
         self.commit(key, new.clone()).await?;
         Ok(new.epoch)
-    }
-
-    /// What to write down about a key whose record was lost: the one grant that its owner signed, revoked if any helper
-    /// knows so.
-    fn rebuilt_record(
-        &self,
-        key_id: B256,
-        share: &KeyShare,
-        records: &BTreeMap<u8, SecretBytes>,
-    ) -> Result<KeyRecord, RunError> {
-        let address = share.address().ok_or_else(|| internal(&"a key without address"))?;
-        let public_key = share.public_key().to_vec().into();
-        let threshold = share.threshold();
-        let mut own = KeyRecord { public_key, address, threshold, created: now_ms(), grant: None, revoked: false };
-        for (node, bytes) in records {
-            let unreadable = |_| RunError::cheated(*node, "a record that cannot be read");
-            let record: KeyRecord = serde_json::from_slice(bytes).map_err(unreadable)?;
-            own.revoked |= record.revoked;
-            let Some(signed) = record.grant else { continue };
-            // Verified as of its own time: it may be over by now, and then simply signs nothing.
-            let valid = verify_grant(&signed, signed.grant.valid_until.saturating_sub(1)).is_ok();
-            let fits = signed.grant.key_id == key_id && self.fits(&own, &signed).is_ok();
-            if !(valid && fits) || own.grant.as_ref().is_some_and(|known| known.grant != signed.grant) {
-                return Err(RunError::cheated(*node, "another grant"));
-            }
-            own.grant = Some(signed);
-        }
-        Ok(own)
     }
 
     /// Writes the new share beside the old one, unless somebody was promised that this does not happen.
@@ -191,6 +158,8 @@ impl Node {
         if renewal.forbidden {
             return Err(RunError::Aborted("another node gave the refresh up".into()));
         }
+        // Before it is there: nobody reads the old share when the new one may be in use. Decided by `settle` if this fails.
+        key.doubt.send_replace(true);
         let (node, id, new) = (self.clone(), key.id, new.clone());
         let written = tokio::task::spawn_blocking(move || {
             let bytes = new.encode()?;
@@ -209,96 +178,8 @@ impl Node {
             node.keys.remember(id, new);
             Ok::<_, VaultError>(())
         });
-        committed.await.map_err(|error| internal(&error))?.map_err(|error| internal(&error))
-    }
-
-    /// Answers a peer's question about our shares of a key.
-    pub(super) fn tell(self: Arc<Self>, to: u8, id: B256) {
-        tokio::spawn(async move {
-            let (mut current, mut staged) = (B256::ZERO, B256::ZERO);
-            if let Some(key) = self.keys.get(id) {
-                let mut renewal = key.renewal.lock().await;
-                let Ok(found) = self.fingerprints(id).await else { return };
-                (current, staged) = found;
-                // The promise.
-                renewal.forbidden |= renewal.running && staged.is_zero();
-            }
-            self.mesh.send(to, &Message::ShareReport { key: id, current, staged });
-        });
-    }
-
-    async fn fingerprints(self: &Arc<Self>, id: B256) -> Result<(B256, B256), NodeRefusal> {
-        self.blocking(move |node| {
-            let current = node.keys.share(id)?.map(|share| share.fingerprint());
-            let staged = node.keys.stored(Slot::Staged, id)?.map(|share| share.fingerprint());
-            Ok((current.unwrap_or_default(), staged.unwrap_or_default()))
-        })
-        .await
-    }
-
-    /// Decides every refresh that is in doubt, as far as it can be decided now.
-    pub(super) async fn settle_all(self: &Arc<Self>) {
-        let Ok(in_doubt) = self.blocking(|node| Ok(node.vault.list(Slot::Staged)?)).await else { return };
-        for id in in_doubt {
-            self.settle(&self.keys.entry(id)).await;
-        }
-    }
-
-    /// Decides a refresh that is in doubt, if there is one and it can be decided now.
-    async fn settle(self: &Arc<Self>, key: &Arc<Key>) {
-        {
-            let renewal = key.renewal.lock().await;
-            let id = key.id;
-            let staged = self.blocking(move |node| Ok(node.keys.stored(Slot::Staged, id)?.is_some())).await;
-            if renewal.running || !matches!(staged, Ok(true)) {
-                return;
-            }
-        }
-        // Not held while the others are asked: they may ask us.
-        let answers = self.ask(key.id).await;
-        let renewal = key.renewal.lock().await;
-        let Ok((current, staged)) = self.fingerprints(key.id).await else { return };
-        if renewal.running || staged.is_zero() {
-            return;
-        }
-        let committed = answers.values().any(|(theirs, _)| *theirs == staged);
-        let refused = answers.values().any(|(_, theirs)| *theirs != staged);
-        let everybody = answers.len() + 1 == usize::from(self.config.nodes());
-        // A node that lost its share has nothing to go back to, but it is decided like the others.
-        let id = key.id;
-        let outcome = match (committed || (everybody && !refused), refused) {
-            (true, _) => "committed",
-            (false, true) => "given up",
-            (false, false) => return,
-        };
-        let done = self.blocking(move |node| {
-            match outcome {
-                "committed" => node.vault.promote(id)?,
-                _ => node.vault.remove(Slot::Staged, id)?,
-            }
-            node.keys.forget(id);
-            Ok(())
-        });
-        if done.await.is_ok() {
-            tracing::info!(node = self.config.id, key = %id, was = %current, outcome, "a refresh was decided");
-        }
-    }
-
-    /// What the other nodes have of a key: fingerprints in use and prepared.
-    async fn ask(self: &Arc<Self>, id: B256) -> BTreeMap<u8, (B256, B256)> {
-        let (sender, mut receiver) = mpsc::channel(32);
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
-        let asked =
-            self.config.peers.iter().filter(|peer| self.mesh.send(peer.id, &Message::ShareQuery { key: id })).count();
-        let mut answers = BTreeMap::new();
-        let _ = timeout(ANSWERS, async {
-            while answers.len() < asked {
-                let Some((node, current, staged)) = receiver.recv().await else { return };
-                answers.insert(node, (current, staged));
-            }
-        })
-        .await;
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        answers
+        committed.await.map_err(|error| internal(&error))?.map_err(|error| internal(&error))?;
+        key.doubt.send_replace(false);
+        Ok(())
     }
 }

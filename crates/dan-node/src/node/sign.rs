@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alloy::primitives::B256;
 
-use super::{Node, now};
+use super::{Node, evidence, now};
 use crate::{
     api::{NodeRefusal, RunKind, SignAnswer, SignBody},
     keys::Key,
@@ -27,10 +27,8 @@ impl Node {
         let decided = self.decide(&body, own, challenge, &participants).await;
         let key = decided.inspect_err(|refusal| self.runs.refuse(&name, &refusal.code, &refusal.message))?;
         let user_op_hash = request.user_operation.hash(request.entry_point, request.chain_id);
-        match self.sign_together(name, &key, digest).await {
-            Ok(signature) => Ok(SignAnswer { node: self.config.id, user_op_hash, signature }),
-            Err(error) => Err(self.ended(error).await),
-        }
+        let signature = self.sign_together(name, &key, digest).await?;
+        Ok(SignAnswer { node: self.config.id, user_op_hash, signature })
     }
 
     /// All that this node checks. Ends with the nonce spent and the signature counted.
@@ -61,6 +59,7 @@ impl Node {
             }
             authorize_sign(signed, request, now()).map_err(|refusal| self.by_rule(&refusal))?;
         }
+        self.decided(&key).await?;
         self.none_banned(signers)?;
         self.nonces.spend(RunKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
         Ok(key)
@@ -71,9 +70,13 @@ impl Node {
         name: RunName,
         key: &Arc<Key>,
         digest: B256,
-    ) -> Result<alloy::primitives::Bytes, RunError> {
+    ) -> Result<alloy::primitives::Bytes, NodeRefusal> {
         // Opened first: what the others send from now on finds its run.
-        let mut run = self.runs.open(name, self.config.signing_timeout)?;
+        let mut run = match self.runs.open(name, self.config.signing_timeout) {
+            Ok(run) => run,
+            Err(error) => return Err(self.ended(error, None).await),
+        };
+        let mut epoch = 0;
         let result = async {
             let per_minute = self.config.signatures_per_minute;
             let to_write = key.take(per_minute, now()).map_err(RunError::RateLimited)?;
@@ -85,6 +88,7 @@ impl Node {
             let share = self.workers.run(move || node.keys.share(id)).await?;
             let share = share.map_err(|error| RunError::Internal(error.to_string()))?;
             let share = share.ok_or(RunError::NoShare)?;
+            epoch = share.epoch();
             let release = async {
                 match writing {
                     Some(writing) => writing.await.map_err(|error| RunError::Internal(error.to_string()))?,
@@ -93,6 +97,12 @@ impl Node {
             };
             sign(&mut run, &self.workers, share, digest, release).await
         };
-        result.await.inspect_err(|error| run.tell(error))
+        match result.await {
+            Ok(signature) => Ok(signature),
+            Err(error) => {
+                run.tell(&error);
+                Err(self.ended(error, Some(evidence(&run, RunKind::Signing, key.id, epoch))).await)
+            }
+        }
     }
 }

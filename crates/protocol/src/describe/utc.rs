@@ -1,7 +1,7 @@
 //! Unix seconds as dates.
 
 /// `2026-11-22 06:30:00 UTC` of unix seconds. (Days to date: Howard Hinnant's `civil_from_days`.)
-pub(crate) fn utc(seconds: u64) -> String {
+pub fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);

@@ -172,8 +172,22 @@ fn whole_numbers_are_taken_within_their_range() {
 
 #[test]
 fn the_lab_takes_its_options() {
-    let args = LabArgs { block_time: Some("2".into()), dir: Some("state".into()), port_base: Some("18545".into()) };
-    let expected = LabConfig { block_time: 2, dir: Some("state".into()), port_base: Some(18_545) };
+    let key = "0123456789".repeat(4);
+    let args = LabArgs {
+        block_time: Some("2".into()),
+        dir: Some("state".into()),
+        port_base: Some("18545".into()),
+        dan_server_key: Some(Secret::new(&key)),
+        // A list is for other nodes than the lab's.
+        dan_operator_key: Some(Secret::new(format!("{key},{key}"))),
+    };
+    let expected = LabConfig {
+        block_time: 2,
+        dir: Some("state".into()),
+        port_base: Some(18_545),
+        dan_server_key: use_aa_dan::caller_key::CallerKey::parse(&key),
+        dan_operator_key: None,
+    };
     assert_eq!(LabConfig::from_args(&args), Ok(expected));
 }
 

@@ -64,6 +64,8 @@ struct Inner {
     threshold: std::sync::Mutex<Option<u8>>,
     making: std::sync::atomic::AtomicBool,
     disputes: Disputes,
+    /// Nodes that do not know this server, and what they say.
+    locked_out: std::sync::Mutex<BTreeMap<u8, Failure>>,
     /// How the network was a moment ago: many pages ask, and each answer costs a request to every node.
     seen: Mutex<Option<(Instant, KeyNetwork)>>,
 }
@@ -73,13 +75,14 @@ impl DanCoordinator {
     pub fn new(nodes: &[DanNodeAddress], pool_size: usize) -> Result<Self, AppError> {
         // Nodes close what is idle for longer than 75 s.
         let http = reqwest::Client::builder().connect_timeout(QUICK).tcp_nodelay(true).pool_idle_timeout(KEPT_OPEN);
-        let http = http.build();
+        // A node sends nobody elsewhere, and its key is for it alone.
+        let http = http.redirect(reqwest::redirect::Policy::none()).build();
         let http = http.map_err(|error| AppError::Internal {
             reason: inner_error::logged("HTTP client of the key nodes", &error),
         })?;
         let nodes = (1u8..)
             .zip(nodes)
-            .map(|(id, key)| DanNode::new(id, key.identity, key.url.expose().clone(), http.clone()))
+            .map(|(id, key)| DanNode::new(id, key.identity, key.url.expose().clone(), http.clone(), key.key.clone()))
             .collect();
         let inner = Inner {
             nodes,
@@ -88,6 +91,7 @@ impl DanCoordinator {
             threshold: std::sync::Mutex::new(None),
             making: false.into(),
             disputes: Disputes::default(),
+            locked_out: std::sync::Mutex::default(),
             seen: Mutex::new(None),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -110,6 +114,20 @@ impl DanCoordinator {
                 }
             }
         });
+    }
+
+    /// What is wrong with each node, in the order of their ids: gone, another one, or it does not know this server.
+    pub async fn check(&self) -> Vec<Result<(), AppError>> {
+        let check = |node| async move {
+            let node: &DanNode = node;
+            let status = node.get::<StatusAnswer>("/v1/status", QUICK).await.map_err(error_of)?;
+            if (status.node, status.identity) != (node.id, node.identity) {
+                let reason = format!("it is node {} with key {}", status.node, status.identity);
+                return Err(AppError::UpstreamMalformed { upstream: Upstream::Nodes, reason });
+            }
+            node.get::<PoolAnswer>("/v1/pool", QUICK).await.map(drop).map_err(error_of)
+        };
+        join_all(self.inner.nodes.iter().map(check)).await
     }
 
     /// How the network is now.
@@ -138,8 +156,7 @@ impl DanCoordinator {
         // A key is bound by all nodes, so all must be there; and without them none can be made either.
         let answers = inner.nonces(RunKind::KeyGeneration, &inner.nodes.iter().collect::<Vec<_>>()).await;
         if answers.len() < inner.nodes.len() {
-            let live = u8::try_from(answers.len()).unwrap_or(u8::MAX);
-            return Err(AppError::TooFewNodes { live, needed: inner.count() });
+            return Err(inner.too_few(answers.len(), inner.count()));
         }
         let key = loop {
             let key = inner.wait_for_key().await?;
@@ -197,8 +214,7 @@ impl DanCoordinator {
             found.extend(more);
         }
         if found.len() < needed {
-            let live = u8::try_from(found.len()).unwrap_or(u8::MAX);
-            return Err(AppError::TooFewNodes { live, needed: threshold });
+            return Err(inner.too_few(found.len(), threshold));
         }
         Ok(found)
     }
@@ -317,9 +333,33 @@ impl Inner {
     async fn nonces<'a>(&'a self, kind: RunKind, nodes: &[&'a DanNode]) -> Vec<NonceAnswer> {
         let ask = |node: &'a DanNode| async move {
             let answer = node.post::<NonceAnswer>("/v1/nonce", &NonceRequest { kind }, QUICK).await;
+            self.note_caller(node.id, &answer);
             answer.ok().filter(|answer| answer.node == node.id)
         };
         join_all(nodes.iter().copied().map(ask)).await.into_iter().flatten().collect()
+    }
+
+    /// Remembers whether a node takes this server for who may ask it; says so once when it does not.
+    fn note_caller<T>(&self, node: u8, answer: &Result<T, Failure>) {
+        let mut locked_out = self.locked_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match answer {
+            Ok(_) => drop(locked_out.remove(&node)),
+            Err(failure) if failure.is_about_the_caller() => {
+                if locked_out.insert(node, failure.clone()).is_none() {
+                    tracing::warn!(node, ?failure, "a key node does not know this server: USE_AA_DAN_SERVER_KEY");
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Not enough nodes answer; where that is because they do not know this server, that is what is said.
+    fn too_few(&self, live: usize, needed: u8) -> AppError {
+        let locked_out = self.locked_out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match locked_out.values().next() {
+            Some(failure) => error_of(failure.clone()),
+            None => AppError::TooFewNodes { live: u8::try_from(live).unwrap_or(u8::MAX), needed },
+        }
     }
 
     /// The first `needed` nonces that come.

@@ -13,7 +13,7 @@ use use_aa_dan::api::NodeRefusal;
 
 /// A node was gone or silent, or nobody knows who spoilt a signature: that may be over soon.
 const SHORT: Duration = Duration::from_secs(5);
-/// A ban is for ever; the servers ask from time to time.
+/// A ban lasts until an operator lifts it; the servers ask from time to time.
 const LONG: Duration = Duration::from_secs(10 * 60);
 
 /// Disputes that last, by the two ids, the lower one first.
@@ -34,6 +34,12 @@ impl Disputes {
                 let lasting = if refusal.code == "peer-banned" { LONG } else { SHORT };
                 self.note(refusal.node, peer, now + lasting);
                 named = true;
+            }
+        }
+        // Its new shares are not decided on: the others do without it meanwhile.
+        for refusal in refusals.clone().filter(|refusal| refusal.code == "share-epoch" && refusal.peer.is_none()) {
+            for other in signers.iter().filter(|other| **other != refusal.node) {
+                self.note(refusal.node, *other, now + SHORT);
             }
         }
         // The last message of a signature can be wrong without anybody knowing whose it was.
@@ -97,6 +103,19 @@ mod tests {
         disputes.learn([refusal(1, "aborted", None)].iter(), &[1, 2, 3], now);
         disputes.learn([refusal(4, "aborted", None)].iter(), &[3, 4, 5], now);
         assert_eq!(counts(&disputes, now), [2, 2, 4, 2, 2]);
+    }
+
+    #[test]
+    fn a_node_in_doubt_about_its_shares_is_passed_over_for_a_moment() {
+        let (disputes, now) = (Disputes::default(), Instant::now());
+        let refusals =
+            [refusal(2, "share-epoch", None), refusal(1, "peer-refused", None), refusal(3, "peer-refused", None)];
+        disputes.learn(refusals.iter(), &[1, 2, 3], now);
+        assert_eq!(counts(&disputes, now), [1, 2, 1, 0, 0]);
+        assert_eq!(counts(&disputes, now + SHORT), [0; 5]);
+        // Two of different epochs: each says so of the other.
+        disputes.learn([refusal(4, "share-epoch", Some(5))].iter(), &[3, 4, 5], now);
+        assert_eq!(counts(&disputes, now), [1, 2, 1, 1, 1]);
     }
 
     #[test]

@@ -17,16 +17,20 @@ use use_aa_dan::api::{
 use use_aa_dan::client::{DanNode, Failure};
 
 /// How long a node may take to say how it is.
-const QUICK: Duration = Duration::from_secs(5);
+pub(super) const QUICK: Duration = Duration::from_secs(5);
 /// How long it may take for new shares: its own limit is 120 s.
 const RENEWING: Duration = Duration::from_secs(130);
 
 /// Which nodes.
 #[derive(Debug, clap::Args)]
-struct NodesArgs {
+pub(super) struct NodesArgs {
     /// All nodes, comma-separated url#static-public-key in the order of their ids
     #[arg(long, env = "USE_AA_DAN_NODES", value_name = "NODES", hide_env_values = true)]
     nodes: Option<Secret>,
+    /// Key by which the nodes know their operator; one for all, or one for each, comma-separated (secret: prefer the
+    /// environment)
+    #[arg(long, env = "USE_AA_DAN_OPERATOR_KEY", value_name = "KEY", hide_env_values = true)]
+    operator_key: Option<Secret>,
 }
 
 /// Which keys.
@@ -84,6 +88,14 @@ pub enum OperatorError {
         /// Of how many.
         all: usize,
     },
+    /// Some nodes did not do it; their lines say why.
+    #[error("{failed} of {all} nodes did not do it")]
+    Unanswered {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// Our own fault.
     #[error("{0}")]
     Internal(String),
@@ -109,10 +121,7 @@ pub async fn refresh(args: RefreshArgs, say: impl FnMut(String)) -> Result<(), O
 /// See [`OperatorError`].
 pub async fn repair(args: RepairArgs, say: impl FnMut(String)) -> Result<(), OperatorError> {
     let network = Network::new(&args.nodes)?;
-    if !(1..=network.nodes.len()).contains(&usize::from(args.node)) {
-        let expected = format!("the id of a node, 1 to {}", network.nodes.len());
-        return Err(ConfigError::new("--node", expected, args.node).into());
-    }
+    network.must_have("--node", args.node)?;
     network.check().await?;
     let keys = match args.keys.all {
         true => {
@@ -124,21 +133,32 @@ pub async fn repair(args: RepairArgs, say: impl FnMut(String)) -> Result<(), Ope
     network.renew_all(keys, Some(args.node), say).await
 }
 
-struct Network {
-    nodes: Vec<DanNode>,
+/// All nodes.
+pub(super) struct Network {
+    pub nodes: Vec<DanNode>,
 }
 
 impl Network {
-    fn new(args: &NodesArgs) -> Result<Self, OperatorError> {
-        let nodes = config::dan_nodes(args.nodes.as_ref())?;
+    pub fn new(args: &NodesArgs) -> Result<Self, OperatorError> {
+        let nodes = config::dan_nodes(args.nodes.as_ref(), config::OPERATOR_KEY, args.operator_key.as_ref())?;
         if nodes.is_empty() {
             return Err(ConfigError::new("USE_AA_DAN_NODES", "all nodes, as the app server is told", "nothing").into());
         }
-        let http = reqwest::Client::builder().connect_timeout(QUICK).build();
+        let http =
+            reqwest::Client::builder().connect_timeout(QUICK).redirect(reqwest::redirect::Policy::none()).build();
         let http = http.map_err(|error| OperatorError::Internal(error.to_string()))?;
-        let nodes =
-            (1..).zip(nodes).map(|(id, key)| DanNode::new(id, key.identity, key.url.expose().clone(), http.clone()));
+        let nodes = (1..)
+            .zip(nodes)
+            .map(|(id, node)| DanNode::new(id, node.identity, node.url.expose().clone(), http.clone(), node.key));
         Ok(Self { nodes: nodes.collect() })
+    }
+
+    /// There is a node with this id.
+    pub fn must_have(&self, option: &'static str, id: u8) -> Result<(), ConfigError> {
+        match self.nodes.iter().any(|node| node.id == id) {
+            true => Ok(()),
+            false => Err(ConfigError::new(option, format!("the id of a node, 1 to {}", self.nodes.len()), id)),
+        }
     }
 
     /// All of them answer and are who they should be.
@@ -249,7 +269,7 @@ fn all_of<T>(answers: Vec<Result<T, Failure>>) -> Result<Vec<T>, Vec<String>> {
 }
 
 /// One line; both name the node.
-fn said(failure: &Failure) -> String {
+pub(super) fn said(failure: &Failure) -> String {
     match failure {
         Failure::Down(reason) => reason.clone(),
         Failure::Refused(refusal) => refusal.to_string(),

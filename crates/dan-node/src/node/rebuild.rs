@@ -1,0 +1,67 @@
+//! What a node that lost its share writes down about the key: what the others know of it.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::B256;
+
+use super::{Node, now_ms, renewal::internal};
+use crate::{
+    keys::KeyRecord,
+    run::RunError,
+    share::{KeyShare, SecretBytes},
+};
+use use_aa_protocol::distributed_key::{Refusal, SignedGrant, verify_grant};
+
+impl Node {
+    /// The one grant that the key's owner signed, revoked if anybody knows so; `known` is what was left here.
+    ///
+    /// A helper is at fault when it shows what no owner signed, and for nothing else: honest nodes may have heard of
+    /// different things.
+    pub(super) fn rebuilt_record(
+        &self,
+        key_id: B256,
+        share: &KeyShare,
+        known: Option<KeyRecord>,
+        records: &BTreeMap<u8, SecretBytes>,
+    ) -> Result<KeyRecord, RunError> {
+        let address = share.address().ok_or_else(|| internal(&"a key without address"))?;
+        let public_key = share.public_key().to_vec().into();
+        let (threshold, revoked) = (share.threshold(), known.as_ref().is_some_and(|record| record.revoked));
+        let grant = known.and_then(|record| record.grant);
+        let mut own = KeyRecord { public_key, address, threshold, created: now_ms(), grant, revoked };
+        for (node, bytes) in records {
+            let unreadable = |_| RunError::cheated(*node, "a record that cannot be read");
+            let record: KeyRecord = serde_json::from_slice(bytes).map_err(unreadable)?;
+            own.revoked |= record.revoked;
+            let Some(signed) = record.grant else { continue };
+            verify_grant(&signed, last_moment(&signed)).map_err(|refusal| unproven(*node, &refusal))?;
+            if signed.grant.key_id != key_id || self.fits(&own, &signed).is_err() {
+                return Err(RunError::cheated(*node, "the grant of another key"));
+            }
+            if own.grant.as_ref().is_some_and(|known| known.grant != signed.grant) {
+                // Two requests for the same key, each at some nodes first. No page got all attestations of either.
+                let reason = format!("node {node} bound this key to another grant than other nodes: it is of no use");
+                return Err(RunError::Aborted(reason));
+            }
+            own.grant = Some(signed);
+        }
+        Ok(own)
+    }
+}
+
+/// The last moment at which the grant and all its leaves held. Nodes verified it before that, when they bound it; by now
+/// all of it may be over, and then it simply signs nothing.
+fn last_moment(signed: &SignedGrant) -> u64 {
+    let ends = signed.leaves.iter().map(|leaf| leaf.valid_until).filter(|end| *end != 0);
+    ends.chain([signed.grant.valid_until]).min().unwrap_or_default().saturating_sub(1)
+}
+
+/// A grant that does not hold: made up, or one that this version of the program would not bind any more.
+fn unproven(node: u8, refusal: &Refusal) -> RunError {
+    match refusal {
+        Refusal::UnknownVersion { .. } | Refusal::PolicyRefused { .. } => {
+            RunError::Aborted(format!("the grant that node {node} bound is refused here: {refusal}"))
+        }
+        _ => RunError::cheated(node, "a grant that its owner did not sign"),
+    }
+}
