@@ -30,7 +30,7 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
             <p class="grant-words">"Fees of its operations"</p>
             <dl class="rows">
                 <div>
-                    <dt>"At stake now"</dt>
+                    <dt>"At stake"</dt>
                     <dd
                         data-testid="grant-at-stake"
                         data-value=move || held.get().map(|funds| funds.total().to_string())
@@ -90,7 +90,7 @@ fn Withdraw(
                         });
                     }
                 />
-                <span>{move || ["Send ", &amount(), " to the account's owner first"].concat()}</span>
+                <span>{move || ["Send ", &amount(), " to the account's owner with this grant"].concat()}</span>
             </label>
             <span class="hint" id="grant-withdraw-left">
                 {left} " The owner: " <span class="mono">{owner}</span>
@@ -134,7 +134,7 @@ fn cost_words(limit: Option<U256>, native: &TokenFacts) -> String {
         Some(U256::ZERO) => "May cost your account nothing: the nodes sign only what a known sponsor pays.".to_owned(),
         Some(limit) => {
             let limit = amount_words(limit, Some(native));
-            ["May cost your account at most ", &limit, ". The nodes sign no dearer one; they do not count how many."]
+            ["May cost your account at most ", &limit, ". The nodes sign no dearer one, but there may be many."]
                 .concat()
         }
     }

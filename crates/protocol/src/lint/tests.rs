@@ -311,5 +311,7 @@ fn the_gravest_comes_first() {
     let policies = [leaf(&mint().with_valid_until(0)), leaf(&transfer())];
     let found = lint(&policies, LintContext { account: ACCOUNT, now: NOW, ..Default::default() });
     let seen = found.iter().map(|found| (found.severity, found.leaf)).collect::<Vec<_>>();
-    assert_eq!(seen, [(Severity::Stop, 1), (Severity::Warning, 0)]);
+    // No end, and then of each that its fees are not bounded.
+    let warning = |leaf| (Severity::Warning, leaf);
+    assert_eq!(seen, [(Severity::Stop, 1), warning(0), warning(0), warning(1)]);
 }
