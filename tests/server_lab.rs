@@ -330,7 +330,7 @@ async fn an_account_is_read_whatever_batches_a_node_takes() {
     let node = node(Manners::default()).await;
     let (server, _) = server_on(&[&node], 1).await;
     assert_eq!(read(&server).await, expected);
-    assert_eq!(*node.batches.lock().unwrap(), [7]);
+    assert_eq!(*node.batches.lock().unwrap(), [10]);
 }
 
 /// One refused method, block or range is asked of the next node, and the first one goes on with everything else.
@@ -422,6 +422,6 @@ async fn a_check_says_what_a_node_takes() {
     let text = lines.join("\n");
     let line = |number: usize| lines.iter().find(|line| line.contains(&format!("chain node {number} of 3:"))).unwrap();
     assert!(line(1).starts_with("ok") && line(1).contains("3 calls in one request, logs of 4 blocks"), "{text}");
-    assert!(line(2).starts_with("ok") && line(2).contains("7 calls in one request"), "{text}");
+    assert!(line(2).starts_with("ok") && line(2).contains("10 calls in one request"), "{text}");
     assert!(line(3).starts_with("WRONG") && line(3).contains("-32601") && !good, "{text}");
 }
