@@ -37,7 +37,7 @@ use super::{
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
-    reviewed_sessions::{Kept, ReviewedSessions},
+    reviewed_sessions::{Kept, ReviewedSessions, refuse_ends_elsewhere},
     send_transaction::prepare_owner_operation,
     send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
     session_ledger::stored_or_published,
@@ -156,7 +156,7 @@ pub async fn create_session(
 ///
 /// # Errors
 /// `InvalidInput` and `PolicyRefused` for the policies, before anything is asked over the network; `InvalidInput` for a
-/// `max_operation_cost`, which nobody would keep to;
+/// `max_operation_cost`, which nobody would keep to, and for a review that ends sessions of another session key manager;
 /// `SessionsOutOfSync` when the stored sessions are not those on chain and may not be replaced; `SessionsNotReviewed` when
 /// it would keep what nobody granted here and what was not reviewed, or must not be kept; those of preparing.
 pub async fn prepare_create_session(
@@ -267,12 +267,14 @@ pub(super) async fn prepare_grant_of(
     };
     let (tree, kept) = match tree {
         Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => {
+            refuse_ends_elsewhere(&book.tree_leaves(), &book, grant.reviewed.as_ref())?;
             (SessionTree::replacing(&book), Kept::default())
         }
         tree => {
             let (tree, leaves) = (tree?, book.tree_leaves());
             let reviewed = grant.reviewed.as_ref();
-            let kept = Kept::decide(leaves.into_iter(), reviewed, HashSet::new(), client.account)?;
+            let modules = &snapshot.account.modules;
+            let kept = Kept::decide(&leaves, &book, reviewed, HashSet::new(), client.account, modules)?;
             (tree.leaving_out(&book, kept.ended.clone()), kept)
         }
     };

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    lint::LintContext,
+    lint::{LintContext, Severity, lint_kept},
     session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
     user_op_response::UserOpResponse,
 };
@@ -53,7 +53,8 @@ pub async fn restore_sessions(
 ///
 /// # Errors
 /// `InvalidInput` without any session, or for one that is not revoked; `SessionNotFound`; `SessionExpired` for one whose
-/// window is over; `PolicyRefused` for one that the linter stops; those of preparing a grant.
+/// window is over; `PolicyRefused` for one that the linter stops (all of its stops for one that was not granted in
+/// this browser); those of preparing a grant.
 pub async fn prepare_restore_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
@@ -62,11 +63,14 @@ pub async fn prepare_restore_sessions(
     let RestoreSessionsVariables { session_ids, options, reviewed } = request;
     let book = store.load(client.account).await?;
     let leaves = session_ids.iter().map(|id| revoked(&book, id)).collect::<Result<Vec<_>, _>>()?;
-    // What came from another device was never looked at here.
-    refuse_what_must_not_be_granted(
-        LintContext { account: client.account, now: unix_seconds(), ..LintContext::default() },
-        &leaves,
-    )?;
+    // What came from another device was never looked at here; and no signature after this one would keep what is stopped.
+    let context = LintContext { account: client.account, now: unix_seconds(), ..LintContext::default() };
+    refuse_what_must_not_be_granted(context, &leaves)?;
+    let foreign = leaves.iter().filter(|leaf| !leaf.is_granted_here()).cloned().collect::<Vec<_>>();
+    let mut stops = lint_kept(&foreign, context).into_iter().filter(|finding| finding.severity == Severity::Stop);
+    if let Some(stop) = stops.next() {
+        return Err(AppError::PolicyRefused { reason: stop.text });
+    }
     let first = leaves.first().ok_or_else(|| AppError::invalid("sessionIds", "at least one session id", "none"))?;
     let material = Material { key: None, session_key_address: first.session_key_address, leaves };
     let grant = GrantRequest { options, reviewed, ..GrantRequest::default() };

@@ -4,8 +4,8 @@
 //! from the root on chain, which a node tells, and from leaves that anybody may have published: together they could slip
 //! sessions in that the owner then signs. So:
 //!
-//! - What the linter would stop anew is never kept: [`SessionsNotReviewed`](AppError::SessionsNotReviewed), until it is
-//!   ended by the same signature.
+//! - What the linter stops is never kept: [`SessionsNotReviewed`](AppError::SessionsNotReviewed), until it is ended by
+//!   the same signature. Here nothing is left to the app, as it is for what the app itself grants.
 //! - What was taken back in this browser and is under the root again is kept only when a review says so.
 //! - Whoever shows a review passes on what it showed ([`ReviewedSessions`]). Then nothing is taken over from others while
 //!   the operation is built, and sessions that were not shown are not kept. The same holds, without a review, from the
@@ -18,8 +18,8 @@ use alloy::primitives::{Address, B256};
 use super::clock::unix_seconds;
 use crate::error::AppError;
 use use_aa_protocol::{
-    lint::{FindingKind, LintContext, Severity, lint_kept},
-    session::SessionLeaf,
+    lint::{LintContext, Severity, lint_kept},
+    session::{SessionBook, SessionLeaf},
 };
 
 /// What a review showed of the sessions that a signature would keep though they were not granted in this browser
@@ -28,7 +28,7 @@ use use_aa_protocol::{
 pub struct ReviewedSessions {
     /// These may stay.
     pub keep: Vec<B256>,
-    /// These end with the signature; any session under the root may be named.
+    /// These end with the signature; any session under a root that it sets may be named.
     pub end: Vec<B256>,
 }
 
@@ -42,12 +42,15 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Decides about the leaves under the root; `ended` are to end anyhow.
-    pub fn decide<'a>(
-        leaves: impl Iterator<Item = &'a SessionLeaf>,
+    /// Decides about the leaves under the roots that are set anew; `ended` are to end anyhow. `book` holds those under
+    /// other roots, too, `modules` are the account's.
+    pub fn decide(
+        leaves: &[&SessionLeaf],
+        book: &SessionBook,
         reviewed: Option<&ReviewedSessions>,
         mut ended: HashSet<String>,
         account: Address,
+        modules: &[Address],
     ) -> Result<Self, AppError> {
         let hashes = |list: fn(&ReviewedSessions) -> &Vec<B256>| {
             reviewed.map(|reviewed| list(reviewed).iter().copied().collect::<HashSet<_>>()).unwrap_or_default()
@@ -55,7 +58,8 @@ impl Kept {
         let (keep, end) = (hashes(|reviewed| &reviewed.keep), hashes(|reviewed| &reviewed.end));
         let mut kept = Vec::new();
         let mut unseen = Vec::new();
-        for leaf in leaves.filter(|leaf| !end.is_empty() || !leaf.is_granted_here()) {
+        refuse_ends_elsewhere(leaves, book, reviewed)?;
+        for leaf in leaves.iter().copied().filter(|leaf| !end.is_empty() || !leaf.is_granted_here()) {
             let hash = leaf.hash();
             if ended.contains(&leaf.session_id) || leaf.is_granted_here() && !end.contains(&hash) {
                 continue;
@@ -73,13 +77,9 @@ impl Kept {
             let reason = "nobody has agreed to keep them".to_owned();
             return Err(AppError::SessionsNotReviewed { session_ids: unseen, reason });
         }
-        let context = LintContext { account, now: unix_seconds(), ..LintContext::default() };
-        let stops = lint_kept(&kept, context).into_iter().filter(|finding| {
-            // As for new ones: what a function does by its name is what some apps are for; a review still stops it.
-            finding.severity == Severity::Stop
-                && !matches!(finding.kind, FindingKind::UnruledSpend | FindingKind::CallsInside | FindingKind::Control)
-        });
-        let stops = stops.collect::<Vec<_>>();
+        let context = LintContext { account, now: unix_seconds(), modules, ..LintContext::default() };
+        let mut stops = lint_kept(&kept, context);
+        stops.retain(|finding| finding.severity == Severity::Stop);
         let Some(first) = stops.first() else { return Ok(Self { leaves: kept, ended }) };
         let about = stops.iter().filter_map(|finding| kept.get(finding.leaf)).map(|leaf| leaf.session_id.clone());
         let mut session_ids = about.collect::<Vec<_>>();
@@ -96,59 +96,28 @@ impl Kept {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
-    use use_aa_protocol::{
-        addresses::{DEMO_NFT, DEMO_TOKEN},
-        policy::Policy,
-        session::{SessionBook, SessionStatus},
+/// What is to end must end: a root that the signature does not set keeps what it holds. What is under no root any more
+/// has ended already.
+pub(super) fn refuse_ends_elsewhere(
+    leaves: &[&SessionLeaf],
+    book: &SessionBook,
+    reviewed: Option<&ReviewedSessions>,
+) -> Result<(), AppError> {
+    let Some(end) = reviewed.map(|reviewed| &reviewed.end).filter(|end| !end.is_empty()) else { return Ok(()) };
+    let end = end.iter().copied().collect::<HashSet<_>>();
+    let touched = leaves.iter().map(|leaf| leaf.hash()).collect::<HashSet<_>>();
+    let is_elsewhere = |leaf: &&SessionLeaf| {
+        let hash = leaf.hash();
+        leaf.status.in_tree() && end.contains(&hash) && !touched.contains(&hash)
     };
-
-    const ACCOUNT: Address = Address::repeat_byte(0xaa);
-
-    /// One leaf of our own, and these adopted.
-    fn book(contracts: &[Address]) -> SessionBook {
-        let leaf = |contract: &Address, function: &str| {
-            let leaf =
-                SessionLeaf::from_policy(&Policy::new(*contract, function), Address::repeat_byte(1), "own").unwrap();
-            SessionLeaf { status: SessionStatus::Active, ..leaf }
-        };
-        let mut own = SessionBook { leaf_nodes: vec![leaf(&DEMO_NFT, "burn()")], ..Default::default() };
-        let mut all = own.clone();
-        all.leaf_nodes.extend(contracts.iter().map(|contract| leaf(contract, "safeMint(address)")));
-        own.adopt(&all.published().unwrap()).unwrap();
-        own
-    }
-
-    fn decide(book: &SessionBook, reviewed: Option<&ReviewedSessions>) -> Result<Kept, AppError> {
-        Kept::decide(book.tree_leaves().into_iter(), reviewed, HashSet::new(), ACCOUNT)
-    }
-
-    #[test]
-    fn what_was_not_shown_is_not_kept_and_what_must_not_be_granted_ends_or_stops() {
-        let honest = book(&[DEMO_NFT, DEMO_TOKEN]);
-        let [nft, token] = [1, 2].map(|index| honest.leaf_nodes[index].hash());
-        assert_eq!(decide(&honest, None).unwrap().leaves.len(), 2, "no review: the linter decides");
-        let shown = ReviewedSessions { keep: vec![nft, token], end: vec![] };
-        assert_eq!(decide(&honest, Some(&shown)).unwrap().leaves.len(), 2);
-        let half = ReviewedSessions { keep: vec![nft], end: vec![] };
-        let refused = decide(&honest, Some(&half)).unwrap_err();
-        assert!(
-            matches!(&refused, AppError::SessionsNotReviewed { session_ids, .. } if *session_ids == [token.to_string()])
-        );
-        let ended = ReviewedSessions { end: vec![token], ..half };
-        assert_eq!(decide(&honest, Some(&ended)).unwrap().ended, HashSet::from([token.to_string()]));
-
-        let slipped = book(&[ACCOUNT]);
-        let evil = slipped.leaf_nodes[1].hash();
-        let reviews = [None, Some(ReviewedSessions { keep: vec![evil], end: vec![] })];
-        for reviewed in reviews {
-            let refused = decide(&slipped, reviewed.as_ref()).unwrap_err();
-            assert_eq!(refused.name(), "SessionsNotReviewed", "{refused}");
+    match book.leaf_nodes.iter().find(is_elsewhere) {
+        Some(leaf) => {
+            let got = format!("{}, which another session key manager holds", leaf.session_id);
+            Err(AppError::invalid("reviewed.end", "sessions under a root that the signature sets", got))
         }
-        let ended = ReviewedSessions { keep: vec![], end: vec![evil] };
-        assert!(decide(&slipped, Some(&ended)).unwrap().leaves.is_empty());
+        None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,7 @@ pub async fn revoke_sessions(
 /// Builds the revoking operation. Writes nothing.
 ///
 /// # Errors
-/// `InvalidInput` without any session; `SessionNotFound`, `SessionPending`, `SessionRevoked` for one that is not under
+/// `InvalidInput` without any session, or when a review ends one of a manager whose root stays; `SessionNotFound`, `SessionPending`, `SessionRevoked` for one that is not under
 /// the root on chain; `SessionsOutOfSync` when others than the stored sessions are there (then only
 /// [`SessionsToRevoke::All`] can be done); `SessionsNotReviewed` when it would keep what nobody granted here and what was
 /// not reviewed, or must not be kept; those of preparing.
@@ -164,11 +164,13 @@ pub async fn prepare_revoke_sessions(
                 return Err(AppError::SessionsOutOfSync { local: older.root(), chain: older_root });
             }
             ids.iter().try_for_each(|id| check_in_tree(&book, id))?;
-            let current = if touches_current { book.tree_leaves() } else { Vec::new() };
-            let older_leaves = if touches_older { older.tree_leaves() } else { Vec::new() };
+            let mut signed = if touches_current { book.tree_leaves() } else { Vec::new() };
+            if touches_older {
+                signed.extend(older.tree_leaves());
+            }
             let ended = ids.iter().cloned().collect();
-            let signed = current.into_iter().chain(older_leaves);
-            let kept = Kept::decide(signed, request.reviewed.as_ref(), ended, client.account)?;
+            let (reviewed, modules) = (request.reviewed.as_ref(), &snapshot.account.modules);
+            let kept = Kept::decide(&signed, &book, reviewed, ended, client.account, modules)?;
             let ended = kept.ended.iter().map(String::as_str).collect();
             let new_root = if touches_current { book.root_without(&ended) } else { chain_root };
             if touches_current {

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use alloy::primitives::B256;
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 use super::{known_token, names};
 use crate::{
@@ -19,13 +19,14 @@ use crate::{
     hooks::{ReviewedSessions, UseSessionListReturn, use_smart_account},
     protocol::{
         describe::PolicyDescription,
-        lint::{LintContext, Severity, lint_kept},
+        lint::LintContext,
         session::{SessionKeyManager, SessionLeaf},
     },
 };
 
-/// Most sessions that are drawn, those that must not stay first; the others end or stay with one click.
-const DRAWN: usize = 50;
+mod choice;
+
+use choice::{Choice, DRAWN, Foreign, choose, ordered};
 
 /// The sessions that a review shows, and which of them end; `Copy`.
 #[derive(Clone, Copy)]
@@ -34,10 +35,14 @@ pub struct KeptSessions {
     shown: RwSignal<Option<Vec<SessionLeaf>>>,
     /// Hashes of those that end.
     ended: RwSignal<HashSet<B256>>,
+    /// All are drawn, however many.
+    draws_all: RwSignal<bool>,
+    /// What is shown, in the order in which it is drawn.
+    foreign: Memo<Vec<Foreign>>,
+    /// What is decided by now.
+    choice: Memo<Choice>,
     /// Some came in since.
     has_new: Memo<bool>,
-    /// Some came in since, or must not stay.
-    is_blocked: Memo<bool>,
     /// What there is now; nothing while that is being found out.
     current: Memo<Option<Vec<SessionLeaf>>>,
     /// Leaves that the older session key manager holds, which a grant does not touch.
@@ -60,6 +65,7 @@ impl KeptSessions {
         });
         let shown = RwSignal::new(None::<Vec<SessionLeaf>>);
         let ended = RwSignal::new(HashSet::new());
+        let draws_all = RwSignal::new(false);
         let has_new = Memo::new(move |_| {
             let shown = shown.get().unwrap_or_default().iter().map(SessionLeaf::hash).collect::<HashSet<_>>();
             current.with(|now| now.iter().flatten().any(|leaf| !shown.contains(&leaf.hash())))
@@ -68,42 +74,38 @@ impl KeptSessions {
             if !is_open.get() {
                 shown.set(None);
                 ended.set(HashSet::new());
+                draws_all.set(false);
             } else if shown.with(Option::is_none) && current.with(Option::is_some) {
                 shown.set(current.get());
             }
         });
         let account = use_smart_account().smart_account_address;
-        let is_blocked = Memo::new(move |_| {
-            let account = account.get().unwrap_or_default();
-            let stays = |leaf: &SessionLeaf| ended.with(|ended| !ended.contains(&leaf.hash()));
-            let staying = shown.get().unwrap_or_default().into_iter().filter(stays).collect::<Vec<_>>();
-            // No clock decides about stops.
-            let modules = list.modules.get();
-            let context = LintContext { account, modules: &modules, ..LintContext::default() };
-            let findings = lint_kept(&staying, context);
-            has_new.get() || findings.iter().any(|finding| finding.severity == Severity::Stop)
+        let foreign = Memo::new(move |_| {
+            let (account, modules) = (account.get().unwrap_or_default(), list.modules.get());
+            // The clock only warns; what is read stands still while it ticks.
+            let now = list.now.get_untracked();
+            let context = LintContext { account, now, modules: &modules, ..LintContext::default() };
+            ordered(shown.get().unwrap_or_default(), context)
         });
-        Self { shown, ended, has_new, is_blocked, current, older, list }
+        let choice = Memo::new(move |_| foreign.with(|all| ended.with(|ended| choose(all, ended, draws_all.get()))));
+        Self { shown, ended, draws_all, foreign, choice, has_new, current, older, list }
     }
 
     /// What was shown and decided.
     pub fn reviewed(self) -> ReviewedSessions {
-        let all = self.shown.get().unwrap_or_default();
-        let (end, keep) =
-            self.ended.with(|ended| all.iter().map(SessionLeaf::hash).partition(|hash| ended.contains(hash)));
-        ReviewedSessions { keep, end }
+        self.choice.with(|choice| choice.reviewed.clone())
     }
 
-    /// Some came in that were not shown, or must not stay.
+    /// Some came in that were not shown, are not drawn, or must not stay.
     pub fn is_blocked(self) -> bool {
-        self.is_blocked.get()
+        self.has_new.get() || self.choice.with(|choice| !choice.is_complete())
     }
 
     /// The sessions in words, each to be ended. Nothing where there are none.
     pub fn view(self) -> AnyView {
         view! {
             {move || self.has_new.get().then(|| self.news())}
-            {move || self.shown.get().filter(|shown| !shown.is_empty()).map(|shown| self.section(shown))}
+            {move || Some(self.foreign.get()).filter(|all| !all.is_empty()).map(|all| self.section(all))}
             {move || {
                 let older = self.older.get();
                 (!older.is_empty() || self.list.older_unknown.get()).then(|| older_notice(&older))
@@ -134,32 +136,14 @@ impl KeptSessions {
         .into_any()
     }
 
-    fn section(self, shown: Vec<SessionLeaf>) -> AnyView {
-        let account = use_smart_account().smart_account_address.get_untracked().unwrap_or_default();
-        let modules = self.list.modules.get_untracked();
-        let findings = lint_kept(
-            &shown,
-            LintContext { account, now: self.list.now.get_untracked(), modules: &modules, ..LintContext::default() },
-        );
-        let stops = |index: usize| {
-            let about = findings.iter().filter(|finding| finding.leaf == index);
-            about.filter(|finding| finding.severity == Severity::Stop).map(|finding| finding.text.clone()).collect()
-        };
-        let warnings = |index: usize| {
-            let about = findings.iter().filter(|finding| finding.leaf == index);
-            about.filter(|finding| finding.severity == Severity::Warning).map(|finding| finding.text.clone()).collect()
-        };
-        let mut all = shown
-            .iter()
-            .enumerate()
-            .map(|(index, leaf)| (leaf, stops(index), warnings(index)))
-            .collect::<Vec<(_, Vec<String>, Vec<String>)>>();
-        all.sort_by_key(|(_, stops, _)| stops.is_empty());
-        let more = all.len().saturating_sub(DRAWN);
-        let cards = all.into_iter().take(DRAWN).map(|(leaf, stops, warnings)| self.card(leaf, stops, warnings));
-        let cards = cards.collect::<Vec<_>>();
-        let hashes = shown.iter().map(SessionLeaf::hash).collect::<HashSet<_>>();
-        let end_all = (shown.len() > 1).then(|| {
+    fn section(self, mut all: Vec<Foreign>) -> AnyView {
+        let count = all.len();
+        let hashes = all.iter().map(|foreign| foreign.leaf.hash()).collect::<HashSet<_>>();
+        let have_come_back = all.iter().all(|foreign| foreign.leaf.has_come_back());
+        let rest = all.split_off(count.min(DRAWN));
+        let cards = all.into_iter().map(|foreign| self.card(foreign)).collect::<Vec<_>>();
+        let rest = (!rest.is_empty()).then(|| self.rest(rest));
+        let end_all = (count > 1).then(|| {
             view! {
                 <button
                     type="button"
@@ -171,26 +155,67 @@ impl KeptSessions {
                 </button>
             }
         });
-        let what = match shown.iter().all(SessionLeaf::has_come_back) {
+        let what = match have_come_back {
             true => " that you took back and that the chain has again",
             false => " that was not granted in this browser",
         };
-        let what = if shown.len() > 1 { what.replace(" was ", " were ") } else { what.to_owned() };
+        let what = if count > 1 { what.replace(" was ", " were ") } else { what.to_owned() };
         view! {
             <section class="grant-kept" data-testid="grant-kept" aria-labelledby="grant-kept-title">
-                <h3 id="grant-kept-title">{live(["This signature also keeps ", &sessions_text(shown.len()), &what].concat())}</h3>
+                <h3 id="grant-kept-title">{live(["This signature also keeps ", &sessions_text(count), &what].concat())}</h3>
                 <p class="reason">
                     "What you sign holds the new limits and everything that stays. End what you do not know."
                 </p>
                 {cards}
-                {(more > 0).then(|| view! { <p class="reason">{live(["and ", &sessions_text(more), " more"].concat())}</p> })}
+                {rest}
                 {end_all}
             </section>
         }
         .into_any()
     }
 
-    fn card(self, leaf: &SessionLeaf, stops: Vec<String>, warnings: Vec<String>) -> AnyView {
+    /// Those beyond the first: drawn on request. Until then they stand against a signature, unless they end.
+    fn rest(self, rest: Vec<Foreign>) -> AnyView {
+        let place = NodeRef::<html::Div>::new();
+        let show = move |_| {
+            self.draws_all.set(true);
+            // The button goes; whoever uses a keyboard goes on with what it showed.
+            if let Some(place) = place.get_untracked() {
+                // Fails only when it has left the document.
+                drop(place.focus());
+            }
+        };
+        let unseen = Memo::new(move |_| self.choice.with(|choice| choice.unseen));
+        let rest = StoredValue::new(rest);
+        let words = move || match unseen.get() {
+            0 => "The others end with this signature.".to_owned(),
+            1 => "1 more session is not shown yet. Show it, or end all, before you sign.".to_owned(),
+            many => [&sessions_text(many), " more are not shown yet. Show them, or end all, before you sign."].concat(),
+        };
+        view! {
+            <div class="grant-kept" node_ref=place tabindex="-1">
+                {move || match self.draws_all.get() {
+                    true => rest.get_value().into_iter().map(|foreign| self.card(foreign)).collect_view().into_any(),
+                    false => {
+                        view! {
+                            <p class="notice warning" data-testid="kept-unseen">
+                                {move || live(words())}
+                            </p>
+                            <button type="button" class="button quiet small" data-testid="kept-show-all" on:click=show>
+                                "Show all"
+                            </button>
+                        }
+                            .into_any()
+                    }
+                }}
+            </div>
+        }
+        .into_any()
+    }
+
+    fn card(self, foreign: Foreign) -> AnyView {
+        let Foreign { leaf, stops, warnings } = foreign;
+        let leaf = &leaf;
         let hash = leaf.hash();
         let ends = Memo::new(move |_| self.ended.with(|ended| ended.contains(&hash)));
         let described = PolicyDescription::of_leaf(leaf);
@@ -312,6 +337,8 @@ fn older_notice(older: &[SessionLeaf]) -> AnyView {
     };
     let lines = older.iter().take(DRAWN).map(line);
     let lines = lines.map(|line| view! { <li>{live(line)}</li> }).collect_view();
+    let more = older.len().saturating_sub(DRAWN);
+    let more = (more > 0).then(|| view! { <li>{live(["and ", &more.to_string(), " more"].concat())}</li> });
     let what = match older.len() {
         0 => "sessions that this browser does not know".to_owned(),
         count => sessions_text(count),
@@ -329,7 +356,7 @@ fn older_notice(older: &[SessionLeaf]) -> AnyView {
                 ]
                     .concat())}
             </p>
-            <ul class="conditions">{lines}</ul>
+            <ul class="conditions">{lines} {more}</ul>
         </div>
     }
     .into_any()
