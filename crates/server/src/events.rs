@@ -96,6 +96,7 @@ struct Inner {
     node: ChainNode,
     bundler: Bundler,
     pace: Pace,
+    /// Locked before an operation's facts and progress, never after; an operation is placed and taken back under it.
     registry: Mutex<Registry>,
     /// Operations in the registry that were not sent from here.
     unknown: AtomicUsize,
@@ -263,13 +264,19 @@ mod tests {
     use super::*;
 
     fn watcher() -> Watcher {
+        watcher_with(1)
+    }
+
+    /// One whose node and bundler nobody answers for.
+    pub(super) fn watcher_with(confirmations: u64) -> Watcher {
         let nobody = ["http://127.0.0.1:1".parse().unwrap()];
         let args = super::super::config::ServeArgs {
             rpc_url: Some("http://127.0.0.1:1".parse().unwrap()),
             bundler_url: Some("http://127.0.0.1:1".parse().unwrap()),
             ..Default::default()
         };
-        let pace = Pace::of(&super::super::config::Config::from_args(&args).unwrap());
+        let mut pace = Pace::of(&super::super::config::Config::from_args(&args).unwrap());
+        pace.confirmations = confirmations;
         let timeout = Duration::from_secs(1);
         let (node, bundler) =
             (ChainNode::new(&nobody, 31337, timeout).unwrap(), Bundler::new(&nobody, 31337, timeout).unwrap());

@@ -78,7 +78,7 @@ use super::{
 };
 use breaker::Admission;
 use endpoint::Endpoint;
-pub(super) use logs::Piece;
+pub(super) use logs::{Lesson, Piece};
 pub(super) use refusal::is_about_block;
 use use_aa_actions::error::{AppError, Upstream};
 pub(super) use wire::Failure;
@@ -597,5 +597,17 @@ pub(super) fn is_unknown_method(error: &AppError) -> bool {
             }
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A node that nobody answers for.
+    pub(super) fn nobody() -> JsonRpcClient {
+        let nobody = ["http://127.0.0.1:1".parse().unwrap()];
+        JsonRpcClient::new(Upstream::Node, &nobody, Duration::from_secs(1)).unwrap()
     }
 }

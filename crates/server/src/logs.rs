@@ -13,7 +13,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
 use super::{
-    json_rpc::Piece,
+    json_rpc::{Lesson, Piece},
     node::{ChainNode, excerpt, hex},
     quantity::small,
 };
@@ -39,6 +39,8 @@ pub(super) enum Reading {
     Counting,
     /// As [`Self::InTurn`], for a question that a caller made up.
     OfCaller,
+    /// As [`Self::OfCaller`], up to a block that is above the head.
+    OfCallerAboveHead,
 }
 
 impl Reading {
@@ -46,7 +48,15 @@ impl Reading {
         match self {
             Self::Urgent | Self::InTurn => OWN_PARTS,
             Self::Counting => COUNTED_PARTS,
-            Self::OfCaller => CALLERS_PARTS,
+            Self::OfCaller | Self::OfCallerAboveHead => CALLERS_PARTS,
+        }
+    }
+
+    fn lesson(self) -> Lesson {
+        match self {
+            Self::Urgent | Self::InTurn | Self::Counting => Lesson::Any,
+            Self::OfCaller => Lesson::Told,
+            Self::OfCallerAboveHead => Lesson::Nothing,
         }
     }
 }
@@ -120,7 +130,10 @@ impl ChainNode {
     /// What a caller asked for, whose range was checked.
     pub(super) async fn logs_for_caller(&self, params: &Value, (from, to): (u64, u64)) -> Result<Value, AppError> {
         let filter = params.get(0).cloned().unwrap_or_default();
-        self.logs(&filter, from, to, Reading::OfCaller).await.map(Value::Array)
+        let is_known =
+            to <= self.known().head.load(Ordering::Relaxed) || self.block_number().await.is_ok_and(|head| to <= head);
+        let reading = if is_known { Reading::OfCaller } else { Reading::OfCallerAboveHead };
+        self.logs(&filter, from, to, reading).await.map(Value::Array)
     }
 
     fn too_long(&self, parts: u64) -> AppError {
@@ -139,7 +152,7 @@ impl ChainNode {
         to: u64,
         reading: Reading,
     ) -> Result<Vec<Value>, AppError> {
-        let own = !matches!(reading, Reading::OfCaller);
+        let lesson = reading.lesson();
         let most = reading.most_parts();
         let mut parts = 0;
         let mut open = VecDeque::from([(from, to)]);
@@ -169,7 +182,7 @@ impl ChainNode {
                         true => self.known().scanning.acquire().await.ok(),
                         false => None,
                     };
-                    let piece = self.rpc.logs_piece(filter, from, end, own).await;
+                    let piece = self.rpc.logs_piece(filter, from, end, lesson).await;
                     drop(turn);
                     (from, end, piece)
                 });

@@ -44,21 +44,24 @@ impl Inner {
 
     /// Tells of an outcome, at once as final when one block is enough.
     fn settle(self: &Arc<Self>, operation: &Operation, placed: Placed) {
+        let mut registry = self.registry();
         if operation.is_over() {
             return;
         }
         let Placed { outcome, block, .. } = placed.clone();
         let transaction_hash = outcome.transaction_hash();
-        let is_told = {
+        let (is_news, is_told) = {
             let mut facts = operation.facts();
-            if !facts.standing.see(placed) {
-                return;
+            match facts.standing.see(placed) {
+                true => (true, facts.transaction.replace(transaction_hash) == Some(transaction_hash)),
+                false => (false, true),
             }
+        };
+        if is_news {
             // Before anybody is told: who then asks for the account must not get an answer that is on its way.
             self.node.news();
-            facts.transaction.replace(transaction_hash) == Some(transaction_hash)
-        };
-        if matches!(outcome, Outcome::Mined(_)) {
+        }
+        if is_news && matches!(outcome, Outcome::Mined(_)) {
             if !is_told {
                 operation.tell(UserOpUpdate::Bundled { transaction_hash });
             }
@@ -67,12 +70,18 @@ impl Inner {
         match self.pace.confirmations {
             0 | 1 => operation.tell(outcome.update()),
             more => {
-                let height = block.saturating_add(more - 1);
-                let mut registry = self.registry();
-                registry.deepening.insert(operation.user_op_hash, Deepening { height, asking: false });
+                let deepening = Deepening { height: block.saturating_add(more - 1), asking: false };
+                if is_news {
+                    registry.deepening.insert(operation.user_op_hash, deepening);
+                } else {
+                    // Who is in a block is always among those that get deeper: nobody else looks after it.
+                    registry.deepening.entry(operation.user_op_hash).or_insert(deepening);
+                }
                 self.watch_chain(&mut registry);
                 drop(registry);
-                self.look_now.notify_one();
+                if is_news {
+                    self.look_now.notify_one();
+                }
             }
         }
     }
@@ -98,21 +107,36 @@ impl Inner {
 
     /// Asks whether an outcome still holds. Until that is known the operation stays among those that get deeper.
     async fn confirm(self: &Arc<Self>, operation: &Operation) {
-        let Some(placed) = operation.facts().standing.placed().cloned() else { return };
+        let Some(placed) = self.place_to_confirm(operation) else { return };
         let proof = self.proof(operation.user_op_hash, &placed).await;
+        let mut registry = self.registry();
         let verdict = operation.facts().standing.judge(&placed, proof, Instant::now());
         match verdict {
             Verdict::Final(outcome) => {
                 operation.tell(outcome.update());
-                self.registry().deepening.remove(&operation.user_op_hash);
+                registry.deepening.remove(&operation.user_op_hash);
             }
-            Verdict::TakenBack => self.taken_back(operation),
+            Verdict::TakenBack => {
+                self.taken_back(&mut registry, operation);
+                drop(registry);
+                self.missed();
+            }
             Verdict::Unsettled => {
-                if let Some(one) = self.registry().deepening.get_mut(&operation.user_op_hash) {
+                if let Some(one) = registry.deepening.get_mut(&operation.user_op_hash) {
                     one.asking = false;
                 }
             }
         }
+    }
+
+    /// Who is in no block any more does not get deeper.
+    fn place_to_confirm(&self, operation: &Operation) -> Option<Placed> {
+        let mut registry = self.registry();
+        let placed = operation.facts().standing.placed().cloned();
+        if placed.is_none() {
+            registry.deepening.remove(&operation.user_op_hash);
+        }
+        placed
     }
 
     /// What the node says of a place now.
@@ -169,7 +193,7 @@ impl Inner {
     /// Logs that a reorganisation removed.
     pub(super) fn removed(self: &Arc<Self>, removed: &[Removed]) {
         for Removed { user_op_hash, transaction_hash, block_number, block_hash } in removed {
-            let registry = self.registry();
+            let mut registry = self.registry();
             let operations: Vec<_> = match registry.operations.get(user_op_hash) {
                 Some(operation) => registry
                     .by_nonce
@@ -183,27 +207,134 @@ impl Inner {
                     .collect(),
                 None => Vec::new(),
             };
-            drop(registry);
+            let mut is_any = false;
             for operation in operations {
                 let gone = !operation.is_over()
                     && operation.facts().standing.removed(*transaction_hash, *block_number, *block_hash);
                 if gone {
-                    self.taken_back(&operation);
+                    self.taken_back(&mut registry, &operation);
+                    is_any = true;
                 }
+            }
+            drop(registry);
+            if is_any {
+                self.missed();
             }
         }
     }
 
-    /// Back to the beginning: the operation is in the mempool again, or in another block.
-    fn taken_back(self: &Arc<Self>, operation: &Operation) {
+    /// Back to the beginning: the operation is in the mempool again, or in another block. Whoever pushes logs may have
+    /// pushed it already, so the caller lets the chain be read again.
+    fn taken_back(self: &Arc<Self>, registry: &mut Registry, operation: &Operation) {
         tracing::info!(user_op_hash = %operation.user_op_hash, "a reorganisation took the operation back");
         operation.take_back();
         self.node.news();
-        let mut registry = self.registry();
         registry.deepening.remove(&operation.user_op_hash);
-        self.watch_chain(&mut registry);
-        drop(registry);
-        // Whoever pushes logs may have pushed it already.
-        self.missed();
+        self.watch_chain(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::{
+        sync::{Mutex, mpsc},
+        task::{Context, Wake, Waker},
+        thread::JoinHandle,
+        time::Duration,
+    };
+
+    use use_aa_protocol::rpc::UserOpReceipt;
+
+    use super::{super::tests::watcher_with, *};
+
+    const HASH: B256 = B256::repeat_byte(1);
+    const TRANSACTION: B256 = B256::repeat_byte(7);
+
+    fn sighting(block: u64) -> Sighting {
+        let receipt = UserOpReceipt {
+            user_op_hash: HASH,
+            sender: Default::default(),
+            success: true,
+            reason: None,
+            transaction_hash: TRANSACTION,
+            block_number: block,
+            actual_gas_cost: Default::default(),
+            actual_gas_used: Default::default(),
+        };
+        Sighting { nonce: Default::default(), receipt, block_hash: Some(block_hash(block)) }
+    }
+
+    fn block_hash(block: u64) -> B256 {
+        B256::with_last_byte(block as u8)
+    }
+
+    fn removed(block: u64) -> Removed {
+        let (user_op_hash, transaction_hash, block_hash) = (HASH, TRANSACTION, Some(block_hash(block)));
+        Removed { user_op_hash, transaction_hash, block_number: block, block_hash }
+    }
+
+    /// In the very moment in which a waiter is told that an operation was taken back, another task sees it again.
+    struct SeesItAgain {
+        inner: Arc<Inner>,
+        runtime: tokio::runtime::Handle,
+        seeing: Mutex<Option<JoinHandle<()>>>,
+    }
+
+    impl Wake for SeesItAgain {
+        fn wake(self: Arc<Self>) {
+            let (inner, runtime) = (self.inner.clone(), self.runtime.clone());
+            let (done, is_done) = mpsc::channel();
+            let other = std::thread::spawn(move || {
+                let _runtime = runtime.enter();
+                inner.seen(vec![sighting(11)]);
+                let _ = done.send(());
+            });
+            *self.seeing.lock().unwrap() = Some(other);
+            // It gets all the time it needs, unless it has to wait for whoever takes back.
+            let _ = is_done.recv_timeout(Duration::from_millis(300));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_mined_again_while_it_is_taken_back_is_followed_to_its_end() {
+        let watcher = watcher_with(3);
+        let inner = watcher.inner.clone();
+        let operation = watcher.follow(HASH, None).unwrap();
+        inner.seen(vec![sighting(10)]);
+        let mut progress = operation.progress.subscribe();
+        let waker = Arc::new(SeesItAgain {
+            inner: inner.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            seeing: Mutex::default(),
+        });
+        let mut waiting = Box::pin(progress.changed());
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&Waker::from(waker.clone()))).is_pending());
+        inner.removed(&[removed(10)]);
+        waker.seeing.lock().unwrap().take().expect("the waiter was told").join().unwrap();
+        assert_eq!(inner.registry().deepening.get(&HASH).map(|one| one.height), Some(13), "still looked after");
+        assert!(operation.is_placed());
+        let included = UserOpUpdate::Included { transaction_hash: TRANSACTION, block_number: 11 };
+        assert_eq!(operation.progress.borrow().last(), Some(&included), "and not told to be gone");
+    }
+
+    #[tokio::test]
+    async fn who_is_in_a_block_gets_deeper_and_who_is_in_none_does_not() {
+        let watcher = watcher_with(3);
+        let inner = watcher.inner.clone();
+        let operation = watcher.follow(HASH, None).unwrap();
+        // The same sighting again brings back what is missing, and leaves alone what is being asked about.
+        inner.seen(vec![sighting(10)]);
+        inner.registry().deepening.get_mut(&HASH).unwrap().asking = true;
+        inner.seen(vec![sighting(10)]);
+        assert!(inner.registry().deepening[&HASH].asking);
+        inner.registry().deepening.clear();
+        inner.seen(vec![sighting(10)]);
+        assert_eq!(inner.registry().deepening[&HASH].height, 12);
+        // It is to be confirmed, and is gone before anybody is asked.
+        operation.facts().standing = Default::default();
+        inner.registry().deepening.get_mut(&HASH).unwrap().asking = true;
+        inner.confirm(&operation).await;
+        assert!(inner.registry().deepening.is_empty());
     }
 }

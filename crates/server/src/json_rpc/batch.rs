@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     super::metrics,
     JsonRpcClient,
-    refusal::{fewer_calls, is_about_block, words_of},
+    refusal::{fewer_calls, is_about_block, is_of_execution, words_of},
     request,
     wire::Failure,
 };
@@ -257,7 +257,8 @@ impl JsonRpcClient {
     fn refused_as_batch(&self, answered: &[Answered]) -> Option<AppError> {
         let refusals: Vec<&AppError> =
             answered.iter().filter_map(|(_, outcome)| outcome.as_ref().err().map(Failure::error)).collect();
-        let of_batch = |error: &&&AppError| words_of(error).to_lowercase().contains("batch");
+        // The words of a contract are not the upstream's.
+        let of_batch = |error: &&&AppError| !is_of_execution(error) && words_of(error).to_lowercase().contains("batch");
         if let Some(error) = refusals.iter().find(of_batch) {
             return Some((**error).clone());
         }
@@ -266,7 +267,42 @@ impl JsonRpcClient {
             && answered.len() > 1
             && refusals.iter().all(|error| error == first)
             && !is_about_block(first)
-            && !matches!(first, AppError::UpstreamRejected { code: 3, .. });
+            && !is_of_execution(first);
         alike.then(|| (*first).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use use_aa_actions::error::Upstream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_contract_that_speaks_of_batches_is_not_the_upstream() {
+        let client = super::super::tests::nobody();
+        let refused = |code: i64, message: &str, data: Option<&str>| {
+            let (message, data) = (message.into(), data.map(Into::into));
+            Err(Failure::Answer(AppError::UpstreamRejected { upstream: Upstream::Node, code, message, data }))
+        };
+        for (code, message, data) in [
+            (3, "execution reverted: batch too long 4711", None),
+            (-32000, "execution reverted: batch of 2", None),
+            (-32603, "batch 4711", Some("\"0x08c379a0\"")),
+            (-32015, "VM execution error: batch", None),
+        ] {
+            let one = [(0, Ok(json!("0x"))), (1, refused(code, message, data))];
+            assert_eq!(client.refused_as_batch(&one), None, "{message}");
+            let all = [(0, refused(code, message, data)), (1, refused(code, message, data))];
+            assert_eq!(client.refused_as_batch(&all), None, "{message}");
+        }
+        // The upstream's own words.
+        for message in ["batch of more than 3 requests", "Batch requests are not supported"] {
+            let one = [(0, Ok(json!("0x"))), (1, refused(-32600, message, None))];
+            assert!(client.refused_as_batch(&one).is_some(), "{message}");
+        }
+        let all = [(0, refused(-32600, "no", None)), (1, refused(-32600, "no", None))];
+        assert!(client.refused_as_batch(&all).is_some(), "all of them in the same words");
     }
 }

@@ -21,6 +21,17 @@ pub(in super::super) enum Piece {
     Narrower(u64),
 }
 
+/// What a refused question may teach of a node, for everybody's questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Lesson {
+    /// It is the server's own: that the range is too long is a good guess.
+    Any,
+    /// A stranger asks: what the node says in words and number.
+    Told,
+    /// It reaches above the head, and may be refused for that.
+    Nothing,
+}
+
 impl JsonRpcClient {
     /// The longest range of logs that a node is known to take, or not known not to.
     pub(in super::super) fn longest_logs(&self) -> u64 {
@@ -29,14 +40,13 @@ impl JsonRpcClient {
         longest.or_else(|| endpoints().map(|endpoint| endpoint.manners.logs()).max()).unwrap_or(u64::MAX)
     }
 
-    /// The logs in `from..=to`; the first URL of the list that takes so many blocks is asked. `own`: a question of the
-    /// server's; what strangers ask teaches nothing that the node does not say in words.
+    /// The logs in `from..=to`; the first URL of the list that takes so many blocks is asked.
     pub(in super::super) async fn logs_piece(
         &self,
         filter: &Value,
         from: u64,
         to: u64,
-        own: bool,
+        lesson: Lesson,
     ) -> Result<Piece, AppError> {
         let blocks = to.saturating_sub(from).saturating_add(1);
         let mut filter = filter.clone();
@@ -59,12 +69,12 @@ impl JsonRpcClient {
                     Ok(_) => last = Some(self.malformed("eth_getLogs: no list")),
                     Err(Failure::Oversized(error)) => {
                         // A caller may ask for less himself: each part costs as long an answer.
-                        narrower = narrower.max((own && blocks > 1).then_some(blocks / 2));
+                        narrower = narrower.max((lesson == Lesson::Any && blocks > 1).then_some(blocks / 2));
                         last = Some(error);
                     }
                     Err(Failure::Refused(error) | Failure::Answer(error)) => {
                         if !is_unknown_method(&error) && !is_about_block(&error) {
-                            narrower = narrower.max(self.refused_range(index, &error, (from, to), own));
+                            narrower = narrower.max(self.refused_range(index, &error, (from, to), lesson));
                         }
                         refused = Some(error);
                     }
@@ -86,21 +96,56 @@ impl JsonRpcClient {
     }
 
     /// Remembers what a node's refusal tells of the ranges that it takes; how many blocks may be asked for instead.
-    fn refused_range(&self, index: usize, error: &AppError, (from, to): (u64, u64), own: bool) -> Option<u64> {
+    fn refused_range(&self, index: usize, error: &AppError, (from, to): (u64, u64), lesson: Lesson) -> Option<u64> {
         let manners = &self.inner.endpoints.get(index)?.manners;
         let upstream = self.inner.reader.upstream;
         metrics::refused(upstream, index, "range");
         let Some((blocks, cap)) = fewer_blocks(error, from, to) else {
             // It refuses even one block: what was found on the way there says nothing.
-            if own || manners.logs() == 1 {
+            if lesson == Lesson::Any || (lesson == Lesson::Told && manners.logs() == 1) {
                 manners.takes_logs_of(None);
             }
             return None;
         };
-        if cap == Cap::Range || (own && cap == Cap::Unsaid) {
+        let learns = match lesson {
+            Lesson::Any => cap != Cap::Answer,
+            Lesson::Told => cap == Cap::Range,
+            Lesson::Nothing => false,
+        };
+        if learns {
             tracing::info!(%upstream, entry = index, blocks, %error, "upstream takes shorter ranges of logs only");
             manners.takes_logs_of(Some(blocks));
         }
         Some(blocks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use use_aa_actions::error::Upstream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_strangers_question_teaches_only_what_the_node_says_in_numbers() {
+        let refused = |words: &str, lesson: Lesson| {
+            let client = super::super::tests::nobody();
+            let error = AppError::UpstreamRejected {
+                upstream: Upstream::Node,
+                code: -32000,
+                message: words.into(),
+                data: None,
+            };
+            let left = client.refused_range(0, &error, (1_000_000, 1_010_000), lesson);
+            (left, client.longest_logs())
+        };
+        let told = "up to a 500 block range";
+        assert_eq!(refused(told, Lesson::Told), (Some(500), 500));
+        assert_eq!(refused(told, Lesson::Nothing), (Some(500), u64::MAX), "this question only");
+        for vague in ["block range is too wide", "this block is unheard of", "no"] {
+            assert_eq!(refused(vague, Lesson::Any), (Some(5_000), 5_000), "{vague}");
+            assert_eq!(refused(vague, Lesson::Told), (Some(5_000), u64::MAX), "{vague}");
+        }
     }
 }

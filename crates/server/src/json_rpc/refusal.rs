@@ -21,11 +21,10 @@ const RATE: [&str; 8] = [
 /// Words that speak of the rate together with "exceeded".
 const BUDGET: [&str; 3] = ["compute units", "credits", "request count"];
 /// A block or its state that this node does not have (yet, or any more).
-const BLOCK: [&str; 15] = [
+const BLOCK: [&str; 14] = [
     "header not found",
     "header for hash not found",
     "unknown block",
-    "block not found",
     "missing trie node",
     "state not available",
     "state is not available",
@@ -38,6 +37,20 @@ const BLOCK: [&str; 15] = [
     "unfinalized",
     "not yet available",
 ];
+/// The same, in a sentence about a block or its header.
+const ABSENT: [&str; 9] = [
+    "not found",
+    "cannot be found",
+    "could not be found",
+    "does not exist",
+    "beyond",
+    "ahead of",
+    "greater than latest",
+    "greater than head",
+    "in the future",
+];
+/// Words of a limit. A range that is called invalid without one ends above the node's head, or before it begins.
+const LIMIT: [&str; 9] = ["max", "limit", "exceed", "up to", "more than", "wide", "large", "long", "greater"];
 /// Codes of a node that cannot answer this call now: internal error, resource unavailable or not found, limit exceeded.
 const TROUBLE: [i64; 4] = [-32603, -32002, -32001, -32005];
 /// Method not found, or not supported (EIP-1474).
@@ -56,13 +69,11 @@ pub(super) enum Refusal {
 
 /// What an error to a call of `method` means; a batch has no method.
 pub(super) fn of(upstream: Upstream, method: &str, error: &AppError) -> Refusal {
-    let AppError::UpstreamRejected { code, message, data, .. } = error else { return Refusal::Final };
-    let words = message.to_ascii_lowercase();
-    // What an execution said is the same everywhere, whatever its words are; so is an operation that was refused.
-    let runs = matches!(code, 3 | -32_015) || (-32_599..=-32_500).contains(code) || words.contains("revert");
-    if runs || data.as_deref().is_some_and(|data| data.trim_matches('"').starts_with("0x")) {
+    let AppError::UpstreamRejected { code, message, .. } = error else { return Refusal::Final };
+    if is_of_execution(error) {
         return Refusal::Final;
     }
+    let words = message.to_ascii_lowercase();
     let node = upstream == Upstream::Node;
     if node && method.is_empty() && words.contains("batch") {
         return Refusal::Elsewhere;
@@ -75,6 +86,16 @@ pub(super) fn of(upstream: Upstream, method: &str, error: &AppError) -> Refusal 
         true => Refusal::Elsewhere,
         false => Refusal::Final,
     }
+}
+
+/// What an execution said is the same everywhere, whatever its words are: a contract chooses them. So is an operation that
+/// was refused.
+pub(super) fn is_of_execution(error: &AppError) -> bool {
+    let AppError::UpstreamRejected { code, message, data, .. } = error else { return false };
+    matches!(code, 3 | -32_015)
+        || (-32_599..=-32_500).contains(code)
+        || message.to_ascii_lowercase().contains("revert")
+        || data.as_deref().is_some_and(|data| data.trim_matches('"').starts_with("0x"))
 }
 
 /// Only words that speak of the rate say so: -32005 is also the code for too many logs, and a block that is not there yet
@@ -96,7 +117,12 @@ fn is_trouble(code: i64, words: &str) -> bool {
 pub(in super::super) fn is_about_block(error: &AppError) -> bool {
     let AppError::UpstreamRejected { message, .. } = error else { return false };
     let words = message.to_ascii_lowercase();
-    BLOCK.iter().any(|some| words.contains(some))
+    let says = |some: &[&str]| some.iter().any(|some| words.contains(some));
+    let of_block = (words.contains("block") || words.contains("header")) && !words.contains("method");
+    if is_of_execution(error) {
+        return false;
+    }
+    says(&BLOCK) || (of_block && says(&ABSENT)) || (words.contains("invalid block range") && !says(&LIMIT))
 }
 
 /// The words of a refusal, without the HTTP status before them.
@@ -116,9 +142,9 @@ pub(super) fn words_of(error: &AppError) -> &str {
 /// What a refused range is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cap {
-    /// The node takes no longer ones.
+    /// The node takes no longer ones, and says how long they may be.
     Range,
-    /// It does not say.
+    /// It names no number: it may be something else that it does not like.
     Unsaid,
     /// The answer to this question would have been too long.
     Answer,
@@ -137,15 +163,18 @@ pub(super) fn fewer_blocks(error: &AppError, from: u64, to: u64) -> Option<(u64,
     let ranged = says(&["block", "range", "span"]);
     let cap = match says(&["result", "response", " logs", "timeout", "timed out", "deadline", "bytes"]) {
         true => Cap::Answer,
-        false if ranged => Cap::Range,
-        false if plain.contains("too large") => Cap::Answer,
-        false => Cap::Unsaid,
+        false if !ranged && plain.contains("too large") => Cap::Answer,
+        false => Cap::Range,
     };
     let told = numbers(&plain).filter(|number| (1..asked).contains(number) && *number != from && *number != to).max();
     let told = told.filter(|_| ranged);
     let suggested = suggested(&plain).filter(|blocks| *blocks < asked);
     let blocks = if cap == Cap::Answer { suggested.or(told) } else { told.or(suggested) };
-    Some((blocks.unwrap_or(asked / 2), cap))
+    Some(match blocks {
+        Some(blocks) => (blocks, cap),
+        None if cap == Cap::Range => (asked / 2, Cap::Unsaid),
+        None => (asked / 2, cap),
+    })
 }
 
 /// The length of a range that is suggested: `[0x1, 0xa]`.
@@ -229,8 +258,9 @@ mod tests {
         ] {
             assert_eq!(cap(words), (expected, Cap::Range), "{words}");
         }
-        assert_eq!(cap("block range is too large"), (5_000, Cap::Range));
-        assert_eq!(cap("block range limit exceeded"), (5_000, Cap::Range));
+        // Without a number it is a guess.
+        assert_eq!(cap("block range is too large"), (5_000, Cap::Unsaid));
+        assert_eq!(cap("block range limit exceeded"), (5_000, Cap::Unsaid));
         assert_eq!(cap("no"), (5_000, Cap::Unsaid));
         // What is said of the answer's length is true of this question only.
         assert_eq!(cap("query returned more than 10000 results"), (5_000, Cap::Answer));
@@ -267,13 +297,21 @@ mod tests {
             (-32603, "internal error"),
             (-32601, "the method eth_maxPriorityFeePerGas does not exist"),
             (-32000, "block range extends beyond current head block"),
+            (-32000, "invalid block range"),
+            (-32000, "invalid block range params"),
+            (-32000, "block with number 1010000 cannot be found"),
+            (-32001, "the block 0xf6950 could not be found"),
+            (-32000, "block 1010000 not found"),
+            (-32000, "toBlock is ahead of the latest block"),
         ] {
+            assert!(is_about_block(&error(code, message)) || code < -32000 || message.contains("trie"), "{message}");
             assert_eq!(of("eth_call", code, message), Refusal::Elsewhere, "{message}");
         }
         for (code, message) in [
             (3, "execution reverted: header not found"),
             (-32603, "VM Exception while processing transaction: reverted"),
             (-32000, "no"),
+            (-32000, "invalid block range: maximum is 2000"),
             (-32602, "invalid argument 0"),
         ] {
             assert_eq!(of("eth_call", code, message), Refusal::Final, "{message}");
