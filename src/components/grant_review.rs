@@ -255,6 +255,7 @@ fn body(
         ),
     };
     let name = foreign_text::name(&request.label).unwrap_or_else(|| "a session without a name".to_owned());
+    let foreign_sessions: AnyView = kept.view();
     let makes_key = request.policies.iter().any(|policy| policy.session_key_address().is_none());
     view! {
         <div class="review-head">
@@ -279,7 +280,7 @@ fn body(
             {cards}
             {window}
             {fees(request, draft)}
-            {kept.view()}
+            {foreign_sessions}
             <dl class="rows">
                 {makes_key
                     .then(|| {

@@ -104,8 +104,11 @@ impl KeptSessions {
     /// The sessions in words, each to be ended. Nothing where there are none.
     pub fn view(self) -> AnyView {
         view! {
-            {move || self.has_new.get().then(|| self.news())}
-            {move || Some(self.foreign.get()).filter(|all| !all.is_empty()).map(|all| self.section(all))}
+            {move || if self.has_new.get() { self.news() } else { ().into_any() }}
+            {move || match self.foreign.get() {
+                all if all.is_empty() => ().into_any(),
+                all => self.section(all),
+            }}
             {move || {
                 let older = self.older.get();
                 (!older.is_empty() || self.list.older_unknown.get()).then(|| older_notice(&older))
@@ -140,9 +143,9 @@ impl KeptSessions {
         let count = all.len();
         let hashes = all.iter().map(|foreign| foreign.leaf.hash()).collect::<HashSet<_>>();
         let have_come_back = all.iter().all(|foreign| foreign.leaf.has_come_back());
-        let rest = all.split_off(count.min(DRAWN));
-        let cards = all.into_iter().map(|foreign| self.card(foreign)).collect::<Vec<_>>();
-        let rest = (!rest.is_empty()).then(|| self.rest(rest));
+        let undrawn = all.split_off(count.min(DRAWN));
+        let cards = all.into_iter().map(|foreign| self.card(foreign)).collect_view();
+        let rest = (!undrawn.is_empty()).then(|| self.others(undrawn).into_any());
         let end_all = (count > 1).then(|| {
             view! {
                 <button
@@ -175,7 +178,7 @@ impl KeptSessions {
     }
 
     /// Those beyond the first: drawn on request. Until then they stand against a signature, unless they end.
-    fn rest(self, rest: Vec<Foreign>) -> AnyView {
+    fn others(self, undrawn: Vec<Foreign>) -> AnyView {
         let place = NodeRef::<html::Div>::new();
         let show = move |_| {
             self.draws_all.set(true);
@@ -186,7 +189,7 @@ impl KeptSessions {
             }
         };
         let unseen = Memo::new(move |_| self.choice.with(|choice| choice.unseen));
-        let rest = StoredValue::new(rest);
+        let undrawn = StoredValue::new(undrawn);
         let words = move || match unseen.get() {
             0 => "The others end with this signature.".to_owned(),
             1 => "1 more session is not shown yet. Show it, or end all, before you sign.".to_owned(),
@@ -195,7 +198,7 @@ impl KeptSessions {
         view! {
             <div class="grant-kept" node_ref=place tabindex="-1">
                 {move || match self.draws_all.get() {
-                    true => rest.get_value().into_iter().map(|foreign| self.card(foreign)).collect_view().into_any(),
+                    true => undrawn.get_value().into_iter().map(|foreign| self.card(foreign)).collect_view().into_any(),
                     false => {
                         view! {
                             <p class="notice warning" data-testid="kept-unseen">
@@ -335,10 +338,9 @@ fn older_notice(older: &[SessionLeaf]) -> AnyView {
         let token = described.contract().and_then(known_token);
         described.whole_line(&names(account, token.as_ref(), Some(&native)))
     };
-    let lines = older.iter().take(DRAWN).map(line);
-    let lines = lines.map(|line| view! { <li>{live(line)}</li> }).collect_view();
-    let more = older.len().saturating_sub(DRAWN);
-    let more = (more > 0).then(|| view! { <li>{live(["and ", &more.to_string(), " more"].concat())}</li> });
+    let lines = older.iter().take(DRAWN).map(|leaf| view! { <li>{live(line(leaf))}</li> }).collect_view();
+    let hidden = older.len().saturating_sub(DRAWN);
+    let more = (hidden > 0).then(|| view! { <li>{live(["and ", &hidden.to_string(), " more"].concat())}</li> });
     let what = match older.len() {
         0 => "sessions that this browser does not know".to_owned(),
         count => sessions_text(count),
