@@ -56,6 +56,7 @@ impl Relay for Wire {
             modules: Vec::new(),
             older_merkle_root: B256::ZERO,
             older_session_key_manager_enabled: false,
+            roots_disputed: None,
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Default::default(),

@@ -170,6 +170,16 @@ async fn two_nodes_must_agree_and_one_that_lags_a_little_does() {
     let truth = book(&person).await.root();
     let (stored, signed) = (book(&person).await, person.wallet.signed.get());
 
+    // One of three stands still: nobody waits for it, and the third one settles it.
+    let (stalled, third) = (LyingNode::start().await, LyingNode::start().await);
+    let of_three = person_at(&[&liar, &stalled, &third]).await;
+    let forever = Instant::now() + Duration::from_secs(3_600);
+    stalled.say(Says::Behind(person.account(), B256::ZERO, forever));
+    let begun = Instant::now();
+    let state = of_three.relay.account_state(person.account(), U256::ZERO).await.unwrap();
+    assert_eq!((state.merkle_root, state.roots_disputed), (truth, None));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+
     // Whichever of the two lies: it is said, nothing is taken over, nothing is signed.
     for (says, first, second) in [(&liar, evil.root(), truth), (&honest, truth, evil.root())] {
         says.say(Says::Root(person.account(), evil.root()));
@@ -177,6 +187,9 @@ async fn two_nodes_must_agree_and_one_that_lags_a_little_does() {
         assert_eq!(synced, AppError::NodesDisagree { first, second });
         let refused = person.grant(person.grant_request()).await.unwrap_err();
         assert_eq!(refused.name(), "NodesDisagree");
+        let state = person.relay.account_state(person.account(), U256::ZERO).await.unwrap();
+        assert_eq!((state.merkle_root, state.roots_disputed), (first, Some(second)));
+        assert!(person.client.is_account_deployed().await.unwrap(), "what rests on no root goes on");
         says.say(Says::Truth);
     }
     assert_eq!((book(&person).await, person.wallet.signed.get()), (stored, signed));

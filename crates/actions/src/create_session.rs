@@ -40,7 +40,7 @@ use super::{
     reviewed_sessions::{Kept, ReviewedSessions, refuse_ends_elsewhere},
     send_transaction::prepare_owner_operation,
     send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
-    session_ledger::stored_or_published,
+    session_ledger::{agreed_roots, stored_or_published},
     session_tree::SessionTree,
     settle_change::settle_change,
     settle_session::{doubt, take_out},
@@ -256,6 +256,7 @@ pub(super) async fn prepare_grant_of(
 ) -> Result<PreparedCreateSession, AppError> {
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
+    agreed_roots(&snapshot.account)?;
     material.check_windows(snapshot.now())?;
     material.check_modules(&snapshot.account.modules)?;
     let relay = client.relay.as_ref();
@@ -263,7 +264,9 @@ pub(super) async fn prepare_grant_of(
     let tree = match &grant.reviewed {
         // What others grant meanwhile is not taken over: the next review shows it.
         Some(_) => SessionTree::in_sync(&mut book, chain_root),
-        None => stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync).await,
+        None => {
+            stored_or_published(relay, store, client.account, &mut book, &snapshot.account, SessionTree::in_sync).await
+        }
     };
     let (tree, kept) = match tree {
         Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => {

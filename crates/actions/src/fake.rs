@@ -61,6 +61,7 @@ struct World {
     faults: HashMap<Step, AppError>,
     deployed: bool,
     root: B256,
+    disputed: Option<B256>,
     nonces: HashMap<U256, u64>,
     session_key_manager_enabled: bool,
     modules: Vec<Address>,
@@ -105,6 +106,11 @@ impl Fake {
             Some(error) => world.faults.insert(step, error),
             None => world.faults.remove(&step),
         };
+    }
+
+    /// Another chain node names this root.
+    pub fn dispute(&self, root: Option<B256>) {
+        self.world.borrow_mut().disputed = root;
     }
 
     /// The account has this module.
@@ -272,6 +278,7 @@ impl Relay for Fake {
             modules: world.modules.clone(),
             older_merkle_root: B256::ZERO,
             older_session_key_manager_enabled: false,
+            roots_disputed: world.disputed,
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Clocks { block: 0, pending: now + world.ahead, wall: now },

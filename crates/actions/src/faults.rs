@@ -116,6 +116,52 @@ fn a_failed_grant_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn while_nodes_disagree_nothing_rests_on_a_root_and_the_rest_goes_on() {
+    let (fake, client) = granted();
+    let second = B256::repeat_byte(9);
+    assert!(block_on(super::session_ledger::publish_sessions(&fake, &fake, client.account)).unwrap());
+    let before = (stored(&fake, &client), fake.root(), fake.sent());
+    let disagree = AppError::NodesDisagree { first: fake.root(), second };
+    fake.dispute(Some(second));
+    let id = fake.book(client.account).leaf_nodes[0].session_id.clone();
+    let refusals = [
+        block_on(create_session(&client, &fake, grant_of(1, client.account))).map(drop),
+        block_on(create_session(
+            &client,
+            &fake,
+            CreateSessionVariables { replace_unknown: true, ..grant_of(1, client.account) },
+        ))
+        .map(drop),
+        block_on(revoke_sessions(
+            &client,
+            &fake,
+            RevokeSessionsVariables { sessions: SessionsToRevoke::These(vec![id]), ..Default::default() },
+        ))
+        .map(drop),
+        block_on(sync_sessions(&fake, &fake, client.account)).map(drop),
+    ];
+    for refused in refusals {
+        assert_eq!(refused.unwrap_err(), disagree);
+    }
+    assert_eq!((stored(&fake, &client), fake.root(), fake.sent()), before);
+
+    // Another device has no leaves of this root, and takes none over.
+    let elsewhere = Fake::new();
+    block_on(send_with_session(&fake, &elsewhere, mint(client.account, client.account))).unwrap_err();
+    let book = || block_on(super::ports::SessionStore::load(&elsewhere, client.account)).unwrap();
+    assert!(book().leaf_nodes.is_empty());
+
+    // What rests on no root, or on one that the stored leaves make.
+    assert!(block_on(client.is_account_deployed()).unwrap());
+    block_on(super::sign_message::sign_message(&client, b"hello")).unwrap();
+    block_on(send_with_session(&fake, &fake, mint(client.account, client.account))).unwrap();
+    fake.dispute(None);
+    block_on(send_with_session(&fake, &elsewhere, mint(client.account, client.account))).unwrap_err();
+    assert_eq!(book().leaf_nodes.len(), 1, "taken over, though its key is not here");
+    block_on(create_session(&client, &fake, grant_of(1, client.account))).unwrap();
+}
+
+#[test]
 fn a_lost_answer_loses_nothing_whether_the_operation_arrived_or_not() {
     for (step, arrived) in [(Step::Send, false), (Step::SendAnswer, true)] {
         for error in [network(), unavailable()] {

@@ -24,7 +24,7 @@ use super::{
     reviewed_sessions::{Kept, ReviewedSessions},
     send_transaction::prepare_owner_operation,
     send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
-    session_ledger::stored_or_published,
+    session_ledger::{agreed_roots, stored_or_published},
     session_tree::{SessionTree, reconcile},
     settle_change::settle_change,
     settle_revocation::fail_revocation,
@@ -142,6 +142,7 @@ pub async fn prepare_revoke_sessions(
     }
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &request.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
+    agreed_roots(&snapshot.account)?;
     let chain_root = snapshot.account.merkle_root;
     let older_root = snapshot.account.older_root();
     let relay = client.relay.as_ref();
@@ -155,8 +156,15 @@ pub async fn prepare_revoke_sessions(
                 (false, _) => None,
                 (true, Some(_)) => Some(SessionTree::in_sync(&mut book, chain_root)?),
                 (true, None) => Some(
-                    stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync)
-                        .await?,
+                    stored_or_published(
+                        relay,
+                        store,
+                        client.account,
+                        &mut book,
+                        &snapshot.account,
+                        SessionTree::in_sync,
+                    )
+                    .await?,
                 ),
             };
             let older = book.part_of(SessionKeyManager::Older);

@@ -73,8 +73,7 @@ pub async fn prepare_send_with_batch_session(
     let snapshot = read_chain_snapshot(relay, account, &options);
     let (snapshot, mut book) = try_join(snapshot, store.load(account)).await?;
     // What the store knows comes first, as with a single session.
-    let synced =
-        stored_or_published(relay, store, account, &mut book, snapshot.account.merkle_root, tree_in_sync).await;
+    let synced = stored_or_published(relay, store, account, &mut book, &snapshot.account, tree_in_sync).await;
     let (ids, indexes) = (session_ids.as_deref(), corresponding_indexes.as_deref());
     let find = |book: &SessionBook| {
         let leaves = find_usable_for_each(book, &calls, ids, indexes, snapshot.now())?;

@@ -145,8 +145,7 @@ pub(super) async fn find_and_build(
     let (snapshot, mut book) = try_join(snapshot, store.load(account)).await?;
     let now = snapshot.now();
     // What the store knows comes first: "expired" says more than "out of sync".
-    let synced =
-        stored_or_published(relay, store, account, &mut book, snapshot.account.merkle_root, tree_in_sync).await;
+    let synced = stored_or_published(relay, store, account, &mut book, &snapshot.account, tree_in_sync).await;
     let find = |book: &SessionBook| find_usable(book, holder, session_id.as_deref(), corresponding_index, now).cloned();
     let leaf = match (&session_id, corresponding_index) {
         (None, None) => choose(store, account, &book, find).await?,

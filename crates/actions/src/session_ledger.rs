@@ -5,12 +5,24 @@ use alloy::primitives::{Address, B256};
 
 use super::ports::{Relay, SessionStore};
 use crate::error::{AppError, Upstream};
+use use_aa_protocol::rpc::AccountState;
 use use_aa_protocol::session::{Adoption, PublishedLeaves, SessionBook, SessionKeyManager};
 
 /// Own field of a book: root of the set that was published last.
 const PUBLISHED_ROOT: &str = "publishedRoot";
 /// The same for the older session key manager.
 const PUBLISHED_OLDER_ROOT: &str = "publishedOlderRoot";
+
+/// The roots may be relied on for what is signed or taken over.
+///
+/// # Errors
+/// `NodesDisagree`.
+pub(super) fn agreed_roots(state: &AccountState) -> Result<(), AppError> {
+    match state.roots_disputed {
+        None => Ok(()),
+        Some(second) => Err(AppError::NodesDisagree { first: state.merkle_root, second }),
+    }
+}
 
 /// Publishes the stored leaves when they make the root on chain and were not published since it changed.
 /// Best called after a grant or a revocation is settled; `true` when something was published.
@@ -107,15 +119,20 @@ async fn published(relay: &dyn Relay, account: Address, root: B256) -> Result<Op
 /// first.
 ///
 /// # Errors
-/// `SessionsOutOfSync` when nobody published what is on chain; those of [`adopt_published`].
+/// `NodesDisagree`; `SessionsOutOfSync` when nobody published what is on chain; those of [`adopt_published`].
 pub(super) async fn stored_or_published<T>(
     relay: &dyn Relay,
     store: &dyn SessionStore,
     account: Address,
     book: &mut SessionBook,
-    chain_root: B256,
+    state: &AccountState,
     read: impl Fn(&mut SessionBook, B256) -> Result<T, AppError>,
 ) -> Result<T, AppError> {
+    let chain_root = state.merkle_root;
+    // Stored leaves that make the root need nobody's word.
+    if book.root() != chain_root {
+        agreed_roots(state)?;
+    }
     let stored = read(book, chain_root);
     if matches!(stored, Err(AppError::SessionsOutOfSync { .. }))
         && let Some((adopted, _)) = adopt_published(relay, store, account, chain_root).await?

@@ -4,6 +4,7 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::{
     ports::{Relay, SessionStore},
+    session_ledger::agreed_roots,
     session_tree::reconcile,
     wait_for_user_operation_receipt::wait_for_user_operation_receipt,
 };
@@ -64,6 +65,7 @@ async fn give_up(
 ) -> Result<(), AppError> {
     let mut book = store.load(account).await?;
     let state = relay.account_state(account, U256::ZERO).await?;
+    agreed_roots(&state)?;
     match reconcile(&mut book, state.merkle_root) {
         Ok(Some(stale)) => book = stale.write(store, account).await?,
         Ok(None) => {}

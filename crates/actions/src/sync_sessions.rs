@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::{
     ports::{Relay, SessionStore},
-    session_ledger::{adopt_older, adopt_published},
+    session_ledger::{adopt_older, adopt_published, agreed_roots},
     session_tree::reconcile,
     settle_session::take_out,
 };
@@ -40,7 +40,7 @@ pub struct SyncedSessions {
 /// nonce is used, or the paymaster's signature is over) are taken out.
 ///
 /// # Errors
-/// Those of the [`Relay`] and of the store; then the store is as before. A root that the stored leaves
+/// Those of the [`Relay`] and of the store, and `NodesDisagree`; then the store is as before. A root that the stored leaves
 /// cannot make is no error here: the set behind it is taken over when another device has published it, else see
 /// [`SyncedSessions::in_sync`].
 pub async fn sync_sessions(
@@ -50,6 +50,7 @@ pub async fn sync_sessions(
 ) -> Result<SyncedSessions, AppError> {
     let (state, mut book) =
         futures::future::try_join(relay.account_state(account, U256::ZERO), store.load(account)).await?;
+    agreed_roots(&state)?;
     // First: what the older manager holds is not to be taken for revoked.
     let older_in_sync = sync_older(relay, store, account, &state, &mut book).await?;
     let outcome = reconcile(&mut book, state.merkle_root);

@@ -96,6 +96,10 @@ pub struct AccountState {
     /// The older session key manager enabled as module; false while undeployed.
     #[serde(default)]
     pub older_session_key_manager_enabled: bool,
+    /// What another chain node says of a root, where the nodes disagree about the two above: then nothing is signed or taken
+    /// over that rests on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roots_disputed: Option<B256>,
     /// Native balance, wei.
     pub balance: U256,
     /// Time of the block that all this was read at, unix seconds; the same as `clocks.block`.
