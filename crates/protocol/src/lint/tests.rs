@@ -25,11 +25,16 @@ fn transfer() -> Policy {
 }
 
 /// All but what is said of every key that one party holds.
+fn findings(leaves: &[SessionLeaf], modules: &[Address]) -> Vec<(Severity, FindingKind)> {
+    let found = lint(leaves, LintContext { account: ACCOUNT, now: NOW, modules, ..Default::default() });
+    let (unbounded, others) =
+        found.into_iter().partition::<Vec<_>, _>(|found| found.kind == FindingKind::GasIsUnbounded);
+    assert_eq!(unbounded.len(), leaves.len(), "{unbounded:?}");
+    others.into_iter().map(|found| (found.severity, found.kind)).collect()
+}
+
 fn kinds(leaves: &[SessionLeaf]) -> Vec<FindingKind> {
-    let found = lint(leaves, LintContext { account: ACCOUNT, now: NOW, ..Default::default() });
-    let unbounded = |found: &&Finding| found.kind == FindingKind::GasIsUnbounded;
-    assert_eq!(found.iter().filter(unbounded).count(), leaves.len(), "{found:?}");
-    found.iter().filter(|found| !unbounded(found)).map(|found| found.kind).collect()
+    findings(leaves, &[]).into_iter().map(|(_, kind)| kind).collect()
 }
 
 fn kinds_of(policy: &Policy) -> Vec<FindingKind> {
@@ -242,17 +247,12 @@ fn calls_inside_calls_and_control_are_stopped() {
 
 fn lint_of(declaration: &str, place: u32, address: Address) -> Vec<(Severity, FindingKind)> {
     let policy = Policy::new(DEMO_TOKEN, declaration).with_valid_until(NOW + 60);
-    let leaf = leaf(&policy.with_rule(place, Condition::Equal, address));
-    let context = LintContext { account: ACCOUNT, now: NOW, ..Default::default() };
-    lint(&[leaf], context).into_iter().map(|found| (found.severity, found.kind)).collect()
+    findings(&[leaf(&policy.with_rule(place, Condition::Equal, address))], &[])
 }
 
 #[test]
 fn modules_of_this_very_account_are_stopped() {
-    let with = |modules: &[Address]| {
-        let context = LintContext { account: ACCOUNT, now: NOW, modules, ..Default::default() };
-        lint(&[leaf(&mint())], context).into_iter().map(|found| (found.severity, found.kind)).collect::<Vec<_>>()
-    };
+    let with = |modules: &[Address]| findings(&[leaf(&mint())], modules);
     assert_eq!(with(&[KEY, DEMO_NFT]), [(Severity::Stop, FindingKind::SessionModule)]);
     assert_eq!(with(&[KEY]), []);
 }
