@@ -11,6 +11,8 @@ use crate::protocol::foreign_text;
 const VERSION: u32 = 1;
 /// More are forgotten: those without a name, then the longest unused.
 const MOST: usize = 500;
+/// One operation adds no more, so that it cannot make the book forget the others.
+const MOST_AT_ONCE: usize = 20;
 /// An address that begins and ends as another one does with so many digits could be taken for it. Whoever wants that
 /// grinds eight digits in minutes; by chance six are the same once in 16 million.
 const ALIKE: usize = 3;
@@ -75,9 +77,9 @@ impl AddressBook {
         self.addresses.iter().find(|known| known.address == address)
     }
 
-    /// Notes that an operation granted or sent something to these.
+    /// Notes that an operation granted or sent something to these, the first of them where there are many.
     pub fn note_used(&mut self, addresses: &[Address], now: u64) {
-        for address in addresses {
+        for address in addresses.iter().take(MOST_AT_ONCE) {
             let known = self.entry(*address);
             known.uses = known.uses.saturating_add(1);
             known.last_used = known.last_used.max(now);
@@ -232,6 +234,9 @@ mod tests {
         }
         assert_eq!(book.addresses.len(), MOST);
         assert!(book.get(FRIEND).is_some() && book.get(many[0]).is_none() && book.get(many[599]).is_some());
+        // One operation does not push out the others.
+        book.note_used(&many[..400], 1_000);
+        assert!(many[121..].iter().all(|address| book.get(*address).is_some()), "the youngest stay");
         let entry = r#"{"address":"0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","name":"A\u202eB"}"#;
         let read = AddressBook::read(&format!(r#"{{"version":1,"addresses":[{entry}]}}"#)).unwrap();
         assert_eq!(read.addresses[0].name.as_deref(), Some("AB"));

@@ -32,7 +32,7 @@ mod signed;
 mod tests;
 mod utc;
 
-pub use addresses::call_addresses;
+pub use addresses::{call_addresses, call_parties};
 pub(crate) use amount::UNLIMITED;
 pub use amount::{
     TokenFacts, UnreadableAmount, amount_input, amount_words, exact_amount_words, read_amount, shown_amount,

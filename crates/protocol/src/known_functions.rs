@@ -3,7 +3,8 @@
 //! A selector is four bytes, so another contract may mean something else by the same one: texts made from these tables
 //! tell what functions of this name do, beside the address of the contract that is really called. Two tables: what
 //! wallets sign is made of [`KNOWN_FUNCTIONS`] and never changes; [`published_function`] knows many more, with their
-//! sources, for the linter, the review and lists. ERC-20 and ERC-721 share `transferFrom` and `approve`: there the number is an amount or an id.
+//! sources, for the linter, the review and lists. ERC-20 and ERC-721 share `transferFrom` and `approve`: there the number
+//! is an amount or an id.
 
 use super::policy::FunctionSelector;
 

@@ -2,8 +2,9 @@
 //!
 //! It reads **leaves**, the very bytes that are put on chain, so that nothing said here depends on what an app says
 //! about them. What a function does is known by its selector (`known_functions`), which conditions bind its arguments
-//! by `reading`: one that a call can walk past counts as none. [`Severity::Stop`] must not be granted; [`Severity::Warning`] is for the person to decide. The facts
-//! behind the findings are those of docs/protocol.md 3.3, 3.4, 10-S38, 10-C2 and 10-C3.
+//! by `reading`: one that a call can walk past counts as none. [`Severity::Stop`] must not be granted;
+//! [`Severity::Warning`] is for the person to decide. The facts behind the findings are those of docs/protocol.md 3.3,
+//! 3.4, 3.18, 10-S38, 10-C2 and 10-C3.
 
 use std::collections::HashSet;
 
@@ -88,10 +89,12 @@ pub enum FindingKind {
     EvadedRule,
     /// Conditions on a function that is not known: nobody can say what they are worth.
     UnknownFunction,
-    /// A limit that is one of an amount or of the numbers of items, as the contract decides.
+    /// A number that limits an amount or says which items, as the contract decides: one of the two is too much.
     AmountOrItem,
-    /// The call carries other calls.
+    /// The call carries other calls: [`Severity::Stop`], or a warning where the conditions fix them.
     CallsInside,
+    /// It trades on a market: what comes back may be next to nothing.
+    Trade,
     /// Somebody else may get control of the contract.
     Control,
     /// Native currency may leave with each call, however many there are.

@@ -95,6 +95,12 @@ impl<'a> Reading<'a> {
         values.map(|word| u16::try_from(word.offset).ok()).collect()
     }
 
+    /// The values of this type: where each stands, and its name.
+    pub fn values_of(&self, of: &str) -> impl Iterator<Item = (u16, &str)> {
+        let values = self.words.iter().filter(move |word| matches!(word.role, Role::Value(kind) if kind == of));
+        values.filter_map(|word| Some((u16::try_from(word.offset).ok()?, word.name.as_str())))
+    }
+
     /// The values that these arguments must have; `None` when one of them may have several.
     pub fn only(&self, path: &[u8]) -> Option<Vec<U256>> {
         let only = |offset: u16| self.rules.get(&offset).and_then(Bounds::only);

@@ -182,8 +182,11 @@ fn amount_field(
     };
     let hint = move || match (problem.get(), most) {
         (Some(problem), _) => problem,
-        (None, Some(most)) => ["Asked for: ", &amount_words(most, Some(&unit.get())), ". You can allow less."].concat(),
-        (None, None) => "Asked for: any amount. Set a limit here.".to_owned(),
+        (None, Some(most)) => {
+            let most = amount_words(most, Some(&unit.get()));
+            ["Asked for: ", &most, ". You can allow less. A point always begins decimals."].concat()
+        }
+        (None, None) => "Asked for: any amount. Set a limit here. A point always begins decimals.".to_owned(),
     };
     view! {
         <div class="field">

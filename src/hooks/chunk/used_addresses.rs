@@ -1,6 +1,9 @@
 //! The addresses of what the owner signed and the bundler took, noted in the account's address book.
 //!
-//! Only the owner's signature counts: an app that uses a session could make any address look familiar.
+//! Only the owner's signature counts: an app that uses a session could make any address look familiar. And only who has
+//! something of it (contracts, receivers, keys): an app writes the other arguments as it likes.
+
+use std::collections::HashSet;
 
 use alloy::primitives::Address;
 use leptos::task::spawn_local;
@@ -10,16 +13,15 @@ use crate::{
     hooks::operations::{GrantVariables, OwnerOperation},
     protocol::{
         addresses::NATIVE_TOKEN,
-        describe::{PolicyDescription, call_addresses},
+        describe::{PolicyDescription, call_parties},
         policy::{Policy, SessionPolicy},
     },
 };
 
 /// Notes them; what cannot be kept is asked about again next time.
 pub(super) fn note(account: Address, mut addresses: Vec<Address>) {
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses.retain(|address| ![account, NATIVE_TOKEN, Address::ZERO].contains(address));
+    let mut seen = HashSet::from([account, NATIVE_TOKEN, Address::ZERO]);
+    addresses.retain(|address| seen.insert(*address));
     if addresses.is_empty() {
         return;
     }
@@ -40,8 +42,8 @@ pub(super) fn of_grant(variables: &GrantVariables) -> Vec<Address> {
 }
 
 fn of_policy(policy: &SessionPolicy) -> Vec<Address> {
-    let named = PolicyDescription::of_policy(policy).map(|described| described.addresses()).unwrap_or_default();
-    named.into_iter().map(|(_, address)| address).chain(policy.session_key_address()).collect()
+    let parties = PolicyDescription::of_policy(policy).map(|described| described.parties()).unwrap_or_default();
+    parties.into_iter().chain(policy.session_key_address()).collect()
 }
 
 pub(super) fn of_operation(operation: &OwnerOperation) -> Vec<Address> {
@@ -58,5 +60,5 @@ pub(super) fn of_operation(operation: &OwnerOperation) -> Vec<Address> {
         | OwnerOperation::RevokeSessions(_)
         | OwnerOperation::RestoreSessions(_) => return Vec::new(),
     };
-    calls.iter().flat_map(call_addresses).map(|(_, address)| address).collect()
+    calls.iter().flat_map(call_parties).collect()
 }

@@ -93,7 +93,11 @@ impl Constraint {
             Ok(condition) if detail != Detail::Signed && shown.is_no_limit(condition, names) => {
                 [&name, " may be any amount"].concat()
             }
-            Ok(condition) => [&name, " ", condition.words(), " ", &value, evaded].concat(),
+            Ok(condition) => {
+                let is_everything = condition == Condition::Equal && shown.is_any_amount(names);
+                let remark = if is_everything && detail != Detail::Signed { ", as good as any amount" } else { "" };
+                [&name, " ", condition.words(), " ", &value, remark, evaded].concat()
+            }
             Err(code) => {
                 [&name, " can never pass: comparison ", &code.to_string(), " with ", &value, " does not exist"].concat()
             }
@@ -147,12 +151,18 @@ impl DescribedValue {
 
     /// An upper bound of an amount that is so high that it is none.
     fn is_no_limit(&self, condition: Condition, names: &Names<'_>) -> bool {
-        let amount = match *self {
-            Self::Amount { amount, .. } => amount,
-            Self::AmountOrId(number) if names.token.is_some_and(|facts| facts.decimals.is_some()) => number,
-            _ => return false,
-        };
-        matches!(condition, Condition::LessThan | Condition::LessThanOrEqual) && amount >= UNLIMITED
+        matches!(condition, Condition::LessThan | Condition::LessThanOrEqual) && self.is_any_amount(names)
+    }
+
+    /// An amount so high that an allowance of it is one of everything.
+    fn is_any_amount(&self, names: &Names<'_>) -> bool {
+        match *self {
+            Self::Amount { amount, .. } => amount >= UNLIMITED,
+            Self::AmountOrId(number) => {
+                number >= UNLIMITED && names.token.is_some_and(|facts| facts.decimals.is_some())
+            }
+            _ => false,
+        }
     }
 }
 

@@ -9,8 +9,13 @@ impl Constraint {
     /// The rule that makes the own account the receiver: said as "only for your own account". Rules about other
     /// addresses are said in full, whatever address they name.
     fn is_for(&self, account: Address) -> bool {
+        self.names_receiver() && self.value == DescribedValue::Address(account)
+    }
+
+    /// It says who must have the benefit.
+    pub(super) fn names_receiver(&self) -> bool {
         let is_receiver = matches!(self.place, ArgumentPlace::Argument { is_receiver: true, .. });
-        is_receiver && self.condition == Ok(Condition::Equal) && self.value == DescribedValue::Address(account)
+        is_receiver && self.condition == Ok(Condition::Equal)
     }
 }
 
@@ -35,7 +40,8 @@ impl PolicyDescription {
     }
 }
 
-/// The one address that has all benefit of a call; `None` when there may be another, or something goes elsewhere.
+/// The one address that has all benefit of a call; `None` when there may be another, or something goes elsewhere: an
+/// effect without a receiver is one that other people may gain from.
 pub(super) fn only_receiver(reading: &Reading<'_>, function: &PublishedFunction) -> Option<Address> {
     let receivers = function.effects.iter().map(|effect| effect.receiver().and_then(|path| reading.only(path)));
     let receivers = receivers.collect::<Option<Vec<_>>>()?.concat();

@@ -147,7 +147,17 @@ fn a_bound_that_is_none_is_said_to_be_none_and_no_other_figure_is() {
     let (review, _) = words(Condition::Equal);
     let figure = review.replace('\u{202f}', "");
     let start = "amount must be 115792089237316195423570985008687907853269984665640564039457584007913129.6";
-    assert!(figure.starts_with(start) && figure.ends_with(" (about 1.1 × 10^71) DUSD"), "{review}");
+    assert!(
+        figure.starts_with(start) && figure.ends_with(" (about 1.1 × 10^71) DUSD, as good as any amount"),
+        "{review}"
+    );
+    let allowance = Policy::new(DEMO_TOKEN, "approve(address,uint256)").with_rule(1, Condition::Equal, U256::MAX);
+    let [_, review, signed] = said(&PolicyDescription::of_policy(&allowance.into()).unwrap());
+    assert!(review[1].ends_with("DUSD, as good as any amount") && !signed[1].contains("as good"), "{review:?}");
+    // The number of an item is one item, however high.
+    let item = Policy::new(DEMO_NFT, "approve(address,uint256)").with_rule(1, Condition::Equal, U256::MAX);
+    let [_, review, _] = said(&PolicyDescription::of_policy(&item.into()).unwrap());
+    assert!(!review[1].contains("as good"), "{review:?}");
     let any = Erc20Policy::new(DEMO_TOKEN, OTHER, U256::MAX);
     let [line, ..] = said(&PolicyDescription::of_policy(&any.into()).unwrap());
     assert!(line[0].starts_with("May send any amount of Demo token"), "{line:?}");

@@ -19,6 +19,9 @@ pub enum Effect {
     Gives(ArgumentPath),
     /// Somebody else decides about the contract; nobody where no argument says who.
     Controls(Option<ArgumentPath>),
+    /// What comes back is decided on a market, which somebody may have made for it: the receiver does not have all the
+    /// benefit.
+    Trades,
     /// Another call stands in these arguments.
     Calls(&'static [ArgumentPath]),
 }
@@ -29,7 +32,7 @@ impl Effect {
         match self {
             Self::Leaves(receiver, _) | Self::Controls(receiver) => *receiver,
             Self::Lends(receiver, _) | Self::Swaps(receiver, _) | Self::Gives(receiver) => Some(receiver),
-            Self::Calls(_) => None,
+            Self::Trades | Self::Calls(_) => None,
         }
     }
 
@@ -37,7 +40,7 @@ impl Effect {
     pub fn amount(&self) -> Option<Amount> {
         match self {
             Self::Leaves(_, amount) | Self::Lends(_, amount) | Self::Swaps(_, amount) => Some(*amount),
-            Self::Gives(_) | Self::Controls(_) | Self::Calls(_) => None,
+            Self::Gives(_) | Self::Trades | Self::Controls(_) | Self::Calls(_) => None,
         }
     }
 }

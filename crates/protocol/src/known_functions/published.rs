@@ -19,13 +19,13 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
     f([0x02, 0x75, 0x1c, 0xec], "removeLiquidityETH(address token,uint256 liquidity,uint256 amountTokenMin,uint256 amountETHMin,address to,uint256 deadline)", &[Leaves(Some(&[4]), Sum(&[1]))]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
-    f([0x04, 0xe4, 0x5a, 0xaf], "exactInputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 amountIn,uint256 amountOutMinimum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 4]))]),
+    f([0x04, 0xe4, 0x5a, 0xaf], "exactInputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 amountIn,uint256 amountOutMinimum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 4])), Trades]),
     // @openzeppelin/contracts 5.7.0, IERC6909
     f([0x09, 0x5b, 0xcd, 0xb6], "transfer(address receiver,uint256 id,uint256 amount)", &[Leaves(Some(&[0]), Items(&[1], &[2]))]),
     // @openzeppelin/contracts 5.7.0, IERC20
     f([0x09, 0x5e, 0xa7, 0xb3], "approve(address spender,uint256 value)", &[Lends(&[0], Either(&[1]))]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
-    f([0x09, 0xb8, 0x13, 0x46], "exactOutput((bytes path,address recipient,uint256 amountOut,uint256 amountInMaximum) params)", &[Swaps(&[0, 1], Sum(&[0, 3]))]),
+    f([0x09, 0xb8, 0x13, 0x46], "exactOutput((bytes path,address recipient,uint256 amountOut,uint256 amountInMaximum) params)", &[Swaps(&[0, 1], Sum(&[0, 3])), Trades]),
     // @uniswap/universal-router 2.1.0, IPermit2
     f([0x0d, 0x58, 0xb1, 0xdb], "transferFrom((address from,address to,uint160 amount,address token)[] transferDetails)", &[Leaves(Some(&[0, EACH, 1]), Sum(&[0, EACH, 2]))]),
     // @openzeppelin/contracts 5.7.0, IERC1363
@@ -37,7 +37,7 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @uniswap/v3-core 1.0.1, UniswapV3Factory
     f([0x13, 0xaf, 0x40, 0x35], "setOwner(address owner)", &[Controls(Some(&[0]))]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0x18, 0xcb, 0xaf, 0xe5], "swapExactTokensForETH(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0]))]),
+    f([0x18, 0xcb, 0xaf, 0xe5], "swapExactTokensForETH(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0])), Trades]),
     // @account-abstraction/contracts 0.6.0, SimpleAccount
     f([0x18, 0xdf, 0xb3, 0xc7], "executeBatch(address[] dest,bytes[] func)", &[Calls(&[&[0], &[1]])]),
     // @openzeppelin/contracts 5.7.0, AccessManager
@@ -83,7 +83,7 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @uniswap/universal-router 2.1.0, IPermit2
     f([0x36, 0xc7, 0x85, 0x16], "transferFrom(address from,address to,uint160 amount,address token)", &[Leaves(Some(&[1]), Sum(&[2]))]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0x38, 0xed, 0x17, 0x39], "swapExactTokensForTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0]))]),
+    f([0x38, 0xed, 0x17, 0x39], "swapExactTokensForTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0])), Trades]),
     // @openzeppelin/contracts 4.9.6, ERC20
     f([0x39, 0x50, 0x93, 0x51], "increaseAllowance(address spender,uint256 addedValue)", &[Lends(&[0], Units(&[1]))]),
     // @openzeppelin/contracts 5.7.0, IERC1363
@@ -91,13 +91,13 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 4.9.6, ERC20PresetMinterPauser
     f([0x40, 0xc1, 0x0f, 0x19], "mint(address to,uint256 amount)", &[Gives(&[0])]),
     // @uniswap/v3-periphery 1.4.4, SwapRouter
-    f([0x41, 0x4b, 0xf3, 0x89], "exactInputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 deadline,uint256 amountIn,uint256 amountOutMinimum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 5]))]),
+    f([0x41, 0x4b, 0xf3, 0x89], "exactInputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 deadline,uint256 amountIn,uint256 amountOutMinimum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 5])), Trades]),
     // @openzeppelin/contracts 5.7.0, IERC7674
     f([0x42, 0x23, 0x2a, 0x4c], "temporaryApprove(address spender,uint256 value)", &[Lends(&[0], Units(&[1]))]),
     // @openzeppelin/contracts 5.7.0, IERC6909
     f([0x42, 0x6a, 0x84, 0x93], "approve(address spender,uint256 id,uint256 amount)", &[Lends(&[0], Items(&[1], &[2]))]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
-    f([0x42, 0x71, 0x2a, 0x67], "swapTokensForExactTokens(uint256 amountOut,uint256 amountInMax,address[] path,address to)", &[Swaps(&[3], Sum(&[1]))]),
+    f([0x42, 0x71, 0x2a, 0x67], "swapTokensForExactTokens(uint256 amountOut,uint256 amountInMax,address[] path,address to)", &[Swaps(&[3], Sum(&[1])), Trades]),
     // @openzeppelin/contracts 5.7.0, IERC721
     f([0x42, 0x84, 0x2e, 0x0e], "safeTransferFrom(address from,address to,uint256 tokenId)", &[Leaves(Some(&[1]), Item(&[2]))]),
     // @openzeppelin/contracts 5.7.0, ERC20Burnable
@@ -107,11 +107,11 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 4.9.6, MinimalForwarder
     f([0x47, 0x15, 0x3f, 0x82], "execute((address from,address to,uint256 value,uint256 gas,uint256 nonce,bytes data) req,bytes signature)", &[Calls(&[&[0]])]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
-    f([0x47, 0x2b, 0x43, 0xf3], "swapExactTokensForTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to)", &[Swaps(&[3], Sum(&[0]))]),
+    f([0x47, 0x2b, 0x43, 0xf3], "swapExactTokensForTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to)", &[Swaps(&[3], Sum(&[0])), Trades]),
     // @uniswap/v3-periphery 1.4.4, SwapRouter
     f([0x49, 0x40, 0x4b, 0x7c], "unwrapWETH9(uint256 amountMinimum,address recipient)", &[Gives(&[1])]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0x4a, 0x25, 0xd9, 0x4a], "swapTokensForExactETH(uint256 amountOut,uint256 amountInMax,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[1]))]),
+    f([0x4a, 0x25, 0xd9, 0x4a], "swapTokensForExactETH(uint256 amountOut,uint256 amountInMax,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[1])), Trades]),
     // @account-abstraction/contracts 0.6.0, SimpleAccount
     f([0x4d, 0x44, 0x56, 0x0d], "withdrawDepositTo(address withdrawAddress,uint256 amount)", &[Leaves(Some(&[0]), Sum(&[1]))]),
     // @openzeppelin/contracts 4.9.6, ICompoundTimelock
@@ -119,13 +119,13 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 5.7.0, UUPSUpgradeable
     f([0x4f, 0x1e, 0xf2, 0x86], "upgradeToAndCall(address newImplementation,bytes data)", &[Controls(Some(&[0])), Calls(&[&[1]])]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
-    f([0x50, 0x23, 0xb4, 0xdf], "exactOutputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 amountOut,uint256 amountInMaximum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 5]))]),
+    f([0x50, 0x23, 0xb4, 0xdf], "exactOutputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 amountOut,uint256 amountInMaximum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 5])), Trades]),
     // @openzeppelin/contracts 5.7.0, IERC6909
     f([0x55, 0x8a, 0x72, 0x97], "setOperator(address spender,bool approved)", &[Lends(&[0], AllIf(&[1]))]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
     f([0x5a, 0xe4, 0x01, 0xdc], "multicall(uint256 deadline,bytes[] data)", &[Calls(&[&[1]])]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0x5c, 0x11, 0xd7, 0x95], "swapExactTokensForTokensSupportingFeeOnTransferTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0]))]),
+    f([0x5c, 0x11, 0xd7, 0x95], "swapExactTokensForTokensSupportingFeeOnTransferTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0])), Trades]),
     // @openzeppelin/contracts 4.9.6, IERC1820Registry
     f([0x5d, 0xf8, 0x12, 0x2f], "setManager(address account,address newManager)", &[Controls(Some(&[1]))]),
     // @openzeppelin/contracts 4.9.6, IERC777
@@ -145,7 +145,7 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 4.9.6, ERC1155PresetMinterPauser
     f([0x73, 0x11, 0x33, 0xe9], "mint(address to,uint256 id,uint256 amount,bytes data)", &[Gives(&[0])]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0x79, 0x1a, 0xc9, 0x47], "swapExactTokensForETHSupportingFeeOnTransferTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0]))]),
+    f([0x79, 0x1a, 0xc9, 0x47], "swapExactTokensForETHSupportingFeeOnTransferTokens(uint256 amountIn,uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[0])), Trades]),
     // @openzeppelin/contracts 5.7.0, Ownable2Step
     f([0x79, 0xba, 0x50, 0x97], "acceptOwnership()", &[]),
     // @openzeppelin/contracts 5.7.0, ERC20Burnable
@@ -159,13 +159,13 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 4.9.6, ProxyAdmin
     f([0x7e, 0xff, 0x27, 0x5e], "changeProxyAdmin(address proxy,address newAdmin)", &[Controls(Some(&[1]))]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0x7f, 0xf3, 0x6a, 0xb5], "swapExactETHForTokens(uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Gives(&[2])]),
+    f([0x7f, 0xf3, 0x6a, 0xb5], "swapExactETHForTokens(uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Gives(&[2]), Trades]),
     // @uniswap/universal-router 2.1.0, IPermit2
     f([0x87, 0x51, 0x7c, 0x45], "approve(address token,address spender,uint160 amount,uint48 expiration)", &[Lends(&[1], Sum(&[2]))]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0x88, 0x03, 0xdb, 0xee], "swapTokensForExactTokens(uint256 amountOut,uint256 amountInMax,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[1]))]),
+    f([0x88, 0x03, 0xdb, 0xee], "swapTokensForExactTokens(uint256 amountOut,uint256 amountInMax,address[] path,address to,uint256 deadline)", &[Swaps(&[3], Sum(&[1])), Trades]),
     // @uniswap/v3-periphery 1.4.4, NonfungiblePositionManager
-    f([0x88, 0x31, 0x64, 0x56], "mint((address token0,address token1,uint24 fee,int24 tickLower,int24 tickUpper,uint256 amount0Desired,uint256 amount1Desired,uint256 amount0Min,uint256 amount1Min,address recipient,uint256 deadline) params)", &[Swaps(&[0, 9], Sum(&[0, 5])), Swaps(&[0, 9], Sum(&[0, 6]))]),
+    f([0x88, 0x31, 0x64, 0x56], "mint((address token0,address token1,uint24 fee,int24 tickLower,int24 tickUpper,uint256 amount0Desired,uint256 amount1Desired,uint256 amount0Min,uint256 amount1Min,address recipient,uint256 deadline) params)", &[Swaps(&[0, 9], Sum(&[0, 5])), Swaps(&[0, 9], Sum(&[0, 6])), Trades]),
     // @openzeppelin/contracts 5.7.0, ERC20TransferAuthorization
     f([0x88, 0xb7, 0xab, 0x63], "receiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce,bytes signature)", &[Leaves(Some(&[1]), Units(&[2]))]),
     // @openzeppelin/contracts 4.9.6, ITransparentUpgradeableProxy
@@ -205,9 +205,9 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @account-abstraction/contracts 0.6.0, SimpleAccount
     f([0xb6, 0x1d, 0x27, 0xf6], "execute(address dest,uint256 value,bytes func)", &[Calls(&[&[0], &[1], &[2]])]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0xb6, 0xf9, 0xde, 0x95], "swapExactETHForTokensSupportingFeeOnTransferTokens(uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Gives(&[2])]),
+    f([0xb6, 0xf9, 0xde, 0x95], "swapExactETHForTokensSupportingFeeOnTransferTokens(uint256 amountOutMin,address[] path,address to,uint256 deadline)", &[Gives(&[2]), Trades]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
-    f([0xb8, 0x58, 0x18, 0x3f], "exactInput((bytes path,address recipient,uint256 amountIn,uint256 amountOutMinimum) params)", &[Swaps(&[0, 1], Sum(&[0, 2]))]),
+    f([0xb8, 0x58, 0x18, 0x3f], "exactInput((bytes path,address recipient,uint256 amountIn,uint256 amountOutMinimum) params)", &[Swaps(&[0, 1], Sum(&[0, 2])), Trades]),
     // @openzeppelin/contracts 5.7.0, IERC721
     f([0xb8, 0x8d, 0x4f, 0xde], "safeTransferFrom(address from,address to,uint256 tokenId,bytes data)", &[Leaves(Some(&[1]), Item(&[2]))]),
     // @openzeppelin/contracts 5.7.0, IERC4626
@@ -215,7 +215,7 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
     f([0xba, 0xa2, 0xab, 0xde], "removeLiquidity(address tokenA,address tokenB,uint256 liquidity,uint256 amountAMin,uint256 amountBMin,address to,uint256 deadline)", &[Leaves(Some(&[5]), Sum(&[2]))]),
     // @uniswap/v3-periphery 1.4.4, SwapRouter
-    f([0xc0, 0x4b, 0x8d, 0x59], "exactInput((bytes path,address recipient,uint256 deadline,uint256 amountIn,uint256 amountOutMinimum) params)", &[Swaps(&[0, 1], Sum(&[0, 3]))]),
+    f([0xc0, 0x4b, 0x8d, 0x59], "exactInput((bytes path,address recipient,uint256 deadline,uint256 amountIn,uint256 amountOutMinimum) params)", &[Swaps(&[0, 1], Sum(&[0, 3])), Trades]),
     // @openzeppelin/contracts 5.7.0, IERC1363
     f([0xc1, 0xd3, 0x4b, 0x89], "transferFromAndCall(address from,address to,uint256 value,bytes data)", &[Leaves(Some(&[1]), Units(&[2]))]),
     // @openzeppelin/contracts 5.7.0, IEntryPointStake
@@ -245,7 +245,7 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 5.7.0, IERC1363
     f([0xd8, 0xfb, 0xe9, 0x94], "transferFromAndCall(address from,address to,uint256 value)", &[Leaves(Some(&[1]), Units(&[2]))]),
     // @uniswap/v3-periphery 1.4.4, SwapRouter
-    f([0xdb, 0x3e, 0x21, 0x98], "exactOutputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 deadline,uint256 amountOut,uint256 amountInMaximum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 6]))]),
+    f([0xdb, 0x3e, 0x21, 0x98], "exactOutputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 deadline,uint256 amountOut,uint256 amountInMaximum,uint160 sqrtPriceLimitX96) params)", &[Swaps(&[0, 3], Sum(&[0, 6])), Trades]),
     // @uniswap/v3-periphery 1.4.4, SwapRouter
     f([0xdf, 0x2a, 0xb5, 0xbb], "sweepToken(address token,uint256 amountMinimum,address recipient)", &[Gives(&[2])]),
     // @openzeppelin/contracts 5.7.0, ERC2771Forwarder
@@ -255,7 +255,7 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 5.7.0, ERC20TransferAuthorization
     f([0xe3, 0xee, 0x16, 0x0e], "transferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce,uint8 v,bytes32 r,bytes32 s)", &[Leaves(Some(&[1]), Units(&[2]))]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0xe8, 0xe3, 0x37, 0x00], "addLiquidity(address tokenA,address tokenB,uint256 amountADesired,uint256 amountBDesired,uint256 amountAMin,uint256 amountBMin,address to,uint256 deadline)", &[Swaps(&[6], Sum(&[2])), Swaps(&[6], Sum(&[3]))]),
+    f([0xe8, 0xe3, 0x37, 0x00], "addLiquidity(address tokenA,address tokenB,uint256 amountADesired,uint256 amountBDesired,uint256 amountAMin,uint256 amountBMin,address to,uint256 deadline)", &[Swaps(&[6], Sum(&[2])), Swaps(&[6], Sum(&[3])), Trades]),
     // @openzeppelin/contracts 5.7.0, AccountERC7579
     f([0xe9, 0xae, 0x5c, 0x53], "execute(bytes32 mode,bytes executionCalldata)", &[Calls(&[&[0], &[1]])]),
     // @uniswap/universal-router 2.1.0, IPermit2
@@ -265,13 +265,13 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 5.7.0, ERC1155Burnable
     f([0xf2, 0x42, 0x43, 0x2a], "safeTransferFrom(address from,address to,uint256 id,uint256 value,bytes data)", &[Leaves(Some(&[1]), Items(&[2], &[3]))]),
     // @uniswap/v3-periphery 1.4.4, SwapRouter
-    f([0xf2, 0x8c, 0x04, 0x98], "exactOutput((bytes path,address recipient,uint256 deadline,uint256 amountOut,uint256 amountInMaximum) params)", &[Swaps(&[0, 1], Sum(&[0, 4]))]),
+    f([0xf2, 0x8c, 0x04, 0x98], "exactOutput((bytes path,address recipient,uint256 deadline,uint256 amountOut,uint256 amountInMaximum) params)", &[Swaps(&[0, 1], Sum(&[0, 4])), Trades]),
     // @uniswap/swap-router-contracts 1.3.1, SwapRouter02
     f([0xf2, 0xd5, 0xd5, 0x6b], "pull(address token,uint256 value)", &[Leaves(None, Sum(&[1]))]),
     // @openzeppelin/contracts 5.7.0, Ownable2Step
     f([0xf2, 0xfd, 0xe3, 0x8b], "transferOwnership(address newOwner)", &[Controls(Some(&[0]))]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0xf3, 0x05, 0xd7, 0x19], "addLiquidityETH(address token,uint256 amountTokenDesired,uint256 amountTokenMin,uint256 amountETHMin,address to,uint256 deadline)", &[Swaps(&[4], Sum(&[1]))]),
+    f([0xf3, 0x05, 0xd7, 0x19], "addLiquidityETH(address token,uint256 amountTokenDesired,uint256 amountTokenMin,uint256 amountETHMin,address to,uint256 deadline)", &[Swaps(&[4], Sum(&[1])), Trades]),
     // @openzeppelin/contracts 5.7.0, ERC1155Burnable
     f([0xf5, 0x29, 0x8a, 0xca], "burn(address account,uint256 id,uint256 value)", &[Leaves(None, Items(&[1], &[2]))]),
     // @openzeppelin/contracts 5.7.0, AccessManager
@@ -279,7 +279,7 @@ pub(super) const PUBLISHED: &[PublishedFunction] = &[
     // @openzeppelin/contracts 4.9.6, IERC777
     f([0xfa, 0xd8, 0xb3, 0x2a], "revokeOperator(address operator)", &[]),
     // @uniswap/v2-periphery 1.1.0-beta.0, IUniswapV2Router02
-    f([0xfb, 0x3b, 0xdb, 0x41], "swapETHForExactTokens(uint256 amountOut,address[] path,address to,uint256 deadline)", &[Gives(&[2])]),
+    f([0xfb, 0x3b, 0xdb, 0x41], "swapETHForExactTokens(uint256 amountOut,address[] path,address to,uint256 deadline)", &[Gives(&[2]), Trades]),
     // @openzeppelin/contracts 4.9.6, IERC777
     f([0xfc, 0x67, 0x3c, 0x4f], "operatorBurn(address account,uint256 amount,bytes data,bytes operatorData)", &[Leaves(None, Units(&[1]))]),
     // @uniswap/v3-periphery 1.4.4, NonfungiblePositionManager

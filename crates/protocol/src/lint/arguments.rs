@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Amounts from here on are no limit: with the usual 18 decimals 79 billion of a token, more than there is of almost
-/// any. A bound below it may still be more than the account has.
+/// any. The leaf does not say the decimals: of a token with fewer it is far more, and a bound below it may still be more
+/// than the account has. The review shows the bound in whole tokens.
 pub(super) const ABSURD: U256 = U256::from_limbs([0, 1 << 32, 0, 0]);
 
 /// Findings about the arguments of an ABI session.
@@ -27,9 +28,9 @@ pub(super) fn check(data: &AbiSessionData, account: Address, found: &mut Finding
         }
         if rules.values().all(|word| word.is_all()) {
             found.warn(FindingKind::NoRules, NO_RULES);
-        } else if rules.keys().any(|offset| *offset > 0) {
-            let text = "What this function does is not known here, and so not what its conditions are worth: one about \
-                        data of variable length can be got around.";
+        } else {
+            let text = "What this function does is not known here, and so not what its conditions are worth: other \
+                        arguments may matter more, and one about data of variable length can be got around.";
             found.warn(FindingKind::UnknownFunction, text);
         }
         return;
@@ -44,7 +45,7 @@ pub(super) fn check(data: &AbiSessionData, account: Address, found: &mut Finding
                     argument, and the condition looks at one place only. It limits nothing.";
         found.warn(FindingKind::EvadedRule, text);
     }
-    let takes_nothing = function.effects.iter().all(|effect| matches!(effect, Effect::Gives(_)));
+    let takes_nothing = function.effects.iter().all(|effect| matches!(effect, Effect::Gives(_) | Effect::Trades));
     if takes_nothing && !reading.limits_something() {
         found.warn(FindingKind::NoRules, NO_RULES);
     }
@@ -54,6 +55,9 @@ pub(super) fn check(data: &AbiSessionData, account: Address, found: &mut Finding
 }
 
 const NO_RULES: &str = "The arguments of the call are not limited: any value is allowed.";
+
+const TRADE: &str = "It trades on a market, and what it gets in return may be next to nothing, unless the conditions fix \
+                     both the way of the trade and the least that comes back.";
 
 /// One thing that the function does: do rules limit who has the benefit, and how much?
 fn judge(
@@ -70,12 +74,14 @@ fn judge(
     let stays_here = matches!(&receivers, Some(Some(all)) if all.iter().all(|receiver| *receiver == own));
     let amount = match effect {
         Effect::Gives(_) => return,
-        Effect::Calls(arguments) => {
-            if !arguments.iter().all(|path| reading.is_fixed(path)) {
-                let text = ["A call of ", name, " carries other calls inside, and nothing limits those."].concat();
-                found.stop(FindingKind::CallsInside, text);
-            }
-            return;
+        Effect::Trades => return found.warn(FindingKind::Trade, TRADE),
+        Effect::Calls(arguments) if arguments.iter().all(|path| reading.is_fixed(path)) => {
+            let text = ["A call of ", name, " always carries the same calls inside. What these do is not read here."];
+            return found.warn(FindingKind::CallsInside, text.concat());
+        }
+        Effect::Calls(_) => {
+            let text = ["A call of ", name, " carries other calls inside, and nothing limits those."].concat();
+            return found.stop(FindingKind::CallsInside, text);
         }
         Effect::Controls(_) if stays_here => return,
         Effect::Controls(Some(_)) if anybody => {
@@ -97,7 +103,12 @@ fn judge(
     }
     let limit = limit_of(amount, reading);
     // Who says neither to whom nor how much has said nothing.
-    if limit.is_none() && receivers.is_none_or(|receivers| receivers.is_none()) {
+    let says_nothing = match limit {
+        None => receivers.is_none_or(|receivers| receivers.is_none()),
+        Some(Limit::OneItem) => anybody,
+        Some(Limit::Amount | Limit::SomeItem(_)) => false,
+    };
+    if says_nothing {
         let text = [
             "It may call ",
             name,
@@ -127,6 +138,11 @@ fn judge(
             ];
             found.warn(FindingKind::AmountOrItem, text.concat());
         }
+        Some(Limit::OneItem) => {
+            let text = "So high a number limits nothing if the contract is a fungible token: all that the account has \
+                        there may leave. If it is a collection it is the number of one item.";
+            found.warn(FindingKind::AmountOrItem, text);
+        }
         Some(Limit::Amount) => {}
     }
 }
@@ -147,6 +163,8 @@ enum Limit {
     Amount,
     /// So much if the contract counts amounts, and one of many items if it has items.
     SomeItem(U256),
+    /// Everything if the contract counts amounts, and one item if it has items.
+    OneItem,
 }
 
 fn limit_of(amount: Amount, reading: &Reading<'_>) -> Option<Limit> {
@@ -156,10 +174,14 @@ fn limit_of(amount: Amount, reading: &Reading<'_>) -> Option<Limit> {
         Amount::Units(path) | Amount::Sum(path) => reading.highest(path) < ABSURD,
         Amount::Item(path) => pinned(path),
         Amount::Items(item, many) => pinned(item) && reading.highest(many) < ABSURD,
-        Amount::Either(path) if pinned(path) => true,
         Amount::Either(path) => {
             let most = reading.highest(path);
-            return (most < ABSURD).then_some(Limit::SomeItem(most));
+            return match (pinned(path), most < ABSURD) {
+                (true, true) => Some(Limit::Amount),
+                (true, false) => Some(Limit::OneItem),
+                (false, true) => Some(Limit::SomeItem(most)),
+                (false, false) => None,
+            };
         }
     };
     is_limited.then_some(Limit::Amount)

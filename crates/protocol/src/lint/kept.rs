@@ -4,8 +4,8 @@ use super::{Finding, FindingKind, LintContext, lint};
 use crate::session::SessionLeaf;
 
 /// What there is to say about sessions that a signature would keep, as [`lint`] says it of new ones. Being there already
-/// is no fault, nor is a window that is over or never opens; what every key can do is not said again of each. No clock decides whether one of them is a
-/// [`Severity::Stop`](super::Severity::Stop).
+/// is no fault, nor is a window that is over or never opens; what every key can do is not said again of each. No clock
+/// decides whether one of them is a [`Severity::Stop`](super::Severity::Stop).
 pub fn lint_kept(leaves: &[SessionLeaf], context: LintContext<'_>) -> Vec<Finding> {
     let mut findings = lint(leaves, LintContext { granted: &[], ..context });
     findings.retain(|finding| {

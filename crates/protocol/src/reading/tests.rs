@@ -10,7 +10,7 @@ use crate::{
     bounds::bounds,
     describe::{ArgumentPlace, Names, PolicyDescription},
     known_functions::{Amount, ArgumentPath, Effect, published_function, published_functions},
-    lint::{FindingKind, LintContext, lint},
+    lint::{Finding, FindingKind, LintContext, Severity, lint},
     policy::{Condition, FunctionSelector},
     session::SessionLeaf,
     session_data::AbiSessionData,
@@ -49,9 +49,16 @@ fn leaf(function: &PublishedFunction, rules: &[(usize, Condition, U256)]) -> Ses
     }
 }
 
-fn kinds(leaf: &SessionLeaf) -> Vec<FindingKind> {
+/// All but what is said of every key that one party holds.
+fn findings(leaf: &SessionLeaf) -> Vec<Finding> {
     let context = LintContext { account: ACCOUNT, now: 1_000, ..LintContext::default() };
-    lint(std::slice::from_ref(leaf), context).into_iter().map(|finding| finding.kind).collect()
+    let mut found = lint(std::slice::from_ref(leaf), context);
+    found.retain(|finding| finding.kind != FindingKind::GasIsUnbounded);
+    found
+}
+
+fn kinds(leaf: &SessionLeaf) -> Vec<FindingKind> {
+    findings(leaf).into_iter().map(|finding| finding.kind).collect()
 }
 
 fn sentence(leaf: &SessionLeaf) -> String {
@@ -68,14 +75,19 @@ fn a_tuple_behind_a_pointer_is_bound_by_its_pointer() {
     // Canonical: pointer to the tuple, pointer to the path, recipient, deadline, amount in.
     let rules = [(64, word(ACCOUNT)), (128, U256::from(5))].map(|(offset, value)| (offset, Condition::Equal, value));
     let evaded = leaf(swap, &rules);
-    assert_eq!(kinds(&evaded), [FindingKind::UnruledSpend, FindingKind::EvadedRule]);
+    assert_eq!(kinds(&evaded), [FindingKind::UnruledSpend, FindingKind::EvadedRule, FindingKind::Trade]);
     let said = sentence(&evaded);
     assert!(!said.contains(OWN) && said.matches(", which a call can get around").count() == 2, "{said}");
     let bound = leaf(swap, &[&[(0, Condition::Equal, U256::from(32))], &rules[..]].concat());
-    assert_eq!(kinds(&bound), []);
+    assert_eq!(kinds(&bound), [FindingKind::Trade]);
+    // The receiver is bound, and the pool of the path may still be the one that has all.
     let said = sentence(&bound);
-    assert!(said.contains(OWN) && said.contains("the position of params must be 32"), "{said}");
+    assert!(!said.contains(OWN) && said.contains("params.recipient must be your own account"), "{said}");
+    assert!(said.contains("the position of params must be 32"), "{said}");
     assert!(said.ends_with("params.amountIn must be 5"), "{said}");
+    // What a vault takes it gives back shares for, at its own rate.
+    let vault = leaf(function("deposit(uint256,address)"), &[(32, Condition::Equal, word(ACCOUNT))]);
+    assert!(sentence(&vault).contains(OWN), "{}", sentence(&vault));
     // A pointer that is only limited, or leads into other arguments, binds nothing.
     for pointer in [(0, Condition::LessThanOrEqual, U256::from(32)), (0, Condition::Equal, U256::ZERO)] {
         assert!(kinds(&leaf(swap, &[&[pointer], &rules[..]].concat())).contains(&FindingKind::UnruledSpend));
@@ -278,11 +290,14 @@ fn lie(
             .map(|(_, value)| value)
             .collect::<Vec<_>>()
     };
-    let said = kinds(policy);
-    let says = |kind| said.contains(&kind);
+    let said = findings(policy);
+    let says = |kind| said.iter().any(|finding| finding.kind == kind);
+    let stops = |kind| said.iter().any(|finding| finding.kind == kind && finding.severity == Severity::Stop);
     if sentence(policy).contains(OWN) {
         let receivers = function.effects.iter().filter_map(|effect| effect.receiver());
-        if receivers.flat_map(|path| values(path, got)).any(|receiver| receiver != word(ACCOUNT)) {
+        if function.effects.contains(&Effect::Trades)
+            || receivers.flat_map(|path| values(path, got)).any(|receiver| receiver != word(ACCOUNT))
+        {
             return Some(OWN.into());
         }
     }
@@ -296,7 +311,7 @@ fn lie(
     }
     for effect in function.effects {
         if let Effect::Calls(paths) = effect
-            && !says(FindingKind::CallsInside)
+            && !stops(FindingKind::CallsInside)
             && paths.iter().any(|path| at_path(&arguments, path, honest) != at_path(&arguments, path, got))
         {
             return Some("no other calls inside".into());

@@ -24,6 +24,7 @@ fn effect(text: &str, function: &Value) -> Result<String> {
         ["lend", spender, much] => format!("Lends({}, {})", word(spender)?, amount(much, function)?),
         ["swap", receiver, much] => format!("Swaps({}, {})", word(receiver)?, amount(much, function)?),
         ["give", receiver] => format!("Gives({})", word(receiver)?),
+        ["trade"] => "Trades".to_owned(),
         ["control", who] => format!("Controls({})", maybe(who)?),
         ["call", arguments @ ..] if !arguments.is_empty() => {
             let paths = arguments.iter().map(|name| path(name, function, None)).collect::<Result<Vec<_>>>()?;

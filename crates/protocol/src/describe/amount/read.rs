@@ -1,4 +1,5 @@
-//! Reading what a person typed as an amount. What can be read in two ways is asked again, never guessed.
+//! Reading what a person typed as an amount. A point always begins the decimals (`1.000` is one), as in what is shown
+//! here; a comma that could as well stand between thousands is asked again.
 
 use alloy::primitives::U256;
 
@@ -17,7 +18,7 @@ pub enum UnreadableAmount {
     /// It can be read in more than one way.
     #[error(
         "“{typed}” can be read in more than one way. Type it with one point or comma for the decimals and none for \
-         thousands, such as 1000.5 or 1000,5."
+         thousands, such as 1000.5 or 1000,5. A point always begins the decimals: 1.000 is one."
     )]
     Ambiguous {
         /// What was typed.
@@ -46,7 +47,9 @@ impl From<UnreadableAmount> for ProtocolError {
         let expected = match error {
             UnreadableAmount::NotANumber { .. } => "a number such as 1.5 or 1,5".to_owned(),
             UnreadableAmount::Ambiguous { .. } => {
-                "one point or comma for the decimals and none for thousands, such as 1000.5 or 1000,5".to_owned()
+                "one point or comma for the decimals (a point always begins them) and none for thousands, such as 1000.5 \
+                 or 1000,5"
+                    .to_owned()
             }
             UnreadableAmount::NotWhole => "a whole number".to_owned(),
             UnreadableAmount::TooPrecise { decimals } => format!("a number with at most {decimals} decimals"),
@@ -58,8 +61,9 @@ impl From<UnreadableAmount> for ProtocolError {
 
 /// Reads what was typed into a field that is labelled with [`TokenFacts::unit`].
 ///
-/// Point and comma both begin the decimals. `1,000` may mean one or a thousand and is an error, as is whatever has more
-/// than one of them; spaces between groups of three digits are read, as [`shown_amount`](super::shown_amount) sets them.
+/// Point and comma both begin the decimals. A point always does: `1.000` is one, also where people write a thousand so.
+/// `1,000` may mean one or a thousand and is an error, as is whatever has more than one of them; spaces between groups of
+/// three digits are read, as [`shown_amount`](super::shown_amount) sets them.
 ///
 /// # Errors
 /// When it is not one number that the unit can hold.
@@ -146,6 +150,7 @@ mod tests {
             ("1000,5", 1_000_500_000),
             ("1234,567", 1_234_567_000),
             ("2.125", 2_125_000),
+            ("1.000", 1_000_000),
             ("1 000", 1_000_000_000),
             ("10\u{202f}000.000\u{a0}001", 10_000_000_001),
             ("1 000,500", 1_000_500_000),
@@ -165,6 +170,7 @@ mod tests {
                 matches!(error, UnreadableAmount::Ambiguous { .. })
                     && words.starts_with(&said)
                     && words.contains("1000.5")
+                    && words.ends_with("A point always begins the decimals: 1.000 is one.")
             };
             assert!(error.as_ref().is_err_and(is_asked), "{typed}: {error:?}");
         }
