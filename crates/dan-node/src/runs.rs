@@ -304,8 +304,9 @@ mod tests {
         let honest = name(u64::MAX);
         runs.deliver(2, round(&honest, 30_000));
         // Runs that nobody ever opens, in the largest messages there are, and refusals of runs that there are not.
-        for number in 0..20_000 {
+        for number in 0..3 * EARLY_RUNS as u64 {
             runs.deliver(3, round(&name(number), MAX_MESSAGE));
+            runs.deliver(3, round(&name(200_000 + number), 1));
             runs.deliver(3, abort(&name(100_000 + number)));
         }
         assert!(waiting(&runs, 3) <= WAITING_BYTES);
@@ -314,7 +315,7 @@ mod tests {
         run.send(BTreeMap::new()).unwrap();
         assert_eq!(run.receive(&[2]).await.unwrap()[&2].len(), 30_000, "what an honest node said is there");
         // And in a run that it takes part in: what waits is bounded, what was read waits no more.
-        for _ in 0..10 * WAITING_MESSAGES {
+        for _ in 0..2 * WAITING_MESSAGES {
             runs.deliver(3, round(&honest, MAX_MESSAGE));
         }
         assert!(waiting(&runs, 3) <= WAITING_BYTES);
