@@ -344,7 +344,8 @@ async fn an_operator_looks_at_bans_and_lifts_them(cluster: &mut Cluster, session
 }
 
 /// Node 2's commit of new shares is held back: what would tell it that all have prepared does not come. Meanwhile the
-/// others use the new shares. Before epochs were bound into signatures, node 1 banned it for that.
+/// others use the new shares. (Before epochs were bound into signatures, the cryptographic library alone stood between such
+/// a mix and a ban: it stopped, with nobody named, and all three signers were avoided.)
 #[tokio::test(flavor = "multi_thread")]
 async fn new_shares_beside_signatures_never_look_like_cheating() {
     const IN_DOUBT: u8 = 2;
