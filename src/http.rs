@@ -299,6 +299,7 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
     let json_rpc = Router::new()
         .route("/api/v2/{chain_id}/{key}", post(biconomy::bundler))
         .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster))
+        .route("/rpc/{chain_id}/{key}", post(biconomy::standard))
         .layer(middleware::from_fn_with_state(bodies.clone(), bodies::bounded));
     let json_rpc = limits.json_rpc(json_rpc).layer(middleware::from_fn(biconomy::cross_origin));
     // The status stream must not wait in a compressor; small answers are not worth one.

@@ -21,7 +21,8 @@ use use_aa::{
     error::AppError,
     protocol::{
         addresses::{
-            ABI_SESSION_VALIDATION_MODULE, BATCHED_SESSION_ROUTER, DEMO_TOKEN, ERC20_SESSION_VALIDATION_MODULE,
+            ABI_SESSION_VALIDATION_MODULE, BATCHED_SESSION_ROUTER, DEMO_TOKEN, ECDSA_MODULE,
+            ERC20_SESSION_VALIDATION_MODULE, SESSION_KEY_MANAGER,
         },
         policy::{Condition, Erc20Policy, Policy},
         rpc::UserOpReceipt,
@@ -102,6 +103,7 @@ async fn one_grant_on_a_new_account_allows_a_mixed_batch_in_one_operation() {
     assert_eq!((person.operations().await, person.wallet.signed.get()), (1, 1), "all in one, signed once");
     let state = person.relay.account_state(person.account(), U256::ZERO).await.unwrap();
     assert!(state.deployed && state.session_key_manager_enabled && state.batched_session_router_enabled);
+    assert_eq!(state.modules, [BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER, ECDSA_MODULE]);
     let (local, chain) = person.roots().await;
     assert!(local == chain && !chain.is_zero());
     let leaves = person.leaves().await;

@@ -14,12 +14,14 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::json;
 use use_aa::{
     actions::{
         create_session_with_distributed_key::{
             complete_create_session_with_distributed_key, create_session_with_distributed_key,
             prepare_create_session_with_distributed_key,
         },
+        options::Options,
         ports::{DistributedKeys, SessionStore},
         send_with_distributed_session::{
             complete_send_with_distributed_session, prepare_send_with_distributed_session, revoke_at_nodes,
@@ -31,8 +33,8 @@ use use_aa::{
     error::AppError,
     lab::DanNodeInfo,
     protocol::{
-        addresses::ENTRY_POINT,
-        distributed_key::{DanModuleInfo, RunKind, SignRequest, joint_challenge},
+        addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
+        distributed_key::{DEFAULT_MAX_OPERATION_COST, DanModuleInfo, RunKind, SignRequest, joint_challenge},
         session::SessionStatus,
         smart_account::encode_calls,
     },
@@ -216,11 +218,31 @@ async fn whole_life() {
     assert_eq!(code(&error), "other-entry-point");
     assert_eq!(person.operations().await, 2);
 
+    // The account pays itself: within the limit that the owner signed, and no wei more. With a sponsor the fees are his.
+    let url = common::lab().await.info().rpc_url.expose().to_string();
+    common::rpc(&url, "anvil_setBalance", json!([account, DEFAULT_MAX_OPERATION_COST])).await;
+    let own_gas = SendWithSessionRequest { options: Options::unsponsored(), ..person.mint_request() };
+    let response = send_with_distributed_session(relay, store, relay, own_gas).await.unwrap();
+    wait_for_user_operation_receipt(relay, response.user_op_hash, |_| {}).await.unwrap();
+    assert_eq!((person.nfts().await, person.operations().await), (2, 3));
+    let dear = |request: &mut SignRequest, paymaster: Bytes, gas: u64| {
+        let operation = &mut request.user_operation;
+        (operation.paymaster_and_data, operation.max_fee_per_gas) = (paymaster, U256::from(100_000_000_000_u64));
+        (operation.call_gas_limit, operation.verification_gas_limit) = (U256::ZERO, U256::ZERO);
+        operation.pre_verification_gas = U256::from(gas);
+    };
+    for paymaster in [Bytes::new(), TOKEN_PAYMASTER.to_vec().into()] {
+        let error = sign_directly(&person, |request| dear(request, paymaster.clone(), 500_001), |_| {}).await;
+        assert_eq!(code(&error), "operation-cost");
+        let limit = DEFAULT_MAX_OPERATION_COST.to_string();
+        assert!(error.to_string().contains(&limit) && error.to_string().contains("50000100000000000"), "{error}");
+    }
+
     // Two nodes die: any three suffice. A third: a clear error, at once. They come back: it works again.
     let nodes = &common::lab().await.info().dan_nodes;
     let mut killed = vec![kill_node(&nodes[0]), kill_node(&nodes[3])];
     mint(&person).await.unwrap();
-    assert_eq!(person.nfts().await, 2);
+    assert_eq!(person.nfts().await, 3);
     let keyless = relay.offer().await.unwrap_err();
     assert_eq!(keyless, AppError::TooFewNodes { live: 3, needed: 5 });
     killed.push(kill_node(&nodes[4]));
@@ -235,11 +257,11 @@ async fn whole_life() {
         assert!(began.elapsed() < Duration::from_secs(60), "{error:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert_eq!(person.nfts().await, 3);
+    assert_eq!(person.nfts().await, 4);
 
     // Taken back at the nodes: the leaf is still under the root, but nobody can sign for it.
     revoke_at_nodes(store, relay, account, &leaf.session_id).await.unwrap();
     let error = mint(&person).await.unwrap_err();
     assert_eq!(code(&error), "revoked");
-    assert_eq!((person.nfts().await, person.operations().await), (3, 4));
+    assert_eq!((person.nfts().await, person.operations().await), (4, 5));
 }

@@ -6,7 +6,7 @@ use alloy::primitives::{B256, U256};
 use use_aa::{
     actions::{
         create_session::{complete_create_session, prepare_create_session},
-        options::{BuildUserOpOptions, NonceOptions},
+        options::NonceOptions,
         ports::{Relay, SessionStore},
         prove_revocation::{RevocationProof, prove_revocation},
         restore_sessions::{RestoreSessionsVariables, restore_sessions},
@@ -26,14 +26,20 @@ use use_aa::{
 };
 
 mod actions_support;
+#[path = "actions_revocation/adoption.rs"]
+mod adoption;
+#[path = "actions_revocation/lying_node.rs"]
+mod lying_node;
+#[path = "actions_revocation/older_manager.rs"]
+mod older_manager;
 use actions_support::Person;
 
 fn these(ids: &[String]) -> RevokeSessionsVariables {
-    RevokeSessionsVariables { sessions: SessionsToRevoke::These(ids.to_vec()), options: BuildUserOpOptions::default() }
+    RevokeSessionsVariables { sessions: SessionsToRevoke::These(ids.to_vec()), ..Default::default() }
 }
 
 fn all() -> RevokeSessionsVariables {
-    RevokeSessionsVariables { sessions: SessionsToRevoke::All, options: BuildUserOpOptions::default() }
+    RevokeSessionsVariables { sessions: SessionsToRevoke::All, ..Default::default() }
 }
 
 /// Grants one session after the other; gives their ids.
@@ -243,7 +249,7 @@ async fn what_was_taken_back_can_be_given_again_with_the_same_key() {
     let person = Person::new().await;
     let ids = granted(&person, 2).await;
     revoke(&person, these(&ids[..1])).await;
-    let restore = || RestoreSessionsVariables { session_ids: ids[..1].to_vec(), options: Default::default() };
+    let restore = || RestoreSessionsVariables { session_ids: ids[..1].to_vec(), ..Default::default() };
 
     person.wallet.refuses.set(true);
     let before = person.store.load(person.account()).await.unwrap();
@@ -286,7 +292,7 @@ async fn the_loser_of_two_grants_at_the_same_time_is_found_and_repaired() {
     let adopted = synced.adopted.expect("the laptop's set is taken over");
     assert_eq!((adopted.added.len(), adopted.ended.as_slice()), (1, &[lost.clone()][..]));
     assert!(synced.book.find(&lost).unwrap().state().ending().unwrap().elsewhere);
-    let repair = RestoreSessionsVariables { session_ids: adopted.ended, options: Default::default() };
+    let repair = RestoreSessionsVariables { session_ids: adopted.ended, ..Default::default() };
     let response = restore_sessions(&phone.client, &phone.store, repair).await.unwrap();
     phone.settle(&response).await.unwrap();
     phone.use_session(mint_with(&phone, &lost)).await.unwrap();

@@ -3,6 +3,8 @@
 
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/texts.rs"]
+mod texts;
 
 use std::{
     collections::BTreeMap,
@@ -247,5 +249,66 @@ fn stored_fields_of_a_sessions_state_are_named_in_one_file() {
         let text = fs::read_to_string(file).unwrap();
         let found = names.iter().find(|name| text.contains(name.as_str()));
         assert_eq!(found, None, "{}: only {FILE} knows it", file.display());
+    }
+}
+
+/// A translator replaces text nodes, so a text that changes must be an element's whole content.
+#[test]
+fn texts_that_change_survive_a_translator() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&src, &mut files);
+    let parsed = |file: &PathBuf| {
+        let source = fs::read_to_string(file).unwrap();
+        // Tests and what only the server renders change nothing in a page.
+        let code = source.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let code = code.split("\n#[cfg(all(test").next().unwrap_or_default();
+        let is_live = ["components", "demos", "hooks"].iter().any(|room| file.starts_with(src.join(room)))
+            || code.contains("#[island]")
+            || code.contains("split_function!");
+        is_live.then(|| (file.clone(), code.parse::<proc_macro2::TokenStream>().unwrap()))
+    };
+    let sources: Vec<_> = files.iter().filter_map(parsed).collect();
+    assert!(sources.len() > 60, "the views are found");
+    let functions = sources.iter().flat_map(|(_, source)| texts::view_functions(source)).collect();
+    let mut faults = Vec::new();
+    for (file, source) in sources {
+        let known = texts::views(&source, &functions);
+        for (line, text) in texts::frozen(source, &known) {
+            faults.push(format!("{}:{line}: {text}", file.strip_prefix(&src).unwrap().display()));
+        }
+    }
+    assert!(faults.is_empty(), "live(…) or verbatim(…) is needed:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn frozen_texts_are_found() {
+    let frozen = |code: &str| {
+        let source: proc_macro2::TokenStream = code.parse().unwrap();
+        let known = texts::views(&source, &Default::default());
+        texts::frozen(source, &known).into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+    };
+    for fine in [
+        r#"fn f() { let label = move || live(name.get()); view! { <p>"Static " {label} {move || live(x())}</p> } }"#,
+        r#"fn row() -> AnyView { view! { <b>"x"</b> }.into_any() } fn g() { view! { <p>{row()}</p> } }"#,
+        r#"view! { <Show when=move || { n() > 0 }><p>"Static"</p></Show><br /> }"#,
+        r#"view! { <button on:click=move |_| match a { 1 => {} _ => {} }>{move || a().then(|| view! { <b>"x"</b> })}</button> }"#,
+    ] {
+        assert_eq!(frozen(fine), Vec::<String>::new(), "{fine}");
+    }
+    for (bad, count) in [
+        (r#"view! { <p>{move || name.get()}</p> }"#, 1),
+        (r#"fn f() { let label = move || "x"; view! { <p>{label}</p> } }"#, 1),
+        (r#"view! { <Show when=a>"bare"</Show> }"#, 1),
+        (r#"view! { "root" <b>"x"</b> }"#, 1),
+        (r#"view! { <p>{move || if a { view! { <b /> }.into_any() } else { "x".into_any() }}</p> }"#, 1),
+        (r#"view! { <p>{move || a.then(|| view! { <b>{name.clone()}</b> })}</p> }"#, 1),
+        (
+            r#"fn f() { let a = view! { <b /> }; let c = x.a; view! { <p>{c}</p> } } fn g() { let a = 1; view! { {a} } }"#,
+            2,
+        ),
+        (r#"view! { <p>{if a { "x" } else { "y" }} <i>{count}</i></p> }"#, 2),
+    ] {
+        assert_eq!(frozen(bad).len(), count, "{bad}");
     }
 }

@@ -21,9 +21,10 @@ use use_aa::{
         SignRequest,
     },
     protocol::{
-        addresses::DEMO_NFT,
-        distributed_key::{RevokedBy, joint_challenge, policy_hash},
+        addresses::{DEMO_NFT, TOKEN_PAYMASTER, VERIFYING_PAYMASTER},
+        distributed_key::{DEFAULT_MAX_OPERATION_COST, RevokedBy, joint_challenge, policy_hash},
         smart_account::{Call, encode_calls},
+        user_operation::UserOperation,
     },
 };
 
@@ -160,6 +161,37 @@ async fn what_was_not_granted_is_refused_by_every_signer() {
     }
     // None of this changed anything.
     cluster.sign(session, &SIGNERS, session.operation(5)).await.unwrap();
+}
+
+/// By every signer, what may cost the account more than the default is refused and what may not is signed.
+async fn held_to_the_default_cost(cluster: &Cluster, session: &Session) {
+    let operation = |gas: u64, paymaster: &[u8]| UserOperation {
+        call_gas_limit: U256::from(200_000),
+        verification_gas_limit: U256::from(100_000),
+        pre_verification_gas: U256::from(gas - 300_000),
+        max_fee_per_gas: U256::from(100_000_000_000_u64),
+        paymaster_and_data: paymaster.to_vec().into(),
+        ..session.operation(100 + gas)
+    };
+    // A modest one: half a million gas at 100 gwei. Where the account may pay by a paymaster, validation counts thrice.
+    let limits = [(500_000, &[][..]), (300_000, TOKEN_PAYMASTER.as_slice()), (300_000, &[7; 20])];
+    for (gas, paymaster) in limits {
+        cluster.sign(session, &SIGNERS, operation(gas, paymaster)).await.unwrap();
+        let refusals = cluster.sign(session, &SIGNERS, operation(gas + 1, paymaster)).await.unwrap_err();
+        assert_eq!(codes(&refusals), ["operation-cost"; 3], "{refusals:?}");
+        let both = ["50000100000000000".to_owned(), DEFAULT_MAX_OPERATION_COST.to_string()];
+        let named = refusals.iter().all(|refusal| both.iter().all(|amount| refusal.message.contains(amount)));
+        assert!(named, "{refusals:?}");
+    }
+    // A known sponsor has signed the fees, and pays them.
+    let sponsored = [VERIFYING_PAYMASTER.as_slice(), &[1; 100]].concat();
+    cluster.sign(session, &SIGNERS, operation(9_000_000, &sponsored)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_that_costs_the_account_too_much_is_refused_by_every_signer() {
+    let (cluster, session) = shared().await;
+    held_to_the_default_cost(cluster, session).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,20 +331,30 @@ async fn a_key_is_bound_once_by_its_owner_only_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn grants_of_the_first_version_are_honoured_and_of_later_ones_refused_by_name() {
+async fn grants_of_earlier_versions_are_honoured_and_of_later_ones_refused_by_name() {
     let (cluster, _) = shared().await;
     let ids = cluster.ids();
     let mut session = Session::new(cluster.pool(1, 3).await.remove(0), 5);
-    session.grant.version = 1;
+    (session.grant.version, session.grant.max_operation_cost) = (1, None);
     let nonces = cluster.nonces(RunKind::KeyGeneration, &ids).await;
     session.grant.challenge = joint_challenge(RunKind::KeyGeneration, &nonces).unwrap();
     // As pages sent it that knew no versions.
     let grant = session.signed();
     let old = json!({ "grant": grant, "nonces": nonces });
     assert!(old["grant"]["grant"].get("version").is_none());
-    for (version, code) in [(2, "not-the-owner"), (3, "unknown-version")] {
+    let limit = json!("0x1");
+    for (version, limit, code) in [
+        (1, Some(&limit), "malformed"),
+        (2, None, "not-the-owner"),
+        (3, None, "malformed"),
+        (3, Some(&limit), "not-the-owner"),
+        (4, Some(&limit), "unknown-version"),
+    ] {
         let mut other = old.clone();
         other["grant"]["grant"]["version"] = json!(version);
+        if let Some(limit) = limit {
+            other["grant"]["grant"]["maxOperationCost"] = limit.clone();
+        }
         for refusal in cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &other).await {
             assert_eq!(refusal.unwrap_err().code, code);
         }
@@ -323,6 +365,11 @@ async fn grants_of_the_first_version_are_honoured_and_of_later_ones_refused_by_n
     let elsewhere = session.mint(Address::repeat_byte(9), 2);
     let refusals = cluster.sign(&session, &SIGNERS, elsewhere).await.unwrap_err();
     assert_eq!(codes(&refusals), ["policy-violation"; 3]);
+    held_to_the_default_cost(cluster, &session).await;
+    let mut second = Session::new(cluster.pool(1, 3).await.remove(0), 5);
+    (second.grant.version, second.grant.max_operation_cost) = (2, None);
+    let second = cluster.grant(second).await;
+    held_to_the_default_cost(cluster, &second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,26 +95,32 @@ async fn addresses_of_vectors_05_come_out_of_the_factory() {
 async fn checks_of_vectors_13_give_the_same_answers() {
     let chain = Chain::start().await;
     deploy_account(&chain, &[SESSION_KEY_MANAGER, BATCHED_SESSION_ROUTER]).await;
+    let default = chain.code(SESSION_KEY_MANAGER).await;
     let file = vectors("13_onchain_checks.json");
-    let mut root = B256::ZERO;
-    for case in list(&file, "cases") {
-        let wanted = parse(&case["rootOnChain"]);
-        if wanted != root {
-            set_root(&chain, wanted).await;
-            root = wanted;
+    for (manager, result) in MANAGERS {
+        set_manager(&chain, manager).await;
+        let is_default = chain.code(SESSION_KEY_MANAGER).await == default;
+        assert_eq!(is_default, manager == "SessionKeyManager", "the lab's default is source 1.0.0");
+        let mut root = B256::ZERO;
+        for case in list(&file, "cases") {
+            let wanted = parse(&case["rootOnChain"]);
+            if wanted != root {
+                set_root(&chain, wanted).await;
+                root = wanted;
+            }
+            let userOp = user_operation(&case["userOp"], None);
+            let hash = parse(&case["userOpHash"]);
+            let hashed = chain.call(STRANGER, ENTRY_POINT, &getUserOpHashCall { userOp: userOp.clone() }).await;
+            assert_eq!(hashed, Ok(hash));
+            let expected = &case[result];
+            let expected = match (&expected["revertError"], &expected["revertData"]) {
+                (Value::String(error), _) if error == "Error" => Err(Failure::Text(parse(&expected["args"][0]))),
+                (Value::Null, data @ Value::String(_)) => Err(Failure::Data(parse(data))),
+                (Value::Null, Value::Null) => Ok(Verdict::from_vector(expected)),
+                other => panic!("unknown answer {other:?}"),
+            };
+            assert_eq!(validate(&chain, &userOp, hash).await, expected, "{manager}: {}", case["name"]);
         }
-        let operation = user_operation(&case["userOp"], None);
-        let hash = parse(&case["userOpHash"]);
-        assert_eq!(chain.call(STRANGER, ENTRY_POINT, &getUserOpHashCall { userOp: operation.clone() }).await, Ok(hash));
-        // ours is a session key manager 1.1.0; `resultSkm100` differs in one case
-        let expected = &case["resultSkm110"];
-        let expected = match (&expected["revertError"], &expected["revertData"]) {
-            (Value::String(error), _) if error == "Error" => Err(Failure::Text(parse(&expected["args"][0]))),
-            (Value::Null, data @ Value::String(_)) => Err(Failure::Data(parse(data))),
-            (Value::Null, Value::Null) => Ok(Verdict::from_vector(expected)),
-            other => panic!("unknown answer {other:?}"),
-        };
-        assert_eq!(validate(&chain, &operation, hash).await, expected, "{}", case["name"]);
     }
 }
 
@@ -122,7 +128,9 @@ async fn checks_of_vectors_13_give_the_same_answers() {
 async fn session_signatures_of_vectors_07_and_08_are_accepted() {
     let chain = Chain::start().await;
     deploy_account(&chain, &[SESSION_KEY_MANAGER, BATCHED_SESSION_ROUTER]).await;
-    for file in ["07_skm_signatures.json", "08_batched_router_signatures.json"] {
+    let files = ["07_skm_signatures.json", "08_batched_router_signatures.json"];
+    for (file, (manager, _)) in files.into_iter().flat_map(|file| MANAGERS.map(|manager| (file, manager))) {
+        set_manager(&chain, manager).await;
         let file = vectors(file);
         for case in list(&file, "cases") {
             set_root(&chain, parse(&case["merkleRoot"])).await;

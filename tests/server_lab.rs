@@ -13,6 +13,7 @@ use alloy::{
     sol,
     sol_types::SolCall,
 };
+use common::manners::{Cap, Manners, Proxy, Shape};
 use serde_json::{Value, json};
 use server_support::{Server, states};
 use use_aa::{
@@ -35,9 +36,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Our server in front of the shared lab.
 async fn server() -> Server {
+    Server::start_with(state(|_| ()).await).await
+}
+
+async fn state(change: impl FnOnce(&mut Config)) -> ServerState {
     let mut config = Config::from_args(&Default::default()).unwrap();
     common::lab().await.fill(&mut config);
-    Server::start_with(ServerState::new(config).unwrap()).await
+    change(&mut config);
+    ServerState::new(config).unwrap()
+}
+
+/// The lab's node with other manners.
+async fn node(manners: Manners) -> Proxy {
+    Proxy::start(common::lab().await.info().rpc_url.expose().to_string(), manners).await
+}
+
+/// Our server in front of the shared lab, with these nodes.
+async fn server_on(nodes: &[&Proxy], confirmations: u64) -> (Server, ServerState) {
+    let urls = nodes.iter().map(|node| node.url.parse().unwrap()).collect();
+    let state = state(|config| (config.rpc_urls, config.confirmations) = (urls, confirmations)).await;
+    (Server::start_with(state.clone()).await, state)
 }
 
 /// An account that nobody used before, and what it does.
@@ -265,4 +283,145 @@ async fn all_upstreams_are_ready() {
     assert_eq!(names, ["node", "bundler", "paymaster", "database"]);
     let (_, info) = server.call("chain_info", &json!({})).await;
     assert_eq!((&info["chainId"], &info["lab"], &info["sponsored"]), (&json!(31337), &json!(true), &json!(true)));
+}
+
+/// Some nodes take three calls in a request, some one, and say so in their own ways.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_read_whatever_batches_a_node_takes() {
+    let person = Person::new();
+    let honest = server().await;
+    let question = json!({"account": person.account, "nonce_key": "0x0"});
+    let read = async |server: &Server| {
+        let (status, mut state) = server.call("account_state", &question).await;
+        assert_eq!(status, 200, "{state}");
+        // Other tests make blocks meanwhile.
+        state
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| !name.to_lowercase().contains("clock") && name != "blockTimestamp");
+        state
+    };
+    let expected = read(&honest).await;
+    let manners = [
+        (3, Shape::Object),
+        (3, Shape::List),
+        (3, Shape::Each),
+        (3, Shape::Cut),
+        (1, Shape::Object),
+        (1, Shape::Each),
+        (1, Shape::Status(400)),
+        (3, Shape::Status(413)),
+        (1, Shape::Status(500)),
+        (1, Shape::Status(503)),
+    ];
+    for (most, shape) in manners {
+        let node = node(Manners { batch: Some((most, shape)), ..Default::default() }).await;
+        let (server, state) = server_on(&[&node], 1).await;
+        assert_eq!(read(&server).await, expected, "{most} {shape:?}");
+        node.forget();
+        assert_eq!(read(&server).await, expected, "{most} {shape:?}");
+        let batches = node.batches.lock().unwrap().clone();
+        assert!(batches.iter().all(|calls| *calls <= most), "{most} {shape:?}: learned, {batches:?}");
+        assert!(most == 1 || !batches.is_empty(), "{most} {shape:?}: in batches as long as it takes");
+        let health = &state.health()[0];
+        assert!(health.is_usable() && health.failures_in_row == 0, "{most} {shape:?}: {health:?}");
+    }
+    // Who takes all is asked once.
+    let node = node(Manners::default()).await;
+    let (server, _) = server_on(&[&node], 1).await;
+    assert_eq!(read(&server).await, expected);
+    assert_eq!(*node.batches.lock().unwrap(), [7]);
+}
+
+/// One refused method, block or range is asked of the next node, and the first one goes on with everything else.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_refuses_another_one_is_asked_and_nobody_rests() {
+    let person = Person::new();
+    let question = json!({"account": person.account, "nonce_key": "0x0"});
+    let balance = json!({"method": "eth_getBalance", "params": [person.account, "latest"]});
+    let height = json!({"method": "eth_blockNumber", "params": []});
+    for manners in [
+        Manners { without_hashes: true, ..Default::default() },
+        Manners { refused: Some(("eth_getBalance", -32005, "limit exceeded")), ..Default::default() },
+        Manners { refused: Some(("eth_getBalance", -32005, "rate limit exceeded")), ..Default::default() },
+        Manners { refused: Some(("eth_getBalance", -32000, "header not found")), ..Default::default() },
+        Manners { refused: Some(("eth_getBalance", -32601, "the method is not available")), ..Default::default() },
+    ] {
+        let (first, second) = (node(manners.clone()).await, node(Manners::default()).await);
+        let (server, state) = server_on(&[&first, &second], 1).await;
+        for _ in 0..3 {
+            assert_eq!(server.call("account_state", &question).await.0, 200, "{:?}", manners.refused);
+            assert_eq!(server.call("read_chain", &balance).await, (200, json!("0x0")), "{:?}", manners.refused);
+            let health = &state.health()[0];
+            assert!(health.is_usable(), "{:?}: {health:?}", manners.refused);
+            let before = first.count("eth_blockNumber");
+            assert_eq!(server.call("read_chain", &height).await.0, 200);
+            assert_eq!(first.count("eth_blockNumber"), before + 1, "{:?}: asked as before", manners.refused);
+        }
+    }
+    // With no other node it is said as it is, and everything else goes on.
+    let alone =
+        node(Manners { refused: Some(("eth_getBalance", -32005, "limit exceeded")), ..Default::default() }).await;
+    let (server, _) = server_on(&[&alone], 1).await;
+    let (status, answer) = server.call("read_chain", &balance).await;
+    assert_eq!((status, &answer["error"], &answer["code"]), (502, &json!("UpstreamRejected"), &json!(-32005)));
+    let begun = Instant::now();
+    assert_eq!(server.call("read_chain", &height).await.0, 200);
+    assert!(begun.elapsed() < Duration::from_millis(900), "nothing is waited for");
+}
+
+/// An operation is told straight through, on a node of which one in three answers is old, receipts come late, logs and
+/// batches are short.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_neither_flaps_nor_hangs_on_a_node_that_lags() {
+    let cap = Cap { blocks: 5, status: 400, code: -32600, words: |most| format!("up to a {most} block range") };
+    let node = node(Manners {
+        lag: 2,
+        null_receipts: 3,
+        logs: Some(cap),
+        batch: Some((3, Shape::Object)),
+        ..Default::default()
+    })
+    .await;
+    let rpc = common::lab().await.info().rpc_url.expose().to_string();
+    for confirmations in [3, 1] {
+        let (server, _) = server_on(&[&node], confirmations).await;
+        let person = Person::new();
+        let (operation, hash) = person.sponsored(&self::server().await, person.mint()).await;
+        let (status, sent) = send(&server, &operation).await;
+        assert_eq!((status, &sent), (200, &json!(hash)), "{sent}");
+        let blocks = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                common::rpc(&rpc, "anvil_mine", json!(["0x1"])).await;
+            }
+        };
+        let lines = tokio::select! {
+            lines = server.follow(&sent, PATIENCE) => lines,
+            () = blocks => unreachable!(),
+        };
+        assert_eq!(states(&lines), ["submitted", "bundled", "included", "confirmed"], "{confirmations}");
+        assert_eq!(states(&server.follow(&sent, PATIENCE).await), ["confirmed"]);
+    }
+}
+
+/// `--check` asks what pages will ask, and says what it found.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_what_a_node_takes() {
+    let cap = Cap { blocks: 4, status: 200, code: -32600, words: |most| format!("up to a {most} block range") };
+    let narrow = node(Manners { logs: Some(cap), batch: Some((3, Shape::Object)), ..Default::default() }).await;
+    let wide = node(Manners::default()).await;
+    let without =
+        node(Manners { refused: Some(("eth_getLogs", -32601, "no such method")), ..Default::default() }).await;
+    let nodes = [&narrow, &wide, &without];
+    let urls = nodes.map(|node| node.url.parse().unwrap()).to_vec();
+    let mut config = Config::from_args(&Default::default()).unwrap();
+    common::lab().await.fill(&mut config);
+    config.rpc_urls = urls;
+    let (lines, good) = use_aa::server::check::check(config).await;
+    let text = lines.join("\n");
+    let line = |number: usize| lines.iter().find(|line| line.contains(&format!("chain node {number} of 3:"))).unwrap();
+    assert!(line(1).starts_with("ok") && line(1).contains("3 calls in one request, logs of 4 blocks"), "{text}");
+    assert!(line(2).starts_with("ok") && line(2).contains("7 calls in one request"), "{text}");
+    assert!(line(3).starts_with("WRONG") && line(3).contains("-32601") && !good, "{text}");
 }

@@ -254,3 +254,64 @@ async fn a_wait_survives_a_restart_of_the_server() {
     let (_second, rest) = tokio::join!(restart, tokio::time::timeout(PATIENCE, rest));
     assert!(matches!(rest.unwrap().last(), Some(UserOpUpdate::Confirmed { .. })));
 }
+
+/// Every order of three answers about an operation that was seen, then the right one: it is told straight through, and
+/// taken back only when another block was there twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_order_of_answers_makes_an_operation_flap_or_hang() {
+    const ANSWERS: u64 = 4;
+    const ORDERS: u64 = ANSWERS.pow(3);
+    let answer_of = |order: u64, turn: u32| if turn < 3 { order / ANSWERS.pow(turn) % ANSWERS } else { 0 };
+    let in_block = |number: u64| {
+        let mut event = event(number, true);
+        event["blockHash"] = json!(hash(0xaa));
+        event
+    };
+    let turns: Arc<Mutex<std::collections::HashMap<u64, u32>>> = Arc::default();
+    let node = Upstream::start({
+        let turns = turns.clone();
+        move |call| {
+            let number = |value: &Value| u64::from_str_radix(&value.as_str().unwrap()[2..], 16).unwrap();
+            let error = || Reply::Error { code: -32603, message: "internal error".into(), data: json!(null) };
+            match call["method"].as_str().unwrap() {
+                "eth_blockNumber" => Reply::Result(json!("0x66")),
+                // Of one block: asked for after an empty receipt.
+                "eth_getLogs" if call["params"][0]["fromBlock"] == call["params"][0]["toBlock"] => {
+                    Reply::Result(json!([]))
+                }
+                "eth_getLogs" => Reply::Result((1..=ORDERS).map(in_block).collect()),
+                "eth_getTransactionReceipt" => {
+                    let order = number(&call["params"][0]) - 1_001;
+                    let mut turns = turns.lock().unwrap();
+                    let turn = turns.entry(order).or_default();
+                    *turn += 1;
+                    match answer_of(order, *turn - 1) {
+                        0 => Reply::Result(json!({"logs": [in_block(order + 1)]})),
+                        1 => error(),
+                        2 => Reply::Result(json!({"logs": []})),
+                        _ => Reply::Result(json!(null)),
+                    }
+                }
+                // And the block is not there either.
+                _ => Reply::Result(json!(null)),
+            }
+        }
+    })
+    .await;
+    let bundler = bundler().await;
+    let mut config = Config { confirmations: 3, ..config(&node.url(), &bundler.url()) };
+    config.protection.rate_limit = None;
+    let server = Server::start(config).await;
+    let follow = (0..ORDERS).map(|order| {
+        let server = &server;
+        async move { (order, states(&server.follow(&json!(hash(order + 1)), Duration::from_secs(40)).await)) }
+    });
+    for (order, told) in futures::future::join_all(follow).await {
+        let answers: Vec<u64> = (0..3).map(|turn| answer_of(order, turn)).take_while(|answer| *answer != 0).collect();
+        let elsewhere = answers.iter().filter(|answer| **answer == 2).count();
+        assert_eq!(told.last().unwrap(), "confirmed", "{answers:?}: {told:?}");
+        // An answer that came too late on a busy machine is none: at most so often.
+        let included = told.iter().filter(|state| *state == "included").count();
+        assert!((1..=1 + elsewhere / 2).contains(&included), "{answers:?}: {told:?}");
+    }
+}

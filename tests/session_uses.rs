@@ -28,7 +28,14 @@ use use_aa::{
 };
 
 mod actions_support;
-use actions_support::{Person, common, now, server_url, server_with};
+use actions_support::{
+    Person,
+    common::{
+        self,
+        manners::{Cap, Manners, Proxy},
+    },
+    now, server_url, server_with,
+};
 
 async fn uses(url: &str, person: &Person) -> SessionUses {
     let answer = reqwest::Client::new()
@@ -115,8 +122,12 @@ async fn counting_node() -> (String, Arc<AtomicUsize>) {
     (url, calls)
 }
 
+/// Who counts the questions to the node, and who makes blocks meanwhile, take turns.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn however_many_ask_the_chain_is_read_once_and_then_only_what_is_new() {
+    let _turn = TURN.lock().await;
     let (node, calls) = counting_node().await;
     let url = server_with(|config| config.rpc_urls = vec![node.parse().unwrap()]).await;
     // Acts through a server of its own: what it asks is not counted.
@@ -146,4 +157,53 @@ async fn however_many_ask_the_chain_is_read_once_and_then_only_what_is_new() {
     assert_eq!(count(&uses(&url, &person).await), 13);
     let new = asked();
     assert!(new <= 5, "{new} calls for one use more");
+}
+
+/// Providers take so many blocks in one question for logs, and say so in many ways. Uses are counted all the same, what a
+/// node takes is asked of it from then on, and a wider one is asked first.
+#[tokio::test]
+async fn uses_are_counted_whatever_range_of_logs_a_node_takes() {
+    let _turn = TURN.lock().await;
+    let node = common::lab().await.info().rpc_url.expose().to_string();
+    let (person, stranger) = (Person::new().await, Person::new().await);
+    let ids = person.grant(person.grant_request()).await.unwrap();
+    for _ in 0..3 {
+        let request = SendWithSessionRequest { session_id: Some(ids[0].clone()), ..person.mint_request() };
+        person.use_session(request).await.unwrap();
+    }
+    let count = |told: &SessionUses| told.uses.iter().map(|used| used.count).sum::<u64>();
+    let cap = |blocks, status, code, words| Cap { blocks, status, code, words };
+    let caps = [
+        cap(10, 200, -32600, |most| format!("You can make eth_getLogs requests with up to a {most} block range.")),
+        cap(5, 200, -32602, |most| format!("query block range exceeds server limit of {most}")),
+        cap(5, 200, -32005, |_| "limit exceeded".into()),
+        cap(2, 200, -32614, |most| format!("eth_getLogs is limited to a {most} range")),
+        cap(4, 400, -32000, |most| format!("exceed maximum block range: {most}")),
+        cap(6, 400, 0, |_| "block range is too wide".into()),
+        cap(3, 413, 0, |_| "no".into()),
+    ];
+    for cap in caps {
+        let proxy = Proxy::start(node.clone(), Manners { logs: Some(cap), ..Default::default() }).await;
+        let url = server_with(|config| config.rpc_urls = vec![proxy.url.parse().unwrap()]).await;
+        let told = uses(&url, &person).await;
+        assert_eq!((count(&told), told.from_block), (3, 0), "{cap:?}: {told:?}");
+        let refusals = 14 + told.to_block / cap.blocks.min(2);
+        assert!((proxy.count("eth_getLogs") as u64) < 2 * refusals, "{cap:?}: {}", proxy.count("eth_getLogs"));
+        proxy.forget();
+        assert_eq!(count(&uses(&url, &stranger).await), 0, "{cap:?}");
+        assert!((1..=cap.blocks).contains(&proxy.longest_logs()), "{cap:?}: {} blocks", proxy.longest_logs());
+        // A new use costs what is new, not all blocks again; many blocks are read again for reorganisations.
+        assert_eq!(count(&uses(&url, &person).await), 3, "{cap:?}");
+    }
+    let narrow = Proxy::start(node.clone(), Manners { logs: Some(caps[1]), ..Default::default() }).await;
+    let wide = Proxy::start(node, Manners::default()).await;
+    let urls = [&narrow, &wide].map(|proxy| proxy.url.parse().unwrap());
+    let url = server_with(|config| config.rpc_urls = urls.to_vec()).await;
+    assert_eq!(count(&uses(&url, &person).await), 3);
+    wide.forget();
+    narrow.forget();
+    assert_eq!(count(&uses(&url, &stranger).await), 0);
+    let asked = (narrow.count("eth_getLogs"), wide.count("eth_getLogs"));
+    assert!(asked.0 <= 1 && asked.1 == 1, "the whole range of the wider one: {asked:?}");
+    assert!(narrow.count("eth_blockNumber") > 0, "everything else of the first one");
 }

@@ -21,6 +21,8 @@ mod robbery;
 mod server_support;
 #[path = "sponsorship/settling.rs"]
 mod settling;
+#[path = "sponsorship/standard.rs"]
+mod standard;
 #[path = "sponsorship/tokens.rs"]
 mod tokens;
 #[path = "sponsorship/webhooks.rs"]

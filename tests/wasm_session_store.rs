@@ -15,7 +15,7 @@ use use_aa::{
     client::{
         operation_log::{self, OperationKind},
         session_store::{
-            changes,
+            changes, key_vault,
             local::{LocalSessionStore, StoredState, sessions_key, signers_key},
             transfer::{export_sessions, forget_account, import_sessions},
         },
@@ -194,6 +194,21 @@ async fn keys_are_encrypted_and_come_back() {
 }
 
 #[wasm_bindgen_test]
+async fn a_key_whose_vault_is_gone_is_lost_and_one_that_is_put_again_is_not() {
+    let account = account();
+    let (old, new) = (PrivateKeySigner::random(), PrivateKeySigner::random());
+    STORE.put_signer(account, &old).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().is_empty());
+    key_vault::forget().await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().iter().eq([&old.address()]), "there is no vault");
+    STORE.put_signer(account, &new).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().iter().eq([&old.address()]), "there is another one");
+    assert!(matches!(STORE.signer(account, old.address()).await, Err(AppError::Key { .. })));
+    STORE.put_signer(account, &old).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().is_empty());
+}
+
+#[wasm_bindgen_test]
 async fn ciphertext_opens_for_its_account_and_key_only() {
     let (mine, other) = (account(), account());
     let signer = PrivateKeySigner::random();
@@ -356,7 +371,10 @@ async fn sessions_move_to_another_device_by_passphrase_only() {
 
     let imported = import_sessions(&text, "correct horse battery").await.unwrap();
     assert_eq!((imported.account, imported.sessions, imported.keys), (account, 1, 1));
-    assert_eq!(STORE.load(account).await.unwrap().leaf_nodes, before.leaf_nodes);
+    // It counts as granted elsewhere from now on, and is otherwise what it was.
+    let mut expected = before.leaf_nodes.clone();
+    expected.iter_mut().for_each(SessionLeaf::granted_elsewhere);
+    assert_eq!(STORE.load(account).await.unwrap().leaf_nodes, expected);
     assert_eq!(STORE.signer(account, signer.address()).await.unwrap().to_bytes(), signer.to_bytes());
     let stored = storage().get_item(&signers_key(account)).unwrap().unwrap();
     assert!(!stored.contains(&secret), "the key is encrypted here, too");

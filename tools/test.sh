@@ -74,6 +74,8 @@ needed "npm packages"
 needed "Chromium and PostgreSQL"
 CHROMIUM_PATH=$(chromium_path); CHROMEDRIVER=$(chromedriver_path)
 export CHROMIUM_PATH CHROMEDRIVER
+# shellcheck disable=SC2086
+check "known functions are those of the packages" cargo run --quiet $xtask -- functions --check
 check "contracts compile" node contracts/build.mjs
 # The page first: the server's tests read what is in it.
 # shellcheck disable=SC2086

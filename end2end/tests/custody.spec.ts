@@ -192,3 +192,76 @@ test("clear-text keys of the JavaScript SDK are encrypted, and that is said once
   await expect(page.getByTestId("owner-address")).toBeVisible();
   await expect(notice).toHaveCount(0);
 });
+
+/** What a browser does that clears its databases: the names in local storage stay. */
+async function loseTheVault(page: Page, url: string): Promise<void> {
+  await page.goto(`${url}/favicon.svg`);
+  await page.evaluate(() => new Promise<void>((done, fail) => {
+    const deleting = indexedDB.deleteDatabase("use_aa");
+    deleting.onsuccess = () => done();
+    deleting.onerror = deleting.onblocked = () => fail(new Error("not deleted"));
+  }));
+}
+
+test("keys that the browser has deleted are said in the list, not offered first, and come back from a file", async ({ manager, page, chain }) => {
+  test.slow();
+  await page.addInitScript(() => {
+    StorageManager.prototype.persist = async () => {
+      sessionStorage.setItem("asked", String(Number(sessionStorage.getItem("asked")) + 1));
+      return false;
+    };
+  });
+  const asked = () => page.evaluate(() => Number(sessionStorage.getItem("asked")));
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await manager.account();
+  expect(await asked()).toBe(0);
+  await manager.grantAndWait();
+  expect(await asked()).toBe(1);
+  await manager.open("/sessions");
+  const old = (await manager.rows("ACTIVE").getAttribute("data-session-id"))!;
+  const row = page.locator(`[data-session-id="${old}"]`);
+  const gone = page.getByTestId("session-key-gone");
+  const text = await exportWith(page, PASSPHRASE);
+  // The keys are here, and nobody says otherwise.
+  await expect(row).not.toHaveAttribute("data-key");
+  await expect(gone).toHaveCount(0);
+  await expect(page.getByTestId("custody-limits")).toContainText("seven days");
+
+  await loseTheVault(page, manager.url);
+  await manager.open("/sessions");
+  await expect(row).toHaveAttribute("data-key", "gone");
+  await expect(row).toHaveAttribute("data-status", "ACTIVE");
+  await expect(row.locator(".badge")).toHaveText("Key is gone");
+  await expect(gone).toContainText("Grant it again");
+  await expect(row.getByTestId("revoke-session")).toBeEnabled();
+
+  // Alone it is offered still, and using it says what is wrong.
+  await manager.open();
+  await expect(page.getByTestId("session-picker").locator("option")).toHaveAttribute("label", /key is gone/);
+  await page.getByTestId("use-session").click();
+  await expect(manager.error("Key").first()).toContainText("gone");
+
+  // A new grant has a vault of its own, which does not open the old key.
+  await manager.open();
+  await manager.grantAndWait();
+  expect(await asked()).toBe(1);
+  await expect(manager.rows("ACTIVE")).toHaveCount(2);
+  await expect(page.locator("[data-testid=session-row][data-key=gone]")).toHaveAttribute("data-session-id", old);
+  await expect(page.getByTestId("session-picker").locator("option").last()).toHaveAttribute("value", old);
+  await manager.useAndWait();
+  expect(await chain.nfts(account)).toBe(1n);
+  await manager.open("/sessions");
+  await expect(row).toHaveAttribute("data-key", "gone");
+  await exportWith(page, PASSPHRASE);
+
+  await page.getByTestId("import-text").fill(text);
+  await page.getByTestId("import-passphrase").fill(PASSPHRASE);
+  await page.getByTestId("import-sessions").click();
+  await expect(row).not.toHaveAttribute("data-key");
+  await expect(gone).toHaveCount(0);
+  await manager.open();
+  await page.getByTestId("session-picker").selectOption(old);
+  await manager.useAndWait();
+  expect(await chain.nfts(account)).toBe(2n);
+});

@@ -21,6 +21,8 @@ async function grantDistributed(manager: Manager, returning = false): Promise<st
   await expect(manager.page.getByTestId("key-network")).toHaveAttribute("data-live", "5");
   await manager.page.getByTestId("create-distributed-session").click();
   await expect(manager.page.getByTestId("grant-review")).toBeVisible();
+  await expect(manager.page.getByTestId("grant-operation-cost")).toContainText("at most 0.05 ETH");
+  await expect(manager.page.getByTestId("grant-review")).not.toContainText("its fees are not");
   await manager.page.getByTestId("grant-confirm").click();
   const shown = manager.page.getByTestId("create-distributed-session-hash");
   await expect(shown).toHaveAttribute("data-value", /^0x[0-9a-f]{64}$/, { timeout: 120_000 });
@@ -43,7 +45,9 @@ test("nodes make the key, the wallet shows what it grants, and the nodes' signat
   const { domain, message } = wallet.typedData[0];
   expect(domain).toMatchObject({ name: "use-aa distributed session", chainId: wallet.chainId });
   expect(message.purpose).toContain("3 of 5 nodes");
-  expect(domain.version).toBe("2");
+  expect(domain.version).toBe("3");
+  expect(message.maxOperationCost).toBe("50000000000000000");
+  expect(message.fees).toContain("may cost at most 0.05 of the chain's native currency");
   expect(message.permissions).toEqual([
     "1. May call function 0x40d097c3 (safeMint) on 0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e, only if:",
     expect.stringMatching(new RegExp(`^1\\.1 argument 1 \\(recipient\\) must be ${account}$`, "i")),
@@ -95,8 +99,25 @@ test("a call outside the policy is refused in the page, and by the nodes when th
   await expect(manager.error("NodeRefused")).toContainText("not signed by the key of the page");
   expect(await chain.operations(account)).toHaveLength(1);
 
-  // Left alone it works.
+  // The page itself, or a script in it, asks for a dear one: the account would pay, and the nodes say no.
   await page.unroute("**/api/fn/sign_with_distributed_key");
+  await page.route("**/api/fn/gas_fees", (route) =>
+    route.fulfill({ json: { maxFeePerGas: "0x174876e80000", maxPriorityFeePerGas: "0x1" } }));
+  await page.route("**/api/fn/chain_info", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), pageSponsorship: false } });
+  });
+  await chain.client.setBalance({ address: account, value: 10n ** 21n });
+  await page.reload();
+  await page.getByTestId("use-distributed-session").click();
+  const refused = manager.error("NodeRefused");
+  await expect(refused).toContainText("the grant allows 50000000000000000 wei for each operation");
+  await expect(refused).toContainText("grant a session with a higher limit");
+  expect(await chain.operations(account)).toHaveLength(1);
+  await page.unroute("**/api/fn/gas_fees");
+  await page.unroute("**/api/fn/chain_info");
+
+  // Left alone it works.
   await page.reload();
   await useDistributed(manager);
   expect(await chain.nfts(account)).toBe(1n);

@@ -21,7 +21,7 @@ test.describe("on a chain with its own currency and explorer", () => {
     await manager.connect(TestWallet.rdns);
     await manager.account();
     await page.getByTestId("create-session").click();
-    await expect(page.getByTestId("grant-review")).toContainText("It cannot move XDAI.");
+    await expect(page.getByTestId("grant-review")).toContainText("Its calls send no XDAI.");
     await page.getByTestId("grant-confirm").click();
     const granted = await manager.hash("create-session-hash");
     const link = page.getByRole("link", { name: "View on the explorer" });
@@ -57,6 +57,7 @@ test.describe("where sponsoring is off for the page", () => {
     // Nobody could pay for an account without funds; what helps is said.
     await page.getByTestId("create-session").click();
     await expect(page.getByTestId("grant-review")).toContainText("Paid by your smart account");
+    await expect(page.getByTestId("grant-at-stake")).toContainText("Nothing: the account holds no");
     await page.getByTestId("grant-confirm").click();
     await expect(manager.error("UpstreamRejected").first()).toContainText("AA21");
     await expect(page.getByTestId("error-solutions").first()).toContainText(/fund|deposit/i);

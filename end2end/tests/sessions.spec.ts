@@ -193,6 +193,20 @@ test("filter, search and selection by keyboard", async ({ manager, page }) => {
   await expect(row(page, third)).toHaveAttribute("aria-setsize", "3");
 });
 
+/** Screenshots for people, by hand: LOOK_AT_KEPT names the folder. */
+async function look(page: Page, folder: string): Promise<void> {
+  for (const scheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.getByTestId("grant-kept").scrollIntoViewIfNeeded();
+      await page.screenshot({ path: `${folder}/kept-${scheme}-${width}.png` });
+    }
+  }
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
 test("a second browser sees the sessions of the first, adds to them and takes them back", async ({ manager, page, chain, wallet, browser }) => {
   const [ofA] = await granted(manager, 1);
   const account = await manager.account();
@@ -205,8 +219,14 @@ test("a second browser sees the sessions of the first, adds to them and takes th
     await expect(other.rows("OTHER_DEVICE")).toContainText("Its key is in another browser");
     await expect(other.rows("OTHER_DEVICE")).toContainText("May call safeMint on Demo NFT");
 
-    // B adds to A's sessions instead of overwriting them: both work.
+    // B adds to A's sessions instead of overwriting them, and says so before it is signed: both work.
     await other.open();
+    await other.page.getByTestId("create-session").click();
+    const kept = other.page.getByTestId("grant-kept");
+    await expect(kept).toContainText("This signature also keeps 1 session that was not granted in this browser");
+    await expect(kept.getByTestId("kept-session")).toContainText("May call safeMint on Demo NFT");
+    if (process.env.LOOK_AT_KEPT) await look(other.page, process.env.LOOK_AT_KEPT);
+    await other.page.getByTestId("grant-cancel").click();
     await other.grantAndWait();
     await expect(other.rows("ACTIVE")).toHaveCount(1);
     await other.useAndWait();
@@ -347,4 +367,54 @@ test("the demo of use_revoke_sessions takes a session back and shows the proof",
   await manager.hash("revoke-sessions-hash");
   await expect(page.getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
   expect(await chain.sessionRoot(account)).toBe(ZERO_ROOT);
+});
+
+test("no number, no empty state and no advice is shown before the sessions are read", async ({ manager, page }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  await manager.account();
+  // What reads them is held back.
+  let letGo = () => {};
+  const held = new Promise<void>((done) => (letGo = done));
+  await page.route("**/split_smart_account*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await manager.open("/sessions");
+  await expect(page.getByTestId("sessions-empty")).toHaveText("Looking for sessions.");
+  const tools = page.locator(".session-tools");
+  await expect(page.getByTestId("session-filter").first()).toHaveText(/^All\s*$/);
+  await expect(page.getByTestId("session-count")).toBeEmpty();
+  expect(await tools.innerText()).not.toMatch(/\d/);
+  await expect(page.getByTestId("custody")).toBeVisible();
+  await expect(page.getByTestId("custody").getByText("There are no sessions")).toHaveCount(0);
+  await page.getByTestId("forget-device").click();
+  await expect(page.getByTestId("forget-dialog")).toContainText("not read yet");
+  await expect(page.getByTestId("nothing-valid")).toHaveCount(0);
+  await page.keyboard.press("Escape");
+
+  letGo();
+  await expect(page.getByTestId("sessions-empty")).toContainText("No session yet");
+  await expect(page.getByTestId("session-count")).toHaveText("0 sessions");
+  await expect(page.getByTestId("session-filter").first()).toHaveText("All 0");
+  await manager.open("/hooks/use_session");
+  await expect(page.getByText("Grant a session first.")).toBeVisible();
+});
+
+test("a slow chain is asked, not taken for an answer", async ({ manager, page }) => {
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  await manager.account();
+  let letGo = () => {};
+  const held = new Promise<void>((done) => (letGo = done));
+  await page.route("**/api/fn/**", async (route) => {
+    if (/account_state|read_contract|call/.test(route.request().url())) await held;
+    await route.continue();
+  });
+  await manager.open("/hooks/use_deploy_smart_account");
+  await expect(page.getByTestId("deployed")).toHaveText("Asking the chain about the account.");
+  await manager.open("/hooks/use_send_withdrawals");
+  await expect(page.getByTestId("token-balance")).toHaveText("–");
+  letGo();
+  await expect(page.getByTestId("token-balance")).toHaveText("0");
 });

@@ -40,6 +40,19 @@ test.describe("two wallets of the same kind", () => {
   });
 });
 
+test("what a wallet hides in its name is not shown, and a name that shows nothing is no wallet", async ({ manager, page, wallet }) => {
+  const [trick, blank] = ["Tri\u202eck \u200bwal\u2066let", "\u3164\u2800"].map((name, place) => {
+    const other = new TestWallet(wallet.chainId);
+    other.info = { uuid: `7b1f0b9e-2c55-4c6a-9d52-0f2f5b6f7a3${place}`, name, rdns: `org.use-aa.trick-${place}`, colour: "#aa5511" };
+    return other;
+  });
+  await trick.install(page);
+  await blank.install(page);
+  await openMenu({ manager, page });
+  await expect(page.getByTestId("wallet-option-org.use-aa.trick-0").locator("strong")).toHaveText("Trick wallet");
+  await expect(page.getByTestId("wallet-option-org.use-aa.trick-1")).toHaveCount(0);
+});
+
 test("the last wallet connects again without asking anybody", async ({ manager, page, wallet }) => {
   await manager.open();
   await manager.connect(TestWallet.rdns);

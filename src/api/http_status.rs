@@ -15,7 +15,9 @@ pub(crate) fn of(error: &AppError) -> StatusCode {
         AppError::MethodNotAllowed { .. } | AppError::SponsorshipRefused { .. } | AppError::GasTokenRefused { .. } => {
             StatusCode::FORBIDDEN
         }
-        AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. } => StatusCode::BAD_GATEWAY,
+        AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. } | AppError::NodesDisagree { .. } => {
+            StatusCode::BAD_GATEWAY
+        }
         AppError::UpstreamUnavailable { .. } | AppError::TooFewNodes { .. } | AppError::NoDistributedKeys => {
             StatusCode::SERVICE_UNAVAILABLE
         }

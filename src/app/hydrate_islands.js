@@ -7,6 +7,10 @@
 				console.warn(`the page's script has no island ${name}`);
 				return;
 			}
+			// A translator may have been quicker: hydration needs the text nodes that it wrapped.
+			for (const font of element.querySelectorAll("font")) {
+				if (font.closest("leptos-island, leptos-children") === element) font.replaceWith(font.textContent);
+			}
 			enter?.();
 			await island(element);
 		};

@@ -3,6 +3,7 @@
 //! What needs a browser compiles with the feature `hydrate` only; the rest is plain logic, tested natively. Ports for
 //! programs without a browser are in [`crate::actions::adapters`], and at the paths that they had here.
 
+pub mod address_book;
 #[cfg(feature = "hydrate")]
 pub mod browser_storage;
 pub mod operation_log;

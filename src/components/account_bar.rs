@@ -2,8 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::address::Address;
-use crate::hooks::use_smart_account;
+use super::{
+    address::Address,
+    live_text::{live, verbatim},
+};
+use crate::hooks::{use_smart_account, use_wallets};
 
 /// The account in the header; nothing while none is known.
 #[component]
@@ -12,6 +15,7 @@ pub fn AccountBar() -> impl IntoView {
     let smart_account = Memo::new(move |_| account.smart_account_address.get().map(|address| address.to_string()));
     let owner = Memo::new(move |_| account.owner_address.get().map(|address| address.to_string()));
     let chain = Memo::new(move |_| account.chain_info.get().map(|chain| (chain.name, chain.chain_id.to_string())));
+    let connecting = use_wallets().is_connecting;
     let known = Memo::new(move |_| smart_account.get().is_some());
     view! {
         {move || {
@@ -37,7 +41,10 @@ pub fn AccountBar() -> impl IntoView {
                                         owner
                                             .get()
                                             .map_or_else(
-                                                || view! { <span class="reason">"not connected"</span> }.into_any(),
+                                                || {
+                                                    let text = if connecting.get() { "asking the wallet" } else { "not connected" };
+                                                    view! { <span class="reason">{live(text)}</span> }.into_any()
+                                                },
                                                 |owner| {
                                                     view! { <Address value=owner what="owner's address" testid="owner-address" /> }
                                                         .into_any()
@@ -54,7 +61,7 @@ pub fn AccountBar() -> impl IntoView {
                                             <div>
                                                 <dt>"Network"</dt>
                                                 <dd data-testid="chain-id" data-value=id.clone()>
-                                                    {if name.contains(&id) { name } else { [&name, " (", &id, ")"].concat() }}
+                                                    {verbatim(if name.contains(&id) { name } else { [&name, " (", &id, ")"].concat() })}
                                                 </dd>
                                             </div>
                                         }

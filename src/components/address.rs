@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::copy_button::CopyButton;
+use super::{copy_button::CopyButton, live_text::verbatim};
 pub use crate::protocol::describe::shortened;
 
 /// A value shown short, with the whole of it in `data-value` and in the tooltip, and a copy button.
@@ -19,7 +19,7 @@ pub fn Address(
 ) -> impl IntoView {
     view! {
         <span class="mono" data-testid=testid data-value=value title=value>
-            {move || shortened(&value.get())}
+            {move || verbatim(shortened(&value.get()))}
         </span>
         <CopyButton value what />
     }

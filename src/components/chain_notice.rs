@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::live,
+};
 use crate::{
     error::AppError,
     hooks::{use_smart_account, use_wallets},
@@ -40,11 +43,11 @@ pub fn ChainNotice() -> impl IntoView {
                         view! {
                             <div class="notice warning" data-testid="error" data-error="WrongChain">
                                 <Icon glyph=Glyph::Warning />
-                                <strong>{names}</strong>
+                                <strong>{move || live(names())}</strong>
                                 <p class="detail">
                                     "Nothing can be signed for this app until the wallet is on the same network."
                                 </p>
-                                {move || wallets.error.get().map(|error| view! { <p class="detail">{reason(&error)}</p> })}
+                                {move || wallets.error.get().map(|error| view! { <p class="detail">{live(reason(&error))}</p> })}
                                 <div class="actions">
                                     <button
                                         type="button"

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::{code_split::want, connect_state::use_connect_state, hydrated::use_hydrated};
+use super::{code_split::want, connect_state::use_connect_state, hydrated::use_hydrated, live_text::live};
 
 /// Id of the popover with the wallet options.
 pub const WALLET_OPTIONS: &str = "wallet-options";
@@ -61,7 +61,7 @@ pub fn ConnectButton(
             on:focus=move |_| want(state.menu_wanted)
             on:click=press
         >
-            {label}
+            {move || live(label())}
         </button>
     }
     .into_any()

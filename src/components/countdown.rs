@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::time::{local_time, span};
+use super::{
+    live_text::live,
+    time::{local_time, span},
+};
 
 /// Time left until the window begins, then until it ends, with the exact time as tooltip.
 #[component]
@@ -25,7 +28,7 @@ pub fn Countdown(
     };
     view! {
         <time data-testid="session-countdown" title=title>
-            {text}
+            {move || live(text.get())}
         </time>
     }
 }

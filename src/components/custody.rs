@@ -7,7 +7,10 @@ mod import;
 use leptos::prelude::*;
 
 use self::{export::Export, forget::Forget, import::Import};
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::live,
+};
 use crate::hooks::{MutationOptions, use_session_transfer};
 
 /// One section with everything that concerns the keys in this browser.
@@ -19,6 +22,9 @@ pub fn Custody() -> impl IntoView {
             <h2 id="custody-title">"This device"</h2>
             <p>
                 "The keys of your sessions are kept in this browser only, encrypted with a key that cannot leave it. No server has a copy."
+            </p>
+            <p class="reason" data-testid="custody-limits">
+                "A browser may delete them: Safari after seven days without a visit, others when storage runs short, all when you clear this site's data. At the first grant this page asks the browser to keep them. What is deleted cannot be brought back from here: keep an exported file, or grant again and revoke the old sessions."
             </p>
             <TakenOver keys=transfer.keys_taken_over />
             <div class="pair">
@@ -48,7 +54,7 @@ fn TakenOver(
             view! {
                 <div class="notice" data-testid="keys-taken-over" data-keys=keys>
                     <Icon glyph=Glyph::Key />
-                    <strong>{what}</strong>
+                    <strong>{live(what)}</strong>
                     <p class="detail">
                         "The JavaScript SDK had left them so. They are encrypted now and go on working. If somebody else could read this browser's data before, revoke these sessions."
                     </p>

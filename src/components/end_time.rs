@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::time::{from_input, now_seconds, span, to_input, use_now};
+use super::{
+    live_text::live,
+    time::{from_input, now_seconds, span, to_input, use_now},
+};
 
 const SPANS: [(u64, &str); 3] = [(3_600, "1 hour"), (86_400, "1 day"), (604_800, "7 days")];
 
@@ -64,7 +67,7 @@ pub fn EndTime(
                                 aria-pressed=move || (ends.get().is_some() && chosen.get() == Some(seconds)).to_string()
                                 on:click=move |_| choose(seconds)
                             >
-                                {name}
+                                {live(name)}
                             </button>
                         }
                     })
@@ -82,7 +85,7 @@ pub fn EndTime(
                 </button>
             </div>
             <span class="hint" id="session-end-hint">
-                {hint}
+                {move || live(hint())}
             </span>
         </div>
     }

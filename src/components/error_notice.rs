@@ -4,11 +4,14 @@
 use alloy::primitives::B256;
 use leptos::prelude::*;
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::{live, verbatim},
+};
 use crate::{
     error::AppError,
     hooks::use_smart_account,
-    protocol::{revert::Explanation, rpc::ChainInfo},
+    protocol::{foreign_text, revert::Explanation, rpc::ChainInfo},
 };
 
 mod guide;
@@ -37,8 +40,8 @@ pub fn ErrorNotice(
         chain_id: account.chain_info.with_untracked(|chain| chain.as_ref().map(|chain| chain.chain_id)),
     };
     let native = move || {
-        let symbol = |chain: &ChainInfo| chain.native_currency.symbol.clone();
-        account.chain_info.with_untracked(|chain| chain.as_ref().map(symbol)).unwrap_or_default()
+        let unit = |chain: &ChainInfo| chain.native_currency.facts().unit();
+        account.chain_info.with_untracked(|chain| chain.as_ref().map(unit)).unwrap_or_default()
     };
     view! {
         <div role="alert">
@@ -55,7 +58,8 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
     let code = code(&error).map(|code| [" · code ", &code.to_string()].concat());
     let copied = RwSignal::new(false);
     let variant = error.name();
-    let text = sentence(&error.to_string());
+    // Wallets, services and contracts have their say in it.
+    let text = sentence(&foreign_text::message(&error.to_string()));
     let advice = advice(&error, native);
     let copy = move |_| {
         super::copy_button::write_to_clipboard(&report(&error, &about.run(())));
@@ -64,9 +68,9 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
     view! {
         <div class="notice error" data-testid="error" data-error=variant>
             <Icon glyph=Glyph::Cross />
-            <strong>{text}</strong>
+            <strong>{live(text)}</strong>
             {explained}
-            <p class="detail">{advice}</p>
+            <p class="detail">{live(advice)}</p>
             <div class="actions">
                 {retry
                     .map(|retry| {
@@ -82,11 +86,11 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
                         }
                     })}
                 <button type="button" class="button quiet small" data-testid="copy-error-report" on:click=copy>
-                    {move || if copied.get() { "Copied" } else { "Copy report" }}
+                    {move || live(if copied.get() { "Copied" } else { "Copy report" })}
                 </button>
                 <span class="error-name mono" data-testid="error-name">
-                    {name}
-                    {code}
+                    {verbatim(name)}
+                    {code.map(verbatim)}
                 </span>
             </div>
         </div>
@@ -95,10 +99,11 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
 }
 
 fn explained(found: &'static Explanation) -> AnyView {
-    let list =
-        |items: &'static [&'static str]| items.iter().map(|item| view! { <li>{sentence(item)}</li> }).collect_view();
+    let list = |items: &'static [&'static str]| {
+        items.iter().map(|item| view! { <li>{live(sentence(item))}</li> }).collect_view()
+    };
     view! {
-        <p data-testid="error-meaning">{found.meaning}</p>
+        <p data-testid="error-meaning">{live(found.meaning)}</p>
         <dl class="causes">
             <dt>"Likely causes"</dt>
             <dd>

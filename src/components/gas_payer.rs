@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     icon::{Glyph, Icon},
+    live_text::{live, verbatim},
     native_currency::use_native_currency,
 };
 use crate::{
@@ -34,9 +35,9 @@ pub fn NotSponsoredNotice() -> impl IntoView {
             view! {
                 <div class="notice" data-testid="not-sponsored" role="note">
                     <Icon glyph=Glyph::Key />
-                    <strong>{title}</strong>
+                    <strong>{live(title)}</strong>
                     <p class="detail">
-                        "Your smart account pays the network fee itself, so it needs some " {currency} ". " {who}
+                        "Your smart account pays the network fee itself, so it needs some " {move || verbatim(currency())} ". " {live(who)}
                     </p>
                 </div>
             }

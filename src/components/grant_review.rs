@@ -1,22 +1,29 @@
 //! The review before a grant: what is allowed, in plain words, before anything is signed, and a say in it.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, U256};
 use leptos::{html, prelude::*};
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::live,
+};
 use crate::{
-    hooks::UseSessionListReturn,
+    hooks::{ReviewedSessions, UseSessionListReturn},
     protocol::{
+        foreign_text,
         lint::Severity,
         policy::{Policy, SessionPolicy},
         session::SessionLeaf,
     },
 };
 
+mod addresses;
 mod card;
 mod changes_notice;
 mod draft;
 mod ends;
+mod fees;
+mod kept;
 mod names;
 mod token_facts;
 
@@ -24,9 +31,11 @@ use card::card;
 pub use changes_notice::GrantChangesNotice;
 use draft::{Draft, Remark};
 use ends::ends;
-pub use names::contract_name;
+use fees::fees;
+pub(super) use kept::KeptSessions;
 pub(super) use names::names;
-pub(super) use token_facts::known_token;
+pub use names::{app_contracts, contract_name};
+pub use token_facts::{known_token, use_token_facts};
 
 /// Who will hold the session key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +48,7 @@ pub enum KeyHolder {
 }
 
 /// What a person is asked to allow.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct GrantRequest {
     /// Name of the session in the list.
     pub label: String,
@@ -51,6 +60,14 @@ pub struct GrantRequest {
     pub sponsored: bool,
     /// Who will hold the key that is made for this grant.
     pub key_holder: KeyHolder,
+    /// Send the account's native currency to its owner in the same operation, so that the session finds none to take as
+    /// fees. The person decides; `true` ticks the box for them.
+    pub withdraw_native: bool,
+    /// The most that one operation may cost the account, wei; for keys that nodes share, which keep to it. `None`: the
+    /// default limit.
+    pub max_operation_cost: Option<U256>,
+    /// In what is granted: what the review showed of sessions that were granted elsewhere. Pass it on with the grant.
+    pub reviewed: Option<ReviewedSessions>,
 }
 
 impl GrantRequest {
@@ -79,7 +96,9 @@ pub struct GrantDecision {
 impl GrantDecision {
     /// The person changed something.
     pub fn is_changed(&self) -> bool {
-        self.requested != self.granted
+        // What the signature keeps is no matter of what was asked for.
+        let reviewed = self.requested.reviewed.clone();
+        self.requested != GrantRequest { reviewed, ..self.granted.clone() }
     }
 }
 
@@ -124,24 +143,32 @@ pub fn GrantReview(
     });
     let is_stopped = Memo::new(move |_| remarks.with(|remarks| remarks.iter().any(is_stop)));
     let has_problems = move || draft.with(|draft| draft.as_ref().is_some_and(Draft::has_problems));
-    let blocked = move || unsure() || is_stopped.get() || has_problems();
+    let is_open = Signal::derive(move || request.with(Option::is_some));
+    let kept = KeptSessions::new(sessions, is_open, Signal::stored(Vec::new()));
+    let cannot = move || is_stopped.get() || kept.is_blocked();
+    let blocked = move || unsure() || cannot() || has_problems();
+    let decide = move |draft: &Draft| {
+        let mut decision = draft.decision();
+        decision.granted.reviewed = Some(kept.reviewed());
+        decision
+    };
     if let Some(on_ready) = on_ready {
         Effect::new(move |_| {
-            let decision = draft.with(|draft| draft.as_ref().map(Draft::decision));
+            let decision = draft.with(|draft| draft.as_ref().map(decide));
             if let (Some(decision), Some(_), false) = (decision, sessions.is_in_sync.get(), blocked()) {
                 on_ready.run(decision.granted);
             }
         });
     }
     let confirm = move |_| {
-        let decision = draft.with_untracked(|draft| draft.as_ref().map(Draft::decision));
+        let decision = untrack(|| draft.with(|draft| draft.as_ref().map(decide)));
         close();
         if let Some(decision) = decision {
             on_confirm.run(decision);
         }
     };
     let changed = move || draft.with(|draft| draft.as_ref().is_some_and(|draft| draft.decision().is_changed()));
-    let confirm_text = move || match (unsure(), is_stopped.get()) {
+    let confirm_text = move || match (unsure(), cannot()) {
         (_, true) => "Cannot be granted",
         (true, _) => "Comparing with the chain",
         _ => "Sign and grant",
@@ -155,7 +182,7 @@ pub fn GrantReview(
             aria-describedby="review-summary"
             on:close=move |_| request.set(None)
         >
-            {move || request.get().map(|request| body(&request, draft, remarks, replaces))}
+            {move || request.get().map(|request| body(&request, draft, remarks, replaces, kept))}
             <div class="review-foot">
                 <Show when=changed>
                     <p class="reason" data-testid="grant-changed">
@@ -173,7 +200,7 @@ pub fn GrantReview(
                     disabled=blocked
                     on:click=confirm
                 >
-                    {confirm_text}
+                    {move || live(confirm_text())}
                 </button>
             </div>
         </dialog>
@@ -189,14 +216,13 @@ fn remarks(draft: &Draft, now: u64, sessions: UseSessionListReturn) -> Vec<Remar
     // A leaf can only be there already when its key is not made anew.
     let brings_key = |policy: &SessionPolicy| policy.session_key_address().is_some();
     let granted = if draft.decision().granted.policies.iter().any(brings_key) {
-        let in_tree = |leaves: &Vec<SessionLeaf>| {
-            leaves.iter().filter(|leaf| leaf.status.in_tree()).map(SessionLeaf::hash).collect()
-        };
+        let in_tree =
+            |leaves: &Vec<SessionLeaf>| leaves.iter().filter(|leaf| leaf.is_in_tree()).map(SessionLeaf::hash).collect();
         sessions.sessions.with(in_tree)
     } else {
         Vec::new()
     };
-    draft.remarks(now, &granted)
+    sessions.modules.with(|modules| draft.remarks(now, &granted, modules))
 }
 
 /// Made once for each request; only texts change after that, so that a field keeps its focus.
@@ -205,12 +231,15 @@ fn body(
     draft: RwSignal<Option<Draft>>,
     remarks: Memo<Vec<Remark>>,
     replaces: Memo<bool>,
+    kept: KeptSessions,
 ) -> AnyView {
     let first = request.policies.first().map(SessionPolicy::interval);
     let shared = first.filter(|first| request.policies.iter().all(|policy| policy.interval() == *first));
     let several = request.policies.len() > 1;
-    let cards = request.policies.iter().enumerate();
-    let cards = cards
+    let cards = request
+        .policies
+        .iter()
+        .enumerate()
         .map(|(index, policy)| card(index, policy, request.account, draft, several, shared.is_none()))
         .collect::<Vec<_>>();
     let window = shared.map(|window| ends((0..request.policies.len()).collect(), window, draft));
@@ -225,6 +254,7 @@ fn body(
             "Your wallet asks for two signatures: what the nodes may sign, and the operation that stores these limits on the chain.",
         ),
     };
+    let name = foreign_text::name(&request.label).unwrap_or_else(|| "a session without a name".to_owned());
     let makes_key = request.policies.iter().any(|policy| policy.session_key_address().is_none());
     view! {
         <div class="review-head">
@@ -232,7 +262,7 @@ fn body(
                 "Review this session"
             </h2>
             <p id="review-summary">
-                "You are about to allow " <strong>{request.label.clone()}</strong> " to act for your smart account. Read what it may do; it can do nothing else."
+                "You are about to allow " <strong translate="no"><bdi>{name}</bdi></strong> " to act for your smart account. Read which calls it may make: the chain refuses all others. What its fees may cost stands below."
             </p>
         </div>
         <div class="review-body">
@@ -248,22 +278,24 @@ fn body(
             }}
             {cards}
             {window}
+            {fees(request, draft)}
+            {kept.view()}
             <dl class="rows">
                 {makes_key
                     .then(|| {
                         view! {
                             <div>
                                 <dt>"Key held by"</dt>
-                                <dd data-testid="grant-key-holder">{holder}</dd>
+                                <dd data-testid="grant-key-holder">{live(holder)}</dd>
                             </div>
                         }
                     })}
                 <div>
-                    <dt>"Network fee"</dt>
-                    <dd>{gas}</dd>
+                    <dt>"Fee of this grant"</dt>
+                    <dd>{live(gas)}</dd>
                 </div>
             </dl>
-            <p class="reason">{signatures}</p>
+            <p class="reason">{live(signatures)}</p>
         </div>
     }
     .into_any()
@@ -280,7 +312,7 @@ fn notice(texts: Vec<String>, class: &'static str, testid: &'static str) -> Opti
         view! {
             <div class=class data-testid=testid role="note">
                 <Icon glyph=Glyph::Warning />
-                {texts.into_iter().map(|text| view! { <p>{text}</p> }).collect_view()}
+                {texts.into_iter().map(|text| view! { <p>{live(text)}</p> }).collect_view()}
             </div>
         }
         .into_any()

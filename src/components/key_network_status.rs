@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::error_notice::ErrorNotice;
+use super::{error_notice::ErrorNotice, live_text::live};
 use crate::hooks::{KeyNetwork, QueryOptions, use_key_network};
 
 /// How often is asked, milliseconds.
@@ -32,7 +32,7 @@ pub fn KeyNetworkStatus() -> impl IntoView {
             data-live=move || network.data.get().map(|network| network.live.to_string())
             data-pooled=move || network.data.get().map(|network| network.pooled.to_string())
         >
-            {move || line().unwrap_or_else(|| "Looking for the nodes".to_owned())}
+            {move || live(line().unwrap_or_else(|| "Looking for the nodes".to_owned()))}
         </p>
         <ErrorNotice error=network.error />
     }

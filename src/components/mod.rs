@@ -1,6 +1,7 @@
 //! Building blocks of the pages, one component per file. They call hooks and nothing below.
 pub mod account_bar;
 pub mod address;
+pub mod address_check;
 pub mod chain_notice;
 pub mod code_split;
 pub mod connect_button;
@@ -17,6 +18,8 @@ pub mod hash_line;
 pub mod hydrated;
 pub mod icon;
 pub mod key_network_status;
+pub mod live_text;
+mod markup;
 pub mod native_currency;
 pub mod nft_balance;
 pub mod no_script_notice;
@@ -30,6 +33,7 @@ pub mod session_list;
 pub mod session_picker;
 pub mod session_row;
 pub mod session_rows;
+pub mod session_titles;
 pub mod session_words;
 pub mod step_up;
 pub mod stepper;
@@ -38,3 +42,4 @@ pub mod time;
 pub mod token_balance;
 #[cfg(feature = "app")]
 pub mod wallet_menu;
+pub mod whole_address;

@@ -2,18 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::{
-    hooks::use_smart_account,
-    protocol::{describe::TokenFacts, rpc::NativeCurrency},
-};
+use crate::{hooks::use_smart_account, protocol::describe::TokenFacts};
 
 /// Symbol and decimals of the currency in which the chain's gas is paid; ether until the chain is known.
 pub fn use_native_currency() -> Signal<TokenFacts> {
     let account = use_smart_account();
-    Memo::new(move |_| {
-        let NativeCurrency { symbol, decimals, .. } =
-            account.chain_info.get().map(|chain| chain.native_currency).unwrap_or_default();
-        TokenFacts { symbol: Some(symbol), decimals: Some(decimals) }
-    })
-    .into()
+    Memo::new(move |_| account.chain_info.get().map(|chain| chain.native_currency).unwrap_or_default().facts()).into()
 }

@@ -3,7 +3,10 @@
 use alloy::primitives::{Address, Bytes, U256};
 use leptos::prelude::*;
 
-use super::error_notice::ErrorNotice;
+use super::{
+    error_notice::ErrorNotice,
+    live_text::{live, verbatim},
+};
 use crate::hooks::use_read_contract;
 
 /// The balance, and by how much it grew since the page was opened.
@@ -36,10 +39,10 @@ pub fn NftBalance(
         <div>
             <p class="figure" role="status">
                 <span class="number" data-testid="nft-balance" data-value=move || balance.get().map(|n| n.to_string())>
-                    {move || balance.get().map_or_else(|| "–".to_owned(), |n| n.to_string())}
+                    {move || verbatim(balance.get().map_or_else(|| "–".to_owned(), |n| n.to_string()))}
                 </span>
-                <span class="unit">{unit}</span>
-                {move || grown().map(|text| view! { <span class="delta">{text}</span> })}
+                <span class="unit">{move || live(unit())}</span>
+                {move || grown().map(|text| view! { <span class="delta">{live(text)}</span> })}
             </p>
             <ErrorNotice error=read.error retry=read.refetch />
         </div>

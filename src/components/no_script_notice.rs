@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::icon::{Glyph, Icon};
+use super::{
+    icon::{Glyph, Icon},
+    live_text::live,
+};
 
 /// Shown only where JavaScript is switched off.
 #[component]
@@ -16,7 +19,7 @@ pub fn NoScriptNotice(
                 <Icon glyph=Glyph::Warning />
                 <span>
                     <strong>"JavaScript is switched off. "</strong>
-                    {text}
+                    {live(text)}
                 </span>
             </p>
         </noscript>

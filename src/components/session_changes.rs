@@ -2,22 +2,26 @@
 
 use std::collections::HashMap;
 
+use alloy::primitives::Address;
 use leptos::{html, prelude::*, task::spawn_local};
 
 use super::{
     gas_payer::use_is_sponsored,
+    grant_review::KeptSessions,
+    live_text::live,
+    native_currency::use_native_currency,
     operation_status::OperationStatus,
-    session_words::{sessions_text, title_of},
+    session_words::{sessions_text, title_of, whole_permission_text},
 };
 use crate::{
     error::AppError,
     hooks::{
-        BuildUserOpOptions, MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof,
-        RevokeAtNodesVariables, RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn,
-        UseUserOpWaitReturn, UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation,
-        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions, use_user_op_wait,
+        MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof, RevokeAtNodesVariables,
+        RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn, UseUserOpWaitReturn,
+        UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation, use_revocation_proof,
+        use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
     },
-    protocol::{distributed_key::is_distributed, session::SessionLeaf},
+    protocol::{describe::TokenFacts, distributed_key::is_distributed, foreign_text::isolated, session::SessionLeaf},
 };
 
 /// So many sessions are tried by themselves after one revocation; the others when somebody asks.
@@ -180,27 +184,36 @@ pub fn SessionChangeStatus(
             dialog.close();
         }
     };
+    let is_open = Signal::derive(move || matches!(ask.get(), Some(Change::Revoke(_) | Change::Restore(_))));
+    let leaving = Signal::derive(move || match ask.get() {
+        Some(Change::Revoke(ids)) => ids,
+        _ => Vec::new(),
+    });
+    let kept = KeptSessions::new(sessions.list, is_open, leaving);
     let confirm = move |_| {
         let agreed = ask.get_untracked();
+        let reviewed = Some(untrack(|| kept.reviewed()));
         close();
         match agreed {
             Some(Change::Restore(session_ids)) => {
                 changes.proofs.update(|proofs| proofs.retain(|id, _| !session_ids.contains(id)));
-                changes.restore.mutate.run(RestoreSessionsVariables { session_ids, ..Default::default() });
+                changes.restore.mutate.run(RestoreSessionsVariables { session_ids, reviewed, ..Default::default() });
             }
             Some(Change::Revoke(ids)) => {
                 let sessions = SessionsToRevoke::These(ids);
-                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, reviewed, ..Default::default() });
             }
             Some(Change::RevokeAll) => {
                 let sessions = SessionsToRevoke::All;
-                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+                changes.revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
             }
             None => {}
         }
     };
     let is_return = move || matches!(ask.get(), Some(Change::Restore(_)));
     let sponsored = use_is_sponsored();
+    let (account, native) = (use_smart_account(), use_native_currency());
+    let blocked = move || is_open.get() && kept.is_blocked();
     view! {
         <dialog
             class="review"
@@ -209,13 +222,18 @@ pub fn SessionChangeStatus(
             aria-labelledby="session-change-title"
             on:close=move |_| ask.set(None)
         >
-            {move || ask.get().map(|change| question(&change, sessions, sponsored.get()))}
+            {move || {
+                ask.get()
+                    .map(|change| {
+                        question(&change, sessions, sponsored.get(), account.smart_account_address.get(), &native.get(), kept)
+                    })
+            }}
             <div class="review-foot">
                 <button type="button" class="button quiet" data-testid="revoke-cancel" on:click=move |_| close()>
-                    {move || if is_return() { "Leave it ended" } else { "Keep" }}
+                    {move || live(if is_return() { "Leave it ended" } else { "Keep" })}
                 </button>
-                <button type="button" class="button" data-testid="revoke-confirm" on:click=confirm>
-                    {move || if is_return() { "Sign and bring back" } else { "Sign and take back" }}
+                <button type="button" class="button" data-testid="revoke-confirm" disabled=blocked on:click=confirm>
+                    {move || live(if is_return() { "Sign and bring back" } else { "Sign and take back" })}
                 </button>
             </div>
         </dialog>
@@ -226,7 +244,14 @@ pub fn SessionChangeStatus(
 }
 
 /// What will happen, in plain words.
-fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> AnyView {
+fn question(
+    change: &Change,
+    sessions: UseSessionsReturn,
+    sponsored: bool,
+    account: Option<Address>,
+    native: &TokenFacts,
+    kept: KeptSessions,
+) -> AnyView {
     let (ids, title, what) = match change {
         Change::Revoke(ids) => (
             ids.as_slice(),
@@ -246,21 +271,22 @@ fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> An
     };
     let names = sessions.list.sessions.with_untracked(|all| {
         let named = ids.iter().take(NAMED).filter_map(|id| all.iter().find(|leaf| leaf.session_id == *id));
-        named.map(title_of).collect::<Vec<_>>()
+        let told = |leaf: &SessionLeaf| (title_of(leaf), whole_permission_text(leaf, account, native));
+        named.map(told).collect::<Vec<_>>()
     });
     let more = ids.len().saturating_sub(names.len());
     // One is named by the question itself.
-    let (title, names) = match (change, names.as_slice()) {
-        (Change::Revoke(_), [name]) => (["Take back “", name, "”?"].concat(), Vec::new()),
-        (Change::Restore(_), [name]) => (["Bring back “", name, "”?"].concat(), Vec::new()),
-        _ => (title, names),
+    let (title, is_one) = match (change, names.as_slice()) {
+        (Change::Revoke(_), [(name, _)]) => (["Take back “", &isolated(name), "”?"].concat(), true),
+        (Change::Restore(_), [(name, _)]) => (["Bring back “", &isolated(name), "”?"].concat(), true),
+        _ => (title, false),
     };
     let gas =
         if sponsored { "This app's sponsor pays the network fee." } else { "Your smart account pays the network fee." };
     view! {
         <div class="review-head">
             <h2 id="session-change-title" tabindex="-1" autofocus>
-                {title}
+                {live(title)}
             </h2>
         </div>
         <div class="review-body">
@@ -268,13 +294,23 @@ fn question(change: &Change, sessions: UseSessionsReturn, sponsored: bool) -> An
                 .then(|| {
                     view! {
                         <ul class="named">
-                            {names.into_iter().map(|name| view! { <li>{name}</li> }).collect_view()}
-                            {(more > 0).then(|| view! { <li>"and " {more} " more"</li> })}
+                            {names
+                                .into_iter()
+                                .map(|(name, allows)| {
+                                    view! {
+                                        <li>
+                                            {(!is_one).then(|| view! { <strong translate="no"><bdi>{name}</bdi></strong> <br /> })}
+                                            {live(&allows)}
+                                        </li>
+                                    }
+                                })
+                                .collect_view()}
+                            {(more > 0).then(|| view! { <li>{live(["and ", &more.to_string(), " more"].concat())}</li> })}
                         </ul>
                     }
-                })} <p>{what}</p>
+                })} <p>{live(what)}</p> {kept.view()}
             <p class="reason">
-                "Your wallet signs once. " {gas} " The change counts when the chain has confirmed it."
+                "Your wallet signs once. " {live(gas)} " The change counts when the chain has confirmed it."
             </p>
         </div>
     }

@@ -7,13 +7,14 @@ use leptos::prelude::*;
 use super::{
     error_notice::ErrorNotice,
     icon::{Glyph, Icon},
+    live_text::live,
     session_changes::{Change, SessionChangeStatus, SessionChanges, use_session_changes},
     session_rows::SessionRows,
     session_words::{sessions_text, status_text},
 };
 use crate::{
     hooks::{QueryStatus, UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionLeaf, SessionState},
+    protocol::session::{ListedStatus, SessionKeyManager, SessionLeaf, SessionState},
 };
 
 /// Rows of the short list.
@@ -33,32 +34,37 @@ pub fn SessionList(
     let list = sessions.list;
     let count = Memo::new(move |_| list.sessions.with(Vec::len));
     let loading = Memo::new(move |_| list.status.get() == QueryStatus::Pending);
-    let live = Memo::new(move |_| list.sessions.with(|all| all.iter().filter(|leaf| leaf.status.in_tree()).count()));
-    let unknown = Memo::new(move |_| list.is_in_sync.get() == Some(false));
+    let valid = Memo::new(move |_| list.sessions.with(|all| all.iter().filter(|leaf| leaf.status.in_tree()).count()));
+    let elsewhere = Memo::new(move |_| list.is_in_sync.get() == Some(false));
+    let unknown = Memo::new(move |_| elsewhere.get() || list.older_unknown.get());
     let rows = Memo::new(move |_| {
         let rows = sessions.rows.get();
         if whole { rows } else { Arc::new(rows.iter().copied().take(FEW).collect()) }
     });
+    // What could not be read is not known to be none; the error says more.
+    let known = Memo::new(move |_| list.status.get() == QueryStatus::Success || count.get() > 0);
     let empty = move || {
         let text = match (loading.get(), count.get(), rows.with(|rows| rows.is_empty())) {
             (true, 0, _) => "Looking for sessions.",
+            (false, 0, _) if !known.get() => return None,
             (false, 0, _) => "No session yet. What you grant appears here, with the time it has left.",
             (_, _, true) => "No session fits. Change the search or the filter.",
             _ => return None,
         };
-        Some(view! { <p class="empty" data-testid="sessions-empty">{text}</p> })
+        Some(view! { <p class="empty" data-testid="sessions-empty">{live(text)}</p> })
     };
     let unreadable = move || sessions.uses.data.with(|uses| uses.as_ref().map_or(0, |uses| uses.unreadable));
     let no_owner = move || account.owner_address.get().is_none();
     view! {
-        {move || unknown.get().then(unknown_notice)}
+        {move || elsewhere.get().then(unknown_notice)}
+        {move || list.older_unknown.get().then(older_notice)}
         <EndedElsewhere sessions changes />
-        {whole.then(|| view! { <Tools sessions count /> })}
+        {whole.then(|| view! { <Tools sessions count known /> })}
         <SessionChangeStatus sessions changes />
         {whole
             .then(|| {
                 view! {
-                    <Show when=move || { live.get() > 0 || unknown.get() }>
+                    <Show when=move || { valid.get() > 0 || unknown.get() }>
                         <Selection sessions changes />
                     </Show>
                 }
@@ -66,7 +72,7 @@ pub fn SessionList(
         {empty}
         <SessionRows rows sessions changes selectable=whole loading />
         <div class="list-foot">
-            <Show when=move || { live.get() > 0 || unknown.get() }>
+            <Show when=move || { valid.get() > 0 || unknown.get() }>
                 <button
                     type="button"
                     class="button quiet small danger"
@@ -82,12 +88,12 @@ pub fn SessionList(
                     view! {
                         <Show when=move || { count.get() > 0 }>
                             <a href="/sessions" data-testid="all-sessions">
-                                {move || ["Search and manage ", &sessions_text(count.get())].concat()}
+                                {move || live(["Search and manage ", &sessions_text(count.get())].concat())}
                             </a>
                         </Show>
                     }
                 })}
-            <Show when=move || { no_owner() && live.get() > 0 }>
+            <Show when=move || { no_owner() && valid.get() > 0 }>
                 <span class="reason">"Connect the wallet that owns this account to take sessions back."</span>
             </Show>
         </div>
@@ -96,11 +102,13 @@ pub fn SessionList(
         <Show when=move || { unreadable() > 0 }>
             <p class="reason" data-testid="unreadable-uses">
                 {move || {
-                    [
-                        "Operations on the chain that are not encoded as they should be, counted for no session: ",
-                        &unreadable().to_string(),
-                    ]
-                        .concat()
+                    live(
+                        [
+                            "Operations on the chain that are not encoded as they should be, counted for no session: ",
+                            &unreadable().to_string(),
+                        ]
+                            .concat(),
+                    )
                 }}
             </p>
         </Show>
@@ -115,6 +123,24 @@ fn unknown_notice() -> AnyView {
             <strong>"This account has sessions that this browser does not know"</strong>
             <p class="detail">
                 "They were granted in another browser or app and can be used there. Those listed here, if any, cannot be used now. You can take all of them back."
+            </p>
+        </div>
+    }
+    .into_any()
+}
+
+fn older_notice() -> AnyView {
+    view! {
+        <div class="notice" data-testid="older-sessions">
+            <Icon glyph=Glyph::Warning />
+            <strong>"An older session key manager of this account holds sessions that this browser does not know"</strong>
+            <p class="detail">
+                {[
+                    "They work until they are taken back, wherever their keys are. “Take back all” ends them, too. The older manager is ",
+                    &SessionKeyManager::Older.address().to_string(),
+                    ".",
+                ]
+                    .concat()}
             </p>
         </div>
     }
@@ -152,7 +178,7 @@ fn EndedElsewhere(
         view! {
             <div class="notice warning" role="status" data-testid="sessions-ended-elsewhere" data-count=count.to_string()>
                 <Icon glyph=Glyph::Warning />
-                <strong>{["Another device ended ", &sessions_text(count), " of this browser"].concat()}</strong>
+                <strong>{live(["Another device ended ", &sessions_text(count), " of this browser"].concat())}</strong>
                 <p class="detail">
                     "It took them back, or granted at the same moment without knowing them. Their keys are still here, so you can bring them back."
                 </p>
@@ -189,6 +215,8 @@ fn Tools(
     sessions: UseSessionsReturn,
     /// How many sessions there are.
     count: Memo<usize>,
+    /// They were read: before that nobody knows how many there are.
+    known: Memo<bool>,
 ) -> impl IntoView {
     let chip = move |status: Option<ListedStatus>| {
         let number = Memo::new(move |_| match status {
@@ -207,9 +235,9 @@ fn Tools(
                 hidden=move || status.is_some() && number.get() == 0 && !chosen()
                 on:click=move |_| sessions.filter.set(status)
             >
-                {status.map_or("All", status_text)}
+                {live(status.map_or("All", status_text))}
                 " "
-                <span class="number">{move || number.get().to_string()}</span>
+                <span class="number">{move || known.get().then(|| live(number.get().to_string()))}</span>
             </button>
         }
         .into_any()
@@ -237,7 +265,7 @@ fn Tools(
                 {ListedStatus::ALL.into_iter().map(|status| chip(Some(status))).collect_view()}
             </div>
             <p class="reason" role="status" data-testid="session-count">
-                {news}
+                {move || known.get().then(|| live(news()))}
             </p>
         </div>
     }
@@ -280,7 +308,7 @@ fn Selection(
                     disabled=move || account.owner_address.get().is_none() || changes.busy.get()
                     on:click=ask
                 >
-                    {move || ["Take back ", &sessions_text(selected())].concat()}
+                    {move || live(["Take back ", &sessions_text(selected())].concat())}
                 </button>
                 <button
                     type="button"

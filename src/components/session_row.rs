@@ -6,14 +6,19 @@ use leptos::prelude::*;
 use super::{
     address::shortened,
     countdown::Countdown,
+    live_text::{live, verbatim},
     native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
-    session_words::{badge_text, permission_text, title_of},
+    session_words::{badge_text, permission_text, title_of, title_view, whole_permission_text},
     time::local_time,
 };
 use crate::{
     hooks::{UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionLeaf, SessionUses},
+    protocol::{
+        foreign_text::{isolated, message},
+        lint::{LintContext, Severity, lint_kept},
+        session::{ListedStatus, SessionKeyManager, SessionLeaf, SessionUses},
+    },
 };
 
 /// A row of the list.
@@ -43,7 +48,16 @@ pub fn SessionRow(
     let hash = Memo::new(move |_| leaf.with(SessionLeaf::hash));
     let native = use_native_currency();
     let what = move || leaf.with(|leaf| permission_text(leaf, account.smart_account_address.get(), &native.get()));
-    let badge = move || leaf.with(|leaf| badge_text(leaf, status.get()));
+    // Sealed by something that this browser has deleted; of those that are over it does not matter.
+    let is_gone = Memo::new(move |_| {
+        let is_lost =
+            |leaf: &SessionLeaf| sessions.list.lost_keys.with(|lost| lost.contains(&leaf.session_key_address));
+        matches!(status.get(), ListedStatus::Pending | ListedStatus::Active) && leaf.with(is_lost)
+    });
+    let badge = move || match is_gone.get() {
+        true => "Key is gone",
+        false => leaf.with(|leaf| badge_text(leaf, status.get())),
+    };
     let until = Memo::new(move |_| leaf.with(|leaf| leaf.valid_until));
     let after = Memo::new(move |_| leaf.with(|leaf| leaf.valid_after));
     let countdown = move || {
@@ -53,7 +67,9 @@ pub fn SessionRow(
     let in_tree = Memo::new(move |_| leaf.with(|leaf| leaf.status.in_tree()));
     let granted = move || leaf.with(|leaf| leaf.created_at).map(|time| ["Granted ", &local_time(time)].concat());
     let explorer_url = Memo::new(move |_| account.chain_info.get().and_then(|chain| chain.explorer_url));
-    let key = move || leaf.with(|leaf| shortened(&leaf.session_key_address.to_string()));
+    let whole =
+        move || leaf.with(|leaf| whole_permission_text(leaf, account.smart_account_address.get(), &native.get()));
+    let key = Memo::new(move |_| leaf.with(|leaf| leaf.session_key_address.to_string()));
     let change = move |change: fn(Vec<String>) -> Change| {
         changes.ask.set(Some(change(vec![leaf.with_untracked(|leaf| leaf.session_id.clone())])));
     };
@@ -67,7 +83,7 @@ pub fn SessionRow(
                 type="button"
                 class="button quiet small"
                 data-testid="restore-session"
-                aria-label=move || ["Bring back ", &title.get()].concat()
+                aria-label=move || ["Bring back ", &isolated(&title.get())].concat()
                 disabled=move || !owner_here() || changes.busy.get() || ended()
                 on:click=move |_| change(Change::Restore)
             >
@@ -77,7 +93,7 @@ pub fn SessionRow(
                 type="button"
                 class="link-button"
                 data-testid="try-session"
-                aria-label=move || ["Ask the chain whether it refuses ", &title.get()].concat()
+                aria-label=move || ["Ask the chain whether it refuses ", &isolated(&title.get())].concat()
                 on:click=move |_| changes.prove.run(leaf.with_untracked(|leaf| leaf.session_id.clone()))
             >
                 "Ask the chain"
@@ -89,7 +105,7 @@ pub fn SessionRow(
                 type="button"
                 class="button quiet small"
                 data-testid="revoke-session"
-                aria-label=move || ["Take back ", &title.get()].concat()
+                aria-label=move || ["Take back ", &isolated(&title.get())].concat()
                 disabled=move || !owner_here() || changes.busy.get() || leaving.get() || !in_tree.get()
                 on:click=move |_| change(Change::Revoke)
             >
@@ -105,7 +121,7 @@ pub fn SessionRow(
                 type="checkbox"
                 class="pick"
                 data-testid="select-session"
-                aria-label=move || ["Select ", &title.get()].concat()
+                aria-label=move || ["Select ", &isolated(&title.get())].concat()
                 disabled=move || !in_tree.get() || leaving.get()
                 prop:checked=move || sessions.selected.with(|selected| selected.contains(&mine))
                 on:change:target=move |event| {
@@ -129,29 +145,37 @@ pub fn SessionRow(
             news_view(status.get(), leaving.get(), leaf.with(SessionLeaf::is_on_other_device), changes.proof_of(&id))
         }
     };
+    let doubts = move || {
+        leaf.with(|leaf| {
+            sessions.list.modules.with(|modules| doubts_view(leaf, account.smart_account_address.get(), modules))
+        })
+    };
     view! {
         <li
             class="session-row"
             data-testid="session-row"
             data-session-id=id
             data-status=move || status.get().wire_name()
+            data-key=move || is_gone.get().then_some("gone")
             style:margin-block-start=move || gap.get()
             aria-posinset=move || place.get().0.to_string()
             aria-setsize=move || place.get().1.to_string()
         >
             {pick}
-            <span class="title">{title}</span>
-            <span class="badge" data-status=move || status.get().wire_name()>
-                {badge}
+            <span class="title" dir="auto">{move || leaf.with(title_view)}</span>
+            <span class="badge" data-status=move || status.get().wire_name() data-key=move || is_gone.get().then_some("gone")>
+                {move || live(badge())}
             </span>
-            <p class="what">{what}</p>
+            <p class="what" title=whole>{move || live(what())}</p>
             <p class="meta">
                 {countdown}
-                {move || granted().map(|text| view! { <span>{text}</span> })}
-                <span>"Key " <span class="mono">{key}</span></span>
+                {move || granted().map(|text| view! { <span>{live(text)}</span> })}
+                <span>"Key " <span class="mono" title=key data-value=key>{move || verbatim(shortened(&key.get()))}</span></span>
                 {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
+            {move || is_gone.get().then(gone_view)}
             {news}
+            {doubts}
             <div class="row-actions">{actions}</div>
         </li>
     }
@@ -178,31 +202,33 @@ fn uses_view(leaf: B256, uses: Option<&SessionUses>, explorer_url: Option<String
         let title = ["In transaction ", &transaction].concat();
         match explorer_url {
             Some(url) => view! {
-                ", "
-                <a
-                    href=[&url, "/tx/", &transaction].concat()
-                    target="_blank"
-                    rel="noreferrer"
-                    title=title
-                    data-testid="last-use"
-                >
-                    {time}
-                </a>
+                <span>
+                    ", "
+                    <a
+                        href=[&url, "/tx/", &transaction].concat()
+                        target="_blank"
+                        rel="noreferrer"
+                        title=title
+                        data-testid="last-use"
+                    >
+                        {live(time)}
+                    </a>
+                </span>
             }
             .into_any(),
             None if used.last_at == 0 => ().into_any(),
-            None => view! { <span title=title>", " {time}</span> }.into_any(),
+            None => view! { <span title=title>", " {live(time)}</span> }.into_any(),
         }
     });
     let since = (uses.from_block > 0).then(|| [" since block ", &uses.from_block.to_string()].concat());
     Some(
-        view! { <span data-testid="session-uses" data-count=count.to_string()>{text} {last} {since}</span> }.into_any(),
+        view! { <span data-testid="session-uses" data-count=count.to_string()>{live(text)} {last} {since.map(live)}</span> }.into_any(),
     )
 }
 
 /// What happens to it, and what the chain answered.
 fn news_view(status: ListedStatus, leaving: bool, elsewhere: bool, proof: Option<Proof>) -> AnyView {
-    let line = |text: String| view! { <p class="news" role="status">{text}</p> }.into_any();
+    let line = |text: String| view! { <p class="news" role="status">{live(text)}</p> }.into_any();
     match (status, proof) {
         (ListedStatus::Revoked, Some(proof)) => proof_view(proof),
         _ if leaving => line("Being taken back. It works until the chain has confirmed that.".to_owned()),
@@ -214,17 +240,53 @@ fn news_view(status: ListedStatus, leaving: bool, elsewhere: bool, proof: Option
     }
 }
 
+/// The browser has deleted what opened its key, and what can be done.
+fn gone_view() -> AnyView {
+    view! {
+        <p class="news" role="status" data-testid="session-key-gone">
+            "Its key is gone: this browser has deleted what opened it, and nothing here can use the session. It is still valid on the chain. Grant it again, "
+            <a href="/sessions#import">"bring the key back from a file"</a> " that you exported, or take it back."
+        </p>
+    }
+    .into_any()
+}
+
+/// What a session that works should make the owner think of: where it came from, and what the linter stops.
+fn doubts_view(leaf: &SessionLeaf, account: Option<Address>, modules: &[Address]) -> Option<AnyView> {
+    if !leaf.status.in_tree() {
+        return None;
+    }
+    let mut texts = Vec::new();
+    if leaf.manager() == SessionKeyManager::Older {
+        texts
+            .push("An older session key manager holds it. It can be taken back from here, and not be used.".to_owned());
+    }
+    if leaf.has_come_back() {
+        texts.push("You took it back, and the chain has it again though nobody here brought it back.".to_owned());
+    }
+    if !leaf.is_granted_here() {
+        let context = LintContext { account: account.unwrap_or_default(), modules, ..LintContext::default() };
+        let stops = lint_kept(std::slice::from_ref(leaf), context).into_iter();
+        texts.extend(stops.filter(|finding| finding.severity == Severity::Stop).map(|finding| finding.text));
+    }
+    let lines = texts.into_iter().map(|text| view! { <p class="news" data-testid="session-doubt">{live(text)}</p> });
+    let lines = lines.collect::<Vec<_>>();
+    (!lines.is_empty()).then(|| lines.into_any())
+}
+
 fn proof_view(proof: Proof) -> AnyView {
     let (result, text, is_good) = match &proof {
         Proof::Trying => ("trying", "Asking the chain whether it still takes this key.".to_owned(), None),
         Proof::Refused { reason, .. } => {
             let name = if reason.contains("SessionNotApproved") { "SessionNotApproved" } else { reason };
-            ("refused", ["The chain refuses it now: ", name].concat(), Some(true))
+            ("refused", ["The chain refuses it now: ", &isolated(&message(name))].concat(), Some(true))
         }
         Proof::NotProven { answer } => {
-            ("not-proven", ["Not proven: the chain answered “", answer, "”"].concat(), Some(false))
+            ("not-proven", ["Not proven: the chain answered “", &isolated(&message(answer)), "”"].concat(), Some(false))
         }
-        Proof::Unanswered { error } => ("not-proven", ["The chain could not be asked: ", error].concat(), Some(false)),
+        Proof::Unanswered { error } => {
+            ("not-proven", ["The chain could not be asked: ", &message(error)].concat(), Some(false))
+        }
     };
     let nodes = match proof {
         Proof::Refused { at_nodes: Some(true), .. } => {
@@ -243,8 +305,8 @@ fn proof_view(proof: Proof) -> AnyView {
             data-result=result
             data-good=is_good.map(|good| good.to_string())
         >
-            {text}
-            {nodes.map(|text| view! { <span data-testid="revoked-at-nodes">" " {text}</span> })}
+            {live(text)}
+            {nodes.map(|text| view! { <span data-testid="revoked-at-nodes">" " {live(text)}</span> })}
         </p>
     }
     .into_any()

@@ -3,19 +3,11 @@
 use alloy::primitives::Address;
 
 use super::grant_review::{known_token, names};
+pub use super::session_titles::{sessions_text, title_of, title_view};
 use crate::protocol::{
     describe::{PolicyDescription, TokenFacts},
     session::{ListedStatus, SessionLeaf},
 };
-
-/// Its name, or a word for none.
-pub fn title_of(leaf: &SessionLeaf) -> String {
-    match leaf.label.as_deref().filter(|label| !label.is_empty()) {
-        Some(label) => label.to_owned(),
-        None if leaf.is_on_other_device() => "Session of another device".to_owned(),
-        None => "Session without a name".to_owned(),
-    }
-}
 
 /// What a session with this status waits for: `PENDING` has three reasons.
 pub fn badge_text(leaf: &SessionLeaf, status: ListedStatus) -> &'static str {
@@ -45,12 +37,11 @@ pub fn permission_text(leaf: &SessionLeaf, account: Option<Address>, native: &To
     described.line(&names(account, token.as_ref(), Some(native)))
 }
 
-/// `1 session`, `3 sessions`.
-pub fn sessions_text(count: usize) -> String {
-    match count {
-        1 => "1 session".to_owned(),
-        many => [&many.to_string(), " sessions"].concat(),
-    }
+/// As [`permission_text`], with nothing shortened or counted: for where somebody decides.
+pub fn whole_permission_text(leaf: &SessionLeaf, account: Option<Address>, native: &TokenFacts) -> String {
+    let described = PolicyDescription::of_leaf(leaf);
+    let token = described.contract().and_then(known_token);
+    described.whole_line(&names(account, token.as_ref(), Some(native)))
 }
 
 #[cfg(test)]
@@ -102,5 +93,16 @@ mod tests {
     fn counts_and_titles() {
         assert_eq!([sessions_text(1), sessions_text(12)], ["1 session", "12 sessions"]);
         assert_eq!(title_of(&SessionLeaf::default()), "Session without a name");
+        let titled = |label: &str| title_of(&SessionLeaf { label: Some(label.into()), ..SessionLeaf::default() });
+        assert_eq!(titled("Pay\u{202e}\u{200b} Bob"), "Pay Bob");
+        assert_eq!(titled("\u{200b}\u{3164} "), "Session without a name", "a name that shows nothing is none");
+        let mint =
+            Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, Address::repeat_byte(0xbb));
+        let leaf = SessionLeaf::from_policy(&mint, Address::repeat_byte(1), "id").unwrap();
+        let whole = whole_permission_text(&leaf, Some(ACCOUNT), &xdai());
+        assert!(
+            whole.contains(&DEMO_NFT.to_string()) && whole.contains(&Address::repeat_byte(0xbb).to_string()),
+            "{whole}"
+        );
     }
 }

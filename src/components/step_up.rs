@@ -1,12 +1,16 @@
 //! A session refused a call: which limit it breaks, and two ways on. The owner signs this one call, or the session is
 //! extended after a review.
 
+use std::collections::{BTreeSet, HashMap};
+
 use leptos::prelude::*;
 
 use super::{
+    address_check::AddressCheck,
     gas_payer::{paid_by, use_is_sponsored},
-    grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder},
+    grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder, use_token_facts},
     icon::{Glyph, Icon},
+    live_text::live,
     native_currency::use_native_currency,
     operation_status::OperationStatus,
     time::{local_time, now_seconds},
@@ -19,6 +23,7 @@ use crate::{
         use_create_session_with_distributed_key, use_send_transaction, use_smart_account, use_user_op_wait,
     },
     protocol::{
+        describe::call_addresses,
         distributed_key::is_distributed,
         policy::{SessionPolicy, widen_for},
         session::SessionLeaf,
@@ -65,15 +70,32 @@ pub fn StepUp(
     let review = RwSignal::new(None::<GrantRequest>);
     let send = use_send_transaction(MutationOptions::default());
     let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
-    let Extension { run, ready, view: extension } = Extension::new(kind, sessions);
+    let Extension { run, ready, status } = Extension::new(kind, sessions);
 
     let refused = Memo::new(move |_| error.get().filter(is_for_the_owner));
     let leaves = move || sessions.sessions.with(|leaves| concerned(leaves, session_id.get().as_deref(), kind));
     let policies = move || leaves().iter().filter_map(SessionPolicy::of_leaf).collect::<Vec<_>>();
+    // Only once something was refused: the units in which it is said.
+    let tokens = Memo::new(move |_| match refused.with(Option::is_some) {
+        true => policies().iter().map(SessionPolicy::contract).collect::<BTreeSet<_>>(),
+        false => BTreeSet::new(),
+    });
+    let facts = Memo::new_with_compare(
+        move |_| tokens.get().into_iter().map(|token| (token, use_token_facts(token))).collect::<HashMap<_, _>>(),
+        |_, _| true,
+    );
+    let reached = Memo::new(move |_| {
+        let own = account.smart_account_address.get();
+        let all = calls
+            .with(|calls| calls.iter().flat_map(call_addresses).map(|(_, address)| address).collect::<BTreeSet<_>>());
+        all.into_iter().filter(|address| Some(*address) != own).collect::<Vec<_>>()
+    });
     let reason = move || match refused.get()? {
         AppError::PolicyViolation { .. } => {
             let own = account.smart_account_address.get().unwrap_or_default();
-            refusal::refusal_words(&policies(), &calls.get(), own, &native.get())
+            let facts = facts.get();
+            let token = |contract| facts.get(&contract).map(|facts| facts.get()).unwrap_or_default();
+            refusal::refusal_words(&policies(), &calls.get(), own, &native.get(), &token)
         }
         AppError::SessionExpired { valid_until, .. } => Some(["It ended on ", &local_time(valid_until), "."].concat()),
         AppError::SessionNotYetValid { valid_after, .. } => {
@@ -104,6 +126,7 @@ pub fn StepUp(
             policies,
             sponsored: is_sponsored.get_untracked(),
             key_holder: if kind == StepUpKind::Distributed { KeyHolder::Nodes } else { KeyHolder::ThisBrowser },
+            ..GrantRequest::default()
         }));
     };
     let confirm = Callback::new(move |decision: GrantDecision| run.run(decision.granted));
@@ -113,7 +136,12 @@ pub fn StepUp(
                 <div class="notice step-up" data-testid="step-up" role="group" aria-label="What you can do now">
                     <Icon glyph=Glyph::Key />
                     <strong>"It can still be done"</strong>
-                    <p data-testid="step-up-reason">{reason}</p>
+                    <p data-testid="step-up-reason">{move || reason().map(live)}</p>
+                    <ul class="addresses">
+                        {move || {
+                            reached.get().into_iter().map(|address| view! { <li><AddressCheck address /></li> }).collect_view()
+                        }}
+                    </ul>
                     <div class="actions">
                         <button
                             type="button"
@@ -147,7 +175,7 @@ pub fn StepUp(
         <div class="step-up-place">
             {offer}
             <OperationStatus mutation=send wait=receipt hash_testid="step-up-owner-hash" />
-            {extension}
+            {status}
             // Only while it is wanted: the page may have a review of its own.
             <Show when=move || review.with(Option::is_some)>
                 <GrantReview request=review sessions on_confirm=confirm on_ready=ready />
@@ -170,7 +198,7 @@ fn is_for_the_owner(error: &AppError) -> bool {
 
 /// The sessions that were to allow the calls: the chosen one, or for a batch all of the newest key.
 fn concerned(leaves: &[SessionLeaf], session_id: Option<&str>, kind: StepUpKind) -> Vec<SessionLeaf> {
-    let fits = |leaf: &&SessionLeaf| leaf.status.in_tree() && is_distributed(leaf) == (kind == StepUpKind::Distributed);
+    let fits = |leaf: &&SessionLeaf| leaf.is_in_tree() && is_distributed(leaf) == (kind == StepUpKind::Distributed);
     let chosen = session_id.and_then(|id| leaves.iter().find(|leaf| leaf.session_id == id));
     let Some(first) = chosen.or_else(|| leaves.iter().rev().find(fits)) else { return Vec::new() };
     match kind {
@@ -212,7 +240,7 @@ fn extended(leaves: &[SessionLeaf], calls: &[Call], kind: StepUpKind, now: u64) 
 struct Extension {
     run: Callback<GrantRequest>,
     ready: Callback<GrantRequest>,
-    view: AnyView,
+    status: AnyView,
 }
 
 const TESTID: &str = "step-up-extend-hash";
@@ -225,7 +253,10 @@ impl Extension {
         let single = move |request: GrantRequest| CreateSessionVariables {
             policy: request.abi_policies(),
             label: Some(request.label),
+            reviewed: request.reviewed,
             replace_unknown: replace_unknown(),
+            withdraw_native: request.withdraw_native,
+            max_operation_cost: request.max_operation_cost,
             ..Default::default()
         };
         match kind {
@@ -234,14 +265,16 @@ impl Extension {
                 let variables = move |request: GrantRequest| CreateBatchSessionVariables {
                     policy: request.policies,
                     label: Some(request.label),
+                    reviewed: request.reviewed,
                     replace_unknown: replace_unknown(),
+                    withdraw_native: request.withdraw_native,
                     ..Default::default()
                 };
                 let wait = wait(grant.data);
                 Self {
                     run: Callback::new(move |request| grant.mutate.run(variables(request))),
                     ready: Callback::new(move |request| grant.prepare.run(variables(request))),
-                    view: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
+                    status: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
                 }
             }
             StepUpKind::Single | StepUpKind::Distributed => {
@@ -254,7 +287,7 @@ impl Extension {
                 Self {
                     run: Callback::new(move |request| grant.mutate.run(single(request))),
                     ready: Callback::new(move |request| grant.prepare.run(single(request))),
-                    view: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
+                    status: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::live_text::live;
 use crate::hooks::UserOpStatus;
 
 const STEPS: [(UserOpStatus, &str); 6] = [
@@ -73,7 +74,7 @@ pub fn Stepper(
         let state = move || step_state(index, at(), reached.get());
         view! {
             <li data-state=state aria-current=move || (state() == "now").then_some("step")>
-                {name}
+                {live(name)}
             </li>
         }
     };
@@ -97,7 +98,7 @@ pub fn Stepper(
                 })
         }}
         <p class="stepper-text" role="status">
-            {move || status.get().map(|status| sentence(status, reached.get(), by_session))}
+            {move || status.get().map(|status| live(sentence(status, reached.get(), by_session)))}
         </p>
     }
     .into_any()

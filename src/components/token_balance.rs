@@ -3,8 +3,8 @@
 use alloy::primitives::{Address, Bytes, U256};
 use leptos::prelude::*;
 
-use super::error_notice::ErrorNotice;
-use crate::{hooks::use_read_contract, protocol::paymaster::DecimalText};
+use super::{error_notice::ErrorNotice, live_text::verbatim};
+use crate::{hooks::use_read_contract, protocol::describe::shown_amount};
 
 /// The balance in whole tokens; `data-value` holds smallest units.
 #[component]
@@ -22,16 +22,14 @@ pub fn TokenBalance(
     let call = Signal::derive(move || owner.get().map(|owner| (token, balance_of(owner))));
     let read = use_read_contract(call);
     let balance = Memo::new(move |_| read.data.get().and_then(|data| U256::try_from_be_slice(&data)));
-    let whole = move || {
-        balance.get().map_or_else(|| "–".to_owned(), |units| DecimalText::from_units(units, decimals).to_string())
-    };
+    let whole = move || balance.get().map_or_else(|| "–".to_owned(), |units| shown_amount(units, decimals));
     view! {
         <div>
             <p class="figure" role="status">
                 <span class="number" data-testid="token-balance" data-value=move || balance.get().map(|n| n.to_string())>
-                    {whole}
+                    {move || verbatim(whole())}
                 </span>
-                <span class="unit">{symbol} " in your account"</span>
+                <span class="unit">{verbatim(symbol)} " in your account"</span>
             </p>
             <ErrorNotice error=read.error retry=read.refetch />
         </div>

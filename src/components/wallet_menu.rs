@@ -47,11 +47,12 @@ pub fn WalletMenu() -> impl IntoView {
     });
     view! {
         <div class="account-bar">
-            {move || bar.take()} <Show when=move || !state.connected.get()>
+            {move || -> Option<AnyView> { bar.take() }}
+            <Show when=move || !state.connected.get()>
                 <ConnectButton class="small" testid="connect-wallet" />
             </Show>
         </div>
-        {move || notice.take()}
+        {move || -> Option<AnyView> { notice.take() }}
         <NotLoadedNotice failed wanted=state.menu_wanted />
     }
 }

@@ -6,17 +6,22 @@ use leptos::prelude::*;
 use crate::{
     components::{
         error_notice::ErrorNotice,
+        grant_review::known_token,
+        live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
         step_up::{StepUp, StepUpKind},
+        whole_address::grouped,
     },
     error::AppError,
     hooks::{
-        MutationOptions, OperationKind, UseBatchSessionVariables, UserOpWaitOptions, use_batch_session,
+        MutationOptions, OperationKind, QueryStatus, UseBatchSessionVariables, UserOpWaitOptions, use_batch_session,
         use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
+        ProtocolError,
         addresses::{DEMO_NFT, DEMO_TOKEN, ERC20_SESSION_VALIDATION_MODULE},
+        describe::read_amount,
         session::{SessionLeaf, SessionStatus},
         session_data::Erc20SessionData,
         smart_account::Call,
@@ -38,7 +43,12 @@ pub fn BatchSession() -> impl IntoView {
     let refused = RwSignal::new(None::<AppError>);
     // The newest session that may send tokens says to whom.
     let transfer = Memo::new(move |_| {
-        sessions.sessions.with(|leaves| leaves.iter().rev().filter(|leaf| is_active(leaf)).find_map(transfer_of))
+        let lost = sessions.lost_keys.get();
+        let has_key = |leaf: &&SessionLeaf| !lost.contains(&leaf.session_key_address);
+        sessions.sessions.with(|leaves| {
+            let newest_first = || leaves.iter().rev().filter(|leaf| is_active(leaf));
+            newest_first().filter(has_key).find_map(transfer_of).or_else(|| newest_first().find_map(transfer_of))
+        })
     });
 
     // Which sessions allow the calls is found by the hook.
@@ -49,8 +59,8 @@ pub fn BatchSession() -> impl IntoView {
         let mut calls = vec![call(DEMO_NFT, [0x40, 0xd0, 0x97, 0xc3], own_account, None)];
         if with_tokens.get_untracked() {
             let typed = amount.get_untracked();
-            let whole: u64 = typed.trim().parse().map_err(|_| AppError::invalid("amount", "whole DUSD", &typed))?;
-            let units = U256::from(whole) * U256::from(1_000_000);
+            let dollars = known_token(DEMO_TOKEN).unwrap_or_default();
+            let units = read_amount(&typed, &dollars).map_err(ProtocolError::from)?;
             calls.push(call(DEMO_TOKEN, [0x40, 0xc1, 0x0f, 0x19], own_account, Some(units)));
             calls.push(call(DEMO_TOKEN, [0xa9, 0x05, 0x9c, 0xbb], transfer.recipient, Some(units)));
         }
@@ -84,7 +94,7 @@ pub fn BatchSession() -> impl IntoView {
                     <input
                         id="batch-amount"
                         data-testid="batch-amount"
-                        inputmode="numeric"
+                        inputmode="decimal"
                         disabled=move || !with_tokens.get()
                         bind:value=amount
                     />
@@ -94,9 +104,7 @@ pub fn BatchSession() -> impl IntoView {
                     <label>
                         <input type="checkbox" data-testid="batch-tokens" bind:checked=with_tokens />
                         " Mint these tokens and send them to "
-                        <span class="mono" data-testid="batch-to">
-                            {recipient}
-                        </span>
+                        <span data-testid="batch-to">{move || recipient().map(|recipient| grouped(&recipient))}</span>
                     </label>
                     <span class="hint">"Without them the batch is a single call: mint an NFT."</span>
                 </div>
@@ -111,9 +119,9 @@ pub fn BatchSession() -> impl IntoView {
                     on:focus=move |_| get_ready()
                     on:click=use_it
                 >
-                    {move || if batch.is_pending.get() { "Sending" } else { "Do it with the sessions" }}
+                    {move || live(if batch.is_pending.get() { "Sending" } else { "Do it with the sessions" })}
                 </button>
-                <Show when=none>
+                <Show when=move || none() && sessions.status.get() == QueryStatus::Success>
                     <span class="reason">"Grant a batch session first."</span>
                 </Show>
             </div>

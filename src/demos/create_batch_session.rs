@@ -1,14 +1,16 @@
 //! `use_create_batch_session`: allow several calls at once, judged by different modules, with one signature.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::Address;
 use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
     components::{
+        address_check::typed_address,
         end_time::EndTime,
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
-        grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
+        grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder, known_token},
+        live_text::live,
         operation_status::OperationStatus,
         time::now_seconds,
     },
@@ -18,7 +20,9 @@ use crate::{
         use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
+        ProtocolError,
         addresses::{DEMO_NFT, DEMO_TOKEN},
+        describe::read_amount,
         policy::{Condition, Erc20Policy, Policy},
     },
 };
@@ -47,7 +51,8 @@ pub fn CreateBatchSession() -> impl IntoView {
         let until = ends.get_untracked().unwrap_or(0);
         let to = recipient.get_untracked().unwrap_or_else(|| untrack(owner));
         let to: Address = to.trim().parse().map_err(|_| AppError::invalid("recipient", "an address", &to))?;
-        let amount = dusd(&most.get_untracked()).map_err(|got| AppError::invalid("amount", "whole DUSD", got))?;
+        let dollars = known_token(DEMO_TOKEN).unwrap_or_default();
+        let amount = read_amount(&most.get_untracked(), &dollars).map_err(ProtocolError::from)?;
         let own = |contract, function: &str| {
             Policy::new(contract, function).with_rule(0, Condition::Equal, own_account).with_valid_until(until)
         };
@@ -60,7 +65,14 @@ pub fn CreateBatchSession() -> impl IntoView {
         let sponsored = is_sponsored.get_untracked();
         let label = "Mint and send".to_owned();
         let key_holder = KeyHolder::ThisBrowser;
-        Ok::<_, AppError>(GrantRequest { label, account: own_account, policies, sponsored, key_holder })
+        Ok::<_, AppError>(GrantRequest {
+            label,
+            account: own_account,
+            policies,
+            sponsored,
+            key_holder,
+            ..GrantRequest::default()
+        })
     };
     let open_review = move |event: SubmitEvent| {
         event.prevent_default();
@@ -73,8 +85,11 @@ pub fn CreateBatchSession() -> impl IntoView {
     let variables = move |request: GrantRequest| CreateBatchSessionVariables {
         policy: request.policies,
         label: Some(request.label),
+        reviewed: request.reviewed,
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
+        // The person may have asked for it in the review.
+        withdraw_native: request.withdraw_native,
         ..Default::default()
     };
     // While the person reads, the operation is built.
@@ -102,17 +117,18 @@ pub fn CreateBatchSession() -> impl IntoView {
                         prop:value=move || recipient.get().unwrap_or_else(owner)
                         on:input:target=move |event| recipient.set(Some(event.target().value()))
                     />
+                    {move || recipient.get().as_deref().and_then(typed_address)}
                     <span class="hint">"The owner of the account, unless you say otherwise."</span>
                 </div>
                 <div class="field">
                     <label for="batch-most">"Most per call, DUSD"</label>
-                    <input id="batch-most" data-testid="batch-most" inputmode="numeric" required bind:value=most />
+                    <input id="batch-most" data-testid="batch-most" inputmode="decimal" required bind:value=most />
                 </div>
                 <EndTime ends />
             </div>
             <div class="actions">
                 <button class="button" data-testid="create-batch-session" disabled=blocked>
-                    {move || if create.is_pending.get() { "Granting" } else { "Review and grant" }}
+                    {move || live(if create.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
                 <Show when=move || account.owner_address.get().is_none()>
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>
@@ -125,10 +141,4 @@ pub fn CreateBatchSession() -> impl IntoView {
         <GrantReview request=review sessions on_confirm=grant on_ready=get_ready />
     }
     .into_any()
-}
-
-/// Whole demo dollars in the token's smallest unit (6 decimals); what was typed when it is no such number.
-fn dusd(typed: &str) -> Result<U256, String> {
-    let whole: u64 = typed.trim().parse().map_err(|_| typed.to_owned())?;
-    Ok(U256::from(whole) * U256::from(1_000_000))
 }

@@ -8,13 +8,14 @@ use crate::{
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
         grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
+        live_text::live,
         operation_status::OperationStatus,
         time::{local_time, now_seconds},
     },
     error::AppError,
     hooks::{
-        BuildUserOpOptions, CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions,
-        use_create_session, use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
+        CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_create_session,
+        use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
         addresses::DEMO_NFT,
@@ -49,9 +50,12 @@ pub fn CreateSession() -> impl IntoView {
     let variables = move |request: &GrantRequest| CreateSessionVariables {
         policy: request.abi_policies(),
         label: Some(request.label.clone()),
-        options: BuildUserOpOptions::default(),
+        reviewed: request.reviewed.clone(),
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
+        // The person may have asked for it in the review.
+        withdraw_native: request.withdraw_native,
+        ..CreateSessionVariables::default()
     };
     let request = move || {
         let account_address = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
@@ -68,6 +72,7 @@ pub fn CreateSession() -> impl IntoView {
             policies: vec![policy.into()],
             key_holder: KeyHolder::ThisBrowser,
             sponsored: is_sponsored.get_untracked(),
+            ..GrantRequest::default()
         })
     };
     let open_review = move |event: SubmitEvent| {
@@ -113,7 +118,7 @@ pub fn CreateSession() -> impl IntoView {
             </div>
             <div class="actions">
                 <button class="button" data-testid="create-session" disabled=blocked aria-disabled=busy>
-                    {move || if create_session.is_pending.get() { "Granting" } else { "Review and grant" }}
+                    {move || live(if create_session.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
                 <Show when=move || account.owner_address.get().is_none()>
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>

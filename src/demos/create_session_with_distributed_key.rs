@@ -9,6 +9,7 @@ use crate::{
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
         grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
         key_network_status::KeyNetworkStatus,
+        live_text::live,
         operation_status::OperationStatus,
         time::now_seconds,
     },
@@ -51,6 +52,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
             policies: vec![policy.into()],
             key_holder: KeyHolder::Nodes,
             sponsored: is_sponsored.get_untracked(),
+            ..GrantRequest::default()
         })
     };
     let open_review = move |event: SubmitEvent| {
@@ -64,8 +66,12 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
     let variables = move |request: GrantRequest| CreateSessionVariables {
         policy: request.abi_policies(),
         label: Some(request.label),
+        reviewed: request.reviewed,
         // The review says so when that ends sessions granted elsewhere.
         replace_unknown: sessions.is_in_sync.get_untracked() == Some(false),
+        // The person may have asked for it in the review.
+        withdraw_native: request.withdraw_native,
+        max_operation_cost: request.max_operation_cost,
         ..Default::default()
     };
     // While the person reads, a key is taken from the pool and the operation is built.
@@ -92,7 +98,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
             </div>
             <div class="actions">
                 <button class="button" data-testid="create-distributed-session" disabled=blocked>
-                    {move || if create.is_pending.get() { "Granting" } else { "Review and grant" }}
+                    {move || live(if create.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
                 <Show when=move || account.owner_address.get().is_none()>
                     <span class="reason">"Connect the wallet that owns this account to grant."</span>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{gas_payer::NotSponsoredNotice, operation_status::OperationStatus},
+    components::{gas_payer::NotSponsoredNotice, live_text::live, operation_status::OperationStatus},
     hooks::{
         DeploySmartAccountVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_deploy_smart_account,
         use_resumed_operation, use_smart_account, use_user_op_wait,
@@ -19,10 +19,11 @@ pub fn DeploySmartAccount() -> impl IntoView {
     let operation = use_resumed_operation(OperationKind::DeploySmartAccount, deploy.data);
     let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
     let blocked = move || account.owner_address.get().is_none() || deploy.is_pending.get();
-    let state = move || match account.is_deployed.get() {
-        Some(true) => "The account is on the chain.",
-        Some(false) => "The account has an address, but no code on the chain yet.",
-        None => "Connect a wallet to see the account.",
+    let state = move || match (account.smart_account_address.with(Option::is_some), account.is_deployed.get()) {
+        (true, Some(true)) => "The account is on the chain.",
+        (true, Some(false)) => "The account has an address, but no code on the chain yet.",
+        (true, None) => "Asking the chain about the account.",
+        (false, _) => "Connect a wallet to see the account.",
     };
     view! {
         <div class="panel">
@@ -32,7 +33,7 @@ pub fn DeploySmartAccount() -> impl IntoView {
                 data-testid="deployed"
                 data-value=move || account.is_deployed.get().map(|deployed| deployed.to_string())
             >
-                {state}
+                {move || live(state())}
             </p>
             <div class="actions">
                 <button
@@ -42,7 +43,7 @@ pub fn DeploySmartAccount() -> impl IntoView {
                     disabled=blocked
                     on:click=move |_| deploy.mutate.run(DeploySmartAccountVariables::default())
                 >
-                    {move || if deploy.is_pending.get() { "Deploying" } else { "Deploy the account" }}
+                    {move || live(if deploy.is_pending.get() { "Deploying" } else { "Deploy the account" })}
                 </button>
             </div>
             <NotSponsoredNotice />

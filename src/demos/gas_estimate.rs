@@ -7,10 +7,11 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
+        live_text::{live, verbatim},
         native_currency::use_native_currency,
     },
     hooks::{CostArguments, Options, QueryOptions, use_gas_estimate, use_smart_account},
-    protocol::{addresses::DEMO_NFT, paymaster::DecimalText, smart_account::Call},
+    protocol::{addresses::DEMO_NFT, describe::shown_amount, smart_account::Call},
 };
 
 /// The cost of minting a demo NFT, paid by the account or by the sponsor.
@@ -25,8 +26,9 @@ pub fn GasEstimate() -> impl IntoView {
     let is_sponsored = use_is_sponsored();
     let estimate = use_gas_estimate(arguments, QueryOptions::default());
     let native = use_native_currency();
-    let cost =
-        move || estimate.data.get().map_or_else(|| "–".to_owned(), |wei| DecimalText::from_units(wei, 18).to_string());
+    let cost = move || {
+        estimate.data.get().map_or_else(|| "–".to_owned(), |wei| shown_amount(wei, native.get().decimals.unwrap_or(18)))
+    };
     let note = move || {
         if account.owner_address.get().is_none() {
             "Connect the wallet that owns this account to see the cost."
@@ -40,11 +42,11 @@ pub fn GasEstimate() -> impl IntoView {
         <div class="panel">
             <p class="figure" role="status" aria-busy=move || estimate.is_fetching.get().to_string()>
                 <span class="number" data-testid="gas-estimate" data-value=move || estimate.data.get().map(|wei| wei.to_string())>
-                    {cost}
+                    {move || verbatim(cost())}
                 </span>
-                <span class="unit">{move || native.get().symbol} " at most"</span>
+                <span class="unit">{move || native.get().symbol.map(verbatim)} " at most"</span>
             </p>
-            <p class="step-text">{note}</p>
+            <p class="step-text">{move || live(note())}</p>
             <div class="actions">
                 <label>
                     <input
@@ -62,7 +64,7 @@ pub fn GasEstimate() -> impl IntoView {
                     disabled=move || account.owner_address.get().is_none() || estimate.is_fetching.get()
                     on:click=move |_| estimate.refetch.run(())
                 >
-                    {move || if estimate.is_fetching.get() { "Reckoning" } else { "Reckon again" }}
+                    {move || live(if estimate.is_fetching.get() { "Reckoning" } else { "Reckon again" })}
                 </button>
             </div>
             <NotSponsoredNotice />

@@ -4,13 +4,14 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        live_text::live,
         operation_status::OperationStatus,
-        session_picker::{SessionPicker, preferred_session},
+        session_picker::{SessionPicker, has_none, preferred_of},
     },
     hooks::{
-        BuildUserOpOptions, MutationOptions, OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke,
-        UserOpWaitOptions, use_resumed_operation, use_revocation_proof, use_revoke_sessions, use_session_list,
-        use_smart_account, use_user_op_wait,
+        MutationOptions, OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
+        use_resumed_operation, use_revocation_proof, use_revoke_sessions, use_session_list, use_smart_account,
+        use_user_op_wait,
     },
 };
 
@@ -34,14 +35,13 @@ pub fn RevokeSessions() -> impl IntoView {
         use_user_op_wait(operation, UserOpWaitOptions { on_success: Some(try_it), ..UserOpWaitOptions::default() });
 
     let picked = RwSignal::new(None::<String>);
-    let session_id =
-        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves, false))));
+    let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, false)));
     let take_back = move |_| {
         let Some(session_id) = session_id.get_untracked() else { return };
         taken.set(Some(session_id.clone()));
         picked.set(None);
         let sessions = SessionsToRevoke::These(vec![session_id]);
-        revoke.mutate.run(RevokeSessionsVariables { sessions, options: BuildUserOpOptions::default() });
+        revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
     };
     let blocked =
         move || account.owner_address.get().is_none() || session_id.get().is_none() || revoke.is_pending.get();
@@ -53,7 +53,7 @@ pub fn RevokeSessions() -> impl IntoView {
     view! {
         <div class="panel">
             <div class="fields">
-                <SessionPicker leaves=sessions.sessions session_id=session_id picked />
+                <SessionPicker list=sessions session_id=session_id picked />
             </div>
             <div class="actions">
                 <button
@@ -63,9 +63,9 @@ pub fn RevokeSessions() -> impl IntoView {
                     disabled=blocked
                     on:click=take_back
                 >
-                    {move || if revoke.is_pending.get() { "Taking back" } else { "Take it back" }}
+                    {move || live(if revoke.is_pending.get() { "Taking back" } else { "Take it back" })}
                 </button>
-                <Show when=move || session_id.get().is_none()>
+                <Show when=move || has_none(sessions, session_id.into()).get()>
                     <span class="reason">"Grant a session first."</span>
                 </Show>
             </div>
@@ -75,7 +75,7 @@ pub fn RevokeSessions() -> impl IntoView {
                     .map(|(result, text)| {
                         view! {
                             <p role="status" data-testid="revocation-proof" data-result=result>
-                                {text}
+                                {live(text)}
                             </p>
                         }
                     })

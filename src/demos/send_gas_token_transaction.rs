@@ -7,6 +7,7 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
+        live_text::live,
         operation_status::OperationStatus,
         token_balance::TokenBalance,
     },
@@ -60,8 +61,9 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
         }
     };
     let price = move || match quote.get() {
-        Some(quote) => ["Costs at most ", &quote.max_gas_fee.to_string(), " ", &quote.symbol, "."].concat(),
+        Some(quote) => ["Costs at most ", &quote.most_words(), "."].concat(),
         None if fees.is_fetching.get() => "Asking for the price…".to_owned(),
+        None if account.owner_address.with(Option::is_some) => "No price is known.".to_owned(),
         None => "The price is shown once a wallet is connected.".to_owned(),
     };
     let unconnected = move || account.owner_address.get().is_none();
@@ -70,7 +72,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
     view! {
         <div class="panel">
             <TokenBalance token=DEMO_TOKEN symbol="DUSD" decimals=6 owner=account.smart_account_address />
-            <p class="step-text" role="status" data-testid="gas-token-price">{price}</p>
+            <p class="step-text" role="status" data-testid="gas-token-price">{move || live(price())}</p>
             <div class="actions">
                 <button
                     type="button"
@@ -79,7 +81,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
                     disabled=move || unconnected() || is_off() || send.is_pending.get()
                     on:click=mint
                 >
-                    {move || if send.is_pending.get() { "Sending" } else { "Mint, gas in DUSD" }}
+                    {move || live(if send.is_pending.get() { "Sending" } else { "Mint, gas in DUSD" })}
                 </button>
                 <button
                     type="button"
@@ -88,7 +90,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
                     disabled=move || unconnected() || get_dollars.is_pending.get()
                     on:click=get
                 >
-                    {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
+                    {move || live(if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" })}
                 </button>
             </div>
             <NotSponsoredNotice />

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     components::{
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
+        live_text::live,
         operation_status::OperationStatus,
     },
     hooks::{
@@ -39,7 +40,7 @@ pub fn SendSponsoredTransaction() -> impl IntoView {
             </div>
             <div class="actions">
                 <button type="button" class="button quiet" data-testid="send-sponsored-transaction" disabled=blocked on:click=mint>
-                    {move || if send.is_pending.get() { "Sending" } else { "Mint, sponsored" }}
+                    {move || live(if send.is_pending.get() { "Sending" } else { "Mint, sponsored" })}
                 </button>
             </div>
             <NotSponsoredNotice />

@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use crate::{
-    components::operation_status::OperationStatus,
+    components::{live_text::live, operation_status::OperationStatus},
     hooks::{
         BuildUserOpOptions, MutationOptions, SendTransactionVariables, UserOpWaitOptions, use_send_transaction,
         use_smart_account, use_user_op_wait,
@@ -35,7 +35,7 @@ pub fn SendTransaction() -> impl IntoView {
             </div>
             <div class="actions">
                 <button type="button" class="button quiet" data-testid="send-transaction" disabled=blocked on:click=mint>
-                    {move || if send.is_pending.get() { "Sending" } else { "Mint, paid by the account" }}
+                    {move || live(if send.is_pending.get() { "Sending" } else { "Mint, paid by the account" })}
                 </button>
             </div>
             <OperationStatus mutation=send wait=receipt hash_testid="send-transaction-hash" />

@@ -5,8 +5,11 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        address_check::typed_address,
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
+        grant_review::known_token,
+        live_text::live,
         native_currency::use_native_currency,
         operation_status::OperationStatus,
         token_balance::TokenBalance,
@@ -17,8 +20,9 @@ use crate::{
         use_send_transaction, use_send_withdrawals, use_smart_account, use_user_op_wait,
     },
     protocol::{
+        ProtocolError,
         addresses::{DEMO_TOKEN, NATIVE_TOKEN},
-        paymaster::DecimalText,
+        describe::{TokenFacts, read_amount},
         smart_account::Call,
     },
 };
@@ -38,12 +42,13 @@ impl Line {
         Self { id, is_native: RwSignal::new(false), amount: text(), recipient: text() }
     }
 
-    fn request(self) -> Result<WithdrawalRequest, AppError> {
+    fn request(self, native: &TokenFacts) -> Result<WithdrawalRequest, AppError> {
         let is_native = self.is_native.get_untracked();
         let (amount, recipient) = (self.amount.get_untracked(), self.recipient.get_untracked());
         let amount = match amount.trim() {
             "" => None,
-            text => Some(text.parse::<DecimalText>()?.units(if is_native { 18 } else { 6 })?),
+            text if is_native => Some(read_amount(text, native).map_err(ProtocolError::from)?),
+            text => Some(read_amount(text, &dollars()).map_err(ProtocolError::from)?),
         };
         let recipient =
             match recipient.trim() {
@@ -67,10 +72,12 @@ pub fn SendWithdrawals() -> impl IntoView {
     let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
     let lines = RwSignal::new(vec![Line::new(0)]);
     let refused = RwSignal::new(None::<AppError>);
+    let native = use_native_currency();
 
     let send = move |_| {
         refused.set(None);
-        match lines.get_untracked().into_iter().map(Line::request).collect::<Result<Vec<_>, _>>() {
+        let native = native.get_untracked();
+        match lines.get_untracked().into_iter().map(|line| line.request(&native)).collect::<Result<Vec<_>, _>>() {
             Ok(withdrawal_requests) => withdraw.mutate.run(SendWithdrawalsVariables {
                 withdrawal_requests,
                 options: paid_by(is_sponsored.get_untracked()),
@@ -110,7 +117,7 @@ pub fn SendWithdrawals() -> impl IntoView {
                     disabled=move || unconnected() || withdraw.is_pending.get() || lines.with(Vec::is_empty)
                     on:click=send
                 >
-                    {move || if withdraw.is_pending.get() { "Sending" } else { "Withdraw" }}
+                    {move || live(if withdraw.is_pending.get() { "Sending" } else { "Withdraw" })}
                 </button>
                 <button type="button" class="button quiet" data-testid="add-withdrawal" on:click=add>
                     "Another one"
@@ -122,7 +129,7 @@ pub fn SendWithdrawals() -> impl IntoView {
                     disabled=move || unconnected() || get_dollars.is_pending.get()
                     on:click=get
                 >
-                    {move || if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" }}
+                    {move || live(if get_dollars.is_pending.get() { "Getting" } else { "Get 100 demo dollars" })}
                 </button>
             </div>
             <NotSponsoredNotice />
@@ -149,11 +156,13 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
                     on:change:target=move |event| is_native.set(event.target().value() == "native")
                 >
                     <option value="dollars">"DUSD"</option>
-                    <option value="native">{move || native.get().symbol}</option>
+                    <option value="native" label=move || native.get().symbol></option>
                 </select>
             </div>
             <div class="field">
-                <label for=name("withdrawal-amount")>"Amount"</label>
+                <label for=name("withdrawal-amount")>
+                    {move || ["Amount, ", &if is_native.get() { native.get() } else { dollars() }.unit()].concat()}
+                </label>
                 <input
                     id=name("withdrawal-amount")
                     data-testid="withdrawal-amount"
@@ -174,6 +183,7 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
                     autocomplete="off"
                     bind:value=recipient
                 />
+                {move || typed_address(&recipient.get())}
             </div>
             <Show when=move || removable.get()>
                 <div class="actions">
@@ -185,6 +195,11 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
         </div>
     }
     .into_any()
+}
+
+/// How demo dollars are shown and read.
+fn dollars() -> TokenFacts {
+    known_token(DEMO_TOKEN).unwrap_or_default()
 }
 
 /// `mint(address,uint256)` on the demo token, which anybody may call: 100 of them, with 6 decimals.

@@ -5,10 +5,12 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        address_check::typed_address,
         error_notice::ErrorNotice,
+        live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
-        session_picker::{SessionPicker, preferred_session},
+        session_picker::{SessionPicker, has_none, preferred_of},
         step_up::{StepUp, StepUpKind},
     },
     error::AppError,
@@ -35,8 +37,7 @@ pub fn Session() -> impl IntoView {
     let refused = RwSignal::new(None::<AppError>);
     let own_address =
         move || account.smart_account_address.get().map(|address| address.to_string()).unwrap_or_default();
-    let session_id =
-        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves, false))));
+    let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, false)));
 
     let typed = move || recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
     let variables = move || {
@@ -72,7 +73,7 @@ pub fn Session() -> impl IntoView {
         <div class="panel">
             <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
             <div class="fields">
-                <SessionPicker leaves=sessions.sessions session_id=session_id picked />
+                <SessionPicker list=sessions session_id=session_id picked />
                 <div class="field wide">
                     <label for="mint-recipient">"Mint to"</label>
                     <input
@@ -84,6 +85,7 @@ pub fn Session() -> impl IntoView {
                         prop:value=move || recipient.get().unwrap_or_else(own_address)
                         on:input:target=move |event| recipient.set(Some(event.target().value()))
                     />
+                    {move || recipient.get().as_deref().and_then(typed_address)}
                     <span class="hint">"The session allows your own account only. Try another one to see it refused."</span>
                 </div>
             </div>
@@ -99,9 +101,9 @@ pub fn Session() -> impl IntoView {
                     on:focus=move |_| get_ready()
                     on:click=use_it
                 >
-                    {move || if mint.is_pending.get() { "Minting" } else { "Mint with the session" }}
+                    {move || live(if mint.is_pending.get() { "Minting" } else { "Mint with the session" })}
                 </button>
-                <Show when=move || session_id.get().is_none()>
+                <Show when=move || has_none(sessions, session_id.into()).get()>
                     <span class="reason">"Grant a session first."</span>
                 </Show>
             </div>

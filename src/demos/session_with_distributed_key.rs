@@ -5,11 +5,13 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        address_check::typed_address,
         error_notice::ErrorNotice,
         key_network_status::KeyNetworkStatus,
+        live_text::live,
         nft_balance::NftBalance,
         operation_status::OperationStatus,
-        session_picker::{SessionPicker, preferred_session},
+        session_picker::{SessionPicker, has_none, preferred_of},
         step_up::{StepUp, StepUpKind},
     },
     error::AppError,
@@ -38,8 +40,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
     let refused = RwSignal::new(None::<AppError>);
     let own_address =
         move || account.smart_account_address.get().map(|address| address.to_string()).unwrap_or_default();
-    let session_id =
-        Memo::new(move |_| picked.get().or_else(|| sessions.sessions.with(|leaves| preferred_session(leaves, true))));
+    let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, true)));
 
     let typed = move || recipient.get_untracked().unwrap_or_else(|| untrack(own_address));
     let variables = move || {
@@ -79,7 +80,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
             <NftBalance contract=DEMO_NFT owner=account.smart_account_address />
             <KeyNetworkStatus />
             <div class="fields">
-                <SessionPicker leaves=sessions.sessions session_id=session_id picked distributed=true />
+                <SessionPicker list=sessions session_id=session_id picked distributed=true />
                 <div class="field wide">
                     <label for="distributed-mint-recipient">"Mint to"</label>
                     <input
@@ -91,6 +92,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
                         prop:value=move || recipient.get().unwrap_or_else(own_address)
                         on:input:target=move |event| recipient.set(Some(event.target().value()))
                     />
+                    {move || recipient.get().as_deref().and_then(typed_address)}
                     <span class="hint">
                         "The session allows your own account only. Another one is refused here, and by each node."
                     </span>
@@ -107,7 +109,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
                     on:focus=move |_| get_ready()
                     on:click=use_it
                 >
-                    {move || if mint.is_pending.get() { "Minting" } else { "Have the nodes sign a mint" }}
+                    {move || live(if mint.is_pending.get() { "Minting" } else { "Have the nodes sign a mint" })}
                 </button>
                 <button
                     type="button"
@@ -118,7 +120,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
                 >
                     "Tell the nodes to stop"
                 </button>
-                <Show when=none>
+                <Show when=move || has_none(sessions, session_id.into()).get()>
                     <span class="reason">"Grant a session with a distributed key first."</span>
                 </Show>
                 <Show when=move || revoke.is_success.get()>

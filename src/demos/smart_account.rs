@@ -3,7 +3,11 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{address::Address, error_notice::ErrorNotice},
+    components::{
+        address::Address,
+        error_notice::ErrorNotice,
+        live_text::{live, verbatim},
+    },
     hooks::use_smart_account,
 };
 
@@ -38,12 +42,12 @@ pub fn SmartAccount() -> impl IntoView {
                 </div>
                 <div>
                     <dt>"Network"</dt>
-                    <dd>{network}</dd>
+                    <dd>{move || network().map(verbatim)}</dd>
                 </div>
                 <div>
                     <dt>"On the chain"</dt>
                     <dd data-testid="is-deployed" aria-live="polite">
-                        {deployed}
+                        {move || live(deployed())}
                     </dd>
                 </div>
             </dl>

@@ -6,10 +6,11 @@ use leptos::prelude::*;
 use crate::{
     components::{
         error_notice::ErrorNotice,
+        live_text::live,
         time::{local_time, now_seconds},
     },
     hooks::{CostArguments, QueryOptions, use_smart_account, use_token_fees},
-    protocol::{addresses::DEMO_NFT, paymaster::FeeQuote, smart_account::Call},
+    protocol::{addresses::DEMO_NFT, foreign_text::cleaned, paymaster::FeeQuote, smart_account::Call},
 };
 
 /// Quotes for minting one or more demo NFTs.
@@ -45,7 +46,7 @@ pub fn TokenFees() -> impl IntoView {
                     <input id="fee-mints" data-testid="fee-mints" type="number" min="1" max="20" bind:value=mints />
                 </div>
             </div>
-            <p class="step-text" role="status">{note}</p>
+            <p class="step-text" role="status">{move || live(note())}</p>
             <ul data-testid="token-fees" aria-busy=move || fees.is_fetching.get().to_string()>
                 {move || quotes().into_iter().map(line).collect_view()}
             </ul>
@@ -57,7 +58,7 @@ pub fn TokenFees() -> impl IntoView {
                     disabled=move || account.owner_address.get().is_none() || fees.is_fetching.get()
                     on:click=move |_| fees.refetch.run(())
                 >
-                    {move || if fees.is_fetching.get() { "Asking" } else { "Ask again" }}
+                    {move || live(if fees.is_fetching.get() { "Asking" } else { "Ask again" })}
                 </button>
             </div>
             <ErrorNotice error=fees.error retry=fees.refetch />
@@ -68,11 +69,14 @@ pub fn TokenFees() -> impl IntoView {
 
 fn line(quote: FeeQuote) -> impl IntoView {
     let ends = quote.valid_until.filter(|until| *until > now_seconds()).map(local_time);
-    let markup = quote.premium_percentage.map(|percent| [", markup ", &percent.to_string(), " %"].concat());
+    let markup = quote.premium_percentage.as_ref().map(|percent| {
+        // As the service wrote it: a number, of whatever length.
+        [", markup ", &cleaned(&percent.to_string(), 12), " %"].concat()
+    });
     view! {
         <li data-token=quote.token_address.to_string() data-value=quote.max_gas_fee.to_string()>
-            "At most " <strong>{quote.max_gas_fee.to_string()} " " {quote.symbol}</strong> {markup}
-            {ends.map(|end| [", holds until ", &end].concat())}
+            "At most " <strong>{live(quote.most_words())}</strong> {markup.map(live)}
+            {ends.map(|end| live([", holds until ", &end].concat()))}
         </li>
     }
 }

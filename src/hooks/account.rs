@@ -1,5 +1,7 @@
 //! The account's side of the provider: finds the account, reads its state, keeps its sessions current.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
@@ -69,18 +71,25 @@ pub(super) fn forgotten(context: SmartAccountContext) {
     context.account.try_set(None);
     context.account_status.try_set(QueryStatus::Pending);
     context.is_deployed.try_set(None);
+    no_sessions_known(context);
+}
+
+/// Until they are read: those of another account are none of this one.
+fn no_sessions_known(context: SmartAccountContext) {
     context.sessions.try_set(Vec::new());
     context.sessions_status.try_set(QueryStatus::Pending);
     context.in_sync.try_set(None);
+    context.sessions_error.try_set(None);
+    context.lost_keys.try_set(BTreeSet::new());
+    context.modules.try_set(Vec::new());
+    context.older_unknown.try_set(false);
     context.ended_elsewhere.try_set(Vec::new());
 }
 
 fn found(context: SmartAccountContext, account: Address) {
     if context.account.try_get_untracked() != Some(Some(account)) {
         context.is_deployed.try_set(None);
-        context.sessions.try_set(Vec::new());
-        context.in_sync.try_set(None);
-        context.ended_elsewhere.try_set(Vec::new());
+        no_sessions_known(context);
         context.seen_root.try_set(None);
         context.account.try_set(Some(account));
     }
@@ -156,9 +165,13 @@ fn settle(context: SmartAccountContext, account: Address) {
         }
         match synced {
             Ok(synced) => {
+                // Before the comparison is said to be done: the review waits for that.
+                context.modules.try_set(synced.modules);
                 context.in_sync.try_set(Some(synced.in_sync));
+                context.older_unknown.try_set(!synced.older_in_sync);
                 context.keys_taken_over.try_update(|keys| *keys += synced.taken_over);
                 context.sessions.try_set(synced.leaves);
+                look_for_keys(context, account);
                 context.ended_elsewhere.try_update(|ended| ended.extend(synced.ended));
                 for user_op_hash in synced.revocations {
                     spawn_local(async move { drop(gateway::settle_revocation(account, user_op_hash).await) });
@@ -185,11 +198,24 @@ fn read_sessions(context: SmartAccountContext, account: Address) {
                 }
                 context.sessions_error.try_set(None);
                 context.sessions_status.try_set(QueryStatus::Success);
+                look_for_keys(context, account);
             }
             Err(error) => {
                 context.sessions_error.try_set(Some(error));
                 context.sessions_status.try_set(QueryStatus::Error);
             }
+        }
+    });
+}
+
+/// A browser may have deleted what its stored session keys are encrypted with. When that cannot be found out now, nothing
+/// is said: using a session says it then.
+fn look_for_keys(context: SmartAccountContext, account: Address) {
+    spawn_local(async move {
+        let Ok(lost) = gateway::lost_keys(account).await else { return };
+        let is_shown = context.account.try_get_untracked() == Some(Some(account));
+        if is_shown && context.lost_keys.try_with_untracked(|shown| *shown != lost) == Some(true) {
+            context.lost_keys.try_set(lost);
         }
     });
 }

@@ -22,6 +22,10 @@ pub(super) struct StoredSessions {
     pub ended: Vec<String>,
     /// The stored root is the one on chain.
     pub in_sync: bool,
+    /// Modules that the account has enabled.
+    pub modules: Vec<Address>,
+    /// So is that of the older session key manager.
+    pub older_in_sync: bool,
     /// Clear-text keys of the JavaScript SDK that were encrypted on the way.
     pub taken_over: usize,
 }

@@ -8,7 +8,9 @@ use futures::future::{LocalBoxFuture, Shared};
 
 use super::{Progress, UserOpStatus, context::ConnectedOwner, variables::CostArguments};
 use crate::{
-    actions::{self, account::SmartAccountClient, ports::Wallet, prove_revocation::RevocationProof},
+    actions::{
+        self, account::SmartAccountClient, fee_funds::FeeFunds, ports::Wallet, prove_revocation::RevocationProof,
+    },
     client::{
         relay::{ServerRelay, chain_info},
         session_store::local::LocalSessionStore,
@@ -24,6 +26,7 @@ pub mod following;
 pub mod grants;
 pub mod owner_operations;
 pub mod stored_sessions;
+mod used_addresses;
 pub mod uses;
 
 type Outcome<T> = Result<T, AppError>;
@@ -42,6 +45,10 @@ pub async fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> Outc
 pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<U256> {
     let client = client_of(&owner, None).await?;
     actions::gas_estimate::get_gas_estimate(&client, &arguments.calls, &arguments.options).await
+}
+
+pub async fn fee_funds(account: Address) -> Outcome<FeeFunds> {
+    actions::fee_funds::read_fee_funds(&ServerRelay, account).await
 }
 
 pub async fn prove_revocation(account: Address, session_id: String) -> Outcome<RevocationProof> {

@@ -1,5 +1,7 @@
 //! The state that all hooks below one [`SmartAccountProvider`](super::SmartAccountProvider) share.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::{Address, B256};
 use leptos::prelude::*;
 
@@ -51,8 +53,14 @@ pub(crate) struct SmartAccountContext {
     pub sessions: RwSignal<Vec<SessionLeaf>>,
     pub sessions_status: RwSignal<QueryStatus>,
     pub sessions_error: RwSignal<Option<AppError>>,
+    /// Session keys that are stored here and cannot be opened any more.
+    pub lost_keys: RwSignal<BTreeSet<Address>>,
     /// Are the stored sessions those on chain?
     pub in_sync: RwSignal<Option<bool>>,
+    /// Modules that the account has enabled, as of the last comparison with the chain.
+    pub modules: RwSignal<Vec<Address>>,
+    /// The older session key manager holds sessions that are not stored here.
+    pub older_unknown: RwSignal<bool>,
     /// Ids of sessions that another device's root was seen to leave out, in this visit.
     pub ended_elsewhere: RwSignal<Vec<String>>,
     /// The root on chain when somebody last looked for changes by other devices.
@@ -83,7 +91,10 @@ impl SmartAccountContext {
             sessions: RwSignal::new(Vec::new()),
             sessions_status: RwSignal::new(QueryStatus::Pending),
             sessions_error: RwSignal::new(None),
+            lost_keys: RwSignal::new(BTreeSet::new()),
             in_sync: RwSignal::new(None),
+            modules: RwSignal::new(Vec::new()),
+            older_unknown: RwSignal::new(false),
             ended_elsewhere: RwSignal::new(Vec::new()),
             seen_root: RwSignal::new(None),
             keys_taken_over: RwSignal::new(0),
@@ -94,6 +105,12 @@ impl SmartAccountContext {
 }
 
 impl SmartAccountContext {
+    /// Reads the store again and compares it with the chain.
+    pub fn compare_again(self) {
+        self.in_sync.try_set(None);
+        self.stored.try_update(|version| *version += 1);
+    }
+
     /// The connected owner, or why there is none.
     pub fn connected_owner(self) -> Result<ConnectedOwner, AppError> {
         let connected = self.connected.try_get_untracked().flatten();

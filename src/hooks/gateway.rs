@@ -7,6 +7,8 @@
 #![cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 #![allow(unsafe_code)] // inside `wasm_split`'s expansion: the import of the chunk's entry points
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::{Address, B256, U256};
 use zeroize::Zeroizing;
 
@@ -18,7 +20,7 @@ use super::{
     variables::CostArguments,
 };
 use crate::{
-    actions::prove_revocation::RevocationProof,
+    actions::{fee_funds::FeeFunds, prove_revocation::RevocationProof},
     error::AppError,
     protocol::{
         distributed_key::KeyNetwork, paymaster::FeeQuotes, rpc::UserOpReceipt, session::SessionLeaf,
@@ -118,6 +120,9 @@ gateways! {
     /// What an operation would cost at most, wei.
     fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> U256 = chunk::gas_estimate(owner, arguments);
 
+    /// What an account can be made to pay fees with.
+    fn fee_funds(account: Address) -> FeeFunds = chunk::fee_funds(account);
+
     /// How the network of nodes that share distributed keys is.
     fn key_network() -> KeyNetwork = chunk::distributed::network();
 
@@ -145,6 +150,9 @@ gateways! {
 
     /// The stored sessions as they are.
     fn load_sessions(account: Address) -> Vec<SessionLeaf> = chunk::stored_sessions::load_sessions(account);
+
+    /// Session keys that are stored here and cannot be opened any more.
+    fn lost_keys(account: Address) -> BTreeSet<Address> = chunk::stored_sessions::lost_keys(account);
 
     /// The stored sessions after comparing them with the chain.
     fn sync_sessions(account: Address) -> StoredSessions = chunk::stored_sessions::sync_sessions(account);

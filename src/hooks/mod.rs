@@ -19,11 +19,13 @@ mod query;
 mod query_status;
 mod retry;
 mod returning;
+mod use_address_book;
 mod use_batch_session;
 mod use_create_batch_session;
 mod use_create_session;
 mod use_create_session_with_distributed_key;
 mod use_deploy_smart_account;
+mod use_fee_funds;
 mod use_forget_device;
 mod use_gas_estimate;
 mod use_key_network;
@@ -60,11 +62,13 @@ pub use provider::{
 pub use query::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, invalidate_queries, use_query};
 pub use query_status::{FetchStatus, QueryStatus};
 pub use returning::is_returning_visitor;
+pub use use_address_book::{UseAddressBookReturn, use_address_book};
 pub use use_batch_session::use_batch_session;
 pub use use_create_batch_session::use_create_batch_session;
 pub use use_create_session::use_create_session;
 pub use use_create_session_with_distributed_key::use_create_session_with_distributed_key;
 pub use use_deploy_smart_account::use_deploy_smart_account;
+pub use use_fee_funds::use_fee_funds;
 pub use use_forget_device::{UseForgetDeviceReturn, use_forget_device};
 pub use use_gas_estimate::use_gas_estimate;
 pub use use_key_network::{KeyNetwork, use_key_network};
@@ -98,15 +102,18 @@ pub use crate::{
         create_batch_session::CreateBatchSessionVariables,
         create_session::CreateSessionVariables,
         deploy::DeploySmartAccountVariables,
+        fee_funds::{FeeAllowance, FeeFunds, NativeFunds},
         options::{BuildUserOpOptions, Options, merge_options},
         prove_revocation::RevocationProof,
         restore_sessions::RestoreSessionsVariables,
+        reviewed_sessions::ReviewedSessions,
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
         send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
         send_transaction::SendTransactionVariables,
         send_withdrawals::{SendWithdrawalsVariables, WithdrawalRequest},
     },
     client::{
+        address_book::{AddressBook, AddressStanding, KnownAddress},
         operation_log::OperationKind,
         session_store::transfer::SHORTEST_PASSPHRASE,
         time::now_seconds,

@@ -13,6 +13,10 @@ use super::{
 /// `prepare` builds the operation while the person still reads the review: `mutate` with the same variables then
 /// only signs and sends.
 ///
+/// The policies limit calls, not fees: whoever has the key decides what its operations cost, and can take as fees what the
+/// account holds to pay them with ([`use_fee_funds`](super::use_fee_funds)). `withdraw_native` sends that to the owner in
+/// the same operation.
+///
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{

@@ -4,11 +4,14 @@ use alloy::primitives::Address;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
-    MutationOptions, Progress, UseMutationReturn, UserOpResponse, gateway,
+    MutationOptions, Progress, UseMutationReturn, UserOpResponse,
+    context::SmartAccountContext,
+    gateway,
     operations::{GrantVariables, OwnerOperation, UseVariables},
     provider::use_context_or_detached,
     use_mutation,
 };
+use crate::error::AppError;
 
 /// The mutation of a hook that grants sessions. Its `prepare` builds the operation while the person reads the review.
 pub(super) fn use_grant<V>(
@@ -20,7 +23,9 @@ where
 {
     let context = use_context_or_detached();
     let mutation = use_mutation(options, move |variables, progress: Progress| async move {
-        gateway::grant(context.connected_owner()?, grant(variables), progress).await
+        let outcome = gateway::grant(context.connected_owner()?, grant(variables), progress).await;
+        compare_after(context, &outcome);
+        outcome
     });
     let prepare = Callback::new(move |variables| {
         if let Ok(owner) = context.connected_owner() {
@@ -64,6 +69,15 @@ where
 {
     let context = use_context_or_detached();
     use_mutation(options, move |variables, progress: Progress| async move {
-        gateway::send_owner_operation(context.connected_owner()?, operation(variables), progress).await
+        let outcome = gateway::send_owner_operation(context.connected_owner()?, operation(variables), progress).await;
+        compare_after(context, &outcome);
+        outcome
     })
+}
+
+/// Others changed the sessions: what they did is taken over now, so that the next review shows it.
+fn compare_after(context: SmartAccountContext, outcome: &Result<UserOpResponse, AppError>) {
+    if matches!(outcome, Err(AppError::SessionsOutOfSync { .. } | AppError::SessionsNotReviewed { .. })) {
+        context.compare_again();
+    }
 }

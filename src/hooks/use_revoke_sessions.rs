@@ -21,7 +21,7 @@ use super::{
 ///     let revoke = use_revoke_sessions(MutationOptions::default());
 ///     let click = move |_| {
 ///         let sessions = SessionsToRevoke::These(vec![session_id.clone()]);
-///         revoke.mutate.run(RevokeSessionsVariables { sessions, options: Default::default() });
+///         revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
 ///     };
 ///     view! {
 ///         <button on:click=click disabled=revoke.is_pending>"Take back"</button>

@@ -1,5 +1,8 @@
 //! [`use_session_list`].
 
+use std::collections::BTreeSet;
+
+use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use super::{QueryStatus, provider::use_context_or_detached};
@@ -13,12 +16,19 @@ pub struct UseSessionListReturn {
     pub sessions: Signal<Vec<SessionLeaf>>,
     /// The time, unix seconds; moves every second while somebody looks.
     pub now: Signal<u64>,
+    /// Session keys that are stored here and cannot be opened any more, because the browser deleted what they are
+    /// encrypted with. Their sessions stay on the chain: grant again, import a file with the keys, or revoke.
+    pub lost_keys: Signal<BTreeSet<Address>>,
     /// Where reading stands.
     pub status: Signal<QueryStatus>,
     /// Why the sessions could not be read or compared with the chain.
     pub error: Signal<Option<AppError>>,
     /// `Some(false)`: the chain holds other sessions than this browser, those here cannot be used.
     pub is_in_sync: Signal<Option<bool>>,
+    /// Modules that the account has enabled, as of the last comparison with the chain: no session may call them.
+    pub modules: Signal<Vec<Address>>,
+    /// The older session key manager holds sessions that this browser does not know. They can only be ended, all at once.
+    pub older_unknown: Signal<bool>,
     /// Reads the store again.
     pub refetch: Callback<()>,
 }
@@ -51,13 +61,13 @@ pub fn use_session_list() -> UseSessionListReturn {
     UseSessionListReturn {
         sessions: context.sessions.into(),
         now: use_clock(),
+        lost_keys: context.lost_keys.into(),
         status: context.sessions_status.into(),
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),
-        refetch: Callback::new(move |()| {
-            context.in_sync.try_set(None);
-            context.stored.try_update(|version| *version += 1);
-        }),
+        modules: context.modules.into(),
+        older_unknown: context.older_unknown.into(),
+        refetch: Callback::new(move |()| context.compare_again()),
     }
 }
 

@@ -58,13 +58,11 @@ pub(super) async fn request(State(state): State<ServerState>, mut request: Reque
 
 /// The path as logs may show it: without the key that the JSON-RPC interface has there.
 fn shown(path: &str) -> String {
-    let mut parts = path.splitn(5, '/');
-    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(""), Some("api"), Some(version @ ("v1" | "v2")), Some(chain), Some(_)) => {
-            let chain: String = chain.chars().take(20).collect();
-            format!("/api/{version}/{chain}/…")
-        }
-        _ => path.chars().take(200).collect(),
+    let with_key =
+        ["/api/v1/", "/api/v2/", "/rpc/"].into_iter().find_map(|room| Some((room, path.strip_prefix(room)?)));
+    match with_key.and_then(|(room, rest)| Some((room, rest.split_once('/')?.0))) {
+        Some((room, chain)) => format!("{room}{}/…", chain.chars().take(20).collect::<String>()),
+        None => path.chars().take(200).collect(),
     }
 }
 
@@ -102,6 +100,7 @@ mod tests {
     fn keys_are_not_shown() {
         assert_eq!(shown("/api/v2/31337/abc.def"), "/api/v2/31337/…");
         assert_eq!(shown("/api/v1/31337/abc/def"), "/api/v1/31337/…");
+        assert_eq!(shown("/rpc/31337/abc.def"), "/rpc/31337/…");
         assert_eq!(shown("/api/fn/chain_info"), "/api/fn/chain_info");
         assert_eq!(shown("/"), "/");
     }

@@ -20,7 +20,7 @@ pub fn Frame(
         <a class="skip-link" href="#main">"Skip to the content"</a>
         <header class="site-header">
             <div class="site-header-row">
-                <a class="brand" href="/">
+                <a class="brand" translate="no" href="/">
                     <Mark />
                     <span>"use-aa"</span>
                 </a>

@@ -21,7 +21,7 @@ pub fn HomePage() -> impl IntoView {
         <section class="intro" aria-labelledby="intro-title">
             <h1 id="intro-title">"Let an app act for you, within limits you set"</h1>
             <p class="lead">
-                "A session is a second key to your smart account that may do one thing only, until a time you choose. You sign for it once. After that the app needs no further signature for that one thing, and can do nothing else."
+                "A session is a second key to your smart account that may do one thing only, until a time you choose. You sign for it once. After that the app needs no further signature for that one thing, and the chain refuses every other call. What its operations cost is not limited that way: whoever has the key can burn or pocket as fees what the account holds to pay them with, so keep little there, or withdraw it with the grant."
             </p>
         </section>
         <NoScriptNotice text="Connecting a wallet and signing happen in your browser and need it. You can read the page without it." />
@@ -55,7 +55,7 @@ fn Facts() -> impl IntoView {
                     "The chain enforces"
                 </dt>
                 <dd>
-                    "A contract checks every use against the limits. Anything outside them fails, whoever holds the key."
+                    "A contract checks every call against the limits. A call outside them fails, whoever holds the key. Fees are no calls: the review says what they can cost you."
                 </dd>
             </div>
             <div>

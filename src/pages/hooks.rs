@@ -64,10 +64,10 @@ fn row(demo: &'static Demo, wanted: &str) -> AnyView {
     view! {
         <li hidden=!filter::matches(&text, wanted) data-search=text>
             <a href=["/hooks/", demo.hook].concat()>
-                <code>{demo.hook}</code>
+                <code translate="no">{demo.hook}</code>
             </a>
             <span>{demo.summary}</span>
-            {(!demo.react.is_empty()).then(|| view! { <code class="react-name">{demo.react}</code> })}
+            {(!demo.react.is_empty()).then(|| view! { <code translate="no" class="react-name">{demo.react}</code> })}
         </li>
     }
     .into_any()

@@ -15,7 +15,6 @@ use use_aa::{
     actions::{
         account::SmartAccountClient,
         create_session::{CreateSessionVariables, create_session},
-        options::BuildUserOpOptions,
         ports::{Relay, SessionStore, Wallet},
         send_with_session::{SendWithSessionRequest, send_with_session},
         settle_session::settle_session,
@@ -161,8 +160,7 @@ impl Person {
         CreateSessionVariables {
             policy: vec![self.mint_policy()],
             label: Some("mint".into()),
-            options: BuildUserOpOptions::default(),
-            replace_unknown: false,
+            ..CreateSessionVariables::default()
         }
     }
 

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use use_aa::lab::{Lab, LabOptions};
 
+pub mod manners;
+
 static LAB: OnceCell<Lab> = OnceCell::const_new();
 
 /// The program whose nodes the lab starts, when a test wants them.

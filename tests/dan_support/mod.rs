@@ -32,7 +32,9 @@ use use_aa::{
     },
     protocol::{
         addresses::{DEMO_NFT, ENTRY_POINT},
-        distributed_key::{GRANT_VERSION, Grant, GrantedLeaf, joint_challenge, policy_hash},
+        distributed_key::{
+            DEFAULT_MAX_OPERATION_COST, GRANT_VERSION, Grant, GrantedLeaf, joint_challenge, policy_hash,
+        },
         policy::{Condition, Policy},
         session::SessionLeaf,
         signature::personal_digest,
@@ -395,6 +397,7 @@ impl Session {
             ephemeral_key: page.verifying_key().to_bytes().into(),
             valid_until: now() + 3600,
             policy_hash: policy_hash(&leaves),
+            max_operation_cost: Some(DEFAULT_MAX_OPERATION_COST),
             threshold: key.threshold,
             nodes: u8::try_from(nodes).unwrap(),
             challenge: B256::ZERO,

@@ -59,7 +59,6 @@ sol! {
     function getOwner(address smartAccount) external view returns (address);
     function setMerkleRoot(bytes32 root) external;
     function getSessionKeys(address account) external view returns (bytes32 merkleRoot);
-    event MerkleRootUpdated(address smartAccount, bytes32 merkleRoot);
 
     // paymasters
     function validatePaymasterUserOp(UserOperation userOp, bytes32 userOpHash, uint256 maxCost) external

@@ -50,7 +50,12 @@ async fn modules_are_a_list_that_only_the_account_changes() {
         assert_eq!(chain.call(STRANGER, ACCOUNT, &abi::isModuleEnabledCall { module }).await, Ok(false));
     }
     let absent = chain.refusal(ACCOUNT, ACCOUNT, &disable(SENTINEL, MULTICHAIN_MODULE)).await;
-    assert_eq!(absent, error(ModuleNotEnabled { module: MULTICHAIN_MODULE }));
+    let not_behind_it = ModuleAndPrevModuleMismatch {
+        expectedModule: MULTICHAIN_MODULE,
+        returnedModule: BATCHED_SESSION_ROUTER,
+        prevModule: SENTINEL,
+    };
+    assert_eq!(absent, error(not_behind_it));
     let mismatch = ModuleAndPrevModuleMismatch {
         expectedModule: ECDSA_MODULE,
         returnedModule: BATCHED_SESSION_ROUTER,
@@ -60,7 +65,10 @@ async fn modules_are_a_list_that_only_the_account_changes() {
 
     chain.send(ACCOUNT, ACCOUNT, &disable(BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER)).await;
     assert_eq!(modules(&chain, SENTINEL, 9).await, (vec![BATCHED_SESSION_ROUTER, ECDSA_MODULE], SENTINEL));
-    let setup = abi::setupAndEnableModuleCall { setupContract: MULTICHAIN_MODULE, setupData: owner_setup(OWNER) };
+    let setup = |setupContract| abi::setupAndEnableModuleCall { setupContract, setupData: owner_setup(OWNER) };
+    let nowhere = chain.refusal(ACCOUNT, ACCOUNT, &setup(Address::ZERO)).await;
+    assert_eq!(nowhere, Failure::Text("Wrong Module Setup Address".into()));
+    let setup = setup(MULTICHAIN_MODULE);
     chain.send(ACCOUNT, ACCOUNT, &setup).await;
     let owner = abi::getOwnerCall { smartAccount: ACCOUNT };
     assert_eq!(chain.call(STRANGER, MULTICHAIN_MODULE, &owner).await, Ok(OWNER));

@@ -172,7 +172,7 @@ async fn the_simulator_answers_like_the_contracts() {
             .collect();
         let questions = copies.iter().map(|copy| question(copy, hash)).collect();
         let answers = chain.batch("eth_call", questions).await;
-        let view = AccountView { merkle_root: root, modules: &modules, version: SessionKeyManagerVersion::V1_1_0 };
+        let view = AccountView { merkle_root: root, modules: &modules, version: SessionKeyManagerVersion::V1_0_0 };
         for (copy, outcome) in copies.iter().zip(answers) {
             let (on_chain, simulated) = (answer(outcome), simulate(copy, hash, &view));
             if !is_canonical(copy) {

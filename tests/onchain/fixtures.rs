@@ -49,6 +49,19 @@ pub async fn set_root(chain: &Chain, root: B256) {
     assert_eq!(stored, Ok(root));
 }
 
+/// The two sources that may stand at the session key manager's address: contract, and how vectors call its answers.
+pub const MANAGERS: [(&str, &str); 2] =
+    [("SessionKeyManager", "resultSkm100"), ("SessionKeyManagerV1_1_0", "resultSkm110")];
+
+/// Puts another source of the session key manager at its address; what it holds stays.
+pub async fn set_manager(chain: &Chain, contract: &str) {
+    let file = super::chain::root().join("contracts/out/artifacts.json");
+    let artifacts: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let creation = &artifacts[contract]["bytecode"];
+    let runtime = chain.rpc("eth_call", serde_json::json!([{ "input": creation }, "latest"])).await.unwrap();
+    chain.rpc("anvil_setCode", serde_json::json!([SESSION_KEY_MANAGER, runtime])).await.unwrap();
+}
+
 /// An operation of the vectors' account in which everything else is zero.
 pub fn empty_operation() -> UserOperation {
     let nothing = vectors("04_userop_hashes.json");

@@ -14,7 +14,6 @@ abstract contract ModuleList {
     error AlreadyInitialized();
     error ModuleCannotBeZeroOrSentinel(address module);
     error ModuleAlreadyEnabled(address module);
-    error ModuleNotEnabled(address module);
     error ModuleAndPrevModuleMismatch(address expectedModule, address returnedModule, address prevModule);
     error CanNotDisableOnlyModule(address module);
 
@@ -68,7 +67,7 @@ abstract contract ModuleList {
 
     function _disableModule(address previous, address module) internal {
         _requireUsable(module);
-        if (_next[module] == address(0)) revert ModuleNotEnabled(module);
+        // A module that is not enabled has no previous one either.
         if (_next[previous] != module) revert ModuleAndPrevModuleMismatch(module, _next[previous], previous);
         if (previous == SENTINEL && _next[module] == SENTINEL) revert CanNotDisableOnlyModule(module);
         _next[previous] = _next[module];

@@ -177,7 +177,7 @@ contract SmartAccount is ModuleList {
     }
 
     function _setupModule(address setupContract, bytes calldata setupData) private returns (address) {
-        if (setupContract == address(0)) revert ModuleCannotBeZeroOrSentinel(setupContract);
+        require(setupContract != address(0), "Wrong Module Setup Address");
         (bool success, bytes memory answer) = setupContract.call(setupData);
         if (!success) _bubble(answer);
         return abi.decode(answer, (address));

@@ -13,7 +13,6 @@ abstract contract EntryPointStaked {
     event OwnerChanged(address indexed oldOwner, address indexed newOwner);
 
     error CallerIsNotOwner(address caller);
-    error CallerIsNotAnEntryPoint(address caller);
     error ZeroAddress();
 
     modifier onlyOwner() {
@@ -22,7 +21,7 @@ abstract contract EntryPointStaked {
     }
 
     modifier onlyEntryPoint() {
-        if (msg.sender != address(entryPoint)) revert CallerIsNotAnEntryPoint(msg.sender);
+        require(msg.sender == address(entryPoint), "Sender not EntryPoint");
         _;
     }
 

@@ -7,7 +7,9 @@ import {UserOperation} from "../common/UserOperation.sol";
 
 /// @notice Sessions that may move one token to one recipient, up to an amount per call.
 /// @dev sessionKeyData: abi(address sessionKey, address token, address recipient, uint256 maxAmount). Like the public
-/// module it does not look at the inner selector: `approve(recipient, amount)` passes, too.
+/// module it does not look at the inner selector: `approve(recipient, amount)` passes, too. And like there its two paths
+/// differ: the single one reads the recipient's 20 bytes and leaves those before them to the token, the batch one decodes
+/// the arguments, which refuses such a word without a text; and each has its own text for another token.
 contract Erc20SessionValidationModule is ISessionValidationModule {
     string public constant NAME = "ERC20 Session Validation Module";
     string public constant VERSION = "1.0.0";
@@ -22,8 +24,13 @@ contract Erc20SessionValidationModule is ISessionValidationModule {
         bytes calldata outer = userOp.callData;
         require(ExecuteSelectors.isSingle(bytes4(outer[:4])), "ERC20SV Invalid Selector");
         (address to, uint256 value, bytes memory data) = abi.decode(outer[4:], (address, uint256, bytes));
-        address sessionKey = _check(to, value, data, sessionKeyData);
-        return sessionKey == Secp256k1.recoverPersonal(userOpHash, sessionSignature);
+        Allowed memory allowed = _allowed(sessionKeyData);
+        require(to == allowed.token, "ERC20SV Wrong Token");
+        require(value == 0, "ERC20SV Non Zero Value");
+        // selector(4) | recipient word(32) | amount word(32)
+        require(_recipientBytes(data) == allowed.recipient, "ERC20SV Wrong Recipient");
+        require(_amount(data) <= allowed.maxAmount, "ERC20SV Max Amount Exceeded");
+        return allowed.sessionKey == Secp256k1.recoverPersonal(userOpHash, sessionSignature);
     }
 
     /// @inheritdoc ISessionValidationModule
@@ -34,28 +41,40 @@ contract Erc20SessionValidationModule is ISessionValidationModule {
         bytes calldata sessionKeyData,
         bytes calldata
     ) external pure returns (address) {
-        return _check(to, value, data, sessionKeyData);
+        Allowed memory allowed = _allowed(sessionKeyData);
+        require(to == allowed.token, "ERC20SV Invalid Token");
+        require(value == 0, "ERC20SV Non Zero Value");
+        (address recipient, uint256 amount) = abi.decode(data[4:], (address, uint256));
+        require(recipient == allowed.recipient, "ERC20SV Wrong Recipient");
+        require(amount <= allowed.maxAmount, "ERC20SV Max Amount Exceeded");
+        return allowed.sessionKey;
     }
 
-    function _check(address to, uint256 value, bytes memory data, bytes calldata sessionKeyData)
-        private
-        pure
-        returns (address)
-    {
-        (address sessionKey, address token, address recipient, uint256 maxAmount) =
-            abi.decode(sessionKeyData, (address, address, address, uint256));
-        require(to == token, "ERC20SV Wrong Token");
-        require(value == 0, "ERC20SV Non Zero Value");
-        // selector(4) | recipient word(32) | amount word(32): anything shorter has no arguments to judge
-        if (data.length < 68) revert();
-        uint256 receiver;
-        uint256 amount;
+    /// @dev What the session key data name.
+    struct Allowed {
+        address sessionKey;
+        address token;
+        address recipient;
+        uint256 maxAmount;
+    }
+
+    function _allowed(bytes calldata sessionKeyData) private pure returns (Allowed memory allowed) {
+        return abi.decode(sessionKeyData, (Allowed));
+    }
+
+    /// @dev Bytes 16 to 36: the address in the recipient's word, whatever is before it. Call data that ends before reverts.
+    function _recipientBytes(bytes memory data) private pure returns (address recipient) {
+        if (data.length < 36) revert();
         assembly ("memory-safe") {
-            receiver := mload(add(data, 36))
+            recipient := and(mload(add(data, 36)), 0xffffffffffffffffffffffffffffffffffffffff)
+        }
+    }
+
+    /// @dev Bytes 36 to 68.
+    function _amount(bytes memory data) private pure returns (uint256 amount) {
+        if (data.length < 68) revert();
+        assembly ("memory-safe") {
             amount := mload(add(data, 68))
         }
-        require(receiver == uint256(uint160(recipient)), "ERC20SV Wrong Recipient");
-        require(amount <= maxAmount, "ERC20SV Max Amount Exceeded");
-        return sessionKey;
     }
 }

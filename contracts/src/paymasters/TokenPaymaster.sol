@@ -26,6 +26,7 @@ contract TokenPaymaster is EntryPointStaked {
     /// @dev Gas of `postOp` with its transfer, which `actualGasCost` does not contain.
     uint256 private constant UNACCOUNTED_GAS = 45_000;
     uint256 private constant MARKUP_UNIT = 1e6;
+    uint256 private constant SIGNATURE_OFFSET = 213;
     uint256 private constant MAX_MARKUP = 2e6;
     uint256 private constant NATIVE_UNIT = 1e18;
     uint8 private constant PRICE_FROM_ORACLE = 1;
@@ -181,6 +182,7 @@ contract TokenPaymaster is EntryPointStaked {
         pure
         returns (Terms memory terms, bytes calldata signature)
     {
+        require(paymasterAndData.length >= SIGNATURE_OFFSET, "BTPM: Invalid length for paymasterAndData");
         terms.priceSource = uint8(paymasterAndData[20]);
         (
             terms.validUntil,
@@ -189,8 +191,8 @@ contract TokenPaymaster is EntryPointStaked {
             terms.oracleAggregator,
             terms.exchangeRate,
             terms.priceMarkup
-        ) = abi.decode(paymasterAndData[21:213], (uint48, uint48, address, address, uint256, uint32));
-        signature = paymasterAndData[213:];
+        ) = abi.decode(paymasterAndData[21:SIGNATURE_OFFSET], (uint48, uint48, address, address, uint256, uint32));
+        signature = paymasterAndData[SIGNATURE_OFFSET:];
     }
 
     function _hash(UserOperation calldata userOp, Terms memory terms) private view returns (bytes32) {

@@ -12,8 +12,9 @@ import {PaymasterFields, UserOperation, ValidationData} from "../common/UserOper
 contract VerifyingPaymaster is EntryPointStaked {
     string public constant VERSION = "1.1.0";
 
-    /// @dev Gas spent after the EntryPoint measured `actualGasCost`: `postOp` itself takes 4,600, the rest is margin.
-    uint256 private constant POST_OP_OVERHEAD = 10_000;
+    /// @dev Gas that is charged for what the EntryPoint spends after it measured `actualGasCost`: `postOp` itself takes
+    /// 4,600, the rest is margin.
+    uint256 private constant POST_OP_OVERHEAD = 12_000;
 
     mapping(address paymasterId => uint256 balance) private _balances;
 
@@ -55,7 +56,7 @@ contract VerifyingPaymaster is EntryPointStaked {
 
     /// @notice EntryPoint's question: signed by the verifying signer, and enough left?
     /// @dev The most it may cost is set aside here and what was not used given back in `postOp`, so that operations
-    /// of one bundle cannot spend the same balance twice.
+    /// of one bundle cannot spend the same balance twice. Enough is what the EntryPoint asks for, without the overhead.
     function validatePaymasterUserOp(UserOperation calldata userOp, bytes32 userOpHash, uint256 requiredPreFund)
         external
         onlyEntryPoint
@@ -68,9 +69,10 @@ contract VerifyingPaymaster is EntryPointStaked {
         if (Secp256k1.recoverPersonal(hash, signature) != verifyingSigner) {
             return ("", ValidationData.pack(false, validUntil, validAfter));
         }
-        uint256 reserved = requiredPreFund + POST_OP_OVERHEAD * userOp.maxFeePerGas;
         uint256 balance = _balances[paymasterId];
-        if (reserved > balance) revert InsufficientBalance(reserved, balance);
+        if (requiredPreFund > balance) revert InsufficientBalance(requiredPreFund, balance);
+        uint256 reserved = requiredPreFund + POST_OP_OVERHEAD * userOp.maxFeePerGas;
+        if (reserved > balance) reserved = balance;
         _balances[paymasterId] = balance - reserved;
         context = abi.encode(paymasterId, reserved, userOp.maxFeePerGas, userOp.maxPriorityFeePerGas, userOpHash);
         validationData = ValidationData.pack(true, validUntil, validAfter);

@@ -6,6 +6,7 @@ use super::{
     grant::GrantRequest,
     options::BuildUserOpOptions,
     ports::SessionStore,
+    reviewed_sessions::ReviewedSessions,
 };
 use crate::error::AppError;
 use use_aa_protocol::{policy::SessionPolicy, user_op_response::UserOpResponse};
@@ -21,7 +22,11 @@ pub struct CreateBatchSessionVariables {
     /// Without `paymaster_service_data` the grant is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
     /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
+    pub reviewed: Option<ReviewedSessions>,
+    /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
     pub replace_unknown: bool,
+    /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
+    pub withdraw_native: bool,
 }
 
 /// The former name of [`CreateBatchSessionVariables`].
@@ -30,8 +35,9 @@ pub type CreateBatchSessionRequest = CreateBatchSessionVariables;
 
 impl From<CreateBatchSessionVariables> for GrantRequest {
     fn from(request: CreateBatchSessionVariables) -> Self {
-        let CreateBatchSessionVariables { policy, label, options, replace_unknown } = request;
-        Self { policy, label, options, replace_unknown, batched: true }
+        let CreateBatchSessionVariables { policy, label, options, reviewed, replace_unknown, withdraw_native } =
+            request;
+        Self { policy, label, options, reviewed, replace_unknown, batched: true, withdraw_native }
     }
 }
 

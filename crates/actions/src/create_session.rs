@@ -15,11 +15,16 @@
 //!    granted after all would break every session of the account.
 //! 5. [`super::settle_session`] follows the operation: `ACTIVE` on success, taken out once it can no longer succeed.
 //!
+//! The new root keeps what is under the old one, also sessions of other devices: [`super::reviewed_sessions`] says which
+//! of those may stay, and that none comes in between review and signature.
+//!
 //! Two grants at once: the operation's nonce comes from the same look at the chain as the root that it
 //! builds on, and grants share one nonce lane, so at most one of two grants over the same root can ever
 //! be included. In one browser the second sees the first one's `PENDING` leaves when it stores its own,
 //! waits for them to settle and builds anew on the root that is then confirmed (the wallet is asked
 //! again). On two devices the bundler refuses the second, which fails cleanly.
+
+use std::collections::HashSet;
 
 use alloy::primitives::{Address, B256, U256};
 use futures::future::try_join;
@@ -28,9 +33,11 @@ use super::{
     account::SmartAccountClient,
     default_paymaster::default_paymaster,
     grant::{GrantRequest, Material},
+    native_rest::prepare_with_withdrawal,
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
+    reviewed_sessions::{Kept, ReviewedSessions},
     send_transaction::prepare_owner_operation,
     send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
     session_ledger::stored_or_published,
@@ -66,10 +73,21 @@ pub struct CreateSessionVariables {
     pub label: Option<String>,
     /// Without `paymaster_service_data` the grant is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
-    /// GrantRequest even when the account has sessions that are not stored here (another device or app granted
+    /// What a review showed of sessions that were not granted in this browser; `None` without a review. See
+    /// [`reviewed_sessions`](super::reviewed_sessions).
+    pub reviewed: Option<ReviewedSessions>,
+    /// Grant even when the account has sessions that are not stored here (another device or app granted
     /// them). A root over them cannot be made without them: they end, and so do those stored here, which
     /// are not under the root on chain either. Ask the person first: `is_in_sync` of `use_session_list` tells.
     pub replace_unknown: bool,
+    /// Send the account's native currency, its balance and its deposit at the entry point, to the owner in the same
+    /// operation: whoever has a session key decides what operations cost, and takes no fees from an account that has
+    /// nothing to pay with. Where the account pays for this operation, what that may cost stays. Default: no.
+    pub withdraw_native: bool,
+    /// The most that one operation may cost the account, wei; for distributed keys only, whose nodes keep to it. `None`:
+    /// [`DEFAULT_MAX_OPERATION_COST`](use_aa_protocol::distributed_key::DEFAULT_MAX_OPERATION_COST). Zero: only a known
+    /// sponsor pays.
+    pub max_operation_cost: Option<U256>,
 }
 
 /// The former name of [`CreateSessionVariables`].
@@ -82,6 +100,7 @@ pub struct PreparedCreateSession {
     grant: GrantRequest,
     material: Material,
     tree: SessionTree,
+    kept: Kept,
     new_root: B256,
     operation: PreparedUserOperation,
 }
@@ -95,6 +114,16 @@ impl PreparedCreateSession {
     /// The leaves as they will be stored.
     pub fn leaves(&self) -> &[SessionLeaf] {
         &self.material.leaves
+    }
+
+    /// Sessions that it keeps though they were not granted in this browser.
+    pub fn kept(&self) -> &[SessionLeaf] {
+        &self.kept.leaves
+    }
+
+    /// What is decided about those by now: nothing else comes in until it is signed.
+    pub(super) fn reviewed(&self) -> ReviewedSessions {
+        self.kept.as_reviewed(self.grant.reviewed.as_ref())
     }
 
     /// Address of the session key.
@@ -126,13 +155,19 @@ pub async fn create_session(
 /// Checks the policies and builds the granting operation. Writes nothing.
 ///
 /// # Errors
-/// `InvalidInput` and `PolicyRefused` for the policies, before anything is asked over the network;
-/// `SessionsOutOfSync` when the stored sessions are not those on chain and may not be replaced; those of preparing.
+/// `InvalidInput` and `PolicyRefused` for the policies, before anything is asked over the network; `InvalidInput` for a
+/// `max_operation_cost`, which nobody would keep to;
+/// `SessionsOutOfSync` when the stored sessions are not those on chain and may not be replaced; `SessionsNotReviewed` when
+/// it would keep what nobody granted here and what was not reviewed, or must not be kept; those of preparing.
 pub async fn prepare_create_session(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
     request: CreateSessionVariables,
 ) -> Result<PreparedCreateSession, AppError> {
+    if let Some(limit) = request.max_operation_cost {
+        let expected = "none: whoever has the key decides what operations cost, only nodes keep to a limit";
+        return Err(AppError::invalid("maxOperationCost", expected, limit));
+    }
     prepare_grant(client, store, GrantRequest::from(request)).await
 }
 
@@ -196,9 +231,9 @@ enum Obstacle {
 
 impl From<CreateSessionVariables> for GrantRequest {
     fn from(request: CreateSessionVariables) -> Self {
-        let CreateSessionVariables { policy, label, options, replace_unknown } = request;
+        let CreateSessionVariables { policy, label, options, reviewed, replace_unknown, withdraw_native, .. } = request;
         let policy = policy.into_iter().map(SessionPolicy::from).collect();
-        Self { policy, label, options, replace_unknown, batched: false }
+        Self { policy, label, options, reviewed, replace_unknown, batched: false, withdraw_native }
     }
 }
 
@@ -222,19 +257,34 @@ pub(super) async fn prepare_grant_of(
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     material.check_windows(snapshot.now())?;
+    material.check_modules(&snapshot.account.modules)?;
     let relay = client.relay.as_ref();
     let chain_root = snapshot.account.merkle_root;
-    let tree =
-        match stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync).await {
-            Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => SessionTree::replacing(&book),
-            tree => tree?,
-        };
+    let tree = match &grant.reviewed {
+        // What others grant meanwhile is not taken over: the next review shows it.
+        Some(_) => SessionTree::in_sync(&mut book, chain_root),
+        None => stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync).await,
+    };
+    let (tree, kept) = match tree {
+        Err(AppError::SessionsOutOfSync { .. }) if grant.replace_unknown => {
+            (SessionTree::replacing(&book), Kept::default())
+        }
+        tree => {
+            let (tree, leaves) = (tree?, book.tree_leaves());
+            let reviewed = grant.reviewed.as_ref();
+            let kept = Kept::decide(leaves.into_iter(), reviewed, HashSet::new(), client.account)?;
+            (tree.leaving_out(&book, kept.ended.clone()), kept)
+        }
+    };
     let new_root = tree.root_with(&material.leaves);
     let options = default_paymaster(&snapshot, &grant.options);
     let calls = granting_calls(client.account, &snapshot, grant.batched, new_root);
-    let operation = prepare_owner_operation(client, &snapshot, &calls, &options).await?;
+    let operation = match grant.withdraw_native {
+        true => prepare_with_withdrawal(client, &snapshot, calls, &options).await?,
+        false => prepare_owner_operation(client, &snapshot, &calls, &options).await?,
+    };
     material.granted_by(&operation)?;
-    Ok(PreparedCreateSession { grant, material, tree, new_root, operation })
+    Ok(PreparedCreateSession { grant, material, tree, kept, new_root, operation })
 }
 
 fn granting_calls(account: Address, snapshot: &ChainSnapshot, batched: bool, root: B256) -> Vec<Call> {
@@ -249,7 +299,8 @@ fn granting_calls(account: Address, snapshot: &ChainSnapshot, batched: bool, roo
 
 impl PreparedCreateSession {
     async fn renew(self, client: &SmartAccountClient, store: &dyn SessionStore) -> Result<Self, AppError> {
-        prepare_grant_of(client, store, self.grant, self.material).await
+        let grant = GrantRequest { reviewed: Some(self.reviewed()), ..self.grant };
+        prepare_grant_of(client, store, grant, self.material).await
     }
 
     /// Grants without a nonce of the caller's exclude each other by their nonce.
@@ -284,6 +335,8 @@ impl PreparedCreateSession {
                     if obstacle.is_some() {
                         return Err(AppError::Internal { reason: "another grant came first".into() });
                     }
+                    let left_out = self.tree.left_out().iter().map(String::as_str).collect();
+                    book.begin_revocation(&left_out, self.operation.user_op_hash);
                     self.material.replace_returning(book);
                     book.leaf_nodes.extend(self.material.leaves.iter().cloned());
                     Ok(())

@@ -21,8 +21,8 @@ use crate::error::AppError;
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
     distributed_key::{
-        DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant,
-        policy_hash, verify_grant,
+        DEFAULT_MAX_OPERATION_COST, DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer,
+        MAX_LIFETIME, SignedGrant, policy_hash, verify_grant,
     },
     user_op_response::UserOpResponse,
 };
@@ -122,16 +122,18 @@ pub async fn complete_create_session_with_distributed_key(
     let (signed, attestations) = loop {
         let now = prepared.prepared.operation().elapsed_clocks().wall;
         if prepared.offer.expires < now.saturating_add(TIME_TO_SIGN) {
-            let request = prepared.request;
+            let reviewed = Some(prepared.prepared.reviewed());
+            let request = CreateSessionVariables { reviewed, ..prepared.request };
             prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
         }
-        let signed = sign_grant(client, &prepared.prepared, &prepared.offer, &prepared.ephemeral_key).await?;
+        let signed = sign_grant(client, &prepared).await?;
         match keys.bind(&signed, &prepared.offer.nonces).await {
             Ok(attestations) => break (signed, attestations),
             // Offered by another server of the same nodes as well, and bound there meanwhile.
             Err(AppError::NodeRefused { code, .. }) if code == KEY_TAKEN && taken < MOST_TAKEN => {
                 taken += 1;
-                let request = prepared.request;
+                let reviewed = Some(prepared.prepared.reviewed());
+                let request = CreateSessionVariables { reviewed, ..prepared.request };
                 prepared = prepare_create_session_with_distributed_key(client, store, keys, request).await?;
             }
             Err(error) => return Err(error),
@@ -149,9 +151,7 @@ pub async fn complete_create_session_with_distributed_key(
 
 async fn sign_grant(
     client: &SmartAccountClient,
-    prepared: &PreparedCreateSession,
-    offer: &KeyOffer,
-    ephemeral_key: &EphemeralKey,
+    PreparedDistributedGrant { request, prepared, offer, ephemeral_key }: &PreparedDistributedGrant,
 ) -> Result<SignedGrant, AppError> {
     let chain_id = prepared.operation().chain.chain_id;
     let leaves: Vec<GrantedLeaf> = prepared.leaves().iter().map(GrantedLeaf::from).collect();
@@ -169,6 +169,7 @@ async fn sign_grant(
         ephemeral_key: ephemeral_key.public_key(),
         valid_until: end_of(&leaves, now),
         policy_hash: policy_hash(&leaves),
+        max_operation_cost: Some(request.max_operation_cost.unwrap_or(DEFAULT_MAX_OPERATION_COST)),
         threshold: offer.threshold,
         nodes: u8::try_from(offer.nodes.len()).unwrap_or(u8::MAX),
         challenge: offer.challenge()?,

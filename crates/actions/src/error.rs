@@ -182,6 +182,23 @@ pub enum AppError {
         /// Root that the session key manager holds.
         chain: B256,
     },
+    /// The signature would keep sessions that were not granted in this browser and that the owner has not read, or must
+    /// not keep. Nothing was signed; a new review shows them.
+    #[error("the signature would keep sessions that were not granted here ({}): {reason}", session_ids.join(", "))]
+    SessionsNotReviewed {
+        /// Ids of the sessions.
+        session_ids: Vec<String>,
+        /// What is against them.
+        reason: String,
+    },
+    /// Two chain nodes name different roots of the account's sessions, so at least one of them lies or is far behind.
+    #[error("two chain nodes disagree about the sessions of the account: root {first} and root {second}")]
+    NodesDisagree {
+        /// What the node says that is asked first.
+        first: B256,
+        /// What another one says.
+        second: B256,
+    },
     /// The call breaks the policy of the session; nothing was sent.
     #[error("the session does not allow this: {rule}: {reason}")]
     PolicyViolation {
@@ -345,6 +362,8 @@ impl AppError {
             Self::SessionNotYetValid { .. } => "SessionNotYetValid",
             Self::SessionRevoked { .. } => "SessionRevoked",
             Self::SessionsOutOfSync { .. } => "SessionsOutOfSync",
+            Self::SessionsNotReviewed { .. } => "SessionsNotReviewed",
+            Self::NodesDisagree { .. } => "NodesDisagree",
             Self::PolicyViolation { .. } => "PolicyViolation",
             Self::PolicyRefused { .. } => "PolicyRefused",
             Self::AccountNotDeployed { .. } => "AccountNotDeployed",

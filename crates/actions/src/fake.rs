@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
@@ -59,6 +63,7 @@ struct World {
     root: B256,
     nonces: HashMap<U256, u64>,
     session_key_manager_enabled: bool,
+    modules: Vec<Address>,
     sent: Vec<UserOperation>,
     updates: HashMap<B256, UserOpUpdate>,
     quotes: FeeQuotes,
@@ -69,6 +74,7 @@ struct World {
     books: HashMap<Address, SessionBook>,
     signers: HashMap<Address, PrivateKeySigner>,
     ephemeral_keys: HashMap<Address, EphemeralKey>,
+    lost_keys: BTreeSet<Address>,
 }
 
 /// What becomes of sent operations.
@@ -99,6 +105,16 @@ impl Fake {
             Some(error) => world.faults.insert(step, error),
             None => world.faults.remove(&step),
         };
+    }
+
+    /// The account has this module.
+    pub fn enable(&self, module: Address) {
+        self.world.borrow_mut().modules.push(module);
+    }
+
+    /// The store can no longer open this key.
+    pub fn lose_key(&self, session_key_address: Address) {
+        self.world.borrow_mut().lost_keys.insert(session_key_address);
     }
 
     pub fn end_with(&self, ending: Ending) {
@@ -253,6 +269,9 @@ impl Relay for Fake {
             merkle_root: world.root,
             session_key_manager_enabled: world.session_key_manager_enabled,
             batched_session_router_enabled: false,
+            modules: world.modules.clone(),
+            older_merkle_root: B256::ZERO,
+            older_session_key_manager_enabled: false,
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Clocks { block: 0, pending: now + world.ahead, wall: now },
@@ -358,6 +377,10 @@ impl SessionStore for Fake {
     async fn ephemeral_key(&self, _: Address, address: Address) -> Result<EphemeralKey, AppError> {
         let key = self.world.borrow().ephemeral_keys.get(&address).cloned();
         key.ok_or_else(|| AppError::SessionNotFound { wanted: address.to_string() })
+    }
+
+    async fn lost_keys(&self, _: Address) -> Result<BTreeSet<Address>, AppError> {
+        Ok(self.world.borrow().lost_keys.clone())
     }
 
     async fn remove_signer(&self, _: Address, session_key_address: Address) -> Result<(), AppError> {

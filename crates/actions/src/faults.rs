@@ -50,12 +50,7 @@ fn mint_policy(account: Address) -> Policy {
 
 fn grant_of(policies: usize, account: Address) -> CreateSessionVariables {
     let policy = vec![mint_policy(account); policies];
-    CreateSessionVariables {
-        policy,
-        label: Some("mint".into()),
-        options: BuildUserOpOptions::default(),
-        replace_unknown: false,
-    }
+    CreateSessionVariables { policy, label: Some("mint".into()), ..CreateSessionVariables::default() }
 }
 
 fn mint(account: Address, to: Address) -> SendWithSessionRequest {
@@ -164,10 +159,10 @@ fn a_session_that_comes_back_is_waited_for_though_its_first_grant_was_in_doubt()
     assert_eq!(statuses(&fake, &client), [SessionStatus::Active]);
     let session_ids = vec![fake.book(client.account).leaf_nodes[0].session_id.clone()];
     let sessions = SessionsToRevoke::These(session_ids.clone());
-    let request = RevokeSessionsVariables { sessions, options: Default::default() };
+    let request = RevokeSessionsVariables { sessions, ..Default::default() };
     let revoked = block_on(revoke_sessions(&client, &fake, request)).unwrap();
     block_on(settle_revocation(&fake, &fake, client.account, revoked.user_op_hash, |_| {})).unwrap();
-    let request = RestoreSessionsVariables { session_ids, options: Default::default() };
+    let request = RestoreSessionsVariables { session_ids, ..Default::default() };
     fake.end_with(Ending::Dropped);
     let restored = block_on(restore_sessions(&client, &fake, request)).unwrap();
     let open = fake.book(client.account).change_in_flight(true, |_| false);
@@ -502,6 +497,23 @@ fn an_operation_prepared_on_a_chain_ahead_is_fresh_while_that_chain_takes_it() {
     };
     assert!(!ends_in(300), "over on the chain");
     assert!(ends_in(3_600 + 300));
+}
+
+#[test]
+fn a_module_of_this_very_account_cannot_be_called() {
+    let fake = Fake::new();
+    let client = client(&fake);
+    let grant = grant_of(1, client.account);
+    fake.enable(SESSION_KEY_MANAGER);
+    block_on(create_session(&client, &fake, grant.clone())).unwrap();
+    let sent = fake.sent();
+    fake.enable(DEMO_NFT);
+    let refused = block_on(create_session(&client, &fake, grant)).unwrap_err();
+    assert!(
+        matches!(&refused, AppError::PolicyRefused { reason } if reason.contains("a module of this account")),
+        "{refused}"
+    );
+    assert_eq!(fake.sent(), sent);
 }
 
 #[test]

@@ -6,12 +6,13 @@ use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
     clock::unix_seconds, options::BuildUserOpOptions, ports::SessionStore,
-    prepare_user_operation::PreparedUserOperation, random,
+    prepare_user_operation::PreparedUserOperation, random, reviewed_sessions::ReviewedSessions,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
     clocks::Clocks,
     distributed_key::{DanModuleInfo, EphemeralKey},
+    foreign_text,
     lint::{FindingKind, LintContext, Severity, lint},
     policy::SessionPolicy,
     session::{GrantOperation, SessionBook, SessionEvent, SessionLeaf, SessionState},
@@ -21,15 +22,18 @@ use use_aa_protocol::{
 pub const MAX_SESSIONS_PER_GRANT: usize = 100;
 
 /// What is to be granted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct GrantRequest {
     /// One leaf each.
     pub policy: Vec<SessionPolicy>,
     pub label: Option<String>,
     pub options: BuildUserOpOptions,
+    pub reviewed: Option<ReviewedSessions>,
     pub replace_unknown: bool,
     /// Enable the batched session router, too.
     pub batched: bool,
+    /// Send the account's native currency to its owner in the same operation.
+    pub withdraw_native: bool,
 }
 
 impl GrantRequest {
@@ -99,12 +103,12 @@ impl Material {
             // One of the two is there: a key was made when any policy lacks one.
             let address = policy.session_key_address().or(made).unwrap_or_default();
             let mut leaf = policy.leaf(address, random::session_id()?)?;
-            leaf.label = grant.label.clone();
+            leaf.label = grant.label.as_deref().and_then(foreign_text::name);
             leaf.created_at = Some(now);
             Ok(leaf)
         });
         let leaves = leaves.collect::<Result<Vec<_>, AppError>>()?;
-        refuse_what_must_not_be_granted(account, &leaves, now)?;
+        refuse_what_must_not_be_granted(LintContext { account, now, ..Default::default() }, &leaves)?;
         let first = leaves.first().map(|leaf| leaf.session_key_address);
         let session_key_address = made.or(first).unwrap_or_default();
         Ok(Self { key, leaves, session_key_address })
@@ -121,6 +125,17 @@ impl Material {
                 let reason = format!("policy[{index}]: it ended at {end} (unix seconds) by the chain's clock");
                 Err(AppError::PolicyRefused { reason })
             }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses sessions that may call a module that this very account has enabled.
+    pub fn check_modules(&self, modules: &[Address]) -> Result<(), AppError> {
+        let contract = |leaf: &SessionLeaf| leaf.contract().filter(|contract| modules.contains(contract));
+        match self.leaves.iter().enumerate().find_map(|(index, leaf)| Some((index, contract(leaf)?))) {
+            Some((index, module)) => Err(AppError::PolicyRefused {
+                reason: format!("policy[{index}]: {module} is a module of this account and obeys it"),
+            }),
             None => Ok(()),
         }
     }
@@ -161,13 +176,15 @@ fn is_new(leaf: &SessionLeaf) -> bool {
     matches!(leaf.state(), SessionState::Pending(_))
 }
 
-/// The linter's stops hold here, too, for callers that show no review. Two are left to the review alone: granting the
-/// same twice does no harm, and an unconditioned transfer is what some apps are for.
-fn refuse_what_must_not_be_granted(account: Address, leaves: &[SessionLeaf], now: u64) -> Result<(), AppError> {
-    let findings = lint(leaves, LintContext { account, now, granted: &[] });
-    let stop = findings.into_iter().find(|finding| {
-        finding.severity == Severity::Stop
-            && !matches!(finding.kind, FindingKind::Duplicate | FindingKind::UnruledSpend)
+/// The linter's stops hold here, too, for callers that show no review. Some are left to the review alone: granting the
+/// same twice does no harm, and what a function does by its name is what some apps are for.
+pub(super) fn refuse_what_must_not_be_granted(
+    context: LintContext<'_>,
+    leaves: &[SessionLeaf],
+) -> Result<(), AppError> {
+    use FindingKind::{CallsInside, Control, Duplicate, UnruledSpend};
+    let stop = lint(leaves, context).into_iter().find(|finding| {
+        finding.severity == Severity::Stop && !matches!(finding.kind, Duplicate | UnruledSpend | CallsInside | Control)
     });
     match stop {
         Some(finding) => Err(AppError::PolicyRefused { reason: format!("policy[{}]: {}", finding.leaf, finding.text) }),
@@ -188,8 +205,7 @@ mod tests {
 
     fn outcome(policies: Vec<Policy>) -> Result<(), AppError> {
         let policy = policies.into_iter().map(SessionPolicy::from).collect();
-        let grant =
-            GrantRequest { policy, label: None, options: Default::default(), replace_unknown: false, batched: false };
+        let grant = GrantRequest { policy, ..GrantRequest::default() };
         Material::new(ACCOUNT, &grant).map(drop)
     }
 

@@ -9,6 +9,7 @@
 //! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
 //! | [`send_gas_token_transaction`] | the same, with the gas paid in a token |
 //! | [`send_withdrawals`] | takes tokens and ether out of the account |
+//! | [`fee_funds`] | what an account can be made to pay fees with |
 //! | [`token_fees`], [`gas_estimate`] | what an operation would cost, in tokens and in wei |
 //! | [`revoke_sessions`] | takes sessions back: the owner signs a root without them |
 //! | [`restore_sessions`] | brings revoked sessions back |
@@ -31,15 +32,18 @@ pub mod create_session_with_distributed_key;
 mod default_paymaster;
 pub mod deploy;
 pub mod error;
+pub mod fee_funds;
 mod gas;
 pub mod gas_estimate;
 mod grant;
+mod native_rest;
 pub mod options;
 pub mod ports;
 pub mod prepare_user_operation;
 pub mod prove_revocation;
 mod random;
 pub mod restore_sessions;
+pub mod reviewed_sessions;
 pub mod revoke_sessions;
 pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;

@@ -3,6 +3,8 @@
 //! The browser's implementations live in `use_aa::client`, others in [`crate::adapters`]; tests and natively running
 //! programs bring their own. Futures need not be `Send`: a wallet lives in one page.
 
+use std::collections::BTreeSet;
+
 use alloy::{
     primitives::{Address, B256, Bytes, U256},
     signers::local::PrivateKeySigner,
@@ -125,6 +127,10 @@ pub trait SessionStore {
     /// The ephemeral key for this distributed session key, or [`AppError::SessionNotFound`].
     async fn ephemeral_key(&self, _account: Address, session_key_address: Address) -> Result<EphemeralKey, AppError> {
         Err(AppError::SessionNotFound { wanted: format!("the page's key for {session_key_address}") })
+    }
+    /// Session keys that are stored here and that nobody can open any more: the store's own key is gone, or another.
+    async fn lost_keys(&self, _account: Address) -> Result<BTreeSet<Address>, AppError> {
+        Ok(BTreeSet::new())
     }
     /// Forgets a session key, or the ephemeral key of a distributed one; an unknown one is no error.
     async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError>;

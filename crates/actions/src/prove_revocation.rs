@@ -15,7 +15,7 @@ use super::ports::{Relay, SessionStore};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::IEntryPoint,
-    addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+    addresses::ENTRY_POINT,
     lint::example_call,
     revert::{decode_revert, revert_data},
     signature::{DUMMY_SESSION, session_key_manager, wrap},
@@ -74,7 +74,7 @@ pub async fn prove_revocation(
         Err(AppError::SessionNotFound { .. } | AppError::Key { .. }) => DUMMY_SESSION,
         Err(error) => return Err(error),
     };
-    trial.signature = wrap(SESSION_KEY_MANAGER, &session_key_manager(leaf, &proof, &signature));
+    trial.signature = wrap(leaf.manager().address(), &session_key_manager(leaf, &proof, &signature));
     let data = IEntryPoint::simulateValidationCall { operation: trial.into() }.abi_encode();
     let answer = relay.read("eth_call", json!([{ "to": ENTRY_POINT, "data": Bytes::from(data) }, "latest"])).await;
     judge(answer)

@@ -8,13 +8,15 @@ use super::{
     account::SmartAccountClient,
     clock::unix_seconds,
     create_session::{PreparedCreateSession, complete_create_session, prepare_grant_of},
-    grant::{GrantRequest, Material},
+    grant::{GrantRequest, Material, refuse_what_must_not_be_granted},
     options::BuildUserOpOptions,
     ports::SessionStore,
+    reviewed_sessions::ReviewedSessions,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    session::{SessionBook, SessionLeaf, SessionStatus},
+    lint::LintContext,
+    session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
     user_op_response::UserOpResponse,
 };
 
@@ -25,6 +27,8 @@ pub struct RestoreSessionsVariables {
     pub session_ids: Vec<String>,
     /// Without `paymaster_service_data` it is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
+    /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
+    pub reviewed: Option<ReviewedSessions>,
 }
 
 /// The former name of [`RestoreSessionsVariables`].
@@ -49,18 +53,23 @@ pub async fn restore_sessions(
 ///
 /// # Errors
 /// `InvalidInput` without any session, or for one that is not revoked; `SessionNotFound`; `SessionExpired` for one whose
-/// window is over; those of preparing a grant.
+/// window is over; `PolicyRefused` for one that the linter stops; those of preparing a grant.
 pub async fn prepare_restore_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
     request: RestoreSessionsVariables,
 ) -> Result<PreparedCreateSession, AppError> {
-    let RestoreSessionsVariables { session_ids, options } = request;
+    let RestoreSessionsVariables { session_ids, options, reviewed } = request;
     let book = store.load(client.account).await?;
     let leaves = session_ids.iter().map(|id| revoked(&book, id)).collect::<Result<Vec<_>, _>>()?;
+    // What came from another device was never looked at here.
+    refuse_what_must_not_be_granted(
+        LintContext { account: client.account, now: unix_seconds(), ..LintContext::default() },
+        &leaves,
+    )?;
     let first = leaves.first().ok_or_else(|| AppError::invalid("sessionIds", "at least one session id", "none"))?;
     let material = Material { key: None, session_key_address: first.session_key_address, leaves };
-    let grant = GrantRequest { policy: Vec::new(), label: None, options, replace_unknown: false, batched: false };
+    let grant = GrantRequest { options, reviewed, ..GrantRequest::default() };
     prepare_grant_of(client, store, grant, material).await
 }
 
@@ -74,5 +83,8 @@ fn revoked(book: &SessionBook, session_id: &str) -> Result<SessionLeaf, AppError
     if leaf.valid_until != 0 && leaf.valid_until <= unix_seconds() {
         return Err(AppError::SessionExpired { session_id: session_id.to_owned(), valid_until: leaf.valid_until });
     }
-    Ok(leaf.clone())
+    let mut leaf = leaf.clone();
+    // Nothing is granted to the older manager.
+    leaf.set_manager(SessionKeyManager::Current);
+    Ok(leaf)
 }

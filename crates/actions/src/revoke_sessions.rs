@@ -21,6 +21,7 @@ use super::{
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
+    reviewed_sessions::{Kept, ReviewedSessions},
     send_transaction::prepare_owner_operation,
     send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
     session_ledger::stored_or_published,
@@ -30,8 +31,8 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    session::{SessionBook, SessionStatus},
-    smart_account::set_merkle_root,
+    session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
+    smart_account::{set_merkle_root, set_merkle_root_at},
     user_op_response::UserOpResponse,
 };
 
@@ -41,19 +42,28 @@ const ROUNDS: usize = 4;
 /// Which sessions are taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionsToRevoke {
-    /// The ones with these ids; all must be under the root on chain.
+    /// The ones with these ids; all must be under a root on chain, of the older session key manager for its sessions.
     These(Vec<String>),
-    /// Every session of the account, also those that are not stored here: the root becomes zero.
+    /// Every session of the account, also those that are not stored here: the root becomes zero, and so does that of the
+    /// older session key manager.
     All,
 }
 
+impl Default for SessionsToRevoke {
+    fn default() -> Self {
+        Self::These(Vec::new())
+    }
+}
+
 /// What is to be done; variables of `use_revoke_sessions`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RevokeSessionsVariables {
     /// Which sessions.
     pub sessions: SessionsToRevoke,
     /// Without `paymaster_service_data` the revocation is sponsored wherever the server sponsors pages.
     pub options: BuildUserOpOptions,
+    /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables): what stays is signed anew.
+    pub reviewed: Option<ReviewedSessions>,
 }
 
 /// The former name of [`RevokeSessionsVariables`].
@@ -67,6 +77,7 @@ pub struct PreparedRevocation {
     /// The tree that it was built on; `None` = whatever is there.
     tree: Option<SessionTree>,
     session_ids: Vec<String>,
+    kept: Kept,
     new_root: B256,
     operation: PreparedUserOperation,
 }
@@ -82,9 +93,20 @@ impl PreparedRevocation {
         &self.session_ids
     }
 
-    /// The root that it sets; zero when no session stays.
+    /// The root that it leaves with the session key manager that grants go to; zero when no session stays there.
     pub fn new_root(&self) -> B256 {
         self.new_root
+    }
+
+    /// Sessions that it keeps though they were not granted in this browser.
+    pub fn kept(&self) -> &[SessionLeaf] {
+        &self.kept.leaves
+    }
+
+    /// The same once more, with nothing else let in.
+    fn again(self) -> RevokeSessionsVariables {
+        let reviewed = Some(self.kept.as_reviewed(self.request.reviewed.as_ref()));
+        RevokeSessionsVariables { reviewed, ..self.request }
     }
 }
 
@@ -108,7 +130,8 @@ pub async fn revoke_sessions(
 /// # Errors
 /// `InvalidInput` without any session; `SessionNotFound`, `SessionPending`, `SessionRevoked` for one that is not under
 /// the root on chain; `SessionsOutOfSync` when others than the stored sessions are there (then only
-/// [`SessionsToRevoke::All`] can be done); those of preparing.
+/// [`SessionsToRevoke::All`] can be done); `SessionsNotReviewed` when it would keep what nobody granted here and what was
+/// not reviewed, or must not be kept; those of preparing.
 pub async fn prepare_revoke_sessions(
     client: &SmartAccountClient,
     store: &dyn SessionStore,
@@ -120,29 +143,63 @@ pub async fn prepare_revoke_sessions(
     let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &request.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     let chain_root = snapshot.account.merkle_root;
-    let (tree, session_ids, new_root) = match &request.sessions {
+    let older_root = snapshot.account.older_root();
+    let relay = client.relay.as_ref();
+    let mut calls = Vec::new();
+    let (tree, session_ids, kept, new_root) = match &request.sessions {
         SessionsToRevoke::These(ids) => {
-            let relay = client.relay.as_ref();
-            let tree =
-                stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync).await?;
+            let is_older = |id: &String| book.find(id).is_some_and(|leaf| leaf.manager() == SessionKeyManager::Older);
+            let touches_older = ids.iter().any(is_older);
+            let touches_current = !ids.iter().all(is_older);
+            let tree = match (touches_current, &request.reviewed) {
+                (false, _) => None,
+                (true, Some(_)) => Some(SessionTree::in_sync(&mut book, chain_root)?),
+                (true, None) => Some(
+                    stored_or_published(relay, store, client.account, &mut book, chain_root, SessionTree::in_sync)
+                        .await?,
+                ),
+            };
+            let older = book.part_of(SessionKeyManager::Older);
+            if touches_older && older.root() != older_root {
+                return Err(AppError::SessionsOutOfSync { local: older.root(), chain: older_root });
+            }
             ids.iter().try_for_each(|id| check_in_tree(&book, id))?;
-            let new_root = book.root_without(&ids.iter().map(String::as_str).collect());
-            (Some(tree), ids.clone(), new_root)
+            let current = if touches_current { book.tree_leaves() } else { Vec::new() };
+            let older_leaves = if touches_older { older.tree_leaves() } else { Vec::new() };
+            let ended = ids.iter().cloned().collect();
+            let signed = current.into_iter().chain(older_leaves);
+            let kept = Kept::decide(signed, request.reviewed.as_ref(), ended, client.account)?;
+            let ended = kept.ended.iter().map(String::as_str).collect();
+            let new_root = if touches_current { book.root_without(&ended) } else { chain_root };
+            if touches_current {
+                calls.push(set_merkle_root(new_root));
+            }
+            if touches_older {
+                calls.push(set_merkle_root_at(SessionKeyManager::Older.address(), older.root_without(&ended)));
+            }
+            (tree, kept.ended.iter().cloned().collect(), kept, new_root)
         }
         SessionsToRevoke::All => {
-            let known = reconcile(&mut book, chain_root).is_ok();
-            let in_tree = book.leaf_nodes.iter().filter(|leaf| known && leaf.status.in_tree());
-            if chain_root.is_zero() {
+            let known = [
+                (SessionKeyManager::Current, reconcile(&mut book, chain_root).is_ok()),
+                (SessionKeyManager::Older, book.part_of(SessionKeyManager::Older).root() == older_root),
+            ];
+            let is_known = |leaf: &&SessionLeaf| leaf.status.in_tree() && known.contains(&(leaf.manager(), true));
+            let in_trees = book.leaf_nodes.iter().filter(is_known);
+            let roots = [(SessionKeyManager::Current, chain_root), (SessionKeyManager::Older, older_root)];
+            let to_clear = roots.into_iter().filter(|(_, root)| !root.is_zero());
+            calls.extend(to_clear.map(|(manager, _)| set_merkle_root_at(manager.address(), B256::ZERO)));
+            if calls.is_empty() {
                 let wanted = "any session under the root on chain".into();
                 return Err(AppError::SessionNotFound { wanted });
             }
-            (None, in_tree.map(|leaf| leaf.session_id.clone()).collect(), B256::ZERO)
+            let ids = in_trees.map(|leaf| leaf.session_id.clone()).collect();
+            (None, ids, Kept::default(), B256::ZERO)
         }
     };
     let options = default_paymaster(&snapshot, &request.options);
-    let calls = [set_merkle_root(new_root)];
     let operation = prepare_owner_operation(client, &snapshot, &calls, &options).await?;
-    Ok(PreparedRevocation { request, tree, session_ids, new_root, operation })
+    Ok(PreparedRevocation { request, tree, session_ids, kept, new_root, operation })
 }
 
 fn check_in_tree(book: &SessionBook, session_id: &str) -> Result<(), AppError> {
@@ -177,16 +234,16 @@ pub async fn complete_revoke_sessions(
             // What is still open then is passed over: the shared nonce lane lets only one of the two through.
             passed_over.insert(user_op_hash);
             in_the_way = Some(session_id);
-            prepared = prepare_revoke_sessions(client, store, prepared.request).await?;
+            prepared = prepare_revoke_sessions(client, store, prepared.again()).await?;
             continue;
         }
         if !prepared.operation.is_fresh() {
-            prepared = prepare_revoke_sessions(client, store, prepared.request).await?;
+            prepared = prepare_revoke_sessions(client, store, prepared.again()).await?;
         }
         let signed = sign_user_operation(client, &prepared.operation).await?;
         let user_op_hash = prepared.operation.user_op_hash;
         if !prepared.note(client.account, store).await? {
-            prepared = prepare_revoke_sessions(client, store, prepared.request).await?;
+            prepared = prepare_revoke_sessions(client, store, prepared.again()).await?;
             continue;
         }
         let sent = send_user_operation(client.relay.as_ref(), &signed, &prepared.operation).await;

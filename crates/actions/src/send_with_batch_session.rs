@@ -8,13 +8,14 @@ use super::{
     ports::{Relay, SessionStore},
     prepare_user_operation::read_chain_snapshot,
     send_with_session::{PreparedSessionUse, SessionUse, complete_send_with_session, prepare_use, prove},
-    session_choice::find_usable_for_each,
+    session_choice::{choose, find_usable_for_each},
     session_ledger::stored_or_published,
     session_tree::tree_in_sync,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
     addresses::BATCHED_SESSION_ROUTER,
+    session::SessionBook,
     simulate::simulate_batch,
     smart_account::{Call, encode_calls},
     user_op_response::UserOpResponse,
@@ -75,16 +76,23 @@ pub async fn prepare_send_with_batch_session(
     let synced =
         stored_or_published(relay, store, account, &mut book, snapshot.account.merkle_root, tree_in_sync).await;
     let (ids, indexes) = (session_ids.as_deref(), corresponding_indexes.as_deref());
-    let leaves = find_usable_for_each(&book, &calls, ids, indexes, snapshot.now())?;
+    let find = |book: &SessionBook| {
+        let leaves = find_usable_for_each(book, &calls, ids, indexes, snapshot.now())?;
+        Ok(leaves.into_iter().cloned().collect::<Vec<_>>())
+    };
+    let leaves = match (ids, indexes) {
+        (None, None) => choose(store, account, &book, find).await?,
+        _ => find(&book)?,
+    };
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });
     }
     let (tree, stale) = synced?;
-    simulate_batch(&leaves, &call_data)?;
+    simulate_batch(&leaves.iter().collect::<Vec<_>>(), &call_data)?;
     if !snapshot.account.batched_session_router_enabled {
         return Err(AppError::ModuleNotEnabled { account, module: BATCHED_SESSION_ROUTER });
     }
-    let sessions = prove(&tree, leaves)?;
+    let sessions = prove(&tree, &leaves)?;
     if let Some(stale) = stale {
         stale.write(store, account).await?;
     }

@@ -14,7 +14,7 @@ use super::{
         ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
     },
     send_user_operation::send_user_operation,
-    session_choice::{KeyPlace, find_usable},
+    session_choice::{KeyPlace, choose, find_usable},
     session_ledger::stored_or_published,
     session_tree::tree_in_sync,
 };
@@ -22,7 +22,7 @@ use crate::error::AppError;
 use use_aa_protocol::{
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
     merkle::MerkleTree,
-    session::{SessionLeaf, SessionStatus},
+    session::{SessionBook, SessionLeaf, SessionStatus},
     signature::{DUMMY_SESSION, batched_router, session_key_manager, wrap},
     simulate::simulate_single,
     smart_account::{Call, encode_calls},
@@ -147,7 +147,11 @@ pub(super) async fn find_and_build(
     // What the store knows comes first: "expired" says more than "out of sync".
     let synced =
         stored_or_published(relay, store, account, &mut book, snapshot.account.merkle_root, tree_in_sync).await;
-    let leaf = find_usable(&book, holder, session_id.as_deref(), corresponding_index, now)?.clone();
+    let find = |book: &SessionBook| find_usable(book, holder, session_id.as_deref(), corresponding_index, now).cloned();
+    let leaf = match (&session_id, corresponding_index) {
+        (None, None) => choose(store, account, &book, find).await?,
+        _ => find(&book)?,
+    };
     if !snapshot.account.deployed {
         return Err(AppError::AccountNotDeployed { account });
     }

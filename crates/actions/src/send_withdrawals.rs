@@ -8,17 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     account::SmartAccountClient,
-    options::{BuildUserOpOptions, merge_options},
-    prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
+    native_rest::prepare_rest,
+    options::BuildUserOpOptions,
+    prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
     send_transaction::{complete_transaction, prepare_owner_operation},
     token,
-    token_payment::{asked, rich},
+    token_payment::asked,
 };
 use crate::error::AppError;
 use use_aa_protocol::{abi::IErc20, addresses::NATIVE_TOKEN, smart_account::Call, user_op_response::UserOpResponse};
-
-/// How often the rest that is left for gas is reckoned anew: each round is nearer.
-const ROUNDS: usize = 3;
 
 /// One transfer out of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +119,7 @@ pub async fn prepare_withdrawals(
         return Err(AppError::invalid("amount", format!("at most {balance} wei, which the account has"), given));
     };
     if rests == 1 {
-        return prepare_rest(client, &snapshot, &withdrawals, left, options).await;
+        return prepare_rest(client, &snapshot, |rest| calls(&withdrawals, rest), left, options).await;
     }
     prepare_owner_operation(client, &snapshot, &calls(&withdrawals, U256::ZERO), options).await
 }
@@ -163,39 +161,4 @@ async fn amounts(
         Ok(Withdrawal { token, amount, recipient })
     });
     futures::future::try_join_all(withdrawals).await
-}
-
-/// All of the ether but the gas, when the account pays for it. What is left for gas hangs on the operation, and the
-/// operation on what is left: two rounds are enough unless fees move.
-async fn prepare_rest(
-    client: &SmartAccountClient,
-    snapshot: &ChainSnapshot,
-    withdrawals: &[Withdrawal],
-    left: U256,
-    options: &BuildUserOpOptions,
-) -> Result<PreparedUserOperation, AppError> {
-    let paymaster_pays = options.paymaster_service_data.as_ref().is_some_and(|data| data.mode.is_some());
-    if paymaster_pays {
-        return prepare_owner_operation(client, snapshot, &calls(withdrawals, left), options).await;
-    }
-    // The estimate shall not fail for the very ether that is not left yet.
-    let funded = BuildUserOpOptions { state_override_set: Some(rich(client.account)), ..Default::default() };
-    let options = merge_options([funded, options.clone()]);
-    let mut rest = left;
-    let mut cost = U256::ZERO;
-    for _ in 0..ROUNDS {
-        let prepared = prepare_owner_operation(client, snapshot, &calls(withdrawals, rest), &options).await?;
-        cost = prepared.required_prefund();
-        if rest.checked_add(cost).is_some_and(|needed| needed <= left) {
-            return Ok(prepared);
-        }
-        // Other bytes in the call data cost other gas: 1 % covers them.
-        let kept = cost.saturating_add(cost / U256::from(100));
-        rest = left.checked_sub(kept).filter(|rest| !rest.is_zero()).ok_or_else(|| too_little(cost, left))?;
-    }
-    Err(too_little(cost, left))
-}
-
-fn too_little(cost: U256, left: U256) -> AppError {
-    AppError::invalid("balance", format!("more than {cost} wei, which the gas may cost"), format!("{left} wei"))
 }

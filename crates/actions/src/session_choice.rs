@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use alloy::primitives::Address;
 
-use crate::error::AppError;
+use crate::{error::AppError, ports::SessionStore};
 use use_aa_protocol::{
     clocks::Clocks,
     distributed_key::is_distributed,
-    session::{SessionBook, SessionLeaf, SessionStatus},
-    simulate::{Violation, judge_call},
+    session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
+    simulate::{Violation, judge_batch_call},
     smart_account::Call,
 };
 
@@ -28,6 +28,26 @@ impl KeyPlace {
     }
 }
 
+/// What `find` finds when nobody names a session: first among those whose key the store can still open. When there is
+/// nothing among them, `find` says of all what is wrong.
+pub(super) async fn choose<T>(
+    store: &dyn SessionStore,
+    account: Address,
+    book: &SessionBook,
+    find: impl Fn(&SessionBook) -> Result<T, AppError>,
+) -> Result<T, AppError> {
+    // A store that cannot say so says it when the key is asked for.
+    let lost = store.lost_keys(account).await.unwrap_or_default();
+    if !lost.is_empty() {
+        let mut kept = book.clone();
+        kept.leaf_nodes.retain(|leaf| !lost.contains(&leaf.session_key_address));
+        if let Ok(found) = find(&kept) {
+            return Ok(found);
+        }
+    }
+    find(book)
+}
+
 /// Of the sessions whose key is held there: the session with this id; else the one at `index` among the usable; else the newest usable one.
 pub(super) fn find_usable<'a>(
     book: &'a SessionBook,
@@ -44,7 +64,7 @@ pub(super) fn find_usable<'a>(
     }
     let is_usable = |leaf: &&SessionLeaf| {
         let is_active = leaf.status_by(now) == SessionStatus::Active;
-        is_active && holder.holds_key_of(leaf) && !leaf.is_on_other_device()
+        is_active && holder.holds_key_of(leaf) && !leaf.is_on_other_device() && leaf.is_in_tree()
     };
     let mut usable = book.leaf_nodes.iter().filter(is_usable);
     if let Some(index) = index {
@@ -65,6 +85,10 @@ pub(super) fn find_usable<'a>(
 pub(super) fn check_usable(leaf: &SessionLeaf, now: Clocks) -> Result<(), AppError> {
     let session_id = leaf.session_id.clone();
     match leaf.status_by(now) {
+        SessionStatus::Active if leaf.manager() == SessionKeyManager::Older => {
+            let expected = "a session of the session key manager that grants go to";
+            Err(AppError::invalid("sessionId", expected, format!("{session_id}, which the older one holds")))
+        }
         SessionStatus::Active if leaf.is_on_other_device() => {
             Err(AppError::Key { reason: format!("that of session {session_id} is in another browser or app") })
         }
@@ -119,14 +143,14 @@ fn share_one_key(leaves: &[&SessionLeaf]) -> Result<(), AppError> {
 fn newest_permitting<'a>(book: &'a SessionBook, calls: &[Call], now: Clocks) -> Result<Vec<&'a SessionLeaf>, AppError> {
     let is_usable = |leaf: &&SessionLeaf| {
         let is_active = leaf.status_by(now) == SessionStatus::Active;
-        is_active && KeyPlace::Store.holds_key_of(leaf) && !leaf.is_on_other_device()
+        is_active && KeyPlace::Store.holds_key_of(leaf) && !leaf.is_on_other_device() && leaf.is_in_tree()
     };
     let usable: Vec<_> = book.leaf_nodes.iter().filter(is_usable).collect();
     if usable.is_empty() {
         return find_usable(book, KeyPlace::Store, None, None, now).map(|leaf| vec![leaf]);
     }
     if let Some(last) = usable.len().checked_sub(calls.len()).and_then(|start| usable.get(start..)) {
-        let allowed = last.iter().zip(calls).all(|(leaf, call)| judge_call(leaf, call).is_ok());
+        let allowed = last.iter().zip(calls).all(|(leaf, call)| judge_batch_call(leaf, call).is_ok());
         if allowed && share_one_key(last).is_ok() {
             return Ok(last.to_vec());
         }
@@ -154,7 +178,7 @@ fn one_for_each<'a>(leaves: &[&'a SessionLeaf], calls: &[Call]) -> Result<Vec<&'
     let find = |(index, call): (usize, &Call)| {
         let mut objection: Option<Violation> = None;
         for leaf in leaves {
-            match judge_call(leaf, call) {
+            match judge_batch_call(leaf, call) {
                 Ok(()) => return Ok(*leaf),
                 // A leaf for this very function says more than one for another.
                 Err(found) if objection.as_ref().is_none_or(|known| is_general(known) && !is_general(&found)) => {
@@ -175,4 +199,36 @@ fn no_session() -> Violation {
 
 fn is_general(violation: &Violation) -> bool {
     matches!(violation.rule.as_str(), "destination" | "token" | "selector")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn a_session_whose_key_is_lost_is_chosen_only_when_no_other_is() {
+        let store = Fake::new();
+        let leaf = |id: &str, key: u8| SessionLeaf {
+            session_id: id.into(),
+            session_key_address: Address::repeat_byte(key),
+            status: SessionStatus::Active,
+            ..SessionLeaf::default()
+        };
+        let book = SessionBook { leaf_nodes: vec![leaf("old", 1), leaf("new", 2)], ..SessionBook::default() };
+        let chosen = || {
+            let find = |book: &SessionBook| {
+                find_usable(book, KeyPlace::Store, None, None, Clocks::default()).map(|leaf| leaf.session_id.clone())
+            };
+            block_on(choose(&store, Address::ZERO, &book, find)).unwrap()
+        };
+        assert_eq!(chosen(), "new", "all keys are there");
+        store.lose_key(Address::repeat_byte(2));
+        assert_eq!(chosen(), "old");
+        store.lose_key(Address::repeat_byte(1));
+        assert_eq!(chosen(), "new", "asking for its key says what is wrong");
+    }
 }

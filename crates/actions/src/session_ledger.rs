@@ -5,10 +5,12 @@ use alloy::primitives::{Address, B256};
 
 use super::ports::{Relay, SessionStore};
 use crate::error::{AppError, Upstream};
-use use_aa_protocol::session::{Adoption, SessionBook};
+use use_aa_protocol::session::{Adoption, PublishedLeaves, SessionBook, SessionKeyManager};
 
 /// Own field of a book: root of the set that was published last.
 const PUBLISHED_ROOT: &str = "publishedRoot";
+/// The same for the older session key manager.
+const PUBLISHED_OLDER_ROOT: &str = "publishedOlderRoot";
 
 /// Publishes the stored leaves when they make the root on chain and were not published since it changed.
 /// Best called after a grant or a revocation is settled; `true` when something was published.
@@ -19,15 +21,26 @@ pub async fn publish_sessions(relay: &dyn Relay, store: &dyn SessionStore, accou
     let book = store.load(account).await?;
     let root = book.root().to_string();
     let is_known = book.extra.get(PUBLISHED_ROOT).is_some_and(|published| published == root.as_str());
+    let older = book.part_of(SessionKeyManager::Older);
+    let older_root = older.root().to_string();
+    let is_older_known = book.extra.get(PUBLISHED_OLDER_ROOT).is_some_and(|published| published == older_root.as_str());
     // No session needs no set; more than a set may hold stay with this device.
-    let Some(leaves) = book.published().filter(|_| !is_known) else { return Ok(false) };
-    relay.publish_sessions(account, &leaves).await?;
-    let change = |book: &mut SessionBook| {
-        book.extra.insert(PUBLISHED_ROOT.into(), root.into());
-        Ok(())
-    };
-    store.update(account, Box::new(change)).await?;
-    Ok(true)
+    let sets = [
+        (PUBLISHED_ROOT, root, book.published().filter(|_| !is_known)),
+        (PUBLISHED_OLDER_ROOT, older_root, older.published().filter(|_| !is_older_known)),
+    ];
+    let mut is_published = false;
+    for (field, root, leaves) in sets {
+        let Some(leaves) = leaves else { continue };
+        relay.publish_sessions(account, &leaves).await?;
+        is_published = true;
+        let change = |book: &mut SessionBook| {
+            book.extra.insert(field.into(), root.into());
+            Ok(())
+        };
+        store.update(account, Box::new(change)).await?;
+    }
+    Ok(is_published)
 }
 
 /// Takes over the leaves behind `chain_root` when another device has published them: stores them, and gives the book
@@ -41,11 +54,7 @@ pub async fn adopt_published(
     account: Address,
     chain_root: B256,
 ) -> Result<Option<(SessionBook, Adoption)>, AppError> {
-    let Some(leaves) = relay.published_sessions(account, chain_root).await? else { return Ok(None) };
-    if leaves.root() != chain_root {
-        let reason = format!("the published sessions do not make the root on chain, {chain_root}");
-        return Err(AppError::UpstreamMalformed { upstream: Upstream::Database, reason });
-    }
+    let Some(leaves) = published(relay, account, chain_root).await? else { return Ok(None) };
     let mut adoption = Adoption::default();
     let change = |book: &mut SessionBook| {
         // Another tab may have been faster.
@@ -57,6 +66,41 @@ pub async fn adopt_published(
     };
     let book = store.update(account, Box::new(change)).await?;
     Ok(Some((book, adoption)))
+}
+
+/// The same for the sessions that the older session key manager holds.
+///
+/// # Errors
+/// As [`adopt_published`].
+pub(super) async fn adopt_older(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    account: Address,
+    older_root: B256,
+) -> Result<Option<SessionBook>, AppError> {
+    let Some(leaves) = published(relay, account, older_root).await? else { return Ok(None) };
+    let change = |book: &mut SessionBook| {
+        if book.part_of(SessionKeyManager::Older).root() != older_root {
+            book.adopt_older(&leaves)?;
+        }
+        book.extra.insert(PUBLISHED_OLDER_ROOT.into(), older_root.to_string().into());
+        Ok(())
+    };
+    store.update(account, Box::new(change)).await.map(Some)
+}
+
+/// What was published under this root, if it can be leaves, all of them.
+async fn published(relay: &dyn Relay, account: Address, root: B256) -> Result<Option<PublishedLeaves>, AppError> {
+    let Some(leaves) = relay.published_sessions(account, root).await? else { return Ok(None) };
+    // Anybody may have put it there: what is no set of leaves is as good as none.
+    if leaves.check().is_err() {
+        return Ok(None);
+    }
+    if leaves.root() != root {
+        let reason = format!("the published sessions do not make the root on chain, {root}");
+        return Err(AppError::UpstreamMalformed { upstream: Upstream::Database, reason });
+    }
+    Ok(Some(leaves))
 }
 
 /// What `read` makes of the stored leaves; when they do not make the root on chain, of a published set that is taken over

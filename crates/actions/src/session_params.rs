@@ -8,10 +8,14 @@ use super::{
     ports::SessionStore,
     send_with_batch_session::SendWithBatchSessionRequest,
     send_with_session::SendWithSessionRequest,
-    session_choice::{KeyPlace, find_usable, find_usable_for_each},
+    session_choice::{KeyPlace, choose, find_usable, find_usable_for_each},
 };
 use crate::error::AppError;
-use use_aa_protocol::{clocks::Clocks, session::SessionLeaf, smart_account::Call};
+use use_aa_protocol::{
+    clocks::Clocks,
+    session::{SessionBook, SessionLeaf},
+    smart_account::Call,
+};
 
 /// Nobody is asked here; sending asks the chain, too.
 fn device_clocks() -> Clocks {
@@ -53,7 +57,12 @@ pub async fn get_single_session_tx_params(
     corresponding_index: Option<usize>,
 ) -> Result<SingleSessionTxParams, AppError> {
     let book = store.load(account).await?;
-    let session = find_usable(&book, KeyPlace::Store, None, corresponding_index, device_clocks())?.clone();
+    let find =
+        |book: &SessionBook| find_usable(book, KeyPlace::Store, None, corresponding_index, device_clocks()).cloned();
+    let session = match corresponding_index {
+        None => choose(store, account, &book, find).await?,
+        Some(_) => find(&book)?,
+    };
     let session_signer = store.signer(account, session.session_key_address).await?;
     Ok(SingleSessionTxParams { account, session, session_signer })
 }
@@ -94,8 +103,14 @@ pub async fn get_batch_session_tx_params(
     corresponding_indexes: Option<&[usize]>,
 ) -> Result<BatchSessionTxParams, AppError> {
     let book = store.load(account).await?;
-    let sessions = find_usable_for_each(&book, calls, None, corresponding_indexes, device_clocks())?;
-    let sessions: Vec<SessionLeaf> = sessions.into_iter().cloned().collect();
+    let find = |book: &SessionBook| {
+        let sessions = find_usable_for_each(book, calls, None, corresponding_indexes, device_clocks())?;
+        Ok(sessions.into_iter().cloned().collect::<Vec<SessionLeaf>>())
+    };
+    let sessions = match corresponding_indexes {
+        None => choose(store, account, &book, find).await?,
+        Some(_) => find(&book)?,
+    };
     let key = sessions.first().map(|session| session.session_key_address);
     let key = key.ok_or_else(|| AppError::invalid("calls", "at least one call", "none"))?;
     let session_signer = store.signer(account, key).await?;

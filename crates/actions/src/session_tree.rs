@@ -1,5 +1,7 @@
 //! The tree of confirmed sessions, compared with the chain.
 
+use std::collections::HashSet;
+
 use alloy::primitives::{Address, B256};
 
 use super::ports::SessionStore;
@@ -73,6 +75,8 @@ pub struct SessionTree {
     frontier: MerkleFrontier,
     /// What the store lags behind this tree.
     stale: Option<StaleStatuses>,
+    /// Ids of leaves that what is built on it leaves out.
+    left_out: HashSet<String>,
 }
 
 impl SessionTree {
@@ -97,7 +101,22 @@ impl SessionTree {
 
     fn over(book: &SessionBook) -> Self {
         let frontier: MerkleFrontier = leaves(book).map(SessionLeaf::hash).collect();
-        Self { root: frontier.root().unwrap_or_default(), session_ids: ids(book), frontier, stale: None }
+        let root = frontier.root().unwrap_or_default();
+        Self { root, session_ids: ids(book), frontier, stale: None, left_out: HashSet::new() }
+    }
+
+    /// The same tree of `book`, with these leaves left out of what is built on it.
+    pub fn leaving_out(mut self, book: &SessionBook, left_out: HashSet<String>) -> Self {
+        if !left_out.is_empty() {
+            let stays = |leaf: &&SessionLeaf| !left_out.contains(&leaf.session_id);
+            self.frontier = leaves(book).filter(stays).map(SessionLeaf::hash).collect();
+        }
+        Self { left_out, ..self }
+    }
+
+    /// Ids of the leaves that what is built on it leaves out.
+    pub fn left_out(&self) -> &HashSet<String> {
+        &self.left_out
     }
 
     /// The root on chain that this tree makes; zero without leaves.
@@ -115,7 +134,7 @@ impl SessionTree {
         self.session_ids.is_empty()
     }
 
-    /// The root once `new` leaves are added at the end. Hashes the new leaves only.
+    /// The root once `new` leaves are added at the end, and those that are left out are gone. Hashes the new leaves only.
     pub fn root_with(&self, new: &[SessionLeaf]) -> B256 {
         let mut frontier = self.frontier.clone();
         new.iter().for_each(|leaf| frontier.push(leaf.hash()));
@@ -142,7 +161,7 @@ fn has_leaves(book: &SessionBook, session_ids: &[String]) -> bool {
 }
 
 fn leaves(book: &SessionBook) -> impl Iterator<Item = &SessionLeaf> {
-    book.leaf_nodes.iter().filter(|leaf| leaf.status.in_tree())
+    book.leaf_nodes.iter().filter(|leaf| leaf.is_in_tree())
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::{
     ports::{Relay, SessionStore},
-    session_ledger::adopt_published,
+    session_ledger::{adopt_older, adopt_published},
     session_tree::reconcile,
     settle_session::take_out,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
     rpc::AccountState,
-    session::{Adoption, SessionBook},
+    session::{Adoption, Reconciliation, SessionBook},
 };
 
 /// What [`sync_sessions`] found.
@@ -24,6 +24,8 @@ pub struct SyncedSessions {
     /// The stored leaves make the root on chain. When false, another device or app changed the sessions
     /// and the ones here cannot be used.
     pub in_sync: bool,
+    /// The older session key manager holds no sessions but stored ones. When false, only all of them can be ended.
+    pub older_in_sync: bool,
     /// Operations whose grants are still open: settle each with [`super::settle_session`].
     pub pending: Vec<B256>,
     /// What was taken over from another device, when the root on chain was not ours.
@@ -48,6 +50,8 @@ pub async fn sync_sessions(
 ) -> Result<SyncedSessions, AppError> {
     let (state, mut book) =
         futures::future::try_join(relay.account_state(account, U256::ZERO), store.load(account)).await?;
+    // First: what the older manager holds is not to be taken for revoked.
+    let older_in_sync = sync_older(relay, store, account, &state, &mut book).await?;
     let outcome = reconcile(&mut book, state.merkle_root);
     if let Ok(Some(stale)) = &outcome {
         book = stale.write(store, account).await?;
@@ -70,5 +74,32 @@ pub async fn sync_sessions(
     }
     let pending = book.grants();
     let revocations = book.revocations();
-    Ok(SyncedSessions { book, account: state, in_sync, pending, adopted, revocations })
+    Ok(SyncedSessions { book, account: state, in_sync, older_in_sync, pending, adopted, revocations })
+}
+
+/// The same for the older session key manager: `false` when it holds sessions that nobody here knows.
+async fn sync_older(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    account: Address,
+    state: &AccountState,
+    book: &mut SessionBook,
+) -> Result<bool, AppError> {
+    let (older_root, current_root) = (state.older_root(), state.merkle_root);
+    match book.reconcile_older(older_root, current_root) {
+        Reconciliation::InSync => return Ok(true),
+        Reconciliation::Settled { .. } => {
+            let change = |book: &mut SessionBook| {
+                book.reconcile_older(older_root, current_root);
+                Ok(())
+            };
+            *book = store.update(account, Box::new(change)).await?;
+            return Ok(true);
+        }
+        Reconciliation::Unknown { .. } => {}
+    }
+    let adopted = adopt_older(relay, store, account, older_root).await?;
+    let is_known = adopted.is_some();
+    *book = adopted.unwrap_or_else(|| std::mem::take(book));
+    Ok(is_known)
 }

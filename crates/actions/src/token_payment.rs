@@ -13,9 +13,8 @@ use crate::error::AppError;
 use use_aa_protocol::{
     addresses::TOKEN_PAYMASTER,
     clocks::Clocks,
-    paymaster::{
-        DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approved,
-    },
+    describe::exact_amount_words,
+    paymaster::{FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approved},
     rpc::{GasFees, PaymasterMode},
     smart_account::Call,
     user_operation::UserOperation,
@@ -110,10 +109,9 @@ impl TokenPayment {
         if allowed >= self.most {
             return Ok(());
         }
-        let whole = |units| DecimalText::from_units(units, self.quote.decimal);
-        let (symbol, allowed, most) = (&self.quote.symbol, whole(allowed), whole(self.most));
+        let [allowed, most] = [allowed, self.most].map(|units| exact_amount_words(units, &self.quote.facts()));
         let reason = format!(
-            "the paymaster may take {allowed} {symbol} and needs up to {most}; approve it with a transaction of the owner"
+            "the paymaster may take {allowed} and needs up to {most}; approve it with a transaction of the owner"
         );
         Err(AppError::GasTokenRefused { reason })
     }
@@ -129,13 +127,12 @@ impl TokenPayment {
         if terms.fee_token != self.quote.token_address {
             return refuse(format!("the paymaster wants {} instead", terms.fee_token));
         }
-        let whole = |units| DecimalText::from_units(units, self.quote.decimal);
+        let whole = |units| exact_amount_words(units, &self.quote.facts());
         match terms.most_charged(user_operation) {
             Some(most) if most <= self.most => Ok(()),
             most => refuse(format!(
-                "up to {} {} may be charged, {} were quoted; ask for a new quote",
+                "up to {} may be charged, {} were quoted; ask for a new quote",
                 whole(most.unwrap_or(U256::MAX)),
-                self.quote.symbol,
                 whole(self.most),
             )),
         }

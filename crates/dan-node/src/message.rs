@@ -1,6 +1,7 @@
 //! What nodes say to each other, as bytes: a tag, fixed fields, the rest is the body.
 
 use alloy::primitives::B256;
+use use_aa_protocol::foreign_text;
 use zeroize::Zeroizing;
 
 use super::share::SecretBytes;
@@ -119,10 +120,7 @@ impl Message {
                 let (run, rest) = word(rest)?;
                 let text = std::str::from_utf8(rest).map_err(|_| Malformed)?;
                 let (code, message) = text.split_once('\0').ok_or(Malformed)?;
-                if code.len() > MAX_TEXT
-                    || message.len() > MAX_TEXT
-                    || text.chars().filter(|c| c.is_control()).count() > 1
-                {
+                if shortened(code) != code || shortened(message) != message {
                     return Err(Malformed);
                 }
                 Ok(Self::Abort { run, code: code.into(), message: message.into() })
@@ -150,15 +148,11 @@ fn word(bytes: &[u8]) -> Result<(B256, &[u8]), Malformed> {
     bytes.split_first_chunk::<32>().map(|(word, rest)| (B256::from(*word), rest)).ok_or(Malformed)
 }
 
-/// Without control characters, cut at [`MAX_TEXT`] bytes: it goes to logs and people.
+/// Without what hides or moves text, cut at [`MAX_TEXT`] bytes: it goes to logs and people.
 fn shortened(text: &str) -> String {
-    let mut short = String::new();
-    for character in text.chars().filter(|character| !character.is_control()) {
-        if short.len() + character.len_utf8() > MAX_TEXT {
-            break;
-        }
-        short.push(character);
-    }
+    let mut short = foreign_text::cleaned(text, MAX_TEXT);
+    short.truncate(short.floor_char_boundary(MAX_TEXT));
+    short.truncate(short.trim_end().len());
     short
 }
 
@@ -191,10 +185,19 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut_at_a_character() {
-        let message = "é\n".repeat(400);
+        let message = "é\u{7}".repeat(400);
         let encoded = Message::Abort { run: B256::ZERO, code: "x".into(), message }.encode();
         let Ok(Message::Abort { message, .. }) = Message::decode(&encoded) else { panic!("not an abort") };
         assert_eq!(message, "é".repeat(250));
+    }
+
+    #[test]
+    fn what_hides_in_a_reason_is_not_said_and_not_heard() {
+        let abort = |message: &str| Message::Abort { run: B256::ZERO, code: "x".into(), message: message.into() };
+        let said = abort("all\u{202e} is\u{200b} well").encode();
+        assert!(Message::decode(&said) == Ok(abort("all is well")));
+        let lie = [&abort("").encode()[..], "ll\u{202e}ew".as_bytes()].concat();
+        assert!(Message::decode(&lie).is_err());
     }
 
     #[test]

@@ -127,7 +127,8 @@ fn arguments(options: &AltoOptions<'_>) -> Vec<String> {
     set("flashblocks-preconfirmation-time", if options.block_time == 0 { "5" } else { "50" }.into());
     // A bundle is not stuck only because blocks are slow.
     set("resubmit-stuck-timeout", (10_000 + 2 * block_time_ms).to_string());
-    set("mempool-max-queued-ops", "10".into());
+    // Of one account, in whatever lanes: a person who does twenty things at once.
+    set("mempool-max-queued-ops", "50".into());
     set("refilling-wallets", "false".into());
     set("utility-wallet-monitor", "false".into());
     set("json", "true".into());

@@ -29,6 +29,8 @@ alloy::sol! {
         error CallerIsNotEntryPointOrSelf(address caller);
         error CallerIsNotAnEntryPoint(address caller);
         error AlreadyInitialized();
+        error DelegateCallsOnly();
+        error ModulesSetupExecutionFailed();
     }
 
     /// Factory of Smart Accounts V2.
@@ -49,6 +51,15 @@ alloy::sol! {
         error NoOwnerRegisteredForSmartAccount(address smartAccount);
         error AlreadyInitedForSmartAccount(address smartAccount);
         error WrongSignatureLength();
+        error NotEOA(address account);
+        error ZeroAddressNotAllowedAsOwner();
+    }
+
+    /// Verifying paymaster, what it refuses with.
+    #[derive(Debug, PartialEq, Eq)]
+    interface IVerifyingPaymaster {
+        error InsufficientBalance(uint256 amountRequired, uint256 currentBalance);
+        error InvalidPaymasterSignatureLength(uint256 sigLength);
     }
 
     /// Session key manager.
@@ -56,8 +67,6 @@ alloy::sol! {
     interface ISessionKeyManager {
         function setMerkleRoot(bytes32 merkleRoot);
         function getSessionKeys(address smartAccount) returns (bytes32 merkleRoot);
-
-        event MerkleRootUpdated(address smartAccount, bytes32 merkleRoot);
     }
 
     /// ERC-4337 entry point v0.6, the parts that are read.
@@ -92,6 +101,12 @@ alloy::sol! {
         /// Handles one operation as a bundle would, whatever its signature is worth, then calls `target`, then always
         /// reverts: `ExecutionResult` or `FailedOp`.
         function simulateHandleOp(Operation operation, address target, bytes targetCallData);
+
+        /// What an account has there, wei.
+        function balanceOf(address account) returns (uint256);
+        function depositTo(address account) payable;
+        /// Takes out of the caller's own deposit.
+        function withdrawTo(address withdrawAddress, uint256 withdrawAmount);
 
         function handleOps(Operation[] operations, address beneficiary);
 
@@ -268,10 +283,6 @@ mod tests {
         assert_eq!(IEcdsaModule::AlreadyInitedForSmartAccount::SELECTOR, hex!("b137edf4"));
         assert_eq!(IEcdsaModule::WrongSignatureLength::SELECTOR, hex!("5763538a"));
         assert_eq!(IEntryPoint::ExecutionResult::SELECTOR, hex!("8b7ac980"));
-        assert_eq!(
-            ISessionKeyManager::MerkleRootUpdated::SIGNATURE_HASH,
-            hex!("2d3b238aa223af835b06f5ddeb56c45951f7cf4a29ab728434765ef33cb7598f")
-        );
         assert_eq!(
             IEntryPoint::UserOperationEvent::SIGNATURE_HASH,
             hex!("49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f")

@@ -10,37 +10,45 @@ use alloy::primitives::{Address, U256};
 use super::{
     ProtocolError,
     addresses::{ABI_SESSION_VALIDATION_MODULE, ERC20_SESSION_VALIDATION_MODULE},
+    bounds::bounds,
     known_functions::{ArgumentKind, KnownFunction},
     policy::{Condition, SessionEpoch, SessionPolicy},
+    reading::Reading,
     session::SessionLeaf,
     session_data::{AbiSessionData, Erc20SessionData},
 };
 
+mod addresses;
 mod amount;
 mod constraint;
 mod function;
 mod line;
 mod names;
 mod own_account;
+mod place;
 mod review;
 mod signed;
 #[cfg(test)]
 mod tests;
 mod utc;
 
+pub use addresses::call_addresses;
 pub(crate) use amount::UNLIMITED;
-pub use amount::{TokenFacts, amount_input, amount_words, read_amount};
+pub use amount::{
+    TokenFacts, UnreadableAmount, amount_input, amount_words, exact_amount_words, read_amount, shown_amount,
+};
 pub use constraint::{Constraint, DescribedValue, argument_name};
 pub use function::{DescribedFunction, function_name, policy_name};
 pub use names::{Names, shortened};
+pub use place::ArgumentPlace;
 pub use utc::utc;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// One line of a list: long values are shortened, many rules are counted.
+    /// One line of a list: long values are shortened, many rules are counted. Nobody decides by it.
     Line,
-    /// The review before a grant: every rule, with names and units.
+    /// Where somebody decides, as in the review before a grant: every rule, with names and units, and addresses whole.
     Review,
     /// What a wallet shows and the owner signs: everything, in ASCII, without names or units that only one side knows.
     Signed,
@@ -66,6 +74,8 @@ pub enum Permission {
         function: DescribedFunction,
         /// What the arguments must be; all must hold.
         arguments: Vec<Constraint>,
+        /// The one address that has the benefit of every call, where the function is known and the rules say so.
+        only_receiver: Option<Address>,
         /// Native currency that each call may send, wei.
         native_limit: u128,
     },
@@ -132,12 +142,14 @@ impl PolicyDescription {
                 Constraint {
                     offset: 0,
                     argument: Some(("recipient", ArgumentKind::Address)),
+                    place: ArgumentPlace::Unknown,
                     condition: Ok(Condition::Equal),
                     value: DescribedValue::Address(*recipient),
                 },
                 Constraint {
                     offset: 32,
                     argument: Some(("amount", ArgumentKind::TokenAmount)),
+                    place: ArgumentPlace::Unknown,
                     condition: Ok(Condition::LessThanOrEqual),
                     value: DescribedValue::Amount { amount: *most, token: *token },
                 },
@@ -152,9 +164,18 @@ impl Permission {
         let AbiSessionData { contract_address: contract, selector, value_limit: native_limit, rules, .. } = data;
         let function = DescribedFunction::of(selector);
         let argument = |offset: u16| function.known.and_then(|known: &KnownFunction| known.argument_at(offset.into()));
-        let constraint = |(offset, code, word)| Constraint::read(offset, code, word, argument(offset), contract);
+        let bounds = bounds(&rules);
+        let reading = function.published.map(|published| (published, Reading::of(published, &bounds)));
+        let place = |offset| {
+            let found = reading.as_ref().map(|(function, reading)| ArgumentPlace::find(reading, function, offset));
+            found.unwrap_or(ArgumentPlace::Unknown)
+        };
+        let constraint =
+            |(offset, code, word)| Constraint::read(offset, code, word, argument(offset), place(offset), contract);
         let arguments = rules.into_iter().map(constraint).collect();
-        Self::Call { contract, function, arguments, native_limit }
+        let only_receiver =
+            reading.as_ref().and_then(|(function, reading)| own_account::only_receiver(reading, function));
+        Self::Call { contract, function, arguments, only_receiver, native_limit }
     }
 
     fn of_transfer(data: Erc20SessionData) -> Self {

@@ -1,9 +1,17 @@
 //! Functions whose arguments have a meaning to people: what a review calls them, and what may leave the account.
 //!
-//! A selector is four bytes, so another contract may mean something else by the same one; texts made from this table
-//! say "named like". ERC-20 and ERC-721 share `transferFrom` and `approve`: there the number is an amount or an id.
+//! A selector is four bytes, so another contract may mean something else by the same one: texts made from these tables
+//! tell what functions of this name do, beside the address of the contract that is really called. Two tables: what
+//! wallets sign is made of [`KNOWN_FUNCTIONS`] and never changes; [`published_function`] knows many more, with their
+//! sources, for the linter, the review and lists. ERC-20 and ERC-721 share `transferFrom` and `approve`: there the number is an amount or an id.
 
 use super::policy::FunctionSelector;
+
+mod effect;
+#[rustfmt::skip]
+mod published;
+
+pub use effect::{Amount, ArgumentPath, EACH, Effect, PublishedFunction};
 
 /// What an argument means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +75,29 @@ pub fn known_function(selector: [u8; 4]) -> Option<&'static KnownFunction> {
 /// The function that a policy names, when it is known and its selector can be computed.
 pub fn known_function_of(selector: &FunctionSelector) -> Option<&'static KnownFunction> {
     selector.selector().ok().and_then(known_function)
+}
+
+/// Functions of this project's own contracts that no package has.
+const OWN: &[PublishedFunction] = &[PublishedFunction {
+    selector: [0x40, 0xd0, 0x97, 0xc3],
+    declaration: "safeMint(address to)",
+    effects: &[Effect::Gives(&[0])],
+}];
+
+/// The function of a published contract with this selector: for the linter, the review and lists, never for what wallets
+/// sign. Another contract may mean something else by it.
+pub fn published_function(selector: [u8; 4]) -> Option<&'static PublishedFunction> {
+    let place = published::PUBLISHED.binary_search_by_key(&selector, |function| function.selector).ok();
+    place.map_or_else(
+        || OWN.iter().find(|function| function.selector == selector),
+        |place| published::PUBLISHED.get(place),
+    )
+}
+
+/// All of them.
+#[cfg(test)]
+pub(crate) fn published_functions() -> impl Iterator<Item = &'static PublishedFunction> {
+    published::PUBLISHED.iter().chain(OWN)
 }
 
 const fn to(receiver: usize, amount: usize) -> Option<Spend> {
@@ -185,6 +216,24 @@ mod tests {
                 assert!(spend.amount.is_none_or(|amount| amount < function.arguments.len()));
             }
         }
+    }
+
+    #[test]
+    fn published_functions_are_found_by_their_selectors() {
+        let of =
+            |function: &PublishedFunction| FunctionSelector::Signature(function.declaration.into()).selector().unwrap();
+        for function in published_functions() {
+            assert_eq!(of(function), function.selector, "{}", function.declaration);
+            assert_eq!(published_function(function.selector), Some(function));
+        }
+        for function in KNOWN_FUNCTIONS {
+            let published = published_function(function.selector).expect(function.signature);
+            // Who is signed to be the receiver is the one that the review looks at.
+            let receiver = function.spends.map(|spends| spends.receiver as u8);
+            let first = published.effects[0];
+            assert!(receiver.is_none_or(|place| first.receiver() == Some(&[place])), "{}", function.signature);
+        }
+        assert_eq!(published_function([0; 4]), None);
     }
 
     #[test]

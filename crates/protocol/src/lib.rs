@@ -7,10 +7,12 @@
 
 pub mod abi;
 pub mod addresses;
+mod bounds;
 pub mod clocks;
 pub mod describe;
 pub mod distributed_key;
 mod error;
+pub mod foreign_text;
 pub mod known_functions;
 pub mod lint;
 pub mod merkle;
@@ -18,6 +20,7 @@ pub mod multichain;
 pub mod paymaster;
 pub mod policy;
 pub mod quantity;
+mod reading;
 pub mod revert;
 pub mod rpc;
 pub mod session;

@@ -1,7 +1,8 @@
 //! The policy linter: what a person should know, or must be kept from, before a session is granted.
 //!
 //! It reads **leaves**, the very bytes that are put on chain, so that nothing said here depends on what an app says
-//! about them. [`Severity::Stop`] must not be granted; [`Severity::Warning`] is for the person to decide. The facts
+//! about them. What a function does is known by its selector (`known_functions`), which conditions bind its arguments
+//! by `reading`: one that a call can walk past counts as none. [`Severity::Stop`] must not be granted; [`Severity::Warning`] is for the person to decide. The facts
 //! behind the findings are those of docs/protocol.md 3.3, 3.4, 10-S38, 10-C2 and 10-C3.
 
 use std::collections::HashSet;
@@ -14,7 +15,7 @@ use super::{
         ERC20_SESSION_VALIDATION_MODULE, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
         SESSION_KEY_MANAGER_V1_0_0,
     },
-    describe::UNLIMITED,
+    bounds::satisfiable,
     policy::SessionEpoch,
     session::SessionLeaf,
     session_data::{ABI_HEADER, ABI_RULE, AbiSessionData, Erc20SessionData},
@@ -23,9 +24,12 @@ use super::{
 
 mod arguments;
 mod example;
-mod satisfiable;
+mod fees;
+mod kept;
 
 pub use example::example_call;
+pub use fees::UNBOUNDED_FEES;
+pub use kept::lint_kept;
 
 /// A year in seconds: longer windows are pointed out.
 const YEAR: u64 = 365 * 24 * 60 * 60;
@@ -80,8 +84,20 @@ pub enum FindingKind {
     VacuousRule,
     /// A condition on bytes that are no whole argument, or behind the known arguments.
     OddOffset,
+    /// A condition on data that the call can put elsewhere: it limits nothing.
+    EvadedRule,
+    /// Conditions on a function that is not known: nobody can say what they are worth.
+    UnknownFunction,
+    /// A limit that is one of an amount or of the numbers of items, as the contract decides.
+    AmountOrItem,
+    /// The call carries other calls.
+    CallsInside,
+    /// Somebody else may get control of the contract.
+    Control,
     /// Native currency may leave with each call, however many there are.
     NativeValue,
+    /// Whoever has the key decides what its operations cost the account.
+    GasIsUnbounded,
     /// The ERC-20 module does not look at the function that is called (docs/protocol.md 10-C2).
     Erc20AnyFunction,
 }
@@ -100,7 +116,7 @@ pub struct Finding {
 }
 
 /// What the leaves are judged against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct LintContext<'a> {
     /// The account that would grant them.
     pub account: Address,
@@ -108,6 +124,8 @@ pub struct LintContext<'a> {
     pub now: u64,
     /// Hashes of the leaves that are granted already.
     pub granted: &'a [B256],
+    /// The account's modules, as the chain tells them; those that are known here are stopped without it.
+    pub modules: &'a [Address],
 }
 
 /// Everything there is to say about these leaves, the gravest first, then leaf by leaf.
@@ -121,13 +139,14 @@ pub fn lint(leaves: &[SessionLeaf], context: LintContext<'_>) -> Vec<Finding> {
         }
         window(leaf, context.now, &mut found);
         match leaf.session_validation_module {
-            ABI_SESSION_VALIDATION_MODULE => abi(leaf, context.account, &mut found),
-            ERC20_SESSION_VALIDATION_MODULE => erc20(leaf, context.account, &mut found),
+            ABI_SESSION_VALIDATION_MODULE => abi(leaf, context, &mut found),
+            ERC20_SESSION_VALIDATION_MODULE => erc20(leaf, context, &mut found),
             module => {
                 let text = format!("Module {module} would judge the calls. What it allows is not known here.");
                 found.stop(FindingKind::UnknownModule, text);
             }
         }
+        fees::check(leaf, &mut found);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
@@ -141,11 +160,18 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn stop(&mut self, kind: FindingKind, text: impl Into<String>) {
-        self.list.push(Finding { severity: Severity::Stop, kind, leaf: self.leaf, text: text.into() });
+        self.add(Finding { severity: Severity::Stop, kind, leaf: self.leaf, text: text.into() });
     }
 
     fn warn(&mut self, kind: FindingKind, text: impl Into<String>) {
-        self.list.push(Finding { severity: Severity::Warning, kind, leaf: self.leaf, text: text.into() });
+        self.add(Finding { severity: Severity::Warning, kind, leaf: self.leaf, text: text.into() });
+    }
+
+    /// Once: a function that moves two things is told about like one that moves one.
+    fn add(&mut self, finding: Finding) {
+        if !self.list.contains(&finding) {
+            self.list.push(finding);
+        }
     }
 }
 
@@ -173,11 +199,11 @@ const OBEDIENT: [Address; 7] = [
     ENTRY_POINT,
 ];
 
-fn destination(to: Address, account: Address, found: &mut Findings<'_>) {
-    if to == account {
+fn destination(to: Address, context: LintContext<'_>, found: &mut Findings<'_>) {
+    if to == context.account {
         let text = "It may call your account itself, and so change who controls it.";
         found.stop(FindingKind::OwnAccount, text);
-    } else if OBEDIENT.contains(&to) {
+    } else if OBEDIENT.contains(&to) || context.modules.contains(&to) {
         let text = format!("It may call {to}, which obeys your account: the app could allow itself everything.");
         found.stop(FindingKind::SessionModule, text);
     } else if to.is_zero() {
@@ -195,7 +221,7 @@ fn key(leaf: &SessionLeaf, found: &mut Findings<'_>) {
     }
 }
 
-fn abi(leaf: &SessionLeaf, account: Address, found: &mut Findings<'_>) {
+fn abi(leaf: &SessionLeaf, context: LintContext<'_>, found: &mut Findings<'_>) {
     let Ok(data) = AbiSessionData::decode(&leaf.session_key_data) else {
         return found.stop(FindingKind::Malformed, "Its data is cut off; it can never be used.");
     };
@@ -204,31 +230,31 @@ fn abi(leaf: &SessionLeaf, account: Address, found: &mut Findings<'_>) {
         found.stop(FindingKind::Malformed, text);
     }
     key(leaf, found);
-    destination(data.contract_address, account, found);
+    destination(data.contract_address, context, found);
     if data.value_limit > 0 {
         let text = "Each call may send native currency away, up to the limit, and the number of calls is not limited.";
         found.warn(FindingKind::NativeValue, text);
     }
-    if !satisfiable::satisfiable(&data.rules) {
+    if !satisfiable(&data.rules) {
         found.stop(FindingKind::Unsatisfiable, "Its conditions contradict each other: no call can satisfy them.");
     }
-    arguments::check(&data, account, found);
+    arguments::check(&data, context.account, found);
 }
 
-fn erc20(leaf: &SessionLeaf, account: Address, found: &mut Findings<'_>) {
+fn erc20(leaf: &SessionLeaf, context: LintContext<'_>, found: &mut Findings<'_>) {
     let Ok(data) = Erc20SessionData::decode(&leaf.session_key_data) else {
         return found.stop(FindingKind::Malformed, "Its data cannot be read; it can never be used.");
     };
     key(leaf, found);
-    destination(data.token, account, found);
+    destination(data.token, context, found);
     if data.recipient.is_zero() {
         found.stop(FindingKind::ZeroAddress, "Its recipient is the zero address.");
     }
     if data.max_amount.is_zero() {
         found.stop(FindingKind::ZeroAmount, "It allows an amount of 0 only.");
     }
-    if data.max_amount >= UNLIMITED {
-        found.warn(FindingKind::UnlimitedAmount, "The amount is not limited.");
+    if data.max_amount >= arguments::ABSURD {
+        found.warn(FindingKind::UnlimitedAmount, arguments::UNLIMITED);
     }
     let text = "The chain checks token, recipient and amount, but not the function: the recipient could also be given an allowance.";
     found.warn(FindingKind::Erc20AnyFunction, text);

@@ -7,12 +7,16 @@ use alloy::{
 
 use super::abi::{
     IDemo::IDemoErrors, IEcdsaModule::IEcdsaModuleErrors, IEntryPoint::IEntryPointErrors,
-    ISmartAccount::ISmartAccountErrors, decode,
+    ISmartAccount::ISmartAccountErrors, IVerifyingPaymaster::IVerifyingPaymasterErrors, decode,
 };
+use crate::foreign_text;
 
 mod table;
 
 pub use table::explanations;
+
+/// How an empty deposit of a paymaster id is told.
+const PAYMASTER_BALANCE: &str = "the paymaster's InsufficientBalance";
 
 /// Meaning of an error text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +35,16 @@ pub struct Explanation {
     pub retryable: bool,
 }
 
-/// The first entry whose text occurs in `text`. Texts of modules come first, so that
-/// `AA23 reverted: SessionNotApproved` is explained by the session, not by AA23.
+/// The first entry whose text occurs in `text`, not as the beginning of a longer word: `Invalid UserOp` is not what
+/// `Invalid UserOperation` says. Texts of modules come first, so that `AA23 reverted: SessionNotApproved` is explained by
+/// the session, not by AA23.
 pub fn explain(text: &str) -> Option<&'static Explanation> {
     let text = text.to_lowercase();
-    explanations().find(|explanation| text.contains(&explanation.matches.to_lowercase()))
+    let occurs = |known: &str| {
+        let mut ends = text.match_indices(known).filter_map(|(at, known)| text.get(at + known.len()..));
+        ends.any(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()))
+    };
+    explanations().find(|explanation| occurs(&explanation.matches.to_lowercase()))
 }
 
 /// A bundler's or paymaster's refusal: its text where that is known, else its JSON-RPC code.
@@ -49,13 +58,13 @@ pub fn explain_wallet(code: i64) -> Option<&'static Explanation> {
 }
 
 /// Revert data in words: `Error(string)`, `Panic(uint256)`, the known custom errors with their
-/// values; else the bytes as hex. Never panics.
+/// values; else the bytes as hex. Never panics. A contract's own text is cleaned ([`foreign_text::message`]).
 pub fn decode_revert(data: &[u8]) -> String {
     if data.is_empty() {
         return "reverted without a reason".into();
     }
     if let Ok(revert) = decode::loose_error::<Revert>(data) {
-        return revert.reason;
+        return foreign_text::message(&revert.reason);
     }
     if let Ok(panic) = decode::loose_error::<Panic>(data) {
         return panic.to_string();
@@ -64,7 +73,7 @@ pub fn decode_revert(data: &[u8]) -> String {
         return account_error(&error);
     }
     if let Ok(IEntryPointErrors::FailedOp(failed)) = decode::loose_errors::<IEntryPointErrors>(data) {
-        return failed.reason;
+        return foreign_text::message(&failed.reason);
     }
     if let Ok(error) = decode::loose_errors::<IEcdsaModuleErrors>(data) {
         return match error {
@@ -75,6 +84,19 @@ pub fn decode_revert(data: &[u8]) -> String {
                 format!("AlreadyInitedForSmartAccount({})", error.smartAccount)
             }
             IEcdsaModuleErrors::WrongSignatureLength(_) => "WrongSignatureLength()".into(),
+            IEcdsaModuleErrors::NotEOA(error) => format!("NotEOA({})", error.account),
+            IEcdsaModuleErrors::ZeroAddressNotAllowedAsOwner(_) => "ZeroAddressNotAllowedAsOwner()".into(),
+        };
+    }
+    if let Ok(error) = decode::loose_errors::<IVerifyingPaymasterErrors>(data) {
+        return match error {
+            // Tokens have an error of this name, too.
+            IVerifyingPaymasterErrors::InsufficientBalance(e) => {
+                format!("{PAYMASTER_BALANCE}({}, {})", e.amountRequired, e.currentBalance)
+            }
+            IVerifyingPaymasterErrors::InvalidPaymasterSignatureLength(e) => {
+                format!("InvalidPaymasterSignatureLength({})", e.sigLength)
+            }
         };
     }
     if let Ok(error) = decode::loose_errors::<IDemoErrors>(data) {
@@ -124,6 +146,8 @@ fn account_error(error: &ISmartAccountErrors) -> String {
         ISmartAccountErrors::CallerIsNotEntryPointOrSelf(e) => format!("CallerIsNotEntryPointOrSelf({})", e.caller),
         ISmartAccountErrors::CallerIsNotAnEntryPoint(e) => format!("CallerIsNotAnEntryPoint({})", e.caller),
         ISmartAccountErrors::AlreadyInitialized(_) => "AlreadyInitialized()".into(),
+        ISmartAccountErrors::DelegateCallsOnly(_) => "DelegateCallsOnly()".into(),
+        ISmartAccountErrors::ModulesSetupExecutionFailed(_) => "ModulesSetupExecutionFailed()".into(),
     }
 }
 
@@ -133,7 +157,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::abi::{IEntryPoint, ISmartAccount};
+    use crate::abi::{IDemo, IEcdsaModule, IEntryPoint, ISmartAccount, IVerifyingPaymaster};
     use alloy::{
         primitives::{Address, U256},
         sol_types::SolError,
@@ -146,6 +170,48 @@ mod tests {
         assert_eq!(explain("AA23 reverted (or OOG)").map(|e| e.name), Some("SmartAccountValidationRevertedError"));
         assert_eq!(explain("aa22 EXPIRED or not due").map(|e| e.name), Some("ExpiredOrNotDueError"));
         assert_eq!(explain("all is well"), None);
+    }
+
+    /// What account, modules, factory and paymasters of the public chains say, as revert data and as a bundler quotes it.
+    #[test]
+    fn every_text_and_error_of_the_public_contracts_is_explained() {
+        let owner = Address::repeat_byte(1);
+        let (one, two) = (U256::from(1), U256::from(2));
+        let errors = [
+            (IEcdsaModule::NotEOA { account: owner }.abi_encode(), "OwnerIsNoKeyError"),
+            (IEcdsaModule::ZeroAddressNotAllowedAsOwner {}.abi_encode(), "ZeroAddressNotAllowedAsOwnerError"),
+            (ISmartAccount::DelegateCallsOnly {}.abi_encode(), "DelegateCallsOnlyError"),
+            (ISmartAccount::ModulesSetupExecutionFailed {}.abi_encode(), "ModulesSetupFailedError"),
+            (
+                IVerifyingPaymaster::InsufficientBalance { amountRequired: two, currentBalance: one }.abi_encode(),
+                "SponsorDepositTooLowError",
+            ),
+            (
+                IVerifyingPaymaster::InvalidPaymasterSignatureLength { sigLength: one }.abi_encode(),
+                "InvalidPaymasterSignatureLengthError",
+            ),
+        ];
+        for (data, name) in errors {
+            let text = decode_revert(&data);
+            assert_eq!(explain(&text).map(|found| found.name), Some(name), "{text}");
+        }
+        for (text, name) in [
+            ("Invalid UserOp", "MultichainProofError"),
+            ("Create2 call failed", "AccountCreationFailedError"),
+            ("Wrong Module Setup Address", "WrongModuleSetupError"),
+            ("Sender not EntryPoint", "SenderNotEntryPointError"),
+            ("BTPM: Invalid length for paymasterAndData", "InvalidPaymasterSignatureLengthError"),
+        ] {
+            for text in [text.to_owned(), format!("AA33 reverted: {text}")] {
+                assert_eq!(explain(&text).map(|found| found.name), Some(name), "{text}");
+            }
+        }
+        let empty = explain("AA33 reverted (or OOG)").unwrap();
+        assert!(empty.causes.iter().any(|cause| cause.contains("deposit")), "a custom error loses its name in AA33");
+        let token = decode_revert(&IDemo::InsufficientBalance { owner, balance: one, needed: two }.abi_encode());
+        assert_eq!(explain(&token), None, "a token's balance is not the sponsor's: {token}");
+        let fields = explain("Invalid UserOperation struct/fields (-32602)").map(|found| found.name);
+        assert_eq!(fields, Some("InvalidFieldsError"), "the beginning of a longer word is another word");
     }
 
     #[test]
@@ -211,6 +277,9 @@ mod tests {
         assert!(decode_revert(&overflow).contains("overflow"), "{}", decode_revert(&overflow));
         // safeMint(0) on the demo NFT, seen on anvil
         assert_eq!(decode_revert(&[0xd9, 0x2e, 0x23, 0x3d]), "ZeroAddress()");
+        let hostile = Revert { reason: ["not yours\u{202e}", &"!".repeat(9_000)].concat() }.abi_encode();
+        let said = decode_revert(&hostile);
+        assert!(said.starts_with("not yours!!") && said.ends_with("!…") && said.len() < 1_100, "{said}");
         assert_eq!(decode_revert(&[]), "reverted without a reason");
         assert_eq!(decode_revert(&[1, 2, 3, 4]), "unknown error 0x01020304");
     }

@@ -5,7 +5,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
-use super::clocks::Clocks;
+use super::{clocks::Clocks, describe::TokenFacts};
 
 /// What the page must know of the chain and the services behind the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,11 @@ impl NativeCurrency {
     pub fn new(name: impl Into<String>, symbol: impl Into<String>) -> Self {
         Self { name: name.into(), symbol: symbol.into(), decimals: 18 }
     }
+
+    /// How its amounts are shown and read.
+    pub fn facts(&self) -> TokenFacts {
+        TokenFacts::native(&self.symbol, self.decimals)
+    }
 }
 
 impl Default for NativeCurrency {
@@ -82,12 +87,28 @@ pub struct AccountState {
     pub session_key_manager_enabled: bool,
     /// Batched session router enabled as module; false while undeployed.
     pub batched_session_router_enabled: bool,
+    /// All modules that the account has enabled, the session modules among them; empty while undeployed.
+    #[serde(default)]
+    pub modules: Vec<Address>,
+    /// Root that the older session key manager holds; zero when none was ever set, or where there is no such contract.
+    #[serde(default)]
+    pub older_merkle_root: B256,
+    /// The older session key manager enabled as module; false while undeployed.
+    #[serde(default)]
+    pub older_session_key_manager_enabled: bool,
     /// Native balance, wei.
     pub balance: U256,
     /// Time of the block that all this was read at, unix seconds; the same as `clocks.block`.
     pub block_timestamp: u64,
     /// What time it is, by chain and server.
     pub clocks: Clocks,
+}
+
+impl AccountState {
+    /// Root of the older session key manager's sessions that can be used; zero while it is not enabled.
+    pub fn older_root(&self) -> B256 {
+        if self.older_session_key_manager_enabled { self.older_merkle_root } else { B256::ZERO }
+    }
 }
 
 /// EIP-1559 fees, wei per gas (`biconomy_getGasFeeValues`).

@@ -13,7 +13,9 @@ use super::{
 
 mod book;
 mod grants;
+mod kept;
 mod listing;
+mod manager;
 mod published;
 mod reconcile;
 mod revocation;
@@ -26,6 +28,7 @@ mod uses;
 pub use super::smart_account::set_merkle_root;
 pub use book::{SessionBook, SessionSearch};
 pub use listing::{ListedStatus, matches_search};
+pub use manager::SessionKeyManager;
 pub use published::{Adoption, MAX_PUBLISHED_LEAVES, PublishedLeaves};
 pub use reconcile::Reconciliation;
 pub use signers::{SignerBook, StoredSigner};

@@ -18,7 +18,7 @@ use super::{
 mod call;
 pub mod user_operation;
 
-pub use call::judge_call;
+pub use call::{judge_batch_call, judge_call};
 
 pub use super::time_window::Window;
 
@@ -77,7 +77,7 @@ pub fn simulate_batch(leaves: &[&SessionLeaf], call_data: &[u8]) -> Result<Windo
     }
     let mut window = Window { valid_until: UINT48_END - 1, valid_after: 0 };
     for (index, (leaf, call)) in leaves.iter().zip(&calls).enumerate() {
-        judge_call(leaf, call)
+        judge_batch_call(leaf, call)
             .map_err(|violation| Violation { rule: format!("call {index}: {}", violation.rule), ..violation })?;
         window.valid_after = window.valid_after.max(leaf.valid_after);
         if leaf.valid_until != 0 {
@@ -108,7 +108,10 @@ fn decode(call_data: &[u8]) -> Result<Vec<Call>, Violation> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::U256;
+    use alloy::{
+        primitives::{B256, U256},
+        sol_types::SolValue,
+    };
 
     use super::*;
     use crate::{
@@ -163,6 +166,32 @@ mod tests {
         let lengths = simulate_batch(&[&session], &call_data).unwrap_err();
         assert_eq!(lengths.revert_text, "Lengths mismatch");
         assert_eq!(simulate_single(&session, &call_data).unwrap_err().revert_text, "ABISV Not Execute Selector");
+    }
+
+    /// The two paths of the ERC-20 module, as tests/onchain/differential.rs has them from the contracts.
+    #[test]
+    fn the_erc_20_modules_two_paths_differ_in_a_text_and_in_dirty_words() {
+        let (token, recipient) = (Address::repeat_byte(7), Address::repeat_byte(8));
+        let key = Address::repeat_byte(1);
+        let leaf = SessionLeaf {
+            session_validation_module: ERC20_SESSION_VALIDATION_MODULE,
+            session_key_data: (key, token, recipient, U256::from(5)).abi_encode().into(),
+            ..SessionLeaf::default()
+        };
+        let transfer = |first: u8, length: usize| {
+            let mut data = [&[1, 2, 3, 4][..], recipient.into_word().as_slice(), B256::ZERO.as_slice()].concat();
+            data[4] = first;
+            data.truncate(length);
+            Call { to: token, value: U256::ZERO, data: data.into() }
+        };
+        let both = |call: &Call| {
+            [judge_call(&leaf, call), judge_batch_call(&leaf, call)].map(|it| it.err().map(|it| it.revert_text))
+        };
+        assert_eq!(both(&transfer(0, 68)), [None, None]);
+        assert_eq!(both(&transfer(1, 68)), [None, Some(String::new())], "upper bits");
+        assert_eq!(both(&transfer(0, 67)), [Some(String::new()), Some(String::new())]);
+        let elsewhere = Call { to: key, ..transfer(0, 68) };
+        assert_eq!(both(&elsewhere), [Some("ERC20SV Wrong Token".into()), Some("ERC20SV Invalid Token".into())]);
     }
 
     #[test]

@@ -197,8 +197,13 @@ pub fn disable_module(account: Address, previous: Address, module: Address) -> C
 
 /// The account stores a Merkle root of sessions; the zero root takes all of them back.
 pub fn set_merkle_root(root: B256) -> Call {
+    set_merkle_root_at(SESSION_KEY_MANAGER, root)
+}
+
+/// As [`set_merkle_root`], at this session key manager.
+pub fn set_merkle_root_at(manager: Address, root: B256) -> Call {
     let data = ISessionKeyManager::setMerkleRootCall { merkleRoot: root }.abi_encode().into();
-    Call { to: SESSION_KEY_MANAGER, value: U256::ZERO, data }
+    Call { to: manager, value: U256::ZERO, data }
 }
 
 impl Call {

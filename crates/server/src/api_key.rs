@@ -7,9 +7,9 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// `/api/v2`: estimate, send, follow.
+    /// `/api/v2`, and at `/rpc` the methods of a bundler: estimate, send, follow.
     Bundler,
-    /// `/api/v1`: quotes and sponsorship.
+    /// `/api/v1`, and at `/rpc` the methods of a paymaster: quotes and sponsorship.
     Paymaster,
 }
 

@@ -1,4 +1,4 @@
-//! Keys of the JSON-RPC paths `/api/v2/{chainId}/{key}` and `/api/v1/{chainId}/{key}`: issued, listed, revoked, verified.
+//! Keys of the JSON-RPC paths (`/api/v2`, `/api/v1`, `/rpc`, each with `/{chainId}/{key}` behind it): issued, listed, revoked, verified.
 //!
 //! A key is `<id>.<secret>`: 12 hexadecimal digits that may be shown, and 256 random bits that are shown once. Only
 //! the secret's keccak-256 is kept. A slow hash (argon2, bcrypt) would add nothing: it is there for secrets that can be
@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::{B256, U256, keccak256};
 use subtle::ConstantTimeEq;
+use use_aa_protocol::foreign_text;
 
 use super::{
     database::{Database, DatabaseError, on_pool},
@@ -94,7 +95,7 @@ impl Database {
     pub async fn issue_key(&self, new: NewKey) -> Result<(Secret, ApiKey), DatabaseError> {
         let id: String = hex::encode(rand::random::<[u8; ID_DIGITS / 2]>());
         let secret = Secret::new(hex::encode(rand::random::<[u8; SECRET_DIGITS / 2]>()));
-        let label: String = new.label.chars().filter(|c| !c.is_control()).take(MAX_LABEL).collect();
+        let label = foreign_text::cleaned(&new.label, MAX_LABEL);
         let key = ApiKey {
             id: id.clone(),
             chain_id: new.chain_id,

@@ -1,6 +1,7 @@
 //! Biconomy's own wire: `/api/v2/{chainId}/{key}` speaks as its bundler does (docs/protocol.md 4), `/api/v1/{chainId}/{key}` as
 //! its paymaster (docs/protocol.md 5), so that apps made with the npm package `@biconomy/account` work with this server after a
-//! change of two URLs. What the server functions check is checked here, too: both end in the same calls.
+//! change of two URLs. `/rpc/{chainId}/{key}` speaks the standards instead (ERC-7769 and ERC-7677, `standard.rs`). What the
+//! server functions check is checked here, too: all end in the same calls.
 //!
 //! Where the services and their documentation differ, the answer serves readers of both (`mode` and `MODE`).
 
@@ -13,6 +14,7 @@ mod errors;
 mod operation;
 mod paymaster;
 mod receipt;
+mod standard;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -49,11 +51,13 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Which of the two services is spoken to.
+/// Which of the services is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Service {
     Bundler,
     Paymaster,
+    /// Both at one place, by the standards.
+    Standard,
 }
 
 /// `POST /api/v2/{chainId}/{key}`.
@@ -64,6 +68,11 @@ pub async fn bundler(state: State<ServerState>, path: Path<(String, String)>, re
 /// `POST /api/v1/{chainId}/{key}`.
 pub async fn paymaster(state: State<ServerState>, path: Path<(String, String)>, request: Request) -> Response {
     serve(Service::Paymaster, state, path, request).await
+}
+
+/// `POST /rpc/{chainId}/{key}`.
+pub async fn standard(state: State<ServerState>, path: Path<(String, String)>, request: Request) -> Response {
+    serve(Service::Standard, state, path, request).await
 }
 
 /// Dapps live on sites of their own: every site may call, because the key in the URL is what admits.
@@ -89,36 +98,39 @@ async fn serve(
     Path((chain_id, key)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let admitted = match admit(&state, service, &chain_id, &key, false).await {
+    let refused = |error: RpcError| service.worded(error).response(&Value::Null);
+    let admitted = match admit(&state, service.scopes(), &chain_id, &key, false).await {
         Ok(admitted) => admitted,
-        Err(error) => return error.response(&Value::Null),
+        Err(error) => return refused(error),
     };
     if let Some(error) = admitted.as_ref().and_then(|key| count(key).err()) {
-        return error.response(&Value::Null);
+        return refused(error);
     }
     let caller = request.extensions().get::<Caller>().map(Caller::counted_as);
     let calls = Calls { limits: request.extensions().get::<CallCount>().cloned(), paid: AtomicBool::new(true) };
     let body = match read(request.into_body()).await {
         Ok(body) => body,
-        Err(error) => return error.response(&Value::Null),
+        Err(error) => return refused(error),
     };
     let answer = envelope::answer(&body, |method, params| {
         // Counted in the order of the batch, before any of them waits.
         let counted = calls.count(admitted.as_ref());
         let (state, chain_id, key) = (state.clone(), chain_id.clone(), key.clone());
-        async move {
+        let answered = async move {
             counted?;
             // The calls before it may have taken a minute, in which the key was revoked. And what a paymaster signs
             // costs money.
-            let now = service == Service::Paymaster;
-            let key = admit(&state, service, &chain_id, &key, now).await?;
+            let scopes = service.scopes_of(&method);
+            let now = scopes == [Scope::Paymaster];
+            let key = admit(&state, scopes, &chain_id, &key, now).await?;
             let requester = Requester { api_key: key.as_ref(), caller };
             let call = call(service, &state, requester, &method, &params);
             match tokio::time::timeout(CALL_TIMEOUT, call).await {
                 Ok(result) => result,
                 Err(_) => Err(RpcError::timed_out(CALL_TIMEOUT)),
             }
-        }
+        };
+        async move { answered.await.map_err(|error| service.worded(error)) }
     })
     .await;
     match answer {
@@ -155,11 +167,11 @@ fn count(key: &ApiKey) -> Result<(), RpcError> {
     }
 }
 
-/// The chain must be ours, and the key issued for this service. The lab's own key is known to everybody and has no
+/// The chain must be ours, and the key issued for one of these scopes. The lab's own key is known to everybody and has no
 /// limits: `None`. `now`: by no answer of a moment ago.
 async fn admit(
     state: &ServerState,
-    service: Service,
+    scopes: &[Scope],
     chain_id: &str,
     key: &str,
     now: bool,
@@ -174,9 +186,10 @@ async fn admit(
     let database = state.database();
     let known = if now { database.verify_key_now(ours, key).await } else { database.verify_key(ours, key).await };
     let key = match known {
-        Ok(key) if key.allows(service.scope()) => key,
+        Ok(key) if scopes.iter().any(|scope| key.allows(*scope)) => key,
         Ok(key) => {
-            tracing::info!(key = key.id, service = service.name(), "a key is used for what it is not meant for");
+            let needed: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+            tracing::info!(key = key.id, ?needed, "a key is used for what it is not meant for");
             return Err(RpcError::unauthorised());
         }
         Err(KeyError::Database(error)) => return Err(AppError::from(error).into()),
@@ -207,6 +220,7 @@ async fn call(
     let result = match service {
         Service::Bundler => bundler::call(state, method, params).await,
         Service::Paymaster => paymaster::call(state, requester, method, params).await,
+        Service::Standard => standard::call(state, requester, method, params).await,
     };
     // A name that a caller made up must not become a label.
     let method = METHODS.iter().find(|known| **known == method).unwrap_or(&"other");
@@ -214,8 +228,8 @@ async fn call(
     result
 }
 
-/// The methods of both services.
-const METHODS: [&str; 12] = [
+/// The methods of all services.
+const METHODS: [&str; 14] = [
     "eth_chainId",
     "eth_supportedEntryPoints",
     "biconomy_getGasFeeValues",
@@ -228,20 +242,39 @@ const METHODS: [&str; 12] = [
     "pm_getFeeQuoteOrData",
     "pm_getPaymasterStubData",
     "pm_getPaymasterData",
+    "pimlico_getUserOperationGasPrice",
+    "rundler_maxPriorityFeePerGas",
 ];
 
 impl Service {
-    fn scope(self) -> Scope {
+    /// Keys of any of these may speak to it at all.
+    fn scopes(self) -> &'static [Scope] {
         match self {
-            Self::Bundler => Scope::Bundler,
-            Self::Paymaster => Scope::Paymaster,
+            Self::Bundler => &[Scope::Bundler],
+            Self::Paymaster => &[Scope::Paymaster],
+            Self::Standard => &Scope::ALL,
         }
+    }
+
+    /// Keys of any of these may call this method.
+    fn scopes_of(self, method: &str) -> &'static [Scope] {
+        match self {
+            Self::Standard if method.starts_with("pm_") => Self::Paymaster.scopes(),
+            Self::Standard if !matches!(method, "eth_chainId" | "eth_supportedEntryPoints") => Self::Bundler.scopes(),
+            service => service.scopes(),
+        }
+    }
+
+    /// An error as its clients read it.
+    fn worded(self, error: RpcError) -> RpcError {
+        if self == Self::Standard { error.standard() } else { error }
     }
 
     fn name(self) -> &'static str {
         match self {
             Self::Bundler => "bundler",
             Self::Paymaster => "paymaster",
+            Self::Standard => "standard",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod client;
+mod passed_on;
 mod send;
 mod status;
 

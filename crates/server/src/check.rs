@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
-use super::{config::Config, page_sponsorship, readiness, state::ServerState, upstream_url::UpstreamUrl};
+use super::{
+    config::Config,
+    node::{ChainNode, Trial},
+    page_sponsorship, readiness,
+    state::ServerState,
+    upstream_url::UpstreamUrl,
+};
 use use_aa_actions::error::{AppError, Upstream};
 
 /// How long one upstream may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks everything that `config` names; every entry of every failover list for its chain, because the first one that
-/// answers would hide the others. One line for each thing that was found, and whether all of them are good.
+/// answers would hide the others; each node also what pages will ask of it. One line for each thing that was found, and whether all of them are good.
 pub async fn check(config: Config) -> (Vec<String>, bool) {
     let (nodes, bundlers) = (config.rpc_urls.clone(), config.bundler_urls.clone());
     let (expected, lab) = (config.chain_id, config.lab);
@@ -37,7 +43,15 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
         state.database().ping(),
         key_nodes,
     );
+    let on_chain: Vec<bool> = node_chains.iter().map(|answer| *answer == Ok(expected)).collect();
     findings.chains(Upstream::Node, &nodes, node_chains, expected);
+    for (index, url) in nodes.iter().enumerate().filter(|(index, _)| on_chain.get(*index) == Some(&true)) {
+        let answers = match ChainNode::new(std::slice::from_ref(url), expected, PATIENCE) {
+            Ok(node) => node.try_out().await,
+            Err(error) => Err(error),
+        };
+        findings.trial(format!("{} {} of {}", Upstream::Node, index + 1, nodes.len()), answers);
+    }
     findings.chains(Upstream::Bundler, &bundlers, bundler_chains, expected);
     for upstream in report.upstreams {
         match upstream.name {
@@ -80,6 +94,23 @@ impl Findings {
                 Err(error) => Err(error),
             };
             self.line(format!("{upstream} {} of {} ({url})", index + 1, urls.len()), result);
+        }
+    }
+
+    /// What a node takes of what pages ask.
+    fn trial(&mut self, node: String, answers: Result<Trial, AppError>) {
+        let all = "what pages ask of it";
+        match answers {
+            Ok(Trial { calls, blocks, counted }) => {
+                let calls = if calls == 1 { "no batches".into() } else { format!("{calls} calls in one request") };
+                let what = format!("{node}: {calls}, logs of {blocks} blocks at once; uses are counted in {counted}");
+                self.line(what, Ok::<_, AppError>(()));
+            }
+            // It answers; on a chain without the contracts of accounts, such as a new one, it says nothing of them.
+            Err(error @ AppError::UpstreamMalformed { .. }) => {
+                self.lines.push(format!("note  {node}: {all}: {error}"));
+            }
+            Err(error) => self.line(format!("{node}: {all}"), Err(error)),
         }
     }
 

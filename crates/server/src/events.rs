@@ -3,7 +3,7 @@
 //! | Part | Asks | How often |
 //! |---|---|---|
 //! | `push.rs` | nothing: a node with a web socket pushes the entry point's logs | – |
-//! | `chain.rs` | the node for new logs of the entry point, for all operations in one request | while logs are pushed every 15 s; else every 12 ms to 2 s, by the age of the youngest operation |
+//! | `chain.rs`, `past.rs` | the node for new logs of the entry point, for all operations in one request, and for old ones | while logs are pushed every 15 s; else every 12 ms to 2 s, by the age of the youngest operation |
 //! | `questions.rs` | the bundler where one operation is | each operation by its age; all together at most 500 a second |
 //!
 //! What they find goes through `outcome.rs` into the operation's `watch` channel, and from there to its waiters: a
@@ -16,7 +16,7 @@
 //! | the bundler has it | `submitted` |
 //! | it is in a transaction | `bundled` |
 //! | its event is in a block | `included`; with enough blocks `confirmed` or `reverted`, which are final |
-//! | that block is gone (a pushed log with `removed`, or the transaction's receipt at the depth asked for) | `submitted` again, then what follows |
+//! | that block is gone (a pushed log with `removed`, or another block there at the depth asked for: `standing.rs`) | `submitted` again, then what follows |
 //! | it waits for long and is in no transaction | `stuck`, with fees that a replacement needs |
 //! | another operation with its nonce is mined, or taken by the bundler in its place | `replaced`, final, with that one's hash |
 //! | the bundler gives it up, and the chain has nothing of it | `dropped`, final |
@@ -27,11 +27,14 @@
 //! least 10 % more (`actions::speed_up_user_operation`); here the old and the new one are told apart.
 
 mod chain;
+mod filters;
 mod operation;
 mod outcome;
 mod pace;
+mod past;
 mod push;
 mod questions;
+mod standing;
 mod waiter;
 
 use std::{
@@ -74,11 +77,19 @@ struct Registry {
     newcomers: Vec<Arc<Operation>>,
     /// When to look after which operation.
     due: BinaryHeap<Reverse<(Instant, B256)>>,
-    /// Mined, and to be confirmed at this height.
-    deepening: Vec<(u64, B256)>,
+    /// Mined, and to be confirmed.
+    deepening: HashMap<B256, Deepening>,
     chain_watched: bool,
     questions_asked: bool,
     pushing: bool,
+}
+
+/// An operation that is in a block.
+struct Deepening {
+    /// It is confirmed at this height.
+    height: u64,
+    /// A node is being asked about it.
+    asking: bool,
 }
 
 struct Inner {
@@ -127,6 +138,13 @@ impl Inner {
                     }
                 }
             }
+        }
+    }
+
+    /// Whoever adds something to look for on the chain makes sure that somebody looks.
+    fn watch_chain(self: &Arc<Self>, registry: &mut Registry) {
+        if !std::mem::replace(&mut registry.chain_watched, true) {
+            tokio::spawn(chain::run(self.clone()));
         }
     }
 
@@ -216,18 +234,18 @@ impl Watcher {
         let operation = Arc::new(Operation::new(user_op_hash, sent));
         registry.operations.insert(user_op_hash, operation.clone());
         registry.newcomers.push(operation.clone());
+        // Before anybody is started who ends when nothing is due.
+        registry.due.push(Reverse((operation.since, user_op_hash)));
         self.start(&mut registry);
         drop(registry);
-        inner.schedule(user_op_hash, operation.since);
+        inner.due_sooner.notify_one();
         inner.look_now.notify_one();
         Ok(operation)
     }
 
     /// What runs while any operation is open.
     fn start(&self, registry: &mut Registry) {
-        if !std::mem::replace(&mut registry.chain_watched, true) {
-            tokio::spawn(chain::run(self.inner.clone()));
-        }
+        self.inner.watch_chain(registry);
         if !std::mem::replace(&mut registry.questions_asked, true) {
             tokio::spawn(questions::run(self.inner.clone()));
         }

@@ -13,9 +13,12 @@
 //! | answers 500, 502, 503, 504 | failure | as down | as slow, then once more the same |
 //! | answers another 4xx or 3xx | failure | next | as slow |
 //! | answers 429, or `Retry-After` | rest | left alone for that long (at most 60 s), next; waited for up to 2 s | the same |
-//! | says in JSON-RPC that the rate is too high, in words or with code 429 | rest of 1 s | the same | the same: nothing was done |
+//! | says in JSON-RPC that the rate is too high, in words or with code 429 | rest of 1 s for that method; of all methods when it was a plain question or a second method | the same | the same: nothing was done |
 //! | sends HTML, nothing, or cut JSON | failure | next | as slow |
-//! | answers 200 (or 4xx) with `error`: also "header not found", too many logs (-32005) | answer | final, code, message and data kept | final, unless a first answer was lost |
+//! | answers 200 (or 4xx) with `error` | answer | final, code, message and data kept | final, unless a first answer was lost |
+//! | a node: does not have the block ("header not found"), the method or a moment (-32601, -32603, -32005), or answers 400, 413, 414, 422, 501 | answer | next; what it said when nobody else answers | – |
+//! | refuses a batch, in any way, but not its first call alone | its batches get shorter (`batch.rs`) | the same again in parts | – |
+//! | refuses a range of logs | its ranges get shorter (`logs.rs`) | whoever takes the range; else in parts | – |
 //! | answers another request's id | failure | next | as slow |
 //! | leaves a call of a batch out | failure | next | – |
 //! | sends more than 4 MiB | nothing: whoever asks may choose what is asked for | next | as slow |
@@ -41,8 +44,12 @@
 //! alone. Not its `RetryBackoffLayer`: one number of retries for reads and sends alike, a batch is repeated whole, and
 //! its pauses have no jitter. tower has no breaker, and `tower::retry` sees neither the list nor a lost answer's meaning.
 
+mod batch;
 mod breaker;
 mod endpoint;
+mod logs;
+mod manners;
+mod refusal;
 mod wire;
 
 use std::{
@@ -71,6 +78,8 @@ use super::{
 };
 use breaker::Admission;
 use endpoint::Endpoint;
+pub(super) use logs::Piece;
+pub(super) use refusal::is_about_block;
 use use_aa_actions::error::{AppError, Upstream};
 pub(super) use wire::Failure;
 use wire::Reader;
@@ -192,15 +201,7 @@ impl JsonRpcClient {
     pub(super) async fn call_value(&self, method: &str, params: Value) -> Result<Value, AppError> {
         let id = self.next_ids(1);
         let request = request(method, &params, id);
-        self.failover(&request, |answer| self.inner.reader.result_of(method, id, answer)).await
-    }
-
-    /// Several calls in one request, answered in the order of `calls` whatever the upstream's order is.
-    pub(super) async fn batch(&self, calls: &[(&str, Value)]) -> Result<Vec<Result<Value, AppError>>, AppError> {
-        let first = self.next_ids(calls.len() as u64);
-        let requests = calls.iter().zip(first..).map(|((method, params), id)| request(method, params, id)).collect();
-        let methods: Vec<&str> = calls.iter().map(|(method, _)| *method).collect();
-        self.failover(&Value::Array(requests), |answer| self.inner.reader.results_of(&methods, first, answer)).await
+        self.failover(method, &request, |answer| self.inner.reader.result_of(method, id, answer)).await
     }
 
     /// The URLs that may be asked now, by their place in the list.
@@ -226,12 +227,51 @@ impl JsonRpcClient {
         usable
     }
 
+    /// Those of them that do not rest from a method.
+    fn usable_for(&self, method: &str) -> Vec<usize> {
+        let mut usable = self.usable();
+        usable.retain(|index| {
+            let is_asked = self.resting(*index, method).is_none();
+            if !is_asked {
+                self.left_out(*index);
+            }
+            is_asked
+        });
+        usable
+    }
+
+    /// An URL of [`Self::usable`] is not asked after all: should it have been the one request that finds out whether it
+    /// is back, that is made all the same.
+    fn left_out(&self, index: usize) {
+        if self.inner.endpoints.get(index).is_some_and(Endpoint::is_tried) {
+            let client = self.clone();
+            tokio::spawn(async move { client.probe(index).await });
+        }
+    }
+
+    /// What an URL said that shall not be asked this now.
+    fn resting(&self, index: usize, method: &str) -> Option<AppError> {
+        self.inner.endpoints.get(index)?.manners.resting(method).map(|(_, error)| error)
+    }
+
     /// Calls a method of one URL, without failover.
     pub(super) async fn call_at(&self, index: usize, method: &str, params: &Value) -> Result<Value, Failure> {
+        if let Some(error) = self.resting(index, method) {
+            return Err(Failure::Limited { error, rest: Duration::ZERO });
+        }
+        self.single_at(index, method, params, Instant::now() + self.inner.timeout).await
+    }
+
+    async fn single_at(&self, index: usize, method: &str, params: &Value, deadline: Instant) -> Result<Value, Failure> {
         let id = self.next_ids(1);
-        let deadline = Instant::now() + self.inner.timeout;
         let read = |answer| self.inner.reader.result_of(method, id, answer);
-        self.attempt(index, &request(method, params, id), deadline, &read).await
+        self.attempt(index, method, &request(method, params, id), deadline, &read).await
+    }
+
+    /// Why nobody can be asked for a method.
+    fn nobody_left_for(&self, method: &str) -> AppError {
+        let resting = (0..self.inner.endpoints.len()).find_map(|index| self.resting(index, method));
+        resting.unwrap_or_else(|| self.nobody_left())
     }
 
     /// Why nobody can be asked, when [`Self::usable`] is empty.
@@ -267,13 +307,19 @@ impl JsonRpcClient {
         self.inner.timeout * 2
     }
 
-    /// After `round` rounds over all URLs: how long to wait before one more, or `None` for giving up. `again`: some
-    /// URL failed in a way that may be gone in a moment.
-    pub(super) fn pause_before_another_round(&self, round: u32, again: bool, deadline: Instant) -> Option<Duration> {
+    /// After `round` rounds over all URLs with a method: how long to wait before one more, or `None` for giving up.
+    /// `again`: some URL failed in a way that may be gone in a moment.
+    pub(super) fn pause_before_another_round(
+        &self,
+        method: &str,
+        round: u32,
+        again: bool,
+        deadline: Instant,
+    ) -> Option<Duration> {
         if round >= MORE_ROUNDS {
             return None;
         }
-        let resting = self.inner.endpoints.iter().filter_map(Endpoint::resting_until).min();
+        let resting = self.inner.endpoints.iter().filter_map(|endpoint| endpoint.resting_until(method)).min();
         let pause = match resting.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(rest) if rest > LONGEST_WAIT => return None,
             Some(rest) => rest + jitter(ROUND_PAUSE),
@@ -284,33 +330,41 @@ impl JsonRpcClient {
     }
 
     /// Asks one URL after the other until one gives a proper answer.
-    async fn failover<T>(&self, request: &Value, read: impl Fn(Value) -> Result<T, Failure>) -> Result<T, AppError> {
+    async fn failover<T>(
+        &self,
+        method: &str,
+        request: &Value,
+        read: impl Fn(Value) -> Result<T, Failure>,
+    ) -> Result<T, AppError> {
         let deadline = Instant::now() + self.patience();
-        let mut last = None;
+        // What a node says is worth more than that another one says nothing.
+        let (mut refused, mut last) = (None, None);
         for round in 0.. {
             let mut again = false;
-            for index in self.usable() {
-                match self.attempt(index, request, deadline, &read).await {
+            for index in self.usable_for(method) {
+                match self.attempt(index, method, request, deadline, &read).await {
                     Ok(value) => return Ok(value),
                     Err(Failure::Answer(error)) => return Err(error),
+                    Err(Failure::Refused(error)) => drop(refused.get_or_insert(error)),
                     Err(failure) => {
-                        again |= !matches!(failure, Failure::Transport { brief: false, .. } | Failure::Oversized(_));
+                        again |= failure.may_be_gone();
                         last = Some(failure.error().clone());
                     }
                 }
             }
-            match self.pause_before_another_round(round, again, deadline) {
+            match self.pause_before_another_round(method, round, again, deadline) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => break,
             }
         }
-        Err(last.unwrap_or_else(|| self.nobody_left()))
+        Err(refused.or(last).unwrap_or_else(|| self.nobody_left_for(method)))
     }
 
-    /// One request to one URL; what comes of it is remembered.
+    /// One request to one URL, a call of `method` or a batch, which has none; what comes of it is remembered.
     async fn attempt<T>(
         &self,
         index: usize,
+        method: &str,
         request: &Value,
         deadline: Instant,
         read: &impl Fn(Value) -> Result<T, Failure>,
@@ -324,7 +378,7 @@ impl JsonRpcClient {
             let actual = match self.chain_id_of(index).await {
                 Ok(actual) => Some(actual),
                 // It has no such method: it is believed.
-                Err(Failure::Answer(_)) => None,
+                Err(Failure::Answer(_) | Failure::Refused(_)) => None,
                 Err(failure) => return Err(failure),
             };
             if let Some(actual) = actual.filter(|actual| *actual != expected) {
@@ -336,28 +390,34 @@ impl JsonRpcClient {
             }
             endpoint.verified();
         }
-        self.observed(index, endpoint, self.post(endpoint, request, deadline), read, Endpoint::answered).await
+        let posted = self.post(endpoint, method, request, deadline);
+        self.observed(index, method, posted, read, Endpoint::answered).await
     }
 
     /// Waits for an answer and writes down how it went.
     async fn observed<T>(
         &self,
         index: usize,
-        endpoint: &Endpoint,
+        method: &str,
         answer: impl Future<Output = Result<Value, Failure>>,
         read: &impl Fn(Value) -> Result<T, Failure>,
         answered: impl Fn(&Endpoint, Duration),
     ) -> Result<T, Failure> {
+        let Some(endpoint) = self.inner.endpoints.get(index) else {
+            return Err(Failure::Unreached(self.nobody_left()));
+        };
         let begun = Instant::now();
         let outcome = answer.await.and_then(read);
         let upstream = self.inner.reader.upstream;
         metrics::upstream(upstream, index, outcome.as_ref().err().map(Failure::error), begun.elapsed());
         match &outcome {
             Ok(_) | Err(Failure::Answer(_)) => answered(endpoint, begun.elapsed()),
-            Err(Failure::Limited { error, rest }) => {
-                tracing::warn!(%upstream, entry = index, %error, ?rest, "upstream wants fewer requests");
-                endpoint.rest(*rest, error);
+            Err(Failure::Refused(error)) => {
+                tracing::debug!(%upstream, entry = index, method, %error, "upstream refuses a call");
+                metrics::refused(upstream, index, if is_about_block(error) { "block" } else { "call" });
+                answered(endpoint, begun.elapsed());
             }
+            Err(Failure::Limited { error, rest }) => self.limited(index, method, error, *rest),
             Err(Failure::Oversized(error)) => {
                 tracing::warn!(%upstream, entry = index, %error, "an answer not read");
                 answered(endpoint, begun.elapsed());
@@ -373,19 +433,31 @@ impl JsonRpcClient {
         outcome
     }
 
+    /// Fewer requests are wanted: in HTTP of all, in JSON-RPC of what was asked.
+    fn limited(&self, index: usize, method: &str, error: &AppError, rest: Duration) {
+        let upstream = self.inner.reader.upstream;
+        tracing::warn!(%upstream, entry = index, method, %error, ?rest, "upstream wants fewer requests");
+        metrics::refused(upstream, index, "rate");
+        let Some(endpoint) = self.inner.endpoints.get(index) else { return };
+        match error {
+            AppError::UpstreamRejected { .. } if !method.is_empty() => endpoint.rest_from(method, rest, error),
+            _ => endpoint.rest(rest, error),
+        }
+    }
+
     async fn chain_id_of(&self, index: usize) -> Result<u64, Failure> {
         let Some(endpoint) = self.inner.endpoints.get(index) else {
             return Err(Failure::Unreached(self.nobody_left()));
         };
-        let id = self.next_ids(1);
-        let request = request("eth_chainId", &json!([]), id);
+        let (id, method) = (self.next_ids(1), "eth_chainId");
+        let request = request(method, &json!([]), id);
         let deadline = Instant::now() + self.inner.timeout;
         let read = |answer| {
-            let result = self.inner.reader.result_of("eth_chainId", id, answer)?;
+            let result = self.inner.reader.result_of(method, id, answer)?;
             small(&result).ok_or_else(|| self.inner.reader.lost(format!("eth_chainId: {}", excerpt(&result))))
         };
         let probed = |endpoint: &Endpoint, _| endpoint.probed();
-        self.observed(index, endpoint, self.post(endpoint, &request, deadline), &read, probed).await
+        self.observed(index, method, self.post(endpoint, method, &request, deadline), &read, probed).await
     }
 
     /// The request that finds out whether an URL is back.
@@ -396,14 +468,20 @@ impl JsonRpcClient {
                     endpoint.failed(&self.malformed(format!("it serves chain {actual}")));
                 }
             }
-            Ok(_) | Err(Failure::Answer(_)) => {
+            Ok(_) | Err(Failure::Answer(_) | Failure::Refused(_)) => {
                 tracing::info!(upstream = %self.inner.reader.upstream, entry = index, "upstream is back");
             }
             Err(_) => {}
         }
     }
 
-    async fn post(&self, endpoint: &Endpoint, request: &Value, deadline: Instant) -> Result<Value, Failure> {
+    async fn post(
+        &self,
+        endpoint: &Endpoint,
+        method: &str,
+        request: &Value,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
         let reader = &self.inner.reader;
         let timeout = self.inner.timeout.min(deadline.saturating_duration_since(Instant::now()));
         let mut sending = self.inner.http.post(endpoint.url.clone()).timeout(timeout).json(request);
@@ -448,7 +526,7 @@ impl JsonRpcClient {
                 }
             }
         }
-        let answer = reader.body(status, response.headers(), &body);
+        let answer = reader.body(method, status, response.headers(), &body);
         // What is made of it takes much memory, too.
         turn.into_iter().for_each(keep_turn);
         answer

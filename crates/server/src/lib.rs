@@ -31,6 +31,7 @@ mod inner_error;
 mod json_rpc;
 pub mod json_shape;
 mod key_cache;
+mod logs;
 pub mod market;
 pub mod metrics;
 pub mod node;

@@ -20,6 +20,7 @@ const HTTP_OPEN: &str = "use_aa_http_requests_in_flight";
 const RATE_LIMITED: &str = "use_aa_rate_limited_total";
 const RPC_CALLS: &str = "use_aa_rpc_calls_total";
 const UPSTREAM_REQUESTS: &str = "use_aa_upstream_requests_total";
+const UPSTREAM_REFUSALS: &str = "use_aa_upstream_refusals_total";
 const UPSTREAM_DURATION: &str = "use_aa_upstream_request_duration_seconds";
 const UPSTREAM_CIRCUIT: &str = "use_aa_upstream_circuit";
 const WAITS: &str = "use_aa_waits";
@@ -122,6 +123,12 @@ pub fn upstream(upstream: Upstream, entry: usize, error: Option<&AppError>, took
     counter!(UPSTREAM_REQUESTS, "upstream" => upstream, "entry" => entry, "outcome" => outcome).increment(1);
 }
 
+/// An upstream refused one thing, which is no outage. `what`: `range`, `batch`, `block`, `call` or `rate`.
+pub(super) fn refused(upstream: Upstream, entry: usize, what: &'static str) {
+    let upstream = upstream_label(upstream);
+    counter!(UPSTREAM_REFUSALS, "upstream" => upstream, "entry" => entry.to_string(), "what" => what).increment(1);
+}
+
 /// How the entries of the failover lists do: 0 closed (asked), 1 half open (tried), 2 open (left alone).
 pub fn upstreams(health: &[UpstreamHealth]) {
     for entry in health {
@@ -193,6 +200,10 @@ fn describe() {
     describe_counter!(RATE_LIMITED, "Requests turned away with 429");
     describe_counter!(RPC_CALLS, "Calls of the JSON-RPC interface by error code; 0 is a success");
     describe_counter!(UPSTREAM_REQUESTS, "Requests to upstreams by outcome");
+    describe_counter!(
+        UPSTREAM_REFUSALS,
+        "What upstreams refused and was asked otherwise: range, batch, block, call, rate"
+    );
     describe_histogram!(UPSTREAM_DURATION, "Time until an upstream has answered");
     describe_gauge!(UPSTREAM_CIRCUIT, "0 the upstream is asked, 1 it is tried, 2 it is left alone");
     describe_gauge!(WAITS, "Status streams that are open");

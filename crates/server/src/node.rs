@@ -1,6 +1,8 @@
 //! The chain node: chain facts, account state, reads that the allow-list passes on.
 
 mod known;
+mod second_opinion;
+mod trial;
 
 use std::{
     sync::Arc,
@@ -15,7 +17,7 @@ use alloy::{
 use serde_json::{Value, json};
 
 use super::{
-    json_rpc::JsonRpcClient,
+    json_rpc::{JsonRpcClient, is_about_block},
     market::Market,
     quantity::{quantity, small},
     read_policy::{self, LogRange},
@@ -24,9 +26,13 @@ use super::{
     upstream_url::UpstreamUrl,
 };
 pub(super) use known::{Known, News};
+pub(super) use trial::Trial;
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::{BATCHED_SESSION_ROUTER, ENTRY_POINT, SESSION_KEY_MANAGER},
+    abi::decode,
+    addresses::{
+        BATCHED_SESSION_ROUTER, ENTRY_POINT, MODULE_SENTINEL, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
+    },
     clocks::Clocks,
     rpc::AccountState,
 };
@@ -36,12 +42,22 @@ sol! {
     /// Selector fde5354d; returns the Merkle root.
     function getSessionKeys(address smartAccount) external view returns (bytes32 merkleRoot);
     function isModuleEnabled(address module) external view returns (bool);
+    function getModulesPaginated(address start, uint256 pageSize) external view returns (address[] modules, address next);
 }
+
+/// More modules than anybody has.
+const MODULE_PAGE: U256 = U256::from_limbs([100, 0, 0, 0]);
+
+/// A node behind one URL may be several, of which some have the latest block later: pauses before it is asked again.
+const LAGGING: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(400)];
+
+/// Calls in the batch that tells an account's state.
+const ACCOUNT_STATE_CALLS: usize = 10;
 
 /// The chain node.
 #[derive(Clone)]
 pub struct ChainNode {
-    rpc: JsonRpcClient,
+    pub(super) rpc: JsonRpcClient,
     known: Arc<Known>,
 }
 
@@ -116,35 +132,9 @@ impl ChainNode {
         self.rpc.batch(calls).await
     }
 
-    /// The height and the logs since `from_block`, in one request: `filters` are topic lists.
-    pub async fn head_and_logs(
-        &self,
-        from_block: u64,
-        address: Address,
-        filters: &[Value],
-    ) -> Result<(u64, Vec<Value>), AppError> {
-        let mut calls = vec![("eth_blockNumber", json!([]))];
-        for topics in filters {
-            let filter =
-                json!({"fromBlock": hex(from_block), "toBlock": "latest", "address": address, "topics": topics});
-            calls.push(("eth_getLogs", json!([filter])));
-        }
-        let mut answers = self.rpc.batch(&calls).await?.into_iter();
-        let head = answers.next().ok_or_else(|| self.rpc.malformed("an empty batch"))??;
-        let head = small(&head).ok_or_else(|| self.rpc.malformed("eth_blockNumber"))?;
-        let mut logs = Vec::new();
-        for answer in answers {
-            match answer? {
-                Value::Array(found) => logs.extend(found),
-                other => return Err(self.rpc.malformed(format!("eth_getLogs: {}", excerpt(&other)))),
-            }
-        }
-        Ok((head, logs))
-    }
-
     /// Everything about an account, all of it at one block: read one by one at "latest", a new nonce could be
-    /// paired with an old root. The block is named by its hash (EIP-1898); a reorganisation between the two
-    /// requests, or a second node that does not have the block yet, is asked about once more.
+    /// paired with an old root. The block is named by its hash (EIP-1898). A reorganisation between the two requests is
+    /// asked about once more; so is, a moment later, a node that does not have the block yet.
     pub async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
         if account.is_zero() {
             return Err(AppError::invalid("account", "the address of a smart account, not zero", account));
@@ -152,10 +142,17 @@ impl ChainNode {
         let key = U192::checked_from_limbs_slice(nonce_key.as_limbs())
             .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", nonce_key))?;
         let ask = async {
-            match self.account_state_at_head(account, key).await {
-                Err(AppError::UpstreamRejected { .. }) => self.account_state_at_head(account, key).await,
-                answer => answer,
+            let mut answer = self.account_state_at_head(account, key).await;
+            for pause in LAGGING {
+                match &answer {
+                    Err(error @ AppError::UpstreamRejected { .. }) if pause.is_zero() || is_about_block(error) => {
+                        tokio::time::sleep(pause).await;
+                        answer = self.account_state_at_head(account, key).await;
+                    }
+                    _ => break,
+                }
             }
+            answer
         };
         self.known.accounts.get((self.known.latest(), account, nonce_key), ask).await
     }
@@ -167,26 +164,45 @@ impl ChainNode {
         let block_hash = block_hash.ok_or_else(|| self.rpc.malformed("eth_getBlockByNumber: no hash"))?;
         let at = json!({"blockHash": block_hash});
         let contract = |to: Address, data: Vec<u8>| json!([{"to": to, "data": Bytes::from(data)}, at]);
+        let modules = getModulesPaginatedCall { start: MODULE_SENTINEL, pageSize: MODULE_PAGE };
         let enabled = |module: Address| contract(account, isModuleEnabledCall { module }.abi_encode());
         let calls = [
             ("eth_getCode", json!([account, at])),
             ("eth_call", contract(ENTRY_POINT, getNonceCall { sender: account, key }.abi_encode())),
             ("eth_call", contract(SESSION_KEY_MANAGER, getSessionKeysCall { smartAccount: account }.abi_encode())),
+            (
+                "eth_call",
+                contract(SESSION_KEY_MANAGER_V1_0_0, getSessionKeysCall { smartAccount: account }.abi_encode()),
+            ),
             ("eth_getBalance", json!([account, at])),
             ("eth_call", enabled(SESSION_KEY_MANAGER)),
             ("eth_call", enabled(BATCHED_SESSION_ROUTER)),
+            ("eth_call", enabled(SESSION_KEY_MANAGER_V1_0_0)),
+            ("eth_call", contract(account, modules.abi_encode())),
             ("eth_getBlockByNumber", json!(["pending", false])),
         ];
-        let answers = self.rpc.batch(&calls).await?;
-        let [code, nonce, root, balance, manager, router, pending] =
-            <[_; 7]>::try_from(answers).map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        let (nodes, answers) = self.rpc.batch_by(&calls).await?;
+        let [code, nonce, root, older_root, balance, manager, router, older, modules, pending] =
+            <[_; ACCOUNT_STATE_CALLS]>::try_from(answers)
+                .map_err(|_| self.rpc.malformed("a batch of another length"))?;
+        // Who told the root.
+        let node = nodes.get(2).copied().unwrap_or_default();
 
         let code = self.bytes("eth_getCode", &code?)?;
         let deployed = !code.is_empty();
         let nonce = self.word("EntryPoint.getNonce", &nonce?)?;
         let merkle_root = self.word("SessionKeyManager.getSessionKeys", &root?)?;
+        let older_merkle_root = self.older_root(&older_root?)?;
+        self.confirm_roots(node, account, block_hash, [merkle_root, older_merkle_root]).await?;
         let module = |answer: Result<Value, AppError>| -> Result<bool, AppError> {
             Ok(deployed && !self.word("isModuleEnabled", &answer?)?.is_zero())
+        };
+        let modules = match modules {
+            Ok(answer) if deployed => self.modules(&self.bytes("getModulesPaginated", &answer)?)?,
+            Ok(_) => Vec::new(),
+            // Accounts that keep no such list.
+            Err(AppError::UpstreamRejected { .. }) => Vec::new(),
+            Err(error) => return Err(error),
         };
         let balance = balance?;
         Ok(AccountState {
@@ -195,6 +211,9 @@ impl ChainNode {
             merkle_root,
             session_key_manager_enabled: module(manager)?,
             batched_session_router_enabled: module(router)?,
+            modules,
+            older_merkle_root,
+            older_session_key_manager_enabled: module(older)?,
             balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
             block_timestamp,
             clocks: clocks(block_timestamp, &pending),
@@ -211,35 +230,48 @@ impl ChainNode {
         Ok(self.word("EntryPoint.getNonce", &nonce)?.into())
     }
 
-    /// Root over the account's sessions; zero for whoever has no code, and so no sessions.
-    pub async fn merkle_root(&self, account: Address) -> Result<B256, AppError> {
-        let call = getSessionKeysCall { smartAccount: account }.abi_encode();
-        let calls = [
-            ("eth_getCode", json!([account, "latest"])),
-            ("eth_call", json!([{"to": SESSION_KEY_MANAGER, "data": Bytes::from(call)}, "latest"])),
-        ];
-        let [code, root] = <[_; 2]>::try_from(self.rpc.batch(&calls).await?)
+    /// Roots over the account's sessions, of the session key manager and of the older one; zero for whoever has no code,
+    /// and so no sessions.
+    pub async fn merkle_roots(&self, account: Address) -> Result<[B256; 2], AppError> {
+        let [root, older] = roots(account, &json!("latest"));
+        let calls = [("eth_getCode", json!([account, "latest"])), root, older];
+        let [code, root, older] = <[_; 3]>::try_from(self.rpc.batch(&calls).await?)
             .map_err(|_| self.rpc.malformed("a batch of another length"))?;
         let deployed = !self.bytes("eth_getCode", &code?)?.is_empty();
-        let root = self.word("SessionKeyManager.getSessionKeys", &root?)?;
-        Ok(if deployed { root } else { B256::ZERO })
+        let roots = [self.word("SessionKeyManager.getSessionKeys", &root?)?, self.older_root(&older?)?];
+        Ok(if deployed { roots } else { [B256::ZERO; 2] })
+    }
+
+    /// Zero on chains without the older session key manager.
+    fn older_root(&self, value: &Value) -> Result<B256, AppError> {
+        let what = "the older SessionKeyManager.getSessionKeys";
+        if self.bytes(what, value)?.is_empty() { Ok(B256::ZERO) } else { self.word(what, value) }
     }
 
     /// A read that the allow-list passes on.
     pub async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {
-        if let Some(LogRange { from_block, to_block }) = read_policy::check(method, &params)? {
-            let to_block = match to_block {
-                Some(block) => block,
-                None => self.height().await?,
-            };
-            read_policy::check_range(from_block, to_block)?;
-        }
-        let Some(question) = known::question(method, &params) else {
-            return self.rpc.call_value(method, params).await;
+        let range = match read_policy::check(method, &params)? {
+            None => None,
+            Some(LogRange { from_block, to_block }) => {
+                let to_block = match to_block {
+                    Some(block) => block,
+                    // Not the height of half a second ago: its logs are wanted, too.
+                    None => self.block_number().await?,
+                };
+                read_policy::check_range(from_block, to_block)?;
+                Some((from_block, to_block))
+            }
         };
+        let answer = || async {
+            match range {
+                Some(range) => self.logs_for_caller(&params, range).await,
+                None => self.rpc.call_value(method, params.clone()).await,
+            }
+        };
+        let Some(question) = known::question(method, &params) else { return answer().await };
         let mut own = None;
         let ask = async {
-            let answer = self.rpc.call_value(method, params.clone()).await?;
+            let answer = answer().await?;
             if known::is_small(&answer) {
                 return Ok(Some(answer));
             }
@@ -251,7 +283,7 @@ impl ChainNode {
             // Too large to be shared: everybody waits for a turn to read it.
             None => match own {
                 Some(answer) => Ok(answer),
-                None => self.rpc.call_value(method, params).await,
+                None => answer().await,
             },
         }
     }
@@ -287,6 +319,12 @@ impl ChainNode {
             .map_err(|_| self.rpc.malformed(format!("{what}: not hex data: {}", excerpt(value))))
     }
 
+    /// What `getModulesPaginated` returned.
+    fn modules(&self, data: &[u8]) -> Result<Vec<Address>, AppError> {
+        let page = decode::loose_params::<(Vec<Address>, Address)>(data);
+        page.map(|(modules, _)| modules).map_err(|_| self.rpc.malformed("getModulesPaginated: no list of addresses"))
+    }
+
     /// One 32-byte word of return data.
     fn word(&self, what: &str, value: &Value) -> Result<B256, AppError> {
         let data = self.bytes(what, value)?;
@@ -296,6 +334,12 @@ impl ChainNode {
             length => Err(self.rpc.malformed(format!("{what}: {length} bytes instead of 32"))),
         }
     }
+}
+
+/// Asks for the roots of both session key managers at this block.
+fn roots(account: Address, at: &Value) -> [(&'static str, Value); 2] {
+    let data = Bytes::from(getSessionKeysCall { smartAccount: account }.abi_encode());
+    [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0].map(|to| ("eth_call", json!([{"to": to, "data": data}, at])))
 }
 
 /// Many nodes have no pending block, or refuse to tell; the latest one stands in.
@@ -311,6 +355,6 @@ pub fn hex(number: u64) -> String {
 }
 
 /// The beginning of a value, for an error message.
-fn excerpt(value: &Value) -> String {
+pub(super) fn excerpt(value: &Value) -> String {
     value.to_string().chars().take(60).collect()
 }

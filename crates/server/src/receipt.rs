@@ -40,13 +40,20 @@ pub(super) struct Sighting {
     pub(super) nonce: U256,
     /// What its event says, with the revert reason when that was among the logs.
     pub(super) receipt: UserOpReceipt,
+    /// Hash of its block, when the node tells.
+    pub(super) block_hash: Option<B256>,
 }
 
 /// All operations whose `UserOperationEvent` is among `logs`, in their order; logs of other contracts,
 /// removed ones and unreadable ones are passed over.
 pub(super) fn sightings(logs: &[Value]) -> Vec<Sighting> {
+    sightings_at(ENTRY_POINT, logs)
+}
+
+/// As [`sightings`], of another entry point: the events are the same in all versions.
+fn sightings_at(entry_point: Address, logs: &[Value]) -> Vec<Sighting> {
     let ours: Vec<Log> =
-        logs.iter().filter_map(Log::read).filter(|log| log.address == ENTRY_POINT && !log.removed).collect();
+        logs.iter().filter_map(Log::read).filter(|log| log.address == entry_point && !log.removed).collect();
     let reasons: HashMap<B256, String> = ours
         .iter()
         .filter(|log| log.topics.first() == Some(&UserOperationRevertReason::SIGNATURE_HASH))
@@ -71,7 +78,7 @@ pub(super) fn sightings(logs: &[Value]) -> Vec<Sighting> {
                 actual_gas_cost: cost,
                 actual_gas_used: used,
             };
-            Some(Sighting { nonce, receipt })
+            Some(Sighting { nonce, receipt, block_hash: log.block_hash })
         })
         .collect()
 }
@@ -85,15 +92,30 @@ pub(super) fn sightings_in_transaction(transaction_hash: B256, transaction_recei
 
 /// The receipt of one operation out of its transaction's receipt.
 pub(super) fn from_transaction(user_op_hash: B256, transaction_receipt: &Value) -> Option<UserOpReceipt> {
-    let logs = transaction_receipt.get("logs").and_then(Value::as_array)?;
-    sightings(logs).into_iter().map(|sighting| sighting.receipt).find(|receipt| receipt.user_op_hash == user_op_hash)
+    sighting_in(ENTRY_POINT, user_op_hash, transaction_receipt).map(|sighting| sighting.receipt)
 }
 
-/// Operation and transaction of an event that a reorganisation took back.
-pub(super) fn removed(log: &Value) -> Option<(B256, B256)> {
+/// One operation of an entry point out of its transaction's receipt.
+pub(super) fn sighting_in(entry_point: Address, user_op_hash: B256, transaction_receipt: &Value) -> Option<Sighting> {
+    let logs = transaction_receipt.get("logs").and_then(Value::as_array)?;
+    sightings_at(entry_point, logs).into_iter().find(|sighting| sighting.receipt.user_op_hash == user_op_hash)
+}
+
+/// An event that a reorganisation took back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Removed {
+    pub(super) user_op_hash: B256,
+    pub(super) transaction_hash: B256,
+    pub(super) block_number: u64,
+    pub(super) block_hash: Option<B256>,
+}
+
+/// The log is one that a reorganisation took back.
+pub(super) fn removed(log: &Value) -> Option<Removed> {
     let log = Log::read(log).filter(|log| log.removed && log.address == ENTRY_POINT)?;
     (log.topics.first() == Some(&UserOperationEvent::SIGNATURE_HASH)).then_some(())?;
-    Some((*log.topics.get(1)?, log.transaction_hash))
+    let Log { transaction_hash, block_number, block_hash, .. } = log;
+    Some(Removed { user_op_hash: *log.topics.get(1)?, transaction_hash, block_number, block_hash })
 }
 
 /// The log tells why an operation's call reverted; its event is another log.
@@ -155,6 +177,7 @@ struct Log {
     data: Bytes,
     transaction_hash: B256,
     block_number: u64,
+    block_hash: Option<B256>,
     /// A reorganisation took it back.
     removed: bool,
 }
@@ -168,6 +191,7 @@ impl Log {
             data: log.get("data")?.as_str()?.parse().ok()?,
             transaction_hash: log.get("transactionHash").and_then(hash)?,
             block_number: log.get("blockNumber").and_then(small)?,
+            block_hash: log.get("blockHash").and_then(hash),
         })
     }
 }
@@ -267,7 +291,8 @@ mod tests {
         let mut log = event(true);
         assert_eq!(removed(&log), None);
         log["removed"] = json!(true);
-        assert_eq!(removed(&log), Some((HASH, TRANSACTION)));
+        let gone = Removed { user_op_hash: HASH, transaction_hash: TRANSACTION, block_number: 16, block_hash: None };
+        assert_eq!(removed(&log), Some(gone));
         let mut reason = reverted(&[]);
         assert!(is_reason(&reason) && !is_reason(&log));
         assert_eq!(operation_of(&reason), Some(HASH));

@@ -34,7 +34,8 @@ async fn permit(permits: &Semaphore) -> Result<tokio::sync::SemaphorePermit<'_>,
     permits.acquire().await.map_err(|error| AppError::Internal { reason: error.to_string() })
 }
 
-/// Keeps the leaves under the root that the account has on chain now. Publishing twice changes nothing.
+/// Keeps the leaves under a root that the account has on chain now, at the session key manager or at the older one.
+/// Publishing twice changes nothing.
 ///
 /// # Errors
 /// `InvalidInput` for a malformed set; `SessionsOutOfSync` when its root is not the one on chain.
@@ -47,11 +48,11 @@ pub async fn publish(state: &ServerState, account: Address, leaves: &PublishedLe
         let hashed = tokio::task::spawn_blocking(move || leaves.root()).await;
         hashed.map_err(|error| AppError::Internal { reason: error.to_string() })?
     };
-    let chain = state.node().merkle_root(account).await?;
-    if local != chain {
+    let [chain, older] = state.node().merkle_roots(account).await?;
+    if local != chain && (local != older || older.is_zero()) {
         return Err(AppError::SessionsOutOfSync { local, chain });
     }
-    state.database().keep_session_set(state.config().chain_id, account, chain, leaves).await?;
+    state.database().keep_session_set(state.config().chain_id, account, local, leaves).await?;
     if session_sets.grown.fetch_add(leaves.bytes(), Ordering::Relaxed) > upkeep::GROWTH {
         upkeep::tidy_now(state);
     }
@@ -72,6 +73,8 @@ pub async fn published(state: &ServerState, account: Address, root: B256) -> Res
         return Ok(Some((*set).clone()));
     }
     let found = state.database().session_set(state.config().chain_id, account, root).await?;
+    // Earlier versions took inner nodes of the tree for leaves.
+    let found = found.filter(|set| set.check().is_ok());
     // That there is none may change at once, at another server, too.
     if let Some(set) = &found {
         session_sets.sets.keep((account, root), Arc::new(set.clone())).await;
@@ -80,7 +83,8 @@ pub async fn published(state: &ServerState, account: Address, root: B256) -> Res
 }
 
 impl Database {
-    /// Keeps a set whose root was compared with the chain.
+    /// Keeps a set whose root was compared with the chain, in place of any other for that root: whatever passes
+    /// [`PublishedLeaves::check`] holds all leaves, so the last writer never says less than the first.
     async fn keep_session_set(
         &self,
         chain_id: u64,
@@ -93,7 +97,8 @@ impl Database {
         in_transaction!(self, transaction => {
             sqlx::query("INSERT INTO session_sets (chain_id, account, root, leaves, published_at) \
                 VALUES ($1, $2, $3, $4, $5) \
-                ON CONFLICT (chain_id, account, root) DO UPDATE SET published_at = excluded.published_at")
+                ON CONFLICT (chain_id, account, root) \
+                DO UPDATE SET leaves = excluded.leaves, published_at = excluded.published_at")
                 .bind(chain_id)
                 .bind(&account)
                 .bind(&root)
@@ -169,6 +174,32 @@ mod tests {
         let leaf = SessionLeaf::from_policy(&policy, Address::repeat_byte(1), "id").unwrap();
         let leaf = SessionLeaf { status: SessionStatus::Active, ..leaf };
         SessionBook { leaf_nodes: vec![leaf], ..Default::default() }.published().unwrap()
+    }
+
+    /// What earlier versions took for a set of one leaf: the root's own preimage.
+    fn poison(set: &PublishedLeaves) -> PublishedLeaves {
+        let leaves: Vec<alloy::primitives::Bytes> = serde_json::from_value(serde_json::to_value(set).unwrap()).unwrap();
+        let mut hashes = leaves.iter().map(alloy::primitives::keccak256).collect::<Vec<_>>();
+        hashes.sort();
+        serde_json::from_value(serde_json::json!([alloy::primitives::Bytes::from(hashes.concat())])).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_set_that_hides_leaves_is_replaced_however_many_write() {
+        let database = Database::at("sqlite::memory:").unwrap();
+        let account = Address::repeat_byte(0xaa);
+        let leaves = [1, 2].map(|id| serde_json::to_value(set(id)).unwrap()[0].clone());
+        let honest: PublishedLeaves = serde_json::from_value(serde_json::json!(leaves)).unwrap();
+        let (poison, root) = (poison(&honest), honest.root());
+        assert_eq!(poison.root(), root, "both make the root");
+        assert!(poison.check().is_err() && honest.check().is_ok());
+        // Written by an earlier version.
+        database.keep_session_set(1, account, root, &poison).await.unwrap();
+        let writers = (0..8).map(|_| database.keep_session_set(1, account, root, &honest));
+        for written in futures::future::join_all(writers).await {
+            written.unwrap();
+        }
+        assert_eq!(database.session_set(1, account, root).await.unwrap(), Some(honest));
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use serde_json::{Value, json};
 
 use super::{
+    logs::{COUNTED_PARTS, Reading},
     metrics,
     node::{ChainNode, News, hex},
     quantity::small,
@@ -27,8 +28,13 @@ use use_aa_protocol::{
     session::{OperationUse, SessionUses, Signers, count_uses, session_uses_in},
 };
 
-/// How far back the logs are read, blocks: what `eth_getLogs` may span (see `read_policy.rs`).
-const LOOK_BACK: u64 = 10_000;
+/// How far back the logs are read, blocks: with the last one, and some that come meanwhile, the 10,000 that many nodes
+/// take at once.
+const LOOK_BACK: u64 = 9_990;
+/// Where nodes take fewer blocks at once: those that are read again each time, for reorganisations.
+const AGAIN: u64 = 64;
+/// Requests that are left for blocks that come meanwhile.
+const SPARE_PARTS: u64 = 10;
 /// Most transactions that are read for one answer.
 const MOST_TRANSACTIONS: usize = 200;
 /// Calls in one batch: with the longest transactions that nodes pass on (128 KiB) the answer is one that is read.
@@ -36,6 +42,7 @@ const AT_ONCE: usize = 10;
 /// Bytes of counts, and of what transactions show, that are kept.
 const COUNTS: u64 = 8 * 1024 * 1024;
 const SHOWN: u64 = 16 * 1024 * 1024;
+const LOGS: u64 = 8 * 1024 * 1024;
 /// Times of blocks that are kept.
 const TIMES: u64 = 50_000;
 /// Counts of one caller at the same time.
@@ -47,11 +54,19 @@ const KEPT: Duration = Duration::from_secs(3_600);
 /// encoded as it should be.
 type Shown = Arc<Option<HashMap<U256, Signers>>>;
 
+/// Logs of an account, read in parts.
+struct Logs {
+    from_block: u64,
+    to_block: u64,
+    logs: Vec<Value>,
+}
+
 /// What was counted and read lately.
 pub(super) struct Uses {
     /// By account and height; the news, because a block of the same height may be another one.
     counts: Cached<(Address, u64, News), Arc<SessionUses>>,
     shown: Cached<(B256, Address), Shown>,
+    logs: Cached<Address, Arc<Logs>>,
     /// By the block's hash.
     times: Cached<B256, u64>,
     under_way: UnderWay,
@@ -99,6 +114,7 @@ impl Default for Uses {
         Self {
             counts: Cached::weighing(COUNTS, KEPT, |counted| 128 + 128 * counted.uses.len()),
             shown: Cached::weighing(SHOWN, KEPT, weight_of),
+            logs: Cached::weighing(LOGS, KEPT, |read| 128 + 2_048 * read.logs.len()),
             times: Cached::new(TIMES, KEPT),
             under_way: UnderWay::default(),
         }
@@ -128,11 +144,12 @@ impl ChainNode {
     }
 
     async fn count_uses(&self, account: Address, height: u64) -> Result<SessionUses, AppError> {
-        let mut from_block = height.saturating_sub(LOOK_BACK);
-        let [event, _] = receipt::topics();
-        let filter = json!([event, null, account.into_word()]);
-        let (to_block, logs) = self.head_and_logs(from_block, ENTRY_POINT, &[filter]).await?;
-        let mut found = receipt::sightings(&logs);
+        let read = match self.logs_at_once(account, height).await? {
+            Some(read) => read,
+            None => self.logs_in_parts(account, height).await?,
+        };
+        let (mut from_block, to_block, logs) = (read.from_block, read.to_block, &read.logs);
+        let mut found = receipt::sightings(logs);
         found.retain(|seen| seen.receipt.sender == account);
         let (cut, transactions) =
             newest(found.iter().map(|seen| (seen.receipt.block_number, seen.receipt.transaction_hash)));
@@ -163,6 +180,45 @@ impl ChainNode {
         }
         let uses = count_uses(used.into_iter().map(|(_, operation)| operation));
         Ok(SessionUses { from_block, to_block, uses, unreadable })
+    }
+
+    /// Logs of the account's operations in one request; `None` when no node takes so many blocks.
+    async fn logs_at_once(&self, account: Address, height: u64) -> Result<Option<Arc<Logs>>, AppError> {
+        let from_block = height.saturating_sub(LOOK_BACK);
+        if self.longest_logs() < height - from_block + 1 {
+            return Ok(None);
+        }
+        let (to_block, logs) =
+            self.head_and_logs(from_block, ENTRY_POINT, &[filter_of(account)], Reading::Counting).await?;
+        match logs {
+            Ok(logs) => Ok(Some(Arc::new(Logs { from_block, to_block, logs }))),
+            Err(AppError::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same in parts: as far back as [`COUNTED_PARTS`] of them reach, and what was read before is not read again.
+    async fn logs_in_parts(&self, account: Address, height: u64) -> Result<Arc<Logs>, AppError> {
+        let oldest = height.saturating_sub(LOOK_BACK);
+        let reach = self.longest_logs().saturating_mul(COUNTED_PARTS - SPARE_PARTS);
+        let mut from_block = oldest.max(height.saturating_sub(reach));
+        let mut begin = from_block;
+        let mut logs = Vec::new();
+        let known = self.known().uses.logs.kept(&account).await;
+        if let Some(known) = known.filter(|known| known.to_block >= from_block && known.from_block <= height) {
+            from_block = known.from_block.max(oldest);
+            begin = begin.max(known.to_block.saturating_sub(AGAIN)).max(from_block);
+            let is_kept = |block: u64| (from_block..begin).contains(&block);
+            logs.extend(
+                known.logs.iter().filter(|log| block_of(log).is_some_and(|(block, _)| is_kept(block))).cloned(),
+            );
+        }
+        let (to_block, found) =
+            self.head_and_logs(begin, ENTRY_POINT, &[filter_of(account)], Reading::Counting).await?;
+        logs.extend(found?);
+        let read = Arc::new(Logs { from_block, to_block, logs });
+        self.known().uses.logs.keep(account, read.clone()).await;
+        Ok(read)
     }
 
     /// What the account's operations in these transactions show. A transaction that a node has dropped costs its count,
@@ -215,6 +271,12 @@ impl ChainNode {
         }
         Ok(times)
     }
+}
+
+/// The topics of an account's operations.
+fn filter_of(account: Address) -> Value {
+    let [event, _] = receipt::topics();
+    json!([event, null, account.into_word()])
 }
 
 fn weight_of(shown: &Shown) -> usize {

@@ -3,6 +3,7 @@
 mod archive;
 mod bindgen;
 mod compress;
+mod functions;
 mod highlight;
 mod names;
 mod npm;
@@ -24,6 +25,7 @@ const HELP: &str = "\
 cargo xtask page [OPTIONS]        the page into target/site and target/site.tar
     --profile NAME   cargo's profile for the wasm (wasm-release)
     --wasm FILE      a linked wasm that is there already, instead of a build
+cargo xtask functions [--check]   known functions out of the ABIs in npm packages, or whether the table is that
 cargo xtask wasm [OPTIONS]        only the wasm, as the first step of the page; needs nothing from npm
 cargo xtask bindgen FILE FOLDER   what `wasm-bindgen --target web` makes of a wasm file";
 
@@ -49,6 +51,10 @@ fn run(args: Vec<OsString>) -> Result<()> {
             let options = page_options(options)?;
             to_workspace()?;
             wasm::build(&options.profile).map(drop)
+        }
+        ["functions"] | ["functions", "--check"] => {
+            to_workspace()?;
+            functions::run(words.len() > 1)
         }
         ["bindgen", _, _] => bindgen::bind_file(args[1].as_ref(), args[2].as_ref()),
         ["help" | "--help" | "-h"] => {

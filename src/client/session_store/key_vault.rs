@@ -3,7 +3,7 @@
 //! Whoever reads `localStorage` (a backup, an extension, a stolen profile dump) gets ciphertext. A script running in
 //! the page can still ask the browser to decrypt: that is what time windows and policies are for.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashSet};
 
 use futures::future::{Either, select};
 use idb::{DatabaseEvent, Factory, ObjectStoreParams, TransactionMode};
@@ -34,6 +34,8 @@ const DELETED_AT: &str = "use_aa_key_deleted_at";
 thread_local! {
     /// The key, and when the one before it was deleted, milliseconds since the epoch.
     static KEY: RefCell<Option<(Option<u64>, CryptoKey)>> = const { RefCell::new(None) };
+    /// Nonces and associated data of what that key has opened: it need not be tried again.
+    static OPENED: RefCell<HashSet<([u8; 12], Vec<u8>)>> = RefCell::default();
 }
 
 /// Encrypts `plain`, bound to `associated_data`, under a fresh nonce.
@@ -58,6 +60,28 @@ pub async fn open(sealed: &Sealed, associated_data: &[u8]) -> Result<Zeroizing<V
     let copy = Zeroizing::new(plain.to_vec());
     plain.fill(0, 0, plain.length());
     Ok(copy)
+}
+
+/// Would [`open`] open it? `false`: what sealed it is gone from this browser, and nothing brings it back. An error: that
+/// cannot be said now.
+pub async fn opens(sealed: &Sealed, associated_data: &[u8]) -> Result<bool, AppError> {
+    subtle()?;
+    let seen = (sealed.iv, associated_data.to_vec());
+    // Deleted elsewhere: what was opened before says nothing.
+    match key(false).await {
+        Ok(_) if OPENED.with_borrow(|opened| opened.contains(&seen)) => return Ok(true),
+        Ok(_) => {}
+        Err(AppError::Key { .. }) => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    match open(sealed, associated_data).await {
+        Ok(_) => {
+            OPENED.with_borrow_mut(|opened| opened.insert(seen));
+            Ok(true)
+        }
+        Err(AppError::Key { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Gets the encryption key ready, so that the first [`seal`] is fast.
@@ -94,6 +118,7 @@ async fn key(create: bool) -> Result<CryptoKey, AppError> {
         Either::Left((key, _)) => key?,
         Either::Right(_) => return Err(blocked("it does not answer")),
     };
+    OPENED.take();
     KEY.with_borrow_mut(|slot| *slot = Some((deleted_at, key.clone())));
     Ok(key)
 }

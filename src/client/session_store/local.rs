@@ -1,6 +1,10 @@
 //! [`LocalSessionStore`]: sessions in `localStorage`, in `@biconomy/account`'s schema (docs/protocol.md 3.16).
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 use async_trait::async_trait;
@@ -173,6 +177,25 @@ impl SessionStore for LocalSessionStore {
             return open_ephemeral_key(account, session_key_address, stored).await;
         };
         open_ephemeral_key(account, session_key_address, stored).await
+    }
+
+    async fn lost_keys(&self, account: Address) -> Result<BTreeSet<Address>, AppError> {
+        let mut lost = BTreeSet::new();
+        for (name, stored) in &read_signers(account)? {
+            let Ok(address) = name.parse::<Address>() else { continue };
+            let opens = match read_entry(address, stored) {
+                Ok(StoredKey::ClearText(_)) => true,
+                Ok(StoredKey::Sealed(sealed)) if is_ephemeral(stored) => {
+                    key_vault::opens(&sealed, &ephemeral_associated_data(account, address)).await?
+                }
+                Ok(StoredKey::Sealed(sealed)) => key_vault::opens(&sealed, &associated_data(account, address)).await?,
+                Err(_) => false,
+            };
+            if !opens {
+                lost.insert(address);
+            }
+        }
+        Ok(lost)
     }
 
     async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError> {

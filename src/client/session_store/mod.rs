@@ -8,6 +8,8 @@ pub mod changes;
 pub mod key_vault;
 #[cfg(feature = "hydrate")]
 pub mod local;
+#[cfg(feature = "hydrate")]
+pub mod persistence;
 pub mod transfer;
 
 #[cfg(feature = "ssr")]

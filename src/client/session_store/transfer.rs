@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::AppError,
-    protocol::session::{SessionBook, SessionEvent},
+    protocol::session::{SessionBook, SessionEvent, SessionLeaf},
 };
 
 #[cfg(feature = "hydrate")]
@@ -165,6 +165,7 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
     if book.leaf_nodes.is_empty() {
         let added = other.leaf_nodes.len();
         *book = other;
+        book.leaf_nodes.iter_mut().for_each(SessionLeaf::granted_elsewhere);
         for leaf in book.leaf_nodes.iter_mut().filter(|leaf| has_key(leaf.session_key_address)) {
             leaf.key_arrived();
         }
@@ -176,6 +177,9 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
         let known = book.leaf_nodes.iter_mut().find(|ours| ours.hash() == hash);
         match known {
             Some(ours) => {
+                if ours.is_on_other_device() {
+                    ours.granted_elsewhere();
+                }
                 if has_key(ours.session_key_address) {
                     ours.key_arrived();
                 }
@@ -188,6 +192,7 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
                 }
                 // Never refused: a leaf in any state may be imported.
                 let _ = theirs.record(&SessionEvent::Imported);
+                theirs.granted_elsewhere();
                 book.leaf_nodes.push(theirs);
                 added += 1;
             }
@@ -200,11 +205,7 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::protocol::{
-        addresses::DEMO_NFT,
-        policy::Policy,
-        session::{SessionLeaf, SessionStatus},
-    };
+    use crate::protocol::{addresses::DEMO_NFT, policy::Policy, session::SessionStatus};
     use SessionStatus::{Active, Revoked};
 
     fn book(ids: &[u8]) -> SessionBook {

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, Bytes};
 use serde_json::Value;
 
-use crate::error::AppError;
+use crate::{error::AppError, protocol::foreign_text};
 
 /// EIP-1193: the person refused.
 const USER_REJECTED: i64 = 4001;
@@ -68,7 +68,7 @@ pub fn error(thrown: &Value, expected_chain: u64, actual_chain: u64) -> AppError
         .get("message")
         .and_then(Value::as_str)
         .or_else(|| thrown.as_str())
-        .map_or_else(|| "the wallet gave no reason".to_owned(), |text| text.chars().take(500).collect());
+        .map_or_else(|| "the wallet gave no reason".to_owned(), foreign_text::message);
     match code {
         Some(USER_REJECTED) => AppError::WalletRejected,
         Some(UNRECOGNIZED_CHAIN) => AppError::WrongChain { expected: expected_chain, actual: actual_chain },

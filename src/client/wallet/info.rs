@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::foreign_text;
+
 /// `rdns` of the lab wallet.
 pub const LAB_WALLET: &str = "lab";
 /// `rdns` given to a `window.ethereum` that does not announce itself.
@@ -30,10 +32,7 @@ impl WalletInfo {
             && rdns.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
             && rdns != LAB_WALLET
             && rdns != INJECTED_WALLET;
-        let name: String = name.trim().chars().filter(|c| !c.is_control()).take(60).collect();
-        if !rdns_ok || name.is_empty() {
-            return None;
-        }
+        let name = foreign_text::name(name).filter(|_| rdns_ok)?;
         let icon = if icon.starts_with("data:image/") && icon.len() <= 200_000 { icon } else { "" };
         // Neither an rdns nor one of our own names has this form.
         let uuid_ok = (8..=64).contains(&uuid.len()) && uuid.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
@@ -96,6 +95,9 @@ mod tests {
         assert_eq!(wallet, expected, "no icon from elsewhere, no uuid that is none");
         let long = WalletInfo::announced("io.x", &"x".repeat(1_000), "data:image/svg+xml,x", "").unwrap();
         assert_eq!(long.name.len(), 60);
+        let hidden = WalletInfo::announced("io.x", "Meta\u{202e}\u{200b}Mask\u{fe0f}", "", "").unwrap();
+        assert_eq!(hidden.name, "MetaMask");
+        assert_eq!(WalletInfo::announced("io.x", "\u{3164}\u{2800}", "", ""), None, "nothing to see");
         for (rdns, name) in [("", "x"), ("lab", "x"), ("io x", "x"), ("\"><script>", "x"), ("io.x", "  ")] {
             assert_eq!(WalletInfo::announced(rdns, name, "", ""), None, "{rdns:?} {name:?}");
         }

@@ -7,10 +7,11 @@ use crate::{
         copy_button::CopyButton,
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
+        live_text::live,
         passphrase_strength::Strength,
         text_file::download_address,
     },
-    hooks::{ExportSessionsVariables, Passphrase, UseMutationReturn, use_session_list, use_smart_account},
+    hooks::{ExportSessionsVariables, Passphrase, QueryStatus, UseMutationReturn, use_session_list, use_smart_account},
 };
 
 /// Asks for a passphrase twice and gives the file.
@@ -21,13 +22,15 @@ pub fn Export(
 ) -> impl IntoView {
     let (passphrase, again) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let account = use_smart_account().smart_account_address;
-    let sessions = use_session_list().sessions;
+    let list = use_session_list();
+    let sessions = list.sessions;
     let strength = Memo::new(move |_| Strength::of(&passphrase.get()));
     let typed = move || !passphrase.with(String::is_empty);
     let differs = move || again.with(|again| !again.is_empty() && passphrase.with(|first| first != again));
     let ready =
         move || strength.get() != Strength::TooShort && passphrase.with(|first| again.with(|again| first == again));
     let nothing = move || account.with(Option::is_none) || sessions.with(Vec::is_empty);
+    let known = move || list.status.get() == QueryStatus::Success;
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         if ready() && !nothing() {
@@ -62,7 +65,10 @@ pub fn Export(
                 />
                 <span class="hint" id="export-strength" data-testid="passphrase-strength" data-strength=move || strength.get().name()>
                     {move || {
-                        if typed() { strength.get().text() } else { "Nobody can open the file without it, and nobody can recover it." }
+                        live(match typed() {
+                            true => strength.get().text(),
+                            false => "Nobody can open the file without it, and nobody can recover it.",
+                        })
                     }}
                 </span>
             </div>
@@ -78,7 +84,7 @@ pub fn Export(
                     bind:value=again
                 />
                 <span class="hint" id="export-differs">
-                    {move || differs().then_some("The two are not the same yet.")}
+                    {move || differs().then(|| live("The two are not the same yet."))}
                 </span>
             </div>
             <div class="actions">
@@ -87,9 +93,9 @@ pub fn Export(
                     data-testid="export-sessions"
                     disabled=move || !ready() || nothing() || export.is_pending.get()
                 >
-                    {move || if export.is_pending.get() { "Encrypting" } else { "Encrypt and export" }}
+                    {move || live(if export.is_pending.get() { "Encrypting" } else { "Encrypt and export" })}
                 </button>
-                <Show when=nothing>
+                <Show when=move || nothing() && known()>
                     <span class="reason">"There are no sessions in this browser to take along."</span>
                 </Show>
             </div>

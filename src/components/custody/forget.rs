@@ -6,11 +6,12 @@ use crate::{
     components::{
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
+        live_text::live,
         operation_status::OperationStatus,
     },
     hooks::{
-        BuildUserOpOptions, MutationOptions, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
-        use_forget_device, use_revoke_sessions, use_smart_account, use_user_op_wait,
+        BuildUserOpOptions, MutationOptions, QueryStatus, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
+        use_forget_device, use_revoke_sessions, use_session_list, use_smart_account, use_user_op_wait,
     },
 };
 
@@ -108,6 +109,8 @@ fn StillValid(
     let revoke = use_revoke_sessions(MutationOptions::default());
     let receipt = use_user_op_wait(revoke.data, UserOpWaitOptions::default());
     let some = Memo::new(move |_| still_valid.get() > 0);
+    let list = use_session_list();
+    let known = Memo::new(move |_| list.status.get() == QueryStatus::Success);
     let what = move || match still_valid.get() {
         1 => "1 session stays valid on the chain.".to_owned(),
         number => [&number.to_string(), " sessions stay valid on the chain."].concat(),
@@ -118,23 +121,28 @@ fn StillValid(
             return;
         }
         let options = BuildUserOpOptions::default();
-        revoke.mutate.run(RevokeSessionsVariables { sessions: SessionsToRevoke::All, options });
+        revoke.mutate.run(RevokeSessionsVariables { sessions: SessionsToRevoke::All, options, ..Default::default() });
     };
     let no_owner = move || account.owner_address.with(Option::is_none);
     view! {
         <Show
             when=move || some.get()
-            fallback=|| {
+            fallback=move || {
                 view! {
-                    <p class="reason" data-testid="nothing-valid">
-                        "No session of this account that is known here is valid any more."
-                    </p>
+                    <Show
+                        when=move || known.get()
+                        fallback=|| view! { <p class="reason">"The sessions of this account are not read yet."</p> }
+                    >
+                        <p class="reason" data-testid="nothing-valid">
+                            "No session of this account that is known here is valid any more."
+                        </p>
+                    </Show>
                 }
             }
         >
             <div class="notice warning" data-testid="still-valid" role="note">
                 <Icon glyph=Glyph::Warning />
-                <strong>{what}</strong>
+                <strong>{move || live(what())}</strong>
                 <p class="detail">
                     "Forgetting revokes nothing: whoever has a copy of a key can go on until the session ends. Revoke first if that could be."
                 </p>
@@ -147,7 +155,7 @@ fn StillValid(
                         aria-disabled=move || running().then_some("true")
                         on:click=revoke_all
                     >
-                        {move || if running() { "Revoking" } else { "Revoke all first" }}
+                        {move || live(if running() { "Revoking" } else { "Revoke all first" })}
                     </button>
                     <Show when=no_owner>
                         <span class="reason">"Connect the owner's wallet to revoke."</span>

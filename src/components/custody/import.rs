@@ -4,9 +4,9 @@ use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
     components::{
-        address::shortened,
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
+        live_text::live,
         text_file::read_chosen,
     },
     hooks::{ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, use_smart_account},
@@ -41,22 +41,22 @@ pub fn Import(
         Some(view! {
             <div class="notice" data-testid="import-result" data-sessions=imported.sessions data-usable=imported.usable>
                 <Icon glyph=Glyph::Check />
-                <strong>{came}</strong>
-                <p class="detail">{usable}</p>
+                <strong>{live(came)}</strong>
+                <p class="detail">{live(usable)}</p>
                 {other
                     .map(|other| {
                         let text = [
                             "They belong to another account, ",
-                            &shortened(&other),
+                            &other.to_string(),
                             ". Connect its owner's wallet to see them.",
                         ];
-                        view! { <p class="detail">{text.concat()}</p> }
+                        view! { <p class="detail">{live(text.concat())}</p> }
                     })}
             </div>
         })
     };
     view! {
-        <form class="panel" on:submit=submit>
+        <form id="import" class="panel" on:submit=submit>
             <div>
                 <h3>"Bring sessions in"</h3>
                 <p class="step-text">
@@ -102,7 +102,7 @@ pub fn Import(
                     data-testid="import-sessions"
                     disabled=move || !ready() || import.is_pending.get()
                 >
-                    {move || if import.is_pending.get() { "Opening" } else { "Open and import" }}
+                    {move || live(if import.is_pending.get() { "Opening" } else { "Open and import" })}
                 </button>
             </div>
             <ErrorNotice error=import.error />

@@ -70,6 +70,12 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::SessionsOutOfSync { .. } => {
             "Nothing was sent. Another browser or app changed the sessions of this account: use that one, or grant again here; the review says what that ends."
         }
+        AppError::SessionsNotReviewed { .. } => {
+            "Nothing was signed. Sessions of another browser or app came in meanwhile, or must not stay: review again, and end those that you do not know."
+        }
+        AppError::NodesDisagree { .. } => {
+            "Nothing was signed. One of the chain nodes of this server is wrong or far behind. Try again in a moment; if it stays, tell whoever runs this server."
+        }
         AppError::PolicyViolation { .. } => {
             "Nothing was sent. Stay within the limits of the session, or grant one that allows this."
         }
@@ -92,6 +98,9 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::NoDistributedKeys => "Grant an ordinary session: its key is kept, encrypted, in this browser.",
         AppError::TooFewNodes { .. } => {
             "Nothing was signed. The nodes that share the key are down or unreachable; try again in a moment."
+        }
+        AppError::NodeRefused { code, .. } if code == "operation-cost" => {
+            "Nothing was signed. Wait until the network is cheaper, have the gas sponsored, or grant a session with a higher limit."
         }
         AppError::NodeRefused { .. } => {
             "Nothing was signed. Each node checks the grant by itself and this one says no."
@@ -120,6 +129,7 @@ pub fn retryable(error: &AppError) -> bool {
             | AppError::SessionExpired { .. }
             | AppError::SessionRevoked { .. }
             | AppError::SessionsOutOfSync { .. }
+            | AppError::SessionsNotReviewed { .. }
             | AppError::PolicyViolation { .. }
             | AppError::PolicyRefused { .. }
             | AppError::AccountAlreadyDeployed { .. }

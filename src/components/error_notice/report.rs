@@ -5,7 +5,10 @@ use alloy::primitives::{Address, B256};
 use serde_json::{Value, json};
 
 use super::guide::{code, explanation};
-use crate::error::AppError;
+use crate::{error::AppError, protocol::foreign_text};
+
+/// Longest text in a report, characters: revert data may be in it.
+const LONGEST_TEXT: usize = 10_000;
 
 /// Where an error happened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,7 +52,7 @@ pub fn report(error: &AppError, about: &Circumstances) -> String {
 /// Cuts addresses of services down to their host, wherever they stand, and leaves out what is not known.
 fn clean(value: &mut Value) {
     match value {
-        Value::String(text) => *text = without_paths(text),
+        Value::String(text) => *text = without_paths(&foreign_text::cleaned(text, LONGEST_TEXT)),
         Value::Array(items) => items.iter_mut().for_each(clean),
         Value::Object(fields) => {
             fields.retain(|_, value| !value.is_null());

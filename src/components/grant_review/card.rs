@@ -4,15 +4,22 @@ use alloy::primitives::{Address, U256};
 use leptos::prelude::*;
 
 use super::{
+    addresses::address_rows,
     draft::{Draft, Place, adjustable, asked_for, place_name},
     ends::ends,
     names::names,
     token_facts::use_token_facts,
 };
 use crate::{
-    components::native_currency::use_native_currency,
+    components::{
+        address_check::AddressCheck,
+        live_text::{live, verbatim},
+        native_currency::use_native_currency,
+    },
     protocol::{
-        describe::{Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount},
+        describe::{
+            DescribedValue, Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount,
+        },
         policy::SessionPolicy,
     },
 };
@@ -27,7 +34,7 @@ pub fn card(
     own_window: bool,
 ) -> AnyView {
     let places = adjustable(requested);
-    let token = if places.iter().any(|place| *place != Place::Native) {
+    let token = if places.iter().any(|place| *place != Place::Native) || names_amounts(requested) {
         use_token_facts(requested.contract())
     } else {
         Signal::stored(TokenFacts::default())
@@ -61,7 +68,7 @@ pub fn card(
         });
         rules.filter(|rules| !rules.is_empty()).map(|rules| {
             view! {
-                <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{rule}</li> }).collect_view()}</ul>
+                <ul class="conditions">{rules.into_iter().map(|rule| view! { <li>{live(rule)}</li> }).collect_view()}</ul>
             }
         })
     };
@@ -69,7 +76,7 @@ pub fn card(
         view! {
             <div>
                 <dt>"Key held by"</dt>
-                <dd>"The app, at its own address " <span class="mono">{key.to_string()}</span></dd>
+                <dd>"The app, at its own address " <AddressCheck address=key what="key's address" /></dd>
             </div>
         }
     });
@@ -77,19 +84,15 @@ pub fn card(
         places.into_iter().map(|place| amount_field(index, place, requested, token, draft)).collect::<Vec<_>>();
     let window = own_window.then(|| ends(vec![index], requested.interval(), draft));
     let name = policy_name(requested);
-    let contract = requested.contract().to_string();
     view! {
         <section class="grant-call" data-testid="grant-call" data-kept=move || is_kept().to_string()>
-            <p class="grant-words">{sentence}</p>
+            <p class="grant-words">{move || live(sentence())}</p>
             {conditions}
             <dl class="rows">
+                {address_rows(requested, account)}
                 <div>
-                    <dt>"Contract"</dt>
-                    <dd class="mono">{contract}</dd>
-                </div>
-                <div>
-                    <dt>"May spend"</dt>
-                    <dd>{may_spend}</dd>
+                    <dt>"Calls may send"</dt>
+                    <dd>{move || live(may_spend())}</dd>
                 </div>
                 {key}
             </dl>
@@ -114,13 +117,21 @@ pub fn card(
                                 }
                             />
                             " Allow "
-                            {name}
+                            {verbatim(name)}
                         </label>
                     }
                 })}
         </section>
     }
     .into_any()
+}
+
+/// Does it hold amounts of the contract's token, whether or not they can be changed?
+fn names_amounts(policy: &SessionPolicy) -> bool {
+    let is_amount =
+        |value: &DescribedValue| matches!(value, DescribedValue::Amount { .. } | DescribedValue::AmountOrId(_));
+    PolicyDescription::of_policy(policy)
+        .is_ok_and(|described| described.constraints().iter().any(|constraint| is_amount(&constraint.value)))
 }
 
 fn amount_field(
@@ -143,10 +154,8 @@ fn amount_field(
     let id = ["grant-amount-", &index.to_string(), "-", &id_end].concat();
     let hint_id = [&id, "-hint"].concat();
     let (label_for, described_by) = (id.clone(), hint_id.clone());
-    let label = move || {
-        let symbol = unit.get().symbol.unwrap_or_else(|| "smallest units".to_owned());
-        ["Highest ", &what, " per call, ", &symbol].concat()
-    };
+    // The very facts that the field is read with.
+    let label = move || live(["Highest ", &what, " per call, ", &unit.get().unit()].concat());
     let problem = Memo::new(move |_| draft.with(|draft| draft.as_ref().and_then(|draft| draft.problem(index, place))));
     let current = Memo::new(move |_| {
         let policy = draft.with(|draft| draft.as_ref().and_then(|draft| draft.policy(index)));
@@ -161,8 +170,10 @@ fn amount_field(
         })
     });
     let typed = move |text: String| {
-        let amount =
-            if text.trim().is_empty() { Ok(None) } else { read_amount(&text, &unit.get_untracked()).map(Some) };
+        let amount = match text.trim() {
+            "" => Ok(None),
+            text => unit.with_untracked(|unit| read_amount(text, unit)).map(Some).map_err(|error| error.to_string()),
+        };
         draft.update(|draft| {
             if let Some(draft) = draft {
                 draft.set_amount(index, place, amount);
@@ -176,7 +187,7 @@ fn amount_field(
     };
     view! {
         <div class="field">
-            <label for=label_for>{label}</label>
+            <label for=label_for>{move || label()}</label>
             <input
                 id=id
                 inputmode="decimal"
@@ -189,7 +200,7 @@ fn amount_field(
                 on:change:target=move |event| typed(event.target().value())
             />
             <span class="hint" id=hint_id>
-                {hint}
+                {move || live(hint())}
             </span>
         </div>
     }

@@ -1,15 +1,17 @@
 //! What the person made of a request: what was asked for against what was granted, line by line.
 
-use alloy::primitives::U256;
+use std::collections::HashMap;
+
+use alloy::primitives::{Address, U256};
 use leptos::prelude::*;
 
 use super::{
     GrantDecision,
     draft::{Place, adjustable, asked_for, place_name},
-    token_facts::known_token,
+    token_facts::use_token_facts,
 };
 use crate::{
-    components::{native_currency::use_native_currency, time::local_time},
+    components::{live_text::live, native_currency::use_native_currency, time::local_time},
     protocol::{
         describe::{TokenFacts, amount_words, policy_name},
         policy::SessionPolicy,
@@ -24,23 +26,35 @@ pub fn GrantChangesNotice(
     decision: Signal<Option<GrantDecision>>,
 ) -> impl IntoView {
     let native = use_native_currency();
+    // The units that the review had.
+    let tokens = Memo::new(move |_| {
+        let contracts =
+            |decision: &GrantDecision| decision.requested.policies.iter().map(SessionPolicy::contract).collect();
+        decision.with(|decision| decision.as_ref().map(contracts).unwrap_or_else(Vec::new))
+    });
+    let facts = Memo::new_with_compare(
+        move |_| tokens.get().into_iter().map(|token| (token, use_token_facts(token))).collect::<HashMap<_, _>>(),
+        |_, _| true,
+    );
     let notice = move || {
         let decision = decision.get().filter(GrantDecision::is_changed)?;
+        let facts = facts.get();
+        let token = |contract| facts.get(&contract).map(|facts| facts.get()).unwrap_or_default();
         let [asked, got] = [&decision.requested, &decision.granted].map(|one| one.policies.len().to_string());
         let head = match decision.left_out.is_empty() {
             true => "You changed what was asked for:".to_owned(),
             false => ["You allowed ", &got, " of ", &asked, " calls:"].concat(),
         };
-        let lines = changes(&decision, &native.get()).into_iter();
+        let lines = changes(&decision, &native.get(), &token).into_iter();
         Some(view! {
-            <p>{head}</p>
+            <p>{live(head)}</p>
             <ul>
                 {lines
                     .map(|Change { what, granted, requested }| {
                         view! {
                             <li>
-                                {what} ": " <strong>{granted}</strong>
-                                {(!requested.is_empty()).then(|| [", asked for ", &requested].concat())}
+                                {live(what)} ": " <strong>{live(granted)}</strong>
+                                {(!requested.is_empty()).then(|| live([", asked for ", &requested].concat()))}
                             </li>
                         }
                     })
@@ -65,7 +79,7 @@ struct Change {
     requested: String,
 }
 
-fn changes(decision: &GrantDecision, native: &TokenFacts) -> Vec<Change> {
+fn changes(decision: &GrantDecision, native: &TokenFacts, token: &dyn Fn(Address) -> TokenFacts) -> Vec<Change> {
     let requested = decision.requested.policies.iter().enumerate();
     let mut granted = decision.granted.policies.iter();
     let mut changes = Vec::new();
@@ -75,7 +89,7 @@ fn changes(decision: &GrantDecision, native: &TokenFacts) -> Vec<Change> {
             let (what, granted) = (policy_name(asked), "left out".to_owned());
             changes.push(Change { what, granted, requested: String::new() });
         } else if let Some(got) = granted.next() {
-            changes.extend(amounts(asked, got, native));
+            changes.extend(amounts(asked, got, native, &token(asked.contract())));
             kept.push((asked, got));
         }
     }
@@ -89,6 +103,10 @@ fn changes(decision: &GrantDecision, native: &TokenFacts) -> Vec<Change> {
             changes.push(Change { what, granted: end_words(got), requested: end_words(asked) });
         }
     }
+    if decision.granted.withdraw_native && !decision.requested.withdraw_native {
+        let (what, granted) = ("The account's native currency".to_owned(), "sent to the owner".to_owned());
+        changes.push(Change { what, granted, requested: String::new() });
+    }
     changes
 }
 
@@ -96,15 +114,14 @@ fn end_words(end: u64) -> String {
     if end == 0 { "never".to_owned() } else { local_time(end) }
 }
 
-fn amounts(asked: &SessionPolicy, got: &SessionPolicy, native: &TokenFacts) -> Vec<Change> {
-    let token = known_token(asked.contract());
+fn amounts(asked: &SessionPolicy, got: &SessionPolicy, native: &TokenFacts, token: &TokenFacts) -> Vec<Change> {
     let change = |place: Place| {
         let (before, after) = (asked_for(asked, place), granted_at(asked, got, place)?);
         if before == Some(after) {
             return None;
         }
-        let facts = if place == Place::Native { Some(native) } else { token.as_ref() };
-        let words = |amount: U256| amount_words(amount, facts);
+        let facts = if place == Place::Native { native } else { token };
+        let words = |amount: U256| amount_words(amount, Some(facts));
         let what = [&policy_name(asked), ", highest ", &place_name(asked, place), " per call"].concat();
         let requested = before.map_or_else(|| "any amount".to_owned(), words);
         Some(Change { what, granted: words(after), requested })
@@ -128,11 +145,9 @@ fn granted_at(asked: &SessionPolicy, got: &SessionPolicy, place: Place) -> Optio
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::Address;
-
     use super::*;
     use crate::{
-        components::grant_review::{GrantRequest, KeyHolder, draft::Draft},
+        components::grant_review::{GrantRequest, draft::Draft, known_token},
         protocol::{
             addresses::{DEMO_NFT, DEMO_TOKEN},
             policy::{Condition, Erc20Policy, Policy},
@@ -151,14 +166,15 @@ mod tests {
             .into(),
             Erc20Policy::new(DEMO_TOKEN, DEMO_NFT, U256::from(10_000_000)).into(),
         ];
-        let (label, key_holder) = ("all".into(), KeyHolder::ThisBrowser);
-        Draft::new(GrantRequest { label, account: ACCOUNT, policies, sponsored: true, key_holder })
+        let label = "all".into();
+        Draft::new(GrantRequest { label, account: ACCOUNT, policies, sponsored: true, ..GrantRequest::default() })
     }
 
     fn lines(draft: &Draft) -> Vec<String> {
         let native = TokenFacts { symbol: Some("POL".into()), decimals: Some(18) };
         let line = |Change { what, granted, requested }| format!("{what}: {granted} / {requested}");
-        changes(&draft.decision(), &native).into_iter().map(line).collect()
+        let token = |contract| known_token(contract).unwrap_or_default();
+        changes(&draft.decision(), &native, &token).into_iter().map(line).collect()
     }
 
     #[test]
@@ -173,6 +189,7 @@ mod tests {
         draft.set_amount(1, Place::Unbounded(32), Ok(Some(U256::from(5_000_000))));
         draft.set_amount(1, Place::Native, Ok(Some(U256::from(10).pow(U256::from(17)))));
         draft.set_amount(2, Place::Transfer, Ok(Some(U256::from(2_500_000))));
+        draft.withdraw(true);
         assert_eq!(
             lines(&draft),
             [
@@ -180,6 +197,7 @@ mod tests {
                 "approve, highest amount per call: 5 DUSD / any amount",
                 "approve, highest native currency per call: 0.1 POL / 1 POL",
                 "token transfer, highest amount per call: 2.5 DUSD / 10 DUSD",
+                "The account's native currency: sent to the owner / ",
             ]
         );
     }

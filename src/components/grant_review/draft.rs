@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, U256};
 
-use super::{GrantDecision, GrantRequest};
+use super::{GrantDecision, GrantRequest, KeyHolder};
 use crate::protocol::{
     describe::{argument_name, policy_name},
     known_functions::{ArgumentKind, known_function_of},
-    lint::{LintContext, Severity, lint},
+    lint::{FindingKind, LintContext, Severity, lint},
     policy::{Condition, Policy, ReferenceValue, Rule, SessionPolicy},
 };
 
@@ -39,6 +39,8 @@ struct Edits {
 pub struct Draft {
     requested: GrantRequest,
     edits: Vec<Edits>,
+    /// The native currency goes to the owner with the grant.
+    withdraw: bool,
     /// Fields with something unusable in them, by policy.
     problems: BTreeMap<(usize, Place), String>,
 }
@@ -56,7 +58,7 @@ impl Draft {
     /// Nothing changed yet.
     pub fn new(requested: GrantRequest) -> Self {
         let edits = vec![Edits::default(); requested.policies.len()];
-        Self { requested, edits, problems: BTreeMap::new() }
+        Self { edits, withdraw: requested.withdraw_native, requested, problems: BTreeMap::new() }
     }
 
     /// The policy as it would be granted.
@@ -76,6 +78,16 @@ impl Draft {
         if let Some(edits) = self.edits.get_mut(index).filter(|_| keep || others) {
             edits.is_left_out = !keep;
         }
+    }
+
+    /// Sends the native currency to the owner with the grant, or not.
+    pub fn withdraw(&mut self, withdraw: bool) {
+        self.withdraw = withdraw;
+    }
+
+    /// Does the native currency go to the owner?
+    pub fn withdraws(&self) -> bool {
+        self.withdraw
     }
 
     /// How many are granted.
@@ -137,13 +149,13 @@ impl Draft {
     pub fn decision(&self) -> GrantDecision {
         let (kept, left_out) = (0..self.edits.len()).partition::<Vec<_>, _>(|index| self.is_kept(*index));
         let policies = kept.into_iter().filter_map(|index| self.policy(index)).collect();
-        let granted = GrantRequest { policies, ..self.requested.clone() };
+        let granted = GrantRequest { policies, withdraw_native: self.withdraw, ..self.requested.clone() };
         GrantDecision { requested: self.requested.clone(), granted, left_out }
     }
 
     /// What the linter says about what would be granted, the gravest first; the same about several is said once.
-    pub fn remarks(&self, now: u64, already_granted: &[B256]) -> Vec<Remark> {
-        let GrantRequest { policies, account, .. } = self.decision().granted;
+    pub fn remarks(&self, now: u64, already_granted: &[B256], modules: &[Address]) -> Vec<Remark> {
+        let GrantRequest { policies, account, key_holder, .. } = self.decision().granted;
         let mut said = Vec::<(Severity, String, Vec<usize>)>::new();
         let mut say = |severity, text: String, policy| match said
             .iter_mut()
@@ -162,7 +174,11 @@ impl Draft {
             }
         }
         let (places, leaves): (Vec<_>, Vec<_>) = leaves.into_iter().unzip();
-        for finding in lint(&leaves, LintContext { account, now, granted: already_granted }) {
+        for finding in lint(&leaves, LintContext { account, now, granted: already_granted, modules }) {
+            // Nodes keep to a limit, which is said with the fees.
+            if finding.kind == FindingKind::GasIsUnbounded && key_holder == KeyHolder::Nodes {
+                continue;
+            }
             say(finding.severity, finding.text, places.get(finding.leaf).copied().unwrap_or_default());
         }
         let count = policies.len();
@@ -273,12 +289,10 @@ fn argument_amounts(policy: &Policy) -> Vec<Place> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::{
-        components::grant_review::KeyHolder,
-        protocol::{
-            addresses::{DEMO_NFT, DEMO_TOKEN},
-            policy::Erc20Policy,
-        },
+    use crate::protocol::{
+        addresses::{DEMO_NFT, DEMO_TOKEN},
+        lint::UNBOUNDED_FEES,
+        policy::Erc20Policy,
     };
 
     const ACCOUNT: Address = Address::repeat_byte(0xaa);
@@ -303,8 +317,20 @@ mod tests {
             account: ACCOUNT,
             policies,
             sponsored: true,
-            key_holder: KeyHolder::ThisBrowser,
+            ..GrantRequest::default()
         })
+    }
+
+    #[test]
+    fn fees_are_warned_of_where_no_node_limits_them_and_withdrawing_is_a_change() {
+        let mut draft = draft();
+        let warns = |draft: &Draft| draft.remarks(NOW, &[], &[]).iter().any(|remark| remark.text == UNBOUNDED_FEES);
+        assert!(warns(&draft), "said once, of all calls");
+        draft.withdraw(true);
+        let decision = draft.decision();
+        assert!(decision.is_changed() && decision.granted.withdraw_native);
+        draft.requested.key_holder = KeyHolder::Nodes;
+        assert!(!warns(&draft));
     }
 
     #[test]
@@ -360,7 +386,7 @@ mod tests {
     fn a_past_end_is_a_stop_and_said_once() {
         let mut draft = draft();
         let stops = |draft: &Draft| {
-            let remarks = draft.remarks(NOW, &[]);
+            let remarks = draft.remarks(NOW, &[], &[]);
             remarks.into_iter().filter(|remark| remark.severity == Severity::Stop).collect::<Vec<_>>()
         };
         assert_eq!(stops(&draft), []);
@@ -375,7 +401,7 @@ mod tests {
     fn what_cannot_become_a_leaf_is_a_stop() {
         let mut draft = draft();
         draft.set_amount(2, Place::Transfer, Ok(Some(U256::ZERO)));
-        let first = draft.remarks(NOW, &[]).remove(0);
+        let first = draft.remarks(NOW, &[], &[]).remove(0);
         assert!(first.severity == Severity::Stop && first.text.contains("maxAmount"), "{first:?}");
     }
 }

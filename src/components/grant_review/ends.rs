@@ -4,7 +4,10 @@ use leptos::prelude::*;
 
 use super::draft::Draft;
 use crate::{
-    components::time::{from_input, local_time, now_seconds, span, to_input, use_now},
+    components::{
+        live_text::live,
+        time::{from_input, local_time, now_seconds, span, to_input, use_now},
+    },
     protocol::policy::SessionEpoch,
 };
 
@@ -42,7 +45,7 @@ pub fn ends(policies: Vec<usize>, requested: SessionEpoch, draft: RwSignal<Optio
         <dl class="rows">
             <div>
                 <dt>"Starts"</dt>
-                <dd>{start}</dd>
+                <dd>{live(start)}</dd>
             </div>
         </dl>
         <div class="field">
@@ -67,7 +70,7 @@ pub fn ends(policies: Vec<usize>, requested: SessionEpoch, draft: RwSignal<Optio
                     .map(|(seconds, name)| {
                         view! {
                             <button type="button" on:click=move |_| set.run(Some(now_seconds() + seconds))>
-                                {name}
+                                {live(name)}
                             </button>
                         }
                     })
@@ -82,7 +85,7 @@ pub fn ends(policies: Vec<usize>, requested: SessionEpoch, draft: RwSignal<Optio
                 </button>
             </div>
             <span class="hint" id=hint_id data-testid="grant-end-words">
-                {hint}
+                {move || live(hint())}
             </span>
         </div>
     }

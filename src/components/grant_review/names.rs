@@ -14,6 +14,11 @@ pub fn contract_name(contract: Address) -> Option<&'static str> {
     CONTRACTS.iter().find(|(address, _)| *address == contract).map(|(_, name)| *name)
 }
 
+/// The contracts that this app knows, with its names for them.
+pub fn app_contracts() -> impl Iterator<Item = (Address, String)> {
+    CONTRACTS.iter().map(|(address, name)| (*address, ["this app's contract “", name, "”"].concat()))
+}
+
 /// What is known for the words about one policy: `token` is the contract that it lets a session call.
 pub fn names<'a>(account: Option<Address>, token: Option<&'a TokenFacts>, native: Option<&'a TokenFacts>) -> Names<'a> {
     Names { account, addresses: CONTRACTS, token, native }

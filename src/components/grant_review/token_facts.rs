@@ -8,9 +8,6 @@ use crate::{
     protocol::{abi::decode, addresses::DEMO_TOKEN, describe::TokenFacts},
 };
 
-/// Longest symbol that is shown, characters.
-const LONGEST_SYMBOL: usize = 12;
-
 /// What is known without asking.
 pub fn known_token(contract: Address) -> Option<TokenFacts> {
     (contract == DEMO_TOKEN).then(|| TokenFacts { symbol: Some("DUSD".to_owned()), decimals: Some(6) })
@@ -25,32 +22,28 @@ pub fn use_token_facts(contract: Address) -> Signal<TokenFacts> {
     let ask =
         |selector: [u8; 4]| use_read_contract(Signal::stored(Some((contract, Bytes::copy_from_slice(&selector))))).data;
     let (symbol, decimals) = (ask([0x95, 0xd8, 0x9b, 0x41]), ask([0x31, 0x3c, 0xe5, 0x67]));
-    Memo::new(move |_| TokenFacts {
-        symbol: symbol.get().and_then(|answer| read_symbol(&answer)),
-        decimals: decimals.get().and_then(|answer| read_decimals(&answer)),
+    Memo::new(move |_| {
+        let symbol = symbol.get().and_then(|answer| read_symbol(&answer));
+        let decimals = decimals.get().and_then(|answer| read_decimals(&answer));
+        TokenFacts::told_by(contract, symbol.as_deref(), decimals)
     })
     .into()
 }
 
-/// A string, or the 32 bytes of old tokens; printable ASCII only, so that it cannot pose as something else.
+/// A string, or the 32 bytes of old tokens. Anything may be in it: [`TokenFacts::told_by`] makes it fit to be shown.
 fn read_symbol(answer: &[u8]) -> Option<String> {
-    let text = match answer {
+    match answer {
         word if word.len() == 32 => {
             let end = word.iter().position(|byte| *byte == 0).unwrap_or(32);
-            String::from_utf8(word[..end].to_vec()).ok()?
+            String::from_utf8(word[..end].to_vec()).ok()
         }
-        _ => decode::loose_params::<(String,)>(answer).ok()?.0,
-    };
-    let is_symbol = |symbol: &str| {
-        !symbol.is_empty() && symbol.len() <= LONGEST_SYMBOL && symbol.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    is_symbol(&text).then_some(text)
+        _ => decode::loose_params::<(String,)>(answer).ok().map(|(text,)| text),
+    }
 }
 
 fn read_decimals(answer: &[u8]) -> Option<u8> {
-    // More would be no token that anybody can count.
     let word = <[u8; 32]>::try_from(answer).ok().map(U256::from_be_bytes::<32>);
-    word.and_then(|word| u8::try_from(word).ok()).filter(|decimals| *decimals <= 77)
+    word.and_then(|word| u8::try_from(word).ok())
 }
 
 #[cfg(test)]
@@ -61,14 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbols_are_read_in_both_spellings_and_only_when_they_can_be_symbols() {
+    fn symbols_are_read_in_both_spellings_whatever_they_say() {
         assert_eq!(read_symbol(&"USDC".abi_encode()), Some("USDC".into()));
         let mut old = [0; 32];
         old[..3].copy_from_slice(b"MKR");
         assert_eq!(read_symbol(&old), Some("MKR".into()));
-        for text in ["", "a\u{202e}b", "your own account", "MUCHTOOLONGTOBEASYMBOL"] {
-            assert_eq!(read_symbol(&text.abi_encode()), None, "{text}");
-        }
+        assert_eq!(read_symbol(&"USD₮0".abi_encode()), Some("USD₮0".into()));
         assert_eq!(read_symbol(&[1, 2, 3]), None);
     }
 

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256};
 
 use crate::{
-    components::grant_review::{known_token, names},
+    components::grant_review::names,
     protocol::{
         describe::{
             Constraint, Detail, Names, PolicyDescription, TokenFacts, amount_words, function_name, policy_name,
@@ -15,17 +15,18 @@ use crate::{
 };
 
 /// Why the first call that none of these policies allows is refused; `None` when all are allowed. `native` is the
-/// chain's currency.
+/// chain's currency, `token` what a contract says of itself.
 pub fn refusal_words(
     policies: &[SessionPolicy],
     calls: &[Call],
     account: Address,
     native: &TokenFacts,
+    token: &dyn Fn(Address) -> TokenFacts,
 ) -> Option<String> {
     let call = calls.iter().find(|call| allowed_by(policies, call).is_none())?;
     let policy = nearest(policies, call).and_then(|index| policies.get(index)).or_else(|| policies.first())?;
-    let token = known_token(policy.contract());
-    let names = names(Some(account), token.as_ref(), Some(native));
+    let token = token(policy.contract());
+    let names = names(Some(account), Some(&token), Some(native));
     if call.to != policy.contract() {
         return Some(elsewhere(policy, call, &names));
     }
@@ -84,7 +85,8 @@ fn broken(constraint: &Constraint, call: &Call, names: &Names<'_>) -> String {
         || "is missing".to_owned(),
         |word| ["is ", &constraint.read_value(word, call.to).words(Detail::Review, names)].concat(),
     );
-    ["The ", &constraint.words(Detail::Review, names), ". In this call it ", &given, "."].concat()
+    let words = constraint.words(Detail::Review, names);
+    ["The ", words.strip_prefix("the ").unwrap_or(&words), ". In this call it ", &given, "."].concat()
 }
 
 /// The bytes of the call in this place.
@@ -108,6 +110,7 @@ mod tests {
     use alloy::primitives::U256;
 
     use super::*;
+    use crate::components::grant_review::known_token;
     use crate::protocol::{
         addresses::{DEMO_NFT, DEMO_TOKEN},
         policy::{Condition, Erc20Policy},
@@ -118,7 +121,7 @@ mod tests {
 
     fn refused(policies: &[SessionPolicy], calls: &[Call]) -> Option<String> {
         let native = TokenFacts { symbol: Some("POL".into()), decimals: Some(18) };
-        refusal_words(policies, calls, ACCOUNT, &native)
+        refusal_words(policies, calls, ACCOUNT, &native, &|contract| known_token(contract).unwrap_or_default())
     }
 
     fn call(to: Address, selector: [u8; 4], words: &[U256]) -> Call {
@@ -133,7 +136,10 @@ mod tests {
         let mint = |to: Address| call(DEMO_NFT, [0x40, 0xd0, 0x97, 0xc3], &[U256::from_be_slice(to.as_slice())]);
         assert_eq!(refused(&policies, &[mint(ACCOUNT)]), None);
         let said = refused(&policies, &[mint(ACCOUNT), mint(OTHER)]).unwrap();
-        assert_eq!(said, "The recipient must be your own account. In this call it is 0xbBbB…BBbB.");
+        assert_eq!(
+            said,
+            "The recipient must be your own account. In this call it is 0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB."
+        );
         let elsewhere = refused(&policies, &[call(DEMO_TOKEN, [1; 4], &[])]).unwrap();
         assert!(elsewhere.contains("safeMint on Demo NFT") && elsewhere.contains("goes to Demo token"), "{elsewhere}");
         let missing = refused(&policies, &[call(DEMO_NFT, [0x40, 0xd0, 0x97, 0xc3], &[])]).unwrap();

@@ -11,6 +11,7 @@ use crate::{
         connect_state::{ConnectState, use_connect_state},
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
+        live_text::{live, verbatim},
     },
     error::AppError,
     hooks::{UseWalletsReturn, use_smart_account, use_wallets},
@@ -168,8 +169,8 @@ fn WalletOption(
         <li>
             <button type="button" class="wallet-option" data-testid=testid on:click=move |_| on_choose.run(())>
                 {picture}
-                <strong>{name}</strong>
-                <small>{about}</small>
+                <strong dir="auto">{verbatim(name)}</strong>
+                <small>{live(about)}</small>
             </button>
         </li>
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use futures::FutureExt;
 
-use super::{Eventually, Outcome, client_of, distributed, following};
+use super::{Eventually, Outcome, client_of, distributed, following, used_addresses};
 use crate::{
     actions::{
         account::SmartAccountClient,
@@ -12,7 +12,7 @@ use crate::{
         create_session::{PreparedCreateSession, complete_create_session, prepare_create_session},
         create_session_with_distributed_key::PreparedDistributedGrant,
     },
-    client::session_store::{key_vault, local::LocalSessionStore},
+    client::session_store::{key_vault, local::LocalSessionStore, persistence},
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::GrantVariables},
     protocol::user_op_response::UserOpResponse,
 };
@@ -50,7 +50,8 @@ async fn build_grant(owner: ConnectedOwner, variables: GrantVariables) -> Outcom
 
 pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
-    let kind = variables.kind();
+    persistence::ask_once();
+    let (kind, addresses) = (variables.kind(), used_addresses::of_grant(&variables));
     let ahead = AHEAD.take().filter(|(known, from, _)| *known == owner && *from == variables);
     let ahead = match ahead {
         // What could not be built ahead is built again: the reason may be gone.
@@ -64,6 +65,7 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
     };
     let response = prepared.complete(&client).await?;
     progress.set(UserOpStatus::Submitted);
+    used_addresses::note(client.account, addresses);
     following::sent(client.account, kind, &response);
     Ok(response)
 }

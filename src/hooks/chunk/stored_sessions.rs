@@ -1,5 +1,7 @@
 //! The stored sessions, and how they compare with the chain.
 
+use std::collections::BTreeSet;
+
 use alloy::primitives::Address;
 
 use super::{Outcome, following::publish};
@@ -17,6 +19,11 @@ pub async fn load_sessions(account: Address) -> Outcome<Vec<SessionLeaf>> {
     Ok(LocalSessionStore.load(account).await?.leaf_nodes)
 }
 
+/// Keys that are stored here and cannot be opened any more.
+pub async fn lost_keys(account: Address) -> Outcome<BTreeSet<Address>> {
+    LocalSessionStore.lost_keys(account).await
+}
+
 pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
     let taken_over = LocalSessionStore.take_over_clear_text(account).await?;
     let synced = actions::sync_sessions::sync_sessions(&ServerRelay, &LocalSessionStore, account).await?;
@@ -24,6 +31,15 @@ pub async fn sync_sessions(account: Address) -> Outcome<StoredSessions> {
         publish(account);
     }
     let ended = synced.adopted.map(|adoption| adoption.ended).unwrap_or_default();
-    let actions::sync_sessions::SyncedSessions { book, in_sync, pending, revocations, .. } = synced;
-    Ok(StoredSessions { leaves: book.leaf_nodes, pending, revocations, ended, in_sync, taken_over })
+    let actions::sync_sessions::SyncedSessions {
+        book,
+        account: state,
+        in_sync,
+        older_in_sync,
+        pending,
+        revocations,
+        ..
+    } = synced;
+    let (leaves, modules) = (book.leaf_nodes, state.modules);
+    Ok(StoredSessions { leaves, pending, revocations, ended, in_sync, older_in_sync, modules, taken_over })
 }

@@ -9,6 +9,7 @@ use crate::{
         code_split::split_function,
         connect_button::ConnectButton,
         icon::{Glyph, Icon},
+        live_text::{live, verbatim},
         session_list::SessionList,
         session_row::name_of_contract,
     },
@@ -16,7 +17,7 @@ use crate::{
         create_session::CreateSession, send_sponsored_transaction::SendSponsoredTransaction,
         send_transaction::SendTransaction, session::Session, user_op_wait::UserOpWait,
     },
-    hooks::{UseSessionsOptions, use_sessions, use_smart_account, use_wallets},
+    hooks::{QueryStatus, UseSessionsOptions, use_sessions, use_smart_account, use_wallets},
     protocol::session::SessionStatus,
 };
 
@@ -45,13 +46,13 @@ fn Step(
     view! {
         <li class="step" data-state=state>
             <span class="step-number" aria-hidden="true">
-                {move || if state.get() == "done" { view! { <Icon glyph=Glyph::Check /> }.into_any() } else { number.into_any() }}
+                {move || if state.get() == "done" { view! { <Icon glyph=Glyph::Check /> }.into_any() } else { verbatim(number) }}
             </span>
             <section aria-label=title>
                 <div class="step-head">
-                    <h2>{title}</h2>
+                    <h2>{live(title)}</h2>
                 </div>
-                {(!text.is_empty()).then(|| view! { <p class="step-text">{text}</p> })}
+                {(!text.is_empty()).then(|| view! { <p class="step-text">{live(text)}</p> })}
                 {children()}
             </section>
         </li>
@@ -72,18 +73,19 @@ fn Flow() -> impl IntoView {
     let connect_state = Signal::derive(move || if owner_known.get() { "done" } else { "now" });
     let grant_state = Signal::derive(move || match (owner_known.get(), granted.get()) {
         (_, true) => "done",
-        (true, false) => "now",
-        (false, false) => "todo",
+        (true, false) if sessions.list.status.get() != QueryStatus::Pending => "now",
+        _ => "todo",
     });
     let list_state = Signal::derive(move || if granted.get() { "done" } else { "todo" });
     let use_state = Signal::derive(move || if granted.get() { "now" } else { "todo" });
     let wallet_name = move || {
         wallets.connected.get().map_or_else(
-            || {
-                "No wallet is connected. Sessions that you granted still work; to grant another one, connect the owner's wallet."
-                    .to_owned()
+            || match wallets.is_connecting.get() {
+                true => "Waiting for the wallet.".to_owned(),
+                false => "No wallet is connected. Sessions that you granted still work; to grant another one, connect the owner's wallet."
+                    .to_owned(),
             },
-            |wallet| [&wallet.name, " is connected and owns this account."].concat(),
+            |wallet| ["“", &wallet.name, "” is connected and owns this account."].concat(),
         )
     };
     let deployed = move || match account.is_deployed.get() {
@@ -93,7 +95,7 @@ fn Flow() -> impl IntoView {
     view! {
         <ol class="flow" aria-label="From connecting to using a session">
             <Step number="1" title="Connect" state=connect_state text="">
-                <p class="step-text">{wallet_name} " " {deployed}</p>
+                <p class="step-text">{move || live(wallet_name())} " " {move || deployed().map(live)}</p>
                 <Show when=move || !owner_known.get()>
                     <div class="actions step-action">
                         <ConnectButton />

@@ -2,6 +2,8 @@
 
 use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys};
 
+use crate::components::live_text::live;
+
 /// Id of the list.
 pub(super) const LIST: &str = "hook-list";
 
@@ -55,7 +57,7 @@ fn FilterAtOnce() -> impl IntoView {
         });
         on_cleanup(move || listener.remove());
     });
-    view! { <p role="status">{news}</p> }
+    view! { <p role="status">{move || live(news.get())}</p> }
 }
 
 /// Shows what matches, hides the rest and tasks of which nothing is left; how many are shown.

@@ -35,7 +35,7 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
                     {demo.task.title()}
                 </p>
                 <h1>
-                    <code>{demo.hook}</code>
+                    <code translate="no">{demo.hook}</code>
                 </h1>
                 <p class="lead">{demo.summary}</p>
                 <ReactName name=demo.react />
@@ -84,7 +84,10 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
 fn ReactName(name: &'static str) -> impl IntoView {
     match name {
         "" => view! { <p class="reason">"Not in useAA; ours."</p> }.into_any(),
-        name => view! { <p class="reason">"In React: " <code data-testid="react-name">{name}</code></p> }.into_any(),
+        name => {
+            view! { <p class="reason">"In React: " <code translate="no" data-testid="react-name">{name}</code></p> }
+                .into_any()
+        }
     }
 }
 
@@ -97,7 +100,7 @@ fn Before(demo: &'static Demo) -> impl IntoView {
                 <p>
                     "Needs what "
                     <a href=["/hooks/", before].concat()>
-                        <code>{before}</code>
+                        <code translate="no">{before}</code>
                     </a>
                     " makes; do that first, in this browser."
                 </p>
@@ -133,7 +136,7 @@ fn Neighbours(demo: &'static Demo) -> impl IntoView {
             view! {
                 <a href=["/hooks/", other.hook].concat() rel=rel>
                     <span>{text}</span>
-                    <code>{other.hook}</code>
+                    <code translate="no">{other.hook}</code>
                 </a>
             }
         })
@@ -156,13 +159,13 @@ fn NoSuchHook(name: String) -> impl IntoView {
         <section class="intro">
             <h1>"There is no such hook"</h1>
             <p class="lead">
-                <code>{name.clone()}</code>
+                <code translate="no">{name.clone()}</code>
                 {nearest(&name)
                     .map(|demo| {
                         view! {
                             " is not among them. Did you mean "
                             <a href=["/hooks/", demo.hook].concat() data-testid="nearest">
-                                <code>{demo.hook}</code>
+                                <code translate="no">{demo.hook}</code>
                             </a>
                             "?"
                         }

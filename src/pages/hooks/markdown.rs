@@ -6,7 +6,7 @@ use leptos::prelude::*;
 pub(super) fn inline(text: &str) -> AnyView {
     let pieces = pieces(text).into_iter().map(|piece| match piece {
         Piece::Text(text) => text.into_any(),
-        Piece::Code(code) => view! { <code>{code}</code> }.into_any(),
+        Piece::Code(code) => view! { <code translate="no">{code}</code> }.into_any(),
     });
     pieces.collect::<Vec<_>>().into_any()
 }

@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use crate::components::copy_button::CopyButton;
+use crate::components::{copy_button::CopyButton, live_text::verbatim};
 
 /// A listing. What is copied is the text that is shown.
 #[component]
@@ -18,11 +18,11 @@ pub(super) fn Listing(
     view! {
         <figure class="listing">
             <figcaption>
-                <span class="mono">{caption}</span>
+                <span class="mono">{verbatim(caption)}</span>
                 <CopyListing />
             </figcaption>
-            <pre tabindex="0" role="region" aria-label=what>
-                <code class="code" inner_html=html></code>
+            <pre translate="no" tabindex="0" role="region" aria-label=what>
+                <code translate="no" class="code" inner_html=html></code>
             </pre>
         </figure>
     }

@@ -16,7 +16,7 @@ pub(super) fn Types(
         view! {
             <details class="type" id=id open=index < 2>
                 <summary>
-                    <code>{name.clone()}</code>
+                    <code translate="no">{name.clone()}</code>
                 </summary>
                 <dl class="members">{fields.into_iter().map(member).collect_view()}</dl>
             </details>
@@ -29,8 +29,8 @@ fn member(Field { name, ty, doc }: Field) -> AnyView {
     view! {
         <div>
             <dt>
-                <code class="name">{name}</code>
-                {(!ty.is_empty()).then(|| view! { <code class="ty">{ty.clone()}</code> })}
+                <code translate="no" class="name">{name}</code>
+                {(!ty.is_empty()).then(|| view! { <code translate="no" class="ty">{ty.clone()}</code> })}
             </dt>
             <dd>{inline(&doc)}</dd>
         </div>

@@ -9,7 +9,7 @@ use super::{PlaceError, artifacts::Artifacts};
 use use_aa_protocol::addresses::{
     ABI_SESSION_VALIDATION_MODULE, ACCOUNT_FACTORY, ACCOUNT_IMPLEMENTATION, BATCHED_SESSION_ROUTER, DEMO_NFT,
     DEMO_TOKEN, ECDSA_MODULE, ENTRY_POINT, ERC20_SESSION_VALIDATION_MODULE, MULTICHAIN_MODULE, SESSION_KEY_MANAGER,
-    TOKEN_PAYMASTER, VERIFYING_PAYMASTER,
+    SESSION_KEY_MANAGER_V1_0_0, TOKEN_PAYMASTER, VERIFYING_PAYMASTER,
 };
 
 /// Account 9 of the test mnemonic: sends the placing transactions and owns the paymasters.
@@ -39,6 +39,7 @@ pub fn contracts(artifacts: &Artifacts) -> Result<Vec<Contract>, PlaceError> {
         ("EcdsaOwnershipModule", ECDSA_MODULE, none()),
         ("MultichainModule", MULTICHAIN_MODULE, none()),
         ("SessionKeyManager", SESSION_KEY_MANAGER, none()),
+        ("SessionKeyManager", SESSION_KEY_MANAGER_V1_0_0, none()),
         ("BatchedSessionRouter", BATCHED_SESSION_ROUTER, none()),
         ("AbiSessionValidationModule", ABI_SESSION_VALIDATION_MODULE, none()),
         ("Erc20SessionValidationModule", ERC20_SESSION_VALIDATION_MODULE, none()),

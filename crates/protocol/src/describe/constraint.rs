@@ -2,7 +2,11 @@
 
 use alloy::primitives::{Address, B256, U256};
 
-use super::{Detail, Names, UNLIMITED, amount::exact_amount, names::shortened};
+use super::{
+    ArgumentPlace, Detail, Names, UNLIMITED,
+    amount::{exact_amount, number_words},
+    names::shortened,
+};
 use crate::{
     known_functions::{ArgumentKind, KnownFunction},
     policy::Condition,
@@ -13,8 +17,10 @@ use crate::{
 pub struct Constraint {
     /// Where they begin, bytes after the selector.
     pub offset: u16,
-    /// Name and meaning of the argument, where the function is known.
+    /// Name and meaning of the argument, where the function is one of those that wallets sign by name.
     pub argument: Option<(&'static str, ArgumentKind)>,
+    /// What they are, for lists and reviews.
+    pub place: ArgumentPlace,
     /// How they are compared; `Err` holds the byte of a comparison that does not exist and so is never true.
     pub condition: Result<Condition, u8>,
     /// What they are compared with.
@@ -49,35 +55,45 @@ impl Constraint {
         code: u8,
         word: B256,
         argument: Option<(&'static str, ArgumentKind)>,
+        place: ArgumentPlace,
         contract: Address,
     ) -> Self {
         let value = DescribedValue::of(word, argument.map(|(_, kind)| kind), contract);
-        Self { offset, argument, condition: Condition::from_code(code).ok_or(code), value }
+        Self { offset, argument, place, condition: Condition::from_code(code).ok_or(code), value }
     }
 
     /// Other 32 bytes in the same place.
     pub fn read_value(&self, word: B256, contract: Address) -> DescribedValue {
-        DescribedValue::of(word, self.argument.map(|(_, kind)| kind), contract)
+        let kind = self.argument.map(|(_, kind)| kind);
+        DescribedValue::of(word, kind.or(self.place.kind()), contract)
     }
 
     /// What the argument is called.
     pub fn name(&self, detail: Detail) -> String {
         let place = place_words(self.offset.into());
-        match (self.argument, detail) {
-            (Some((name, _)), Detail::Signed) => [&place, " (", name, ")"].concat(),
-            (Some((name, _)), _) => name.to_owned(),
-            (None, _) => place,
+        let name = self.argument.map(|(name, _)| name);
+        match (name, detail) {
+            (Some(name), Detail::Signed) => [&place, " (", name, ")"].concat(),
+            (None, Detail::Signed) => place,
+            (name, _) => self.place.name(name, self.offset).unwrap_or(place),
         }
     }
 
     /// `recipient must be your own account`.
     pub fn words(&self, detail: Detail, names: &Names<'_>) -> String {
-        let (name, value) = (self.name(detail), self.value.words(detail, names));
+        let shown = match (self.argument, detail, self.place.kind()) {
+            (None, Detail::Line | Detail::Review, Some(kind)) => {
+                DescribedValue::of(self.value.as_word(), Some(kind), Address::ZERO)
+            }
+            _ => self.value,
+        };
+        let (name, value) = (self.name(detail), shown.words(detail, names));
+        let evaded = if detail != Detail::Signed { self.place.caveat() } else { "" };
         match self.condition {
-            Ok(condition) if detail != Detail::Signed && self.value.is_no_limit(condition, names) => {
+            Ok(condition) if detail != Detail::Signed && shown.is_no_limit(condition, names) => {
                 [&name, " may be any amount"].concat()
             }
-            Ok(condition) => [&name, " ", condition.words(), " ", &value].concat(),
+            Ok(condition) => [&name, " ", condition.words(), " ", &value, evaded].concat(),
             Err(code) => {
                 [&name, " can never pass: comparison ", &code.to_string(), " with ", &value, " does not exist"].concat()
             }
@@ -116,11 +132,12 @@ impl DescribedValue {
         let token = names.token.filter(|_| detail != Detail::Signed);
         match *self {
             Self::Address(address) => names.address(address, detail),
-            Self::Amount { amount, .. } => exact_amount(amount, token),
+            Self::Amount { amount, .. } => exact_amount(amount, token, detail),
             // A number without decimals to it is an item, or an amount of what nobody knows.
             Self::AmountOrId(number) if token.is_some_and(|facts| facts.decimals.is_some()) => {
-                exact_amount(number, token)
+                exact_amount(number, token, detail)
             }
+            Self::AmountOrId(number) | Self::Number(number) if detail != Detail::Signed => number_words(number, 0),
             Self::AmountOrId(number) | Self::Number(number) if is_short(number) => number.to_string(),
             Self::AmountOrId(number) | Self::Number(number) => word_words(B256::from(number), detail),
             Self::Flag(flag) => if flag { "yes" } else { "no" }.to_owned(),
@@ -160,8 +177,12 @@ fn word_words(word: B256, detail: Detail) -> String {
 fn place_words(offset: u32) -> String {
     match offset.is_multiple_of(32) {
         true => ["argument ", &(offset / 32 + 1).to_string()].concat(),
-        false => ["the 32 bytes from byte ", &offset.to_string(), " of the arguments"].concat(),
+        false => bytes_words(offset),
     }
+}
+
+pub(super) fn bytes_words(offset: u32) -> String {
+    ["the 32 bytes from byte ", &offset.to_string(), " of the arguments"].concat()
 }
 
 /// What the argument at this offset is called: by its name where the function is known.

@@ -1,7 +1,8 @@
 //! What a function is called.
 
 use crate::{
-    known_functions::{KnownFunction, known_function, known_function_of},
+    foreign_text::{self, LONGEST_NAME},
+    known_functions::{KnownFunction, PublishedFunction, known_function, published_function},
     policy::{FunctionSelector, SessionPolicy},
 };
 
@@ -10,28 +11,31 @@ use crate::{
 pub struct DescribedFunction {
     /// The four bytes that begin the call data.
     pub selector: [u8; 4],
-    /// The function that is known by this selector.
+    /// The function that is known by this selector, of those that wallets sign by name.
     pub known: Option<&'static KnownFunction>,
+    /// The function of a published contract with this selector, for lists and reviews.
+    pub published: Option<&'static PublishedFunction>,
     /// Name of an unknown function as the app gives it: it has this selector, and others have it, too.
     pub claimed: Option<String>,
 }
 
 impl DescribedFunction {
     pub(super) fn of(selector: [u8; 4]) -> Self {
-        Self { selector, known: known_function(selector), claimed: None }
+        let (known, published) = (known_function(selector), published_function(selector));
+        Self { selector, known, published, claimed: None }
     }
 
     /// Takes the app's name for a function that is not known here.
     pub(super) fn claim(&mut self, named: &FunctionSelector) {
-        if self.known.is_none() {
+        if self.known.is_none() && self.published.is_none() {
             self.claimed = name_of(named);
         }
     }
 
     /// Its name; the selector when it has none.
     pub fn name(&self) -> String {
-        let known = self.known.map(|known| known.name().to_owned());
-        known.or_else(|| self.claimed.clone()).unwrap_or_else(|| selector_words(self.selector))
+        let known = self.known.map(|known| known.name()).or(self.published.map(|published| published.name()));
+        known.map(str::to_owned).or_else(|| self.claimed.clone()).unwrap_or_else(|| selector_words(self.selector))
     }
 }
 
@@ -42,18 +46,21 @@ pub(super) fn selector_words(selector: [u8; 4]) -> String {
 
 fn name_of(named: &FunctionSelector) -> Option<String> {
     let signature = named.canonical()?;
-    signature.split('(').next().map(str::to_owned)
+    // The app's word: of any length.
+    signature.split('(').next().and_then(foreign_text::name)
 }
 
 /// The function's name, or its selector when the name is not known.
 pub fn function_name(named: &FunctionSelector) -> String {
-    if let Some(known) = known_function_of(named) {
-        return known.name().to_owned();
+    if let Some(published) = named.selector().ok().and_then(published_function) {
+        return published.name().to_owned();
     }
     match (name_of(named), named) {
         (Some(name), _) => name,
         (None, FunctionSelector::Raw(selector)) => selector_words(*selector),
-        (None, FunctionSelector::Signature(text)) => ["function ", text.trim()].concat(),
+        (None, FunctionSelector::Signature(text)) => {
+            ["function ", &foreign_text::isolated(&foreign_text::cleaned(text, LONGEST_NAME))].concat()
+        }
     }
 }
 

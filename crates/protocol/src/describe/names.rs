@@ -18,7 +18,7 @@ pub struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// An address: the own account by its role, others by name and digits.
+    /// An address: the own account by its role, others by name and digits, which are shortened in a list only.
     pub fn address(&self, address: Address, detail: Detail) -> String {
         match detail {
             Detail::Line | Detail::Review if Some(address) == self.account => "your own account".to_owned(),
@@ -32,15 +32,16 @@ impl Names<'_> {
         if detail == Detail::Signed {
             return whole;
         }
-        let short = shortened(&whole);
+        let digits = if detail == Detail::Line { shortened(&whole) } else { whole };
         match self.addresses.iter().find(|(address, _)| *address == contract) {
-            Some((_, name)) => [name, " (", &short, ")"].concat(),
-            None => short,
+            Some((_, name)) => [name, " (", &digits, ")"].concat(),
+            None => digits,
         }
     }
 }
 
-/// First and last characters of a long hexadecimal value: `0x1758…665e`.
+/// First and last characters of a long hexadecimal value: `0x1758…665e`. For places where nobody decides: whoever wants
+/// to be taken for another grinds these in minutes.
 pub fn shortened(value: &str) -> String {
     match (value.get(..6), value.get(value.len().saturating_sub(4)..)) {
         (Some(head), Some(tail)) if value.len() > 14 => [head, "…", tail].concat(),

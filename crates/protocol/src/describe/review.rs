@@ -37,7 +37,8 @@ impl PolicyDescription {
         }
     }
 
-    /// What may be spent of the native currency.
+    /// What its calls may send of the native currency. What its operations may cost stands beside it: no policy bounds
+    /// that ([`UNBOUNDED_FEES`](crate::lint::UNBOUNDED_FEES)).
     pub fn native_words(&self, names: &Names<'_>) -> String {
         if matches!(self.permission, Permission::Unreadable { .. }) {
             return "What it may spend is not known here.".to_owned();
@@ -45,7 +46,7 @@ impl PolicyDescription {
         match self.native_limit() {
             0 => {
                 let symbol = names.native.and_then(|native| native.symbol.as_deref());
-                ["None. It cannot move ", symbol.unwrap_or("native currency"), "."].concat()
+                ["Its calls send no ", symbol.unwrap_or("native currency"), "."].concat()
             }
             limit => [&at_most(U256::from(limit), names.native).replacen('a', "A", 1), " in each call"].concat(),
         }
@@ -58,9 +59,15 @@ impl PolicyDescription {
                 ["May call ", &function.name(), " on ", &names.contract(*contract, detail), " ", limits].concat()
             }
             Permission::Transfer { token, recipient, most } => {
-                let [most, token] = [at_most(*most, names.token), names.contract(*token, detail)];
+                let (most, address) = (at_most(*most, names.token), token.to_string());
                 let recipient = names.address(*recipient, detail);
-                ["May send ", &most, " of ", &token, " per call, only to ", &recipient].concat()
+                // A symbol that is not plain brings the token's address along.
+                let of = if most.contains(&address) {
+                    String::new()
+                } else {
+                    [" of ", &names.contract(*token, detail)].concat()
+                };
+                ["May send ", &most, &of, " per call, only to ", &recipient].concat()
             }
             Permission::Unreadable { module, .. } => {
                 let module = names.contract(*module, detail);

@@ -2,16 +2,11 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::{
-    MAX_NODES, Refusal, TypedData, permissions,
-    typed_data::{signed_by, typed_data},
-};
+use super::{MAX_NODES, Refusal, operation_cost::check_limit_is_signed, typed_data::signed_by};
 use crate::{
     ProtocolError,
     addresses::{ABI_SESSION_VALIDATION_MODULE, ENTRY_POINT},
-    describe::utc,
     policy::{UINT48_END, check_destination},
     session::SessionLeaf,
     session_data::AbiSessionData,
@@ -19,39 +14,13 @@ use crate::{
 };
 
 /// The version of new grants. It decides what the wallet shows, and with it what is signed.
-pub const GRANT_VERSION: u32 = 2;
+pub const GRANT_VERSION: u32 = 3;
 /// Most leaves of one grant.
 pub const MAX_LEAVES: usize = 100;
 /// Longest life of a grant, seconds: one year.
 pub const MAX_LIFETIME: u64 = 365 * 24 * 60 * 60;
 /// Most bytes of all leaves' data together.
 const MAX_POLICY_BYTES: usize = 32 * 1024;
-
-mod typed {
-    #![allow(missing_docs)]
-    alloy::sol! {
-        /// Field names are what the person reads in the wallet.
-        #[derive(Debug)]
-        struct DistributedSession {
-            string purpose;
-            string[] permissions;
-            string expires;
-            address account;
-            address owner;
-            uint64 accountIndex;
-            uint64 chainId;
-            address entryPoint;
-            address sessionKey;
-            bytes32 sessionKeyId;
-            uint8 nodesThatMustSign;
-            uint8 nodesThatHoldTheKey;
-            bytes32 pageKey;
-            uint64 validUntil;
-            bytes32 policyHash;
-            bytes32 challenge;
-        }
-    }
-}
 
 /// One leaf of the session tree as a node needs it: no name, no status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +95,10 @@ pub struct Grant {
     pub valid_until: u64,
     /// [`policy_hash`] of the leaves.
     pub policy_hash: B256,
+    /// The most that one operation which the account pays itself may cost, wei; part of the text since version 3. Earlier
+    /// ones name none, and are held to [`DEFAULT_MAX_OPERATION_COST`](super::DEFAULT_MAX_OPERATION_COST).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_operation_cost: Option<U256>,
     /// How many nodes must sign, t.
     pub threshold: u8,
     /// How many nodes hold a share, n.
@@ -140,60 +113,6 @@ fn first_version() -> u32 {
 
 fn is_first_version(version: &u32) -> bool {
     *version == first_version()
-}
-
-impl Grant {
-    /// What the owner's wallet shows and signs; says in words what `leaves` allow.
-    ///
-    /// # Errors
-    /// When the data of a leaf is not that of the ABI session validation module, or the version is not known here.
-    pub fn typed_data(&self, leaves: &[GrantedLeaf]) -> Result<TypedData, ProtocolError> {
-        let message = self.message(leaves)?;
-        let fields = vec![
-            ("purpose", "string", json!(message.purpose)),
-            ("permissions", "string[]", json!(message.permissions)),
-            ("expires", "string", json!(message.expires)),
-            ("account", "address", json!(message.account)),
-            ("owner", "address", json!(message.owner)),
-            ("accountIndex", "uint64", json!(message.accountIndex)),
-            ("chainId", "uint64", json!(message.chainId)),
-            ("entryPoint", "address", json!(message.entryPoint)),
-            ("sessionKey", "address", json!(message.sessionKey)),
-            ("sessionKeyId", "bytes32", json!(message.sessionKeyId)),
-            ("nodesThatMustSign", "uint8", json!(message.nodesThatMustSign)),
-            ("nodesThatHoldTheKey", "uint8", json!(message.nodesThatHoldTheKey)),
-            ("pageKey", "bytes32", json!(message.pageKey)),
-            ("validUntil", "uint64", json!(message.validUntil)),
-            ("policyHash", "bytes32", json!(message.policyHash)),
-            ("challenge", "bytes32", json!(message.challenge)),
-        ];
-        Ok(typed_data(self.version, self.chain_id, &message, fields))
-    }
-
-    fn message(&self, leaves: &[GrantedLeaf]) -> Result<typed::DistributedSession, ProtocolError> {
-        let (t, n) = (self.threshold, self.nodes);
-        Ok(typed::DistributedSession {
-            purpose: format!(
-                "Let {t} of {n} nodes sign for my smart account, without asking me again, what is listed below. \
-                 Nobody holds the whole key."
-            ),
-            permissions: permissions(self.version, leaves)?,
-            expires: utc(self.valid_until),
-            account: self.account,
-            owner: self.owner,
-            accountIndex: self.account_index,
-            chainId: self.chain_id,
-            entryPoint: self.entry_point,
-            sessionKey: self.session_key_address,
-            sessionKeyId: self.key_id,
-            nodesThatMustSign: t,
-            nodesThatHoldTheKey: n,
-            pageKey: self.ephemeral_key,
-            validUntil: self.valid_until,
-            policyHash: self.policy_hash,
-            challenge: self.challenge,
-        })
-    }
 }
 
 /// A grant, the leaves that it covers by their hash, and the owner's signature.
@@ -235,6 +154,7 @@ pub fn verify_grant(signed: &SignedGrant, now: u64) -> Result<Grant, Refusal> {
     if !(1..=GRANT_VERSION).contains(&grant.version) {
         return Err(Refusal::UnknownVersion { version: grant.version, newest: GRANT_VERSION });
     }
+    check_limit_is_signed(grant)?;
     if !(1..=MAX_NODES).contains(&grant.nodes) || !(1..=grant.nodes).contains(&grant.threshold) {
         let reason = format!("{} of {} nodes", grant.threshold, grant.nodes);
         return Err(Refusal::malformed("threshold", reason));
@@ -308,10 +228,4 @@ fn check_leaf(grant: &Grant, leaf: &GrantedLeaf, now: u64) -> Result<(), Refusal
         return Err(Refusal::PolicyRefused { reason: "a window that is over or empty".into() });
     }
     Ok(())
-}
-
-/// The encoded type that is hashed, for the tests.
-#[cfg(test)]
-pub(super) fn encoded_type() -> String {
-    <typed::DistributedSession as alloy::sol_types::SolStruct>::eip712_root_type().into_owned()
 }

@@ -13,8 +13,8 @@ mod version_1;
 pub fn permissions(version: u32, leaves: &[GrantedLeaf]) -> Result<Vec<String>, ProtocolError> {
     match version {
         1 => leaves.iter().map(version_1::sentence).collect(),
-        2 => version_2(leaves),
-        other => Err(ProtocolError::invalid("version", "1 or 2", other)),
+        2 | 3 => version_2(leaves),
+        other => Err(ProtocolError::invalid("version", "1 to 3", other)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`Refusal`]: why a node does not do what it was asked for.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, U256};
 use serde::{Deserialize, Serialize};
 
 use crate::simulate::Violation;
@@ -102,6 +102,14 @@ pub enum Refusal {
         /// What was allowed and what was asked for.
         reason: String,
     },
+    /// The account would pay for the operation itself, and it may cost more than the grant allows.
+    #[error("the operation may cost the account {cost} wei; the grant allows {limit} wei for each operation")]
+    OperationCost {
+        /// The grant's limit, wei.
+        limit: U256,
+        /// The most that the operation may cost, wei.
+        cost: U256,
+    },
 }
 
 impl Refusal {
@@ -126,6 +134,7 @@ impl Refusal {
             Self::OtherChain { .. } => "other-chain",
             Self::OtherEntryPoint { .. } => "other-entry-point",
             Self::PolicyViolation { .. } => "policy-violation",
+            Self::OperationCost { .. } => "operation-cost",
         }
     }
 }

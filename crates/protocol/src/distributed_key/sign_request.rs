@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Refusal, SignedGrant, policy_hash};
+use super::{Refusal, SignedGrant, operation_cost::check_operation_cost, policy_hash};
 use crate::{
     session::SessionLeaf,
     signature::personal_digest,
@@ -83,6 +83,7 @@ pub fn authorize_sign(signed: &SignedGrant, request: &SignRequest, now: u64) -> 
     check_ephemeral_signature(grant.ephemeral_key, request)?;
     let leaves: Vec<SessionLeaf> = leaves.iter().map(super::GrantedLeaf::to_session).collect();
     check_calls(&leaves, &request.user_operation.call_data, now)?;
+    check_operation_cost(grant, &request.user_operation)?;
     Ok(request.digest())
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    addresses::{DEMO_NFT, ENTRY_POINT, SESSION_KEY_MANAGER},
+    addresses::{DEMO_NFT, ENTRY_POINT, SESSION_KEY_MANAGER, TOKEN_PAYMASTER, VERIFYING_PAYMASTER},
     policy::{Condition, Policy, SessionEpoch},
     session::SessionLeaf,
     smart_account::{Call, counterfactual_address, encode_calls},
@@ -61,6 +61,7 @@ fn grant() -> Grant {
         ephemeral_key: page_key().verifying_key().to_bytes().into(),
         valid_until: NOW + 3600,
         policy_hash: policy_hash(&leaves()),
+        max_operation_cost: Some(DEFAULT_MAX_OPERATION_COST),
         threshold: 3,
         nodes: 5,
         challenge: B256::repeat_byte(2),
@@ -139,7 +140,13 @@ fn the_wallet_shows_what_is_signed() {
     assert_eq!(typed.json["primaryType"], "DistributedSession");
     assert_eq!(typed.json["domain"]["chainId"], 31337);
     assert!(message["purpose"].as_str().unwrap().starts_with("Let 3 of 5 nodes sign for my smart account"));
-    assert_eq!(typed.json["domain"]["version"], "2");
+    assert_eq!(typed.json["domain"]["version"], "3");
+    assert_eq!(
+        message["fees"],
+        "Each operation that my account pays for itself, also in tokens, may cost at most 0.05 of the chain's native \
+         currency (50000000000000000 wei). How many operations there are is not limited."
+    );
+    assert_eq!(message["maxOperationCost"], "50000000000000000");
     let account = account();
     let lines = [
         "1. May call function 0x40d097c3 (safeMint) on 0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e, only if:",
@@ -161,34 +168,98 @@ fn the_wallet_shows_what_is_signed() {
         format!("{} {}", text("type"), text("name"))
     });
     let encoded = format!("DistributedSession({})", encoded.collect::<Vec<_>>().join(","));
-    assert_eq!(encoded, grant::encoded_type());
+    assert_eq!(encoded, grant_text::encoded_type());
     assert_eq!(message.as_object().unwrap().len(), types.len());
 }
 
-/// Recorded with the program that knew no versions: what it stored, what the wallet showed, what was signed.
+/// Each recorded with the program whose newest version it was (version 1 is named by none): what it stored, what the
+/// wallet showed, what was signed.
 #[test]
-fn a_grant_without_a_version_is_verified_byte_for_byte() {
-    let golden = include_str!("golden/grant_version_1.json");
-    let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
-    let signed: SignedGrant = serde_json::from_value(golden["signed"].clone()).unwrap();
-    assert_eq!(signed.grant.version, 1);
-    let typed = signed.grant.typed_data(&signed.leaves).unwrap();
-    assert_eq!(typed.json, golden["typedData"]);
-    assert_eq!(serde_json::json!(typed.digest), golden["digest"]);
-    assert_eq!(verify_grant(&signed, NOW), Ok(signed.grant.clone()));
-    // It binds what it bound, and is stored as it was.
-    assert!(authorize_sign(&signed, &request(operation(&[mint(account())])), NOW).is_ok());
-    assert_eq!(code(authorize_sign(&signed, &request(operation(&[approve(8, 0)])), NOW)), "policy-violation");
-    assert_eq!(serde_json::to_value(&signed).unwrap(), golden["signed"]);
-    // Its signature is none for the text of today.
-    let relabelled = SignedGrant { grant: Grant { version: 2, ..signed.grant.clone() }, ..signed };
-    assert_eq!(code(verify_grant(&relabelled, NOW)), "not-the-owner");
+fn grants_of_every_version_are_verified_byte_for_byte() {
+    let recorded = [
+        include_str!("golden/grant_version_1.json"),
+        include_str!("golden/grant_version_2.json"),
+        include_str!("golden/grant_version_3.json"),
+    ];
+    assert_eq!(recorded.len(), GRANT_VERSION as usize);
+    for (version, golden) in (1..).zip(recorded) {
+        let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
+        let signed: SignedGrant = serde_json::from_value(golden["signed"].clone()).unwrap();
+        assert_eq!(signed.grant.version, version);
+        let typed = signed.grant.typed_data(&signed.leaves).unwrap();
+        assert_eq!(typed.json, golden["typedData"]);
+        assert_eq!(serde_json::json!(typed.digest), golden["digest"]);
+        assert_eq!(verify_grant(&signed, NOW), Ok(signed.grant.clone()));
+        // It binds what it bound, and is stored as it was.
+        assert!(authorize_sign(&signed, &request(operation(&[mint(account())])), NOW).is_ok());
+        assert_eq!(code(authorize_sign(&signed, &request(operation(&[approve(8, 0)])), NOW)), "policy-violation");
+        assert_eq!(serde_json::to_value(&signed).unwrap(), golden["signed"]);
+        // Its signature is none for the text of another version.
+        for other in (1..=GRANT_VERSION).filter(|other| *other != version) {
+            let max_operation_cost = (other >= 3).then_some(DEFAULT_MAX_OPERATION_COST);
+            let grant = Grant { version: other, max_operation_cost, ..signed.grant.clone() };
+            let relabelled = SignedGrant { grant, ..signed.clone() };
+            assert_eq!(code(verify_grant(&relabelled, NOW)), "not-the-owner");
+        }
+    }
+}
+
+/// Gas and fee of an operation, and whose data pays for it.
+fn priced(gas: u64, gwei: u64, paymaster: &[u8]) -> UserOperation {
+    UserOperation {
+        call_gas_limit: U256::ZERO,
+        pre_verification_gas: U256::from(gas),
+        max_fee_per_gas: U256::from(gwei) * U256::from(1_000_000_000),
+        paymaster_and_data: paymaster.to_vec().into(),
+        ..operation(&[mint(account())])
+    }
+}
+
+#[test]
+fn what_one_operation_may_cost_the_account_is_kept() {
+    let limited = |limit: u64| sign(Grant { max_operation_cost: Some(U256::from(limit)), ..grant() }, leaves());
+    let outcome = |signed: &SignedGrant, operation| authorize_sign(signed, &request(operation), NOW).map(|_| ());
+    let too_dear = |limit: u64, cost: U256| Err(Refusal::OperationCost { limit: U256::from(limit), cost });
+    let (gwei, tenth) = (1_000_000_000_u64, U256::from(100_000_000_000_000_000_u64));
+    // To the wei.
+    let signed = limited(500_000 * gwei);
+    assert_eq!(outcome(&signed, priced(500_000, 1, &[])), Ok(()));
+    assert_eq!(outcome(&signed, priced(500_001, 1, &[])), too_dear(500_000 * gwei, U256::from(500_001 * gwei)));
+    // A paymaster that may take tokens, known or not, and one that is no address, count as the account; its
+    // validation counts threefold, as the entry point reckons. The sponsor signed the fees, and pays.
+    let token = [TOKEN_PAYMASTER.as_slice(), &[1; 258]].concat();
+    for paymaster in [&token[..], &[7; 20], &[7; 19]] {
+        let dear = |verification: u64| UserOperation {
+            verification_gas_limit: U256::from(verification),
+            ..priced(200_000, 1, paymaster)
+        };
+        assert_eq!(outcome(&signed, dear(100_000)), Ok(()));
+        assert_eq!(outcome(&signed, dear(100_001)), too_dear(500_000 * gwei, U256::from(500_003 * gwei)));
+    }
+    assert_eq!(outcome(&signed, priced(1_000_000, 100, VERIFYING_PAYMASTER.as_slice())), Ok(()));
+    assert_eq!(outcome(&limited(0), priced(1_000_000, 100, VERIFYING_PAYMASTER.as_slice())), Ok(()));
+    assert_eq!(outcome(&limited(0), priced(1, 1, &[])), too_dear(0, U256::from(gwei)));
+    // Sums that overflow are dear, not cheap.
+    let huge = UserOperation { call_gas_limit: U256::MAX, ..priced(1, 1, &[]) };
+    assert_eq!(outcome(&signed, huge), too_dear(500_000 * gwei, U256::MAX));
+    // The default, which earlier versions have, lets half a million gas pass at 100 gwei.
+    let earlier = [1, 2].map(|version| sign(Grant { version, max_operation_cost: None, ..grant() }, leaves()));
+    for signed in earlier.into_iter().chain([sign(grant(), leaves())]) {
+        assert_eq!(verify_grant(&signed, NOW).as_ref(), Ok(&signed.grant));
+        assert_eq!(outcome(&signed, priced(500_000, 100, &[])), Ok(()));
+        let refused = outcome(&signed, priced(1_000_000, 100, &[]));
+        assert_eq!(refused, Err(Refusal::OperationCost { limit: DEFAULT_MAX_OPERATION_COST, cost: tenth }));
+    }
 }
 
 #[test]
 fn every_changed_field_of_a_grant_breaks_the_owners_signature() {
-    let changes: [Change<SignedGrant>; 20] = [
-        (|s| s.grant.version = 1, "not-the-owner"),
+    let changes: [Change<SignedGrant>; 24] = [
+        (|s| s.grant.version = 1, "malformed"),
+        (|s| s.grant.max_operation_cost = None, "malformed"),
+        (|s| (s.grant.version, s.grant.max_operation_cost) = (1, None), "not-the-owner"),
+        (|s| (s.grant.version, s.grant.max_operation_cost) = (2, None), "not-the-owner"),
+        (|s| s.grant.max_operation_cost = Some(U256::MAX), "not-the-owner"),
         (|s| s.grant.version = GRANT_VERSION + 1, "unknown-version"),
         (|s| s.grant.version = 0, "unknown-version"),
         (|s| s.grant.owner = Address::repeat_byte(1), "not-the-owners-account"),

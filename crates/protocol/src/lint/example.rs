@@ -2,9 +2,9 @@
 
 use alloy::primitives::{U256, keccak256};
 
-use super::satisfiable::bounds;
 use crate::{
     addresses::ERC20_SESSION_VALIDATION_MODULE,
+    bounds::bounds,
     session::SessionLeaf,
     session_data::{AbiSessionData, Erc20SessionData},
     smart_account::Call,
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::{
         addresses::{ABI_SESSION_VALIDATION_MODULE, DEMO_TOKEN},
-        lint::satisfiable::satisfiable,
+        bounds::satisfiable,
         policy::SessionEpoch,
         simulate::judge_call,
     };

@@ -4,6 +4,7 @@ use alloy::primitives::U256;
 use super::*;
 use crate::{
     addresses::{DEMO_NFT, DEMO_TOKEN},
+    distributed_key::DanModuleInfo,
     policy::{Condition, Policy},
 };
 
@@ -23,8 +24,12 @@ fn transfer() -> Policy {
     Policy::new(DEMO_TOKEN, "transfer(address,uint256)").with_valid_until(NOW + 60)
 }
 
+/// All but what is said of every key that one party holds.
 fn kinds(leaves: &[SessionLeaf]) -> Vec<FindingKind> {
-    lint(leaves, LintContext { account: ACCOUNT, now: NOW, granted: &[] }).into_iter().map(|found| found.kind).collect()
+    let found = lint(leaves, LintContext { account: ACCOUNT, now: NOW, ..Default::default() });
+    let unbounded = |found: &&Finding| found.kind == FindingKind::GasIsUnbounded;
+    assert_eq!(found.iter().filter(unbounded).count(), leaves.len(), "{found:?}");
+    found.iter().filter(|found| !unbounded(found)).map(|found| found.kind).collect()
 }
 
 fn kinds_of(policy: &Policy) -> Vec<FindingKind> {
@@ -36,6 +41,24 @@ fn a_narrow_policy_has_nothing_to_find() {
     assert_eq!(kinds_of(&mint()), []);
     let narrow = transfer().with_rule(0, Condition::Equal, KEY).with_rule(1, Condition::LessThanOrEqual, 5_u64);
     assert_eq!(kinds_of(&narrow), []);
+    let demo = Policy::new(DEMO_TOKEN, "mint(address,uint256)").with_valid_until(NOW + 60);
+    let demo = demo.with_rule(0, Condition::Equal, ACCOUNT);
+    assert_eq!(kinds_of(&demo), []);
+    assert_eq!(kinds_of(&demo.with_rule(1, Condition::LessThanOrEqual, 5_u64)), []);
+}
+
+#[test]
+fn a_key_that_nodes_share_is_not_said_to_decide_its_fees() {
+    let mut shared = leaf(&mint());
+    let info = DanModuleInfo {
+        mpc_key_id: B256::ZERO.to_string(),
+        parties_number: 5,
+        threshold: 3,
+        eoa_address: ACCOUNT,
+        chain_id: 1,
+    };
+    info.write(&mut shared);
+    assert_eq!(lint(&[shared], LintContext { account: ACCOUNT, now: NOW, ..Default::default() }), []);
 }
 
 #[test]
@@ -82,6 +105,167 @@ fn spending_without_limits_is_stopped_or_pointed_out() {
     assert_eq!(kinds_of(&Policy { rules: vec![], ..mint() }), [FindingKind::NoRules]);
 }
 
+fn of(declaration: &str, rules: &[(u32, Condition, U256)]) -> Vec<FindingKind> {
+    let policy = Policy::new(DEMO_TOKEN, declaration).with_valid_until(NOW + 60);
+    kinds_of(
+        &rules.iter().fold(policy, |policy, (place, condition, value)| policy.with_rule(*place, *condition, *value)),
+    )
+}
+
+#[test]
+fn rules_that_bind_neither_receiver_nor_amount_are_no_rules() {
+    use Condition::*;
+    let key = U256::from_be_slice(KEY.as_slice());
+    for rules in [
+        [(0, NotEqual, U256::ZERO), (1, GreaterThan, U256::ZERO)],
+        [(0, GreaterThanOrEqual, U256::ONE), (1, NotEqual, U256::from(7))],
+        [(1, LessThanOrEqual, U256::from(1) << 127), (1, GreaterThanOrEqual, U256::from(1))],
+    ] {
+        assert_eq!(of("transfer(address,uint256)", &rules), [FindingKind::UnruledSpend], "{rules:?}");
+    }
+    let bound = |most| of("transfer(address,uint256)", &[(0, Equal, key), (1, LessThan, most)]);
+    assert_eq!(bound(U256::from(1) << 127), [FindingKind::UnlimitedAmount]);
+    assert_eq!(bound(U256::from(1) << 96), []);
+    // What only looks like a rule of the receiver: `from` is the account's anyway.
+    let own = U256::from_be_slice(ACCOUNT.as_slice());
+    assert_eq!(of("transferFrom(address,address,uint256)", &[(0, Equal, own)]), [FindingKind::UnruledSpend]);
+}
+
+#[test]
+fn a_number_below_n_is_any_of_n_items() {
+    use Condition::*;
+    let key = U256::from_be_slice(KEY.as_slice());
+    let most = (2, LessThanOrEqual, U256::from(9));
+    let nft = "safeTransferFrom(address,address,uint256)";
+    assert_eq!(of(nft, &[most]), [FindingKind::UnruledSpend]);
+    assert_eq!(of(nft, &[(1, Equal, key), most]), [FindingKind::UnlimitedAmount]);
+    // A token or a collection: both are said; one number is one item, and that much at most.
+    let either = "transferFrom(address,address,uint256)";
+    assert_eq!(of(either, &[(1, Equal, key), most]), [FindingKind::AmountOrItem]);
+    assert_eq!(of(either, &[(1, Equal, key), (2, Equal, U256::from(9))]), []);
+    let many = "safeTransferFrom(address,address,uint256,uint256,bytes)";
+    let some = (3, LessThanOrEqual, U256::from(5));
+    assert_eq!(of(many, &[(1, Equal, key), most, some]), [FindingKind::UnlimitedAmount]);
+    assert_eq!(of(many, &[(1, Equal, key), (2, Equal, U256::ONE), some]), []);
+}
+
+#[test]
+fn other_names_of_transfer_and_approve_are_known() {
+    for (declaration, receiver, amount) in [
+        ("approve(address,address,uint160,uint48)", 1, Some(2)),
+        ("permit(address,((address,uint160,uint48,uint48),address,uint256),bytes)", 5, Some(2)),
+        ("transferFrom(address,address,uint160,address)", 1, Some(2)),
+        ("permitTransferFrom(((address,uint256),uint256,uint256),(address,uint256),address,bytes)", 4, Some(5)),
+        ("permit(address,address,uint256,uint256,uint8,bytes32,bytes32)", 1, Some(2)),
+        ("permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)", 1, None),
+        ("increaseApproval(address,uint256)", 0, Some(1)),
+        ("increaseAllowance(address,uint256)", 0, Some(1)),
+        ("send(address,uint256,bytes)", 0, Some(1)),
+        ("operatorSend(address,address,uint256,bytes,bytes)", 1, Some(2)),
+        ("authorizeOperator(address)", 0, None),
+        ("transferAndCall(address,uint256,bytes)", 0, Some(1)),
+        ("approveAndCall(address,uint256,bytes)", 0, Some(1)),
+        ("transferFromAndCall(address,address,uint256,bytes)", 1, Some(2)),
+        ("withdraw(uint256,address,address)", 1, Some(0)),
+        ("redeem(uint256,address,address)", 1, Some(0)),
+        ("deposit(uint256,address)", 1, Some(0)),
+        ("setOperator(address,bool)", 0, None),
+        ("setApprovalForAll(address,bool)", 0, None),
+        ("exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))", 3, Some(5)),
+        ("swapExactTokensForTokens(uint256,uint256,address[],address,uint256)", 3, Some(0)),
+    ] {
+        let key = (receiver, Condition::Equal, U256::from_be_slice(KEY.as_slice()));
+        assert_eq!(of(declaration, &[]), [FindingKind::UnruledSpend], "{declaration}");
+        assert_eq!(of(declaration, &[key]), [FindingKind::UnlimitedAmount], "{declaration}");
+        if let Some(amount) = amount {
+            let most = (amount, Condition::LessThanOrEqual, U256::from(5));
+            assert_eq!(of(declaration, &[key, most]), [], "{declaration}");
+            assert_eq!(of(declaration, &[most]), [FindingKind::AnyReceiver], "{declaration}");
+        }
+    }
+    for declaration in ["burn(uint256,bytes)", "burnFrom(address,uint256)"] {
+        assert_eq!(of(declaration, &[]), [FindingKind::UnruledSpend], "{declaration}");
+    }
+    // What only takes back is no spending.
+    let flag = |value| [(1, Condition::Equal, U256::from(u8::from(value)))];
+    assert_eq!(of("setApprovalForAll(address,bool)", &flag(false)), []);
+    assert_eq!(of("setApprovalForAll(address,bool)", &flag(true)), [FindingKind::UnruledSpend]);
+    assert_eq!(of("decreaseAllowance(address,uint256)", &[]), [FindingKind::NoRules]);
+}
+
+#[test]
+fn calls_inside_calls_and_control_are_stopped() {
+    use Condition::Equal;
+    for declaration in [
+        "multicall(bytes[])",
+        "multicall(uint256,bytes[])",
+        "multicall(bytes32,bytes[])",
+        "execute(address,uint256,bytes)",
+        "execute(address,bytes)",
+        "execute(bytes32,bytes)",
+        "execute(bytes,bytes[],uint256)",
+        "executeBatch(address[],bytes[])",
+        "executeCall(address,uint256,bytes)",
+    ] {
+        assert_eq!(of(declaration, &[]), [FindingKind::CallsInside], "{declaration}");
+        let first = (0, Equal, U256::from_be_slice(KEY.as_slice()));
+        assert!(of(declaration, &[first]).contains(&FindingKind::CallsInside), "{declaration}");
+    }
+    // Nothing is left to the call: one function without arguments, on one contract.
+    let rest = [(1, 0), (2, 96), (3, 4)].map(|(place, value)| (place, Equal, U256::from(value)));
+    let target = (0, Equal, U256::from_be_slice(KEY.as_slice()));
+    let whole = [target, rest[0], rest[1], rest[2], (4, Equal, U256::from(0xdead_beef_u64) << 224)];
+    assert_eq!(of("execute(address,uint256,bytes)", &whole), []);
+    for index in 0..whole.len() {
+        let mut open = whole.to_vec();
+        open.remove(index);
+        let found = of("execute(address,uint256,bytes)", &open);
+        assert!(found.contains(&FindingKind::CallsInside), "{index}: {found:?}");
+    }
+    for (declaration, place) in [
+        ("transferOwnership(address)", 0),
+        ("setOwner(address)", 0),
+        ("grantRole(bytes32,address)", 1),
+        ("upgradeTo(address)", 0),
+        ("changeAdmin(address)", 0),
+        ("setAuthority(address)", 0),
+        ("beginDefaultAdminTransfer(address)", 0),
+    ] {
+        let to = |address: Address| lint_of(declaration, place, address);
+        assert_eq!(of(declaration, &[]), [FindingKind::Control], "{declaration}");
+        assert_eq!(to(KEY), [(Severity::Warning, FindingKind::Control)], "{declaration}");
+        assert_eq!(to(ACCOUNT), [], "{declaration}");
+    }
+    let upgrade = of("upgradeToAndCall(address,bytes)", &[]);
+    assert_eq!(upgrade, [FindingKind::Control, FindingKind::CallsInside]);
+}
+
+fn lint_of(declaration: &str, place: u32, address: Address) -> Vec<(Severity, FindingKind)> {
+    let policy = Policy::new(DEMO_TOKEN, declaration).with_valid_until(NOW + 60);
+    let leaf = leaf(&policy.with_rule(place, Condition::Equal, address));
+    let context = LintContext { account: ACCOUNT, now: NOW, ..Default::default() };
+    lint(&[leaf], context).into_iter().map(|found| (found.severity, found.kind)).collect()
+}
+
+#[test]
+fn modules_of_this_very_account_are_stopped() {
+    let with = |modules: &[Address]| {
+        let context = LintContext { account: ACCOUNT, now: NOW, modules, ..Default::default() };
+        lint(&[leaf(&mint())], context).into_iter().map(|found| (found.severity, found.kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&[KEY, DEMO_NFT]), [(Severity::Stop, FindingKind::SessionModule)]);
+    assert_eq!(with(&[KEY]), []);
+}
+
+#[test]
+fn conditions_on_what_is_not_known_are_said_to_be_of_unknown_worth() {
+    use Condition::Equal;
+    let unknown = "mint(bytes,address,uint256)";
+    assert_eq!(of(unknown, &[(1, Equal, U256::ONE)]), [FindingKind::UnknownFunction]);
+    assert_eq!(of(unknown, &[(0, Equal, U256::ONE)]), []);
+    assert_eq!(of(unknown, &[]), [FindingKind::NoRules]);
+}
+
 #[test]
 fn what_cannot_work_is_stopped() {
     let none = mint().with_rule(0, Condition::NotEqual, ACCOUNT);
@@ -89,7 +273,7 @@ fn what_cannot_work_is_stopped() {
     assert_eq!(kinds_of(&mint().with_rule(1, Condition::Equal, 1_u64)), [FindingKind::OddOffset]);
     let once = leaf(&mint());
     assert_eq!(kinds(&[once.clone(), once.clone()]), [FindingKind::Duplicate]);
-    let context = LintContext { account: ACCOUNT, now: NOW, granted: &[once.hash()] };
+    let context = LintContext { account: ACCOUNT, now: NOW, granted: &[once.hash()], ..Default::default() };
     assert_eq!(lint(std::slice::from_ref(&once), context)[0].kind, FindingKind::Duplicate);
 
     let cut = SessionLeaf { session_key_data: once.session_key_data.slice(..80), ..once.clone() };
@@ -125,7 +309,9 @@ fn the_erc20_modules_gap_is_always_pointed_out() {
 #[test]
 fn the_gravest_comes_first() {
     let policies = [leaf(&mint().with_valid_until(0)), leaf(&transfer())];
-    let found = lint(&policies, LintContext { account: ACCOUNT, now: NOW, granted: &[] });
+    let found = lint(&policies, LintContext { account: ACCOUNT, now: NOW, ..Default::default() });
     let seen = found.iter().map(|found| (found.severity, found.leaf)).collect::<Vec<_>>();
-    assert_eq!(seen, [(Severity::Stop, 1), (Severity::Warning, 0)]);
+    // No end, and then of each that its fees are not bounded.
+    let warning = |leaf| (Severity::Warning, leaf);
+    assert_eq!(seen, [(Severity::Stop, 1), warning(0), warning(0), warning(1)]);
 }

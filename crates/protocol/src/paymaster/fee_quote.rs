@@ -4,12 +4,17 @@ use alloy::primitives::Address;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::DecimalText;
+use crate::{
+    describe::{TokenFacts, exact_amount_words},
+    foreign_text::{LONGEST_SYMBOL, cleaned},
+};
 
 /// What gas would cost in one token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FeeQuote {
-    /// Symbol of the token.
+    /// Symbol of the token, as far as it can be shown ([`foreign_text`](crate::foreign_text)).
+    #[serde(deserialize_with = "symbol")]
     pub symbol: String,
     /// The token.
     pub token_address: Address,
@@ -37,6 +42,10 @@ pub struct FeeQuote {
     pub valid_until: Option<u64>,
 }
 
+fn symbol<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|symbol| cleaned(&symbol, LONGEST_SYMBOL))
+}
+
 /// Anything above is milliseconds: as seconds it would be the year 5138.
 const LATEST_SECOND: u64 = 100_000_000_000;
 
@@ -48,6 +57,21 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
     };
     let number: u64 = number.ok_or_else(|| serde::de::Error::custom("validUntil: expected unix seconds"))?;
     Ok(Some(if number > LATEST_SECOND { number / 1_000 } else { number }))
+}
+
+impl FeeQuote {
+    /// How amounts of the token are shown.
+    pub fn facts(&self) -> TokenFacts {
+        TokenFacts::told_by(self.token_address, Some(&self.symbol), Some(self.decimal))
+    }
+
+    /// The most that is charged, in words; as it was written where it is no number of the token.
+    pub fn most_words(&self) -> String {
+        match self.max_gas_fee.scaled_up(self.decimal) {
+            Ok(units) => exact_amount_words(units, &self.facts()),
+            Err(_) => [&cleaned(&self.max_gas_fee.to_string(), 80), " ", &self.facts().unit()].concat(),
+        }
+    }
 }
 
 /// What the paymaster offers for one operation (`pm_getFeeQuoteOrData`, mode ERC20).

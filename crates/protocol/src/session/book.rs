@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256};
 use serde_json::{Map, Value};
 
-use super::{SessionLeaf, SessionStatus};
+use super::{SessionKeyManager, SessionLeaf, SessionStatus};
 use crate::{
     ProtocolError,
     merkle::{MerkleFrontier, MerkleTree},
@@ -37,12 +37,12 @@ impl SessionBook {
     /// The leaves that make the root on chain, in tree order: all but pending and revoked ones.
     /// Expired ones stay in the tree until a later root leaves them out.
     pub fn tree_leaves(&self) -> Vec<&SessionLeaf> {
-        self.leaf_nodes.iter().filter(|leaf| leaf.status.in_tree()).collect()
+        self.leaf_nodes.iter().filter(|leaf| leaf.is_in_tree()).collect()
     }
 
     /// The tree of [`Self::tree_leaves`].
     pub fn tree(&self) -> MerkleTree {
-        MerkleTree::new(self.leaf_nodes.iter().filter(|leaf| leaf.status.in_tree()).map(SessionLeaf::hash).collect())
+        MerkleTree::new(self.leaf_nodes.iter().filter(|leaf| leaf.is_in_tree()).map(SessionLeaf::hash).collect())
     }
 
     /// Root of [`Self::tree_leaves`]; zero when there are none, as the chain has it.
@@ -53,14 +53,17 @@ impl SessionBook {
     /// The root after adding `new` leaves behind the tree's: what a grant sends to the chain.
     /// Pending leaves of the book do not enter it.
     pub fn root_with(&self, new: &[SessionLeaf]) -> B256 {
-        let leaves = self.leaf_nodes.iter().filter(|leaf| leaf.status.in_tree()).chain(new);
+        let leaves = self.leaf_nodes.iter().filter(|leaf| leaf.is_in_tree()).chain(new);
         leaves.map(SessionLeaf::hash).collect::<MerkleFrontier>().root().unwrap_or_default()
     }
 
-    /// Proof for a session in the tree of [`Self::tree_leaves`]; an error when it is not in it
+    /// Proof for a session in the tree of [`Self::tree_leaves`], or of the older manager; an error when it is not in it
     /// (`@biconomy/use-aa` answers with an empty proof, which fails on chain only).
     pub fn proof(&self, session_id: &str) -> Result<Vec<B256>, ProtocolError> {
         let not_found = || ProtocolError::SessionNotFound { wanted: session_id.to_owned() };
+        if self.find(session_id).is_some_and(|leaf| leaf.manager() == SessionKeyManager::Older) {
+            return self.part_of(SessionKeyManager::Older).proof(session_id);
+        }
         let position =
             self.tree_leaves().iter().position(|leaf| leaf.session_id == session_id).ok_or_else(not_found)?;
         self.tree().proof(position).ok_or_else(not_found)

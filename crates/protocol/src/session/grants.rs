@@ -39,13 +39,14 @@ impl SessionBook {
         self.record(&SessionEvent::GrantInDoubt, |state| state.is_granted_by(user_op_hash));
     }
 
-    /// The operation succeeded: its leaves are under the root. Gives the grants with the same nonce, which can never be
-    /// included any more.
+    /// The operation succeeded: its leaves are under the root, and what it left out is not any more. Gives the grants with
+    /// the same nonce, which can never be included any more.
     pub fn confirm_grant(&mut self, user_op_hash: B256) -> Vec<B256> {
         let nonce_of = |state: &SessionState| state.grant().and_then(|grant| grant.nonce);
         let mine = self.leaf_nodes.iter().map(SessionLeaf::state).filter(|state| state.is_granted_by(user_op_hash));
         let used = mine.filter_map(|state| nonce_of(&state)).collect::<Vec<_>>();
-        self.record(&SessionEvent::EnteredTree, |state| state.is_granted_by(user_op_hash));
+        // Also takes out what the grant left out.
+        self.confirm_revocation(user_op_hash);
         self.grants_that(|grant| grant.nonce.is_some_and(|nonce| used.contains(&nonce)))
     }
 
@@ -56,6 +57,8 @@ impl SessionBook {
         let mine = self.leaf_nodes.iter().filter(|leaf| leaf.state().is_granted_by(user_op_hash));
         let mut keys = mine.map(key_of).collect::<Vec<_>>();
         self.record(&SessionEvent::GrantFailed, |state| state.is_granted_by(user_op_hash));
+        // What it was to leave out stays.
+        self.fail_revocation(user_op_hash);
         keys.retain(|key| !self.leaf_nodes.iter().any(|leaf| key_of(leaf) == *key));
         keys.sort();
         keys.dedup();

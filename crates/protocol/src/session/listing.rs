@@ -4,8 +4,8 @@ use alloy::primitives::{Address, hex};
 
 use super::{SessionLeaf, SessionStatus};
 use crate::{
-    addresses::ERC20_SESSION_VALIDATION_MODULE,
-    known_functions::known_function,
+    addresses::{ABI_SESSION_VALIDATION_MODULE, ERC20_SESSION_VALIDATION_MODULE},
+    known_functions::{known_function, published_function},
     session_data::{AbiSessionData, Erc20SessionData},
 };
 
@@ -54,10 +54,16 @@ impl SessionLeaf {
 
     /// The contract that it may call, when its data can be read.
     pub fn contract(&self) -> Option<Address> {
-        if self.session_validation_module == ERC20_SESSION_VALIDATION_MODULE {
-            return Erc20SessionData::decode(&self.session_key_data).ok().map(|data| data.token);
+        match self.session_validation_module {
+            ERC20_SESSION_VALIDATION_MODULE => {
+                Erc20SessionData::decode(&self.session_key_data).ok().map(|data| data.token)
+            }
+            ABI_SESSION_VALIDATION_MODULE => {
+                AbiSessionData::decode(&self.session_key_data).ok().map(|data| data.contract_address)
+            }
+            // Another module may read the same bytes as something else.
+            _ => None,
         }
-        AbiSessionData::decode(&self.session_key_data).ok().map(|data| data.contract_address)
     }
 
     /// What a search looks through, in lower case: a line with name and function, and one with contract, key and id.
@@ -72,6 +78,7 @@ impl SessionLeaf {
         } else if let Ok(data) = AbiSessionData::decode(&self.session_key_data) {
             codes.extend([format!("{:#x}", data.contract_address), hex::encode_prefixed(data.selector)]);
             names.extend(known_function(data.selector).map(|function| function.signature.to_lowercase()));
+            names.extend(published_function(data.selector).map(|function| function.name().to_lowercase()));
         }
         [names.join(" "), codes.join(" ")].join("\n")
     }

@@ -3,17 +3,30 @@
 //! The chain keeps only a root, so a device that did not grant a session cannot build on it (docs/protocol.md 3.18, 10-C1, U13). A
 //! published set is the list of the leaves' own bytes in tree order; whoever gets one checks it against the root on
 //! chain, so nobody has to be trusted with it. Keys, names and ids stay where they are.
+//!
+//! The chain tells leaves from inner nodes by nothing but their bytes: a node is the hash of the 64 bytes of its children.
+//! So a set with a node in place of the leaves below it makes the same root. Whatever has 64 bytes is a leaf only when
+//! its module reads it; no module that is known here reads so few, and leaves of unknown ones that have exactly 64 bytes
+//! cannot be published. Then two sets that make one root hold the same leaves: no set can hide any.
 
 use std::collections::{HashMap, HashSet};
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use serde::{Deserialize, Serialize};
 
-use super::{SessionBook, SessionEvent, SessionLeaf, SessionStatus};
-use crate::{ProtocolError, merkle::MerkleFrontier, simulate::session_key_of};
+use super::{SessionBook, SessionEvent, SessionKeyManager, SessionLeaf, SessionStatus};
+use crate::{
+    ProtocolError,
+    addresses::{ABI_SESSION_VALIDATION_MODULE, ERC20_SESSION_VALIDATION_MODULE},
+    merkle::MerkleFrontier,
+    session_data::{AbiSessionData, Erc20SessionData},
+    simulate::session_key_of,
+};
 
 /// Fixed part of a leaf's bytes: two uint48 and the validation module.
 const HEADER: usize = 32;
+/// What an inner node of the tree is the hash of: its two children.
+const INNER_NODE: usize = 64;
 /// Most leaves in a set.
 pub const MAX_PUBLISHED_LEAVES: usize = 10_000;
 /// Most bytes of one leaf: far above any policy, below what would make a set a dump.
@@ -33,15 +46,16 @@ impl PublishedLeaves {
             let expected = format!("1 to {MAX_PUBLISHED_LEAVES} leaves");
             return Err(ProtocolError::invalid("leaves", expected, count));
         }
-        let odd = |leaf: &&Bytes| !(HEADER..=MAX_LEAF_BYTES).contains(&leaf.len());
-        match self.0.iter().position(|leaf| odd(&leaf)) {
-            None => Ok(()),
-            Some(index) => {
-                let length = self.0.get(index).map_or(0, |leaf| leaf.len());
-                let expected = format!("{HEADER} to {MAX_LEAF_BYTES} bytes");
-                Err(ProtocolError::invalid(format!("leaves[{index}]"), expected, format!("{length} bytes")))
-            }
+        for (index, leaf) in self.0.iter().enumerate() {
+            let expected = match leaf.len() {
+                INNER_NODE if !is_readable(leaf) => "a leaf, which an inner node of the tree is not".to_owned(),
+                HEADER..=MAX_LEAF_BYTES => continue,
+                _ => format!("{HEADER} to {MAX_LEAF_BYTES} bytes"),
+            };
+            let got = format!("{} bytes", leaf.len());
+            return Err(ProtocolError::invalid(format!("leaves[{index}]"), expected, got));
         }
+        Ok(())
     }
 
     /// The root that these leaves make; zero without leaves.
@@ -76,6 +90,16 @@ pub struct Adoption {
 }
 
 impl SessionLeaf {
+    /// Can the validation module read it, as far as it is known here?
+    pub fn is_readable(&self) -> bool {
+        let data = &self.session_key_data;
+        match self.session_validation_module {
+            ABI_SESSION_VALIDATION_MODULE => AbiSessionData::decode(data).is_ok(),
+            ERC20_SESSION_VALIDATION_MODULE => Erc20SessionData::decode(data).is_ok(),
+            _ => false,
+        }
+    }
+
     /// A confirmed session from its bytes; its key is somewhere else.
     fn elsewhere(preimage: &[u8], session_id: String) -> Option<Self> {
         let (header, data) = preimage.split_first_chunk::<HEADER>()?;
@@ -95,6 +119,10 @@ impl SessionLeaf {
     }
 }
 
+fn is_readable(preimage: &[u8]) -> bool {
+    SessionLeaf::elsewhere(preimage, String::new()).is_some_and(|leaf| leaf.is_readable())
+}
+
 impl SessionBook {
     /// The set to publish: the leaves under the root on chain. `None` when there are none, or more than a set may have.
     pub fn published(&self) -> Option<PublishedLeaves> {
@@ -109,6 +137,11 @@ impl SessionBook {
     /// # Errors
     /// Those of [`PublishedLeaves::check`]; the book is then as before.
     pub fn adopt(&mut self, set: &PublishedLeaves) -> Result<Adoption, ProtocolError> {
+        self.within(SessionKeyManager::Current, |part| part.take_over(set))
+    }
+
+    /// [`Self::adopt`] for leaves of one manager only.
+    pub(in crate::session) fn take_over(&mut self, set: &PublishedLeaves) -> Result<Adoption, ProtocolError> {
         set.check()?;
         let before = self.root();
         let wanted = set.0.iter().map(keccak256).collect::<Vec<_>>();
@@ -155,7 +188,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{addresses::DEMO_NFT, policy::Policy};
+    use crate::{addresses::DEMO_NFT, merkle::MerkleTree, policy::Policy};
     use SessionStatus::{Active, Pending, Revoked};
 
     fn leaf(id: u8, status: SessionStatus) -> SessionLeaf {
@@ -201,13 +234,63 @@ mod tests {
     fn what_no_tree_looks_like_is_refused_and_changes_nothing() {
         let mut here = book(&[(1, Active)]);
         let before = here.clone();
-        for bad in [vec![], vec![Bytes::from(vec![0; 31])], vec![Bytes::from(vec![0; MAX_LEAF_BYTES + 1])]] {
+        let lengths = [31, INNER_NODE, MAX_LEAF_BYTES + 1];
+        for bad in lengths.map(|length| vec![Bytes::from(vec![0; length])]).into_iter().chain([vec![]]) {
             assert!(here.adopt(&PublishedLeaves(bad)).is_err());
         }
         assert_eq!(here, before);
     }
 
+    /// The preimages of the nodes of a layer, in place of all leaves below them.
+    fn with_nodes(leaves: &[SessionLeaf], layer: usize, nodes: impl Fn(usize) -> bool) -> PublishedLeaves {
+        let tree = MerkleTree::new(leaves.iter().map(SessionLeaf::hash).collect());
+        let width = 1 << layer;
+        // A node without partner is the one below it.
+        let node = |place: usize| {
+            let lower = (0..layer).rev().map(|lower| (lower, place << (layer - lower)));
+            let pairs = lower.map(|(lower, first)| tree.layers()[lower].get(first..first + 2));
+            pairs.flatten().next().map(|pair| Bytes::from([pair[0].min(pair[1]).0, pair[0].max(pair[1]).0].concat()))
+        };
+        let preimage = |place: usize| match node(place).filter(|_| nodes(place)) {
+            Some(node) => vec![node],
+            None => leaves.iter().skip(place * width).take(width).map(SessionLeaf::preimage).collect(),
+        };
+        PublishedLeaves((0..leaves.len().div_ceil(width)).flat_map(preimage).collect())
+    }
+
+    #[test]
+    fn a_leaf_of_an_unknown_module_is_kept_and_said_to_be_unreadable() {
+        let foreign = SessionLeaf { session_key_data: vec![7; 100].into(), ..leaf(1, Active) };
+        let module = alloy::primitives::Address::repeat_byte(0x99);
+        let foreign = SessionLeaf { session_validation_module: module, ..foreign };
+        let set = SessionBook { leaf_nodes: vec![leaf(1, Active), foreign], ..Default::default() };
+        let mut here = SessionBook::default();
+        here.adopt(&set.published().unwrap()).unwrap();
+        assert_eq!((here.root(), here.leaf_nodes.len()), (set.root(), 2), "it counts in the tree");
+        assert_eq!([0, 1].map(|index| here.leaf_nodes[index].is_readable()), [true, false]);
+        let said = crate::describe::PolicyDescription::of_leaf(&here.leaf_nodes[1]).line(&Default::default());
+        assert!(said.contains("cannot be read"), "{said}");
+    }
+
     proptest! {
+        /// A set with inner nodes in place of leaves may make the same root, and is refused.
+        #[test]
+        fn an_inner_node_is_no_leaf(count in 2_usize..40, layer in 1_usize..6, picked in any::<u64>(), first in 0_usize..40) {
+            let leaves = (0..count).map(|id| leaf(u8::try_from(id).unwrap(), Active)).collect::<Vec<_>>();
+            let honest = PublishedLeaves(leaves.iter().map(SessionLeaf::preimage).collect());
+            prop_assert!(honest.check().is_ok());
+            let layers = MerkleTree::new(leaves.iter().map(SessionLeaf::hash).collect()).layers().len();
+            let layer = layer.min(layers - 1);
+            let whole = with_nodes(&leaves, layer, |_| true);
+            prop_assert_eq!(whole.root(), honest.root(), "the attack");
+            for poisoned in [whole, with_nodes(&leaves, layer, |place| picked >> (place % 64) & 1 == 1 || place == first % (count >> layer).max(1))] {
+                prop_assert!(poisoned.len() < honest.len());
+                prop_assert!(poisoned.check().is_err());
+                let mut here = SessionBook::default();
+                prop_assert!(here.adopt(&poisoned).is_err() && here.leaf_nodes.is_empty());
+            }
+        }
+
         #[test]
         fn a_leaf_comes_back_from_its_bytes(bytes in prop::collection::vec(any::<u8>(), 32..300)) {
             let leaf = SessionLeaf::elsewhere(&bytes, "id".into()).unwrap();

@@ -6,7 +6,7 @@
 
 use alloy::primitives::B256;
 
-use super::{SessionBook, SessionEvent, SessionLeaf, SessionStatus};
+use super::{SessionBook, SessionEvent, SessionKeyManager, SessionLeaf, SessionStatus};
 use crate::merkle::MerkleFrontier;
 
 /// Pending grants beyond this are not tried one by one (each try costs a walk over all leaves).
@@ -39,13 +39,19 @@ impl SessionBook {
     /// for live but are not in that tree become revoked; pending ones stay pending.
     ///
     /// Tried in this order: the tree as it is · none (zero root) · the tree that revoked leaves were in last (the
-    /// server was on another chain for a while, or the node on a stale one) · the tree without what an operation
-    /// on its way takes out · all but the revoked ones, and
+    /// server was on another chain for a while, or the node on a stale one) · the tree without what was taken back and came
+    /// back unasked · the tree without what an operation
+    /// on its way takes out, with what the same one grants · all but the revoked ones, and
     /// leading runs of them · the tree plus each pending, then each revoked grant (leaves of one
     /// operation together) · only those marked active · leading runs with the revoked ones (`@biconomy/use-aa`
     /// marks revoked before it revokes). Whatever a stale answer of a node made of the book, the next
     /// fresh one mends.
     pub fn reconcile(&mut self, chain_root: B256) -> Reconciliation {
+        self.within(SessionKeyManager::Current, |part| part.settle(chain_root))
+    }
+
+    /// [`Self::reconcile`] for leaves of one manager only.
+    pub(in crate::session) fn settle(&mut self, chain_root: B256) -> Reconciliation {
         let hashes: Vec<B256> = self.leaf_nodes.iter().map(SessionLeaf::hash).collect();
         let statuses: Vec<SessionStatus> = self.leaf_nodes.iter().map(|leaf| leaf.status).collect();
         let local = self.root();
@@ -84,10 +90,17 @@ impl SessionBook {
                 return returned;
             }
         }
+        let came_back = |index: usize| self.leaf_nodes.get(index).is_some_and(SessionLeaf::has_come_back);
+        let without_them = pick(&|index| in_tree(statuses, index) && !came_back(index));
+        if root_of(hashes, &without_them) == wanted {
+            return Some(without_them);
+        }
         for user_op_hash in self.revocations().into_iter().rev().take(MAX_GROUPS) {
             let goes =
                 |index: usize| self.leaf_nodes.get(index).and_then(SessionLeaf::revocation) == Some(user_op_hash);
-            let members = pick(&|index| in_tree(statuses, index) && !goes(index));
+            let comes =
+                |index: usize| self.leaf_nodes.get(index).is_some_and(|leaf| leaf.state().is_granted_by(user_op_hash));
+            let members = pick(&|index| in_tree(statuses, index) && !goes(index) || comes(index));
             if root_of(hashes, &members) == wanted {
                 return Some(members);
             }

@@ -8,13 +8,13 @@ use std::collections::HashSet;
 
 use alloy::primitives::B256;
 
-use super::{SessionBook, SessionEvent, SessionLeaf};
+use super::{SessionBook, SessionEvent, SessionKeyManager, SessionLeaf};
 use crate::merkle::{MerkleFrontier, MerkleTree};
 
 impl SessionBook {
     /// Root over the tree's leaves without these sessions; zero when none is left.
     pub fn root_without(&self, session_ids: &HashSet<&str>) -> B256 {
-        let stays = |leaf: &&SessionLeaf| leaf.status.in_tree() && !session_ids.contains(leaf.session_id.as_str());
+        let stays = |leaf: &&SessionLeaf| leaf.is_in_tree() && !session_ids.contains(leaf.session_id.as_str());
         let leaves = self.leaf_nodes.iter().filter(stays);
         leaves.map(SessionLeaf::hash).collect::<MerkleFrontier>().root().unwrap_or_default()
     }
@@ -34,20 +34,32 @@ impl SessionBook {
 
     /// The operation succeeded: its sessions are out of the tree. Gives their ids.
     pub fn confirm_revocation(&mut self, user_op_hash: B256) -> Vec<String> {
-        let event = SessionEvent::LeftTree { last_root: self.root(), elsewhere: false };
-        let revoked = self.record(&event, |state| state.revocation() == Some(user_op_hash));
+        let mut revoked = self.within(SessionKeyManager::Current, |part| part.leave_tree(user_op_hash));
+        if self.leaf_nodes.iter().any(|leaf| leaf.manager() == SessionKeyManager::Older) {
+            revoked.extend(self.within(SessionKeyManager::Older, |part| part.leave_tree(user_op_hash)));
+        }
+        // A grant may have left sessions out, too.
+        self.record(&SessionEvent::EnteredTree, |state| state.is_granted_by(user_op_hash));
         if !revoked.is_empty() {
             self.store_root();
         }
         revoked
     }
 
+    fn leave_tree(&mut self, user_op_hash: B256) -> Vec<String> {
+        let event = SessionEvent::LeftTree { last_root: self.root(), elsewhere: false };
+        self.record(&event, |state| state.revocation() == Some(user_op_hash))
+    }
+
     /// The Merkle proof that a revoked session had in the last tree it was in; `None` when that tree can no longer be
     /// made from what is stored.
     pub fn last_proof(&self, session_id: &str) -> Option<Vec<B256>> {
         let leaf = self.find(session_id)?;
+        if leaf.manager() == SessionKeyManager::Older {
+            return self.part_of(SessionKeyManager::Older).last_proof(session_id);
+        }
         let tree = leaf.last_root()?;
-        let was_there = |leaf: &&SessionLeaf| leaf.status.in_tree() || leaf.last_root() == Some(tree);
+        let was_there = |leaf: &&SessionLeaf| leaf.is_in_tree() || leaf.last_root() == Some(tree);
         let last = MerkleTree::new(self.leaf_nodes.iter().filter(was_there).map(SessionLeaf::hash).collect());
         last.root().filter(|root| *root == tree)?;
         last.proof(last.position(leaf.hash())?)

@@ -22,7 +22,8 @@
 //!   ([`GrantOperation::can_never_be_included`], then `GrantFailed`).
 //! - **A reorganisation**, or a node that answers with an old block, looks like another root: leaves leave the tree and
 //!   remember its root ([`Ending::last_root`]); when that root is back, so are they. A leaf that left does not become
-//!   `Pending` again, though its operation may be included once more.
+//!   `Pending` again, though its operation may be included once more. One that an operation of this browser took out
+//!   remembers that it came back unasked ([`SessionLeaf::has_come_back`](super::SessionLeaf::has_come_back)).
 //! - **Another device replaced the root.** Leaves that its published set lacks leave the tree with
 //!   [`Ending::elsewhere`], and are offered to be brought back; leaves that are new here enter as `Confirmed`, with
 //!   their key on the other device.
@@ -207,6 +208,16 @@ impl SessionState {
     /// Was it under a root before, and is to be so again?
     pub fn is_returning(&self) -> bool {
         matches!(self, Self::Returning { .. })
+    }
+
+    /// Under the root on chain.
+    fn in_tree(&self) -> bool {
+        matches!(self, Self::Confirmed | Self::Revoking { .. })
+    }
+
+    /// An operation of this browser took it out.
+    fn was_ended_here(&self) -> bool {
+        self.ending().is_some_and(|ending| ending.operation.is_some())
     }
 
     fn name(&self) -> &'static str {

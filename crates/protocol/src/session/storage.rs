@@ -14,6 +14,7 @@ use serde::{
 use serde_json::Value;
 
 use super::{SessionBook, SessionLeaf, SessionStatus, UINT48_END};
+use crate::foreign_text;
 
 impl Serialize for SessionStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -143,7 +144,10 @@ impl<'de> Visitor<'de> for LeafVisitor {
                 "sessionID" => id = Some(map.next_value::<String>()?),
                 "status" => status = Some(map.next_value::<SessionStatus>()?),
                 "userOpHash" => leaf.user_op_hash = map.next_value::<Option<B256>>()?,
-                "label" => leaf.label = map.next_value::<Option<String>>()?,
+                // Books come out of files and from other programs, too: what is no name is none.
+                "label" => {
+                    leaf.label = map.next_value::<Option<String>>()?.and_then(|label| foreign_text::name(&label))
+                }
                 "createdAt" => leaf.created_at = map.next_value::<Option<u64>>()?,
                 _ => {
                     leaf.extra.insert(name.0.into_owned(), map.next_value::<Value>()?);

@@ -13,7 +13,7 @@ use super::SessionLeaf;
 use crate::{
     ProtocolError,
     abi::{BatchedRouterSignature, IEntryPoint, SessionKeyManagerSignature, decode},
-    addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
+    addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0},
     signature::unwrap,
 };
 
@@ -90,7 +90,7 @@ pub fn session_uses_in(input: &[u8], account: Address) -> Result<HashMap<U256, S
 
 fn signers(signature: &[u8]) -> Signers {
     let shown = match unwrap(signature) {
-        Ok((SESSION_KEY_MANAGER, inner)) => single(&inner),
+        Ok((SESSION_KEY_MANAGER | SESSION_KEY_MANAGER_V1_0_0, inner)) => single(&inner),
         Ok((BATCHED_SESSION_ROUTER, inner)) => batched(&inner),
         Ok(_) => Some(Vec::new()),
         Err(_) => None,

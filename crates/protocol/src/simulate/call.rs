@@ -11,11 +11,29 @@ use crate::{
     smart_account::Call,
 };
 
-/// Judges one decoded call against one session, whatever it is wrapped in.
+/// By which way a call reaches a module: the ERC-20 module's two differ in a text and in how they read the recipient.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Path {
+    /// The session key manager: one call.
+    Single,
+    /// The batched session router.
+    Batch,
+}
+
+/// Judges one decoded call against one session, as the session key manager has it judged.
 pub fn judge_call(leaf: &SessionLeaf, call: &Call) -> Result<(), Violation> {
+    judge(leaf, call, Path::Single)
+}
+
+/// As [`judge_call`], for a call of a batch, as the batched session router has it judged.
+pub fn judge_batch_call(leaf: &SessionLeaf, call: &Call) -> Result<(), Violation> {
+    judge(leaf, call, Path::Batch)
+}
+
+fn judge(leaf: &SessionLeaf, call: &Call, path: Path) -> Result<(), Violation> {
     match leaf.session_validation_module {
         ABI_SESSION_VALIDATION_MODULE => judge_abi(&leaf.session_key_data, call),
-        ERC20_SESSION_VALIDATION_MODULE => judge_erc20(&leaf.session_key_data, call),
+        ERC20_SESSION_VALIDATION_MODULE => judge_erc20(&leaf.session_key_data, call, path),
         unknown => Err(Violation::new("validation module", format!("{unknown} is unknown here"), "")),
     }
 }
@@ -92,26 +110,35 @@ fn readable(word: B256) -> String {
 }
 
 /// The ERC-20 session validation module (docs/protocol.md 3.4). Which function is called is not checked there.
-fn judge_erc20(data: &[u8], call: &Call) -> Result<(), Violation> {
+fn judge_erc20(data: &[u8], call: &Call, path: Path) -> Result<(), Violation> {
     let allowed =
         Erc20SessionData::decode(data).map_err(|error| Violation::new("session data", error.to_string(), ""))?;
     if call.to != allowed.token {
         let reason = format!("the session is for token {}, the call goes to {}", allowed.token, call.to);
-        return Err(Violation::new("token", reason, "ERC20SV Wrong Token"));
+        let text = match path {
+            Path::Single => "ERC20SV Wrong Token",
+            Path::Batch => "ERC20SV Invalid Token",
+        };
+        return Err(Violation::new("token", reason, text));
     }
     if !call.value.is_zero() {
         let reason = format!("the session allows no native value, the call sends {} wei", call.value);
         return Err(Violation::new("value", reason, "ERC20SV Non Zero Value"));
     }
-    let (Some(recipient), Some(amount)) = (call.data.get(4..36), call.data.get(36..68)) else {
-        return Err(Violation::new("arguments", "recipient and amount are missing", ""));
-    };
-    if recipient != allowed.recipient.into_word().as_slice() {
-        let asked = readable(B256::from_slice(recipient));
-        let reason = format!("the session is for recipient {}, the call names {asked}", allowed.recipient);
+    let missing = || Violation::new("arguments", "recipient and amount are missing", "");
+    let (upper, recipient) = call.data.get(4..16).zip(call.data.get(16..36)).ok_or_else(missing)?;
+    if path == Path::Batch {
+        call.data.get(36..68).ok_or_else(missing)?;
+        if upper.iter().any(|byte| *byte != 0) {
+            return Err(Violation::new("arguments", "the word of the recipient is more than an address", ""));
+        }
+    }
+    let recipient = Address::from_slice(recipient);
+    if recipient != allowed.recipient {
+        let reason = format!("the session is for recipient {}, the call names {recipient}", allowed.recipient);
         return Err(Violation::new("recipient", reason, "ERC20SV Wrong Recipient"));
     }
-    let amount = U256::from_be_slice(amount);
+    let amount = U256::from_be_slice(call.data.get(36..68).ok_or_else(missing)?);
     if amount > allowed.max_amount {
         let reason = format!("the session allows {} units per call, the call asks for {amount}", allowed.max_amount);
         return Err(Violation::new("amount", reason, "ERC20SV Max Amount Exceeded"));

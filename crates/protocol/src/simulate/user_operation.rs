@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use alloy::primitives::{Address, B256, Bytes, Signature, U256, aliases::U48};
 
-use super::{Window, judge_call, session_key_of, simulate_batch};
+use super::{Window, judge_batch_call, session_key_of, simulate_batch};
 use crate::{
     abi::{BatchedRouterSignature, SessionKeyManagerSignature, WrappedSignature, decode},
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
@@ -19,9 +19,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionKeyManagerVersion {
     /// Decodes the signature wrapper generically.
+    #[default]
     V1_0_0,
     /// Reads the module signature at fixed byte 96.
-    #[default]
     V1_1_0,
 }
 
@@ -117,7 +117,7 @@ fn judge_batch(
     let mut signed = true;
     for ((leaf, session), call) in leaves.iter().zip(&batch.sessionData).zip(&calls) {
         approve(leaf, &session.merkleProof, account.merkle_root)?;
-        judge_call(leaf, call).map_err(|violation| violation.revert_text)?;
+        judge_batch_call(leaf, call).map_err(|violation| violation.revert_text)?;
         signed &= session_key_of(leaf) == Some(signer);
         if !signed {
             return Ok(Verdict::SignatureFailed(Window::default()));

@@ -11,6 +11,7 @@ use crate::{
     database::{Database, DatabaseError},
 };
 use use_aa_actions::error::AppError;
+use use_aa_protocol::foreign_text;
 
 /// Options of `use-aa key`.
 #[derive(Debug, Args)]
@@ -95,7 +96,8 @@ async fn act(database: &Database, command: KeyCommand) -> Result<String, KeyComm
             let ApiKey { id, chain_id, .. } = &key;
             Ok(format!(
                 "{}\n\nKey {id} for chain {chain_id}, kept as a hash in the {}: this is the only time it is shown.\n\
-                 bundler: /api/v2/{chain_id}/<key>   paymaster: /api/v1/{chain_id}/<key>",
+                 standards (ERC-7769, ERC-7677): /rpc/{chain_id}/<key>\n\
+                 @biconomy/account: bundler /api/v2/{chain_id}/<key>, paymaster /api/v1/{chain_id}/<key>",
                 secret.expose(),
                 database.name(),
             ))
@@ -119,7 +121,7 @@ impl IssueArgs {
         };
         let mut scopes = self.scope.iter().map(scope).collect::<Result<Vec<_>, _>>()?;
         scopes.dedup();
-        if self.label.trim().is_empty() {
+        if foreign_text::name(&self.label).is_none() {
             return Err(ConfigError::new("--label", "who or what the key is for", "nothing"));
         }
         let expires_at = self.expires.as_deref().map(|text| {

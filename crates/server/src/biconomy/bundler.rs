@@ -135,6 +135,12 @@ fn confirmed(receipt: Value) -> Value {
 
 /// The receipt of a mined operation, read from its transaction.
 async fn mined(state: &ServerState, user_op_hash: B256) -> Result<Option<Value>, RpcError> {
+    let transaction = transaction_of(state, user_op_hash).await?;
+    Ok(transaction.and_then(|transaction| receipt::of(user_op_hash, transaction)))
+}
+
+/// The receipt of the transaction that a bundler names for an operation; what is in it is the chain's word.
+pub(super) async fn transaction_of(state: &ServerState, user_op_hash: B256) -> Result<Option<Value>, RpcError> {
     let transaction_hash = match state.bundler().status(user_op_hash).await? {
         BundlerStatus::Bundled(hash) | BundlerStatus::Dropped { transaction_hash: Some(hash), .. } => Some(hash),
         BundlerStatus::Done(done) => Some(done.transaction_hash),
@@ -143,8 +149,7 @@ async fn mined(state: &ServerState, user_op_hash: B256) -> Result<Option<Value>,
         BundlerStatus::Unknown => state.bundler().receipt(user_op_hash).await?.map(|receipt| receipt.transaction_hash),
     };
     let Some(transaction_hash) = transaction_hash else { return Ok(None) };
-    let transaction = state.node().transaction_receipt(transaction_hash).await?;
-    Ok(transaction.and_then(|transaction| receipt::of(user_op_hash, transaction)))
+    Ok(state.node().transaction_receipt(transaction_hash).await?)
 }
 
 /// The operation with the transaction it is in. Its fields lie flat, as the service has them, and once more in

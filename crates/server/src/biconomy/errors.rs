@@ -1,5 +1,6 @@
 //! Errors as Biconomy's services write them (docs/protocol.md 4.6): code, text, and the HTTP status that its SDK goes by: it takes
-//! every 2xx for a success, so a 200 with an error in it is sent where the service does so, and nowhere else.
+//! every 2xx for a success, so a 200 with an error in it is sent where the service does so, and nowhere else. The standard
+//! interface ([`RpcError::standard`]) has the codes of JSON-RPC and ERC-7769 instead, and 200 for whatever a call is refused for.
 
 use std::time::Duration;
 
@@ -24,11 +25,30 @@ pub(super) struct RpcError {
     data: Option<Box<Value>>,
     /// After so many seconds it may go better.
     retry_after: Option<u64>,
+    /// The code is an upstream's own.
+    passed_on: bool,
 }
 
 impl RpcError {
     fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), data: None, retry_after: None }
+        Self { status, code, message: message.into(), data: None, retry_after: None, passed_on: false }
+    }
+
+    /// As clients of the standard interface expect it: the codes of JSON-RPC and ERC-7769, those of bundlers unchanged.
+    /// Status 200 goes with what a call is refused for; who may not call, or too often, and faults that a proxy should see
+    /// keep theirs.
+    #[must_use]
+    pub(super) fn standard(self) -> Self {
+        let limited = self.status == StatusCode::TOO_MANY_REQUESTS;
+        let code = match self.code {
+            code if self.passed_on || limited => code,
+            -32002 | -32005 => -32603,
+            -32003 => -32602,
+            code => code,
+        };
+        let keeps = limited || self.status.is_server_error() || matches!(self.status.as_u16(), 401 | 413);
+        let status = if keeps { self.status } else { StatusCode::OK };
+        Self { status, code, ..self }
     }
 
     /// The JSON-RPC answer.
@@ -110,8 +130,9 @@ impl From<AppError> for RpcError {
         let (status, code) = match error {
             AppError::UpstreamRejected { code, message, data, .. } => {
                 let data = data.map(|data| Box::new(serde_json::from_str(&data).unwrap_or(Value::String(data))));
-                let code = if code == 0 { -32005 } else { code };
-                return Self { data, ..Self::new(StatusCode::BAD_REQUEST, code, message) };
+                let passed_on = code != 0;
+                let code = if passed_on { code } else { -32005 };
+                return Self { data, passed_on, ..Self::new(StatusCode::BAD_REQUEST, code, message) };
             }
             AppError::InvalidInput { .. } => (StatusCode::OK, -32602),
             AppError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, -32003),
@@ -143,6 +164,28 @@ mod tests {
         assert_eq!(error.status, 400);
         let expected = json!({"code": -32500, "message": "AA23 reverted: SessionNotApproved", "data": {"a": 1}});
         assert_eq!(error.body(&json!(7)), json!({"jsonrpc": "2.0", "id": 7, "error": expected}));
+    }
+
+    #[test]
+    fn the_standard_form_keeps_bundlers_codes_and_translates_ours() {
+        let of = |error: RpcError| {
+            let error = error.standard();
+            (error.status.as_u16(), error.code)
+        };
+        let refused = |code| {
+            let (upstream, message, data) = (Upstream::Bundler, "no".to_owned(), None);
+            RpcError::from(AppError::UpstreamRejected { upstream, code, message, data })
+        };
+        assert_eq!([-32500, -32003, -32005, 0].map(|code| of(refused(code)).1), [-32500, -32003, -32005, -32603]);
+        assert_eq!(of(refused(-32507)).0, 200);
+        assert_eq!(of(RpcError::other_chain(1)), (200, -32602));
+        assert_eq!(of(RpcError::method("x")), (200, -32601));
+        assert_eq!(of(RpcError::unauthorised()), (401, -32001));
+        assert_eq!(of(RpcError::rate_limited("key", Duration::from_secs(1))), (429, -32005));
+        assert_eq!(of(RpcError::timed_out(Duration::from_secs(1))), (504, -32603));
+        assert_eq!(of(AppError::SponsorshipRefused { reason: "budget".into() }.into()), (200, -32501));
+        let down = AppError::UpstreamUnavailable { upstream: Upstream::Bundler, reason: "down".into() };
+        assert_eq!(of(down.into()), (503, -32603));
     }
 
     #[test]

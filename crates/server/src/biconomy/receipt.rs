@@ -1,27 +1,22 @@
-//! Receipts as Biconomy's bundler writes them (docs/protocol.md 4.4), read from the transaction that carried the operation: the
-//! chain is believed, not the bundler.
+//! Receipts as Biconomy's bundler writes them (docs/protocol.md 4.4), and as ERC-7769 has them, read from the transaction that
+//! carried the operation: the chain is believed, not the bundler.
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256};
 use serde_json::{Value, json};
 
 use super::{
-    super::receipt::{from_transaction, topics},
+    super::receipt::{Sighting, sighting_in, topics},
     operation::number,
 };
-use use_aa_protocol::{abi::decode, addresses::ENTRY_POINT};
+use use_aa_protocol::addresses::ENTRY_POINT;
 
 /// First topic of `BeforeExecution()`, the entry point's event between validation and execution of a bundle.
 const BEFORE_EXECUTION: &str = "0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf2bfc5af2ff5878f972";
 
-/// The receipt of one operation; `None` when the transaction does not contain it.
+/// The receipt of one operation in Biconomy's form; `None` when the transaction does not contain it.
 pub(super) fn of(user_op_hash: B256, transaction: Value) -> Option<Value> {
-    let receipt = from_transaction(user_op_hash, &transaction)?;
-    let logs = transaction.get("logs").and_then(Value::as_array)?;
-    let (logs, event) = own_logs(user_op_hash, logs)?;
-    let topic = |index: usize| event.get("topics")?.get(index)?.as_str()?.parse::<B256>().ok();
-    let paymaster = Address::from_word(topic(3)?);
-    let data: alloy::primitives::Bytes = event.get("data")?.as_str()?.parse().ok()?;
-    let (nonce, ..) = decode::loose_params::<(U256, bool, U256, U256)>(&data).ok()?;
+    let Found { sighting: Sighting { nonce, receipt, .. }, paymaster, logs } =
+        find(ENTRY_POINT, user_op_hash, &transaction)?;
     Some(json!({
         "userOpHash": user_op_hash,
         "entryPoint": ENTRY_POINT,
@@ -37,15 +32,52 @@ pub(super) fn of(user_op_hash: B256, transaction: Value) -> Option<Value> {
     }))
 }
 
+/// The same in ERC-7769's form, for an operation of any entry point.
+pub(super) fn standard(entry_point: Address, user_op_hash: B256, transaction: &Value) -> Option<Value> {
+    let Found { sighting: Sighting { nonce, receipt, .. }, paymaster, logs } =
+        find(entry_point, user_op_hash, transaction)?;
+    let mut standard = json!({
+        "userOpHash": user_op_hash,
+        "entryPoint": entry_point.to_string(),
+        "sender": receipt.sender.to_string(),
+        "nonce": nonce,
+        "paymaster": paymaster.to_string(),
+        "actualGasCost": receipt.actual_gas_cost,
+        "actualGasUsed": receipt.actual_gas_used,
+        "success": receipt.success,
+        "logs": logs,
+        "receipt": transaction,
+    });
+    if let Some(reason) = receipt.reason {
+        standard["reason"] = json!(reason);
+    }
+    Some(standard)
+}
+
+/// What a transaction tells of one operation.
+struct Found {
+    sighting: Sighting,
+    paymaster: Address,
+    logs: Vec<Value>,
+}
+
+fn find(entry_point: Address, user_op_hash: B256, transaction: &Value) -> Option<Found> {
+    let sighting = sighting_in(entry_point, user_op_hash, transaction)?;
+    let logs = transaction.get("logs").and_then(Value::as_array)?;
+    let (logs, event) = own_logs(entry_point, user_op_hash, logs)?;
+    let paymaster = event.get("topics")?.get(3)?.as_str()?.parse::<B256>().ok().map(Address::from_word)?;
+    Some(Found { sighting, paymaster, logs })
+}
+
 /// The operation's logs and its own event among them. They lie between the event of the operation before it (or the
 /// begin of execution) and its own.
-fn own_logs(user_op_hash: B256, logs: &[Value]) -> Option<(Vec<Value>, &Value)> {
+fn own_logs(entry_point: Address, user_op_hash: B256, logs: &[Value]) -> Option<(Vec<Value>, &Value)> {
     let [operation_event, _] = topics();
-    let entry_point = |log: &Value| log.get("address").and_then(|it| it.as_str()?.parse().ok()) == Some(ENTRY_POINT);
+    let from_it = |log: &Value| log.get("address").and_then(|it| it.as_str()?.parse().ok()) == Some(entry_point);
     let topic = |log: &Value, index: usize| log.get("topics")?.get(index)?.as_str()?.parse::<B256>().ok();
     let before_execution: Option<B256> = BEFORE_EXECUTION.parse().ok();
     let mut first = 0;
-    for (index, log) in logs.iter().enumerate().filter(|(_, log)| entry_point(log)) {
+    for (index, log) in logs.iter().enumerate().filter(|(_, log)| from_it(log)) {
         let event = topic(log, 0);
         if event == Some(operation_event) && topic(log, 1) == Some(user_op_hash) {
             return Some((logs.get(first..=index)?.to_vec(), log));
@@ -61,7 +93,7 @@ fn own_logs(user_op_hash: B256, logs: &[Value]) -> Option<(Vec<Value>, &Value)> 
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use alloy::{
-        primitives::{Bytes, keccak256},
+        primitives::{Bytes, U256, keccak256},
         sol_types::SolValue,
     };
 
@@ -106,6 +138,25 @@ mod tests {
         assert_eq!(receipt["nonce"], nonce.to_string());
         assert_eq!(receipt["paymaster"], Address::repeat_byte(5).to_string());
         assert_eq!(of(B256::repeat_byte(4), transaction), None);
+    }
+
+    #[test]
+    fn the_standard_form_has_booleans_and_hex_quantities() {
+        let transaction = json!({"logs": [event(HASH, true)], "transactionHash": TRANSACTION, "blockNumber": "0x10"});
+        let receipt = standard(ENTRY_POINT, HASH, &transaction).unwrap();
+        assert_eq!(receipt["success"], json!(true));
+        assert_eq!(receipt["actualGasCost"], "0x20000000000001");
+        assert_eq!(receipt["nonce"], format!("{:#x}", U256::from(1_723_000_000_000_u64) << 64));
+        assert_eq!(receipt.get("reason"), None);
+        assert_eq!(receipt["receipt"], transaction);
+        let failed = json!({"logs": [event(HASH, false)], "transactionHash": TRANSACTION, "blockNumber": "0x10"});
+        let failed = standard(ENTRY_POINT, HASH, &failed).unwrap();
+        assert_eq!((&failed["success"], &failed["reason"]), (&json!(false), &json!("no reason given")));
+        assert_eq!(
+            standard(Address::repeat_byte(7), HASH, &transaction),
+            None,
+            "another contract's event proves nothing"
+        );
     }
 
     #[test]

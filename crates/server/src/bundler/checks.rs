@@ -27,8 +27,15 @@ pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
     Ok(())
 }
 
-/// A state override set (docs/protocol.md 4.2): only its own fields, numbers as hex.
-pub(super) fn state_override_set(set: Map<String, Value>) -> Result<Value, AppError> {
+/// A state override set (docs/protocol.md 4.2): only its own fields, numbers as hex. Bundlers refuse `null` as third
+/// parameter: one that is absent or empty must be absent.
+pub(super) fn state_override_set(set: Option<Value>) -> Result<Option<Value>, AppError> {
+    let set = match set {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(set)) if set.is_empty() => return Ok(None),
+        Some(Value::Object(set)) => set,
+        Some(other) => return Err(AppError::invalid("state_override", "an object of addresses", other)),
+    };
     if set.len() > 16 {
         return Err(AppError::TooLarge { what: "the state override set".into(), limit: "16 accounts".into() });
     }
@@ -55,7 +62,7 @@ pub(super) fn state_override_set(set: Map<String, Value>) -> Result<Value, AppEr
         }
         checked.insert(address, Value::Object(entry));
     }
-    Ok(Value::Object(checked))
+    Ok(Some(Value::Object(checked)))
 }
 
 #[cfg(test)]
@@ -67,14 +74,13 @@ mod tests {
     #[test]
     fn state_overrides_are_normalised_and_checked() {
         let address = "0x0788816536DEFa6A14779711c0B08b7f0edFe68b";
-        let set = |value: Value| match value {
-            Value::Object(set) => state_override_set(set),
-            _ => unreachable!(),
-        };
+        let set = |value: Value| state_override_set(Some(value));
         assert_eq!(
             set(json!({address: {"balance": "1000", "code": "0x60"}})).unwrap(),
-            json!({address: {"balance": "0x3e8", "code": "0x60"}})
+            Some(json!({address: {"balance": "0x3e8", "code": "0x60"}}))
         );
+        assert_eq!([state_override_set(None), set(json!(null)), set(json!({}))], [Ok(None), Ok(None), Ok(None)]);
+        assert!(set(json!([])).is_err());
         assert!(set(json!({"nobody": {}})).is_err());
         assert!(set(json!({address: {"balance": "much"}})).is_err());
         assert!(set(json!({address: {"storage": {}}})).is_err());

@@ -134,13 +134,7 @@ impl Bundler {
     ) -> Result<GasEstimate, AppError> {
         check(user_operation)?;
         let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
-        match state_override {
-            // Bundlers refuse `null` as third parameter: absent must be absent.
-            None | Some(Value::Null) => {}
-            Some(Value::Object(set)) if set.is_empty() => {}
-            Some(Value::Object(set)) => params.push(state_override_set(set)?),
-            Some(other) => return Err(AppError::invalid("state_override", "an object of addresses", other)),
-        }
+        params.extend(state_override_set(state_override)?);
         let answer = self.rpc.call_value("eth_estimateUserOperationGas", Value::Array(params)).await?;
         self.gas_limits(&answer, "eth_estimateUserOperationGas")
     }

@@ -15,6 +15,7 @@ use super::{
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{addresses::ENTRY_POINT, rpc::SimulationType, user_operation::UserOperation};
 
+const METHOD: &str = "eth_sendUserOperation";
 /// How long a bundler whose answer was lost may take to say whether it has the operation.
 const ASKING: Duration = Duration::from_secs(3);
 
@@ -44,10 +45,10 @@ impl Bundler {
         for round in 0.. {
             let mut again = false;
             for index in self.rpc.usable() {
-                match self.rpc.call_at(index, "eth_sendUserOperation", &params).await {
+                match self.rpc.call_at(index, METHOD, &params).await {
                     Ok(answer) => return self.accepted(user_op_hash, &answer),
                     Err(Failure::Answer(error)) if is_known_already(&error) => return Ok(user_op_hash),
-                    Err(Failure::Answer(refusal)) => {
+                    Err(Failure::Answer(refusal) | Failure::Refused(refusal)) => {
                         let Some(lost) = lost else { return Err(refusal) };
                         // The first one may have taken it, and that may be why this one refuses.
                         return if self.somebody_has(user_op_hash).await { Ok(user_op_hash) } else { Err(lost) };
@@ -65,7 +66,7 @@ impl Bundler {
                     }
                 }
             }
-            match self.rpc.pause_before_another_round(round, again, deadline) {
+            match self.rpc.pause_before_another_round(METHOD, round, again, deadline) {
                 Some(pause) => tokio::time::sleep(pause).await,
                 None => break,
             }

@@ -3,7 +3,11 @@
 use alloy::primitives::{Address, U256};
 
 use super::{ConfigError, ServeArgs, SignerKey, values};
-use use_aa_protocol::paymaster::{DecimalText, NO_MARKUP};
+use use_aa_protocol::{
+    describe::{TokenFacts, exact_amount_words},
+    foreign_text::{LONGEST_SYMBOL, cleaned},
+    paymaster::{DecimalText, NO_MARKUP},
+};
 
 const VARIABLE: &str = "USE_AA_FEE_TOKENS";
 const EXPECTED: &str =
@@ -25,6 +29,11 @@ pub struct FeeToken {
 }
 
 impl FeeToken {
+    /// An amount of it, for people.
+    pub fn words(&self, units: U256) -> String {
+        exact_amount_words(units, &TokenFacts::told_by(self.address, Some(&self.symbol), Some(self.decimals)))
+    }
+
     /// The markup in percent.
     pub fn premium_percentage(&self) -> DecimalText {
         // millionths are percent with four places
@@ -33,7 +42,8 @@ impl FeeToken {
 
     fn parse(entry: &str) -> Option<Self> {
         let mut parts = entry.trim().split(':').map(str::trim);
-        let symbol = parts.next().filter(|symbol| !symbol.is_empty() && symbol.len() <= 20)?.to_owned();
+        let is_symbol = |symbol: &&str| !symbol.is_empty() && cleaned(symbol, LONGEST_SYMBOL) == **symbol;
+        let symbol = parts.next().filter(is_symbol)?.to_owned();
         let address = parts.next()?.parse::<Address>().ok().filter(|address| !address.is_zero())?;
         let decimals = parts.next()?.parse::<u8>().ok().filter(|decimals| *decimals <= 36)?;
         let rate: DecimalText = parts.next()?.parse().ok()?;

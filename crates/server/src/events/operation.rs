@@ -8,9 +8,10 @@ use std::{
 use alloy::primitives::{Address, B256, U256};
 use tokio::{sync::watch, time::Instant};
 
+use super::standing::Standing;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    rpc::{GasFees, UserOpReceipt, UserOpUpdate},
+    rpc::{GasFees, UserOpUpdate},
     user_operation::UserOperation,
 };
 
@@ -82,34 +83,6 @@ impl From<&UserOperation> for Sent {
     }
 }
 
-/// How an operation ended, as the chain has it now.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Outcome {
-    /// Its own event is in a block.
-    Mined(Box<UserOpReceipt>),
-    /// Another operation with its nonce is.
-    Replaced { by: B256, transaction_hash: B256 },
-}
-
-impl Outcome {
-    pub(super) fn transaction_hash(&self) -> B256 {
-        match self {
-            Self::Mined(receipt) => receipt.transaction_hash,
-            Self::Replaced { transaction_hash, .. } => *transaction_hash,
-        }
-    }
-
-    pub(super) fn update(self) -> UserOpUpdate {
-        match self {
-            Self::Mined(receipt) if receipt.success => UserOpUpdate::Confirmed { receipt: *receipt },
-            Self::Mined(receipt) => UserOpUpdate::Reverted { receipt: *receipt },
-            Self::Replaced { by, transaction_hash } => {
-                UserOpUpdate::Replaced { by, transaction_hash: Some(transaction_hash) }
-            }
-        }
-    }
-}
-
 /// What was found out about it.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -122,8 +95,21 @@ pub(super) struct Facts {
     /// How often the bundler answered about it.
     pub(super) answers: u32,
     /// What the chain has; final once it is deep enough.
-    pub(super) outcome: Option<Outcome>,
+    pub(super) standing: Standing,
     pub(super) called_stuck: bool,
+}
+
+/// How far an operation has come. A transaction may be given up again, and the operation be stuck then.
+fn step(update: &UserOpUpdate) -> u8 {
+    match update {
+        UserOpUpdate::Submitted => 0,
+        UserOpUpdate::Stuck { .. } | UserOpUpdate::Bundled { .. } => 1,
+        UserOpUpdate::Included { .. } => 2,
+        UserOpUpdate::Confirmed { .. }
+        | UserOpUpdate::Reverted { .. }
+        | UserOpUpdate::Dropped { .. }
+        | UserOpUpdate::Replaced { .. } => 3,
+    }
 }
 
 /// One operation that is followed.
@@ -143,8 +129,14 @@ impl Operation {
         if sent.is_some() {
             progress.push(UserOpUpdate::Submitted);
         }
-        let facts =
-            Facts { transaction: None, vouched: None, waited_for: now, answers: 0, outcome: None, called_stuck: false };
+        let facts = Facts {
+            transaction: None,
+            vouched: None,
+            waited_for: now,
+            answers: 0,
+            standing: Standing::default(),
+            called_stuck: false,
+        };
         Self { user_op_hash, since: now, sent, progress: watch::Sender::new(progress), facts: Mutex::new(facts) }
     }
 
@@ -162,12 +154,30 @@ impl Operation {
         self.progress.borrow().is_over()
     }
 
-    /// Tells all waiters; nothing is told after the end.
+    /// The chain has it in a block, or what ended it.
+    pub(super) fn is_placed(&self) -> bool {
+        self.facts().standing.placed().is_some()
+    }
+
+    /// Tells all waiters; nothing is told after the end, and nothing that lies behind what was told.
     pub(super) fn tell(&self, update: UserOpUpdate) {
         self.progress.send_if_modified(|progress| {
-            let news = !progress.is_over() && progress.last() != Some(&update);
+            let behind = progress.last().is_some_and(|last| step(&update) < step(last));
+            let news = !progress.is_over() && !behind && progress.last() != Some(&update);
             if news {
                 progress.push(update);
+            }
+            news
+        });
+    }
+
+    /// Tells that it is in no block any more: the one way back.
+    pub(super) fn take_back(&self) {
+        self.facts().transaction = None;
+        self.progress.send_if_modified(|progress| {
+            let news = !progress.is_over() && progress.last() != Some(&UserOpUpdate::Submitted);
+            if news {
+                progress.push(UserOpUpdate::Submitted);
             }
             news
         });

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use alloy::primitives::B256;
+use serde_json::json;
+use tokio::time::Instant;
 
 use super::{
-    super::receipt::{self, Sighting},
-    Inner, Registry,
-    operation::{Operation, Outcome},
+    super::{
+        node::hex,
+        receipt::{self, Removed, Sighting},
+    },
+    Deepening, Inner, Registry,
+    operation::Operation,
+    standing::{Outcome, Placed, Proof, Verdict},
 };
-use use_aa_protocol::rpc::UserOpUpdate;
+use use_aa_protocol::{addresses::ENTRY_POINT, rpc::UserOpUpdate};
 
 impl Inner {
     /// Operations that were seen in blocks, in any order, as often as they are seen.
     pub(super) fn seen(self: &Arc<Self>, sightings: Vec<Sighting>) {
-        for Sighting { nonce, receipt } in sightings {
+        for Sighting { nonce, receipt, block_hash } in sightings {
             let key = (receipt.sender, nonce);
             let (operation, others) = {
                 let registry = self.registry();
@@ -25,28 +31,29 @@ impl Inner {
                     .collect();
                 (registry.operations.get(&receipt.user_op_hash).cloned(), others)
             };
-            let (by, transaction_hash, height) = (receipt.user_op_hash, receipt.transaction_hash, receipt.block_number);
+            let (by, transaction_hash, block) = (receipt.user_op_hash, receipt.transaction_hash, receipt.block_number);
             if let Some(operation) = operation {
-                self.settle(&operation, Outcome::Mined(Box::new(receipt)), height);
+                self.settle(&operation, Placed { outcome: Outcome::Mined(Box::new(receipt)), block, block_hash });
             }
             for other in others {
-                self.settle(&other, Outcome::Replaced { by, transaction_hash }, height);
+                let outcome = Outcome::Replaced { by, transaction_hash };
+                self.settle(&other, Placed { outcome, block, block_hash });
             }
         }
     }
 
     /// Tells of an outcome, at once as final when one block is enough.
-    fn settle(&self, operation: &Operation, outcome: Outcome, height: u64) {
+    fn settle(self: &Arc<Self>, operation: &Operation, placed: Placed) {
         if operation.is_over() {
             return;
         }
+        let Placed { outcome, block, .. } = placed.clone();
         let transaction_hash = outcome.transaction_hash();
         let is_told = {
             let mut facts = operation.facts();
-            if facts.outcome.as_ref() == Some(&outcome) {
+            if !facts.standing.see(placed) {
                 return;
             }
-            facts.outcome = Some(outcome.clone());
             // Before anybody is told: who then asks for the account must not get an answer that is on its way.
             self.node.news();
             facts.transaction.replace(transaction_hash) == Some(transaction_hash)
@@ -55,12 +62,16 @@ impl Inner {
             if !is_told {
                 operation.tell(UserOpUpdate::Bundled { transaction_hash });
             }
-            operation.tell(UserOpUpdate::Included { transaction_hash, block_number: height });
+            operation.tell(UserOpUpdate::Included { transaction_hash, block_number: block });
         }
         match self.pace.confirmations {
             0 | 1 => operation.tell(outcome.update()),
             more => {
-                self.registry().deepening.push((height.saturating_add(more - 1), operation.user_op_hash));
+                let height = block.saturating_add(more - 1);
+                let mut registry = self.registry();
+                registry.deepening.insert(operation.user_op_hash, Deepening { height, asking: false });
+                self.watch_chain(&mut registry);
+                drop(registry);
                 self.look_now.notify_one();
             }
         }
@@ -70,41 +81,94 @@ impl Inner {
     pub(super) fn at_height(self: &Arc<Self>, head: u64) {
         let ready: Vec<Arc<Operation>> = {
             let Registry { deepening, operations, .. } = &mut *self.registry();
-            let ready = deepening.extract_if(.., |(height, _)| *height <= head);
-            ready.filter_map(|(_, hash)| operations.get(&hash).cloned()).collect()
+            deepening.retain(|hash, _| operations.contains_key(hash));
+            let ready = deepening.iter_mut().filter(|(_, one)| one.height <= head && !one.asking);
+            ready
+                .filter_map(|(hash, one)| {
+                    one.asking = true;
+                    operations.get(hash).cloned()
+                })
+                .collect()
         };
         for operation in ready {
             let inner = self.clone();
-            tokio::spawn(async move { inner.confirm(&operation, head).await });
+            tokio::spawn(async move { inner.confirm(&operation).await });
         }
     }
 
-    /// A reorganisation may have taken the transaction back.
-    async fn confirm(&self, operation: &Operation, head: u64) {
-        let Some(outcome) = operation.facts().outcome.clone() else { return };
-        let Ok(now) = self.node.transaction_receipt(outcome.transaction_hash()).await else {
-            // No answer is no proof of anything: once more, with the next look at the chain.
-            self.registry().deepening.push((head, operation.user_op_hash));
-            return;
-        };
-        let holds = now.is_some_and(|now| match &outcome {
-            Outcome::Mined(receipt) => {
-                receipt::from_transaction(operation.user_op_hash, &now).as_ref() == Some(&**receipt)
+    /// Asks whether an outcome still holds. Until that is known the operation stays among those that get deeper.
+    async fn confirm(self: &Arc<Self>, operation: &Operation) {
+        let Some(placed) = operation.facts().standing.placed().cloned() else { return };
+        let proof = self.proof(operation.user_op_hash, &placed).await;
+        let verdict = operation.facts().standing.judge(&placed, proof, Instant::now());
+        match verdict {
+            Verdict::Final(outcome) => {
+                operation.tell(outcome.update());
+                self.registry().deepening.remove(&operation.user_op_hash);
             }
-            Outcome::Replaced { by, .. } => receipt::from_transaction(*by, &now).is_some(),
-        });
-        let is_current = operation.facts().outcome.as_ref() == Some(&outcome);
-        match holds {
-            true if is_current => operation.tell(outcome.update()),
-            false if is_current => self.take_back(operation),
-            // Seen elsewhere meanwhile; that is confirmed by itself.
-            _ => {}
+            Verdict::TakenBack => self.taken_back(operation),
+            Verdict::Unsettled => {
+                if let Some(one) = self.registry().deepening.get_mut(&operation.user_op_hash) {
+                    one.asking = false;
+                }
+            }
+        }
+    }
+
+    /// What the node says of a place now.
+    async fn proof(self: &Arc<Self>, user_op_hash: B256, placed: &Placed) -> Proof {
+        let transaction_hash = placed.outcome.transaction_hash();
+        let mined = match placed.outcome {
+            Outcome::Mined(_) => user_op_hash,
+            Outcome::Replaced { by, .. } => by,
+        };
+        let of_mined = |sighting: &Sighting| sighting.receipt.user_op_hash == mined;
+        match self.node.transaction_receipt(transaction_hash).await {
+            // No answer is no proof of anything.
+            Err(_) => Proof::Silent,
+            Ok(Some(found)) => {
+                let sightings = receipt::sightings_in_transaction(transaction_hash, &found);
+                match sightings.into_iter().find(of_mined) {
+                    Some(sighting) if placed.is_seen_in(&sighting) => Proof::Holds,
+                    elsewhere => {
+                        self.seen(elsewhere.into_iter().collect());
+                        Proof::OtherBlock
+                    }
+                }
+            }
+            Ok(None) => self.proof_of_block(mined, placed).await,
+        }
+    }
+
+    /// There is no receipt. The node that was asked may lag, while its block and its logs know more.
+    async fn proof_of_block(&self, mined: B256, placed: &Placed) -> Proof {
+        let block = hex(placed.block);
+        let filter = json!({"fromBlock": block, "toBlock": block, "address": ENTRY_POINT,
+            "topics": [receipt::topics(), [mined]]});
+        let calls = [("eth_getBlockByNumber", json!([block, false])), ("eth_getLogs", json!([filter]))];
+        let answers = self.node.batch(&calls).await;
+        let Some([block, logs]) = answers.ok().and_then(|answers| <[_; 2]>::try_from(answers).ok()) else {
+            return Proof::Silent;
+        };
+        let logs = logs.ok().and_then(|logs| logs.as_array().cloned());
+        let is_seen = |sighting: &Sighting| sighting.receipt.user_op_hash == mined && placed.is_seen_in(sighting);
+        if logs.as_ref().is_some_and(|logs| receipt::sightings(logs).iter().any(is_seen)) {
+            return Proof::Holds;
+        }
+        let block_hash = block.ok().and_then(|block| block.get("hash").and_then(receipt::hash));
+        match (placed.block_hash, block_hash) {
+            // Its hash says what is in it.
+            (Some(own), Some(now)) if own == now => Proof::Holds,
+            (Some(_), Some(_)) => Proof::OtherBlock,
+            (None, _) if logs.is_some() => Proof::Missing,
+            // It does not have the block yet.
+            _ => Proof::Silent,
         }
     }
 
     /// Logs that a reorganisation removed.
-    pub(super) fn removed(&self, removed: &[(B256, B256)]) {
-        for (user_op_hash, transaction_hash) in removed {
+    pub(super) fn removed(self: &Arc<Self>, removed: &[Removed]) {
+        for Removed { user_op_hash, transaction_hash, block_number, block_hash } in removed {
             let registry = self.registry();
             let operations: Vec<_> = match registry.operations.get(user_op_hash) {
                 Some(operation) => registry
@@ -112,6 +176,7 @@ impl Inner {
                     .get(&operation.sent.as_ref().map(|sent| (sent.sender, sent.nonce)).unwrap_or_default())
                     .into_iter()
                     .flatten()
+                    .filter(|hash| *hash != user_op_hash)
                     .filter_map(|hash| registry.operations.get(hash))
                     .chain([operation])
                     .cloned()
@@ -120,28 +185,25 @@ impl Inner {
             };
             drop(registry);
             for operation in operations {
-                let gone = operation
-                    .facts()
-                    .outcome
-                    .as_ref()
-                    .is_some_and(|outcome| outcome.transaction_hash() == *transaction_hash);
-                if gone && !operation.is_over() {
-                    self.take_back(&operation);
+                let gone = !operation.is_over()
+                    && operation.facts().standing.removed(*transaction_hash, *block_number, *block_hash);
+                if gone {
+                    self.taken_back(&operation);
                 }
             }
         }
     }
 
     /// Back to the beginning: the operation is in the mempool again, or in another block.
-    fn take_back(&self, operation: &Operation) {
+    fn taken_back(self: &Arc<Self>, operation: &Operation) {
         tracing::info!(user_op_hash = %operation.user_op_hash, "a reorganisation took the operation back");
-        {
-            let mut facts = operation.facts();
-            (facts.transaction, facts.outcome) = (None, None);
-        }
+        operation.take_back();
         self.node.news();
-        self.registry().deepening.retain(|(_, hash)| *hash != operation.user_op_hash);
-        operation.tell(UserOpUpdate::Submitted);
-        self.look_now.notify_one();
+        let mut registry = self.registry();
+        registry.deepening.remove(&operation.user_op_hash);
+        self.watch_chain(&mut registry);
+        drop(registry);
+        // Whoever pushes logs may have pushed it already.
+        self.missed();
     }
 }

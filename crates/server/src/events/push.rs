@@ -14,7 +14,6 @@ use std::{
 };
 
 use alloy::{
-    primitives::B256,
     pubsub::{ConnectionHandle, PubSubConnect, PubSubFrontend, RawSubscription},
     rpc::json_rpc::{Id, Request, ResponsePayload},
     transports::{
@@ -124,7 +123,7 @@ impl Inner {
         self.bundler.chain_id()
     }
 
-    fn missed(&self) {
+    pub(super) fn missed(&self) {
         self.pushing.gap.store(true, Ordering::Release);
         self.look_now.notify_one();
     }
@@ -219,7 +218,7 @@ async fn listen(inner: &Arc<Inner>, mut subscription: RawSubscription) -> bool {
 struct Pushed {
     reasons: VecDeque<Value>,
     events: Vec<Value>,
-    removed: Vec<(B256, B256)>,
+    removed: Vec<receipt::Removed>,
 }
 
 impl Pushed {
@@ -241,7 +240,7 @@ impl Pushed {
         }
     }
 
-    fn removed(&mut self) -> Vec<(B256, B256)> {
+    fn removed(&mut self) -> Vec<receipt::Removed> {
         std::mem::take(&mut self.removed)
     }
 
@@ -295,7 +294,7 @@ mod tests {
         fn reasons_without_an_event_are_not_kept_for_ever(count in 0usize..600) {
             let mut pushed = Pushed::default();
             for number in 0..count {
-                let hash = B256::from(alloy::primitives::U256::from(number));
+                let hash = alloy::primitives::B256::from(alloy::primitives::U256::from(number));
                 pushed.read(&json!({"address": ENTRY_POINT, "topics": [receipt::topics()[1], hash]}).to_string());
             }
             prop_assert!(pushed.reasons.len() <= REASONS);

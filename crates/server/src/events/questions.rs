@@ -127,13 +127,13 @@ fn look_after(inner: &Inner, operation: &Operation) -> Care {
     let limit = if known { pace.accepted } else { pace.unknown };
     // With many unknown operations the bundler may not have been asked yet.
     if age > limit && (known || facts.answers >= 2 || age > pace.accepted) {
-        let is_mined = facts.outcome.is_some();
+        let is_mined = facts.standing.placed().is_some();
         drop(facts);
         tracing::info!(user_op_hash = %operation.user_op_hash, is_mined, "waiting is given up");
         operation.fail(AppError::WaitTimedOut { user_op_hash: operation.user_op_hash, seconds: limit.as_secs() });
         return Care::Forget;
     }
-    match facts.outcome.is_some() {
+    match facts.standing.placed().is_some() {
         // The chain knows more than the bundler.
         true => Care::Again(pace.bundled),
         false => Care::Ask,
@@ -220,7 +220,8 @@ async fn find_in(inner: &Arc<Inner>, operation: &Operation, transaction_hash: B2
 /// The bundler gave it up. The chain has the last word, and a newer operation with its nonce is the likely reason.
 async fn give_up(inner: &Inner, operation: &Operation, reason: String) {
     let mut progress = operation.progress.subscribe();
-    if tokio::time::timeout(LAST_LOOK, progress.wait_for(|progress| progress.is_mined())).await.is_ok() {
+    let mined = tokio::time::timeout(LAST_LOOK, progress.wait_for(|progress| progress.is_mined())).await.is_ok();
+    if mined || operation.is_placed() {
         return;
     }
     operation.tell(match replacement(inner, operation) {

@@ -12,8 +12,10 @@ use reqwest::Url;
 use tokio::time::Instant;
 
 use super::{
-    super::upstream_health::UpstreamHealth,
+    super::upstream_health::{Circuit, UpstreamHealth},
     breaker::{Admission, Breaker},
+    manners::Manners,
+    wire::PLAIN,
 };
 use use_aa_actions::error::{AppError, Upstream};
 
@@ -24,6 +26,8 @@ pub(super) struct Endpoint {
     pub(super) url: Url,
     /// It said that it serves our chain.
     verified: AtomicBool,
+    /// What it was found to take.
+    pub(super) manners: Manners,
     seen: Mutex<Seen>,
 }
 
@@ -47,7 +51,7 @@ impl Endpoint {
             latency: None,
             last_error: None,
         };
-        Self { url, verified: AtomicBool::new(false), seen: Mutex::new(seen) }
+        Self { url, verified: AtomicBool::new(false), manners: Manners::default(), seen: Mutex::new(seen) }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -74,9 +78,21 @@ impl Endpoint {
         }
     }
 
-    /// Until when it wants to be left alone.
-    pub(super) fn resting_until(&self) -> Option<Instant> {
-        self.seen().resting
+    /// Until when it wants to be left alone, with this method at least.
+    pub(super) fn resting_until(&self, method: &str) -> Option<Instant> {
+        let of_method = self.manners.resting(method).map(|(until, _)| until);
+        self.seen().resting.max(of_method)
+    }
+
+    /// It is neither left alone nor tried just now. Asking this changes nothing.
+    pub(super) fn is_usable(&self) -> bool {
+        let seen = self.seen();
+        seen.breaker.circuit() == Circuit::Closed && seen.resting.is_none_or(|until| until <= Instant::now())
+    }
+
+    /// Whoever asks next finds out whether it is back.
+    pub(super) fn is_tried(&self) -> bool {
+        self.seen().breaker.circuit() == Circuit::HalfOpen
     }
 
     pub(super) fn last_error(&self) -> Option<AppError> {
@@ -119,6 +135,18 @@ impl Endpoint {
         seen.failed += 1;
         let until = Instant::now() + rest.min(LONGEST_REST);
         seen.resting = Some(seen.resting.map_or(until, |known| known.max(until)));
+        seen.last_error = Some(error.clone());
+    }
+
+    /// It refuses a method for a while: that method rests. Who refuses a second one, or a question that costs nothing,
+    /// refuses everything.
+    pub(super) fn rest_from(&self, method: &str, rest: Duration, error: &AppError) {
+        let rest = rest.min(LONGEST_REST);
+        if self.manners.rest(method, rest, error) || PLAIN.contains(&method) {
+            return self.rest(rest, error);
+        }
+        let mut seen = self.seen();
+        seen.failed += 1;
         seen.last_error = Some(error.clone());
     }
 

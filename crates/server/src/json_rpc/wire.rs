@@ -5,11 +5,20 @@ use std::time::Duration;
 use reqwest::{StatusCode, Url, header::HeaderMap};
 use serde_json::Value;
 
-use super::super::{json_shape, secret::Secret};
+use super::{
+    super::{json_shape, secret::Secret},
+    refusal::{self, DEFAULT_REST, Refusal},
+};
 use use_aa_actions::error::{AppError, Upstream};
+use use_aa_protocol::foreign_text;
 
-/// How long is waited when an upstream asks for fewer requests and does not say for how long.
-const DEFAULT_REST: Duration = Duration::from_secs(1);
+/// Longest message of an upstream that is passed on, characters: some write revert data into it.
+const LONGEST_MESSAGE: usize = 10_000;
+
+/// Statuses of a node that does not take what was asked: it says nothing of the node, nor of other questions.
+const NOT_THIS: [u16; 5] = [400, 413, 414, 422, 501];
+/// Questions that cost an upstream nothing: who refuses these refuses everything.
+pub(super) const PLAIN: [&str; 2] = ["eth_chainId", "eth_blockNumber"];
 
 /// What an upstream did wrong, and whether another URL may do better.
 #[derive(Clone, Debug)]
@@ -34,6 +43,8 @@ pub(in super::super) enum Failure {
     /// The answer is too long to be read: ask the next URL. What was asked may have been done. Nothing against the
     /// upstream: whoever asked may have chosen so.
     Oversized(AppError),
+    /// This node does not answer this call: ask the next URL. Nothing against the node.
+    Refused(AppError),
     /// A proper answer that says no: final.
     Answer(AppError),
 }
@@ -45,8 +56,14 @@ impl Failure {
             | Self::Transport { error, .. }
             | Self::Limited { error, .. }
             | Self::Oversized(error)
+            | Self::Refused(error)
             | Self::Answer(error) => error,
         }
+    }
+
+    /// Worth another try of the same URL soon.
+    pub(super) fn may_be_gone(&self) -> bool {
+        matches!(self, Self::Unreached(_) | Self::Limited { .. } | Self::Transport { brief: true, .. })
     }
 }
 
@@ -74,32 +91,47 @@ impl Reader {
         Failure::Transport { error: self.malformed(reason), brief: false }
     }
 
-    /// The JSON in an HTTP answer.
-    pub(super) fn body(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
+    /// The JSON in an HTTP answer to a call of `method`; a batch has no method.
+    pub(super) fn body(
+        &self,
+        method: &str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Value, Failure> {
         let answer = match json_shape::is_modest(body, json_shape::ANSWER) {
             true => serde_json::from_slice::<Value>(body).ok(),
             false => None,
         };
         if status == StatusCode::TOO_MANY_REQUESTS || headers.contains_key(reqwest::header::RETRY_AFTER) {
             let rest = retry_after(headers).unwrap_or(DEFAULT_REST);
-            if !status.is_success() {
-                return Err(Failure::Limited { error: self.http_error(status, answer.as_ref()), rest });
+            let of_batch = || method.is_empty() && String::from_utf8_lossy(body).to_lowercase().contains("batch");
+            if !status.is_success() && !of_batch() {
+                return Err(Failure::Limited { error: self.http_error(status, answer.as_ref(), body), rest });
             }
         }
         match answer {
             // Some services send JSON-RPC errors with status 400 or 500: their words are worth more than the status.
-            Some(answer) if status.is_success() || answer.get("error").is_some_and(Value::is_object) => Ok(answer),
+            Some(answer) if status.is_success() || is_json_rpc_error(&answer) => Ok(answer),
             answer if !status.is_success() => {
-                let brief = matches!(status.as_u16(), 500 | 502..=504);
-                Err(Failure::Transport { error: self.http_error(status, answer.as_ref()), brief })
+                let error = self.http_error(status, answer.as_ref(), body);
+                let not_this = NOT_THIS.contains(&status.as_u16()) && !PLAIN.contains(&method);
+                Err(match error {
+                    AppError::UpstreamUnavailable { upstream: Upstream::Node, reason } if not_this => {
+                        let (upstream, message) = (Upstream::Node, reason);
+                        Failure::Refused(AppError::UpstreamRejected { upstream, code: 0, message, data: None })
+                    }
+                    error => Failure::Transport { error, brief: matches!(status.as_u16(), 500 | 502..=504) },
+                })
             }
             _ if body.is_empty() => Err(self.lost("an empty answer")),
             _ => Err(self.lost("an answer that is not JSON")),
         }
     }
 
-    fn http_error(&self, status: StatusCode, answer: Option<&Value>) -> AppError {
-        self.unavailable(match answer.and_then(words) {
+    fn http_error(&self, status: StatusCode, answer: Option<&Value>, body: &[u8]) -> AppError {
+        let plain = || NOT_THIS.contains(&status.as_u16()).then(|| plain_words(body)).flatten();
+        self.unavailable(match answer.and_then(words).or_else(plain) {
             Some(words) => format!("{}: {words}", http_reason(status)),
             None => http_reason(status),
         })
@@ -107,21 +139,23 @@ impl Reader {
 
     /// The result in a JSON-RPC answer, or the error in it.
     pub(super) fn result_of(&self, method: &str, id: u64, answer: Value) -> Result<Value, Failure> {
+        let called = if method.is_empty() { "a batch" } else { method };
         let Value::Object(mut answer) = answer else {
-            return Err(self.lost(format!("the answer to {method} is no JSON-RPC object")));
+            return Err(self.lost(format!("the answer to {called} is no JSON-RPC object")));
         };
         if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
             let rejected = self.rejected(error);
-            return Err(match rest_asked_for(&rejected) {
-                Some(rest) => Failure::Limited { error: rejected, rest },
-                None => Failure::Answer(rejected),
+            return Err(match refusal::of(self.upstream, method, &rejected) {
+                Refusal::Rate(rest) => Failure::Limited { error: rejected, rest },
+                Refusal::Elsewhere => Failure::Refused(rejected),
+                Refusal::Final => Failure::Answer(rejected),
             });
         }
         let Some(result) = answer.remove("result") else {
-            return Err(self.lost(format!("neither result nor error in the answer to {method}")));
+            return Err(self.lost(format!("neither result nor error in the answer to {called}")));
         };
         if !answer.get("id").is_some_and(|given| id_matches(given, id)) {
-            return Err(self.lost(format!("the answer to {method} has another request's id")));
+            return Err(self.lost(format!("the answer to {called} has another request's id")));
         }
         Ok(result)
     }
@@ -132,15 +166,23 @@ impl Reader {
         methods: &[&str],
         first: u64,
         answer: Value,
-    ) -> Result<Vec<Result<Value, AppError>>, Failure> {
+    ) -> Result<Vec<Result<Value, Failure>>, Failure> {
         let mut answers = match answer {
             Value::Array(answers) => answers,
             // One error for the whole batch.
             other => {
-                let failure = self.result_of("a batch", first, other).err();
+                let failure = self.result_of("", first, other).err();
                 return Err(failure.unwrap_or_else(|| self.lost("one answer for a batch")));
             }
         };
+        // The same in a list.
+        if methods.len() > 1
+            && let [alone] = answers.as_slice()
+            && alone.get("error").is_some_and(|error| !error.is_null())
+        {
+            let failure = self.result_of("", first, alone.clone()).err();
+            return Err(failure.unwrap_or_else(|| self.lost("one answer for a batch")));
+        }
         let id_of = |answer: &Value| answer.get("id").and_then(Value::as_u64);
         methods
             .iter()
@@ -149,9 +191,8 @@ impl Reader {
                 let found = answers.iter_mut().find(|answer| id_of(answer) == Some(id));
                 let found = found.ok_or_else(|| self.lost(format!("no answer for {method} in a batch")))?;
                 match self.result_of(method, id, found.take()) {
-                    Err(Failure::Answer(error)) => Ok(Err(error)),
-                    Err(failure) => Err(failure),
-                    Ok(value) => Ok(Ok(value)),
+                    Err(lost @ Failure::Transport { .. }) => Err(lost),
+                    outcome => Ok(outcome),
                 }
             })
             .collect()
@@ -164,6 +205,7 @@ impl Reader {
             Value::String(message) => self.redacted(message),
             other => self.redacted(&other.to_string()),
         };
+        let message = foreign_text::cleaned(&message, LONGEST_MESSAGE);
         let data = error.get("data").filter(|data| !data.is_null()).map(|data| self.redacted(&data.to_string()));
         AppError::UpstreamRejected { upstream: self.upstream, code, message, data }
     }
@@ -175,44 +217,30 @@ impl Reader {
     }
 }
 
-/// Whether a JSON-RPC error asks for fewer requests. Only words that speak of the rate say so: -32005 is also the code
-/// for too many logs, and a block that is not there yet is no limit. Else whoever asks such a question would have the
-/// upstream left alone for everybody.
-fn rest_asked_for(rejected: &AppError) -> Option<Duration> {
-    const RATE: [&str; 8] = [
-        "rate limit",
-        "rate-limit",
-        "request rate",
-        "too many requests",
-        "request limit",
-        "requests per second",
-        "compute units per second",
-        "credits limited",
-    ];
-    const BUDGET: [&str; 5] = ["credits", "capacity", "throughput", "quota", "request count"];
-    let AppError::UpstreamRejected { code, message, .. } = rejected else { return None };
-    let words = message.to_ascii_lowercase();
-    // An execution that reverts with such words is no rate limit, and no method or parameter that is named in a
-    // refusal.
-    if *code == 3 || (-32_599..=-32_500).contains(code) || matches!(code, -32_602 | -32_601) || words.contains("revert")
-    {
-        return None;
-    }
-    let says = |some: &[&str]| some.iter().any(|some| words.contains(some));
-    (*code == 429 || says(&RATE) || (says(&BUDGET) && words.contains("exceeded"))).then_some(DEFAULT_REST)
-}
-
 /// `Retry-After` in seconds; a date is not worth a calendar: [`DEFAULT_REST`].
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
     text.parse().ok().map(Duration::from_secs)
 }
 
+/// A JSON-RPC error, or a list of answers to a batch of which some are.
+fn is_json_rpc_error(answer: &Value) -> bool {
+    let is_error = |answer: &Value| answer.get("error").is_some_and(Value::is_object);
+    is_error(answer) || answer.as_array().is_some_and(|answers| answers.iter().any(is_error))
+}
+
+/// What a service says in plain text.
+fn plain_words(body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?.trim();
+    let plain = !text.is_empty() && text.len() <= 300 && !text.contains(['<', '{', '[']);
+    plain.then(|| text.chars().filter(|letter| !letter.is_control()).collect())
+}
+
 /// What a service says besides JSON-RPC, in any of the fields that Biconomy's services use (docs/protocol.md 4.6).
 fn words(answer: &Value) -> Option<String> {
     let texts = ["error", "message", "msg", "data", "detail"].iter().filter_map(|name| answer.get(name)?.as_str());
     let text = texts.map(str::trim).find(|text| !text.is_empty())?;
-    Some(text.chars().take(300).collect())
+    Some(foreign_text::cleaned(text, 300))
 }
 
 /// The text with `…` in place of each URL, up to what cannot be part of one in a sentence or in JSON.
@@ -286,12 +314,15 @@ mod tests {
 
     #[test]
     fn retry_after_is_kept_to() {
-        let rest =
-            |status: u16, headers: &HeaderMap| match reader().body(StatusCode::from_u16(status).unwrap(), headers, b"")
-            {
-                Err(Failure::Limited { rest, .. }) => Some(rest),
-                _ => None,
-            };
+        let rest = |status: u16, headers: &HeaderMap| match reader().body(
+            "m",
+            StatusCode::from_u16(status).unwrap(),
+            headers,
+            b"",
+        ) {
+            Err(Failure::Limited { rest, .. }) => Some(rest),
+            _ => None,
+        };
         assert_eq!(rest(429, &headers("retry-after", "7")), Some(Duration::from_secs(7)));
         assert_eq!(rest(503, &headers("retry-after", "3")), Some(Duration::from_secs(3)));
         assert_eq!(rest(429, &headers("retry-after", "Fri, 31 Dec 2027 23:59:59 GMT")), Some(DEFAULT_REST));
@@ -333,6 +364,14 @@ mod tests {
     }
 
     #[test]
+    fn what_hides_in_a_message_does_not_come_back() {
+        let hostile = ["execution reverted: \u{202e}yap\u{200b}\u{e0041}\u{7}", &"x".repeat(50_000)].concat();
+        let answer = json!({"error": {"code": 3, "message": hostile}});
+        let text = reader().result_of("m", 2, answer).unwrap_err().error().to_string();
+        assert!(text.contains("execution reverted: yapxxx") && text.len() < 10_100, "{}", text.len());
+    }
+
+    #[test]
     fn no_url_comes_back() {
         let said = |words: &str| {
             let answer = json!({"error": {"code": -1, "message": words, "data": {"cause": words}}});
@@ -356,7 +395,8 @@ mod tests {
     fn batches_are_put_in_order_and_none_may_be_missing() {
         let answer = json!([{"id": 8, "result": "b"}, {"id": 7, "result": "a"}]);
         let results = reader().results_of(&["x", "y"], 7, answer).unwrap();
-        assert_eq!(results, [Ok(json!("a")), Ok(json!("b"))]);
+        let results: Vec<_> = results.into_iter().map(Result::unwrap).collect();
+        assert_eq!(results, [json!("a"), json!("b")]);
         assert!(reader().results_of(&["x", "y"], 7, json!([{"id": 7, "result": 1}])).is_err());
         assert!(reader().results_of(&["x"], 7, json!([{"id": 1, "result": 1}])).is_err(), "in a batch ids count");
     }
@@ -392,7 +432,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(status in 100u16..600, body in prop::collection::vec(any::<u8>(), 0..200)) {
             let status = StatusCode::from_u16(status).unwrap();
-            match reader().body(status, &HeaderMap::new(), &body) {
+            match reader().body("m", status, &HeaderMap::new(), &body) {
                 Ok(value) => prop_assert_eq!(value, serde_json::from_slice::<Value>(&body).unwrap()),
                 Err(failure) => prop_assert!(!failure.error().to_string().is_empty()),
             }

@@ -33,6 +33,10 @@ const LONGEST_SHARED: usize = 64 * 1024;
 /// Accounts whose uses are counted at the same time: each may take some twenty requests.
 const COUNTED_AT_ONCE: usize = 4;
 
+/// Parts of long ranges of logs that are read at the same time, however many ranges there are: what is urgent does not wait
+/// for them.
+const SCANNED_AT_ONCE: usize = 4;
+
 /// A number that grows with each news.
 pub(in super::super) type News = u64;
 
@@ -45,6 +49,9 @@ pub(in super::super) struct Known {
     pub(super) reads: SingleFlight<(News, B256), Option<Value>>,
     pub(in super::super) uses: Uses,
     pub(in super::super) counting: Semaphore,
+    /// The latest block that was told, for guesses only.
+    pub(in super::super) head: AtomicU64,
+    pub(in super::super) scanning: Semaphore,
 }
 
 impl Default for Known {
@@ -57,6 +64,8 @@ impl Default for Known {
             reads: SingleFlight::default(),
             uses: Uses::default(),
             counting: Semaphore::new(COUNTED_AT_ONCE),
+            head: AtomicU64::new(0),
+            scanning: Semaphore::new(SCANNED_AT_ONCE),
         }
     }
 }

@@ -214,15 +214,13 @@ async fn read_token(node: &ChainNode, token: Address, data: Vec<u8>) -> Result<U
 
 /// An operation that cannot be charged would cost the paymaster's deposit.
 fn check_holdings(token: &FeeToken, most: U256, balance: U256, allowance: U256) -> Result<(), AppError> {
-    let whole = |units: U256| DecimalText::from_units(units, token.decimals);
-    let symbol = &token.symbol;
+    let [held, allowed, most_words] = [balance, allowance, most].map(|units| token.words(units));
     let refuse = |reason: String| Err(AppError::GasTokenRefused { reason });
     if balance < most {
-        return refuse(format!("the account holds {} {symbol}; up to {} may be charged", whole(balance), whole(most)));
+        return refuse(format!("the account holds {held}; up to {most_words} may be charged"));
     }
     if allowance < most {
-        let (allowance, most) = (whole(allowance), whole(most));
-        return refuse(format!("the paymaster may take {allowance} {symbol}; up to {most} may be charged"));
+        return refuse(format!("the paymaster may take {allowed}; up to {most_words} may be charged"));
     }
     Ok(())
 }
@@ -292,7 +290,7 @@ mod tests {
         let units = |millionths: u64| U256::from(millionths);
         assert_eq!(check_holdings(&token(), units(10), units(10), units(10)), Ok(()));
         let poor = check_holdings(&token(), units(1_500_000), units(10), units(0)).unwrap_err();
-        assert!(poor.to_string().contains("holds 0.00001 T; up to 1.5 may be charged"), "{poor}");
+        assert!(poor.to_string().contains("holds 0.00001 T; up to 1.5 T may be charged"), "{poor}");
         let closed = check_holdings(&token(), units(10), units(10), units(9)).unwrap_err();
         assert!(matches!(closed, AppError::GasTokenRefused { .. }));
     }

@@ -10,7 +10,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
 
@@ -18,6 +18,9 @@ use self::ledger::{Obstacle, Reserved};
 use super::{Inner, ledger::Decision, policy::AdvanceLimits};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{paymaster::TokenPaymasterData, user_operation::UserOperation};
+
+/// How long somebody who asks for a signature waits for a look at the blocks.
+const LOOKING: Duration = Duration::from_secs(10);
 
 /// The account wants to pay for one operation in a token.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +51,9 @@ impl Inner {
             }
             _ => None,
         };
-        self.settle_since(asked).await?;
+        // Where logs are read in many small parts whoever asks does not wait for all of them.
+        let late = |_| AppError::Internal { reason: "the blocks are still being looked through".into() };
+        tokio::time::timeout(LOOKING, self.settle_since(asked)).await.map_err(late)??;
         if let Some(nonce) = used {
             // Mined before the blocks were read, and still open: another operation took its place.
             self.database.lapse_advance(self.chain_id, wanted.account, nonce).await?;

@@ -4,7 +4,7 @@ use alloy::{primitives::Address, sol_types::SolCall};
 
 use super::policy::{Caps, SponsorPolicy, Target, TargetAddress};
 use use_aa_protocol::{
-    abi::{IErc20, ISessionKeyManager, ISmartAccount, decode},
+    abi::{IEntryPoint, IErc20, ISessionKeyManager, ISmartAccount, decode},
     addresses::{
         BATCHED_SESSION_ROUTER, ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
         SESSION_KEY_MANAGER_V1_0_0,
@@ -107,10 +107,14 @@ impl Target {
     }
 }
 
-/// Storing a root of sessions, or enabling or disabling a session module on the account itself.
+/// Storing a root of sessions, enabling or disabling a session module on the account itself, or taking the account's
+/// deposit out of the entry point, so that no session key finds it there.
 fn sets_sessions_up(account: Address, call: &Call) -> bool {
     if !call.value.is_zero() {
         return false;
+    }
+    if call.to == ENTRY_POINT {
+        return decode::call::<IEntryPoint::withdrawToCall>(&call.data).is_ok();
     }
     if [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0].contains(&call.to) {
         return decode::call::<ISessionKeyManager::setMerkleRootCall>(&call.data).is_ok();

@@ -3,7 +3,7 @@
 //! Every server looks, in turns of its own; the database lets each reservation be settled once. The entry point's events
 //! name the paymaster, so one query finds all operations, whoever sent them.
 //!
-//! A node may refuse its logs: for the range asked (then less is asked for), or altogether. What ran out is released all
+//! A node may refuse its logs: for the range asked (`logs.rs` asks for less), for one block, or altogether. What ran out is released all
 //! the same, when the entry point says that its nonce was never used: it cannot be any more. What has a used nonce was
 //! mined, or another operation was; it holds its reservation, without being open, until logs tell which.
 
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        logs::Reading,
         quantity::quantity,
         receipt::{self, Sighting},
     },
@@ -32,8 +33,10 @@ use use_aa_protocol::{abi::IEntryPoint, addresses::ENTRY_POINT, user_operation::
 const OVERLAP: u64 = 20;
 /// How far back the first look goes, blocks: signatures live for an hour at most.
 const LOOK_BACK: u64 = 20_000;
-/// Blocks per request; many nodes refuse more.
+/// Blocks that are looked through at once; many nodes take no more in one request.
 const RANGE: u64 = 2_000;
+/// Most requests for them, where a node takes fewer.
+const PARTS: u64 = 50;
 /// Nonces that are asked for in one request.
 const NONCES: u32 = 50;
 /// After its end, chain seconds, a signature counts as unused: a reorganisation may still bring it.
@@ -113,14 +116,16 @@ impl Inner {
         // A cursor beyond the head is another chain's (a new lab over an old ledger).
         let mut from = settled.filter(|block| *block <= head).map_or(oldest, |block| block.saturating_sub(OVERLAP));
         from = from.max(oldest);
-        let mut range = RANGE;
+        // Where a node takes few blocks at once, what was read is written down more often.
+        let longest = RANGE.min(self.node.longest_logs().saturating_mul(PARTS));
+        let mut range = longest;
         while from <= head {
             let to = head.min(from.saturating_add(range - 1));
             match self.settle_range(open, from, to).await {
-                Ok(()) => {}
-                // Too many blocks or too long an answer for this node: half of them.
+                Ok(()) => range = longest.min(range.saturating_mul(2)),
+                // One of these blocks is told by no node, in however small parts: quickly to that one.
                 Err(AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. }) if to > from => {
-                    range = (to - from).div_ceil(2);
+                    range = (to - from).div_ceil(8);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -176,7 +181,7 @@ impl Inner {
         let logs = self.logs(json!(ENTRY_POINT), topics, from, to).await?;
         for sighting in receipt::sightings(&logs) {
             self.settle_advance(&charges, &sighting).await?;
-            let Sighting { nonce, receipt } = sighting;
+            let Sighting { nonce, receipt, .. } = sighting;
             let (account, user_op_hash) = (receipt.sender, receipt.user_op_hash);
             self.database.release_replaced(self.chain_id, account, nonce, user_op_hash).await?;
             let (user_op_hash, cost, transaction) =
@@ -189,12 +194,8 @@ impl Inner {
     }
 
     pub(super) async fn logs(&self, address: Value, topics: Value, from: u64, to: u64) -> Result<Vec<Value>, AppError> {
-        let (from, to) = (format!("{from:#x}"), format!("{to:#x}"));
-        let filter = json!({"fromBlock": from, "toBlock": to, "address": address, "topics": topics});
-        match self.node.read("eth_getLogs", json!([filter])).await? {
-            Value::Array(logs) => Ok(logs),
-            _ => Ok(Vec::new()),
-        }
+        let filter = json!({"address": address, "topics": topics});
+        self.node.logs(&filter, from, to, Reading::InTurn).await
     }
 }
 

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 use use_aa_protocol::{
-    abi::{IErc20, ISmartAccount},
+    abi::{IEntryPoint, IErc20, ISmartAccount},
     addresses::{
-        ACCOUNT_FACTORY, BATCHED_SESSION_ROUTER, DEMO_NFT, DEMO_TOKEN, ECDSA_MODULE, MULTICHAIN_MODULE,
+        ACCOUNT_FACTORY, BATCHED_SESSION_ROUTER, DEMO_NFT, DEMO_TOKEN, ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE,
         SESSION_KEY_MANAGER, TOKEN_PAYMASTER,
     },
     smart_account::{
@@ -194,6 +194,11 @@ fn both_twins_are_decoded() {
     }
 }
 
+fn withdraw_to(recipient: Address) -> Call {
+    let call = IEntryPoint::withdrawToCall { withdrawAddress: recipient, withdrawAmount: U256::from(5) };
+    Call { to: ENTRY_POINT, value: U256::ZERO, data: call.abi_encode().into() }
+}
+
 #[test]
 fn sessions_are_set_up_only_where_the_policy_says_so() {
     let setup = setup_and_enable_module(ACCOUNT, BATCHED_SESSION_ROUTER, Bytes::new());
@@ -202,6 +207,8 @@ fn sessions_are_set_up_only_where_the_policy_says_so() {
         disable_module(ACCOUNT, ECDSA_MODULE, BATCHED_SESSION_ROUTER),
         set_merkle_root(B256::repeat_byte(1)),
         setup,
+        // So that the session finds no deposit.
+        withdraw_to(DEMO_NFT),
     ];
     let everything = "[[targets]]\naddress = \"*\"";
     let (without, with) = (policy(everything), policy(&format!("session_setup = true\n{everything}")));
@@ -218,6 +225,9 @@ fn sessions_are_set_up_only_where_the_policy_says_so() {
         call(SESSION_KEY_MANAGER, &[1, 2, 3, 4]),
         call(ECDSA_MODULE, &[0xf2, 0xfd, 0xe3, 0x8b]),
         Call { value: U256::from(1), ..set_merkle_root(B256::ZERO) },
+        Call { value: U256::from(1), ..withdraw_to(ACCOUNT) },
+        call(ENTRY_POINT, &[0x0b, 0xd2, 0x8e, 0x3b]),
+        call(ENTRY_POINT, &[]),
     ] {
         assert!(sponsored(&with, std::slice::from_ref(&call)).is_err(), "{call:?}");
     }

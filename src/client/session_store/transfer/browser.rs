@@ -36,10 +36,11 @@ pub async fn export_sessions(account: Address, passphrase: &str) -> Result<Strin
     let store = LocalSessionStore;
     store.take_over_clear_text(account).await?;
     let sessions = store.load(account).await?;
+    let lost = store.lost_keys(account).await?;
     let mut keys = Vec::<Key>::new();
     for leaf in &sessions.leaf_nodes {
         let address = leaf.session_key_address;
-        if leaf.is_on_other_device() || keys.iter().any(|key| key.address == address) {
+        if leaf.is_on_other_device() || lost.contains(&address) || keys.iter().any(|key| key.address == address) {
             continue;
         }
         let found = match is_distributed(leaf) {
@@ -48,7 +49,7 @@ pub async fn export_sessions(account: Address, passphrase: &str) -> Result<Strin
         };
         match found {
             Ok((kind, secret)) => keys.push(Key { address, kind, secret: Secret(Zeroizing::new(secret)) }),
-            // A session whose key was never here, or is gone.
+            // A session whose key was never here.
             Err(AppError::SessionNotFound { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -112,8 +112,8 @@ pub(super) const ENTRY_POINT: &[Explanation] = &[
         matches: "aa33",
         name: "PaymasterValidationRevertedError",
         meaning: "The paymaster's validation reverted or ran out of gas.",
-        causes: &["malformed paymaster data", "verification gas limit too low"],
-        solutions: &["ask for sponsorship again"],
+        causes: &["malformed paymaster data", "the sponsor's deposit with the paymaster is used up", "verification gas limit too low"],
+        solutions: &["ask for sponsorship again", "top up the sponsor's deposit"],
         retryable: true,
     },
     Explanation {

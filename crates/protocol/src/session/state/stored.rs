@@ -6,7 +6,7 @@ use alloy::primitives::{B256, U256};
 use serde_json::{Value, json};
 
 use super::{Ending, GrantOperation, ImpossibleChange, SessionEvent, SessionState};
-use crate::session::{SessionBook, SessionLeaf, SessionStatus};
+use crate::session::{SessionBook, SessionLeaf, SessionStatus, kept::CAME_BACK};
 
 /// Nonce of the granting operation, hex.
 const GRANT_NONCE: &str = "userOpNonce";
@@ -132,6 +132,7 @@ impl SessionLeaf {
             (LEFT_TREE, ended.and_then(|ended| ended.last_root).map(hash)),
             (ENDED_ELSEWHERE, yes(ended.is_some_and(|ended| ended.elsewhere))),
             (RETURNING, yes(next.is_returning())),
+            (CAME_BACK, yes(next.in_tree() && (self.has_come_back() || before.was_ended_here()))),
         ];
         self.write_fields(fields);
         if let Some(grant) = next.grant().filter(|grant| before.grant() != Some(*grant)) {

@@ -21,7 +21,7 @@ use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::{IEntryPoint, IErc20, decode},
     addresses::{ECDSA_MODULE, ENTRY_POINT},
-    paymaster::{DecimalText, POST_OP_GAS, token_amount},
+    paymaster::{POST_OP_GAS, token_amount},
     revert::{decode_revert, revert_data},
     signature::{DUMMY_ECDSA, wrap},
     user_operation::UserOperation,
@@ -80,7 +80,7 @@ pub(super) async fn check(
 }
 
 fn judge(token: &FeeToken, max_fee: U256, most: U256, [held, allowed, left]: [Run; 3]) -> Result<(), AppError> {
-    let whole = |units: U256| format!("{} {}", DecimalText::from_units(units, token.decimals), token.symbol);
+    let whole = |units: U256| token.words(units);
     if held.amount < most || allowed.amount < most {
         return Err(refused(format!(
             "tried out, the operation's calls leave the account {} of which the paymaster may take {}; up to {} may be \

@@ -70,7 +70,7 @@ impl Inner {
     pub(in super::super) async fn settle_advance(
         &self,
         charges: &Charges,
-        Sighting { nonce, receipt }: &Sighting,
+        Sighting { nonce, receipt, .. }: &Sighting,
     ) -> Result<(), AppError> {
         if charges.nobody_takes {
             return Ok(());
@@ -109,7 +109,7 @@ impl Inner {
         let logs = match self.logs(json!(tokens), topics, from, to).await {
             Ok(logs) => logs,
             // Anybody can write as many of these events as a block holds: who owes something waits then, and nobody else.
-            // A longer range is halved by whoever reads it.
+            // A longer range is read in shorter ones until this is known.
             Err(error @ (AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. })) if from == to => {
                 tracing::warn!(%error, block = from, "cannot see who paid what it owes; this block is passed over");
                 return Ok(());

@@ -1,4 +1,4 @@
-//! Can any call satisfy these rules?
+//! What rules leave of the words that they look at, and whether any call can satisfy them.
 //!
 //! Rules at the same offset bound one unsigned word: an interval with holes. Rules at offsets that do not overlap are
 //! independent. Of rules that overlap in part only those that pin their word are compared, byte by byte; anything
@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{B256, U256};
 
-use crate::policy::Condition;
+use super::policy::Condition;
 
 /// The values that one word may have.
 #[derive(Debug)]
-pub(super) struct Bounds {
+pub(crate) struct Bounds {
     lowest: U256,
     highest: U256,
     holes: BTreeSet<U256>,
@@ -21,12 +21,12 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// Every word.
-    pub(super) fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Self { lowest: U256::ZERO, highest: U256::MAX, holes: BTreeSet::new(), is_empty: false }
     }
 
     /// Keeps what also satisfies this condition; an unknown one is never true.
-    pub(super) fn and(&mut self, condition: u8, reference: B256) {
+    pub(crate) fn and(&mut self, condition: u8, reference: B256) {
         let reference = U256::from_be_bytes(reference.0);
         let (one, mut low, mut high) = (U256::from(1), U256::ZERO, U256::MAX);
         match Condition::from_code(condition) {
@@ -51,7 +51,7 @@ impl Bounds {
     }
 
     /// Nothing is left.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         if self.is_empty || self.lowest > self.highest {
             return true;
         }
@@ -60,17 +60,17 @@ impl Bounds {
     }
 
     /// Every word is left.
-    pub(super) fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         !self.is_empty && self.lowest.is_zero() && self.highest == U256::MAX && self.holes.is_empty()
     }
 
     /// The only value left, when the bounds leave one.
-    pub(super) fn only(&self) -> Option<U256> {
+    pub(crate) fn only(&self) -> Option<U256> {
         (!self.is_empty() && self.lowest == self.highest).then_some(self.lowest)
     }
 
     /// The lowest value that passes.
-    pub(super) fn example(&self) -> Option<U256> {
+    pub(crate) fn example(&self) -> Option<U256> {
         if self.is_empty() {
             return None;
         }
@@ -82,13 +82,13 @@ impl Bounds {
     }
 
     /// The highest value that passes, holes apart.
-    pub(super) fn highest(&self) -> U256 {
+    pub(crate) fn highest(&self) -> U256 {
         self.highest
     }
 }
 
 /// What the rules leave of each word that they look at, by offset.
-pub(super) fn bounds(rules: &[(u16, u8, B256)]) -> BTreeMap<u16, Bounds> {
+pub(crate) fn bounds(rules: &[(u16, u8, B256)]) -> BTreeMap<u16, Bounds> {
     let mut by_offset = BTreeMap::<u16, Bounds>::new();
     for (offset, condition, reference) in rules {
         by_offset.entry(*offset).or_insert_with(Bounds::all).and(*condition, *reference);
@@ -97,7 +97,7 @@ pub(super) fn bounds(rules: &[(u16, u8, B256)]) -> BTreeMap<u16, Bounds> {
 }
 
 /// `false` only when no arguments whatever pass all rules.
-pub(super) fn satisfiable(rules: &[(u16, u8, B256)]) -> bool {
+pub(crate) fn satisfiable(rules: &[(u16, u8, B256)]) -> bool {
     let bounds = bounds(rules);
     if bounds.values().any(Bounds::is_empty) {
         return false;

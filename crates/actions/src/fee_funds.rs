@@ -1,0 +1,110 @@
+//! What an account can be made to pay fees with: the stake of whoever grants a session, because the session key decides
+//! what its operations cost.
+
+use alloy::primitives::{Address, U256};
+use futures::future::{try_join, try_join_all};
+use serde_json::json;
+
+use super::{ports::Relay, token};
+use crate::error::{AppError, Upstream};
+use use_aa_protocol::{
+    addresses::ENTRY_POINT,
+    paymaster::{FeeQuote, FeeQuotesRequest},
+    user_operation::UserOperation,
+};
+
+/// Native currency that pays for operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NativeFunds {
+    /// The account's balance, wei.
+    pub balance: U256,
+    /// Its deposit at the entry point, wei: what earlier operations had paid ahead and did not use, mostly.
+    pub deposit: U256,
+}
+
+impl NativeFunds {
+    /// Both together.
+    pub fn total(self) -> U256 {
+        self.balance.saturating_add(self.deposit)
+    }
+}
+
+/// What a token paymaster may still take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeeAllowance {
+    /// The token.
+    pub token: Address,
+    /// Its symbol, as the paymaster's service tells it: foreign text.
+    pub symbol: String,
+    /// Its decimals.
+    pub decimals: u8,
+    /// The paymaster.
+    pub spender: Address,
+    /// How much, smallest units.
+    pub amount: U256,
+}
+
+/// All that fees can be paid with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeeFunds {
+    /// Native currency.
+    pub native: NativeFunds,
+    /// Allowances that are not zero, of the token paymaster that the server works with; `None`: they could not be read.
+    pub allowances: Option<Vec<FeeAllowance>>,
+}
+
+/// Reads balance and deposit. The account need not be deployed.
+///
+/// # Errors
+/// Those of the [`Relay`].
+pub async fn read_native_funds(relay: &dyn Relay, account: Address) -> Result<NativeFunds, AppError> {
+    let balance = async {
+        let answer = relay.read("eth_getBalance", json!([account, "latest"])).await?;
+        serde_json::from_value(answer)
+            .map_err(|error| AppError::UpstreamMalformed { upstream: Upstream::Node, reason: error.to_string() })
+    };
+    let (balance, deposit) = try_join(balance, read_deposit(relay, account)).await?;
+    Ok(NativeFunds { balance, deposit })
+}
+
+/// What the account holds at the entry point, wei.
+pub(super) async fn read_deposit(relay: &dyn Relay, account: Address) -> Result<U256, AppError> {
+    // The entry point's function has the name and the form of a token's.
+    token::balance_of(relay, ENTRY_POINT, account).await
+}
+
+/// Reads all that fees can be paid with.
+///
+/// # Errors
+/// Those of reading the native currency.
+pub async fn read_fee_funds(relay: &dyn Relay, account: Address) -> Result<FeeFunds, AppError> {
+    let allowances = async { Ok::<_, AppError>(read_allowances(relay, account).await.ok()) };
+    let (native, allowances) = try_join(read_native_funds(relay, account), allowances).await?;
+    Ok(FeeFunds { native, allowances })
+}
+
+async fn read_allowances(relay: &dyn Relay, account: Address) -> Result<Vec<FeeAllowance>, AppError> {
+    // Any operation will do: what is asked for is the tokens, not the prices.
+    let some = U256::from(100_000);
+    let operation = UserOperation {
+        sender: account,
+        call_gas_limit: some,
+        verification_gas_limit: some,
+        pre_verification_gas: some,
+        max_fee_per_gas: U256::ONE,
+        max_priority_fee_per_gas: U256::ONE,
+        ..UserOperation::default()
+    };
+    let quotes = match relay.fee_quotes(&operation, &FeeQuotesRequest::default()).await {
+        // Nobody takes tokens here.
+        Err(AppError::GasTokenRefused { .. }) => return Ok(Vec::new()),
+        quotes => quotes?,
+    };
+    let spender = quotes.token_paymaster_address;
+    let allowances = quotes.fee_quotes.into_iter().map(|FeeQuote { symbol, token_address, decimal, .. }| async move {
+        let amount = token::allowance(relay, token_address, account, spender).await?;
+        Ok::<_, AppError>(FeeAllowance { token: token_address, symbol, decimals: decimal, spender, amount })
+    });
+    let allowances = try_join_all(allowances).await?;
+    Ok(allowances.into_iter().filter(|allowance| !allowance.amount.is_zero()).collect())
+}

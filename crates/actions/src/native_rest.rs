@@ -1,0 +1,105 @@
+//! Operations that take out all of the native currency but what they cost themselves.
+
+use alloy::{
+    primitives::{Address, B256, U256, keccak256},
+    sol_types::{SolCall, SolValue},
+};
+use serde_json::{Value, json};
+
+use super::{
+    account::SmartAccountClient,
+    fee_funds::{NativeFunds, read_deposit},
+    options::{BuildUserOpOptions, merge_json, merge_options},
+    prepare_user_operation::{ChainSnapshot, PreparedUserOperation},
+    send_transaction::prepare_owner_operation,
+    token_payment::rich,
+};
+use crate::error::AppError;
+use use_aa_protocol::{abi::IEntryPoint, addresses::ENTRY_POINT, smart_account::Call};
+
+/// How often the rest that is left for gas is reckoned anew: each round is nearer.
+const ROUNDS: usize = 3;
+
+/// An operation of `calls`, to which the rest is told: all of `left` that the gas does not take.
+///
+/// What is left for gas hangs on the operation, and the operation on what is left: two rounds are enough unless fees
+/// move.
+pub(super) async fn prepare_rest(
+    client: &SmartAccountClient,
+    snapshot: &ChainSnapshot,
+    calls: impl Fn(U256) -> Vec<Call>,
+    left: U256,
+    options: &BuildUserOpOptions,
+) -> Result<PreparedUserOperation, AppError> {
+    if is_paid_by_others(options) {
+        return prepare_owner_operation(client, snapshot, &calls(left), options).await;
+    }
+    // The estimate shall not fail for the very ether that is not left yet.
+    let state = merge_json(rich(client.account), rich_deposit(client.account));
+    let funded = BuildUserOpOptions { state_override_set: Some(state), ..Default::default() };
+    let options = merge_options([funded, options.clone()]);
+    let mut rest = left;
+    let mut cost = U256::ZERO;
+    for _ in 0..ROUNDS {
+        let prepared = prepare_owner_operation(client, snapshot, &calls(rest), &options).await?;
+        cost = prepared.required_prefund();
+        if rest.checked_add(cost).is_some_and(|needed| needed <= left) {
+            return Ok(prepared);
+        }
+        // Other bytes in the call data cost other gas: 1 % covers them.
+        let kept = cost.saturating_add(cost / U256::from(100));
+        rest = left.checked_sub(kept).filter(|rest| !rest.is_zero()).ok_or_else(|| too_little(cost, left))?;
+    }
+    Err(too_little(cost, left))
+}
+
+/// State override that gives the account a deposit of 2^96 wei: an estimate takes more of it than the operation will.
+fn rich_deposit(account: Address) -> Value {
+    // `deposits[account]` of the entry point, its first variable; the deposit is in the lowest bits.
+    let slot = keccak256((account, U256::ZERO).abi_encode());
+    json!({ ENTRY_POINT.to_string(): { "stateDiff": { slot.to_string(): B256::from(U256::from(1) << 96) } } })
+}
+
+fn is_paid_by_others(options: &BuildUserOpOptions) -> bool {
+    options.paymaster_service_data.as_ref().is_some_and(|data| data.mode.is_some())
+}
+
+fn too_little(cost: U256, left: U256) -> AppError {
+    AppError::invalid("balance", format!("more than {cost} wei, which the gas may cost"), format!("{left} wei"))
+}
+
+/// An operation of `calls`, after which the account holds no native currency: balance and deposit at the entry point go
+/// to the owner, but for what the operation may cost when the account pays for it.
+///
+/// # Errors
+/// Those of preparing; of a sponsor that does not pay for such an operation the reason says how to go on.
+pub(super) async fn prepare_with_withdrawal(
+    client: &SmartAccountClient,
+    snapshot: &ChainSnapshot,
+    calls: Vec<Call>,
+    options: &BuildUserOpOptions,
+) -> Result<PreparedUserOperation, AppError> {
+    let balance = snapshot.account.balance;
+    let funds = NativeFunds { balance, deposit: read_deposit(client.relay.as_ref(), client.account).await? };
+    if funds.total().is_zero() {
+        return prepare_owner_operation(client, snapshot, &calls, options).await;
+    }
+    let with_rest = |rest| [calls.clone(), withdrawals(client.owner, balance, rest)].concat();
+    prepare_rest(client, snapshot, with_rest, funds.total(), options).await.map_err(|error| match error {
+        AppError::SponsorshipRefused { reason } => AppError::SponsorshipRefused {
+            reason: format!("{reason}. The account's native currency was to be withdrawn with it: try without"),
+        },
+        other => other,
+    })
+}
+
+/// Of the balance first: the entry point takes what the operation costs from the deposit.
+fn withdrawals(owner: Address, balance: U256, rest: U256) -> Vec<Call> {
+    let of_balance = rest.min(balance);
+    let of_deposit = rest.saturating_sub(balance);
+    let transfer = Call { to: owner, value: of_balance, data: Default::default() };
+    let withdraw = IEntryPoint::withdrawToCall { withdrawAddress: owner, withdrawAmount: of_deposit };
+    let withdraw = Call { to: ENTRY_POINT, value: U256::ZERO, data: withdraw.abi_encode().into() };
+    let both = [(of_balance, transfer), (of_deposit, withdraw)];
+    both.into_iter().filter(|(amount, _)| !amount.is_zero()).map(|(_, call)| call).collect()
+}
