@@ -328,6 +328,11 @@ async fn a_key_is_bound_once_by_its_owner_only_and_ends() {
     }
     let refusals = cluster.sign(&session, &SIGNERS, session.operation(3)).await.unwrap_err();
     assert_eq!(codes(&refusals), ["revoked"; 3]);
+    // That it was revoked is remembered; the shares are gone.
+    for node in &cluster.nodes {
+        let of_key = |end: &str| node.vault.join(format!("{}.{end}", hex::encode(id))).exists();
+        assert!(of_key("key") && !of_key("share") && !of_key("previous") && !of_key("staged"), "node {}", node.id);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,8 @@ use use_aa_protocol::distributed_key::SignedGrant;
 
 /// Shares kept in memory, about 300 kB each.
 const CACHED_SHARES: usize = 32;
+/// Where shares of a key are.
+const SHARES: [Slot; 3] = [Slot::Staged, Slot::Previous, Slot::Share];
 
 /// What is written down about a key, beside its share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,22 @@ pub struct Renewal {
     pub running: bool,
     /// Somebody was told that we have prepared nothing: the running one must not prepare any more.
     pub forbidden: bool,
+    /// The shares that the running one renews; zero = none that are here.
+    pub base: B256,
+    /// How many there were in this process: what was heard before another one began is not acted upon.
+    pub begun: u64,
+}
+
+impl Renewal {
+    /// One begins.
+    pub fn begin(&mut self, base: B256) {
+        *self = Self { running: true, forbidden: false, base, begun: self.begun + 1 };
+    }
+
+    /// It is over.
+    pub fn end(&mut self) {
+        *self = Self { begun: self.begun, ..Self::default() };
+    }
 }
 
 /// How many keys there are.
@@ -70,7 +88,7 @@ pub struct Key {
     pub limit: Mutex<MinuteCount>,
     /// Held while the vault is asked about, or changed by, a refresh.
     pub renewal: tokio::sync::Mutex<Renewal>,
-    /// New shares are prepared, and this node does not know yet whether all have them: nothing is signed meanwhile.
+    /// Shares of two epochs are here: this node does not know yet whether all have the new ones.
     pub doubt: watch::Sender<bool>,
 }
 
@@ -146,13 +164,22 @@ impl Keys {
             };
             all.insert(id, Key::new(id, Some(record), limit));
         }
-        for slot in [Slot::Share, Slot::Staged, Slot::Limit] {
+        for slot in [Slot::Share, Slot::Staged, Slot::Previous, Slot::Limit] {
             for id in vault.list(slot)? {
                 match all.get(&id) {
-                    Some(key) if slot == Slot::Staged => drop(key.doubt.send_replace(true)),
+                    Some(key) if matches!(slot, Slot::Staged | Slot::Previous) => drop(key.doubt.send_replace(true)),
                     Some(_) => {}
                     None => vault.remove(slot, id)?,
                 }
+            }
+        }
+        for (id, key) in &all {
+            // Of a crash in between, or of earlier versions.
+            if key.record().as_ref().is_some_and(|record: &KeyRecord| record.revoked) {
+                for slot in SHARES {
+                    vault.remove(slot, *id)?;
+                }
+                key.doubt.send_replace(false);
             }
         }
         Ok(Self { vault, all: Mutex::new(all), cache: Mutex::default() })
@@ -197,14 +224,23 @@ impl Keys {
 
     /// Removes all that there is of a key. Its record goes last: after a crash, the rest is still found.
     pub fn remove(&self, key: &Key) -> Result<(), KeyError> {
-        for slot in [Slot::Staged, Slot::Share, Slot::Limit, Slot::Record] {
+        self.forget_shares(key.id)?;
+        for slot in [Slot::Limit, Slot::Record] {
             self.vault.remove(slot, key.id)?;
         }
         *key.record() = None;
         self.all().remove(&key.id);
+        Ok(())
+    }
+
+    /// Removes the shares of a key, of every epoch.
+    pub fn forget_shares(&self, id: B256) -> Result<(), KeyError> {
+        for slot in SHARES {
+            self.vault.remove(slot, id)?;
+        }
         let mut cache = self.cache();
         cache.changes += 1;
-        cache.shares.retain(|(cached, _)| *cached != key.id);
+        cache.shares.retain(|(cached, _)| *cached != id);
         Ok(())
     }
 

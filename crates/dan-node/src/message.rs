@@ -43,8 +43,9 @@ pub enum Message {
         key: B256,
         /// Fingerprint of the shares in use; zero = none.
         current: B256,
-        /// Fingerprint of the shares prepared by an unfinished refresh; zero = none.
-        staged: B256,
+        /// Fingerprint of the other shares that are here: prepared by an unfinished refresh, or of the epoch before;
+        /// zero = none.
+        other: B256,
     },
     /// Are you there?
     Ping,
@@ -91,9 +92,9 @@ impl Message {
                 bytes.push(SHARE_QUERY);
                 bytes.extend_from_slice(key.as_slice());
             }
-            Self::ShareReport { key, current, staged } => {
+            Self::ShareReport { key, current, other } => {
                 bytes.push(SHARE_REPORT);
-                for word in [key, current, staged] {
+                for word in [key, current, other] {
                     bytes.extend_from_slice(word.as_slice());
                 }
             }
@@ -133,7 +134,7 @@ impl Message {
                 let (key, rest) = word(rest)?;
                 let (current, rest) = word(rest)?;
                 match word(rest)? {
-                    (staged, []) => Ok(Self::ShareReport { key, current, staged }),
+                    (other, []) => Ok(Self::ShareReport { key, current, other }),
                     _ => Err(Malformed),
                 }
             }
@@ -170,7 +171,7 @@ mod tests {
             Message::Round { run, binding, round: 1, body: Zeroizing::default() },
             Message::Abort { run, code: "policy".into(), message: "not this one: ≤ 7".into() },
             Message::ShareQuery { key: run },
-            Message::ShareReport { key: run, current: binding, staged: B256::ZERO },
+            Message::ShareReport { key: run, current: binding, other: B256::ZERO },
             Message::Ping,
             Message::Pong,
         ]

@@ -3,6 +3,7 @@
 mod bans;
 mod binding;
 mod doubt;
+mod epochs;
 mod pool;
 mod rebuild;
 mod renewal;
@@ -42,7 +43,7 @@ use bans::Bans;
 use doubt::Asking;
 use use_aa_protocol::distributed_key::{MAX_NODES, Refusal, joint_challenge};
 
-/// How often ended runs are forgotten and unfinished refreshes looked after.
+/// How often ended runs are forgotten, and unfinished refreshes looked after.
 const SWEEP: Duration = Duration::from_secs(2);
 /// How often keys whose grant is over are looked for.
 const UPKEEP: Duration = Duration::from_secs(10 * 60);
@@ -68,7 +69,7 @@ pub enum NodeError {
     Key(#[from] KeyError),
 }
 
-/// A peer's answer about a key: who says so, fingerprint of the share in use, of the prepared one.
+/// A peer's answer about a key: who says so, fingerprint of the share in use, of another one that it has.
 type ShareReport = (u8, B256, B256);
 
 /// A running node.
@@ -82,7 +83,7 @@ pub struct Node {
     nonces: Nonces,
     bans: Bans,
     /// Who waits for a peer's answer about a key's shares.
-    asked: Mutex<HashMap<B256, Asking>>,
+    asked: Mutex<HashMap<B256, Vec<Asking>>>,
     /// By the peer's id: room to answer its questions about our shares.
     telling: [Arc<Semaphore>; MAX_NODES as usize + 1],
     /// Keys that are being made.
@@ -126,6 +127,7 @@ impl Node {
             mesh,
         });
         let _ = this.set(Arc::downgrade(&node));
+        tasks.spawn(Self::settle_always(Arc::downgrade(&node)));
         let weak = Arc::downgrade(&node);
         tasks.spawn(async move {
             let mut upkeep = Instant::now();
@@ -135,7 +137,6 @@ impl Node {
                     upkeep = Instant::now() + UPKEEP;
                 }
                 node.runs.sweep();
-                node.settle_all().await;
                 drop(node);
                 sleep(SWEEP).await;
             }
@@ -152,7 +153,7 @@ impl Node {
         match message {
             Message::Round { .. } | Message::Abort { .. } => self.runs.deliver(from, message),
             Message::ShareQuery { key } => self.clone().tell(from, key),
-            Message::ShareReport { key, current, staged } => self.told(from, key, current, staged),
+            Message::ShareReport { key, current, other } => self.told(from, key, current, other),
             Message::Ping | Message::Pong => {}
         }
     }

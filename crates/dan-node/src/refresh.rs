@@ -84,7 +84,7 @@ pub async fn be_helped(run: &mut Run, workers: &Workers) -> Result<(KeyShare, BT
     Ok((KeyShare { party, package, epoch }, records))
 }
 
-/// One round in which all must have shares of the same epoch: what would be made of others looks like cheating.
+/// One round in which all must have shares of the same epoch: what would be made of others can look like cheating.
 async fn same_epoch(run: &mut Run, mark: B256) -> Result<(), RunError> {
     let theirs = run.broadcast(Zeroizing::new(mark.to_vec())).await?;
     match theirs.iter().find(|(_, theirs)| theirs[..] != mark[..]) {

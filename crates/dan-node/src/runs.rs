@@ -80,6 +80,12 @@ pub(super) struct Incoming {
     pub room: OwnedSemaphorePermit,
 }
 
+impl Incoming {
+    fn is_refusal(&self) -> bool {
+        matches!(self.message, Message::Abort { .. })
+    }
+}
+
 enum Entry {
     /// Messages came before our own request did.
     Early { since: Instant, messages: Vec<Incoming> },
@@ -93,27 +99,42 @@ enum Entry {
 #[derive(Default)]
 struct Table {
     entries: HashMap<B256, Entry>,
-    /// Runs that a peer began here before we did, oldest first; apart those that it began by a refusal, which anybody
-    /// can cause who asks it for nonsense. Some may be open or over by now.
+    /// Runs in which a peer's messages wait for our own request, oldest first; apart those in which its refusal waits,
+    /// which anybody can cause who asks it for nonsense. Some may be open or over by now.
     begun: BTreeMap<(u8, bool), VecDeque<B256>>,
     ended: VecDeque<B256>,
 }
 
 impl Table {
-    fn begin(&mut self, id: B256, from: u8, by_refusal: bool) {
-        let begun = self.begun.entry((from, by_refusal)).or_default();
-        begun.push_back(id);
-        if begun.len() > EARLY_RUNS {
-            self.forget_oldest(from, by_refusal);
+    /// A message that came before our own request.
+    fn keep(&mut self, id: B256, incoming: Incoming, by_refusal: bool) {
+        let from = incoming.from;
+        let entry = self.entries.entry(id);
+        let entry = entry.or_insert_with(|| Entry::Early { since: Instant::now(), messages: Vec::new() });
+        let Entry::Early { messages, .. } = entry else { return };
+        let mut waiting = messages.iter().filter(|waiting| waiting.from == from);
+        let known = waiting.clone().any(|waiting| waiting.is_refusal() == by_refusal);
+        if waiting.nth(EARLY_MESSAGES - 1).is_some() {
+            return;
         }
-        self.entries.insert(id, Entry::Early { since: Instant::now(), messages: Vec::new() });
+        messages.push(incoming);
+        if !known {
+            let begun = self.begun.entry((from, by_refusal)).or_default();
+            begun.push_back(id);
+            if begun.len() > EARLY_RUNS {
+                self.forget_oldest(from, by_refusal);
+            }
+        }
     }
 
-    /// True when there was one to forget.
+    /// Drops what waits of this peer in the oldest of its runs, and of nobody else. True when there was one.
     fn forget_oldest(&mut self, from: u8, by_refusal: bool) -> bool {
         let Some(oldest) = self.begun.get_mut(&(from, by_refusal)).and_then(VecDeque::pop_front) else { return false };
-        if matches!(self.entries.get(&oldest), Some(Entry::Early { .. })) {
-            self.entries.remove(&oldest);
+        if let Some(Entry::Early { messages, .. }) = self.entries.get_mut(&oldest) {
+            messages.retain(|waiting| (waiting.from, waiting.is_refusal()) != (from, by_refusal));
+            if messages.is_empty() {
+                self.entries.remove(&oldest);
+            }
         }
         true
     }
@@ -191,9 +212,6 @@ impl Runs {
                 }
             }
         };
-        if !table.entries.contains_key(&id) {
-            table.begin(id, from, refusal);
-        }
         match table.entries.get_mut(&id) {
             // A full queue is the sender's fault: the run then misses its message and lapses.
             Some(Entry::Open { sender, participants }) if participants.contains(&from) => {
@@ -202,11 +220,7 @@ impl Runs {
                     tracing::debug!(node = self.me, from, "a message for a full run was dropped");
                 }
             }
-            Some(Entry::Early { messages, .. })
-                if messages.iter().filter(|waiting| waiting.from == from).count() < EARLY_MESSAGES =>
-            {
-                messages.push(Incoming { from, message, room });
-            }
+            Some(Entry::Early { .. }) | None => table.keep(id, Incoming { from, message, room }, refusal),
             _ => {}
         }
     }
@@ -304,8 +318,9 @@ mod tests {
         let honest = name(u64::MAX);
         runs.deliver(2, round(&honest, 30_000));
         // Runs that nobody ever opens, in the largest messages there are, and refusals of runs that there are not.
-        for number in 0..20_000 {
+        for number in 0..3 * EARLY_RUNS as u64 {
             runs.deliver(3, round(&name(number), MAX_MESSAGE));
+            runs.deliver(3, round(&name(200_000 + number), 1));
             runs.deliver(3, abort(&name(100_000 + number)));
         }
         assert!(waiting(&runs, 3) <= WAITING_BYTES);
@@ -314,7 +329,7 @@ mod tests {
         run.send(BTreeMap::new()).unwrap();
         assert_eq!(run.receive(&[2]).await.unwrap()[&2].len(), 30_000, "what an honest node said is there");
         // And in a run that it takes part in: what waits is bounded, what was read waits no more.
-        for _ in 0..10 * WAITING_MESSAGES {
+        for _ in 0..2 * WAITING_MESSAGES {
             runs.deliver(3, round(&honest, MAX_MESSAGE));
         }
         assert!(waiting(&runs, 3) <= WAITING_BYTES);
@@ -322,6 +337,24 @@ mod tests {
         assert_eq!(waiting(&runs, 2), 0);
         runs.deliver(2, round(&name(7), 1));
         assert!(runs.open(name(7), Duration::from_secs(5)).is_ok());
+    }
+
+    /// Who is first in a run and then floods the table drops what he said himself.
+    #[tokio::test]
+    async fn who_begins_a_run_and_floods_pushes_out_nothing_of_the_others() {
+        let runs = runs();
+        let shared = name(u64::MAX);
+        runs.deliver(3, abort(&shared));
+        runs.deliver(3, round(&shared, 10));
+        runs.deliver(2, round(&shared, 20));
+        for number in 0..2 * EARLY_RUNS as u64 {
+            runs.deliver(3, round(&name(number), 1));
+            runs.deliver(3, abort(&name(100_000 + number)));
+        }
+        let mut run = runs.open(shared, Duration::from_secs(5)).unwrap();
+        run.send(BTreeMap::new()).unwrap();
+        assert_eq!(run.receive(&[2]).await.unwrap()[&2].len(), 20);
+        assert!(runs.table().entries.len() <= 1 + 2 * EARLY_RUNS);
     }
 
     #[test]

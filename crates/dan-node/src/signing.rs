@@ -3,8 +3,8 @@
 //! State between the phases lives in this call only: it is never written down, never used twice.
 //!
 //! In front of each first message is the fingerprint of the shares that it was made with. Shares of different epochs do
-//! not fit: what comes of them looks like cheating, and would have an honest node banned. So nothing is computed from
-//! messages of another epoch.
+//! not fit: what comes of them can look like cheating, for which an honest node would be banned. So nothing is computed
+//! from messages of another epoch.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -159,5 +159,5 @@ async fn three_of_five_sign_refresh_and_repair() {
     // Old and new shares do not sign together, and nobody is banned for it.
     let mixed: Vec<_> = renewed[..4].iter().chain(&shares[4..]).cloned().collect();
     let error = signature(&runs, &workers, &mixed, 31, &[1, 4, 5]).await.unwrap_err();
-    assert!(matches!(error, RunError::Aborted(_) | RunError::PeerRefused { .. }), "{error}");
+    assert!(matches!(error, RunError::ShareEpoch(_)), "{error}");
 }

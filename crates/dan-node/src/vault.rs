@@ -31,6 +31,8 @@ pub enum Slot {
     Share,
     /// The share that an unfinished refresh prepared; the same bytes become the share.
     Staged,
+    /// The share before that, until all nodes are known to use the new one.
+    Previous,
     /// What is known about a key: its public half, its grant.
     Record,
     /// How often a key signed lately.
@@ -44,16 +46,17 @@ impl Slot {
         match self {
             Self::Share => "share",
             Self::Staged => "staged",
+            Self::Previous => "previous",
             Self::Record => "key",
             Self::Limit => "limit",
             Self::Node => "node",
         }
     }
 
-    /// What is authenticated: a staged share is a share already.
+    /// What is authenticated: shares of every epoch are shares.
     fn kind(self) -> &'static str {
         match self {
-            Self::Staged => Self::Share.extension(),
+            Self::Staged | Self::Previous => Self::Share.extension(),
             other => other.extension(),
         }
     }
@@ -206,9 +209,25 @@ impl Vault {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// The staged share becomes the share.
+    /// The staged share becomes the share, which is kept beside it. After a crash in between both are still there.
     pub fn promote(&self, key_id: B256) -> Result<(), VaultError> {
-        let (from, path) = (self.path(Slot::Staged, key_id), self.path(Slot::Share, key_id));
+        self.remove(Slot::Previous, key_id)?;
+        let (path, kept) = (self.path(Slot::Share, key_id), self.path(Slot::Previous, key_id));
+        match fs::hard_link(&path, &kept) {
+            // A node that lost its share had none before.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => result.map_err(|source| VaultError::Io { path: kept, source })?,
+        }
+        self.rename(Slot::Staged, key_id)
+    }
+
+    /// The share before becomes the share again.
+    pub fn go_back(&self, key_id: B256) -> Result<(), VaultError> {
+        self.rename(Slot::Previous, key_id)
+    }
+
+    fn rename(&self, from: Slot, key_id: B256) -> Result<(), VaultError> {
+        let (from, path) = (self.path(from, key_id), self.path(Slot::Share, key_id));
         fs::rename(from, &path).and_then(|()| self.sync_folder()).map_err(|source| VaultError::Io { path, source })
     }
 
@@ -298,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_staged_share_becomes_the_share_and_leftovers_go() {
+    fn a_staged_share_becomes_the_share_keeps_the_one_before_and_leftovers_go() {
         let folder = tempfile::tempdir().unwrap();
         let first = vault(folder.path());
         first.write(Slot::Share, ID, b"old").unwrap();
@@ -306,6 +325,15 @@ mod tests {
         first.promote(ID).unwrap();
         assert_eq!(first.read(Slot::Share, ID).unwrap().unwrap()[..], b"new"[..]);
         assert!(first.read(Slot::Staged, ID).unwrap().is_none());
+        assert_eq!(first.read(Slot::Previous, ID).unwrap().unwrap()[..], b"old"[..]);
+        first.go_back(ID).unwrap();
+        assert_eq!(first.read(Slot::Share, ID).unwrap().unwrap()[..], b"old"[..]);
+        assert!(first.read(Slot::Previous, ID).unwrap().is_none());
+        // A node that lost its share has nothing to keep.
+        first.remove(Slot::Share, ID).unwrap();
+        first.write(Slot::Staged, ID, b"new").unwrap();
+        first.promote(ID).unwrap();
+        assert!(first.read(Slot::Previous, ID).unwrap().is_none());
         fs::write(folder.path().join("x.share.0.tmp"), "half").unwrap();
         drop(first);
         vault(folder.path());

@@ -64,18 +64,25 @@ impl Node {
         Ok(attestation)
     }
 
-    /// Takes a grant back. Repeating it changes nothing.
+    /// Takes a grant back, for ever: the shares go, the record stays until the grant is long over. Repeating it changes
+    /// nothing.
     pub async fn revoke(self: &Arc<Self>, revocation: Revocation) -> Result<RevokeAnswer, NodeRefusal> {
         let key = self.known(revocation.key_id)?;
         let _turn = key.renewal.lock().await;
         let Some(record) = key.record().clone() else { return Err(self.unknown(key.id)) };
         let Some(signed) = &record.grant else { return Err(self.unknown(key.id)) };
         verify_revocation(&signed.grant, &revocation).map_err(|refusal| self.by_rule(&refusal))?;
-        if !record.revoked {
-            let (kept, revoked) = (key.clone(), KeyRecord { revoked: true, ..record });
-            self.blocking(move |node| node.keys.save(&kept, revoked)).await?;
-            tracing::info!(node = self.config.id, key = %key.id, "a key was revoked");
-        }
+        let (kept, revoked) = (key.clone(), KeyRecord { revoked: true, ..record.clone() });
+        // First the record: a crash in between leaves a share that signs nothing, and repeating removes it.
+        self.blocking(move |node| {
+            if !record.revoked {
+                node.keys.save(&kept, revoked)?;
+            }
+            node.keys.forget_shares(kept.id)
+        })
+        .await?;
+        key.doubt.send_replace(false);
+        tracing::info!(node = self.config.id, key = %key.id, "a key was revoked; its shares are removed");
         Ok(RevokeAnswer { node: self.config.id, key_id: revocation.key_id })
     }
 

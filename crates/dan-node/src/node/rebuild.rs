@@ -13,7 +13,8 @@ use crate::{
 use use_aa_protocol::distributed_key::{Refusal, SignedGrant, verify_grant};
 
 impl Node {
-    /// The one grant that the key's owner signed, revoked if anybody knows so; `known` is what was left here.
+    /// The one grant that the key's owner signed; `known` is what was left here. Nodes renew no revoked key: one that says
+    /// it is revoked and helps with it is not believed, and the repair ends.
     ///
     /// A helper is at fault when it shows what no owner signed, and for nothing else: honest nodes may have heard of
     /// different things.
@@ -32,7 +33,9 @@ impl Node {
         for (node, bytes) in records {
             let unreadable = |_| RunError::cheated(*node, "a record that cannot be read");
             let record: KeyRecord = serde_json::from_slice(bytes).map_err(unreadable)?;
-            own.revoked |= record.revoked;
+            if record.revoked {
+                return Err(RunError::Aborted(format!("node {node} says that this key was revoked, and renews it")));
+            }
             let Some(signed) = record.grant else { continue };
             verify_grant(&signed, last_moment(&signed)).map_err(|refusal| unproven(*node, &refusal))?;
             if signed.grant.key_id != key_id || self.fits(&own, &signed).is_err() {

@@ -1,8 +1,8 @@
 //! New shares for a key, committed by all nodes or by none (two-phase commit).
 //!
 //! A node **prepares**: it writes the new share beside the old one (`.staged`) and tells the others so. Only when all n
-//! have prepared does it **commit**: the new share replaces the old. A node that prepared and does not hear from all is
-//! in doubt (`doubt.rs`): it signs nothing with this key until it knows.
+//! have prepared does it **commit**: the new share is the one in use, and the old one stays beside it (`.previous`) until
+//! all are known to use the new one. A node that prepared and does not hear from all is in doubt (`doubt.rs`).
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -26,6 +26,14 @@ const CONFIRMING: Duration = Duration::from_secs(30);
 
 pub(super) fn internal(error: &dyn std::fmt::Display) -> RunError {
     RunError::Internal(error.to_string())
+}
+
+/// A revocation may come in the middle: then the shares are gone, and no new ones are wanted.
+fn not_revoked(key: &Key) -> Result<(), RunError> {
+    match key.record().as_ref().is_some_and(|record| record.revoked) {
+        true => Err(RunError::Aborted("the grant was revoked".into())),
+        false => Ok(()),
+    }
 }
 
 impl Node {
@@ -70,7 +78,7 @@ impl Node {
             }
             Err(error) => Err((error, None)),
         };
-        *key.renewal.lock().await = Default::default();
+        key.renewal.lock().await.end();
         match result {
             Ok(epoch) => Ok(RefreshAnswer { node: self.config.id, key_id, epoch }),
             Err((error, evidence)) => {
@@ -82,7 +90,7 @@ impl Node {
     }
 
     /// Takes the key for a refresh: none is under way or in doubt, and a share is there or, when it is to be rebuilt,
-    /// is not.
+    /// is not, or is of an epoch that no other node has any more.
     async fn may_renew(
         self: &Arc<Self>,
         key_id: B256,
@@ -93,26 +101,25 @@ impl Node {
         if key.record().as_ref().is_some_and(|record| record.is_over(Self::long_over(now()))) {
             return Err(self.refuse("grant-expired", "the key's grant is long over; the key is being removed"));
         }
+        if key.record().as_ref().is_some_and(|record| record.revoked) {
+            return Err(self.refuse("revoked", "the grant was revoked: its shares are removed, not renewed"));
+        }
         self.settle(&key).await;
+        let begun = key.renewal.lock().await.begun;
+        let others = self.config.peers.iter().map(|peer| peer.id).filter(|id| Some(*id) != repair).collect();
+        let base = self.base(&key, others, lost).await?;
         let mut renewal = key.renewal.lock().await;
-        let (share, staged) = self
-            .blocking(move |node| {
-                // A share that cannot be read is as good as lost.
-                let share = if lost { node.keys.share(key_id).ok().flatten() } else { node.keys.share(key_id)? };
-                Ok((share, node.keys.stored(Slot::Staged, key_id)?.is_some()))
-            })
-            .await?;
-        if renewal.running || staged {
+        let staged = self.blocking(move |node| Ok(node.keys.stored(Slot::Staged, key_id)?.is_some())).await?;
+        if renewal.running || renewal.begun != begun || staged {
             return Err(self.refuse("busy", "a refresh of this key is under way or not decided yet"));
         }
-        match (lost, share) {
+        match (lost, base) {
             (true, Some(_)) => Err(self.refuse("malformed", "this node has its share: nothing to repair")),
             (false, None) => Err(self.refuse("no-share", "this node lost its share of the key")),
-            (_, share) => {
-                renewal.running = true;
-                renewal.forbidden = false;
+            (_, base) => {
+                renewal.begin(base.as_ref().map(|share| share.fingerprint()).unwrap_or_default());
                 drop(renewal);
-                Ok((key, share))
+                Ok((key, base))
             }
         }
     }
@@ -134,6 +141,9 @@ impl Node {
             (Some(share), None) => share,
             (None, _) => {
                 let (share, records) = be_helped(run, &self.workers).await?;
+                // No revocation comes between the look and the write.
+                let _turn = key.renewal.lock().await;
+                not_revoked(key)?;
                 let known = key.record().clone();
                 let record = self.rebuilt_record(key.id, &share, known, &records)?;
                 let (node, key) = (self.clone(), key.clone());
@@ -158,11 +168,15 @@ impl Node {
         if renewal.forbidden {
             return Err(RunError::Aborted("another node gave the refresh up".into()));
         }
+        not_revoked(key)?;
+        let base = renewal.base;
         // Before it is there: nobody reads the old share when the new one may be in use. Decided by `settle` if this fails.
         key.doubt.send_replace(true);
         let (node, id, new) = (self.clone(), key.id, new.clone());
         let written = tokio::task::spawn_blocking(move || {
             let bytes = new.encode()?;
+            // All have said by now which shares they renew: these all have, and no others are needed.
+            node.keep_only(id, base).map_err(|error| internal(&error))?;
             node.vault.write(Slot::Staged, id, &bytes).map_err(|error| internal(&error))
         });
         let result = written.await.map_err(|error| internal(&error))?;
@@ -172,14 +186,13 @@ impl Node {
 
     async fn commit(self: &Arc<Self>, key: &Arc<Key>, new: Arc<KeyShare>) -> Result<(), RunError> {
         let _turn = key.renewal.lock().await;
+        not_revoked(key)?;
         let (node, id) = (self.clone(), key.id);
         let committed = tokio::task::spawn_blocking(move || {
             node.vault.promote(id)?;
             node.keys.remember(id, new);
             Ok::<_, VaultError>(())
         });
-        committed.await.map_err(|error| internal(&error))?.map_err(|error| internal(&error))?;
-        key.doubt.send_replace(false);
-        Ok(())
+        committed.await.map_err(|error| internal(&error))?.map_err(|error| internal(&error))
     }
 }

@@ -59,7 +59,6 @@ impl Node {
             }
             authorize_sign(signed, request, now()).map_err(|refusal| self.by_rule(&refusal))?;
         }
-        self.decided(&key).await?;
         self.none_banned(signers)?;
         self.nonces.spend(RunKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;
         Ok(key)
@@ -84,10 +83,7 @@ impl Node {
                 let (node, id) = (self.clone(), key.id);
                 tokio::spawn(async move { node.write_limit(id, limit).await })
             });
-            let (node, id) = (self.clone(), key.id);
-            let share = self.workers.run(move || node.keys.share(id)).await?;
-            let share = share.map_err(|error| RunError::Internal(error.to_string()))?;
-            let share = share.ok_or(RunError::NoShare)?;
+            let share = self.share_with(key, run.others().collect()).await?;
             epoch = share.epoch();
             let release = async {
                 match writing {

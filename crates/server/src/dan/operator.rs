@@ -184,11 +184,11 @@ impl Network {
         }
     }
 
-    /// Every key that can still sign, and who has a share of it.
+    /// Every key that can still sign, and who has a share of it. One node's word does not end a key: most say so.
     async fn keys(&self) -> Result<BTreeMap<B256, BTreeSet<u8>>, OperatorError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut keys: BTreeMap<B256, BTreeSet<u8>> = BTreeMap::new();
-        let mut over = BTreeSet::new();
+        let mut over: BTreeMap<B256, usize> = BTreeMap::new();
         for (node, listed) in self.nodes.iter().zip(join_all(self.nodes.iter().map(held)).await) {
             let listed = match listed {
                 Ok(listed) => listed,
@@ -196,7 +196,7 @@ impl Network {
             };
             for key in listed {
                 if key.revoked || key.valid_until.is_some_and(|end| end <= now) {
-                    over.insert(key.key_id);
+                    *over.entry(key.key_id).or_default() += 1;
                 }
                 let holders = keys.entry(key.key_id).or_default();
                 if key.share {
@@ -204,7 +204,7 @@ impl Network {
                 }
             }
         }
-        keys.retain(|key, _| !over.contains(key));
+        keys.retain(|key, _| over.get(key).is_none_or(|voices| voices * 2 <= self.nodes.len()));
         Ok(keys)
     }
 
