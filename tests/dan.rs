@@ -183,9 +183,11 @@ async fn held_to_the_default_cost(cluster: &Cluster, session: &Session) {
         let named = refusals.iter().all(|refusal| both.iter().all(|amount| refusal.message.contains(amount)));
         assert!(named, "{refusals:?}");
     }
-    // A known sponsor has signed the fees, and pays them.
-    let sponsored = [VERIFYING_PAYMASTER.as_slice(), &[1; 100]].concat();
-    cluster.sign(session, &SIGNERS, operation(9_000_000, &sponsored)).await.unwrap();
+    // A known sponsor has signed the fees, and pays them: everybody's, and the operator's own.
+    for sponsor in [VERIFYING_PAYMASTER, OWN_SPONSOR] {
+        let sponsored = [sponsor.as_slice(), &[1; 100]].concat();
+        cluster.sign(session, &SIGNERS, operation(9_000_000, &sponsored)).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,6 +111,9 @@ fn free_ports(count: usize) -> Vec<u16> {
     ports
 }
 
+/// A paymaster that every node is told of.
+pub const OWN_SPONSOR: Address = Address::repeat_byte(9);
+
 impl Cluster {
     /// Five nodes, 3 of which sign.
     pub async fn start() -> Self {
@@ -177,6 +180,7 @@ impl Cluster {
         command.env("USE_AA_DAN_SIGNING_TIMEOUT", "60");
         command.env("USE_AA_DAN_SERVER_KEY", SERVER_KEY.as_str());
         command.env("USE_AA_DAN_OPERATOR_KEY", OPERATOR_KEY.as_str());
+        command.env("USE_AA_DAN_SPONSORS", OWN_SPONSOR.to_string());
         command.envs(secrets.iter().map(|secret| secret.split_once('=').unwrap()));
         // The pipe ends with this process, and the node with the pipe.
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -11,8 +11,11 @@ use super::{
     mesh::Peer,
     vault::read_secret_file,
 };
+use costs::costs;
 use use_aa_dan::caller_key::CallerKey;
-use use_aa_protocol::distributed_key::MAX_NODES;
+use use_aa_protocol::distributed_key::{CostRules, MAX_NODES};
+
+mod costs;
 
 /// Longest time that may be set for a signature, seconds.
 const MAX_SIGNING_TIMEOUT: u8 = 60;
@@ -91,6 +94,14 @@ pub struct NodeArgs {
     /// Seconds that a signature may take, 1 to 60 (app servers wait 15); a node that hangs costs this much, once
     #[arg(long, env = "USE_AA_DAN_SIGNING_TIMEOUT", value_name = "SECONDS", default_value_t = 5)]
     pub signing_timeout: u8,
+    /// Paymasters that never charge an account, besides Biconomy's verifying paymaster: addresses, comma-separated.
+    /// What they pay for is not held to the limit that a grant sets on an operation's cost
+    #[arg(long, env = "USE_AA_DAN_SPONSORS", value_name = "ADDRESSES", default_value = "", hide_default_value = true)]
+    pub sponsors: String,
+    /// What one operation may cost the account where the grant is of before and names no limit: wei, or a number with a
+    /// unit; alike at all nodes
+    #[arg(long, env = "USE_AA_DAN_OPERATION_COST", value_name = "AMOUNT", default_value = "0.05 ether")]
+    pub operation_cost: String,
     /// End when standard input does: with the program that started it, however that ends
     #[arg(long)]
     pub end_with_stdin: bool,
@@ -141,6 +152,8 @@ pub struct NodeConfig {
     pub max_pool: u32,
     /// Longest time for a signature; some ten milliseconds are usual.
     pub signing_timeout: Duration,
+    /// What operations may cost accounts.
+    pub costs: CostRules,
 }
 
 /// A value that cannot be used; never shows a secret.
@@ -193,6 +206,7 @@ impl NodeConfig {
             signatures_per_minute: args.signatures_per_minute,
             max_pool: args.max_pool,
             signing_timeout: Duration::from_secs(args.signing_timeout.into()),
+            costs: costs(args)?,
         })
     }
 
@@ -278,6 +292,9 @@ fn peers(text: &str) -> Result<Vec<Peer>, NodeConfigError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::{Address, U256};
+    use use_aa_protocol::addresses::TOKEN_PAYMASTER;
+
     use super::*;
 
     fn entry(id: u8) -> String {
@@ -303,6 +320,8 @@ mod tests {
             signatures_per_minute: 1,
             max_pool: 1,
             signing_timeout: 5,
+            sponsors: String::new(),
+            operation_cost: String::new(),
             end_with_stdin: false,
         }
     }
@@ -322,6 +341,13 @@ mod tests {
         let shown = format!("{args:?}");
         assert!(!shown.contains("aaaa") && !shown.contains("0202") && !shown.contains("0123"), "{shown}");
         assert!(config.callers.server.matches(&"0123456789".repeat(4)));
+        // Empty is unset.
+        assert_eq!(config.costs, CostRules::default());
+        let (one, other) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let set = NodeArgs { sponsors: format!(" {one}, {other:?},"), operation_cost: "1.5 ether".into(), ..args };
+        let costs = NodeConfig::from_args(&set).unwrap().costs;
+        let unnamed_limit = U256::from(1_500_000_000_000_000_000_u64);
+        assert_eq!(costs, CostRules { sponsors: vec![one, other], unnamed_limit });
     }
 
     #[test]
@@ -337,6 +363,12 @@ mod tests {
             ("USE_AA_DAN_SIGNATURES_PER_MINUTE", complaint(|args| args.signatures_per_minute = 0)),
             ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 0)),
             ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 61)),
+            ("USE_AA_DAN_SPONSORS", complaint(|args| args.sponsors = "0x01".into())),
+            ("USE_AA_DAN_SPONSORS", complaint(|args| args.sponsors = Address::ZERO.to_string())),
+            // It takes tokens from the account.
+            ("USE_AA_DAN_SPONSORS", complaint(|args| args.sponsors = TOKEN_PAYMASTER.to_string())),
+            ("USE_AA_DAN_OPERATION_COST", complaint(|args| args.operation_cost = "0.05".into())),
+            ("USE_AA_DAN_OPERATION_COST", complaint(|args| args.operation_cost = "-1".into())),
             ("USE_AA_DAN_KEY", complaint(|args| args.key = None)),
             ("USE_AA_DAN_KEY", complaint(|args| args.key_file = Some("x".into()))),
             ("USE_AA_DAN_VAULT_KEY", complaint(|args| args.vault_key = "bbbb".parse().ok())),

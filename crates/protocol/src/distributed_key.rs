@@ -17,7 +17,7 @@
 //! # How a user operation is signed
 //!
 //! The page asks for the nonces of exactly `t` nodes, signs a [`SignRequest`] with the ephemeral key, and each of these
-//! nodes checks it by itself ([`authorize_sign`]) before it takes part.
+//! nodes checks it by itself ([`authorize_sign_by`]) before it takes part.
 
 use alloy::{
     primitives::{Address, hex},
@@ -49,11 +49,11 @@ pub use ephemeral_key::EphemeralKey;
 pub use grant::{GRANT_VERSION, Grant, GrantedLeaf, MAX_LEAVES, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant};
 pub use module_info::{DanModuleInfo, clear_text_key, is_distributed, remove_clear_text_key};
 pub use offer::{KeyNetwork, KeyOffer, NodeIdentity, SignOutcome};
-pub use operation_cost::DEFAULT_MAX_OPERATION_COST;
+pub use operation_cost::{CostRules, DEFAULT_MAX_OPERATION_COST, default_operation_cost};
 pub use permissions::permissions;
 pub use refusal::Refusal;
 pub use revocation::{Revocation, RevokedBy, RevokedGrant, verify_revocation};
-pub use sign_request::{SignRequest, authorize_sign};
+pub use sign_request::{SignRequest, authorize_sign, authorize_sign_by};
 pub use typed_data::TypedData;
 
 /// Ethereum address of a public key, compressed (33 bytes) or not (65 bytes). `@biconomy/use-aa` hashes a stray

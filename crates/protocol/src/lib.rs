@@ -7,6 +7,7 @@
 
 pub mod abi;
 pub mod addresses;
+pub mod amount;
 mod bounds;
 pub mod clocks;
 pub mod describe;

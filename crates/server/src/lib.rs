@@ -13,7 +13,6 @@
 //! | [`check`], [`readiness`], [`metrics`] | does it work? |
 #![warn(missing_docs)]
 
-mod amount;
 mod api_key;
 pub mod api_keys;
 pub mod biconomy;

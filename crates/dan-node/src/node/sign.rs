@@ -11,7 +11,7 @@ use crate::{
     run::{RunError, RunName},
     signing::sign,
 };
-use use_aa_protocol::distributed_key::authorize_sign;
+use use_aa_protocol::distributed_key::authorize_sign_by;
 
 impl Node {
     /// Signs a user operation together with the others, if this node finds that it may.
@@ -57,7 +57,8 @@ impl Node {
             if record.revoked {
                 return Err(self.refuse("revoked", "the grant was revoked"));
             }
-            authorize_sign(signed, request, now()).map_err(|refusal| self.by_rule(&refusal))?;
+            let decided = authorize_sign_by(signed, request, now(), &self.config.costs);
+            decided.map_err(|refusal| self.by_rule(&refusal))?;
         }
         self.none_banned(signers)?;
         self.nonces.spend(RunKind::Signing, &own, now()).map_err(|error| self.by_nonce(error))?;

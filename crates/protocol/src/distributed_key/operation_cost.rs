@@ -1,20 +1,23 @@
 //! What one operation may cost the account. No module on chain bounds fees, so the nodes do: it is the one limit of a
 //! grant that only they keep.
 
-use alloy::primitives::U256;
+use alloy::primitives::{Address, U256};
 
 use super::{Grant, Refusal};
 use crate::{addresses::VERIFYING_PAYMASTER, user_operation::UserOperation};
 
-/// The limit, wei, of new grants for which nobody names another, and of those of versions 1 and 2, which name none: 0.05
-/// of the native currency. A modest operation, of half a million gas, passes up to 100 gwei.
+/// The limit, wei, of new grants for which nobody names another, where gas is not dear ([`default_operation_cost`]), and of
+/// those of versions 1 and 2, which name none, where a node was told of no other ([`CostRules`]): 0.05 of the native currency. A modest operation, of half a million gas, passes up to 100 gwei.
 pub const DEFAULT_MAX_OPERATION_COST: U256 = U256::from_limbs([50_000_000_000_000_000, 0, 0, 0]);
+
+/// Gas of an operation that is to pass at any fee: a larger one than most.
+const MODEST_GAS: U256 = U256::from_limbs([1_000_000, 0, 0, 0]);
 
 /// The first version that names the limit.
 const FIRST_VERSION_WITH_LIMIT: u32 = 3;
 
 impl Grant {
-    /// The most that one operation may cost the account, wei.
+    /// The most that one operation may cost the account, wei, at a node that was told of no other [`CostRules`].
     pub fn operation_cost_limit(&self) -> U256 {
         self.max_operation_cost.unwrap_or(DEFAULT_MAX_OPERATION_COST)
     }
@@ -29,21 +32,47 @@ pub(super) fn check_limit_is_signed(grant: &Grant) -> Result<(), Refusal> {
     }
 }
 
-/// Does the operation cost the account no more than the grant allows?
-pub(super) fn check_operation_cost(grant: &Grant, operation: &UserOperation) -> Result<(), Refusal> {
-    let (limit, cost) = (grant.operation_cost_limit(), cost_to_account(operation));
-    if cost <= limit { Ok(()) } else { Err(Refusal::OperationCost { limit, cost }) }
+/// The limit of a new grant for which nobody names another, wei: [`DEFAULT_MAX_OPERATION_COST`], or a million gas at this
+/// fee where gas is so dear that the former would let no operation pass.
+pub fn default_operation_cost(max_fee_per_gas: U256) -> U256 {
+    DEFAULT_MAX_OPERATION_COST.max(max_fee_per_gas.saturating_mul(MODEST_GAS))
 }
 
-/// The most that the account can lose to fees, wei: what the entry point reserves.
-///
-/// Only the verifying paymaster is known to take nothing from the account: its signer pays, and signed the very fees. A
-/// token paymaster takes the price in tokens wherever it has an allowance. Of a paymaster that is not known here it
-/// cannot be told which of the two it is, and a node asks no chain, so it counts as the account paying. An honest
-/// sponsor loses nothing by that below the limit; a higher one can be granted.
-fn cost_to_account(operation: &UserOperation) -> U256 {
-    match operation.paymaster() {
-        Some(VERIFYING_PAYMASTER) => U256::ZERO,
-        _ => operation.required_prefund(),
+/// What a node's operator says about costs: no grant names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CostRules {
+    /// Paymasters that never charge an account, besides [`VERIFYING_PAYMASTER`].
+    pub sponsors: Vec<Address>,
+    /// The limit, wei, of grants that name none: those of versions 1 and 2.
+    pub unnamed_limit: U256,
+}
+
+impl Default for CostRules {
+    fn default() -> Self {
+        Self { sponsors: Vec::new(), unnamed_limit: DEFAULT_MAX_OPERATION_COST }
+    }
+}
+
+impl CostRules {
+    /// Does the operation cost the account no more than the grant allows?
+    pub(super) fn check(&self, grant: &Grant, operation: &UserOperation) -> Result<(), Refusal> {
+        let limit = grant.max_operation_cost.unwrap_or(self.unnamed_limit);
+        let cost = self.cost_to_account(operation);
+        if cost <= limit { Ok(()) } else { Err(Refusal::OperationCost { limit, cost }) }
+    }
+
+    /// The most that the account can lose to fees, wei: what the entry point reserves.
+    ///
+    /// Only of a sponsor that the node was told of, and of the verifying paymaster, is it known that they take nothing
+    /// from the account: they pay, and signed the very fees. A token paymaster takes the price in tokens wherever it has
+    /// an allowance. Of a paymaster that is not known here it cannot be told which of the two it is, and a node asks no
+    /// chain, so it counts as the account paying. A sponsor that is not known loses nothing by that below the limit; a
+    /// higher one can be granted.
+    fn cost_to_account(&self, operation: &UserOperation) -> U256 {
+        let is_sponsor = |paymaster: Address| paymaster == VERIFYING_PAYMASTER || self.sponsors.contains(&paymaster);
+        match operation.paymaster() {
+            Some(paymaster) if is_sponsor(paymaster) => U256::ZERO,
+            _ => operation.required_prefund(),
+        }
     }
 }

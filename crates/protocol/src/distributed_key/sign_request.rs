@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Refusal, SignedGrant, operation_cost::check_operation_cost, policy_hash};
+use super::{CostRules, Refusal, SignedGrant, policy_hash};
 use crate::{
     session::SessionLeaf,
     signature::personal_digest,
@@ -51,6 +51,14 @@ impl SignRequest {
     }
 }
 
+/// [`authorize_sign_by`] the rules of a node of which nothing else was set.
+///
+/// # Errors
+/// The first check that fails.
+pub fn authorize_sign(signed: &SignedGrant, request: &SignRequest, now: u64) -> Result<B256, Refusal> {
+    authorize_sign_by(signed, request, now, &CostRules::default())
+}
+
 /// May a node take part in this signature at `now` (unix seconds)? The answer is the digest to sign, computed from the
 /// operation itself.
 ///
@@ -59,7 +67,12 @@ impl SignRequest {
 ///
 /// # Errors
 /// The first check that fails.
-pub fn authorize_sign(signed: &SignedGrant, request: &SignRequest, now: u64) -> Result<B256, Refusal> {
+pub fn authorize_sign_by(
+    signed: &SignedGrant,
+    request: &SignRequest,
+    now: u64,
+    costs: &CostRules,
+) -> Result<B256, Refusal> {
     let SignedGrant { grant, leaves, .. } = signed;
     if request.key_id != grant.key_id {
         return Err(Refusal::OtherKey);
@@ -83,7 +96,7 @@ pub fn authorize_sign(signed: &SignedGrant, request: &SignRequest, now: u64) -> 
     check_ephemeral_signature(grant.ephemeral_key, request)?;
     let leaves: Vec<SessionLeaf> = leaves.iter().map(super::GrantedLeaf::to_session).collect();
     check_calls(&leaves, &request.user_operation.call_data, now)?;
-    check_operation_cost(grant, &request.user_operation)?;
+    costs.check(grant, &request.user_operation)?;
     Ok(request.digest())
 }
 

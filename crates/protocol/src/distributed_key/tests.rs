@@ -253,6 +253,42 @@ fn what_one_operation_may_cost_the_account_is_kept() {
 }
 
 #[test]
+fn a_node_may_know_other_sponsors_and_another_limit_where_a_grant_names_none() {
+    let (sponsor, tenth) = (Address::repeat_byte(7), U256::from(100_000_000_000_000_000_u64));
+    let costs = CostRules { sponsors: vec![sponsor], unnamed_limit: tenth };
+    let outcome = |signed: &SignedGrant, operation| {
+        authorize_sign_by(signed, &request(operation), NOW, &costs).map_or_else(|refusal| refusal.code(), |_| "ok")
+    };
+    let signed = sign(grant(), leaves());
+    let dear = |paymaster: &[u8]| priced(1_000_000, 200, paymaster);
+    for known in [sponsor, VERIFYING_PAYMASTER] {
+        assert_eq!(outcome(&signed, dear(&[known.as_slice(), &[1; 100]].concat())), "ok");
+        // Part of its address is not it.
+        assert_eq!(outcome(&signed, dear(&known[..19])), "operation-cost");
+    }
+    for other in [TOKEN_PAYMASTER, Address::repeat_byte(8)] {
+        assert_eq!(outcome(&signed, dear(other.as_slice())), "operation-cost");
+    }
+    // A limit that the owner signed is not the node's to widen.
+    assert_eq!(outcome(&signed, priced(1_000_000, 100, &[])), "operation-cost");
+    for version in [1, 2] {
+        let earlier = sign(Grant { version, max_operation_cost: None, ..grant() }, leaves());
+        assert_eq!(outcome(&earlier, priced(1_000_000, 100, &[])), "ok");
+        assert_eq!(outcome(&earlier, priced(1_000_001, 100, &[])), "operation-cost");
+    }
+}
+
+#[test]
+fn the_limit_that_nobody_names_lets_a_million_gas_pass_where_gas_is_dear() {
+    let gwei = U256::from(1_000_000_000_u64);
+    assert_eq!(default_operation_cost(U256::ZERO), DEFAULT_MAX_OPERATION_COST);
+    assert_eq!(default_operation_cost(gwei * U256::from(50)), DEFAULT_MAX_OPERATION_COST);
+    let fee = gwei * U256::from(2_000);
+    assert_eq!(default_operation_cost(fee), fee * U256::from(1_000_000));
+    assert_eq!(default_operation_cost(U256::MAX), U256::MAX);
+}
+
+#[test]
 fn every_changed_field_of_a_grant_breaks_the_owners_signature() {
     let changes: [Change<SignedGrant>; 24] = [
         (|s| s.grant.version = 1, "malformed"),

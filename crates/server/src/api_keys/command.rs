@@ -6,12 +6,11 @@ use clap::{Args, Subcommand};
 
 use super::{ApiKey, NewKey, Scope, unix_now};
 use crate::{
-    amount,
     config::{ConfigError, DatabaseArgs},
     database::{Database, DatabaseError},
 };
 use use_aa_actions::error::AppError;
-use use_aa_protocol::foreign_text;
+use use_aa_protocol::{amount, foreign_text};
 
 /// Options of `use-aa key`.
 #[derive(Debug, Args)]

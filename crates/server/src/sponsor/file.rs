@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    super::{amount, secret::Secret},
+    super::secret::Secret,
     policy::{AdvanceLimits, Budgets, Caps, Functions, Open, SponsorPolicy, Target, TargetAddress, Webhook},
 };
 use use_aa_protocol::{
     addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, MULTICHAIN_MODULE},
+    amount,
     policy::FunctionSelector,
     rpc::PaymasterMode,
 };

@@ -3,11 +3,11 @@
 use alloy::primitives::{U256, utils::parse_units};
 
 /// What [`parse`] accepts, for messages.
-pub(super) const EXPECTED: &str = "wei, or a number with a unit, such as \"0.05 ether\" or \"30 gwei\"";
+pub const EXPECTED: &str = "wei, or a number with a unit, such as \"0.05 ether\" or \"30 gwei\"";
 
 /// Reads an amount, wei; a bare number is wei. `None` for anything else, for negative ones and for more digits than
 /// the unit has.
-pub(super) fn parse(text: &str) -> Option<U256> {
+pub fn parse(text: &str) -> Option<U256> {
     let text = text.trim();
     let (number, unit) = match text.split_once(char::is_whitespace) {
         Some((number, unit)) => (number, unit.trim().to_ascii_lowercase()),
