@@ -11,6 +11,7 @@ use proptest::{collection::vec, prelude::*};
 use use_aa_protocol::{
     abi::{BatchedRouterSignature, SessionKeyManagerSignature},
     addresses::*,
+    foreign_text,
     merkle::{MerkleFrontier, MerkleTree, parent, verify},
     paymaster::*,
     policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
@@ -87,7 +88,8 @@ fn leaf() -> impl Strategy<Value = SessionLeaf> {
             session_id,
             status: own.0,
             user_op_hash: own.1,
-            label: own.2,
+            // Text from others is cleaned when it is read.
+            label: own.2.and_then(|label: String| foreign_text::name(&label)),
             created_at: own.3,
             extra: Default::default(),
         },

@@ -242,6 +242,7 @@ mod tests {
             UPSTREAM_REQUESTS,
             UPSTREAM_DURATION,
             UPSTREAM_CIRCUIT,
+            UPSTREAM_REFUSALS,
             WAITS,
             WAITS_ENDED,
             SPONSORSHIPS,
