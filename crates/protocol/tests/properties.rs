@@ -87,8 +87,10 @@ fn leaf() -> impl Strategy<Value = SessionLeaf> {
             session_id,
             status: own.0,
             user_op_hash: own.1,
-            label: own.2,
+            // As it is read: a name without what cannot be seen.
+            label: own.2.and_then(|label| use_aa_protocol::foreign_text::name(&label)),
             created_at: own.3,
+            max_operation_cost: own.3.map(U256::from),
             extra: Default::default(),
         },
     )
