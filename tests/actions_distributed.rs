@@ -177,6 +177,8 @@ async fn whole_life() {
     person.settle(&response).await.unwrap();
     assert_eq!(person.wallet.signed.get(), 2, "the grant and the operation");
     assert_eq!(person.statuses().await, [SessionStatus::Active]);
+    let kept = person.leaves().await.into_iter().map(|leaf| leaf.max_operation_cost).collect::<Vec<_>>();
+    assert_eq!(kept, [Some(DEFAULT_MAX_OPERATION_COST)], "gas is not dear in the lab");
     let (local, chain) = person.roots().await;
     assert_eq!(local, chain);
     assert_ne!(chain, B256::ZERO);

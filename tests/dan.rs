@@ -7,7 +7,7 @@ mod dan_support;
 use std::time::Instant;
 
 use alloy::primitives::{Address, B256, Bytes, U256};
-use dan_support::{Cluster, PATIENCE, Session, codes, now};
+use dan_support::{Cluster, OWN_SPONSOR, PATIENCE, Session, codes, now};
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 use tokio::{

@@ -64,7 +64,7 @@ pub struct GrantRequest {
     /// fees. The person decides; `true` ticks the box for them.
     pub withdraw_native: bool,
     /// The most that one operation may cost the account, wei; for keys that nodes share, which keep to it. `None`: the
-    /// default limit.
+    /// default, 0.05 of the native currency or what a million gas costs now, which is more; in what is granted it is named.
     pub max_operation_cost: Option<U256>,
     /// In what is granted: what the review showed of sessions that were granted elsewhere. Pass it on with the grant.
     pub reviewed: Option<ReviewedSessions>,
@@ -96,9 +96,10 @@ pub struct GrantDecision {
 impl GrantDecision {
     /// The person changed something.
     pub fn is_changed(&self) -> bool {
-        // What the signature keeps is no matter of what was asked for.
+        // What the signature keeps is no matter of what was asked for, nor is a limit that nobody named.
         let reviewed = self.requested.reviewed.clone();
-        self.requested != GrantRequest { reviewed, ..self.granted.clone() }
+        let max_operation_cost = self.requested.max_operation_cost;
+        self.requested != GrantRequest { reviewed, max_operation_cost, ..self.granted.clone() }
     }
 }
 
@@ -146,6 +147,8 @@ pub fn GrantReview(
     let is_open = Signal::derive(move || request.with(Option::is_some));
     let kept = KeptSessions::new(sessions, is_open, Signal::stored(Vec::new()));
     let cannot = move || is_stopped.get() || kept.is_blocked();
+    // What one operation may cost is part of what is signed, too.
+    let unsure = move || unsure() || draft.with(|draft| draft.as_ref().is_some_and(Draft::lacks_cost_limit));
     let blocked = move || unsure() || cannot() || has_problems();
     let decide = move |draft: &Draft| {
         let mut decision = draft.decision();

@@ -118,16 +118,9 @@ pub fn StepUp(
     let extend = move |_| {
         let leaves = untrack(leaves);
         let Some(own_account) = account.smart_account_address.get_untracked() else { return };
-        let policies = extended(&leaves, &calls.get_untracked(), kind, now_seconds());
-        let label = leaves.first().and_then(|leaf| leaf.label.clone()).unwrap_or_else(|| "Session".to_owned());
-        review.set(Some(GrantRequest {
-            label,
-            account: own_account,
-            policies,
-            sponsored: is_sponsored.get_untracked(),
-            key_holder: if kind == StepUpKind::Distributed { KeyHolder::Nodes } else { KeyHolder::ThisBrowser },
-            ..GrantRequest::default()
-        }));
+        let sponsored = is_sponsored.get_untracked();
+        let request = extension(&leaves, &calls.get_untracked(), kind, now_seconds());
+        review.set(Some(GrantRequest { account: own_account, sponsored, ..request }));
     };
     let confirm = Callback::new(move |decision: GrantDecision| run.run(decision.granted));
     let offer = move || {
@@ -207,6 +200,19 @@ fn concerned(leaves: &[SessionLeaf], session_id: Option<&str>, kind: StepUpKind)
             leaves.iter().filter(fits).filter(same_key).cloned().collect()
         }
         _ => vec![first.clone()],
+    }
+}
+
+/// What the review is opened with: only what the calls need is wider than before.
+fn extension(leaves: &[SessionLeaf], calls: &[Call], kind: StepUpKind, now: u64) -> GrantRequest {
+    let first = leaves.first();
+    let is_distributed = kind == StepUpKind::Distributed;
+    GrantRequest {
+        label: first.and_then(|leaf| leaf.label.clone()).unwrap_or_else(|| "Session".to_owned()),
+        policies: extended(leaves, calls, kind, now),
+        key_holder: if is_distributed { KeyHolder::Nodes } else { KeyHolder::ThisBrowser },
+        max_operation_cost: first.filter(|_| is_distributed).and_then(|leaf| leaf.max_operation_cost),
+        ..GrantRequest::default()
     }
 }
 
@@ -297,10 +303,25 @@ impl Extension {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::Address;
+    use alloy::primitives::{Address, U256};
 
     use super::*;
     use crate::protocol::{addresses::DEMO_NFT, policy::Policy, session::SessionStatus};
+
+    #[test]
+    fn an_extension_keeps_what_one_operation_may_cost() {
+        let policy = Policy::new(DEMO_NFT, "safeMint(address)");
+        let leaf = SessionLeaf::from_policy(&policy, Address::repeat_byte(1), "id").unwrap();
+        for max_operation_cost in [Some(U256::ZERO), Some(U256::from(1_000_000_000_000_000_u64)), None] {
+            let leaf = SessionLeaf { status: SessionStatus::Active, max_operation_cost, ..leaf.clone() };
+            // As it is read again.
+            let leaf: SessionLeaf = serde_json::from_str(&serde_json::to_string(&leaf).unwrap()).unwrap();
+            let limit = |kind| extension(std::slice::from_ref(&leaf), &[], kind, 0).max_operation_cost;
+            assert_eq!(limit(StepUpKind::Distributed), max_operation_cost);
+            // Nobody would keep to it.
+            assert_eq!([StepUpKind::Single, StepUpKind::Batch].map(limit), [None; 2]);
+        }
+    }
 
     #[test]
     fn an_extension_ends_after_the_time_that_was_told() {

@@ -85,8 +85,8 @@ pub struct CreateSessionVariables {
     /// nothing to pay with. Where the account pays for this operation, what that may cost stays. Default: no.
     pub withdraw_native: bool,
     /// The most that one operation may cost the account, wei; for distributed keys only, whose nodes keep to it. `None`:
-    /// [`DEFAULT_MAX_OPERATION_COST`](use_aa_protocol::distributed_key::DEFAULT_MAX_OPERATION_COST). Zero: only a known
-    /// sponsor pays.
+    /// [`default_operation_cost`](use_aa_protocol::distributed_key::default_operation_cost) at this grant's fee. Zero: only a
+    /// known sponsor pays.
     pub max_operation_cost: Option<U256>,
 }
 
@@ -124,6 +124,11 @@ impl PreparedCreateSession {
     /// What is decided about those by now: nothing else comes in until it is signed.
     pub(super) fn reviewed(&self) -> ReviewedSessions {
         self.kept.as_reviewed(self.grant.reviewed.as_ref())
+    }
+
+    /// Keeps with the leaves what one operation may cost the account.
+    pub(super) fn keep_operation_cost(&mut self, limit: U256) {
+        self.material.leaves.iter_mut().for_each(|leaf| leaf.max_operation_cost = Some(limit));
     }
 
     /// Address of the session key.

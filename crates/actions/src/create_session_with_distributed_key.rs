@@ -9,6 +9,8 @@
 //!    bind the key to it and checks that each says so, and goes on as an ordinary grant: the owner signs the operation,
 //!    ephemeral key (encrypted) and leaves are stored, it is sent. When that fails the nodes are told to forget.
 
+use alloy::primitives::U256;
+
 use super::{
     account::SmartAccountClient,
     create_session::{CreateSessionVariables, PreparedCreateSession, complete_create_session, prepare_grant_of},
@@ -21,8 +23,8 @@ use crate::error::AppError;
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
     distributed_key::{
-        DEFAULT_MAX_OPERATION_COST, DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer,
-        MAX_LIFETIME, SignedGrant, policy_hash, verify_grant,
+        DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant,
+        default_operation_cost, policy_hash, verify_grant,
     },
     user_op_response::UserOpResponse,
 };
@@ -43,12 +45,18 @@ pub struct PreparedDistributedGrant {
     prepared: PreparedCreateSession,
     offer: KeyOffer,
     ephemeral_key: EphemeralKey,
+    max_operation_cost: U256,
 }
 
 impl PreparedDistributedGrant {
     /// The granting operation and its leaves.
     pub fn session(&self) -> &PreparedCreateSession {
         &self.prepared
+    }
+
+    /// What one operation may cost the account, wei: what was asked for, or the default at the fee of now.
+    pub fn max_operation_cost(&self) -> U256 {
+        self.max_operation_cost
     }
 
     /// The key that the nodes offer.
@@ -101,8 +109,11 @@ pub async fn prepare_create_session_with_distributed_key(
     };
     let material =
         Material::distributed(client.account, &grant, offer.session_key_address, ephemeral_key.clone(), &info)?;
-    let prepared = prepare_grant_of(client, store, grant, material).await?;
-    Ok(PreparedDistributedGrant { request, prepared, offer, ephemeral_key })
+    let mut prepared = prepare_grant_of(client, store, grant, material).await?;
+    let fee = prepared.operation().user_operation.max_fee_per_gas;
+    let max_operation_cost = request.max_operation_cost.unwrap_or_else(|| default_operation_cost(fee));
+    prepared.keep_operation_cost(max_operation_cost);
+    Ok(PreparedDistributedGrant { request, prepared, offer, ephemeral_key, max_operation_cost })
 }
 
 /// Has the owner sign the grant, the nodes bind the key, and the owner sign the operation; stores and sends. When
@@ -151,7 +162,7 @@ pub async fn complete_create_session_with_distributed_key(
 
 async fn sign_grant(
     client: &SmartAccountClient,
-    PreparedDistributedGrant { request, prepared, offer, ephemeral_key }: &PreparedDistributedGrant,
+    PreparedDistributedGrant { prepared, offer, ephemeral_key, max_operation_cost, .. }: &PreparedDistributedGrant,
 ) -> Result<SignedGrant, AppError> {
     let chain_id = prepared.operation().chain.chain_id;
     let leaves: Vec<GrantedLeaf> = prepared.leaves().iter().map(GrantedLeaf::from).collect();
@@ -169,7 +180,7 @@ async fn sign_grant(
         ephemeral_key: ephemeral_key.public_key(),
         valid_until: end_of(&leaves, now),
         policy_hash: policy_hash(&leaves),
-        max_operation_cost: Some(request.max_operation_cost.unwrap_or(DEFAULT_MAX_OPERATION_COST)),
+        max_operation_cost: Some(*max_operation_cost),
         threshold: offer.threshold,
         nodes: u8::try_from(offer.nodes.len()).unwrap_or(u8::MAX),
         challenge: offer.challenge()?,

@@ -2,7 +2,7 @@
 //! what its operations cost.
 
 use alloy::primitives::{Address, U256};
-use futures::future::{try_join, try_join_all};
+use futures::future::{try_join, try_join_all, try_join3};
 use serde_json::json;
 
 use super::{ports::Relay, token};
@@ -51,6 +51,8 @@ pub struct FeeFunds {
     pub native: NativeFunds,
     /// Allowances that are not zero, of the token paymaster that the server works with; `None`: they could not be read.
     pub allowances: Option<Vec<FeeAllowance>>,
+    /// What a unit of gas costs now at most, wei, by the server; `None`: it could not be read.
+    pub max_fee_per_gas: Option<U256>,
 }
 
 /// Reads balance and deposit. The account need not be deployed.
@@ -79,8 +81,10 @@ pub(super) async fn read_deposit(relay: &dyn Relay, account: Address) -> Result<
 /// Those of reading the native currency.
 pub async fn read_fee_funds(relay: &dyn Relay, account: Address) -> Result<FeeFunds, AppError> {
     let allowances = async { Ok::<_, AppError>(read_allowances(relay, account).await.ok()) };
-    let (native, allowances) = try_join(read_native_funds(relay, account), allowances).await?;
-    Ok(FeeFunds { native, allowances })
+    let fee = async { Ok(relay.gas_fees().await.ok().map(|fees| fees.max_fee_per_gas)) };
+    let native = read_native_funds(relay, account);
+    let (native, allowances, max_fee_per_gas) = try_join3(native, allowances, fee).await?;
+    Ok(FeeFunds { native, allowances, max_fee_per_gas })
 }
 
 async fn read_allowances(relay: &dyn Relay, account: Address) -> Result<Vec<FeeAllowance>, AppError> {

@@ -1,6 +1,6 @@
 //! Session leaves and the book that holds them, in `@biconomy/use-aa`'s storage schema (docs/protocol.md 3.2, 3.16).
 
-use alloy::primitives::{Address, B256, Bytes, keccak256};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde_json::{Map, Value};
 
 use super::{
@@ -59,6 +59,8 @@ pub struct SessionLeaf {
     pub label: Option<String>,
     /// Our addition: when it was granted, unix seconds.
     pub created_at: Option<u64>,
+    /// Our addition: what the owner let one operation cost the account, wei; of distributed keys, whose nodes keep to it.
+    pub max_operation_cost: Option<U256>,
     /// Fields that we do not know (`preferredSessionId`, `danModuleInfo`, …), kept as they were; and
     /// under `sessionKeyData` the stored spelling where it is not plain lower case.
     pub extra: Map<String, Value>,
@@ -216,7 +218,7 @@ mod tests {
             session_key_address: Address::repeat_byte(1),
             token: Address::repeat_byte(2),
             recipient: Address::repeat_byte(3),
-            max_amount: alloy::primitives::U256::from(1),
+            max_amount: U256::from(1),
         };
         let late = SessionEpoch { valid_until: 1 << 48, valid_after: 0 };
         let error = SessionLeaf::erc20(&data, late, "a").unwrap_err().to_string();

@@ -91,6 +91,7 @@ fn leaf() -> impl Strategy<Value = SessionLeaf> {
             // Text from others is cleaned when it is read.
             label: own.2.and_then(|label: String| foreign_text::name(&label)),
             created_at: own.3,
+            max_operation_cost: own.3.map(U256::from),
             extra: Default::default(),
         },
     )

@@ -185,6 +185,7 @@ fn merge(book: &mut SessionBook, other: SessionBook, has_key: impl Fn(Address) -
                 }
                 ours.label = ours.label.take().or(theirs.label);
                 ours.created_at = ours.created_at.or(theirs.created_at);
+                ours.max_operation_cost = ours.max_operation_cost.or(theirs.max_operation_cost);
             }
             None => {
                 if has_key(theirs.session_key_address) {

@@ -41,6 +41,8 @@ pub struct Draft {
     edits: Vec<Edits>,
     /// The native currency goes to the owner with the grant.
     withdraw: bool,
+    /// What one operation may cost the account where the request does not say.
+    default_limit: Option<U256>,
     /// Fields with something unusable in them, by policy.
     problems: BTreeMap<(usize, Place), String>,
 }
@@ -58,7 +60,7 @@ impl Draft {
     /// Nothing changed yet.
     pub fn new(requested: GrantRequest) -> Self {
         let edits = vec![Edits::default(); requested.policies.len()];
-        Self { edits, withdraw: requested.withdraw_native, requested, problems: BTreeMap::new() }
+        Self { edits, withdraw: requested.withdraw_native, default_limit: None, requested, problems: BTreeMap::new() }
     }
 
     /// The policy as it would be granted.
@@ -88,6 +90,22 @@ impl Draft {
     /// Does the native currency go to the owner?
     pub fn withdraws(&self) -> bool {
         self.withdraw
+    }
+
+    /// What one operation may cost the account, as far as it is known; `None`, too, where nobody would keep to it.
+    pub fn cost_limit(&self) -> Option<U256> {
+        let limit = self.requested.max_operation_cost.or(self.default_limit);
+        limit.filter(|_| self.requested.key_holder == KeyHolder::Nodes)
+    }
+
+    /// Nodes keep to a limit that is not known yet.
+    pub fn lacks_cost_limit(&self) -> bool {
+        self.requested.key_holder == KeyHolder::Nodes && self.cost_limit().is_none()
+    }
+
+    /// Sets the limit where there is none. The first stays: it may have been read.
+    pub fn set_default_limit(&mut self, limit: U256) {
+        self.default_limit.get_or_insert(limit);
     }
 
     /// How many are granted.
@@ -149,7 +167,9 @@ impl Draft {
     pub fn decision(&self) -> GrantDecision {
         let (kept, left_out) = (0..self.edits.len()).partition::<Vec<_>, _>(|index| self.is_kept(*index));
         let policies = kept.into_iter().filter_map(|index| self.policy(index)).collect();
-        let granted = GrantRequest { policies, withdraw_native: self.withdraw, ..self.requested.clone() };
+        let max_operation_cost = self.cost_limit().or(self.requested.max_operation_cost);
+        let requested = self.requested.clone();
+        let granted = GrantRequest { policies, withdraw_native: self.withdraw, max_operation_cost, ..requested };
         GrantDecision { requested: self.requested.clone(), granted, left_out }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     hooks::{FeeAllowance, FeeFunds, NativeFunds, use_fee_funds, use_smart_account},
     protocol::{
         describe::{TokenFacts, amount_words},
-        distributed_key::DEFAULT_MAX_OPERATION_COST,
+        distributed_key::default_operation_cost,
     },
 };
 
@@ -21,8 +21,26 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
     let known = Memo::new(move |_| if has_failed.get() { None } else { funds.data.get() });
     let held = Memo::new(move |_| known.with(|known| known.as_ref().map(|funds| funds.native)));
     let stake = move || stake_words(held.get(), has_failed.get(), &native.get());
-    let limit = cost_limit(request);
-    let cost = move || cost_words(limit, &native.get());
+    let fee = Memo::new(move |_| match has_failed.get() {
+        true => Some(U256::ZERO),
+        false => known.with(|known| known.as_ref().map(|funds| funds.max_fee_per_gas.unwrap_or_default())),
+    });
+    Effect::new(move |_| {
+        let lacks = draft.with(|draft| draft.as_ref().is_some_and(Draft::lacks_cost_limit));
+        if let (true, Some(fee)) = (lacks, fee.get()) {
+            draft.update(|draft| {
+                if let Some(draft) = draft {
+                    draft.set_default_limit(default_operation_cost(fee));
+                }
+            });
+        }
+    });
+    let limit = Memo::new(move |_| draft.with(|draft| draft.as_ref().and_then(Draft::cost_limit)));
+    let has_limit = request.key_holder == KeyHolder::Nodes;
+    let cost = move || match limit.get() {
+        None if has_limit => "Being read from the chain.".to_owned(),
+        limit => cost_words(limit, &native.get()),
+    };
     let is_sponsored = request.sponsored;
     let has_something = move || held.get().is_some_and(|funds| !funds.total().is_zero());
     view! {
@@ -40,7 +58,7 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
                 </div>
                 <div>
                     <dt>"One operation"</dt>
-                    <dd data-testid="grant-operation-cost" data-value=limit.map(|limit| limit.to_string())>
+                    <dd data-testid="grant-operation-cost" data-value=move || limit.get().map(|limit| limit.to_string())>
                         {cost}
                     </dd>
                 </div>
@@ -98,12 +116,6 @@ fn Withdraw(
         </div>
     }
     .into_any()
-}
-
-/// The limit of one operation that somebody keeps to; `None`: nobody does.
-fn cost_limit(request: &GrantRequest) -> Option<U256> {
-    let limit = request.max_operation_cost.unwrap_or(DEFAULT_MAX_OPERATION_COST);
-    (request.key_holder == KeyHolder::Nodes).then_some(limit)
 }
 
 fn stake_words(held: Option<NativeFunds>, has_failed: bool, native: &TokenFacts) -> String {
@@ -196,13 +208,28 @@ mod tests {
     #[test]
     fn only_nodes_keep_to_a_limit() {
         let native = TokenFacts { symbol: Some("POL".into()), decimals: Some(18) };
-        let words = |key_holder, max_operation_cost| {
+        let draft = |key_holder, max_operation_cost, gwei: u64| {
             let request = GrantRequest { key_holder, max_operation_cost, ..GrantRequest::default() };
-            cost_words(cost_limit(&request), &native)
+            let mut draft = Draft::new(request);
+            assert_eq!(draft.lacks_cost_limit(), key_holder == KeyHolder::Nodes && max_operation_cost.is_none());
+            draft.set_default_limit(default_operation_cost(U256::from(gwei * 1_000_000_000)));
+            assert!(!draft.lacks_cost_limit() && !draft.decision().is_changed());
+            draft
         };
+        let words = |key_holder, limit| cost_words(draft(key_holder, limit, 30).cost_limit(), &native);
+        let granted = |key_holder, limit| draft(key_holder, limit, 2_000).decision().granted.max_operation_cost;
         assert!(words(KeyHolder::ThisBrowser, None).starts_with("May cost all of it."));
         assert!(words(KeyHolder::ThisBrowser, Some(U256::ONE)).starts_with("May cost all of it."));
         assert!(words(KeyHolder::Nodes, None).contains("at most 0.05 POL"));
         assert!(words(KeyHolder::Nodes, Some(U256::ZERO)).contains("nothing"));
+        // Where gas is dear the default lets a million gas pass. What is shown is what is granted, to the wei.
+        let mut dear = draft(KeyHolder::Nodes, None, 2_000);
+        assert!(cost_words(dear.cost_limit(), &native).contains("at most 2 POL"));
+        assert_eq!(dear.decision().granted.max_operation_cost, dear.cost_limit());
+        let shown = dear.cost_limit();
+        dear.set_default_limit(U256::MAX);
+        assert_eq!(dear.cost_limit(), shown, "it stays while somebody reads it");
+        assert_eq!(granted(KeyHolder::Nodes, Some(U256::ZERO)), Some(U256::ZERO));
+        assert_eq!(granted(KeyHolder::ThisBrowser, None), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use alloy::primitives::{Address, B256, Bytes, hex};
+use alloy::primitives::{Address, B256, Bytes, U256, hex};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, IgnoredAny, MapAccess, Visitor},
@@ -56,12 +56,15 @@ impl Serialize for SessionLeaf {
         if let Some(created_at) = &self.created_at {
             map.serialize_entry("createdAt", created_at)?;
         }
+        if let Some(max_operation_cost) = &self.max_operation_cost {
+            map.serialize_entry("maxOperationCost", max_operation_cost)?;
+        }
         map.end()
     }
 }
 
 /// Names that have a field of their own.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "validUntil",
     "validAfter",
     "sessionValidationModule",
@@ -72,6 +75,7 @@ const KNOWN: [&str; 10] = [
     "userOpHash",
     "label",
     "createdAt",
+    "maxOperationCost",
 ];
 
 fn lower(address: Address) -> String {
@@ -149,6 +153,7 @@ impl<'de> Visitor<'de> for LeafVisitor {
                     leaf.label = map.next_value::<Option<String>>()?.and_then(|label| foreign_text::name(&label))
                 }
                 "createdAt" => leaf.created_at = map.next_value::<Option<u64>>()?,
+                "maxOperationCost" => leaf.max_operation_cost = map.next_value::<Option<U256>>()?,
                 _ => {
                     leaf.extra.insert(name.0.into_owned(), map.next_value::<Value>()?);
                 }
