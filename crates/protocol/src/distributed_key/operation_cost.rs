@@ -14,7 +14,7 @@ pub const DEFAULT_MAX_OPERATION_COST: U256 = U256::from_limbs([50_000_000_000_00
 const FIRST_VERSION_WITH_LIMIT: u32 = 3;
 
 impl Grant {
-    /// The most that one operation may cost the account, wei.
+    /// The most that the gas of one operation may cost the account, wei.
     pub fn operation_cost_limit(&self) -> U256 {
         self.max_operation_cost.unwrap_or(DEFAULT_MAX_OPERATION_COST)
     }
@@ -35,10 +35,11 @@ pub(super) fn check_operation_cost(grant: &Grant, operation: &UserOperation) -> 
     if cost <= limit { Ok(()) } else { Err(Refusal::OperationCost { limit, cost }) }
 }
 
-/// The most that the account can lose to fees, wei: what the entry point reserves.
+/// The most native currency that the account can lose to fees, wei: what the entry point reserves.
 ///
 /// Only the verifying paymaster is known to take nothing from the account: its signer pays, and signed the very fees. A
-/// token paymaster takes the price in tokens wherever it has an allowance. Of a paymaster that is not known here it
+/// token paymaster takes the price in tokens wherever it has an allowance, at its own rate, so what is bounded is the gas
+/// and not the tokens. Of a paymaster that is not known here it
 /// cannot be told which of the two it is, and a node asks no chain, so it counts as the account paying. An honest
 /// sponsor loses nothing by that below the limit; a higher one can be granted.
 fn cost_to_account(operation: &UserOperation) -> U256 {
