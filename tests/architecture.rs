@@ -291,6 +291,8 @@ fn frozen_texts_are_found() {
     for fine in [
         r#"fn f() { let label = move || live(name.get()); view! { <p>"Static " {label} {move || live(x())}</p> } }"#,
         r#"fn row() -> AnyView { view! { <b>"x"</b> }.into_any() } fn g() { view! { <p>{row()}</p> } }"#,
+        r#"impl A { fn row(self) -> AnyView { view! { <b>"x"</b> }.into_any() } fn f(self) { view! { <p>{self.row()}</p> } } }"#,
+        r#"view! { <p>{kept.view()}</p> }"#,
         r#"view! { <Show when=move || { n() > 0 }><p>"Static"</p></Show><br /> }"#,
         r#"view! { <button on:click=move |_| match a { 1 => {} _ => {} }>{move || a().then(|| view! { <b>"x"</b> })}</button> }"#,
     ] {
@@ -303,6 +305,7 @@ fn frozen_texts_are_found() {
         (r#"view! { "root" <b>"x"</b> }"#, 1),
         (r#"view! { <p>{move || if a { view! { <b /> }.into_any() } else { "x".into_any() }}</p> }"#, 1),
         (r#"view! { <p>{move || a.then(|| view! { <b>{name.clone()}</b> })}</p> }"#, 1),
+        (r#"fn f() { let line = |text: String| view! { <b>{text}</b> }.into_any(); }"#, 1),
         (
             r#"fn f() { let a = view! { <b /> }; let c = x.a; view! { <p>{c}</p> } } fn g() { let a = 1; view! { {a} } }"#,
             2,

@@ -7,6 +7,7 @@ use super::{
     copy_button::CopyButton,
     grant_review::app_contracts,
     icon::{Glyph, Icon},
+    live_text::{live, verbatim},
     whole_address::grouped,
 };
 use crate::{
@@ -83,11 +84,12 @@ fn use_familiar() -> Memo<Vec<(Address, String)>> {
 }
 
 fn said(verdict: &Verdict) -> AnyView {
-    let line = |text: String| view! { <span class="standing" data-testid="address-standing">{text}</span> }.into_any();
+    let line =
+        |text: String| view! { <span class="standing" data-testid="address-standing">{live(text)}</span> }.into_any();
     let named = |before: &'static str, name: String| {
         view! {
             <span class="standing" data-testid="address-standing">
-                {before} <strong translate="no"><bdi>{name}</bdi></strong>
+                {live(before)} <strong><bdi>{verbatim(name)}</bdi></strong>
             </span>
         }
         .into_any()
@@ -102,8 +104,8 @@ fn said(verdict: &Verdict) -> AnyView {
         },
         Verdict::Book(AddressStanding::LooksLike(other, name)) => {
             let who = match name {
-                Some(name) => ["“", &isolated(name), "”"].concat(),
-                None => "one that you used before".to_owned(),
+                Some(name) => verbatim(["“", &isolated(name), "”"].concat()),
+                None => live("one that you used before"),
             };
             view! {
                 <span class="notice warning" data-testid="address-looks-like" data-other=other.to_string() role="note">
@@ -127,7 +129,7 @@ fn naming(address: Address, book: UseAddressBookReturn) -> AnyView {
     let save = move || book.set_name.run((address, typed.get_untracked()));
     view! {
         <details class="naming">
-            <summary data-testid="name-address">{title}</summary>
+            <summary data-testid="name-address">{live(title)}</summary>
             <span class="fields">
                 <input
                     data-testid="address-name"
@@ -149,7 +151,7 @@ fn naming(address: Address, book: UseAddressBookReturn) -> AnyView {
                     "Save"
                 </button>
             </span>
-            {move || book.error.get().map(|error| view! { <span class="reason" role="alert">{error.to_string()}</span> })}
+            {move || book.error.get().map(|error| view! { <span class="reason" role="alert">{live(error.to_string())}</span> })}
         </details>
     }
     .into_any()

@@ -5,7 +5,7 @@ use leptos::{html, prelude::*};
 
 use super::{
     icon::{Glyph, Icon},
-    live_text::live,
+    live_text::{live, verbatim},
 };
 use crate::{
     hooks::{ReviewedSessions, UseSessionListReturn},
@@ -63,8 +63,9 @@ pub struct GrantRequest {
     /// Send the account's native currency to its owner in the same operation, so that the session finds none to take as
     /// fees. The person decides; `true` ticks the box for them.
     pub withdraw_native: bool,
-    /// The most that one operation may cost the account, wei; for keys that nodes share, which keep to it. `None`: the
-    /// default, 0.05 of the native currency or what a million gas costs now, which is more; in what is granted it is named.
+    /// The most that the gas of one operation may cost the account, wei; for keys that nodes share, which keep to it.
+    /// `None`: the default, 0.05 of the native currency or what a million gas costs now, which is more; in what is granted
+    /// it is named.
     pub max_operation_cost: Option<U256>,
     /// In what is granted: what the review showed of sessions that were granted elsewhere. Pass it on with the grant.
     pub reviewed: Option<ReviewedSessions>,
@@ -266,7 +267,7 @@ fn body(
                 "Review this session"
             </h2>
             <p id="review-summary">
-                "You are about to allow " <strong translate="no"><bdi>{name}</bdi></strong> " to act for your smart account. Read which calls it may make: the chain refuses all others. What its fees may cost stands below."
+                "You are about to allow " <strong><bdi>{verbatim(name)}</bdi></strong> " to act for your smart account. Read which calls it may make: the chain refuses all others. What its fees may cost stands below."
             </p>
         </div>
         <div class="review-body">

@@ -8,7 +8,7 @@ use leptos::{html, prelude::*, task::spawn_local};
 use super::{
     gas_payer::use_is_sponsored,
     grant_review::KeptSessions,
-    live_text::live,
+    live_text::{live, verbatim},
     native_currency::use_native_currency,
     operation_status::OperationStatus,
     session_words::{sessions_text, title_of, whole_permission_text},
@@ -299,7 +299,7 @@ fn question(
                                 .map(|(name, allows)| {
                                     view! {
                                         <li>
-                                            {(!is_one).then(|| view! { <strong translate="no"><bdi>{name}</bdi></strong> <br /> })}
+                                            {(!is_one).then(|| view! { <strong><bdi>{verbatim(name)}</bdi></strong> <br /> })}
                                             {live(&allows)}
                                         </li>
                                     }

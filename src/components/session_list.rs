@@ -135,12 +135,12 @@ fn older_notice() -> AnyView {
             <Icon glyph=Glyph::Warning />
             <strong>"An older session key manager of this account holds sessions that this browser does not know"</strong>
             <p class="detail">
-                {[
+                {live([
                     "They work until they are taken back, wherever their keys are. “Take back all” ends them, too. The older manager is ",
                     &SessionKeyManager::Older.address().to_string(),
                     ".",
                 ]
-                    .concat()}
+                    .concat())}
             </p>
         </div>
     }

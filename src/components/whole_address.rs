@@ -34,14 +34,20 @@ pub(super) fn verbatim_html(text: &str) -> String {
 }
 
 fn grouped_html(value: &str) -> String {
-    let value = escaped(value);
-    let (head, rest) = value.split_at_checked(2 + GROUP).unwrap_or((&value, ""));
-    let groups = (0..rest.len()).step_by(GROUP).filter_map(|at| rest.get(at..rest.len().min(at + GROUP)));
-    let mut html = ["<span class=\"whole mono\" translate=\"no\" dir=\"ltr\" data-value=\"", &value, "\">"].concat();
-    for group in std::iter::once(head).chain(groups) {
-        for part in ["<span>", group, "</span><wbr>"] {
-            html.push_str(part);
+    let shown = escaped(value);
+    let mut html = ["<span class=\"whole mono\" translate=\"no\" dir=\"ltr\" data-value=\"", &shown, "\">"].concat();
+    let digits = value.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    match digits.and_then(|_| value.split_at_checked(2 + GROUP)) {
+        Some((head, rest)) => {
+            let groups = (0..rest.len()).step_by(GROUP).filter_map(|at| rest.get(at..rest.len().min(at + GROUP)));
+            for group in std::iter::once(head).chain(groups) {
+                for part in ["<span>", group, "</span><wbr>"] {
+                    html.push_str(part);
+                }
+            }
         }
+        // No address after all: nothing of it may be lost.
+        None => html.push_str(&shown),
     }
     html.push_str("</span>");
     html
@@ -77,8 +83,24 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
 mod tests {
     use super::{
         Piece::{Digits, Text},
-        pieces,
+        grouped_html, pieces,
     };
+
+    #[test]
+    fn what_is_no_address_is_shown_whole_and_is_no_markup() {
+        let shown = |value: &str| {
+            let html = grouped_html(value);
+            let inner = html.split_once('>').map_or("", |(_, inner)| inner).to_owned();
+            ["<span>", "</span>", "<wbr>"].iter().fold(inner, |text, mark| text.replace(mark, ""))
+        };
+        let address = "0x1758f42Af7026fBbB559Dc60EcE0De3ef81f665e";
+        for whole in [address, "0x12", "", "0x123é5678", "0x€€€€€€€€", "éééééééé", "not an address at all"]
+        {
+            assert_eq!(shown(whole), whole);
+        }
+        assert_eq!(shown("<b>\"&"), "&lt;b>&quot;&amp;");
+        assert_eq!(grouped_html(address).matches("<wbr>").count(), 10);
+    }
 
     #[test]
     fn addresses_are_found_in_sentences_and_nothing_is_lost() {

@@ -161,7 +161,7 @@ fn WithdrawalLine(line: Line, removable: Signal<bool>, remove: Callback<u32>) ->
             </div>
             <div class="field">
                 <label for=name("withdrawal-amount")>
-                    {move || ["Amount, ", &if is_native.get() { native.get() } else { dollars() }.unit()].concat()}
+                    {move || live(["Amount, ", &if is_native.get() { native.get() } else { dollars() }.unit()].concat())}
                 </label>
                 <input
                     id=name("withdrawal-amount")

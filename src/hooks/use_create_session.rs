@@ -14,8 +14,8 @@ use super::{
 /// only signs and sends.
 ///
 /// The policies limit calls, not fees: whoever has the key decides what its operations cost, and can take as fees what the
-/// account holds to pay them with ([`use_fee_funds`](super::use_fee_funds)). `withdraw_native` sends that to the owner in
-/// the same operation.
+/// account holds to pay them with ([`use_fee_funds`](super::use_fee_funds)). `withdraw_native` sends the native
+/// currency of it to the owner in the same operation; allowances of tokens stay.
 ///
 /// ```
 /// use leptos::prelude::*;

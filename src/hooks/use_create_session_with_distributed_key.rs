@@ -14,7 +14,8 @@ use super::{
 /// [`use_key_network`](super::use_key_network)). All nodes must be there. What they can and cannot do:
 /// `use_aa::dan`, "Trust model".
 ///
-/// The grant says, too, what one operation may cost the account (`max_operation_cost`; the nodes sign no dearer one).
+/// The grant says, too, what the gas of one operation may cost the account (`max_operation_cost`; the nodes sign no dearer
+/// one). Tokens that a paymaster may take by an allowance are not limited by it.
 ///
 /// ```
 /// use leptos::prelude::*;

@@ -39,7 +39,12 @@ pub fn views(source: &TokenStream, others: &BTreeSet<String>) -> BTreeSet<String
                 makes_view(&rest.iter().take_while(|token| !is_punct(Some(token), ';')).cloned().collect(), &known)
             }
             ":" => makes_view(
-                &rest.iter().take_while(|token| !is_punct(Some(token), ',')).cloned().collect(),
+                // Of a closure's argument it is the type, and not what the closure makes of it.
+                &rest
+                    .iter()
+                    .take_while(|token| !is_punct(Some(token), ',') && !is_punct(Some(token), '|'))
+                    .cloned()
+                    .collect(),
                 &BTreeSet::new(),
             ),
             _ => return,
@@ -177,9 +182,11 @@ fn makes_view(expression: &TokenStream, known: &BTreeSet<String>) -> bool {
         TokenTree::Ident(name) => {
             let name = name.to_string();
             let is_member = index > 0 && is_punct(tokens.get(index - 1), '.');
+            let is_method =
+                is_member && tokens.get(index + 1).is_some_and(|token| is_group(token, Delimiter::Parenthesis));
             VIEW_MAKING.contains(&name.as_str())
-                || (name == "view" && is_punct(tokens.get(index + 1), '!'))
-                || (!is_member && known.contains(&name))
+                || (name == "view" && (is_method || is_punct(tokens.get(index + 1), '!')))
+                || ((is_method || !is_member) && known.contains(&name))
         }
         TokenTree::Group(group) => makes_view(&group.stream(), known),
         _ => false,

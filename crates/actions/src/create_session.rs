@@ -81,10 +81,11 @@ pub struct CreateSessionVariables {
     /// are not under the root on chain either. Ask the person first: `is_in_sync` of `use_session_list` tells.
     pub replace_unknown: bool,
     /// Send the account's native currency, its balance and its deposit at the entry point, to the owner in the same
-    /// operation: whoever has a session key decides what operations cost, and takes no fees from an account that has
-    /// nothing to pay with. Where the account pays for this operation, what that may cost stays. Default: no.
+    /// operation: whoever has a session key decides what operations cost, and takes none of it from an account that has
+    /// none. Allowances of tokens stay. Where the account pays for this operation, what that may cost stays. Default: no.
     pub withdraw_native: bool,
-    /// The most that one operation may cost the account, wei; for distributed keys only, whose nodes keep to it. `None`:
+    /// The most that the gas of one operation may cost the account, wei; for distributed keys only, whose nodes keep to it.
+    /// Tokens that a paymaster may take by an allowance are not limited by it. `None`:
     /// [`default_operation_cost`](use_aa_protocol::distributed_key::default_operation_cost) at this grant's fee. Zero: only a
     /// known sponsor pays.
     pub max_operation_cost: Option<U256>,

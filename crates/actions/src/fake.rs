@@ -68,6 +68,7 @@ struct World {
     sent: Vec<UserOperation>,
     updates: HashMap<B256, UserOpUpdate>,
     quotes: FeeQuotes,
+    amounts: HashMap<Address, U256>,
     /// The chain's clock is so far ahead, seconds.
     ahead: u64,
     published: HashMap<(Address, B256), PublishedLeaves>,
@@ -135,6 +136,11 @@ impl Fake {
 
     pub fn offer(&self, quotes: FeeQuotes) {
         self.world.borrow_mut().quotes = quotes;
+    }
+
+    /// What this token answers whoever asks for a balance or an allowance.
+    pub fn answer_amount(&self, token: Address, amount: U256) {
+        self.world.borrow_mut().amounts.insert(token, amount);
     }
 
     pub fn sent(&self) -> usize {
@@ -285,8 +291,10 @@ impl Relay for Fake {
         })
     }
 
-    async fn read(&self, _: &str, _: serde_json::Value) -> Result<serde_json::Value, AppError> {
-        Ok(serde_json::Value::Null)
+    async fn read(&self, _: &str, asked: serde_json::Value) -> Result<serde_json::Value, AppError> {
+        let token = serde_json::from_value::<Address>(asked[0]["to"].clone()).ok();
+        let amount = token.and_then(|token| self.world.borrow().amounts.get(&token).copied());
+        Ok(amount.map_or(serde_json::Value::Null, |amount| serde_json::json!(B256::from(amount))))
     }
 
     async fn gas_fees(&self) -> Result<GasFees, AppError> {

@@ -2,7 +2,7 @@
 //! what its operations cost.
 
 use alloy::primitives::{Address, U256};
-use futures::future::{try_join, try_join_all, try_join3};
+use futures::future::{join_all, try_join, try_join3};
 use serde_json::json;
 
 use super::{ports::Relay, token};
@@ -40,8 +40,8 @@ pub struct FeeAllowance {
     pub decimals: u8,
     /// The paymaster.
     pub spender: Address,
-    /// How much, smallest units.
-    pub amount: U256,
+    /// How much, smallest units; `None`: the token gave no answer, so it may be anything.
+    pub amount: Option<U256>,
 }
 
 /// All that fees can be paid with.
@@ -49,7 +49,8 @@ pub struct FeeAllowance {
 pub struct FeeFunds {
     /// Native currency.
     pub native: NativeFunds,
-    /// Allowances that are not zero, of the token paymaster that the server works with; `None`: they could not be read.
+    /// Allowances that are not zero, of the token paymaster that the server works with; `None`: which tokens it takes could
+    /// not be read.
     pub allowances: Option<Vec<FeeAllowance>>,
     /// What a unit of gas costs now at most, wei, by the server; `None`: it could not be read.
     pub max_fee_per_gas: Option<U256>,
@@ -106,9 +107,35 @@ async fn read_allowances(relay: &dyn Relay, account: Address) -> Result<Vec<FeeA
     };
     let spender = quotes.token_paymaster_address;
     let allowances = quotes.fee_quotes.into_iter().map(|FeeQuote { symbol, token_address, decimal, .. }| async move {
-        let amount = token::allowance(relay, token_address, account, spender).await?;
-        Ok::<_, AppError>(FeeAllowance { token: token_address, symbol, decimals: decimal, spender, amount })
+        // One token that does not answer hides no other.
+        let amount = token::allowance(relay, token_address, account, spender).await.ok();
+        FeeAllowance { token: token_address, symbol, decimals: decimal, spender, amount }
     });
-    let allowances = try_join_all(allowances).await?;
-    Ok(allowances.into_iter().filter(|allowance| !allowance.amount.is_zero()).collect())
+    let mut allowances = join_all(allowances).await;
+    allowances.retain(|allowance| allowance.amount != Some(U256::ZERO));
+    Ok(allowances)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn a_token_that_does_not_answer_hides_no_other() {
+        let fake = Fake::new();
+        let [known, none, silent, account] = [1, 2, 3, 4].map(Address::repeat_byte);
+        let quote = |token| json!({"symbol": "T", "tokenAddress": token, "decimal": 6, "maxGasFee": 1});
+        let quotes = [silent, none, known].map(quote);
+        let quotes = json!({"tokenPaymasterAddress": account, "feeQuotes": quotes});
+        fake.offer(serde_json::from_value(quotes).unwrap());
+        fake.answer_amount(known, U256::from(7));
+        fake.answer_amount(none, U256::ZERO);
+        let found = block_on(read_allowances(&fake, account)).unwrap();
+        let found: Vec<_> = found.iter().map(|allowance| (allowance.token, allowance.amount)).collect();
+        assert_eq!(found, [(silent, None), (known, Some(U256::from(7)))]);
+    }
 }

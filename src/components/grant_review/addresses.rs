@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use crate::{
-    components::address_check::AddressCheck,
+    components::{address_check::AddressCheck, live_text::live},
     protocol::{describe::PolicyDescription, policy::SessionPolicy},
 };
 
@@ -20,7 +20,7 @@ pub fn address_rows(requested: &SessionPolicy, account: Address) -> Vec<AnyView>
         .map(|(role, address)| {
             view! {
                 <div>
-                    <dt class="role">{role}</dt>
+                    <dt class="role">{live(role)}</dt>
                     <dd>
                         <AddressCheck address />
                     </dd>

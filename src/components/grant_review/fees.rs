@@ -1,17 +1,20 @@
 //! What the account can lose to the fees of the session's operations, and a way to leave nothing there.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::U256;
 use leptos::prelude::*;
 
-use super::{GrantRequest, KeyHolder, draft::Draft, token_facts::use_token_facts};
+use self::allowances::{allowances, staying};
+use super::{GrantRequest, KeyHolder, draft::Draft};
 use crate::{
-    components::native_currency::use_native_currency,
-    hooks::{FeeAllowance, FeeFunds, NativeFunds, use_fee_funds, use_smart_account},
+    components::{address_check::AddressCheck, live_text::live, native_currency::use_native_currency},
+    hooks::{FeeFunds, NativeFunds, use_fee_funds, use_smart_account},
     protocol::{
         describe::{TokenFacts, amount_words},
         distributed_key::default_operation_cost,
     },
 };
+
+mod allowances;
 
 /// What is at stake, what one operation may cost, standing allowances, and the offer to withdraw.
 pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
@@ -20,7 +23,7 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
     let has_failed = Memo::new(move |_| funds.error.with(Option::is_some));
     let known = Memo::new(move |_| if has_failed.get() { None } else { funds.data.get() });
     let held = Memo::new(move |_| known.with(|known| known.as_ref().map(|funds| funds.native)));
-    let stake = move || stake_words(held.get(), has_failed.get(), &native.get());
+    let stake = move || live(stake_words(held.get(), has_failed.get(), &native.get()));
     let fee = Memo::new(move |_| match has_failed.get() {
         true => Some(U256::ZERO),
         false => known.with(|known| known.as_ref().map(|funds| funds.max_fee_per_gas.unwrap_or_default())),
@@ -38,8 +41,8 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
     let limit = Memo::new(move |_| draft.with(|draft| draft.as_ref().and_then(Draft::cost_limit)));
     let has_limit = request.key_holder == KeyHolder::Nodes;
     let cost = move || match limit.get() {
-        None if has_limit => "Being read from the chain.".to_owned(),
-        limit => cost_words(limit, &native.get()),
+        None if has_limit => live("Being read from the chain."),
+        limit => live(cost_words(limit, &native.get())),
     };
     let is_sponsored = request.sponsored;
     let has_something = move || held.get().is_some_and(|funds| !funds.total().is_zero());
@@ -65,7 +68,7 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
                 {move || known.get().and_then(|funds| allowances(&funds))}
             </dl>
             <Show when=has_something>
-                <Withdraw held draft is_sponsored />
+                <Withdraw known draft is_sponsored />
             </Show>
         </section>
     }
@@ -76,21 +79,21 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
 #[component]
 fn Withdraw(
     /// What there is.
-    held: Memo<Option<NativeFunds>>,
+    known: Memo<Option<FeeFunds>>,
     /// Where the choice is kept.
     draft: RwSignal<Option<Draft>>,
     /// Somebody else pays for the grant.
     is_sponsored: bool,
 ) -> impl IntoView {
     let native = use_native_currency();
-    let owner = use_smart_account().owner_address;
+    let owner_address = use_smart_account().owner_address;
     let checked = move || draft.with(|draft| draft.as_ref().is_some_and(Draft::withdraws));
-    let amount = move || amount_words(held.get().unwrap_or_default().total(), Some(&native.get()));
-    let owner = move || owner.get().map(|owner| owner.to_string());
-    let left = match is_sponsored {
-        true => "All of it leaves the account in the same operation, so that there is nothing to take.",
-        false => "Your account pays for this grant: what that may cost stays, the rest leaves in the same operation.",
+    let offer = move || {
+        let total = known.with(|known| known.as_ref().map(|funds| funds.native.total())).unwrap_or_default();
+        live(["Send ", &amount_words(total, Some(&native.get())), " to the account's owner with this grant"].concat())
     };
+    let owner = move || owner_address.get().map(|address| view! { <AddressCheck address what="owner's address" /> });
+    let left = live(left_words(is_sponsored));
     view! {
         <div class="field">
             <label class="grant-keep">
@@ -108,14 +111,23 @@ fn Withdraw(
                         });
                     }
                 />
-                <span>{move || ["Send ", &amount(), " to the account's owner with this grant"].concat()}</span>
+                <span>{offer}</span>
             </label>
             <span class="hint" id="grant-withdraw-left">
-                {left} " The owner: " <span class="mono">{owner}</span>
+                {left} {move || known.get().and_then(|funds| staying(&funds))}
             </span>
+            <div>"The owner: " {owner}</div>
         </div>
     }
     .into_any()
+}
+
+/// Tokens are not withdrawn.
+fn left_words(is_sponsored: bool) -> &'static str {
+    match is_sponsored {
+        true => "All of it leaves the account in the same operation: then there is no native currency to take.",
+        false => "Your account pays for this grant: what that may cost stays, the rest leaves in the same operation.",
+    }
 }
 
 fn stake_words(held: Option<NativeFunds>, has_failed: bool, native: &TokenFacts) -> String {
@@ -140,52 +152,19 @@ fn stake_words(held: Option<NativeFunds>, has_failed: bool, native: &TokenFacts)
     }
 }
 
+/// A node asks no chain, and knows no paymaster's rate.
+const TOKENS_ARE_NOT_LIMITED: &str = "Tokens that a paymaster may take by an allowance are not limited by this.";
+
 fn cost_words(limit: Option<U256>, native: &TokenFacts) -> String {
     match limit {
         None => "May cost all of it. No limit holds for the fees that whoever has the key decides on.".to_owned(),
-        Some(U256::ZERO) => "May cost your account nothing: the nodes sign only what a known sponsor pays.".to_owned(),
+        Some(U256::ZERO) => ["The nodes sign none whose gas your account pays. ", TOKENS_ARE_NOT_LIMITED].concat(),
         Some(limit) => {
             let limit = amount_words(limit, Some(native));
-            ["May cost your account at most ", &limit, ". The nodes sign no dearer one, but there may be many."]
-                .concat()
+            let gas = "The nodes sign none whose gas costs more, but there may be many. ";
+            ["Its gas may cost your account at most ", &limit, ". ", gas, TOKENS_ARE_NOT_LIMITED].concat()
         }
     }
-}
-
-/// Nothing where nobody may take anything.
-fn allowances(funds: &FeeFunds) -> Option<AnyView> {
-    let lines = match &funds.allowances {
-        None => "What a token paymaster may take could not be read.".into_any(),
-        Some(allowances) if allowances.is_empty() => return None,
-        Some(allowances) => {
-            let lines = allowances
-                .iter()
-                .map(|FeeAllowance { token, spender, amount, .. }| allowance(*token, *spender, *amount));
-            lines.collect_view().into_any()
-        }
-    };
-    Some(
-        view! {
-            <div>
-                <dt>"Tokens for fees"</dt>
-                <dd data-testid="grant-allowances">{lines}</dd>
-            </div>
-        }
-        .into_any(),
-    )
-}
-
-fn allowance(token: Address, spender: Address, amount: U256) -> AnyView {
-    let facts = use_token_facts(token);
-    let (token, spender) = (token.to_string(), spender.to_string());
-    let amount = move || amount_words(amount, Some(&facts.get()));
-    view! {
-        <p>
-            "The token paymaster " <span class="mono">{spender}</span> " may still take " {amount} " from your account (token "
-            <span class="mono">{token}</span> "). Fees can be paid with that, too."
-        </p>
-    }
-    .into_any()
 }
 
 #[cfg(test)]
@@ -221,7 +200,7 @@ mod tests {
         assert!(words(KeyHolder::ThisBrowser, None).starts_with("May cost all of it."));
         assert!(words(KeyHolder::ThisBrowser, Some(U256::ONE)).starts_with("May cost all of it."));
         assert!(words(KeyHolder::Nodes, None).contains("at most 0.05 POL"));
-        assert!(words(KeyHolder::Nodes, Some(U256::ZERO)).contains("nothing"));
+        assert!(words(KeyHolder::Nodes, Some(U256::ZERO)).contains("none whose gas your account pays"));
         // Where gas is dear the default lets a million gas pass. What is shown is what is granted, to the wei.
         let mut dear = draft(KeyHolder::Nodes, None, 2_000);
         assert!(cost_words(dear.cost_limit(), &native).contains("at most 2 POL"));
@@ -231,5 +210,15 @@ mod tests {
         assert_eq!(dear.cost_limit(), shown, "it stays while somebody reads it");
         assert_eq!(granted(KeyHolder::Nodes, Some(U256::ZERO)), Some(U256::ZERO));
         assert_eq!(granted(KeyHolder::ThisBrowser, None), None);
+        // Gas is all that they can bound.
+        for limit in [None, Some(U256::ZERO)] {
+            assert!(words(KeyHolder::Nodes, limit).ends_with(TOKENS_ARE_NOT_LIMITED));
+        }
+    }
+
+    #[test]
+    fn a_withdrawal_promises_nothing_about_tokens() {
+        assert!(left_words(true).contains("no native currency to take"));
+        assert!([true, false].map(left_words).iter().all(|words| !words.contains("nothing")));
     }
 }

@@ -79,27 +79,41 @@ impl Constraint {
         }
     }
 
+    /// `argument 1 (recipient) must be 0x…`, in this version of the text that the owner signs.
+    pub(super) fn signed_words(&self, version: u32) -> String {
+        let name = match self.argument {
+            // Version 2 calls all that it does not know an argument. What has tuples, arrays or bytes has other things there.
+            None | Some((_, ArgumentKind::Dynamic)) if version > 2 => bytes_words(self.offset.into()),
+            _ => self.name(Detail::Signed),
+        };
+        self.words_about(&name, Detail::Signed, &Names::default())
+    }
+
     /// `recipient must be your own account`.
     pub fn words(&self, detail: Detail, names: &Names<'_>) -> String {
+        self.words_about(&self.name(detail), detail, names)
+    }
+
+    fn words_about(&self, name: &str, detail: Detail, names: &Names<'_>) -> String {
         let shown = match (self.argument, detail, self.place.kind()) {
             (None, Detail::Line | Detail::Review, Some(kind)) => {
                 DescribedValue::of(self.value.as_word(), Some(kind), Address::ZERO)
             }
             _ => self.value,
         };
-        let (name, value) = (self.name(detail), shown.words(detail, names));
+        let value = shown.words(detail, names);
         let evaded = if detail != Detail::Signed { self.place.caveat() } else { "" };
         match self.condition {
             Ok(condition) if detail != Detail::Signed && shown.is_no_limit(condition, names) => {
-                [&name, " may be any amount"].concat()
+                [name, " may be any amount"].concat()
             }
             Ok(condition) => {
                 let is_everything = condition == Condition::Equal && shown.is_any_amount(names);
                 let remark = if is_everything && detail != Detail::Signed { ", as good as any amount" } else { "" };
-                [&name, " ", condition.words(), " ", &value, remark, evaded].concat()
+                [name, " ", condition.words(), " ", &value, remark, evaded].concat()
             }
             Err(code) => {
-                [&name, " can never pass: comparison ", &code.to_string(), " with ", &value, " does not exist"].concat()
+                [name, " can never pass: comparison ", &code.to_string(), " with ", &value, " does not exist"].concat()
             }
         }
     }

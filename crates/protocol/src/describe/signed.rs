@@ -2,16 +2,16 @@
 //!
 //! Nodes make these lines again from the leaves, so they are made of the leaf and of nothing else, and never change:
 //! another word here, in [`Constraint::words`](super::Constraint::words) or in
-//! [`KNOWN_FUNCTIONS`](crate::known_functions::KNOWN_FUNCTIONS) is another version of the grant. The recorded grant of
-//! this version and `the_signed_vocabulary_does_not_change` hold them.
+//! [`KNOWN_FUNCTIONS`](crate::known_functions::KNOWN_FUNCTIONS) is another version of the grant. The recorded grants and
+//! `the_signed_vocabulary_does_not_change` hold them.
 
 use super::{Detail, Names, Permission, PolicyDescription, function::selector_words, utc};
 
 impl PolicyDescription {
-    /// The numbered permission, then one line for each thing that it demands.
-    pub fn signed_lines(&self, number: usize) -> Vec<String> {
+    /// The numbered permission, then one line for each thing that it demands, as grants from version 2 on have them.
+    pub fn signed_lines(&self, number: usize, version: u32) -> Vec<String> {
         let names = Names::default();
-        let mut demands = self.constraints().iter().map(|rule| rule.words(Detail::Signed, &names)).collect::<Vec<_>>();
+        let mut demands = self.constraints().iter().map(|rule| rule.signed_words(version)).collect::<Vec<_>>();
         let has_rules = !demands.is_empty();
         match &self.permission {
             Permission::Unreadable { data, .. } => demands.push(["its data is ", &data.to_string()].concat()),

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     addresses::{DEMO_NFT, DEMO_TOKEN},
+    distributed_key::GRANT_VERSION,
     known_functions::KNOWN_FUNCTIONS,
     policy::{Erc20Policy, FunctionSelector, Policy},
 };
@@ -26,7 +27,7 @@ fn said(description: &PolicyDescription) -> [Vec<String>; 3] {
     let names = Names { account: Some(ACCOUNT), addresses: ADDRESSES, token, native: Some(&pol) };
     let review =
         [vec![description.sentence(&names)], description.rules(&names), vec![description.native_words(&names)]];
-    [vec![description.line(&names)], review.concat(), description.signed_lines(1)]
+    [vec![description.line(&names)], review.concat(), description.signed_lines(1, GRANT_VERSION)]
 }
 
 fn check(policy: impl Into<SessionPolicy>, line: &str, review: &[&str], signed: &[&str]) {
@@ -193,8 +194,11 @@ fn what_cannot_be_read_says_so() {
     let mut never = AbiSessionData::decode(data).unwrap();
     never.rules.push((0, 6, B256::ZERO));
     let [line, review, signed] = said(&of(ABI_SESSION_VALIDATION_MODULE, never.encode().unwrap()));
-    for text in [&line[0], &review[1], &signed[1]] {
-        assert!(text.ends_with("argument 1 can never pass: comparison 6 with 0 does not exist"), "{text}");
+    for (text, place) in
+        [&line[0], &review[1], &signed[1]].into_iter().zip(["argument 1", "argument 1", "of the arguments"])
+    {
+        let never = [place, " can never pass: comparison 6 with 0 does not exist"].concat();
+        assert!(text.ends_with(&never), "{text}");
     }
 }
 
@@ -209,6 +213,16 @@ fn description_data(description: &PolicyDescription) -> Bytes {
 /// a new version of the grant.
 #[test]
 fn the_signed_vocabulary_does_not_change() {
+    for (version, digest) in [
+        (2, "0xf80d482d7090c2bd558d8f3ca2d4f8b68a46f4bc643e37d856868622855b5069"),
+        (3, "0xc9074f63b84b0151ce10bca8e75513e63ff6aef27130939fd4e21b4f431153a9"),
+    ] {
+        assert_eq!(keccak256(vocabulary(version)).to_string(), digest, "version {version}");
+    }
+}
+
+/// Every word of that version.
+fn vocabulary(version: u32) -> String {
     let mut text = String::new();
     for function in KNOWN_FUNCTIONS {
         let words = [U256::ZERO, U256::ONE, U256::from_be_slice(OTHER.as_slice()), U256::MAX].map(B256::from);
@@ -226,7 +240,7 @@ fn the_signed_vocabulary_does_not_change() {
             session_key_data: data.encode().unwrap(),
             ..SessionLeaf::default()
         };
-        text.push_str(&PolicyDescription::of_leaf(&leaf).signed_lines(1).join("\n"));
+        text.push_str(&PolicyDescription::of_leaf(&leaf).signed_lines(1, version).join("\n"));
     }
     let transfer =
         Erc20SessionData { session_key_address: OTHER, token: OTHER, recipient: OTHER, max_amount: U256::MAX };
@@ -245,10 +259,33 @@ fn the_signed_vocabulary_does_not_change() {
                 session_key_data,
                 ..Default::default()
             };
-            text.push_str(&PolicyDescription::of_leaf(&leaf).signed_lines(2).join("\n"));
+            text.push_str(&PolicyDescription::of_leaf(&leaf).signed_lines(2, version).join("\n"));
         }
     }
-    assert_eq!(keccak256(&text).to_string(), "0xf80d482d7090c2bd558d8f3ca2d4f8b68a46f4bc643e37d856868622855b5069");
+    text
+}
+
+/// In a tuple with bytes, and behind them, the arguments are not where words of 32 bytes are counted.
+#[test]
+fn wallets_are_told_bytes_where_arguments_are_not_known() {
+    let signed = |policy: Policy| {
+        let described = PolicyDescription::of_policy(&policy.into()).unwrap();
+        [2, 3].map(|version| described.signed_lines(1, version)[1].clone())
+    };
+    let recipient =
+        |signature: &str, index: u32| signed(Policy::new(OTHER, signature).with_rule(index, Condition::Equal, ACCOUNT));
+    let demand = |place: &str| ["1.1 ", place, " must be ", &ACCOUNT.to_string()].concat();
+    let bytes = |offset: u16| demand(&format!("the 32 bytes from byte {offset} of the arguments"));
+    let swap = "exactInput((bytes,address,uint256,uint256,uint256))";
+    assert_eq!(recipient(swap, 2), [demand("argument 3"), bytes(64)]);
+    assert_eq!(recipient("nobodyKnows(bytes,address)", 1), [demand("argument 2"), bytes(32)]);
+    // Where data stands is not the data, and behind the arguments there is none.
+    let transfer = "safeTransferFrom(address,address,uint256,bytes)";
+    assert!(recipient(transfer, 3)[1].starts_with("1.1 the 32 bytes from byte 96 of the arguments must be 0x"));
+    assert_eq!(recipient(transfer, 5)[1], bytes(160));
+    // Known ones keep their names.
+    let known = demand("argument 2 (recipient)");
+    assert_eq!(recipient(transfer, 1), [known.clone(), known]);
 }
 
 /// Selectors that are known and others, offsets at arguments and between them, values of every kind.
@@ -319,7 +356,7 @@ proptest! {
             (_, Some(rule)) if place < data.rules.len() => changed.rules[place] = *rule,
             _ => { changed.rules.pop(); }
         }
-        let [before, after] = [&data, &changed].map(|data| described(data).signed_lines(1));
+        let [before, after] = [&data, &changed].map(|data| described(data).signed_lines(1, GRANT_VERSION));
         prop_assert_eq!(before == after, data == changed);
     }
 }

@@ -95,8 +95,8 @@ pub struct Grant {
     pub valid_until: u64,
     /// [`policy_hash`] of the leaves.
     pub policy_hash: B256,
-    /// The most that one operation which the account pays itself may cost, wei; part of the text since version 3. Earlier
-    /// ones name none, and are held to [`DEFAULT_MAX_OPERATION_COST`](super::DEFAULT_MAX_OPERATION_COST).
+    /// The most that the gas of one operation which the account pays itself may cost, wei; part of the text since version 3.
+    /// Tokens that a paymaster may take by an allowance are not limited by it. Earlier ones name none, and are held to [`DEFAULT_MAX_OPERATION_COST`](super::DEFAULT_MAX_OPERATION_COST).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_operation_cost: Option<U256>,
     /// How many nodes must sign, t.

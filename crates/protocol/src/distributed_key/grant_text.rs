@@ -32,7 +32,7 @@ mod versions_1_and_2 {
     }
 }
 
-/// With a limit on what each operation may cost.
+/// With a limit on what the gas of each operation may cost.
 mod version_3 {
     #![allow(missing_docs)]
     alloy::sol! {
@@ -149,15 +149,17 @@ fn with_limit(message: versions_1_and_2::DistributedSession, limit: U256) -> ver
     }
 }
 
-/// The node does not know the currency's name, so the wallet is not told it either.
+/// The node does not know the currency's name, so the wallet is not told it either. What a paymaster takes in tokens
+/// follows a rate of its own, which no node knows.
 fn fee_words(limit: U256) -> String {
+    let tokens = "Tokens that a paymaster may take by an allowance are not limited by this.";
     if limit.is_zero() {
-        return "My account pays for no operation itself, in tokens neither: others must.".to_owned();
+        return format!("My account pays none of the chain's native currency for operations: others must. {tokens}");
     }
     let whole = DecimalText::from_units(limit, 18);
     format!(
-        "Each operation that my account pays for itself, also in tokens, may cost at most {whole} of the chain's \
-         native currency ({limit} wei). How many operations there are is not limited."
+        "The gas of each operation that my account pays for itself may cost at most {whole} of the chain's native \
+         currency ({limit} wei). How many operations there are is not limited. {tokens}"
     )
 }
 

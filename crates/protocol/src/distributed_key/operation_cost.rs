@@ -17,7 +17,7 @@ const MODEST_GAS: U256 = U256::from_limbs([1_000_000, 0, 0, 0]);
 const FIRST_VERSION_WITH_LIMIT: u32 = 3;
 
 impl Grant {
-    /// The most that one operation may cost the account, wei, at a node that was told of no other [`CostRules`].
+    /// The most that the gas of one operation may cost the account, wei, at a node that was told of no other [`CostRules`].
     pub fn operation_cost_limit(&self) -> U256 {
         self.max_operation_cost.unwrap_or(DEFAULT_MAX_OPERATION_COST)
     }
@@ -54,20 +54,20 @@ impl Default for CostRules {
 }
 
 impl CostRules {
-    /// Does the operation cost the account no more than the grant allows?
+    /// Does the gas of the operation cost the account no more than the grant allows?
     pub(super) fn check(&self, grant: &Grant, operation: &UserOperation) -> Result<(), Refusal> {
         let limit = grant.max_operation_cost.unwrap_or(self.unnamed_limit);
         let cost = self.cost_to_account(operation);
         if cost <= limit { Ok(()) } else { Err(Refusal::OperationCost { limit, cost }) }
     }
 
-    /// The most that the account can lose to fees, wei: what the entry point reserves.
+    /// The most native currency that the account can lose to fees, wei: what the entry point reserves.
     ///
     /// Only of a sponsor that the node was told of, and of the verifying paymaster, is it known that they take nothing
     /// from the account: they pay, and signed the very fees. A token paymaster takes the price in tokens wherever it has
-    /// an allowance. Of a paymaster that is not known here it cannot be told which of the two it is, and a node asks no
-    /// chain, so it counts as the account paying. A sponsor that is not known loses nothing by that below the limit; a
-    /// higher one can be granted.
+    /// an allowance, at its own rate, so what is bounded is the gas and not the tokens. Of a paymaster that is not known
+    /// here it cannot be told which of the two it is, and a node asks no chain, so it counts as the account paying. A
+    /// sponsor that is not known loses nothing by that below the limit; a higher one can be granted.
     fn cost_to_account(&self, operation: &UserOperation) -> U256 {
         let is_sponsor = |paymaster: Address| paymaster == VERIFYING_PAYMASTER || self.sponsors.contains(&paymaster);
         match operation.paymaster() {

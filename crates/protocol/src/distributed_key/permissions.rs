@@ -13,16 +13,16 @@ mod version_1;
 pub fn permissions(version: u32, leaves: &[GrantedLeaf]) -> Result<Vec<String>, ProtocolError> {
     match version {
         1 => leaves.iter().map(version_1::sentence).collect(),
-        2 | 3 => version_2(leaves),
+        2 | 3 => lines(version, leaves),
         other => Err(ProtocolError::invalid("version", "1 to 3", other)),
     }
 }
 
-fn version_2(leaves: &[GrantedLeaf]) -> Result<Vec<String>, ProtocolError> {
+fn lines(version: u32, leaves: &[GrantedLeaf]) -> Result<Vec<String>, ProtocolError> {
     let mut lines = Vec::new();
     for (index, leaf) in leaves.iter().enumerate() {
         AbiSessionData::decode(&leaf.session_key_data)?;
-        lines.extend(PolicyDescription::of_leaf(&leaf.to_session()).signed_lines(index + 1));
+        lines.extend(PolicyDescription::of_leaf(&leaf.to_session()).signed_lines(index + 1, version));
     }
     Ok(lines)
 }

@@ -143,8 +143,15 @@ fn the_wallet_shows_what_is_signed() {
     assert_eq!(typed.json["domain"]["version"], "3");
     assert_eq!(
         message["fees"],
-        "Each operation that my account pays for itself, also in tokens, may cost at most 0.05 of the chain's native \
-         currency (50000000000000000 wei). How many operations there are is not limited."
+        "The gas of each operation that my account pays for itself may cost at most 0.05 of the chain's native \
+         currency (50000000000000000 wei). How many operations there are is not limited. Tokens that a paymaster may \
+         take by an allowance are not limited by this."
+    );
+    let sponsored = Grant { max_operation_cost: Some(U256::ZERO), ..grant() }.typed_data(&leaves()).unwrap();
+    assert_eq!(
+        sponsored.json["message"]["fees"],
+        "My account pays none of the chain's native currency for operations: others must. Tokens that a paymaster may \
+         take by an allowance are not limited by this."
     );
     assert_eq!(message["maxOperationCost"], "50000000000000000");
     let account = account();
