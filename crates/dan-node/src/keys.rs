@@ -50,8 +50,6 @@ impl KeyRecord {
 pub struct Renewal {
     /// One is under way in this process.
     pub running: bool,
-    /// Somebody was told that we have prepared nothing: the running one must not prepare any more.
-    pub forbidden: bool,
     /// The shares that the running one renews; zero = none that are here.
     pub base: B256,
     /// How many there were in this process: what was heard before another one began is not acted upon.
@@ -61,7 +59,7 @@ pub struct Renewal {
 impl Renewal {
     /// One begins.
     pub fn begin(&mut self, base: B256) {
-        *self = Self { running: true, forbidden: false, base, begun: self.begun + 1 };
+        *self = Self { running: true, base, begun: self.begun + 1 };
     }
 
     /// It is over.

@@ -2,8 +2,7 @@
 //! does not know whether all do. It asks the others what they have.
 //!
 //! * Somebody uses the share that is prepared here: all had prepared, so it commits.
-//! * Somebody has not prepared it: nobody can have committed, and the answer is a promise not to prepare any more, so it
-//!   drops the new share.
+//! * Somebody has not prepared it: it drops the new share. Should others commit it later, they still have the old one.
 //! * All others have prepared, too: it commits.
 //! * Otherwise somebody is missing: it asks again later.
 //!
@@ -84,15 +83,13 @@ impl Node {
             let _room = room;
             let (mut current, mut other) = (B256::ZERO, B256::ZERO);
             if let Some(key) = self.keys.get(id) {
-                let mut renewal = key.renewal.lock().await;
+                let renewal = key.renewal.lock().await;
                 let Ok(found) = self.fingerprints(id).await else { return };
                 (current, other) = (found.current, if found.staged.is_zero() { found.previous } else { found.staged });
                 // A refresh that goes back to the shares before drops those in use: they are not to be counted upon.
                 if renewal.running && !other.is_zero() && renewal.base == other {
                     (current, other) = (other, current);
                 }
-                // The promise.
-                renewal.forbidden |= renewal.running && found.staged.is_zero();
             }
             self.mesh.send(to, &Message::ShareReport { key: id, current, other });
         });

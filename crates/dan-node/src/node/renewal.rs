@@ -162,12 +162,9 @@ impl Node {
         Ok(new.epoch)
     }
 
-    /// Writes the new share beside the old one, unless somebody was promised that this does not happen.
+    /// Writes the new share beside the old one.
     async fn prepare(self: &Arc<Self>, key: &Arc<Key>, new: &Arc<KeyShare>) -> Result<(), RunError> {
         let renewal = key.renewal.lock().await;
-        if renewal.forbidden {
-            return Err(RunError::Aborted("another node gave the refresh up".into()));
-        }
         not_revoked(key)?;
         let base = renewal.base;
         // Before it is there: nobody reads the old share when the new one may be in use. Decided by `settle` if this fails.
