@@ -39,6 +39,7 @@ const scenes: Record<string, Scene> = {
     await manager.connect(TestWallet.rdns);
     await page.getByTestId("create-session").click();
     await expect(page.getByTestId("grant-confirm")).toBeEnabled();
+    await expect(page.getByTestId("grant-at-stake")).toContainText("Nothing");
   },
   hooks: async ({ manager, page }) => {
     await manager.open("/hooks");
