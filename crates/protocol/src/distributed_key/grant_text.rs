@@ -72,8 +72,8 @@ impl Grant {
             return Ok(typed_data(self.version, self.chain_id, &message, fields));
         }
         let limit = self.operation_cost_limit();
-        let (message, fees) = (with_limit(message, limit), fee_words(limit));
-        fields.insert(2, ("fees", "string", json!(fees)));
+        let message = with_limit(message, limit);
+        fields.insert(2, ("fees", "string", json!(message.fees)));
         // As text: not every wallet reads so large a number.
         fields.insert(fields.len() - 1, ("maxOperationCost", "uint256", json!(limit.to_string())));
         Ok(typed_data(self.version, self.chain_id, &message, fields))
