@@ -23,6 +23,8 @@ mod signers;
 mod state;
 mod status;
 mod storage;
+#[cfg(test)]
+mod test_books;
 mod uses;
 
 pub use super::smart_account::set_merkle_root;

@@ -158,19 +158,9 @@ impl SessionBook {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::session::SessionStatus;
+    use crate::session::{SessionStatus, test_books::book};
     use SessionKeyManager::Older;
     use SessionStatus::{Active, Pending, Revoked};
-
-    fn book(leaves: &[(&str, SessionStatus)]) -> SessionBook {
-        let leaf = |(id, status): &(&str, SessionStatus)| SessionLeaf {
-            session_id: (*id).into(),
-            status: *status,
-            session_key_data: id.as_bytes().to_vec().into(),
-            ..SessionLeaf::default()
-        };
-        SessionBook { leaf_nodes: leaves.iter().map(leaf).collect(), ..SessionBook::default() }
-    }
 
     fn seen(book: &SessionBook) -> Vec<(&str, SessionStatus, SessionKeyManager)> {
         book.leaf_nodes.iter().map(|leaf| (leaf.session_id.as_str(), leaf.status, leaf.manager())).collect()

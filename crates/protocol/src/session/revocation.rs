@@ -81,20 +81,10 @@ impl SessionBook {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::session::{Ending, GrantOperation, Reconciliation, SessionState, SessionStatus};
+    use crate::session::{Ending, GrantOperation, Reconciliation, SessionState, SessionStatus, test_books::book};
     use SessionStatus::{Active, Pending, Revoked};
 
     const OPERATION: B256 = B256::repeat_byte(7);
-
-    fn book(leaves: &[(&str, SessionStatus)]) -> SessionBook {
-        let leaf = |(id, status): &(&str, SessionStatus)| SessionLeaf {
-            session_id: (*id).into(),
-            status: *status,
-            session_key_data: id.as_bytes().to_vec().into(),
-            ..SessionLeaf::default()
-        };
-        SessionBook { leaf_nodes: leaves.iter().map(leaf).collect(), ..SessionBook::default() }
-    }
 
     fn statuses(book: &SessionBook) -> Vec<SessionStatus> {
         book.leaf_nodes.iter().map(|leaf| leaf.status).collect()
