@@ -543,7 +543,7 @@ fn jitter(most: Duration) -> Duration {
 }
 
 /// The beginning of a value, for an error message.
-fn excerpt(value: &Value) -> String {
+pub(super) fn excerpt(value: &Value) -> String {
     value.to_string().chars().take(60).collect()
 }
 

@@ -13,8 +13,8 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
 use super::{
-    json_rpc::{Lesson, Piece},
-    node::{ChainNode, excerpt, hex},
+    json_rpc::{Lesson, Piece, excerpt},
+    node::{ChainNode, hex},
     quantity::small,
 };
 use use_aa_actions::error::AppError;

@@ -17,7 +17,7 @@ use alloy::{
 use serde_json::{Value, json};
 
 use super::{
-    json_rpc::{JsonRpcClient, is_about_block},
+    json_rpc::{JsonRpcClient, excerpt, is_about_block},
     market::Market,
     quantity::{quantity, small},
     read_policy::{self, LogRange},
@@ -353,9 +353,4 @@ fn clocks(block: u64, pending: &Result<Value, AppError>) -> Clocks {
 /// A number as JSON-RPC wants it.
 pub fn hex(number: u64) -> String {
     format!("{number:#x}")
-}
-
-/// The beginning of a value, for an error message.
-pub(super) fn excerpt(value: &Value) -> String {
-    value.to_string().chars().take(60).collect()
 }

@@ -31,13 +31,18 @@ impl Purpose {
     }
 }
 
+/// A name that a caller gave a field, as an error repeats it.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(40).collect()
+}
+
 /// The operation that is parameter `index`. Unknown fields are refused, as the service refuses them.
 pub(super) fn read(params: &[Value], index: usize, purpose: Purpose) -> Result<UserOperation, RpcError> {
     let Some(Value::Object(fields)) = params.get(index) else {
         return Err(RpcError::fields("userOp is required and should be an object"));
     };
     if let Some(name) = fields.keys().find(|name| *name != "sender" && !known(name)) {
-        let name: String = name.chars().take(40).collect();
+        let name = shown(name);
         return Err(RpcError::fields(format!("{name} is not a field of a user operation")));
     }
     let wrong = |name: &str| RpcError::fields(format!("{name} is required and should be a string"));

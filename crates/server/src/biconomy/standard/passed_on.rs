@@ -4,7 +4,11 @@
 use alloy::primitives::{Address, Bytes};
 use serde_json::{Map, Value, json};
 
-use super::super::{super::quantity::quantity, errors::RpcError, operation::Purpose};
+use super::super::{
+    super::quantity::quantity,
+    errors::RpcError,
+    operation::{Purpose, shown},
+};
 
 /// The fields that operations of the known entry points have (v0.6 to v0.9).
 const ADDRESSES: [&str; 2] = ["sender", "paymaster"];
@@ -84,10 +88,6 @@ fn authorization(value: &Value) -> Result<Value, &'static str> {
             && value.as_str().is_some_and(|text| text.len() <= 66 && text.starts_with("0x"))
     };
     if fields.iter().all(right) { Ok(value.clone()) } else { Err(wrong) }
-}
-
-fn shown(name: &str) -> String {
-    name.chars().take(40).collect()
 }
 
 #[cfg(test)]
