@@ -33,8 +33,8 @@ use draft::{Draft, Remark};
 use ends::ends;
 use fees::fees;
 pub(super) use kept::KeptSessions;
-pub(super) use names::names;
 pub use names::{app_contracts, contract_name};
+pub(super) use names::{leaf_words, names};
 pub use token_facts::{known_token, use_token_facts};
 
 /// Who will hold the session key.

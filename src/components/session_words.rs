@@ -2,7 +2,7 @@
 
 use alloy::primitives::Address;
 
-use super::grant_review::{known_token, names};
+use super::grant_review::leaf_words;
 pub use super::session_titles::{sessions_text, title_of, title_view};
 use crate::protocol::{
     describe::{PolicyDescription, TokenFacts},
@@ -32,16 +32,12 @@ pub fn status_text(status: ListedStatus) -> &'static str {
 
 /// What the leaf allows, as far as its data can be read. `native` is the chain's currency.
 pub fn permission_text(leaf: &SessionLeaf, account: Option<Address>, native: &TokenFacts) -> String {
-    let described = PolicyDescription::of_leaf(leaf);
-    let token = described.contract().and_then(known_token);
-    described.line(&names(account, token.as_ref(), Some(native)))
+    leaf_words(leaf, account, native, PolicyDescription::line)
 }
 
 /// As [`permission_text`], with nothing shortened or counted: for where somebody decides.
 pub fn whole_permission_text(leaf: &SessionLeaf, account: Option<Address>, native: &TokenFacts) -> String {
-    let described = PolicyDescription::of_leaf(leaf);
-    let token = described.contract().and_then(known_token);
-    described.whole_line(&names(account, token.as_ref(), Some(native)))
+    leaf_words(leaf, account, native, PolicyDescription::whole_line)
 }
 
 #[cfg(test)]

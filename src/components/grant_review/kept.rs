@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use alloy::primitives::B256;
 use leptos::{html, prelude::*};
 
-use super::{known_token, names};
+use super::{known_token, leaf_words, names};
 use crate::{
     components::{
         icon::{Glyph, Icon},
@@ -333,11 +333,7 @@ fn kept(all: &[SessionLeaf], leaving: &[String]) -> Vec<SessionLeaf> {
 fn older_notice(older: &[SessionLeaf]) -> AnyView {
     let account = use_smart_account().smart_account_address.get_untracked();
     let native = use_native_currency().get_untracked();
-    let line = |leaf: &SessionLeaf| {
-        let described = PolicyDescription::of_leaf(leaf);
-        let token = described.contract().and_then(known_token);
-        described.whole_line(&names(account, token.as_ref(), Some(&native)))
-    };
+    let line = |leaf| leaf_words(leaf, account, &native, PolicyDescription::whole_line);
     let lines = older.iter().take(DRAWN).map(|leaf| view! { <li>{live(line(leaf))}</li> }).collect_view();
     let hidden = older.len().saturating_sub(DRAWN);
     let more = (hidden > 0).then(|| view! { <li>{live(["and ", &hidden.to_string(), " more"].concat())}</li> });
