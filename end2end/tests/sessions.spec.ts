@@ -193,20 +193,6 @@ test("filter, search and selection by keyboard", async ({ manager, page }) => {
   await expect(row(page, third)).toHaveAttribute("aria-setsize", "3");
 });
 
-/** Screenshots for people, by hand: LOOK_AT_KEPT names the folder. */
-async function look(page: Page, folder: string): Promise<void> {
-  for (const scheme of ["light", "dark"] as const) {
-    await page.emulateMedia({ colorScheme: scheme });
-    for (const width of [1280, 360]) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.getByTestId("grant-kept").scrollIntoViewIfNeeded();
-      await page.screenshot({ path: `${folder}/kept-${scheme}-${width}.png` });
-    }
-  }
-  await page.emulateMedia({ colorScheme: null });
-  await page.setViewportSize({ width: 1280, height: 900 });
-}
-
 test("a second browser sees the sessions of the first, adds to them and takes them back", async ({ manager, page, chain, wallet, browser }) => {
   const [ofA] = await granted(manager, 1);
   const account = await manager.account();
@@ -225,7 +211,6 @@ test("a second browser sees the sessions of the first, adds to them and takes th
     const kept = other.page.getByTestId("grant-kept");
     await expect(kept).toContainText("This signature also keeps 1 session that was not granted in this browser");
     await expect(kept.getByTestId("kept-session")).toContainText("May call safeMint on Demo NFT");
-    if (process.env.LOOK_AT_KEPT) await look(other.page, process.env.LOOK_AT_KEPT);
     await other.page.getByTestId("grant-cancel").click();
     await other.grantAndWait();
     await expect(other.rows("ACTIVE")).toHaveCount(1);
