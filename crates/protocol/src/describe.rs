@@ -111,7 +111,8 @@ impl PolicyDescription {
         Self { permission: permission.unwrap_or_else(unreadable), window: leaf.interval() }
     }
 
-    /// Makes a leaf of the policy and reads that. A function that only the policy names keeps its name.
+    /// Makes a leaf of the policy and reads that. A function that only the policy names keeps its name, and so do its
+    /// arguments.
     ///
     /// # Errors
     /// When the policy cannot become a leaf.
@@ -119,8 +120,10 @@ impl PolicyDescription {
         // Some key or other: that of the grant is not made yet.
         let key = policy.session_key_address().unwrap_or(Address::repeat_byte(1));
         let mut described = Self::of_leaf(&policy.leaf(key, "")?);
-        if let (Permission::Call { function, .. }, SessionPolicy::Abi(policy)) = (&mut described.permission, policy) {
-            function.claim(&policy.function_selector);
+        if let (Permission::Call { function, arguments, .. }, SessionPolicy::Abi(policy)) =
+            (&mut described.permission, policy)
+        {
+            function.claim(&policy.function_selector, arguments);
         }
         Ok(described)
     }

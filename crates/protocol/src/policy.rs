@@ -11,8 +11,10 @@ use super::{
 };
 
 mod condition;
+mod declaration;
 mod erc20;
 mod helpers;
+mod named;
 mod reference_value;
 mod selector;
 mod use_aa_json;
@@ -133,6 +135,31 @@ impl Policy {
     pub fn with_rule(mut self, index: u32, condition: Condition, reference_value: impl Into<ReferenceValue>) -> Self {
         let reference_value = reference_value.into();
         self.rules.push(Rule { offset: Rule::offset_by_index(index), condition, reference_value });
+        self
+    }
+
+    /// As [`Self::with_rule`], on the argument of this name in the signature that the policy was made with: `"to"` of
+    /// `transfer(address to, uint256 amount)`, `"params.recipient"` for a member of a tuple that stands in place. It
+    /// finds places that [`Self::with_rule`] does not: behind tuples and arrays of a fixed length.
+    ///
+    /// # Errors
+    /// `Invalid` when the signature has no such argument, when its content stands behind a pointer (`bytes`, `string`,
+    /// arrays: a rule looks at 32 bytes at a fixed place), or when the value is not of its type.
+    pub fn with_rule_on(
+        mut self,
+        argument: &str,
+        condition: Condition,
+        reference_value: impl Into<ReferenceValue>,
+    ) -> Result<Self, ProtocolError> {
+        let reference_value = reference_value.into();
+        let offset = self.function_selector.offset_of(argument, &reference_value)?;
+        self.rules.push(Rule { offset, condition, reference_value });
+        Ok(self)
+    }
+
+    /// Allows each call to send up to this much of the native currency, wei.
+    pub fn with_value_limit(mut self, value_limit: U256) -> Self {
+        self.value_limit = value_limit;
         self
     }
 

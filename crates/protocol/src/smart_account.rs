@@ -207,6 +207,18 @@ pub fn set_merkle_root_at(manager: Address, root: B256) -> Call {
 }
 
 impl Call {
+    /// A call of a function declared with `sol!`, without native value: `Call::to(nft, &safeMintCall { to })`.
+    pub fn to(contract: Address, function: &impl SolCall) -> Self {
+        Self { to: contract, value: U256::ZERO, data: function.abi_encode().into() }
+    }
+
+    /// Sends native currency along, wei.
+    #[must_use]
+    pub fn with_value(mut self, value: U256) -> Self {
+        self.value = value;
+        self
+    }
+
     fn to_self(account: Address, data: Vec<u8>) -> Self {
         Self { to: account, value: U256::ZERO, data: data.into() }
     }

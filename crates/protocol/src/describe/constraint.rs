@@ -198,7 +198,7 @@ fn word_words(word: B256, detail: Detail) -> String {
     }
 }
 
-fn place_words(offset: u32) -> String {
+pub(super) fn place_words(offset: u32) -> String {
     match offset.is_multiple_of(32) {
         true => ["argument ", &(offset / 32 + 1).to_string()].concat(),
         false => bytes_words(offset),

@@ -1,5 +1,6 @@
 //! What a function is called.
 
+use super::{ArgumentPlace, Constraint};
 use crate::{
     foreign_text::{self, LONGEST_NAME},
     known_functions::{KnownFunction, PublishedFunction, known_function, published_function},
@@ -25,10 +26,18 @@ impl DescribedFunction {
         Self { selector, known, published, claimed: None }
     }
 
-    /// Takes the app's name for a function that is not known here.
-    pub(super) fn claim(&mut self, named: &FunctionSelector) {
-        if self.known.is_none() && self.published.is_none() {
-            self.claimed = name_of(named);
+    /// Takes the app's names for a function that is not known here, and for its arguments.
+    pub(super) fn claim(&mut self, named: &FunctionSelector, arguments: &mut [Constraint]) {
+        if self.known.is_some() || self.published.is_some() {
+            return;
+        }
+        self.claimed = name_of(named);
+        let names = named.argument_names();
+        for argument in arguments {
+            let name = names.iter().find(|(offset, _)| *offset == u32::from(argument.offset));
+            if let Some(name) = name.and_then(|(_, name)| foreign_text::name(name)) {
+                argument.place = ArgumentPlace::Claimed(name);
+            }
         }
     }
 

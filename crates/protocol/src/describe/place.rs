@@ -1,6 +1,6 @@
 //! What the bytes that a rule looks at are, in lists and reviews.
 
-use super::constraint::bytes_words;
+use super::constraint::{bytes_words, place_words};
 use crate::{
     known_functions::{Amount, ArgumentKind, PublishedFunction},
     reading::{Place, Reading, Role},
@@ -11,6 +11,8 @@ use crate::{
 pub enum ArgumentPlace {
     /// The function is not known, or has no argument there.
     Unknown,
+    /// An argument of a function that is not known, by the app's name for it, which the selector does not cover.
+    Claimed(String),
     /// An argument.
     Argument {
         /// Its name.
@@ -75,6 +77,7 @@ impl ArgumentPlace {
     pub(super) fn name(&self, known: Option<&str>, offset: u16) -> Option<String> {
         match self {
             Self::Unknown => known.map(str::to_owned),
+            Self::Claimed(name) => Some([&place_words(offset.into()), " (by the app's name: ", name, ")"].concat()),
             Self::Argument { name, .. } => Some(known.unwrap_or(name).to_owned()),
             Self::Pointer(name) => Some(["the position of ", known.unwrap_or(name)].concat()),
             Self::Length(name) => Some(["the length of ", name].concat()),

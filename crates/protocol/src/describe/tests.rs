@@ -109,6 +109,25 @@ fn policies_in_three_degrees_of_detail() {
     );
 }
 
+/// The selector covers types, not names: a name that only the app gives is never taken for the argument's own.
+#[test]
+fn an_argument_that_only_the_app_names_is_said_to_be_named_by_it() {
+    let named = Policy::new(OTHER, "pay(bytes note, (address to, uint256 sum) order)")
+        .with_rule_on("order.to", Condition::Equal, ACCOUNT)
+        .unwrap();
+    let [line, review, signed] = said(&PolicyDescription::of_policy(&named.into()).unwrap());
+    let rule = "argument 2 (by the app's name: order.to) must be your own account";
+    assert_eq!(review[1], rule);
+    assert!(line[0].ends_with(rule), "{line:?}");
+    assert!(signed.iter().all(|line| !line.contains("order")), "{signed:?}");
+
+    let known = Policy::new(DEMO_TOKEN, "transfer(address benefactor, uint256 fee)")
+        .with_rule_on("fee", Condition::LessThanOrEqual, 5)
+        .unwrap();
+    let [_, review, _] = said(&PolicyDescription::of_policy(&known.into()).unwrap());
+    assert!(review[1].starts_with("amount must be at most"), "{review:?}");
+}
+
 #[test]
 fn every_comparison_and_kind_of_value_has_its_words() {
     use Condition::*;

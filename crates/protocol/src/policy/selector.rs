@@ -3,6 +3,7 @@
 use alloy::primitives::keccak256;
 use serde_json::Value;
 
+use super::declaration::{Declaration, MAX_DEPTH};
 use crate::ProtocolError;
 
 /// Which function: its selector, or its signature.
@@ -16,7 +17,7 @@ pub enum FunctionSelector {
     Signature(String),
 }
 
-const EXPECTED: &str = "a function signature such as transfer(address,uint256), or four bytes of hex";
+pub(super) const EXPECTED: &str = "a function signature such as transfer(address,uint256), or four bytes of hex";
 
 impl FunctionSelector {
     /// The four bytes that begin the call data.
@@ -27,7 +28,7 @@ impl FunctionSelector {
                 if text.starts_with("0x") {
                     return raw_selector(text);
                 }
-                let hash = keccak256(canonical_signature(text)?);
+                let hash = keccak256(Declaration::canonical_of(text)?);
                 hash.first_chunk().copied().ok_or_else(|| ProtocolError::invalid("functionSelector", EXPECTED, text))
             }
         }
@@ -37,7 +38,7 @@ impl FunctionSelector {
     pub fn canonical(&self) -> Option<String> {
         match self {
             Self::Raw(_) => None,
-            Self::Signature(text) => canonical_signature(text).ok(),
+            Self::Signature(text) => Declaration::canonical_of(text).ok(),
         }
     }
 
@@ -56,7 +57,7 @@ impl FunctionSelector {
                     let inputs = object.get("inputs").and_then(Value::as_array).ok_or_else(invalid)?;
                     let types = inputs.iter().map(|input| abi_type(input, 0)).collect::<Option<Vec<_>>>();
                     let signature = format!("{name}({})", types.ok_or_else(invalid)?.join(","));
-                    canonical_signature(&signature).map(Self::Signature)
+                    Declaration::canonical_of(&signature).map(Self::Signature)
                 }
                 _ => Err(invalid()),
             },
@@ -73,9 +74,6 @@ fn raw_selector(text: &str) -> Result<[u8; 4], ProtocolError> {
     Ok(selector)
 }
 
-/// Nesting beyond this is no function that anyone means.
-const MAX_DEPTH: usize = 16;
-
 /// Canonical type of an ABI parameter of JSON; tuples by their components.
 fn abi_type(input: &Value, depth: usize) -> Option<String> {
     let name = input.get("type")?.as_str()?;
@@ -87,138 +85,5 @@ fn abi_type(input: &Value, depth: usize) -> Option<String> {
         }
         Some(_) => None,
         None => Some(name.to_owned()),
-    }
-}
-
-/// Reduces a signature to name and canonical types.
-fn canonical_signature(text: &str) -> Result<String, ProtocolError> {
-    let invalid = || ProtocolError::invalid("functionSelector", EXPECTED, text);
-    let trimmed = text.trim();
-    let declaration = match trimmed.strip_prefix("function") {
-        Some(rest) if rest.starts_with(char::is_whitespace) => rest.trim_start(),
-        _ => trimmed,
-    };
-    let (name, rest) = declaration.split_once('(').ok_or_else(invalid)?;
-    let name = name.trim();
-    if !is_identifier(name) {
-        return Err(invalid());
-    }
-    let (parameters, tail) = split_at_closing(rest).ok_or_else(invalid)?;
-    if !is_tail(tail) {
-        return Err(invalid());
-    }
-    let types = parameter_types(parameters, 0).ok_or_else(invalid)?;
-    Ok(format!("{name}({types})"))
-}
-
-fn is_identifier(name: &str) -> bool {
-    let ok = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
-    !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(ok)
-}
-
-/// What may follow the parameters: modifiers, `returns (…)`, a semicolon.
-fn is_tail(tail: &str) -> bool {
-    tail.chars().all(|c| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "_$(),[];".contains(c))
-        && (tail.is_empty() || tail.starts_with(|c: char| c.is_ascii_whitespace() || c == ';'))
-}
-
-/// Splits behind the parenthesis that closes the one already open.
-fn split_at_closing(text: &str) -> Option<(&str, &str)> {
-    let mut depth = 1usize;
-    for (index, character) in text.char_indices() {
-        match character {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return Some((text.get(..index)?, text.get(index + 1..)?));
-        }
-    }
-    None
-}
-
-/// Canonical types of a parameter list, joined by commas.
-fn parameter_types(list: &str, depth: usize) -> Option<String> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    if list.trim().is_empty() {
-        return Some(String::new());
-    }
-    let mut types = Vec::new();
-    let mut start = 0;
-    let mut open = 0usize;
-    for (index, character) in list.char_indices() {
-        match character {
-            '(' => open += 1,
-            ')' => open = open.checked_sub(1)?,
-            ',' if open == 0 => {
-                types.push(parameter_type(list.get(start..index)?, depth)?);
-                start = index + 1;
-            }
-            _ => {}
-        }
-    }
-    types.push(parameter_type(list.get(start..)?, depth)?);
-    Some(types.join(","))
-}
-
-/// Canonical type of one parameter, whose location and name are dropped.
-fn parameter_type(parameter: &str, depth: usize) -> Option<String> {
-    let parameter = parameter.trim();
-    let inner = parameter.strip_prefix("tuple").map_or(parameter, str::trim_start);
-    if let Some(rest) = inner.strip_prefix('(') {
-        let (components, rest) = split_at_closing(rest)?;
-        let suffix_end = rest.find(|c: char| !c.is_ascii_digit() && c != '[' && c != ']').unwrap_or(rest.len());
-        let (suffix, name) = rest.split_at_checked(suffix_end)?;
-        let named = name.is_empty() || name.starts_with(char::is_whitespace);
-        return (named && is_array_suffix(suffix) && are_words(name))
-            .then_some(())
-            .and_then(|()| parameter_types(components, depth + 1))
-            .map(|types| format!("({types}){suffix}"));
-    }
-    let mut words = parameter.splitn(2, char::is_whitespace);
-    let word = words.next()?;
-    if !are_words(words.next().unwrap_or_default()) {
-        return None;
-    }
-    let (base, suffix) = word.split_at_checked(word.find('[').unwrap_or(word.len()))?;
-    is_array_suffix(suffix).then_some(())?;
-    Some(format!("{}{suffix}", elementary_type(base)?))
-}
-
-fn are_words(text: &str) -> bool {
-    text.split_whitespace().all(is_identifier)
-}
-
-/// `""`, `[]`, `[3]`, `[][2]` …
-fn is_array_suffix(suffix: &str) -> bool {
-    let mut rest = suffix;
-    while let Some(inner) = rest.strip_prefix('[') {
-        let Some((size, tail)) = inner.split_once(']') else { return false };
-        if !size.chars().all(|c| c.is_ascii_digit()) || size.starts_with('0') {
-            return false;
-        }
-        rest = tail;
-    }
-    rest.is_empty()
-}
-
-/// The canonical name of an elementary type; `None` when there is no such type.
-fn elementary_type(name: &str) -> Option<String> {
-    let sized = |prefix: &str, ok: &dyn Fn(u16) -> bool| {
-        let digits = name.strip_prefix(prefix)?;
-        let plain = !digits.starts_with('0') && digits.chars().all(|c| c.is_ascii_digit());
-        digits.parse().ok().filter(|size| plain && ok(*size)).map(|_| name.to_owned())
-    };
-    match name {
-        "uint" => Some("uint256".into()),
-        "int" => Some("int256".into()),
-        "byte" => Some("bytes1".into()),
-        "address" | "bool" | "string" | "bytes" | "function" => Some(name.into()),
-        _ => sized("uint", &|size| size <= 256 && size % 8 == 0)
-            .or_else(|| sized("int", &|size| size <= 256 && size % 8 == 0))
-            .or_else(|| sized("bytes", &|size| size <= 32)),
     }
 }
