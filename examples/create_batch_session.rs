@@ -11,16 +11,14 @@
 use std::{error::Error, path::Path, rc::Rc};
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256},
+    primitives::{Address, B256, U256},
     signers::local::PrivateKeySigner,
     sol,
-    sol_types::SolCall,
 };
 use use_aa::{
     actions::{
         account::SmartAccountClient, create_batch_session::CreateBatchSessionVariables, options::BuildUserOpOptions,
-        ports::Relay, send_with_batch_session::send_with_batch_session, session_key::create_session_key_eoa,
-        session_params::get_batch_session_tx_params, settle_session::settle_session,
+        ports::Relay, session_key::create_session_key_eoa, session_params::get_batch_session_tx_params,
     },
     client::{relay_native::HttpRelay, session_store::file::FileSessionStore, wallet::local::LocalWallet},
     protocol::{
@@ -57,22 +55,22 @@ pub async fn tutorial(url: &str, folder: &Path) -> Result<Outcome, Box<dyn Error
     let relay = Rc::new(HttpRelay::new(url)?);
     let chain_id = relay.chain_info().await?.chain_id;
     let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), chain_id));
-    let client = SmartAccountClient::new(wallet, relay.clone());
+    let client = SmartAccountClient::new(wallet, relay);
     let account = client.get_account_address();
     println!("1. {account} is the smart account of {}", client.owner);
 
     // Something to pay with. The demo token gives itself to anybody; the app pays the gas, and the first operation
     // puts the account on the chain.
     let options = BuildUserOpOptions::default();
-    let funding = call(DEMO_TOKEN, mintCall { to: account, value: U256::from(1_000_000) });
+    let funding = Call::to(DEMO_TOKEN, &mintCall { to: account, value: U256::from(1_000_000) });
     let response = client.send_sponsored_transaction(&[funding], &options).await?;
     client.wait(&response).await?;
 
     // 2. Where sessions are kept, and a key for them. Whoever has this secret and the files can use the sessions:
     //    take it from a secret store. (Leave this step out and the grant makes its own key.)
     let secret = PrivateKeySigner::random().to_bytes().0;
-    let store = FileSessionStore::open(folder, &secret)?;
-    let session_key = create_session_key_eoa(&store, account).await?;
+    let client = client.with_sessions(Rc::new(FileSessionStore::open(folder, &secret)?));
+    let session_key = create_session_key_eoa(client.store(), account).await?;
     println!("2. {session_key} is the session key");
 
     // 3. What it may do: one leaf for each call. The first is judged by rules on the call's arguments …
@@ -80,7 +78,7 @@ pub async fn tutorial(url: &str, folder: &Path) -> Result<Outcome, Box<dyn Error
         session_key_address: Some(session_key),
         interval: PolicyHelpers::INDEFINITELY,
         value_limit: PolicyHelpers::NO_VALUE_LIMIT,
-        ..Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, account)
+        ..Policy::new(DEMO_NFT, "safeMint(address to)").with_rule_on("to", Condition::Equal, account)?
     })?;
     //    … the second allows transfers of one token to one recipient, up to an amount each.
     let may_pay = create_erc20_session_datum(Erc20Policy {
@@ -93,32 +91,26 @@ pub async fn tutorial(url: &str, folder: &Path) -> Result<Outcome, Box<dyn Error
     // 4. The owner grants: one operation enables the modules and sets the root over all leaves. It is stored as
     //    pending before it is sent and becomes active with the receipt.
     let request = CreateBatchSessionVariables { policy, label: Some("Mint and pay".into()), ..Default::default() };
-    let response = client.create_batch_session(&store, request).await?;
-    settle_session(relay.as_ref(), &store, account, response.user_op_hash, |_| {}).await?;
+    let response = client.create_batch_session(request).await?;
+    client.settle(&response).await?;
     println!("4. granted in operation {}", response.user_op_hash);
 
     // 5. The session key acts: both calls in one operation, each under its own leaf. The owner is not asked.
     let calls = vec![
-        call(DEMO_NFT, safeMintCall { to: account }),
-        call(DEMO_TOKEN, transferCall { to: PAID, value: U256::from(PRICE) }),
+        Call::to(DEMO_NFT, &safeMintCall { to: account }),
+        Call::to(DEMO_TOKEN, &transferCall { to: PAID, value: U256::from(PRICE) }),
     ];
-    let sessions = get_batch_session_tx_params(&store, account, &calls, None).await?;
-    let response = send_with_batch_session(relay.as_ref(), &store, sessions.request(calls, options)).await?;
+    let response = client.use_session(calls).await?;
     let receipt = client.wait(&response).await?;
     println!("5. minted and paid in transaction {}", receipt.transaction_hash);
 
     // 6. Anything else is refused before it is sent, and the chain would refuse it, too.
-    let too_much = vec![call(DEMO_TOKEN, transferCall { to: PAID, value: U256::from(PRICE + 1) })];
-    match get_batch_session_tx_params(&store, account, &too_much, None).await {
+    let too_much = vec![Call::to(DEMO_TOKEN, &transferCall { to: PAID, value: U256::from(PRICE + 1) })];
+    match get_batch_session_tx_params(client.store(), account, &too_much, None).await {
         Ok(_) => return Err("a session for more than was granted".into()),
         Err(refusal) => println!("6. {refusal}"),
     }
     Ok(Outcome { account, transaction_hash: receipt.transaction_hash })
-}
-
-/// A call of a contract's function, without native value.
-fn call(to: Address, function: impl SolCall) -> Call {
-    Call { to, value: U256::ZERO, data: Bytes::from(function.abi_encode()) }
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -4,11 +4,15 @@
 
 use alloy::{
     primitives::{Address, Bytes, U256},
+    signers::local::PrivateKeySigner,
     sol,
     sol_types::SolCall,
 };
 use serde_json::json;
-use use_aa::protocol::addresses::{DEMO_NFT, DEMO_TOKEN};
+use use_aa::protocol::{
+    addresses::{DEMO_NFT, DEMO_TOKEN},
+    smart_account::counterfactual_address,
+};
 
 mod actions_support;
 use actions_support::{common, server_url};
@@ -16,6 +20,10 @@ use actions_support::{common, server_url};
 #[allow(dead_code)]
 #[path = "../examples/create_batch_session.rs"]
 mod create_batch_session;
+
+#[allow(dead_code)]
+#[path = "../crates/actions/examples/bot.rs"]
+mod bot;
 
 sol! {
     function balanceOf(address owner) returns (uint256);
@@ -41,4 +49,21 @@ async fn the_tutorial_create_a_batch_session_does_what_it_says() {
     let url = common::lab().await.info().rpc_url.expose().as_str();
     let receipt = common::rpc(url, "eth_getTransactionReceipt", json!([outcome.transaction_hash])).await;
     assert_eq!(receipt["status"], "0x1", "{receipt}");
+}
+
+/// Also with an owner whose account is on the chain already, and sessions that are there from before.
+#[tokio::test]
+async fn the_bot_grants_and_uses_a_session() {
+    let (owner, folder, secret) = (PrivateKeySigner::random(), tempfile::tempdir().unwrap(), [7; 32]);
+    let account = counterfactual_address(owner.address(), U256::ZERO);
+    for minted in 1..=2 {
+        let transaction_hash = bot::run(&server_url().await, owner.clone(), folder.path(), secret).await.unwrap();
+        let url = common::lab().await.info().rpc_url.expose().as_str();
+        let receipt = common::rpc(url, "eth_getTransactionReceipt", json!([transaction_hash])).await;
+        assert_eq!(receipt["status"], "0x1", "{receipt}");
+        assert_eq!(balance(account, DEMO_NFT).await, U256::from(minted));
+    }
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()));
+    let files = files.map(Result::unwrap).collect::<String>();
+    assert_eq!(files.matches("pvKey").count(), 2, "a key for each grant: {files}");
 }

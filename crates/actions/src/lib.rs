@@ -1,5 +1,42 @@
 //! One action per file, free of Leptos, over the traits of [`ports`].
 //!
+//! ## A bot
+//!
+//! The owner grants it one function; from then on it acts alone. The store is on disk, its keys are encrypted. Whole in
+//! `examples/bot.rs`.
+//!
+//! ```no_run
+//! # #[cfg(feature = "native")]
+//! # async fn bot(owner: alloy::signers::local::PrivateKeySigner, secret: [u8; 32]) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::rc::Rc;
+//! use alloy::sol;
+//! use use_aa_actions::{
+//!     account::SmartAccountClient,
+//!     adapters::{file_store::FileSessionStore, http_relay::HttpRelay, local_wallet::LocalWallet},
+//!     create_session::CreateSessionVariables,
+//!     ports::Relay,
+//! };
+//! use use_aa_protocol::{addresses::DEMO_NFT, policy::{Condition, Policy}, smart_account::Call};
+//!
+//! sol! { function safeMint(address to); }
+//!
+//! let relay = Rc::new(HttpRelay::new("http://127.0.0.1:3000")?);
+//! let wallet = Rc::new(LocalWallet::new(owner, relay.chain_info().await?.chain_id));
+//! let store = Rc::new(FileSessionStore::open("sessions", &secret)?);
+//! let account = SmartAccountClient::new(wallet, relay).with_sessions(store);
+//!
+//! let me = account.get_account_address();
+//! let mint = Policy::new(DEMO_NFT, "safeMint(address to)").with_rule_on("to", Condition::Equal, me)?;
+//! let granted = account.create_session(CreateSessionVariables { policy: vec![mint], ..Default::default() }).await?;
+//! account.settle(&granted).await?;
+//!
+//! let minted = account.use_session(vec![Call::to(DEMO_NFT, &safeMintCall { to: me })]).await?;
+//! println!("{}", account.wait(&minted).await?.transaction_hash);
+//! # Ok(()) }
+//! ```
+//!
+//! ## The actions
+//!
 //! | Action | Does |
 //! |---|---|
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
@@ -16,6 +53,7 @@
 //! | [`prove_revocation`] | shows that the chain refuses a session |
 //! | [`deploy`] | deploys the account |
 //! | [`sign_message`] | signs a message in the account's name, and checks such signatures |
+//! | [`session_client`] | all of these over one account and its store |
 //! | [`session_key`], [`session_params`] | `@biconomy/use-aa`'s helpers: a key ahead of its grant, the sessions an operation would use |
 //! | [`speed_up_user_operation`] | overtakes a stuck operation: the same again with higher fees |
 //! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
@@ -54,6 +92,7 @@ pub mod send_with_distributed_session;
 pub mod send_with_session;
 pub mod send_withdrawals;
 mod session_choice;
+pub mod session_client;
 pub mod session_key;
 pub mod session_ledger;
 pub mod session_params;

@@ -124,6 +124,7 @@ impl SmartAccountClient {
     ///
     /// # Errors
     /// Those of [`create_session`].
+    #[deprecated(note = "is now a method of `SmartAccountClient::with_sessions(store)`, which keeps the store")]
     pub async fn create_session(
         &self,
         store: &dyn SessionStore,
@@ -136,6 +137,7 @@ impl SmartAccountClient {
     ///
     /// # Errors
     /// Those of [`create_batch_session`].
+    #[deprecated(note = "is now a method of `SmartAccountClient::with_sessions(store)`, which keeps the store")]
     pub async fn create_batch_session(
         &self,
         store: &dyn SessionStore,
