@@ -5,6 +5,7 @@
 mod server_support;
 
 use std::{
+    cell::Cell,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -14,6 +15,7 @@ use std::{
 
 use serde_json::{Value, json};
 use server_support::{Push, Reply, Server, Upstream, config, states};
+use tokio::sync::Notify;
 use use_aa::server::{config::Config, state::ServerState};
 
 const EVENT: &str = "0x49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f";
@@ -199,13 +201,22 @@ async fn many_waits_are_one_watcher() {
     let node = chain.node().await;
     let server = server(&node, &bundler, 1).await;
     let begun = Instant::now();
+    let (open, all_open) = (Cell::new(0), Notify::new());
     let waits = (1..=WAITS).map(|number| {
-        let server = &server;
-        async move { server.follow(&json!(hash(number)), Duration::from_secs(60)).await }
+        let (server, open, all_open) = (&server, &open, &all_open);
+        let begun = move || {
+            open.set(open.get() + 1);
+            if open.get() == WAITS {
+                all_open.notify_one();
+            }
+        };
+        async move { server.follow_with(&json!(hash(number)), Duration::from_secs(60), begun).await }
     });
     let story = async {
         node.subscribed(1).await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        tokio::time::timeout(PATIENCE, all_open.notified()).await.expect("all waits are open");
+        // Who comes to it late reads it.
+        chain.logs.lock().unwrap().extend((1..=WAITS).map(|number| event(number, true)));
         for number in 1..=WAITS {
             node.push(Push::Log(event(number, true)));
         }

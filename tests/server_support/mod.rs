@@ -394,9 +394,20 @@ impl Server {
     /// Follows an operation to the end of the stream, or until `patience` is over: each line with the time
     /// it came. Heartbeats are left out.
     pub async fn follow(&self, user_op_hash: &Value, patience: Duration) -> Vec<(Instant, Value)> {
+        self.follow_with(user_op_hash, patience, || {}).await
+    }
+
+    /// As [`Self::follow`], and tells when the server has begun to answer.
+    pub async fn follow_with(
+        &self,
+        user_op_hash: &Value,
+        patience: Duration,
+        begun: impl FnOnce(),
+    ) -> Vec<(Instant, Value)> {
         let request = self.post("user_operation_status").json(&json!({"user_op_hash": user_op_hash}));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
+        begun();
         let mut stream = response.bytes_stream();
         let mut lines = Vec::new();
         let mut rest = String::new();
