@@ -10,6 +10,7 @@ mod document;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::{
+    SsrMode,
     components::{Route, Router, Routes},
     path,
 };
@@ -26,6 +27,7 @@ use crate::{
         home::HomePage,
         hooks::{HookPage, HooksPage},
         not_found::NotFoundPage,
+        operation::{OperationPage, OperationsPage},
         sessions::SessionsPage,
     },
 };
@@ -43,7 +45,10 @@ pub fn App() -> impl IntoView {
                 <Frame>
                     <Routes fallback=NotFoundPage>
                         <Route path=path!("/") view=HomePage />
-                        <Route path=path!("/sessions") view=SessionsPage />
+                        // What these say is looked up before they are sent: they are whole without any code.
+                        <Route path=path!("/sessions") view=SessionsPage ssr=SsrMode::Async />
+                        <Route path=path!("/operations") view=OperationsPage />
+                        <Route path=path!("/operations/:hash") view=OperationPage ssr=SsrMode::Async />
                         <Route path=path!("/hooks") view=HooksPage />
                         <Route path=path!("/hooks/:hook_name") view=HookPage />
                     </Routes>

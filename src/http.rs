@@ -30,7 +30,7 @@ use leptos::{
     server_fn::axum as server_fns,
 };
 use leptos_axum::{
-    ErrorHandler, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_app_to_stream_with_context,
+    ErrorHandler, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context,
 };
 use tokio::{net::TcpListener, sync::watch};
 use tower::ServiceExt as _;
@@ -47,7 +47,7 @@ use use_aa_server::{
 };
 
 use crate::{
-    api::{bundler, dan, http_status, node, paymaster, session_ledger, session_uses, status},
+    api::{bundler, dan, http_status, node, operation, paymaster, session_ledger, session_uses, status},
     error::AppError,
 };
 
@@ -145,9 +145,11 @@ where
             move || shell(options.clone())
         };
         let no_such_page = ErrorHandler::new_with_context(context.clone(), shell, options.clone());
+        let paths = generate_route_list(app);
+        let render = render_route_with_context::<Served, _>(paths.clone(), context, page);
         Router::new()
             // Not `leptos_routes_with_context`: it would add the server functions once more, without their guards.
-            .leptos_routes_with_handler(generate_route_list(app), render_app_to_stream_with_context(context, page))
+            .leptos_routes_with_handler(paths, render)
             .fallback(async move |request: Request| match files.find(&request).await {
                 Some(file) => file,
                 None => no_such_page.oneshot(request).await.into_response(),
@@ -341,6 +343,7 @@ fn register_server_functions() {
     server_fns::register_explicit::<session_ledger::PublishedSessions>();
     server_fns::register_explicit::<session_uses::GetSessionUses>();
     server_fns::register_explicit::<status::UserOperationStatus>();
+    server_fns::register_explicit::<operation::LookUpOperation>();
     server_fns::register_explicit::<dan::GetKeyNetwork>();
     server_fns::register_explicit::<dan::OfferDistributedKey>();
     server_fns::register_explicit::<dan::BindDistributedKey>();

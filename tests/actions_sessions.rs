@@ -26,6 +26,8 @@ use use_aa::{
 };
 
 mod actions_support;
+#[path = "actions_sessions/rendered.rs"]
+mod rendered;
 use actions_support::{Person, now};
 
 #[tokio::test]

@@ -21,7 +21,8 @@ const RULES: [(&str, &[&str]); 8] = [
     ("hooks", &["protocol", "actions", "client"]),
     ("components", &["hooks", "protocol"]),
     ("demos", &["components", "hooks", "protocol"]),
-    ("pages", &["demos", "components", "hooks", "protocol"]),
+    // What the server renders it asks for as the browser would: by the server functions.
+    ("pages", &["demos", "components", "hooks", "protocol", "api"]),
     ("app", &["pages", "hooks"]),
 ];
 

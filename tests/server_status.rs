@@ -2,6 +2,8 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "server_status/rendered.rs"]
+mod rendered;
 mod server_support;
 
 use std::{

@@ -10,6 +10,7 @@ use crate::error::AppError;
 pub(crate) fn of(error: &AppError) -> StatusCode {
     match error {
         AppError::InvalidInput { .. } => StatusCode::BAD_REQUEST,
+        AppError::UserOpNotFound { .. } => StatusCode::NOT_FOUND,
         AppError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         AppError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
         AppError::MethodNotAllowed { .. } | AppError::SponsorshipRefused { .. } | AppError::GasTokenRefused { .. } => {

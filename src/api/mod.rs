@@ -8,6 +8,7 @@ pub mod dan;
 #[cfg(feature = "ssr")]
 pub(crate) mod http_status;
 pub mod node;
+pub mod operation;
 pub mod paymaster;
 pub mod session_ledger;
 pub mod session_uses;
@@ -19,6 +20,7 @@ pub use dan::{
     signing_challenge,
 };
 pub use node::{account_state, chain_info, read_chain};
+pub use operation::look_up_operation;
 pub use paymaster::{fee_quotes, sponsor_user_operation};
 pub use session_ledger::{publish_sessions, published_sessions};
 pub use status::user_operation_status;

@@ -1,12 +1,15 @@
 //! The HTML document around the application. Only the server writes it.
 
-use leptos::prelude::*;
+use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::{HashedStylesheet, MetaTags};
 
 use super::{
     App,
     built_page::{BuiltPage, PageScripts, PageStyle},
 };
+
+/// Says that the page's code does not run.
+const OLD_BROWSER: &str = include_str!("old_browser.js");
 
 /// The HTML document around [`App`]: head, styles, and the scripts that hydrate the islands. Their names are those of
 /// the [`BuiltPage`] in context; without one they are as cargo-leptos gives them.
@@ -37,6 +40,10 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 {style}
                 <AutoReload options />
                 {scripts}
+                // Browsers without modules run this one only.
+                <script nomodule nonce=use_nonce()>
+                    {OLD_BROWSER}
+                </script>
                 <MetaTags />
             </head>
             <body>

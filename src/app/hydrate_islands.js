@@ -1,6 +1,30 @@
 ((root, folder, script, wasm) => {
+	// The page says why nothing on it works, and what helps (`components/stopped_notice.rs`).
+	const stopped = (why) => (document.documentElement.dataset.stopped = why);
+	// The smallest module: missing in Lockdown Mode, refused by policies.
+	const runsWasm = () => {
+		try {
+			return new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)) instanceof WebAssembly.Module;
+		} catch {
+			return false;
+		}
+	};
+	const load = async () => {
+		try {
+			const page = await import(`${root}/${folder}/${script}.js`);
+			await page.default({ module_or_path: `${root}/${folder}/${wasm}.wasm` });
+			return page;
+		} catch (error) {
+			// An old browser does not understand all of it.
+			const { CompileError, LinkError } = WebAssembly;
+			stopped([CompileError, LinkError].some((kind) => error instanceof kind) ? "wasm" : "load");
+			console.error(error);
+		}
+	};
 	const begin = async () => {
-		const page = await import(`${root}/${folder}/${script}.js`);
+		if (!runsWasm()) return stopped("wasm");
+		const page = await load();
+		if (!page) return;
 		const hydrate = async (element, name, enter) => {
 			const island = page[name];
 			if (!island) {
@@ -27,7 +51,6 @@
 		};
 		// Leptos calls this for islands that come later.
 		window.__hydrateIsland = (element, name) => hydrate(element, name);
-		await page.default({ module_or_path: `${root}/${folder}/${wasm}.wasm` });
 		page.hydrate();
 		await walk(document.body);
 	};

@@ -16,9 +16,13 @@ use crate::{
 
 mod guide;
 mod report;
+#[cfg(feature = "app")]
+mod still;
 
 use guide::{advice, code, explanation, retryable};
 use report::{Circumstances, report};
+#[cfg(feature = "app")]
+pub use still::still_notice;
 
 /// An error with what to do about it. Read out as soon as it appears.
 #[component]

@@ -24,6 +24,9 @@ pub mod native_currency;
 pub mod nft_balance;
 pub mod no_script_notice;
 pub mod not_loaded_notice;
+#[cfg(feature = "app")]
+pub mod operation_facts;
+pub mod operation_line;
 pub mod operation_status;
 pub mod passphrase_strength;
 pub mod row_steps;
@@ -37,6 +40,8 @@ pub mod session_titles;
 pub mod session_words;
 pub mod step_up;
 pub mod stepper;
+#[cfg(feature = "app")]
+pub mod stopped_notice;
 pub mod text_file;
 pub mod time;
 pub mod token_balance;

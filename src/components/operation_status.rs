@@ -1,8 +1,9 @@
 //! One operation from the click to the receipt: stepper, error with retry, transaction hash.
 
+use alloy::primitives::B256;
 use leptos::prelude::*;
 
-use super::{error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper};
+use super::{error_notice::ErrorNotice, hash_line::HashLine, operation_line::OperationLine, stepper::Stepper};
 use crate::{
     error::AppError,
     hooks::{UseMutationReturn, UseUserOpWaitReturn, UserOpResponse, UserOpStatus, use_smart_account},
@@ -44,7 +45,11 @@ where
             || wait.is_error.get();
         followed.then(|| wait.status.get())
     });
-    status_view(status, mutation.error, wait, retry, hash_testid, by_session)
+    let sent = Signal::derive(move || {
+        let own = mutation.data.with(|data| data.as_ref().map(|response| response.user_op_hash));
+        own.or_else(|| wait.data.with(|receipt| receipt.as_ref().map(|receipt| receipt.user_op_hash)))
+    });
+    status_view(status, mutation.error, wait, retry, hash_testid, by_session, sent)
 }
 
 /// The same for every type of variables, so compiled once.
@@ -55,6 +60,7 @@ fn status_view(
     retry: Callback<()>,
     hash_testid: &'static str,
     by_session: bool,
+    sent: Signal<Option<B256>>,
 ) -> AnyView {
     let account = use_smart_account();
     // What a run that has just begun will replace is no longer true.
@@ -72,6 +78,7 @@ fn status_view(
             <ErrorNotice error=sending_error retry />
             <ErrorNotice error=wait_error />
             <HashLine hash testid=hash_testid explorer_url />
+            <OperationLine user_op_hash=sent />
         </div>
     }
     .into_any()

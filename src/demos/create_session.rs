@@ -107,6 +107,7 @@ pub fn CreateSession() -> impl IntoView {
                     <input
                         id="session-label"
                         data-testid="session-label"
+                        dir="auto"
                         maxlength="60"
                         required
                         autocomplete="off"

@@ -4,7 +4,7 @@ use alloy::primitives::B256;
 use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
-    components::{error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper},
+    components::{error_notice::ErrorNotice, hash_line::HashLine, operation_line::OperationLine, stepper::Stepper},
     error::AppError,
     hooks::{UserOpResponse, UserOpWaitOptions, use_smart_account, use_user_op_wait},
 };
@@ -48,6 +48,7 @@ pub fn UserOpWait() -> impl IntoView {
             <Stepper status />
             <ErrorNotice error=Signal::derive(move || refused.get().or_else(|| wait.error.get())) />
             <HashLine hash testid="user-op-wait-hash" explorer_url />
+            <OperationLine user_op_hash=Signal::derive(move || followed.get().map(|followed| followed.user_op_hash)) />
         </form>
     }
     .into_any()

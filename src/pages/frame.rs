@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use crate::components::{connect_state::provide_connect_state, wallet_menu::WalletMenu};
+use crate::components::{connect_state::provide_connect_state, stopped_notice::StoppedNotice, wallet_menu::WalletMenu};
 
 /// What the islands of every page share. Belongs into an island around the frame.
 pub fn provide_frame_state() {
@@ -33,6 +33,7 @@ pub fn Frame(
             </div>
         </header>
         <main id="main" tabindex="-1">
+            <StoppedNotice />
             {children()}
         </main>
         <footer class="site-footer">

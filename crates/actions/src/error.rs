@@ -271,6 +271,12 @@ pub enum AppError {
         /// How long was waited, seconds.
         seconds: u64,
     },
+    /// Neither the chain's latest blocks nor the bundler have it, and both answered.
+    #[error("no user operation with the hash {user_op_hash} is known")]
+    UserOpNotFound {
+        /// The hash that was looked for.
+        user_op_hash: B256,
+    },
     /// Browser storage refused (full, blocked, or unreadable content, which is kept).
     #[error("browser storage: {reason}")]
     Storage {
@@ -374,6 +380,7 @@ impl AppError {
             Self::UserOpReverted { .. } => "UserOpReverted",
             Self::UserOpDropped { .. } => "UserOpDropped",
             Self::WaitTimedOut { .. } => "WaitTimedOut",
+            Self::UserOpNotFound { .. } => "UserOpNotFound",
             Self::Storage { .. } => "Storage",
             Self::NoDistributedKeys => "NoDistributedKeys",
             Self::TooFewNodes { .. } => "TooFewNodes",

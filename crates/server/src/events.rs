@@ -58,7 +58,10 @@ use operation::{Operation, Sent};
 pub(super) use pace::Pace;
 use push::Pushing;
 use use_aa_actions::error::AppError;
-use use_aa_protocol::{rpc::GasFees, user_operation::UserOperation};
+use use_aa_protocol::{
+    rpc::{GasFees, UserOpUpdate},
+    user_operation::UserOperation,
+};
 pub(super) use waiter::Event;
 use waiter::Waiter;
 
@@ -199,6 +202,14 @@ impl Watcher {
         let operation = self.follow(user_op_hash, None)?;
         let waiter = Waiter::new(&operation, self.inner.pace.heartbeat, self.inner.closing.subscribe());
         Ok(stream::unfold(waiter, |mut waiter| async move { waiter.event().await.map(|event| (event, waiter)) }))
+    }
+
+    /// The latest that is known of an operation which is followed anyway.
+    pub(super) fn told(&self, user_op_hash: B256) -> Option<UserOpUpdate> {
+        let operation = self.inner.operation(user_op_hash)?;
+        let progress = operation.progress.borrow();
+        // Whoever lost sight of it knows nothing any more.
+        if progress.failure.is_some() { None } else { progress.last().cloned() }
     }
 
     /// Whether the node at this place of the list pushes its logs now; `None` when it has no web socket.

@@ -7,7 +7,7 @@
 //! | [`node`], [`bundler`], [`paymaster`], [`dan`] | the upstreams |
 //! | [`fees`], [`market`] | what gas may cost |
 //! | [`sponsorship`], [`sponsor`], [`page_sponsorship`] | who is paid for: policies, budgets, the ledger; callers without a key |
-//! | [`events`], [`status`] | what becomes of an operation: one watcher each, a stream for each page that waits |
+//! | [`events`], [`status`], [`operation_lookup`] | what becomes of an operation: one watcher each, a stream for each page that waits; or asked once |
 //! | [`session_ledger`], [`session_uses`] | sets of sessions for other devices, uses counted from the chain |
 //! | [`biconomy`], [`api_keys`], [`call_count`] | JSON-RPC for programs, its keys, and how often they may call |
 //! | [`check`], [`readiness`], [`metrics`] | does it work? |
@@ -34,6 +34,8 @@ mod logs;
 pub mod market;
 pub mod metrics;
 pub mod node;
+mod operation_answers;
+pub mod operation_lookup;
 pub mod page_sponsorship;
 pub mod paymaster;
 mod quantity;

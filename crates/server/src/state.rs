@@ -15,6 +15,7 @@ use super::{
     events::{Pace, Watcher},
     fees,
     node::ChainNode,
+    operation_answers::OperationAnswers,
     paymaster::{Paymaster, Upstreams, token::TokenPaymaster},
     session_set_cache::SessionSetCache,
     sponsor::{self, Sponsor},
@@ -46,6 +47,7 @@ struct Inner {
     dan_nodes: Option<DanCoordinator>,
     sponsor: Sponsor,
     session_sets: SessionSetCache,
+    operation_answers: OperationAnswers,
 }
 
 impl ServerState {
@@ -88,6 +90,7 @@ impl ServerState {
                 dan_nodes,
                 sponsor,
                 session_sets: SessionSetCache::default(),
+                operation_answers: OperationAnswers::default(),
             }),
         })
     }
@@ -205,6 +208,11 @@ impl ServerState {
     /// Sets of sessions that were asked for lately.
     pub(super) fn session_sets(&self) -> &SessionSetCache {
         &self.inner.session_sets
+    }
+
+    /// Operations that were looked up lately.
+    pub(super) fn operation_answers(&self) -> &OperationAnswers {
+        &self.inner.operation_answers
     }
 
     /// Who follows operations.

@@ -92,6 +92,9 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
             "The bundler no longer holds it. If it was not included by another one, you can send it again."
         }
         AppError::WaitTimedOut { .. } => "Reload the page later: the wait goes on from there. Don't send it twice.",
+        AppError::UserOpNotFound { .. } => {
+            "Compare the hash with the one that you were given, and the network with the one that it was sent on. What was sent a moment ago may not have come here yet; what is old may be forgotten by the bundler."
+        }
         AppError::Storage { .. } => {
             "Allow this site to store data, or make room, and try again. What is stored is kept."
         }

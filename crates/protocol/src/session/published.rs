@@ -21,6 +21,7 @@ use crate::{
     merkle::MerkleFrontier,
     session_data::{AbiSessionData, Erc20SessionData},
     simulate::session_key_of,
+    time_window::Window,
 };
 
 /// Fixed part of a leaf's bytes: two uint48 and the validation module.
@@ -68,6 +69,18 @@ impl PublishedLeaves {
         self.0.iter().map(|leaf| leaf.len() + size_of::<Bytes>()).sum()
     }
 
+    /// The session at this place of the tree as anybody can know it: confirmed, named by its leaf's hash, its key somewhere
+    /// else.
+    pub fn session(&self, place: usize) -> Option<SessionLeaf> {
+        let preimage = self.0.get(place)?;
+        SessionLeaf::elsewhere(preimage, keccak256(preimage).to_string())
+    }
+
+    /// When the session at this place of the tree works; costs less than the session.
+    pub fn window(&self, place: usize) -> Option<Window> {
+        window_of(self.0.get(place)?)
+    }
+
     /// How many leaves.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -103,10 +116,10 @@ impl SessionLeaf {
     /// A confirmed session from its bytes; its key is somewhere else.
     fn elsewhere(preimage: &[u8], session_id: String) -> Option<Self> {
         let (header, data) = preimage.split_first_chunk::<HEADER>()?;
-        let time = |bytes: &[u8]| bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte));
+        let Window { valid_until, valid_after } = window_of(header)?;
         let mut leaf = Self {
-            valid_until: time(header.get(..6)?),
-            valid_after: time(header.get(6..12)?),
+            valid_until,
+            valid_after,
             session_validation_module: alloy::primitives::Address::from_slice(header.get(12..)?),
             session_key_data: Bytes::copy_from_slice(data),
             session_id,
@@ -117,6 +130,11 @@ impl SessionLeaf {
         leaf.key_is_elsewhere();
         Some(leaf)
     }
+}
+
+fn window_of(preimage: &[u8]) -> Option<Window> {
+    let time = |bytes: &[u8]| bytes.iter().fold(0, |time, byte| time << 8 | u64::from(*byte));
+    Some(Window { valid_until: time(preimage.get(..6)?), valid_after: time(preimage.get(6..12)?) })
 }
 
 fn is_readable(preimage: &[u8]) -> bool {
