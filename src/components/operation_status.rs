@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{error_notice::ErrorNotice, hash_line::HashLine, stepper::Stepper};
+use super::{error_notice::ErrorNotice, hash_line::HashLine, speed_up::SpeedUp, stepper::Stepper};
 use crate::{
     error::AppError,
     hooks::{UseMutationReturn, UseUserOpWaitReturn, UserOpResponse, UserOpStatus, use_smart_account},
@@ -71,6 +71,7 @@ fn status_view(
             <Stepper status by_session />
             <ErrorNotice error=sending_error retry />
             <ErrorNotice error=wait_error />
+            <SpeedUp wait by_session />
             <HashLine hash testid=hash_testid explorer_url />
         </div>
     }
