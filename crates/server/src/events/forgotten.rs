@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Inner,
     operation::Operation,
-    questions::{find_in, give_up},
+    questions::{find_in, give_up, replacement},
     standing::Course,
 };
 use use_aa_actions::error::AppError;
@@ -32,6 +32,10 @@ pub(super) async fn unknown(inner: &Arc<Inner>, operation: &Operation) {
     let course = operation.facts().standing.unknown(Instant::now(), inner.pace.forgotten);
     if course == Course::Wait {
         return;
+    }
+    if replacement(inner, operation).is_some() {
+        // It was not forgotten: it made room.
+        return give_up(inner, operation, "another operation took its place".into()).await;
     }
     if inner.bundler.somebody_has(operation.user_op_hash).await {
         // One method does not know what another one does.

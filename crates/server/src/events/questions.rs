@@ -241,7 +241,7 @@ pub(super) async fn give_up(inner: &Inner, operation: &Operation, reason: String
 }
 
 /// A later operation of the same account with the same nonce that was sent from here.
-fn replacement(inner: &Inner, operation: &Operation) -> Option<B256> {
+pub(super) fn replacement(inner: &Inner, operation: &Operation) -> Option<B256> {
     let sent = operation.sent.as_ref()?;
     let registry = inner.registry();
     let same_nonce = registry.by_nonce.get(&(sent.sender, sent.nonce))?;
