@@ -1,5 +1,6 @@
 //! The bundler: fees, gas limits, sending.
 
+mod advice;
 mod checks;
 mod client;
 mod customs;
@@ -8,6 +9,6 @@ mod passed_on;
 mod send;
 mod status;
 
+pub use advice::Advice;
 pub use client::Bundler;
-pub use fee_advice::Advice;
 pub(crate) use status::BundlerStatus;

@@ -28,6 +28,7 @@
 //! least 10 % more (`actions::speed_up_user_operation`); here the old and the new one are told apart.
 
 mod chain;
+mod ends;
 mod filters;
 mod forgotten;
 mod operation;

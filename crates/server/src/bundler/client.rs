@@ -20,9 +20,9 @@ use super::{
         upstream_health::UpstreamHealth,
         upstream_url::UpstreamUrl,
     },
+    advice::Advice,
     checks::{check, state_override_set},
     customs::Customs,
-    fee_advice::Advice,
     status::{BundlerStatus, read_by_hash, read_status},
 };
 use use_aa_actions::error::{AppError, Upstream};

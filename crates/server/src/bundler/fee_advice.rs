@@ -9,6 +9,7 @@ use super::{
         json_rpc::{Failure, is_unknown_method},
         quantity::quantity,
     },
+    advice::Advice,
     client::Bundler,
 };
 use use_aa_actions::error::AppError;
@@ -19,15 +20,6 @@ const METHODS: [&str; 3] =
     ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues", "rundler_maxPriorityFeePerGas"];
 /// Stands for all of them where one is asked for no call.
 const ANY: &str = METHODS[0];
-
-/// What a bundler advises.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Advice {
-    /// Both fees.
-    Fees(GasFees),
-    /// The tip; what is left for the base fee is the node's to say.
-    Tip(U256),
-}
 
 impl Bundler {
     /// The advice on fees of the first bundler that answers, not compared with anything yet; `None` when it gives none.

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::{
     Inner,
+    ends::{find_in, give_up, replacement},
     operation::Operation,
-    questions::{find_in, give_up, replacement},
     standing::Course,
 };
 use use_aa_actions::error::AppError;

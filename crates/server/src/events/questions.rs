@@ -2,12 +2,14 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::U256;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    super::{bundler::BundlerStatus, fees, receipt},
-    Inner, forgotten,
+    super::{bundler::BundlerStatus, fees},
+    Inner,
+    ends::{find_in, give_up},
+    forgotten,
     operation::{Operation, Sent},
 };
 use use_aa_actions::error::AppError;
@@ -17,8 +19,6 @@ use use_aa_protocol::rpc::{GasFees, UserOpUpdate};
 const AT_ONCE: usize = 32;
 /// The least pause between two questions: at most 500 a second.
 const BETWEEN: Duration = Duration::from_millis(2);
-/// How long an operation that the bundler gave up may still turn up in the logs.
-const LAST_LOOK: Duration = Duration::from_millis(400);
 /// How long is waited for advice on fees.
 const ADVICE: Duration = Duration::from_secs(2);
 /// Advice on fees is used for this long.
@@ -216,37 +216,6 @@ fn accepted(operation: &Operation) {
     if is_news && operation.progress.borrow().last().is_none() {
         operation.tell(UserOpUpdate::Submitted);
     }
-}
-
-/// Looks for the operation in a transaction's receipt.
-pub(super) async fn find_in(inner: &Arc<Inner>, operation: &Operation, transaction_hash: B256) -> bool {
-    let found = inner.node.transaction_receipt(transaction_hash).await.ok().flatten();
-    let sightings = found.map(|found| receipt::sightings_in_transaction(transaction_hash, &found)).unwrap_or_default();
-    let is_there = sightings.iter().any(|sighting| sighting.receipt.user_op_hash == operation.user_op_hash);
-    inner.seen(sightings);
-    is_there
-}
-
-/// The bundler gave it up. The chain has the last word, and a newer operation with its nonce is the likely reason.
-pub(super) async fn give_up(inner: &Inner, operation: &Operation, reason: String) {
-    let mut progress = operation.progress.subscribe();
-    let mined = tokio::time::timeout(LAST_LOOK, progress.wait_for(|progress| progress.is_mined())).await.is_ok();
-    if mined || operation.is_placed() {
-        return;
-    }
-    operation.tell(match replacement(inner, operation) {
-        Some(by) => UserOpUpdate::Replaced { by, transaction_hash: None },
-        None => UserOpUpdate::Dropped { reason },
-    });
-}
-
-/// A later operation of the same account with the same nonce that was sent from here.
-pub(super) fn replacement(inner: &Inner, operation: &Operation) -> Option<B256> {
-    let sent = operation.sent.as_ref()?;
-    let registry = inner.registry();
-    let same_nonce = registry.by_nonce.get(&(sent.sender, sent.nonce))?;
-    let place = same_nonce.iter().position(|hash| *hash == operation.user_op_hash)?;
-    same_nonce.get(place + 1..)?.last().copied()
 }
 
 /// It waits for long and no bundle has it: says so, once, with the fees that a replacement needs.
