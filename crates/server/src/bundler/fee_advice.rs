@@ -16,8 +16,8 @@ use use_aa_actions::error::AppError;
 use use_aa_protocol::{fee_refusal::FeeRefusal, rpc::GasFees, user_operation::UserOperation};
 
 /// Three speeds; the two values; the tip alone. In the order in which they are tried.
-const METHODS: [&str; 3] =
-    ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues", "rundler_maxPriorityFeePerGas"];
+const METHODS: [&str; 3] = ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues", TIP_ALONE];
+const TIP_ALONE: &str = "rundler_maxPriorityFeePerGas";
 /// Stands for all of them where one is asked for no call.
 const ANY: &str = METHODS[0];
 
@@ -61,6 +61,8 @@ impl Bundler {
         for method in METHODS.into_iter().filter(|method| customs.may_know(method)) {
             match self.rpc.call_at(index, method, &json!([])).await {
                 Err(Failure::Answer(error)) if is_unknown_method(&error) => customs.does_not_know(method),
+                // Some say so by nothing.
+                Ok(Value::Null) if method == TIP_ALONE => customs.does_not_know(method),
                 answer => return self.read_advice(method, &answer?).map(Some).map_err(Failure::Answer),
             }
         }
