@@ -337,6 +337,7 @@ fn register_server_functions() {
     server_fns::register_explicit::<bundler::GetGasFees>();
     server_fns::register_explicit::<bundler::EstimateUserOperationGas>();
     server_fns::register_explicit::<bundler::SendUserOperation>();
+    server_fns::register_explicit::<bundler::GetSentOperation>();
     server_fns::register_explicit::<paymaster::SponsorUserOperation>();
     server_fns::register_explicit::<paymaster::GetFeeQuotes>();
     server_fns::register_explicit::<session_ledger::PublishSessions>();

@@ -35,6 +35,8 @@ use use_aa::{
 };
 
 mod actions_support;
+#[path = "actions_gas/bundlers.rs"]
+mod bundlers;
 #[path = "actions_gas/session_fees.rs"]
 mod session_fees;
 use actions_support::{Person, common, now};

@@ -29,6 +29,12 @@ pub async fn estimate_user_operation_gas(
     super::server_state()?.bundler().estimate(&user_operation, state_override).await
 }
 
+/// A signed operation that was sent, while this server or a bundler has it: whoever replaces it needs all of it.
+#[server(name = GetSentOperation, protocol = FunctionCall, prefix = "/api/fn", endpoint = "sent_operation")]
+pub async fn sent_operation(user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
+    super::server_state()?.watcher().signed(user_op_hash).await
+}
+
 /// Hands a signed operation to the bundler and begins to watch it; the result is its hash.
 #[server(protocol = FunctionCall, prefix = "/api/fn", endpoint = "send_user_operation")]
 pub async fn send_user_operation(

@@ -14,7 +14,7 @@ pub mod session_ledger;
 pub mod session_uses;
 pub mod status;
 
-pub use bundler::{estimate_user_operation_gas, gas_fees, send_user_operation};
+pub use bundler::{estimate_user_operation_gas, gas_fees, send_user_operation, sent_operation};
 pub use dan::{
     bind_distributed_key, key_network, offer_distributed_key, revoke_distributed_key, sign_with_distributed_key,
     signing_challenge,

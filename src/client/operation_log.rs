@@ -121,13 +121,19 @@ mod browser {
             .await
     }
 
+    /// What an operation was sent for.
+    pub fn kind_of(account: Address, user_op_hash: B256) -> Option<OperationKind> {
+        let log = browser_storage::get::<Vec<LoggedOperation>>(&key(account))?;
+        log.into_iter().find(|known| known.response.user_op_hash == user_op_hash).map(|known| known.kind)
+    }
+
     /// The newest operation of this kind, unless its end was seen.
     pub fn unsettled(account: Address, kind: OperationKind) -> Option<UserOpResponse> {
         newest_unsettled(&browser_storage::get::<Vec<_>>(&key(account))?, kind, now_millis())
     }
 }
 #[cfg(feature = "hydrate")]
-pub use browser::{forget, record, settle, unsettled};
+pub use browser::{forget, kind_of, record, settle, unsettled};
 
 #[cfg(test)]
 mod tests {

@@ -122,6 +122,10 @@ impl Relay for ServerRelay {
         in_time(api::send_user_operation(user_operation.clone(), simulation_type)).await
     }
 
+    async fn sent_operation(&self, user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
+        in_time(api::sent_operation(user_op_hash)).await
+    }
+
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {
         let connect = move || async move {
             let stream = in_time(api::user_operation_status(user_op_hash)).await?;

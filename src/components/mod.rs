@@ -38,6 +38,7 @@ pub mod session_row;
 pub mod session_rows;
 pub mod session_titles;
 pub mod session_words;
+pub mod speed_up;
 pub mod step_up;
 pub mod stepper;
 #[cfg(feature = "app")]

@@ -3,7 +3,9 @@
 use alloy::primitives::B256;
 use leptos::prelude::*;
 
-use super::{error_notice::ErrorNotice, hash_line::HashLine, operation_line::OperationLine, stepper::Stepper};
+use super::{
+    error_notice::ErrorNotice, hash_line::HashLine, operation_line::OperationLine, speed_up::SpeedUp, stepper::Stepper,
+};
 use crate::{
     error::AppError,
     hooks::{UseMutationReturn, UseUserOpWaitReturn, UserOpResponse, UserOpStatus, use_smart_account},
@@ -77,6 +79,7 @@ fn status_view(
             <Stepper status by_session />
             <ErrorNotice error=sending_error retry />
             <ErrorNotice error=wait_error />
+            <SpeedUp wait by_session />
             <HashLine hash testid=hash_testid explorer_url />
             <OperationLine user_op_hash=sent />
         </div>

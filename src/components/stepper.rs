@@ -20,7 +20,12 @@ fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static 
         UserOpStatus::Preparing => "Preparing: limits, gas and sponsor are looked up.",
         UserOpStatus::AwaitingSignature if by_session => "Signing with the session key.",
         UserOpStatus::AwaitingSignature => "Waiting for your signature in the wallet.",
+        UserOpStatus::AwaitingHigherFees => {
+            "The bundler wants a higher fee than the one you signed, and nothing was sent. Your wallet asks once more, for \
+             the same with the higher fee."
+        }
         UserOpStatus::Submitted => "Submitted: the bundler has the operation.",
+        UserOpStatus::Stuck => "Stuck: the bundler has the operation and puts it into no block.",
         UserOpStatus::Bundled => "Bundled: it is in a transaction that waits for a block.",
         UserOpStatus::Included => "Included in a block; waiting until that is certain.",
         UserOpStatus::Confirmed => "Confirmed on the chain.",
@@ -35,6 +40,11 @@ fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static 
 
 /// How many steps were passed when the operation is (or was last) at `status`.
 fn position(status: UserOpStatus) -> usize {
+    let status = match status {
+        UserOpStatus::AwaitingHigherFees => UserOpStatus::AwaitingSignature,
+        UserOpStatus::Stuck => UserOpStatus::Submitted,
+        status => status,
+    };
     STEPS.iter().position(|(step, _)| *step == status).unwrap_or(0)
 }
 
@@ -119,6 +129,8 @@ mod tests {
         let states = |status, reached| (0..6).map(|index| step_state(index, status, reached)).collect::<Vec<_>>();
         assert_eq!(states(UserOpStatus::Confirmed, 5), ["done"; 6]);
         assert_eq!(states(UserOpStatus::Submitted, 2), ["done", "done", "now", "todo", "todo", "todo"]);
+        let stuck = position(UserOpStatus::Stuck);
+        assert_eq!(states(UserOpStatus::Stuck, stuck), ["done", "done", "now", "todo", "todo", "todo"]);
         assert_eq!(states(UserOpStatus::Failed, 1), ["done", "failed", "todo", "todo", "todo", "todo"]);
     }
 }

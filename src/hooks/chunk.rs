@@ -1,6 +1,6 @@
 //! What the [gateway](super::gateway) leads to: actions over the browser's wallet, store and relay.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use alloy::primitives::{Address, Bytes, U256};
 use async_trait::async_trait;
@@ -25,6 +25,7 @@ pub mod distributed;
 pub mod following;
 pub mod grants;
 pub mod owner_operations;
+pub mod speeding_up;
 pub mod stored_sessions;
 mod used_addresses;
 pub mod uses;
@@ -59,7 +60,7 @@ async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outco
     let chain = chain_info().await?;
     let wallet = wallet::port(&owner.wallet, owner.address, chain.chain_id)?;
     let wallet = match progress {
-        Some(progress) => Rc::new(ReportingWallet { wallet, progress: progress.clone() }),
+        Some(progress) => Rc::new(ReportingWallet { wallet, progress: progress.clone(), again: Cell::new(false) }),
         None => wallet,
     };
     Ok(SmartAccountClient::new(wallet, Rc::new(ServerRelay)))
@@ -69,6 +70,15 @@ async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outco
 struct ReportingWallet {
     wallet: Rc<dyn Wallet>,
     progress: Progress,
+    /// The next request is for the same with higher fees.
+    again: Cell<bool>,
+}
+
+impl ReportingWallet {
+    fn report(&self) {
+        let again = self.again.replace(false);
+        self.progress.set(if again { UserOpStatus::AwaitingHigherFees } else { UserOpStatus::AwaitingSignature });
+    }
 }
 
 #[async_trait(?Send)]
@@ -82,12 +92,16 @@ impl Wallet for ReportingWallet {
     }
 
     async fn sign_message(&self, message: &[u8]) -> Outcome<Bytes> {
-        self.progress.set(UserOpStatus::AwaitingSignature);
+        self.report();
         self.wallet.sign_message(message).await
     }
 
     async fn sign_typed_data(&self, typed_data: &TypedData) -> Outcome<Bytes> {
-        self.progress.set(UserOpStatus::AwaitingSignature);
+        self.report();
         self.wallet.sign_typed_data(typed_data).await
+    }
+
+    fn signs_again(&self) {
+        self.again.set(true);
     }
 }

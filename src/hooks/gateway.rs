@@ -23,7 +23,10 @@ use crate::{
     actions::{fee_funds::FeeFunds, prove_revocation::RevocationProof},
     error::AppError,
     protocol::{
-        distributed_key::KeyNetwork, paymaster::FeeQuotes, rpc::UserOpReceipt, session::SessionLeaf,
+        distributed_key::KeyNetwork,
+        paymaster::FeeQuotes,
+        rpc::{GasFees, UserOpReceipt},
+        session::SessionLeaf,
         user_op_response::UserOpResponse,
     },
 };
@@ -135,6 +138,14 @@ gateways! {
         response: UserOpResponse,
         on_update: OnUpdate,
     ) -> UserOpReceipt = chunk::following::wait_for_user_operation(account, response, on_update);
+
+    /// Overtakes an operation with the same and higher fees.
+    fn speed_up(
+        owner: Option<ConnectedOwner>,
+        stuck: UserOpResponse,
+        fees: Option<GasFees>,
+        progress: Progress,
+    ) -> UserOpResponse = chunk::speeding_up::speed_up(owner, stuck, fees, progress);
 
     /// Follows the grant of one operation to its end.
     fn settle_session(account: Address, user_op_hash: B256) -> () =

@@ -5,8 +5,12 @@ use std::rc::Rc;
 use alloy::primitives::B256;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{UserOpResponse, UserOpStatus, gateway, provider::use_context_or_detached};
+use super::{
+    MutationOptions, UseMutationReturn, UserOpResponse, UserOpStatus, gateway, provider::use_context_or_detached,
+    use_mutation,
+};
 use crate::{
+    client::time::sleep,
     error::AppError,
     protocol::rpc::{UserOpReceipt, UserOpUpdate},
 };
@@ -37,7 +41,13 @@ pub struct UseUserOpWaitReturn {
     pub is_success: Signal<bool>,
     /// It reverted, was dropped, or could not be followed.
     pub is_error: Signal<bool>,
+    /// Overtakes the operation with the same and higher fees, signed by whoever signed it, and follows that one from then
+    /// on. Only one of the two can be included. For an operation that is stuck or was dropped.
+    pub speed_up: UseMutationReturn<(), UserOpResponse>,
 }
+
+/// A dropped operation is asked for again after such pauses, ms: it may be included all the same.
+const LATER: [u64; 6] = [3_000, 5_000, 10_000, 20_000, 60_000, 120_000];
 
 /// Follows an operation to its end: the server pushes each step, the page reconnects by itself. Needs neither wallet
 /// nor account. Follows another one as soon as `response` holds another; `None` waits for nothing.
@@ -64,6 +74,14 @@ pub struct UseUserOpWaitReturn {
 pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>, options: UserOpWaitOptions) -> UseUserOpWaitReturn {
     let context = use_context_or_detached();
     let followed = StoredValue::new(None::<B256>);
+    // What overtook the operation of this hash.
+    let faster = RwSignal::new(None::<(B256, UserOpResponse)>);
+    let sent = response;
+    let response = Signal::derive(move || {
+        let sent = sent.get()?;
+        let faster = faster.get().filter(|(of, _)| *of == sent.user_op_hash);
+        Some(faster.map_or(sent, |(_, faster)| faster))
+    });
     let data = RwSignal::new(None::<UserOpReceipt>);
     let update = RwSignal::new(None::<UserOpUpdate>);
     let error = RwSignal::new(None::<AppError>);
@@ -86,31 +104,68 @@ pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>, options: UserO
             let is_current = move || followed.try_get_value().flatten() == hash;
             let on_update = move |news: &UserOpUpdate| {
                 if is_current() {
+                    if matches!(news, UserOpUpdate::Included { .. } | UserOpUpdate::Confirmed { .. }) {
+                        error.try_set(None);
+                    }
                     update.try_set(Some(news.clone()));
                 }
             };
-            let outcome = gateway::wait_for_user_operation(account, response, Rc::new(on_update)).await;
-            if !is_current() {
-                return;
-            }
-            is_loading.try_set(false);
-            match outcome {
-                Ok(receipt) => {
-                    data.try_set(Some(receipt.clone()));
-                    if let Some(on_success) = options.on_success {
-                        on_success.try_run(receipt);
-                    }
+            let mut later = LATER.into_iter();
+            loop {
+                let outcome = gateway::wait_for_user_operation(account, response.clone(), Rc::new(on_update)).await;
+                if !is_current() {
+                    return;
                 }
-                Err(failure) => {
+                is_loading.try_set(false);
+                let failure = match outcome {
+                    Ok(receipt) => {
+                        error.try_set(None);
+                        data.try_set(Some(receipt.clone()));
+                        if let Some(on_success) = options.on_success {
+                            on_success.try_run(receipt);
+                        }
+                        return;
+                    }
+                    Err(failure) => failure,
+                };
+                // The first one was included after all, and not what was to overtake it.
+                let first = sent.try_get_untracked().flatten();
+                let by = match update.try_get_untracked().flatten() {
+                    Some(UserOpUpdate::Replaced { by, transaction_hash: Some(_) }) => Some(by),
+                    _ => None,
+                };
+                if first.is_some_and(|first| by == Some(first.user_op_hash)) && hash != by {
+                    faster.try_set(None);
+                    return;
+                }
+                let dropped = matches!(failure, AppError::UserOpDropped { .. });
+                let is_news = error.try_get_untracked().flatten().as_ref() != Some(&failure);
+                if is_news {
                     error.try_set(Some(failure.clone()));
                     if let Some(on_error) = options.on_error {
                         on_error.try_run(failure);
                     }
                 }
+                let Some(pause) = later.next().filter(|_| dropped && by.is_none()) else { return };
+                sleep(pause).await;
             }
         });
     });
 
+    let speed_up = use_mutation(MutationOptions::default(), move |(), progress| async move {
+        let stuck = response.try_get_untracked().flatten();
+        let first = sent.try_get_untracked().flatten();
+        let (Some(stuck), Some(first)) = (stuck, first) else {
+            return Err(AppError::invalid("operation", "one that was sent", "none"));
+        };
+        let fees = match update.try_get_untracked().flatten() {
+            Some(UserOpUpdate::Stuck { fees, .. }) => Some(fees),
+            _ => None,
+        };
+        let overtaking = gateway::speed_up(context.connected_owner().ok(), stuck, fees, progress).await?;
+        faster.try_set(Some((first.user_op_hash, overtaking.clone())));
+        Ok(overtaking)
+    });
     let status = move || match (error.get(), update.get(), response.get()) {
         (_, Some(news), _) if news.is_final() => UserOpStatus::from(&news),
         (Some(_), ..) => UserOpStatus::Failed,
@@ -126,5 +181,6 @@ pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>, options: UserO
         is_loading: is_loading.into(),
         is_success: Signal::derive(move || data.with(Option::is_some)),
         is_error: Signal::derive(move || error.with(Option::is_some)),
+        speed_up,
     }
 }

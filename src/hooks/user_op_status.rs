@@ -12,8 +12,13 @@ pub enum UserOpStatus {
     Preparing,
     /// Waiting for the signature of owner or session key.
     AwaitingSignature,
+    /// Waiting for another signature of the owner: the bundler wants higher fees than those that were signed, and nothing
+    /// was sent. On the page the same as [`Self::AwaitingSignature`], with other words.
+    AwaitingHigherFees,
     /// The bundler has it.
     Submitted,
+    /// The bundler has had it for long and has put it into no transaction.
+    Stuck,
     /// In a transaction that is not mined yet.
     Bundled,
     /// Mined.
@@ -33,8 +38,9 @@ impl UserOpStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Preparing => "preparing",
-            Self::AwaitingSignature => "awaiting-signature",
+            Self::AwaitingSignature | Self::AwaitingHigherFees => "awaiting-signature",
             Self::Submitted => "submitted",
+            Self::Stuck => "stuck",
             Self::Bundled => "bundled",
             Self::Included => "included",
             Self::Confirmed => "confirmed",
@@ -59,7 +65,8 @@ impl fmt::Display for UserOpStatus {
 impl From<&UserOpUpdate> for UserOpStatus {
     fn from(update: &UserOpUpdate) -> Self {
         match update {
-            UserOpUpdate::Submitted | UserOpUpdate::Stuck { .. } => Self::Submitted,
+            UserOpUpdate::Submitted => Self::Submitted,
+            UserOpUpdate::Stuck { .. } => Self::Stuck,
             UserOpUpdate::Bundled { .. } => Self::Bundled,
             UserOpUpdate::Included { .. } => Self::Included,
             UserOpUpdate::Confirmed { .. } => Self::Confirmed,
@@ -77,6 +84,8 @@ mod tests {
     fn names_are_those_of_the_landmarks() {
         assert_eq!(UserOpStatus::AwaitingSignature.to_string(), "awaiting-signature");
         assert_eq!(UserOpStatus::from(&UserOpUpdate::Submitted).to_string(), "submitted");
+        assert_eq!(UserOpStatus::Stuck.to_string(), "stuck");
+        assert!(!UserOpStatus::Stuck.is_final());
         assert!(UserOpStatus::Failed.is_final() && !UserOpStatus::Included.is_final());
     }
 }

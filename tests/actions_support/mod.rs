@@ -89,6 +89,8 @@ pub struct MoodyWallet {
     pub refuses: Cell<bool>,
     pub chain_id: Cell<u64>,
     pub signed: Cell<usize>,
+    /// How often it was told that the next request is for the same with higher fees.
+    pub told_again: Cell<usize>,
 }
 
 #[async_trait(?Send)]
@@ -116,6 +118,10 @@ impl Wallet for MoodyWallet {
         self.signed.set(self.signed.get() + 1);
         self.inner.sign_typed_data(typed_data).await
     }
+
+    fn signs_again(&self) {
+        self.told_again.set(self.told_again.get() + 1);
+    }
 }
 
 impl Person {
@@ -127,8 +133,13 @@ impl Person {
     /// A new owner at this server.
     pub fn at(relay: Rc<HttpRelay>) -> Self {
         let inner = LocalWallet::new(PrivateKeySigner::random(), 31_337);
-        let wallet =
-            MoodyWallet { inner, refuses: Cell::new(false), chain_id: Cell::new(31_337), signed: Cell::new(0) };
+        let wallet = MoodyWallet {
+            inner,
+            refuses: Cell::new(false),
+            chain_id: Cell::new(31_337),
+            signed: Cell::new(0),
+            told_again: Cell::new(0),
+        };
         let wallet = Rc::new(wallet);
         let client = SmartAccountClient::new(wallet.clone(), relay.clone());
         Self { relay, wallet, client, store: MemorySessionStore::new() }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use use_aa::lab::{Lab, LabOptions};
 
+pub mod bundlers;
 pub mod manners;
 
 static LAB: OnceCell<Lab> = OnceCell::const_new();

@@ -184,7 +184,7 @@ pub fn node_fees(call: &Value) -> Option<Reply> {
 /// The same, and a bundler that says nothing of them.
 pub fn fees(call: &Value) -> Option<Reply> {
     match call["method"].as_str()? {
-        "pimlico_getUserOperationGasPrice" | "biconomy_getGasFeeValues" => {
+        "pimlico_getUserOperationGasPrice" | "biconomy_getGasFeeValues" | "rundler_maxPriorityFeePerGas" => {
             Some(Reply::Error { code: -32601, message: "no such method".into(), data: Value::Null })
         }
         _ => node_fees(call),

@@ -37,6 +37,7 @@ use super::{
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
+    raise_fees::raised,
     reviewed_sessions::{Kept, ReviewedSessions, refuse_ends_elsewhere},
     send_transaction::prepare_owner_operation,
     send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
@@ -191,6 +192,8 @@ pub async fn complete_create_session(
 ) -> Result<UserOpResponse, AppError> {
     let mut passed_over = Vec::new();
     let mut in_the_way = None;
+    // Why the bundler did not take a first one: its fees are raised once.
+    let mut refused = None;
     for _ in 0..ROUNDS {
         if let Some(obstacle) = in_the_way.take() {
             if let Obstacle::Change { user_op_hash, .. } = obstacle {
@@ -214,12 +217,24 @@ pub async fn complete_create_session(
         }
         let signed = sign_user_operation(client, &prepared.operation).await?;
         in_the_way = prepared.write_pending(client.account, store, &passed_over).await?;
-        if in_the_way.is_none() {
-            return prepared.send(client, store, &signed).await;
+        if in_the_way.is_some() {
+            continue;
         }
+        let refusal = match prepared.send(client, store, &signed).await {
+            Err(refusal) if refused.is_none() => refusal,
+            sent => return sent,
+        };
+        // What was written for the first one is taken out again; the second one writes its own.
+        let Some(higher) = raised(client.relay.as_ref(), &prepared.operation, &refusal).await? else {
+            return Err(refusal);
+        };
+        client.wallet.signs_again();
+        refused = Some(refusal);
+        prepared = prepared.with_fees_of(client, store, higher).await?;
     }
-    Err(match in_the_way {
-        Some(Obstacle::Change { session_id, .. }) => AppError::SessionPending { session_id },
+    Err(match (in_the_way, refused) {
+        (Some(Obstacle::Change { session_id, .. }), _) => AppError::SessionPending { session_id },
+        (None, Some(refusal)) => refusal,
         _ => {
             let local = store.load(client.account).await?.root();
             AppError::SessionsOutOfSync { local, chain: prepared.tree.root() }
@@ -362,8 +377,23 @@ impl PreparedCreateSession {
         obstacle.map(Some).ok_or(error)
     }
 
+    /// The same with higher fees.
+    async fn with_fees_of(
+        mut self,
+        client: &SmartAccountClient,
+        store: &dyn SessionStore,
+        higher: PreparedUserOperation,
+    ) -> Result<Self, AppError> {
+        if self.grant.withdraw_native {
+            // What is withdrawn leaves just what the operation may cost.
+            return self.renew(client, store).await;
+        }
+        self.material.granted_by(&higher)?;
+        Ok(Self { operation: higher, ..self })
+    }
+
     async fn send(
-        self,
+        &self,
         client: &SmartAccountClient,
         store: &dyn SessionStore,
         signed: &UserOperation,
@@ -378,7 +408,7 @@ impl PreparedCreateSession {
             };
             return Err(error);
         }
-        let session_ids = self.material.leaves.into_iter().map(|leaf| leaf.session_id).collect();
+        let session_ids = self.material.leaves.iter().map(|leaf| leaf.session_id.clone()).collect();
         let session_key_address = self.material.session_key_address;
         let session = CreatedSession { account: client.account, session_ids, session_key_address };
         Ok(UserOpResponse { user_op_hash, session: Some(session) })

@@ -79,6 +79,7 @@ pub mod options;
 pub mod ports;
 pub mod prepare_user_operation;
 pub mod prove_revocation;
+mod raise_fees;
 mod random;
 pub mod restore_sessions;
 pub mod reviewed_sessions;

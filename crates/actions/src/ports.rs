@@ -35,6 +35,9 @@ pub trait Wallet {
     async fn sign_message(&self, message: &[u8]) -> Result<Bytes, AppError>;
     /// `eth_signTypedData_v4` (EIP-712); 65 bytes `r‖s‖v`, v 27 or 28.
     async fn sign_typed_data(&self, typed_data: &TypedData) -> Result<Bytes, AppError>;
+    /// The next request to sign is for what was just signed, with higher fees: the bundler did not take it for less, and
+    /// nothing was sent. For whoever shows people what they are asked.
+    fn signs_again(&self) {}
 }
 
 /// The way to chain, bundler and paymaster: our server.
@@ -73,6 +76,10 @@ pub trait Relay {
         user_operation: &UserOperation,
         simulation_type: Option<SimulationType>,
     ) -> Result<B256, AppError>;
+    /// A signed operation that was sent, by its hash, while somebody behind the relay has it.
+    async fn sent_operation(&self, _user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
+        Ok(None)
+    }
     /// Follows an operation to its end. Reconnects by itself; ends after a final update or an error
     /// that waiting cannot mend.
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>;

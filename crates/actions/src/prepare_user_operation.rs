@@ -108,6 +108,8 @@ pub struct PreparedUserOperation {
     pub clocks: Clocks,
     /// What the bundler is told to try out, if the caller said.
     pub simulation_type: Option<SimulationType>,
+    /// What a paymaster was asked, where one pays.
+    pub sponsor_context: Option<SponsorContext>,
 }
 
 impl PreparedUserOperation {
@@ -197,7 +199,8 @@ pub async fn prepare_user_operation(
     }
     // Only the bundler's estimate knows what to do with these.
     let for_bundler = options.state_override_set.is_some() || options.dummy_pnd_override.is_some();
-    match sponsor_context(&snapshot.chain, options, payment.as_ref())? {
+    let asked_sponsor = sponsor_context(&snapshot.chain, options, payment.as_ref())?;
+    match asked_sponsor.clone() {
         None => {
             let gas = estimate(relay, &user_operation, options, options.state_override_set.clone()).await?;
             set_limits(&mut user_operation, &limits(gas)?);
@@ -230,6 +233,7 @@ pub async fn prepare_user_operation(
         prepared_at: snapshot.read_at,
         clocks: snapshot.account.clocks,
         simulation_type: options.simulation_type,
+        sponsor_context: asked_sponsor,
     })
 }
 

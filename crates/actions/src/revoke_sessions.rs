@@ -21,6 +21,7 @@ use super::{
     options::BuildUserOpOptions,
     ports::SessionStore,
     prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
+    raise_fees::raised,
     reviewed_sessions::{Kept, ReviewedSessions},
     send_transaction::prepare_owner_operation,
     send_user_operation::{may_have_arrived, send_user_operation, sign_user_operation},
@@ -235,6 +236,8 @@ pub async fn complete_revoke_sessions(
 ) -> Result<UserOpResponse, AppError> {
     let mut passed_over = HashSet::new();
     let mut in_the_way = None;
+    // Why the bundler did not take a first one: its fees are raised once.
+    let mut refused = None;
     for _ in 0..ROUNDS {
         let book = store.load(client.account).await?;
         let open = book.change_in_flight(true, |hash| passed_over.contains(hash));
@@ -260,7 +263,19 @@ pub async fn complete_revoke_sessions(
         if sent.as_ref().is_err_and(|error| !may_have_arrived(error)) {
             fail_revocation(store, client.account, user_op_hash).await?;
         }
-        return sent;
+        let refusal = match sent {
+            Err(refusal) if refused.is_none() => refusal,
+            sent => return sent,
+        };
+        let Some(higher) = raised(client.relay.as_ref(), &prepared.operation, &refusal).await? else {
+            return Err(refusal);
+        };
+        client.wallet.signs_again();
+        refused = Some(refusal);
+        prepared.operation = higher;
+    }
+    if let (None, Some(refusal)) = (&in_the_way, refused) {
+        return Err(refusal);
     }
     let session_id = in_the_way.or_else(|| prepared.session_ids.first().cloned()).unwrap_or_default();
     Err(AppError::SessionPending { session_id })

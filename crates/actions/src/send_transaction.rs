@@ -6,7 +6,7 @@ use super::{
     prepare_user_operation::{
         ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
     },
-    send_user_operation::{owner_dummy_signature, send_user_operation, sign_user_operation},
+    send_user_operation::{owner_dummy_signature, sign_and_send_user_operation},
     token_payment::{self, TokenPayment},
 };
 use crate::error::AppError;
@@ -56,8 +56,7 @@ pub async fn complete_transaction(
     client: &SmartAccountClient,
     prepared: &PreparedUserOperation,
 ) -> Result<UserOpResponse, AppError> {
-    let signed = sign_user_operation(client, prepared).await?;
-    send_user_operation(client.relay.as_ref(), &signed, prepared).await
+    sign_and_send_user_operation(client, prepared).await
 }
 
 /// Prepares calls for the owner's signature over a snapshot that was read already. When gas is paid in a token and the

@@ -2,7 +2,9 @@
 
 use alloy::primitives::{Address, Bytes, Signature};
 
-use super::{account::SmartAccountClient, ports::Relay, prepare_user_operation::PreparedUserOperation};
+use super::{
+    account::SmartAccountClient, ports::Relay, prepare_user_operation::PreparedUserOperation, raise_fees::raised,
+};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::ECDSA_MODULE,
@@ -51,6 +53,26 @@ pub(super) fn owner_signature(owner: Address, message: &[u8], given: &[u8]) -> R
         Ok(signer) => Err(AppError::invalid("signature", expected(), format!("a signature by {signer}"))),
         Err(error) => Err(AppError::invalid("signature", expected(), error)),
     }
+}
+
+/// Signs as the owner and sends. When the bundler wants higher fees the owner is asked once more (`raise_fees.rs`).
+///
+/// # Errors
+/// Those of [`sign_user_operation`] and [`send_user_operation`].
+pub async fn sign_and_send_user_operation(
+    client: &SmartAccountClient,
+    prepared: &PreparedUserOperation,
+) -> Result<UserOpResponse, AppError> {
+    let relay = client.relay.as_ref();
+    let signed = sign_user_operation(client, prepared).await?;
+    let refusal = match send_user_operation(relay, &signed, prepared).await {
+        Ok(response) => return Ok(response),
+        Err(refusal) => refusal,
+    };
+    let Some(higher) = raised(relay, prepared, &refusal).await? else { return Err(refusal) };
+    client.wallet.signs_again();
+    let signed = sign_user_operation(client, &higher).await?;
+    send_user_operation(relay, &signed, &higher).await
 }
 
 /// Hands a prepared operation, signed, to the bundler. Its hash is what we reckon ourselves; a bundler

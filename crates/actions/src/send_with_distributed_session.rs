@@ -16,6 +16,7 @@ use use_aa_protocol::{
     session::SessionLeaf,
     signature::personal_digest,
     user_op_response::UserOpResponse,
+    user_operation::UserOperation,
 };
 
 /// How often other nodes are asked when some fail on the way.
@@ -85,7 +86,8 @@ pub async fn prepare_send_with_distributed_session(
     Ok(PreparedDistributedUse { unsigned, key })
 }
 
-/// Has the nodes sign and sends. When some of them fail on the way others are asked.
+/// Has the nodes sign and sends; once more when the bundler wants higher fees (`raise_fees.rs`). When some nodes fail on
+/// the way others are asked.
 ///
 /// # Errors
 /// `SessionExpired` when its window ended since it was prepared; `TooFewNodes` at once when fewer answer than must sign;
@@ -96,18 +98,48 @@ pub async fn complete_send_with_distributed_session(
     prepared: &PreparedDistributedUse,
 ) -> Result<UserOpResponse, AppError> {
     prepared.unsigned.check_windows()?;
-    let signature = sign(keys, prepared).await?;
-    prepared.unsigned.send(relay, &signature).await
+    let signature = prepared.sign(keys).await?;
+    let refusal = match prepared.unsigned.send(relay, &signature).await {
+        Ok(response) => return Ok(response),
+        Err(refusal) => refusal,
+    };
+    let Some(unsigned) = prepared.unsigned.raised(relay, &refusal).await? else { return Err(refusal) };
+    let higher = PreparedDistributedUse { unsigned, key: prepared.key.clone() };
+    let signature = higher.sign(keys).await?;
+    higher.unsigned.send(relay, &signature).await
 }
 
-async fn sign(keys: &dyn DistributedKeys, prepared: &PreparedDistributedUse) -> Result<Bytes, AppError> {
-    let PreparedDistributedUse { unsigned, key } = prepared;
+impl PreparedDistributedUse {
+    async fn sign(&self, keys: &dyn DistributedKeys) -> Result<Bytes, AppError> {
+        let operation = &self.unsigned.operation;
+        sign(keys, &self.key, &operation.user_operation, operation.user_op_hash).await
+    }
+}
+
+/// Signs a stuck use of a session anew, for whoever replaces it.
+pub(super) async fn sign_anew(
+    store: &dyn SessionStore,
+    keys: &dyn DistributedKeys,
+    leaf: &SessionLeaf,
+    operation: &UserOperation,
+    user_op_hash: B256,
+) -> Result<Bytes, AppError> {
+    let key = DistributedKey::of(store, operation.sender, leaf).await?;
+    sign(keys, &key, operation, user_op_hash).await
+}
+
+async fn sign(
+    keys: &dyn DistributedKeys,
+    key: &DistributedKey,
+    operation: &UserOperation,
+    user_op_hash: B256,
+) -> Result<Bytes, AppError> {
     let mut last = String::new();
     for _ in 0..ATTEMPTS {
         let nonces = keys.challenge(key.info.threshold).await?;
         let mut request = SignRequest {
             key_id: key.key_id,
-            user_operation: unsigned.operation.user_operation.clone(),
+            user_operation: operation.clone(),
             entry_point: ENTRY_POINT,
             chain_id: key.info.chain_id,
             challenge: joint_challenge(RunKind::Signing, &nonces)?,
@@ -118,7 +150,7 @@ async fn sign(keys: &dyn DistributedKeys, prepared: &PreparedDistributedUse) -> 
         key.ephemeral_key.sign(&mut request);
         match keys.sign(&request, &nonces, key.session_key_address).await? {
             SignOutcome::Signed { signature } => {
-                check_signature(&signature, unsigned.operation.user_op_hash, key.session_key_address)?;
+                check_signature(&signature, user_op_hash, key.session_key_address)?;
                 return Ok(signature);
             }
             SignOutcome::Again { reason } => last = reason,

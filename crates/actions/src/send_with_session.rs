@@ -13,6 +13,7 @@ use super::{
     prepare_user_operation::{
         ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
     },
+    raise_fees::raised,
     send_user_operation::send_user_operation,
     session_choice::{KeyPlace, choose, find_usable},
     session_ledger::stored_or_published,
@@ -76,9 +77,21 @@ impl PreparedSessionUse {
     pub fn leaves(&self) -> impl Iterator<Item = &SessionLeaf> {
         self.unsigned.leaves()
     }
+
+    async fn sign_and_send(&self, relay: &dyn Relay) -> Result<UserOpResponse, AppError> {
+        let signature = self.key.sign_message_sync(self.unsigned.operation.user_op_hash.as_slice());
+        let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
+        self.unsigned.send(relay, &signature.as_bytes()).await
+    }
 }
 
 impl UnsignedUse {
+    /// The same with fees that the bundler takes, when it refused the first one for its fees.
+    pub async fn raised(&self, relay: &dyn Relay, refusal: &AppError) -> Result<Option<Self>, AppError> {
+        let higher = raised(relay, &self.operation, refusal).await?;
+        Ok(higher.map(|operation| Self { operation, ..self.clone() }))
+    }
+
     pub fn leaves(&self) -> impl Iterator<Item = &SessionLeaf> {
         self.sessions.iter().map(|(leaf, _)| leaf)
     }
@@ -236,7 +249,7 @@ fn signature(sessions: &[ProvedSession], batched: bool, session_signature: &[u8]
     }
 }
 
-/// Signs with the session key and sends.
+/// Signs with the session key and sends; once more when the bundler wants higher fees (`raise_fees.rs`).
 ///
 /// # Errors
 /// `SessionExpired` when its window ended since it was prepared; those of the bundler. The store is not touched.
@@ -244,9 +257,11 @@ pub async fn complete_send_with_session(
     relay: &dyn Relay,
     prepared: &PreparedSessionUse,
 ) -> Result<UserOpResponse, AppError> {
-    let PreparedSessionUse { unsigned, key } = prepared;
-    unsigned.check_windows()?;
-    let signature = key.sign_message_sync(unsigned.operation.user_op_hash.as_slice());
-    let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?;
-    unsigned.send(relay, &signature.as_bytes()).await
+    prepared.unsigned.check_windows()?;
+    let refusal = match prepared.sign_and_send(relay).await {
+        Ok(response) => return Ok(response),
+        Err(refusal) => refusal,
+    };
+    let Some(unsigned) = prepared.unsigned.raised(relay, &refusal).await? else { return Err(refusal) };
+    PreparedSessionUse { unsigned, key: prepared.key.clone() }.sign_and_send(relay).await
 }

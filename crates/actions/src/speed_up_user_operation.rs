@@ -1,18 +1,23 @@
 //! Overtakes an operation that is stuck: the same again with higher fees, signed anew.
 
-use alloy::primitives::{B256, Bytes};
+use alloy::{
+    primitives::{B256, Bytes},
+    signers::SignerSync,
+};
 
 use super::{
     account::SmartAccountClient,
-    ports::Relay,
+    ports::{DistributedKeys, Relay, SessionStore},
+    raise_fees::{fees_of, fees_that_are_taken, is_paid_in_a_token, with_fees},
     send_user_operation::{check_wallet_chain, owner_signature},
+    send_with_distributed_session::sign_anew,
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::{ECDSA_MODULE, ENTRY_POINT},
-    paymaster::TokenPaymasterData,
-    rpc::{GasFees, PaymasterMode, SponsorContext},
-    signature::wrap,
+    distributed_key::DanModuleInfo,
+    rpc::GasFees,
+    signature::{SessionSignature, wrap},
     user_op_response::UserOpResponse,
     user_operation::UserOperation,
 };
@@ -35,12 +40,15 @@ pub async fn speed_up_user_operation(
     let relay = client.relay.as_ref();
     let chain_id = relay.chain_info().await?.chain_id;
     check_wallet_chain(client, chain_id).await?;
-    let mut operation = with_higher_fees(relay, stuck, fees).await?;
-    let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
-    let given = client.wallet.sign_message(user_op_hash.as_slice()).await?;
-    let signature = owner_signature(client.owner, user_op_hash.as_slice(), &given)?;
-    operation.signature = wrap(ECDSA_MODULE, &signature);
-    send(relay, &operation, user_op_hash).await
+    replace(relay, stuck, fees, async |_, user_op_hash, is_again| {
+        if is_again {
+            client.wallet.signs_again();
+        }
+        let given = client.wallet.sign_message(user_op_hash.as_slice()).await?;
+        let signature = owner_signature(client.owner, user_op_hash.as_slice(), &given)?;
+        Ok(wrap(ECDSA_MODULE, &signature))
+    })
+    .await
 }
 
 /// The same for whoever else signed the first one, a session key for instance: `sign` makes the whole signature of the
@@ -52,60 +60,85 @@ pub async fn speed_up_user_operation_with(
     relay: &dyn Relay,
     stuck: &UserOperation,
     fees: &GasFees,
-    sign: impl FnOnce(B256) -> Result<Bytes, AppError>,
+    sign: impl Fn(B256) -> Result<Bytes, AppError>,
 ) -> Result<UserOpResponse, AppError> {
-    let chain_id = relay.chain_info().await?.chain_id;
-    let mut operation = with_higher_fees(relay, stuck, fees).await?;
-    let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
-    operation.signature = sign(user_op_hash)?;
-    send(relay, &operation, user_op_hash).await
+    replace(relay, stuck, fees, async |_, user_op_hash, _| sign(user_op_hash)).await
 }
 
-async fn send(relay: &dyn Relay, operation: &UserOperation, user_op_hash: B256) -> Result<UserOpResponse, AppError> {
-    let reported = relay.send(operation, None).await?;
+/// The same for a use of sessions: their key, stored here or shared by nodes, signs anew around the same proofs.
+///
+/// # Errors
+/// As [`speed_up_user_operation`]; `SessionNotFound` when the session is not stored here; those of store and nodes.
+pub async fn speed_up_session_use(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    keys: &dyn DistributedKeys,
+    stuck: &UserOperation,
+    fees: &GasFees,
+) -> Result<UserOpResponse, AppError> {
+    let used = SessionSignature::read(&stuck.signature)
+        .ok_or_else(|| AppError::invalid("stuck.signature", "that of a session key", "another one"))?;
+    let book = store.load(stuck.sender).await?;
+    let data = used.session_key_data();
+    let leaf = book.leaf_nodes.iter().find(|leaf| data.first() == Some(&&leaf.session_key_data));
+    let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: "the session that was used".into() })?;
+    let key = match DanModuleInfo::of(leaf)? {
+        Some(_) => None,
+        None => Some(store.signer(stuck.sender, leaf.session_key_address).await?),
+    };
+    replace(relay, stuck, fees, async |operation, user_op_hash, _| {
+        let signature = match &key {
+            Some(key) => {
+                let signature = key.sign_message_sync(user_op_hash.as_slice());
+                signature.map_err(|error| AppError::Key { reason: error.to_string() })?.as_bytes().into()
+            }
+            None => sign_anew(store, keys, leaf, operation, user_op_hash).await?,
+        };
+        Ok(used.clone().with(&signature))
+    })
+    .await
+}
+
+/// Sends the replacement; once more when the bundler wants still higher fees.
+async fn replace(
+    relay: &dyn Relay,
+    stuck: &UserOperation,
+    fees: &GasFees,
+    sign: impl AsyncFn(&UserOperation, B256, bool) -> Result<Bytes, AppError>,
+) -> Result<UserOpResponse, AppError> {
+    if is_paid_in_a_token(stuck) {
+        let expected = "an operation that is sponsored or pays itself (its token quote is for the old fees)";
+        return Err(AppError::invalid("stuck.paymasterAndData", expected, "a token paymaster"));
+    }
+    let chain_id = relay.chain_info().await?.chain_id;
+    let send = async |fees: GasFees, is_again: bool| {
+        let mut operation = with_fees(relay, stuck, fees, None).await?;
+        let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
+        operation.signature = sign(&operation, user_op_hash, is_again).await?;
+        let sent = relay.send(&operation, None).await;
+        Ok::<_, AppError>((operation, user_op_hash, sent))
+    };
+    let least = fees_of(stuck).bumped();
+    let fees = GasFees {
+        max_fee_per_gas: least.max_fee_per_gas.max(fees.max_fee_per_gas),
+        max_priority_fee_per_gas: least.max_priority_fee_per_gas.max(fees.max_priority_fee_per_gas),
+    };
+    let (operation, user_op_hash, sent) = send(fees, false).await?;
+    let refusal = match sent {
+        Ok(reported) => return named(user_op_hash, reported),
+        Err(refusal) => refusal,
+    };
+    let Some(fees) = fees_that_are_taken(relay, &operation, &refusal).await else { return Err(refusal) };
+    let (_, user_op_hash, sent) = send(fees, true).await?;
+    named(user_op_hash, sent?)
+}
+
+fn named(user_op_hash: B256, reported: B256) -> Result<UserOpResponse, AppError> {
     if reported != user_op_hash {
         let reason = format!("it calls operation {user_op_hash} by another hash, {reported}");
         return Err(AppError::UpstreamMalformed { upstream: Upstream::Bundler, reason });
     }
     Ok(UserOpResponse { user_op_hash, session: None })
-}
-
-/// The replacement, but for its signature.
-async fn with_higher_fees(relay: &dyn Relay, stuck: &UserOperation, fees: &GasFees) -> Result<UserOperation, AppError> {
-    let own =
-        GasFees { max_fee_per_gas: stuck.max_fee_per_gas, max_priority_fee_per_gas: stuck.max_priority_fee_per_gas };
-    let least = own.bumped();
-    let mut operation = UserOperation {
-        max_fee_per_gas: least.max_fee_per_gas.max(fees.max_fee_per_gas),
-        max_priority_fee_per_gas: least.max_priority_fee_per_gas.max(fees.max_priority_fee_per_gas),
-        ..stuck.clone()
-    };
-    if stuck.paymaster_and_data.is_empty() {
-        return Ok(operation);
-    }
-    if is_paid_in_a_token(stuck) {
-        let expected = "an operation that is sponsored or pays itself (its token quote is for the old fees)";
-        return Err(AppError::invalid("stuck.paymasterAndData", expected, "a token paymaster"));
-    }
-    // The limits stay: the call is the same, and the account signed for them once.
-    operation.paymaster_and_data = Bytes::new();
-    let context = SponsorContext {
-        mode: PaymasterMode::Sponsored,
-        calculate_gas_limits: false,
-        expiry_duration: None,
-        webhook_data: None,
-        token_info: None,
-    };
-    let sponsorship = relay.sponsor(&operation, &context).await?;
-    operation.paymaster_and_data = sponsorship.paymaster_and_data;
-    operation.call_gas_limit = sponsorship.gas.call_gas_limit;
-    operation.verification_gas_limit = sponsorship.gas.verification_gas_limit;
-    operation.pre_verification_gas = sponsorship.gas.pre_verification_gas;
-    Ok(operation)
-}
-
-fn is_paid_in_a_token(operation: &UserOperation) -> bool {
-    TokenPaymasterData::decode(&operation.paymaster_and_data).is_ok()
 }
 
 #[cfg(test)]
@@ -121,7 +154,7 @@ mod tests {
     use super::*;
     use crate::fake::Fake;
     use use_aa_protocol::{
-        paymaster::VerifyingPaymasterData,
+        paymaster::{TokenPaymasterData, VerifyingPaymasterData},
         smart_account::{Call, encode_calls},
     };
 

@@ -13,6 +13,7 @@ pub mod clocks;
 pub mod describe;
 pub mod distributed_key;
 mod error;
+pub mod fee_refusal;
 pub mod foreign_text;
 pub mod known_functions;
 pub mod lint;

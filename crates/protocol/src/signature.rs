@@ -12,6 +12,7 @@ use super::{
         BatchedRouterSignature, CounterfactualSignature, RouterSession, SessionKeyManagerSignature, WrappedSignature,
         decode,
     },
+    addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0},
     session::SessionLeaf,
 };
 
@@ -99,6 +100,56 @@ pub fn batched_router_with(
     .into()
 }
 
+/// The signature of a session key inside that of an operation, and what it signs for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSignature {
+    module: Address,
+    signed: Signed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Signed {
+    Single(SessionKeyManagerSignature),
+    Batch(BatchedRouterSignature),
+}
+
+impl SessionSignature {
+    /// Out of `userOp.signature`; `None` when no session module is to judge it.
+    pub fn read(signature: &[u8]) -> Option<Self> {
+        let (module, inside) = unwrap(signature).ok()?;
+        let signed = match module {
+            BATCHED_SESSION_ROUTER => Signed::Batch(decode::params(&inside).ok()?),
+            SESSION_KEY_MANAGER | SESSION_KEY_MANAGER_V1_0_0 => Signed::Single(decode::params(&inside).ok()?),
+            _ => return None,
+        };
+        Some(Self { module, signed })
+    }
+
+    /// What the validation module is told of each session: the key's address is in it.
+    pub fn session_key_data(&self) -> Vec<&Bytes> {
+        match &self.signed {
+            Signed::Single(signed) => vec![&signed.sessionKeyData],
+            Signed::Batch(signed) => signed.sessionData.iter().map(|session| &session.sessionKeyData).collect(),
+        }
+    }
+
+    /// The same for another operation: `userOp.signature` with this signature of the session key.
+    pub fn with(mut self, session_signature: &[u8]) -> Bytes {
+        let session_signature = session_signature.to_vec().into();
+        let inside = match &mut self.signed {
+            Signed::Single(signed) => {
+                signed.sessionKeySignature = session_signature;
+                signed.abi_encode_params()
+            }
+            Signed::Batch(signed) => {
+                signed.sessionKeySignature = session_signature;
+                signed.abi_encode_params()
+            }
+        };
+        wrap(self.module, &inside)
+    }
+}
+
 /// A wrapped signature of an account that is not deployed yet (ERC-6492): factory, its call data and
 /// the signature, ended by the magic bytes.
 pub fn counterfactual(factory: Address, factory_call_data: Bytes, wrapped: Bytes) -> Bytes {
@@ -138,6 +189,24 @@ mod tests {
         assert_eq!(split_counterfactual(&signature), Some((ECDSA_MODULE, data, inner.clone())));
         assert_eq!(split_counterfactual(&inner), None);
         assert_eq!(split_counterfactual(&ERC_6492_MAGIC), None);
+    }
+
+    #[test]
+    fn a_session_key_signs_again_around_the_same_proof() {
+        let leaf = SessionLeaf { session_key_data: vec![1; 97].into(), ..SessionLeaf::default() };
+        let single =
+            |signature: &[u8]| wrap(SESSION_KEY_MANAGER, &session_key_manager(&leaf, &[B256::ZERO; 2], signature));
+        let sessions = [(&leaf, vec![B256::ZERO]), (&leaf, vec![])];
+        let batch =
+            |signature: &[u8]| wrap(BATCHED_SESSION_ROUTER, &batched_router(SESSION_KEY_MANAGER, &sessions, signature));
+        let read = SessionSignature::read(&single(&DUMMY_SESSION)).unwrap();
+        assert_eq!(read.session_key_data(), [&leaf.session_key_data]);
+        assert_eq!(read.with(&DUMMY_ECDSA), single(&DUMMY_ECDSA));
+        let read = SessionSignature::read(&batch(&DUMMY_SESSION)).unwrap();
+        assert_eq!(read.session_key_data().len(), 2);
+        assert_eq!(read.with(&DUMMY_ECDSA), batch(&DUMMY_ECDSA));
+        assert_eq!(SessionSignature::read(&wrap(ECDSA_MODULE, &DUMMY_ECDSA)), None);
+        assert_eq!(SessionSignature::read(&wrap(SESSION_KEY_MANAGER, &[1; 40])), None);
     }
 
     /// docs/protocol.md 3.5: 192 + (32 + pad32(n)) + (32 + 32·p) + (32 + 96); n = 97, p = 2: 576.

@@ -9,7 +9,8 @@
 //! What they find goes through `outcome.rs` into the operation's `watch` channel, and from there to its waiters: a
 //! waiter costs no task, no poll and no buffer that grows (a slow one hears the latest `MOST_UPDATES` = 16 changes).
 //! Nothing is kept on disk: after a restart a page asks again for the same hash, and the operation is found in the
-//! chain's logs or at the bundler.
+//! chain's logs or at the bundler, with all that is needed to send it again should that forget it. Each server that follows
+//! an operation sends it again once; its hash and its nonce see to it that it happens once.
 //!
 //! | What happens | What waiters hear |
 //! |---|---|
@@ -17,17 +18,19 @@
 //! | it is in a transaction | `bundled` |
 //! | its event is in a block | `included`; with enough blocks `confirmed` or `reverted`, which are final |
 //! | that block is gone (a pushed log with `removed`, or another block there at the depth asked for: `standing.rs`) | `submitted` again, then what follows |
-//! | it waits for long and is in no transaction | `stuck`, with fees that a replacement needs |
+//! | it waits for 30 s and is in no transaction | `stuck`, with fees that a replacement needs |
 //! | another operation with its nonce is mined, or taken by the bundler in its place | `replaced`, final, with that one's hash |
-//! | the bundler gives it up, and the chain has nothing of it | `dropped`, final |
-//! | the bundler forgets it for a minute | `dropped`, final |
+//! | the bundler gives it up, and the chain has nothing of it | `dropped`, final until a block has it all the same |
+//! | no bundler knows it any more | nothing: it is sent again, once; forgotten again `dropped`, unless its nonce was used |
 //! | nobody knows its hash for a minute, or it is not mined within ten | the error `WaitTimedOut` |
 //!
 //! A relay cannot bump fees: they are signed. The owner or session key signs a replacement with the same nonce and at
 //! least 10 % more (`actions::speed_up_user_operation`); here the old and the new one are told apart.
 
 mod chain;
+mod ends;
 mod filters;
+mod forgotten;
 mod operation;
 mod outcome;
 mod pace;
@@ -49,12 +52,12 @@ use std::{
 use alloy::primitives::{Address, B256, U256};
 use futures::{Stream, stream};
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     time::Instant,
 };
 
 use super::{bundler::Bundler, node::ChainNode, upstream_url::UpstreamUrl};
-use operation::{Operation, Sent};
+use operation::{Operation, Sent, Signed};
 pub(super) use pace::Pace;
 use push::Pushing;
 use use_aa_actions::error::AppError;
@@ -69,6 +72,8 @@ use waiter::Waiter;
 const MAX_UNKNOWN: usize = 20_000;
 /// Most operations that are followed in all.
 const MAX_FOLLOWED: usize = 50_000;
+/// Bytes of signed operations that are kept, to be sent again. Those for which there is no room are followed without.
+const ROOM: usize = 64 * 1024 * 1024;
 
 /// Who is followed, and what is to be done for them.
 #[derive(Default)]
@@ -111,6 +116,7 @@ struct Inner {
     sockets: Vec<(usize, UpstreamUrl)>,
     pushing: Pushing,
     fees: Mutex<Option<(Instant, GasFees)>>,
+    room: Arc<Semaphore>,
     closing: watch::Sender<bool>,
 }
 
@@ -122,6 +128,14 @@ impl Inner {
 
     fn operation(&self, user_op_hash: B256) -> Option<Arc<Operation>> {
         self.registry().operations.get(&user_op_hash).cloned()
+    }
+
+    /// Keeps what is needed to send it again, while it may be.
+    fn keep(&self, operation: &Operation, signed: UserOperation) {
+        let mut facts = operation.facts();
+        if facts.signed.is_none() {
+            facts.signed = Signed::new(signed, &self.room);
+        }
     }
 
     fn pause(&self, operation: &Operation) -> std::time::Duration {
@@ -184,6 +198,7 @@ impl Watcher {
             sockets,
             pushing: Pushing::default(),
             fees: Mutex::default(),
+            room: Arc::new(Semaphore::new(ROOM)),
             closing: watch::Sender::new(false),
         };
         Self { inner: Arc::new(inner) }
@@ -191,8 +206,25 @@ impl Watcher {
 
     /// Follows an operation that the bundler has just accepted.
     pub(super) fn follow_sent(&self, user_op_hash: B256, user_operation: &UserOperation) {
-        if self.follow(user_op_hash, Some(Sent::from(user_operation))).is_err() {
-            tracing::warn!(%user_op_hash, "too many operations are followed; this one is not");
+        match self.follow(user_op_hash, Some(Sent::from(user_operation))) {
+            Ok(operation) => {
+                self.inner.keep(&operation, user_operation.clone());
+                operation.begin_again();
+                self.inner.schedule(user_op_hash, Instant::now());
+            }
+            Err(_) => tracing::warn!(%user_op_hash, "too many operations are followed; this one is not"),
+        }
+    }
+
+    /// The operation with this hash, signed, as far as this server or a bundler has it.
+    ///
+    /// # Errors
+    /// Those of the bundler.
+    pub async fn signed(&self, user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
+        let known = self.inner.operation(user_op_hash).and_then(|operation| operation.signed());
+        match known {
+            Some(known) => Ok(Some(known.as_ref().clone())),
+            None => self.inner.bundler.signed_operation(user_op_hash).await,
         }
     }
 

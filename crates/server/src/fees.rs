@@ -1,7 +1,7 @@
 //! Fees that are offered, and those that are paid: the formula is in [`super::market`].
 
 use super::{
-    bundler::Bundler,
+    bundler::{Advice, Bundler},
     market::{Market, check_against, larger},
     node::ChainNode,
 };
@@ -19,8 +19,18 @@ pub async fn advised(node: &ChainNode, bundler: &Bundler) -> Result<GasFees, App
 async fn market_and_advice(node: &ChainNode, bundler: &Bundler) -> Result<(Market, GasFees), AppError> {
     let (advice, market) = tokio::join!(bundler.fees(), node.market());
     let (advice, market) = (advice?, market?);
-    let Some(advice) = advice else { return Ok((market, market.advice())) };
-    market.check_advice(&advice, bundler.fee_factor())?;
+    let factor = bundler.fee_factor();
+    let advice = match advice {
+        Some(Advice::Fees(fees)) => fees,
+        Some(Advice::Tip(tip)) => Market { tip, ..market }.advice(),
+        None => market.with_tip_of(node.tips_paid().await, factor).advice(),
+    };
+    market.check_advice(&advice, factor)?;
+    // What a refusal named is believed as far as advice is.
+    let advice = match bundler.least_tip(market.tip) {
+        Some(least_tip) => market.with_tip_of(Some(least_tip), factor).larger_than(advice),
+        None => advice,
+    };
     Ok((market, advice))
 }
 

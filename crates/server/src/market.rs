@@ -44,6 +44,20 @@ impl Market {
         Self { tip, ..*self }.advice()
     }
 
+    /// With another tip where that is more, up to `factor` times what is due.
+    pub(super) fn with_tip_of(&self, tip: Option<U256>, factor: u64) -> Self {
+        let most = times(&self.due(), factor).max_priority_fee_per_gas;
+        Self { tip: self.tip.max(tip.unwrap_or_default().min(most)), ..*self }
+    }
+
+    /// This advice, raised where its tip is less than this market's.
+    pub(super) fn larger_than(&self, advice: GasFees) -> GasFees {
+        match self.tip > advice.max_priority_fee_per_gas {
+            true => larger(&advice, &self.advice()),
+            false => advice,
+        }
+    }
+
     /// Is a bundler's advice at most `factor` times what is due? Compares the tip that is effective, `min(maxFee − baseFee,
     /// maxPriorityFee)`: on some chains bundlers want both fees to be the same.
     pub fn check_advice(&self, advice: &GasFees, factor: u64) -> Result<(), AppError> {
@@ -137,6 +151,19 @@ mod tests {
             let due = larger(&market.due(), &advice);
             assert_eq!(check_against(&operation, &due, DEFAULT_FEE_FACTOR), Ok(()), "{chain}");
         }
+    }
+
+    #[test]
+    fn a_margin_is_added_up_to_the_bound() {
+        let market = market(10 * GWEI, GWEI);
+        let tip = |tip: u64| market.with_tip_of(Some(U256::from(tip)), 5).advice();
+        assert_eq!(tip(2 * GWEI), fees(22 * GWEI, 2 * GWEI));
+        assert_eq!(tip(GWEI / 2), market.advice(), "less than the node's is none");
+        assert_eq!(tip(1_000 * GWEI), fees(25 * GWEI, 5 * GWEI), "and no more than is believed");
+        assert_eq!(market.with_tip_of(None, 5), market);
+        let raised = market.with_tip_of(Some(U256::from(2 * GWEI)), 5);
+        assert_eq!(raised.larger_than(fees(30 * GWEI, GWEI)), fees(30 * GWEI, 2 * GWEI));
+        assert_eq!(raised.larger_than(fees(12 * GWEI, 3 * GWEI)), fees(12 * GWEI, 3 * GWEI));
     }
 
     #[test]

@@ -51,6 +51,9 @@ const MODULE_PAGE: U256 = U256::from_limbs([100, 0, 0, 0]);
 /// A node behind one URL may be several, of which some have the latest block later: pauses before it is asked again.
 const LAGGING: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(400)];
 
+/// So many of the latest blocks say what tips are usual.
+const HISTORY: &str = "0xa";
+
 /// Calls in the batch that tells an account's state.
 const ACCOUNT_STATE_CALLS: usize = 10;
 
@@ -294,6 +297,16 @@ impl ChainNode {
         self.known.market.get((), self.market_now()).await
     }
 
+    /// The tip that was usual in the latest blocks, by the node's fee history; `None` for a node that does not tell. What
+    /// nobody paid in a block is left out.
+    pub(crate) async fn tips_paid(&self) -> Option<U256> {
+        let ask = async {
+            let answer = self.rpc.call_value("eth_feeHistory", json!([HISTORY, "latest", [50]])).await;
+            Ok(answer.ok().as_ref().and_then(usual_tip))
+        };
+        self.known.tips_paid.get((), ask).await.ok().flatten()
+    }
+
     async fn market_now(&self) -> Result<Market, AppError> {
         let calls = [
             ("eth_getBlockByNumber", json!(["latest", false])),
@@ -335,6 +348,15 @@ impl ChainNode {
             length => Err(self.rpc.malformed(format!("{what}: {length} bytes instead of 32"))),
         }
     }
+}
+
+/// The middle one of the tips in a fee history.
+fn usual_tip(history: &Value) -> Option<U256> {
+    let blocks = history.get("reward")?.as_array()?;
+    let tips = blocks.iter().filter_map(|block| quantity(block.get(0)?)).filter(|tip| !tip.is_zero());
+    let mut tips = tips.collect::<Vec<_>>();
+    tips.sort_unstable();
+    tips.get(tips.len() / 2).copied()
 }
 
 /// Asks for the roots of both session key managers at this block.

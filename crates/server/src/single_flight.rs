@@ -45,6 +45,11 @@ where
         self.answers.get(key).await
     }
 
+    /// Whoever asks from now on asks anew.
+    pub(super) async fn forget(&self, key: &K) {
+        self.answers.invalidate(key).await;
+    }
+
     /// Keeps an answer that came by another way.
     pub(super) async fn keep(&self, key: K, answer: V) {
         self.answers.insert(key, answer).await;

@@ -89,7 +89,7 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::SessionKeysDiffer { .. } => "Nothing was sent. Use sessions that were granted together.",
         AppError::UserOpReverted { .. } => "The chain undid the call. The gas was spent all the same.",
         AppError::UserOpDropped { .. } => {
-            "The bundler no longer holds it. If it was not included by another one, you can send it again."
+            "No bundler holds it any more. Send it again: the same once more, of which only one can happen. Starting anew could make it happen twice."
         }
         AppError::WaitTimedOut { .. } => "Reload the page later: the wait goes on from there. Don't send it twice.",
         AppError::UserOpNotFound { .. } => {

@@ -111,8 +111,8 @@ fn begin(account: Option<Address>, change: Option<(Address, Change)>, user_op_ha
     spawn_local(async move {
         let outcome = end.await;
         listeners.borrow_mut().clear();
-        if !is_final(&outcome) {
-            // Whoever asks again starts anew.
+        if !is_final(&outcome) || matches!(outcome, Err(AppError::UserOpDropped { .. })) {
+            // Whoever asks again starts anew: what bundlers gave up may still be included.
             FOLLOWED.with_borrow_mut(|all| all.remove(&user_op_hash));
         }
     });

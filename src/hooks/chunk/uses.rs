@@ -159,6 +159,10 @@ pub async fn use_sessions(account: Address, variables: UseVariables, progress: P
             return Err(error);
         }
     };
+    if response.user_op_hash != user_op_hash {
+        // It was sent with higher fees than those of the note.
+        operation_log::forget(account, user_op_hash).await.ok();
+    }
     progress.set(UserOpStatus::Submitted);
     following::sent(account, kind, &response);
     Ok(response)

@@ -171,6 +171,10 @@ impl Relay for HttpRelay {
         self.call("send_user_operation", arguments).await
     }
 
+    async fn sent_operation(&self, user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
+        self.call("sent_operation", json!({"user_op_hash": user_op_hash})).await
+    }
+
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {
         let relay = self.clone();
         let connect = move || {

@@ -117,7 +117,7 @@ async fn status(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcErr
                 .await?
                 .unwrap_or_else(|| json!({"state": "FAILED", "transactionHash": transaction_hash, "message": message})))
         }
-        BundlerStatus::Unknown => match mined(state, user_op_hash).await? {
+        BundlerStatus::Unknown | BundlerStatus::Silent => match mined(state, user_op_hash).await? {
             Some(receipt) => Ok(confirmed(receipt)),
             None => Err(RpcError::unknown_hash()),
         },
@@ -146,7 +146,9 @@ pub(super) async fn transaction_of(state: &ServerState, user_op_hash: B256) -> R
         BundlerStatus::Done(done) => Some(done.transaction_hash),
         BundlerStatus::Waiting | BundlerStatus::Dropped { .. } => None,
         // Bundlers forget the state of an operation before its receipt.
-        BundlerStatus::Unknown => state.bundler().receipt(user_op_hash).await?.map(|receipt| receipt.transaction_hash),
+        BundlerStatus::Unknown | BundlerStatus::Silent => {
+            state.bundler().receipt(user_op_hash).await?.map(|receipt| receipt.transaction_hash)
+        }
     };
     let Some(transaction_hash) = transaction_hash else { return Ok(None) };
     Ok(state.node().transaction_receipt(transaction_hash).await?)

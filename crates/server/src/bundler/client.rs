@@ -1,14 +1,12 @@
 //! The bundler's JSON-RPC: fees, gas limits, and where an operation is.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use alloy::primitives::{Address, B256};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -22,20 +20,22 @@ use super::{
         upstream_health::UpstreamHealth,
         upstream_url::UpstreamUrl,
     },
+    advice::Advice,
     checks::{check, state_override_set},
-    status::{BundlerStatus, read_status},
+    customs::Customs,
+    status::{BundlerStatus, read_by_hash, read_status},
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
-    rpc::{GasEstimate, GasFees, UserOpReceipt},
+    rpc::{GasEstimate, UserOpReceipt},
     user_operation::UserOperation,
 };
 
-/// Methods that advise fees, and methods that tell an operation's state, in the order in which they are tried.
-const FEE_METHODS: [&str; 2] = ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues"];
-const STATUS_METHODS: [&str; 3] =
-    ["pimlico_getUserOperationStatus", "biconomy_getUserOperationStatus", "eth_getUserOperationReceipt"];
+/// Methods that tell an operation's state, in the order in which they are tried.
+const STATUS_METHODS: [&str; 3] = ["pimlico_getUserOperationStatus", "biconomy_getUserOperationStatus", RECEIPT];
+const RECEIPT: &str = "eth_getUserOperationReceipt";
+const BY_HASH: &str = "eth_getUserOperationByHash";
 /// For so long the advice on fees is what it was.
 const ADVICE_IS_FRESH: Duration = Duration::from_secs(1);
 /// Error codes for a hash that the bundler does not know (docs/protocol.md 4.4; documentation and server differ).
@@ -47,10 +47,9 @@ pub struct Bundler {
     pub(super) rpc: JsonRpcClient,
     pub(super) chain_id: u64,
     fee_factor: u64,
-    /// The method of each list that worked last, so that an unknown one is not asked every time.
-    fee_method: Arc<AtomicUsize>,
-    status_method: Arc<AtomicUsize>,
-    advice: Arc<Cached<(), Option<GasFees>>>,
+    /// Of each URL.
+    pub(super) customs: Arc<[Customs]>,
+    pub(super) advice: Arc<Cached<(), Option<Advice>>>,
 }
 
 impl Bundler {
@@ -63,8 +62,7 @@ impl Bundler {
             rpc: JsonRpcClient::on_chain(Upstream::Bundler, urls, timeout, chain_id)?,
             chain_id,
             fee_factor: DEFAULT_BUNDLER_FACTOR,
-            fee_method: Arc::default(),
-            status_method: Arc::default(),
+            customs: urls.iter().map(|_| Customs::default()).collect(),
             advice: Arc::new(Cached::new(1, ADVICE_IS_FRESH)),
         })
     }
@@ -100,32 +98,6 @@ impl Bundler {
         self.rpc.call("eth_supportedEntryPoints", json!([])).await
     }
 
-    /// The bundler's advice on fees, not compared with anything yet; `None` when it gives none.
-    pub async fn fees(&self) -> Result<Option<GasFees>, AppError> {
-        self.advice.get((), self.fees_now()).await
-    }
-
-    async fn fees_now(&self) -> Result<Option<GasFees>, AppError> {
-        let start = self.fee_method.load(Ordering::Relaxed);
-        for (index, method) in in_turn(&FEE_METHODS, start) {
-            let answer = match self.rpc.call_value(method, json!([])).await {
-                Err(error) if is_unknown_method(&error) => continue,
-                answer => answer?,
-            };
-            self.fee_method.store(index, Ordering::Relaxed);
-            // pimlico: three speeds; biconomy: the two values.
-            let values = answer.get("standard").unwrap_or(&answer);
-            let field = |name: &str| {
-                values.get(name).and_then(quantity).ok_or_else(|| self.rpc.malformed(format!("{method}: no {name}")))
-            };
-            return Ok(Some(GasFees {
-                max_fee_per_gas: field("maxFeePerGas")?,
-                max_priority_fee_per_gas: field("maxPriorityFeePerGas")?,
-            }));
-        }
-        Ok(None)
-    }
-
     /// `eth_estimateUserOperationGas`.
     pub async fn estimate(
         &self,
@@ -154,7 +126,7 @@ impl Bundler {
     }
 
     /// Where an operation is. Every bundler is asked until one knows it: it may have been sent to any of them.
-    /// `Unknown` only when all of them say so.
+    /// `Unknown` only when all of them say so, `Silent` when one of them cannot say.
     pub(crate) async fn status(&self, user_op_hash: B256) -> Result<BundlerStatus, AppError> {
         let usable = self.rpc.usable();
         let mut outcome = match usable.len() == self.rpc.health().len() {
@@ -164,6 +136,7 @@ impl Bundler {
         for index in usable {
             match self.status_at(index, user_op_hash).await {
                 Ok(BundlerStatus::Unknown) => {}
+                Ok(BundlerStatus::Silent) => outcome = outcome.and(Ok(BundlerStatus::Silent)),
                 Ok(status) => return Ok(status),
                 Err(error) => outcome = Err(error),
             }
@@ -172,18 +145,28 @@ impl Bundler {
     }
 
     async fn status_at(&self, index: usize, user_op_hash: B256) -> Result<BundlerStatus, AppError> {
+        let Some(customs) = self.customs.get(index) else { return Ok(BundlerStatus::Silent) };
         let params = json!([user_op_hash]);
-        let start = self.status_method.load(Ordering::Relaxed);
-        for (position, method) in in_turn(&STATUS_METHODS, start) {
+        for (position, method) in in_turn(&STATUS_METHODS, customs.status_place()) {
+            if !customs.may_know(method) {
+                continue;
+            }
             let answer = match self.rpc.call_at(index, method, &params).await {
                 Ok(answer) => answer,
-                Err(Failure::Answer(error)) if is_unknown_method(&error) => continue,
+                Err(Failure::Answer(error)) if is_unknown_method(&error) => {
+                    customs.does_not_know(method);
+                    continue;
+                }
                 Err(Failure::Answer(AppError::UpstreamRejected { code, .. })) if HASH_UNKNOWN.contains(&code) => {
                     Value::Null
                 }
                 Err(failure) => return Err(failure.error().clone()),
             };
-            self.status_method.store(position, Ordering::Relaxed);
+            customs.status_method.store(position, Ordering::Relaxed);
+            if answer.is_null() && method == RECEIPT {
+                // No receipt yet: does it have the operation at all?
+                return self.waiting_at(index, user_op_hash).await;
+            }
             let status = read_status(user_op_hash, &answer).map(|status| match status {
                 BundlerStatus::Dropped { reason, transaction_hash } => {
                     BundlerStatus::Dropped { reason: self.rpc.redacted(&reason), transaction_hash }
@@ -192,19 +175,45 @@ impl Bundler {
             });
             return status.ok_or_else(|| self.rpc.malformed("the state of an operation"));
         }
-        Ok(BundlerStatus::Unknown)
+        Ok(BundlerStatus::Silent)
+    }
+
+    /// What a bundler without a method for states knows of an operation that has no receipt.
+    async fn waiting_at(&self, index: usize, user_op_hash: B256) -> Result<BundlerStatus, AppError> {
+        let Some(customs) = self.customs.get(index).filter(|customs| customs.may_know(BY_HASH)) else {
+            return Ok(BundlerStatus::Silent);
+        };
+        match self.rpc.call_at(index, BY_HASH, &json!([user_op_hash])).await {
+            Ok(answer) => Ok(read_by_hash(user_op_hash, &answer)),
+            Err(Failure::Answer(error)) if is_unknown_method(&error) => {
+                customs.does_not_know(BY_HASH);
+                Ok(BundlerStatus::Silent)
+            }
+            Err(Failure::Answer(AppError::UpstreamRejected { code, .. })) if HASH_UNKNOWN.contains(&code) => {
+                Ok(BundlerStatus::Unknown)
+            }
+            Err(failure) => Err(failure.error().clone()),
+        }
     }
 
     /// The bundler's receipt, for operations that it knows from before this server did.
     pub async fn receipt(&self, user_op_hash: B256) -> Result<Option<UserOpReceipt>, AppError> {
-        let answer = self.rpc.call_value("eth_getUserOperationReceipt", json!([user_op_hash])).await?;
+        let answer = self.rpc.call_value(RECEIPT, json!([user_op_hash])).await?;
         Ok(receipt::from_bundler(user_op_hash, &answer))
     }
 
     /// `eth_getUserOperationByHash` as it came; `None` when the bundler does not know it.
     pub async fn operation_by_hash(&self, user_op_hash: B256) -> Result<Option<Value>, AppError> {
-        let answer = self.rpc.call_value("eth_getUserOperationByHash", json!([user_op_hash])).await?;
+        let answer = self.rpc.call_value(BY_HASH, json!([user_op_hash])).await?;
         Ok((!answer.is_null()).then_some(answer))
+    }
+
+    /// The operation with this hash, signed, when a bundler has it. A bundler may lie: the hash says what is in it, all
+    /// but the signature.
+    pub(crate) async fn signed_operation(&self, user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
+        let Some(answer) = self.operation_by_hash(user_op_hash).await? else { return Ok(None) };
+        let told = answer.get("userOperation").and_then(|told| UserOperation::deserialize(told).ok());
+        Ok(told.filter(|told| told.hash(ENTRY_POINT, self.chain_id) == user_op_hash && !told.signature.is_empty()))
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     super::{json_rpc::Failure, receipt},
     checks::check,
     client::{Bundler, to_json},
+    status::is_about,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{addresses::ENTRY_POINT, rpc::SimulationType, user_operation::UserOperation};
@@ -49,6 +50,7 @@ impl Bundler {
                     Ok(answer) => return self.accepted(user_op_hash, &answer),
                     Err(Failure::Answer(error)) if is_known_already(&error) => return Ok(user_op_hash),
                     Err(Failure::Answer(refusal) | Failure::Refused(refusal)) => {
+                        self.learn_fees(index, user_operation, &refusal).await;
                         let Some(lost) = lost else { return Err(refusal) };
                         // The first one may have taken it, and that may be why this one refuses.
                         return if self.somebody_has(user_op_hash).await { Ok(user_op_hash) } else { Err(lost) };
@@ -82,7 +84,7 @@ impl Bundler {
         }
     }
 
-    async fn somebody_has(&self, user_op_hash: B256) -> bool {
+    pub(crate) async fn somebody_has(&self, user_op_hash: B256) -> bool {
         for index in self.rpc.usable() {
             if self.has(index, user_op_hash).await {
                 return true;
@@ -106,28 +108,6 @@ impl Bundler {
     }
 }
 
-/// An answer that describes this operation: an object, and one that names no other hash.
-fn is_about(user_op_hash: B256, answer: &Value) -> bool {
-    let named = ["userOpHash", "hash"].iter().find_map(|name| answer.get(name)).and_then(receipt::hash);
-    answer.as_object().is_some_and(|fields| !fields.is_empty()) && named.is_none_or(|named| named == user_op_hash)
-}
-
 fn is_known_already(error: &AppError) -> bool {
     matches!(error, AppError::UpstreamRejected { message, .. } if message.to_lowercase().contains("already known"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_describes_the_operation_is_a_yes() {
-        let hash = B256::repeat_byte(7);
-        assert!(is_about(hash, &json!({"userOperation": {}, "entryPoint": ENTRY_POINT})));
-        assert!(is_about(hash, &json!({"userOpHash": hash, "success": true})));
-        assert!(!is_about(hash, &json!({"userOpHash": B256::ZERO, "success": true})));
-        for answer in [Value::Null, json!({}), json!([]), json!("0x"), json!(true)] {
-            assert!(!is_about(hash, &answer), "{answer}");
-        }
-    }
 }

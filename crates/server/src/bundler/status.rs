@@ -11,6 +11,8 @@ use use_aa_protocol::rpc::UserOpReceipt;
 pub(crate) enum BundlerStatus {
     /// Never heard of it (or forgotten).
     Unknown,
+    /// It has no method that tells.
+    Silent,
     /// Accepted, not in a transaction yet.
     Waiting,
     /// In this transaction, which may be mined or not.
@@ -68,6 +70,23 @@ pub(super) fn read_status(user_op_hash: B256, answer: &Value) -> Option<BundlerS
     })
 }
 
+/// The same out of `eth_getUserOperationByHash`, for an operation without a receipt.
+pub(super) fn read_by_hash(user_op_hash: B256, answer: &Value) -> BundlerStatus {
+    if !is_about(user_op_hash, answer) {
+        return BundlerStatus::Unknown;
+    }
+    match answer.get("transactionHash").and_then(receipt::hash).filter(|hash| !hash.is_zero()) {
+        Some(transaction_hash) => BundlerStatus::Bundled(transaction_hash),
+        None => BundlerStatus::Waiting,
+    }
+}
+
+/// An answer that describes this operation: an object, and one that names no other hash.
+pub(super) fn is_about(user_op_hash: B256, answer: &Value) -> bool {
+    let named = ["userOpHash", "hash"].iter().find_map(|name| answer.get(name)).and_then(receipt::hash);
+    answer.as_object().is_some_and(|fields| !fields.is_empty()) && named.is_none_or(|named| named == user_op_hash)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -104,5 +123,22 @@ mod tests {
         ));
         assert_eq!(status(json!({"state": "MELTED"})), None);
         assert_eq!(status(json!("soon")), None);
+    }
+    #[test]
+    fn only_what_describes_the_operation_is_a_yes() {
+        assert!(is_about(HASH, &json!({"userOperation": {}, "entryPoint": "0x"})));
+        assert!(is_about(HASH, &json!({"userOpHash": HASH, "success": true})));
+        assert!(!is_about(HASH, &json!({"userOpHash": B256::ZERO, "success": true})));
+        for answer in [Value::Null, json!({}), json!([]), json!("0x"), json!(true)] {
+            assert!(!is_about(HASH, &answer), "{answer}");
+            assert_eq!(read_by_hash(HASH, &answer), BundlerStatus::Unknown, "{answer}");
+        }
+        let transaction = B256::repeat_byte(7);
+        let in_transaction = json!({"userOperation": {}, "transactionHash": transaction});
+        assert_eq!(read_by_hash(HASH, &in_transaction), BundlerStatus::Bundled(transaction));
+        for nowhere in [Value::Null, json!(B256::ZERO)] {
+            let waiting = json!({"userOperation": {}, "transactionHash": nowhere});
+            assert_eq!(read_by_hash(HASH, &waiting), BundlerStatus::Waiting);
+        }
     }
 }

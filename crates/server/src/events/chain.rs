@@ -83,11 +83,13 @@ fn work_of(inner: &Inner) -> Option<Work> {
     let mut pause = Duration::MAX;
     let mut open = Vec::new();
     for operation in registry.operations.values() {
-        if operation.is_over() {
+        if operation.is_settled() {
             continue;
         }
         if !operation.is_placed() {
-            pause = pause.min(inner.pause(operation));
+            // What bundlers gave up may still come, and nobody waits for it.
+            let least = if operation.is_over() { inner.pace.bundled } else { Duration::ZERO };
+            pause = pause.min(inner.pause(operation).max(least));
             open.push(operation.clone());
         }
     }

@@ -2,11 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use alloy::primitives::{Address, B256, U256};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::Instant,
+};
 
 use super::standing::Standing;
 use use_aa_actions::error::AppError;
@@ -56,6 +59,11 @@ impl Progress {
         self.failure.is_some() || self.last().is_some_and(UserOpUpdate::is_final)
     }
 
+    /// Over, and nothing can change that: what only bundlers say, the chain may still prove wrong.
+    fn is_settled(&self) -> bool {
+        self.is_over() && !self.last().is_some_and(is_bundlers_word)
+    }
+
     /// In a block, or over.
     pub(super) fn is_mined(&self) -> bool {
         self.is_over() || matches!(self.last(), Some(UserOpUpdate::Included { .. }))
@@ -97,6 +105,30 @@ pub(super) struct Facts {
     /// What the chain has; final once it is deep enough.
     pub(super) standing: Standing,
     pub(super) called_stuck: bool,
+    /// A bundler was asked for the operation itself, which this server did not send.
+    pub(super) asked_for_bytes: bool,
+    /// What is sent again when bundlers forget it.
+    pub(super) signed: Option<Signed>,
+}
+
+/// A signed operation, and its part of the room that all of them have together.
+#[derive(Debug)]
+pub(super) struct Signed {
+    pub(super) operation: Arc<UserOperation>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Signed {
+    /// Bytes of an operation beside those of its fields.
+    const FRAME: usize = 512;
+
+    /// `None` when there is no room.
+    pub(super) fn new(operation: UserOperation, room: &Arc<Semaphore>) -> Option<Self> {
+        let fields = [&operation.init_code, &operation.call_data, &operation.paymaster_and_data, &operation.signature];
+        let bytes = fields.iter().map(|field| field.len()).sum::<usize>().saturating_add(Self::FRAME);
+        let room = room.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()?;
+        Some(Self { operation: Arc::new(operation), _room: room })
+    }
 }
 
 /// How far an operation has come. A transaction may be given up again, and the operation be stuck then.
@@ -104,12 +136,18 @@ fn step(update: &UserOpUpdate) -> u8 {
     match update {
         UserOpUpdate::Submitted => 0,
         UserOpUpdate::Stuck { .. } | UserOpUpdate::Bundled { .. } => 1,
-        UserOpUpdate::Included { .. } => 2,
+        update if is_bundlers_word(update) => 2,
+        UserOpUpdate::Included { .. } => 3,
         UserOpUpdate::Confirmed { .. }
         | UserOpUpdate::Reverted { .. }
         | UserOpUpdate::Dropped { .. }
-        | UserOpUpdate::Replaced { .. } => 3,
+        | UserOpUpdate::Replaced { .. } => 4,
     }
+}
+
+/// An end that no block proves.
+fn is_bundlers_word(update: &UserOpUpdate) -> bool {
+    matches!(update, UserOpUpdate::Dropped { .. } | UserOpUpdate::Replaced { transaction_hash: None, .. })
 }
 
 /// One operation that is followed.
@@ -136,6 +174,8 @@ impl Operation {
             answers: 0,
             standing: Standing::default(),
             called_stuck: false,
+            asked_for_bytes: false,
+            signed: None,
         };
         Self { user_op_hash, since: now, sent, progress: watch::Sender::new(progress), facts: Mutex::new(facts) }
     }
@@ -154,16 +194,30 @@ impl Operation {
         self.progress.borrow().is_over()
     }
 
+    /// See [`Progress::is_settled`].
+    pub(super) fn is_settled(&self) -> bool {
+        self.progress.borrow().is_settled()
+    }
+
+    /// The operation itself, where it is known.
+    pub(super) fn signed(&self) -> Option<Arc<UserOperation>> {
+        self.facts().signed.as_ref().map(|signed| signed.operation.clone())
+    }
+
     /// The chain has it in a block, or what ended it.
     pub(super) fn is_placed(&self) -> bool {
         self.facts().standing.placed().is_some()
     }
 
-    /// Tells all waiters; nothing is told after the end, and nothing that lies behind what was told.
+    /// Tells all waiters; nothing is told after the end, and nothing that lies behind what was told. Only the chain says
+    /// more after an end by a bundler's word.
     pub(super) fn tell(&self, update: UserOpUpdate) {
         self.progress.send_if_modified(|progress| {
-            let behind = progress.last().is_some_and(|last| step(&update) < step(last));
-            let news = !progress.is_over() && !behind && progress.last() != Some(&update);
+            let (is_over, is_settled) = (progress.is_over(), progress.is_settled());
+            let behind = progress
+                .last()
+                .is_some_and(|last| step(&update) < step(last) || (is_over && step(&update) == step(last)));
+            let news = !is_settled && !behind && progress.last() != Some(&update);
             if news {
                 progress.push(update);
             }
@@ -181,6 +235,22 @@ impl Operation {
             }
             news
         });
+    }
+
+    /// It was given up, and is sent anew.
+    pub(super) fn begin_again(&self) {
+        let is_given_up = {
+            let progress = self.progress.borrow();
+            progress.is_over() && !progress.is_settled()
+        };
+        if is_given_up && !self.is_placed() {
+            let mut facts = self.facts();
+            facts.standing.begin_again();
+            facts.called_stuck = false;
+            facts.transaction = None;
+            drop(facts);
+            self.progress.send_modify(|progress| progress.push(UserOpUpdate::Submitted));
+        }
     }
 
     /// Ends the wait without a result.
@@ -224,9 +294,50 @@ mod tests {
         operation.tell(bundled(1));
         operation.tell(UserOpUpdate::Dropped { reason: "too cheap".into() });
         operation.tell(bundled(2));
+        operation.tell(UserOpUpdate::Dropped { reason: "gone".into() });
         operation.fail(AppError::NoSmartAccount);
         let progress = operation.progress.borrow();
         assert_eq!(progress.updates, [bundled(1), UserOpUpdate::Dropped { reason: "too cheap".into() }]);
         assert_eq!(progress.failure, None);
+    }
+
+    #[test]
+    fn a_block_wins_over_what_bundlers_say() {
+        let (by, transaction_hash) = (B256::repeat_byte(9), B256::repeat_byte(1));
+        let included = UserOpUpdate::Included { transaction_hash, block_number: 7 };
+        let by_word = UserOpUpdate::Replaced { by, transaction_hash: None };
+        for word in [UserOpUpdate::Dropped { reason: "forgotten".into() }, by_word] {
+            let operation = Operation::new(B256::ZERO, None);
+            operation.tell(word);
+            assert!(operation.is_over() && !operation.is_settled());
+            operation.tell(UserOpUpdate::Submitted);
+            operation.tell(included.clone());
+            assert!(!operation.is_over());
+            let proved = UserOpUpdate::Replaced { by, transaction_hash: Some(transaction_hash) };
+            operation.tell(proved.clone());
+            operation.tell(included.clone());
+            assert!(operation.is_settled());
+            assert_eq!(operation.progress.borrow().last(), Some(&proved));
+        }
+    }
+
+    #[test]
+    fn whoever_sends_it_anew_begins_anew() {
+        let operation = Operation::new(B256::ZERO, None);
+        operation.begin_again();
+        assert_eq!(operation.progress.borrow().last(), None, "it was not given up");
+        operation.tell(UserOpUpdate::Dropped { reason: "forgotten".into() });
+        operation.begin_again();
+        assert_eq!(operation.progress.borrow().last(), Some(&UserOpUpdate::Submitted));
+    }
+
+    #[test]
+    fn what_is_kept_has_a_bound() {
+        let room = Arc::new(Semaphore::new(2_000));
+        let operation = UserOperation { call_data: vec![0; 1_000].into(), ..Default::default() };
+        let kept = Signed::new(operation.clone(), &room);
+        assert!(kept.is_some() && Signed::new(operation.clone(), &room).is_none());
+        drop(kept);
+        assert!(Signed::new(operation, &room).is_some());
     }
 }

@@ -45,7 +45,7 @@ impl Inner {
     /// Tells of an outcome, at once as final when one block is enough.
     fn settle(self: &Arc<Self>, operation: &Operation, placed: Placed) {
         let mut registry = self.registry();
-        if operation.is_over() {
+        if operation.is_settled() {
             return;
         }
         let Placed { outcome, block, .. } = placed.clone();
@@ -209,7 +209,7 @@ impl Inner {
             };
             let mut is_any = false;
             for operation in operations {
-                let gone = !operation.is_over()
+                let gone = !operation.is_settled()
                     && operation.facts().standing.removed(*transaction_hash, *block_number, *block_hash);
                 if gone {
                     self.taken_back(&mut registry, &operation);

@@ -22,6 +22,9 @@ pub(in super::super) struct Pace {
     pub(super) pushed: Duration,
     /// An operation that is in no transaction after this time is called stuck.
     pub(super) stuck: Duration,
+    /// An operation that no bundler knows for so long was forgotten: twice this, and what asking takes, is less than the 15
+    /// seconds within which it is told.
+    pub(super) forgotten: Duration,
     /// Blocks that must hold the operation, its own included, before it counts as confirmed.
     pub(super) confirmations: u64,
     /// A hash that nobody knows is given up after this time.
@@ -40,9 +43,9 @@ impl Pace {
     /// Own programs on this machine are asked every few milliseconds; services on the network less often.
     pub(in super::super) fn of(config: &Config) -> Self {
         let ms = Duration::from_millis;
-        let (steps, stuck) = match config.lab {
-            true => (vec![(ms(2_000), ms(12)), (ms(20_000), ms(50)), (ms(60_000), ms(250))], ms(5_000)),
-            false => (vec![(ms(2_000), ms(20)), (ms(20_000), ms(90)), (ms(120_000), ms(500))], ms(30_000)),
+        let (steps, stuck, forgotten) = match config.lab {
+            true => (vec![(ms(2_000), ms(12)), (ms(20_000), ms(50)), (ms(60_000), ms(250))], ms(5_000), ms(2_000)),
+            false => (vec![(ms(2_000), ms(20)), (ms(20_000), ms(90)), (ms(120_000), ms(500))], ms(30_000), ms(5_000)),
         };
         Self {
             steps,
@@ -52,6 +55,7 @@ impl Pace {
             pushed: ms(15_000),
             // Blocks of the lab may be made to take longer.
             stuck: stuck + Duration::from_secs(config.lab_options.block_time.saturating_mul(2)),
+            forgotten,
             confirmations: config.confirmations,
             unknown: ms(60_000),
             accepted: ms(600_000),

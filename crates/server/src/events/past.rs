@@ -30,7 +30,7 @@ pub(super) fn find_newcomers(inner: &Arc<Inner>, newcomers: Vec<Arc<Operation>>,
 }
 
 async fn find(inner: &Arc<Inner>, newcomers: Vec<Arc<Operation>>, back: u64) {
-    let open = newcomers.iter().filter(|operation| !operation.is_over());
+    let open = newcomers.iter().filter(|operation| !operation.is_settled());
     let wanted: Vec<B256> = open.map(|operation| operation.user_op_hash).collect();
     if wanted.is_empty() {
         return;

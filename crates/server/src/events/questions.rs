@@ -2,13 +2,15 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use alloy::primitives::{B256, U256};
+use alloy::primitives::U256;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    super::{bundler::BundlerStatus, fees, receipt},
+    super::{bundler::BundlerStatus, fees},
     Inner,
-    operation::Operation,
+    ends::{find_in, give_up},
+    forgotten,
+    operation::{Operation, Sent},
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::rpc::{GasFees, UserOpUpdate};
@@ -17,8 +19,8 @@ use use_aa_protocol::rpc::{GasFees, UserOpUpdate};
 const AT_ONCE: usize = 32;
 /// The least pause between two questions: at most 500 a second.
 const BETWEEN: Duration = Duration::from_millis(2);
-/// How long an operation that the bundler gave up may still turn up in the logs.
-const LAST_LOOK: Duration = Duration::from_millis(400);
+/// How long is waited for advice on fees.
+const ADVICE: Duration = Duration::from_secs(2);
 /// Advice on fees is used for this long.
 const FEES_ARE_FRESH: Duration = Duration::from_secs(10);
 
@@ -106,6 +108,10 @@ fn pause(inner: &Inner, operation: &Operation) -> Duration {
 fn look_after(inner: &Inner, operation: &Operation) -> Care {
     let pace = &inner.pace;
     let (waiters, is_over) = (operation.progress.receiver_count(), operation.is_over());
+    if operation.is_settled() {
+        // Nobody sends it again.
+        operation.facts().signed = None;
+    }
     if is_over {
         // Kept for those who come late; who waits still has not read to the end.
         let ended = operation.facts().waited_for;
@@ -163,14 +169,13 @@ async fn ask(inner: &Arc<Inner>, operation: &Operation) {
     let answers = operation.facts().answers.saturating_add(1);
     operation.facts().answers = answers;
     match status {
-        BundlerStatus::Unknown => {
-            let vouched = operation.facts().vouched;
-            if vouched.is_some_and(|last| last.elapsed() > inner.pace.unknown) {
-                give_up(inner, operation, "the bundler does not know the operation any more".into()).await;
-            }
-        }
+        BundlerStatus::Unknown => forgotten::unknown(inner, operation).await,
+        BundlerStatus::Silent => {}
         BundlerStatus::Waiting => {
             accepted(operation);
+            if is_stranger {
+                forgotten::get_to_know(inner, operation).await;
+            }
             call_stuck(inner, operation).await;
         }
         BundlerStatus::Bundled(transaction_hash) => {
@@ -178,6 +183,7 @@ async fn ask(inner: &Arc<Inner>, operation: &Operation) {
             // The log watcher is quicker for what was sent from here just now; for the rest, look.
             let first_seen = operation.facts().transaction.replace(transaction_hash) != Some(transaction_hash);
             if first_seen {
+                operation.facts().called_stuck = false;
                 operation.tell(UserOpUpdate::Bundled { transaction_hash });
             }
             if is_stranger || !first_seen {
@@ -202,51 +208,27 @@ async fn ask(inner: &Arc<Inner>, operation: &Operation) {
 }
 
 fn accepted(operation: &Operation) {
-    let is_news = operation.facts().vouched.replace(Instant::now()).is_none();
+    let is_news = {
+        let mut facts = operation.facts();
+        facts.standing.kept();
+        facts.vouched.replace(Instant::now()).is_none()
+    };
     if is_news && operation.progress.borrow().last().is_none() {
         operation.tell(UserOpUpdate::Submitted);
     }
 }
 
-/// Looks for the operation in a transaction's receipt.
-async fn find_in(inner: &Arc<Inner>, operation: &Operation, transaction_hash: B256) -> bool {
-    let found = inner.node.transaction_receipt(transaction_hash).await.ok().flatten();
-    let sightings = found.map(|found| receipt::sightings_in_transaction(transaction_hash, &found)).unwrap_or_default();
-    let is_there = sightings.iter().any(|sighting| sighting.receipt.user_op_hash == operation.user_op_hash);
-    inner.seen(sightings);
-    is_there
-}
-
-/// The bundler gave it up. The chain has the last word, and a newer operation with its nonce is the likely reason.
-async fn give_up(inner: &Inner, operation: &Operation, reason: String) {
-    let mut progress = operation.progress.subscribe();
-    let mined = tokio::time::timeout(LAST_LOOK, progress.wait_for(|progress| progress.is_mined())).await.is_ok();
-    if mined || operation.is_placed() {
-        return;
-    }
-    operation.tell(match replacement(inner, operation) {
-        Some(by) => UserOpUpdate::Replaced { by, transaction_hash: None },
-        None => UserOpUpdate::Dropped { reason },
-    });
-}
-
-/// A later operation of the same account with the same nonce that was sent from here.
-fn replacement(inner: &Inner, operation: &Operation) -> Option<B256> {
-    let sent = operation.sent.as_ref()?;
-    let registry = inner.registry();
-    let same_nonce = registry.by_nonce.get(&(sent.sender, sent.nonce))?;
-    let place = same_nonce.iter().position(|hash| *hash == operation.user_op_hash)?;
-    same_nonce.get(place + 1..)?.last().copied()
-}
-
 /// It waits for long and no bundle has it: says so, once, with the fees that a replacement needs.
 async fn call_stuck(inner: &Inner, operation: &Operation) {
-    let Some(sent) = &operation.sent else { return };
+    let known = operation.signed().map(|signed| Sent::from(signed.as_ref()));
+    let Some(sent) = operation.sent.clone().or(known) else { return };
     let age = operation.since.elapsed();
     if age < inner.pace.stuck || std::mem::replace(&mut operation.facts().called_stuck, true) {
         return;
     }
-    let fees = replacement_fees(&sent.fees, advised(inner).await);
+    // That it is stuck is told in time, whoever is slow to say what it costs.
+    let advised = tokio::time::timeout(ADVICE, advised(inner)).await.ok().flatten();
+    let fees = replacement_fees(&sent.fees, advised);
     operation.tell(UserOpUpdate::Stuck { seconds: age.as_secs(), fees });
 }
 

@@ -1,6 +1,9 @@
 //! Where the chain has an operation. Nodes lag, and a node may be several that take turns: a receipt that was there is
 //! not, then is again. What was seen in a block is taken back only by a reorganisation, which shows in another block at
 //! that height, or by time.
+//!
+//! And what the bundler that took it has of it while the chain has nothing: it may forget an operation. Then it is sent
+//! again, once; forgotten again it is lost, until the chain says otherwise.
 
 use std::time::Duration;
 
@@ -14,6 +17,8 @@ use use_aa_protocol::rpc::{UserOpReceipt, UserOpUpdate};
 const GONE_AFTER: Duration = Duration::from_millis(800);
 /// Answers in favour of that, or of another block, that are needed: one may come from a node that lags.
 const DOUBTS: u32 = 2;
+/// So many times in a row bundlers must say that they do not know an operation: they may be several behind one address.
+const FORGOTTEN: u32 = 3;
 
 /// How an operation ended, as the chain has it now.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,12 +105,32 @@ pub(super) enum Verdict {
     Unsettled,
 }
 
-/// What the chain has of an operation.
+/// What follows from bundlers that do not know an operation which one of them took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    /// Ask again.
+    Wait,
+    /// It was forgotten for the first time.
+    SendAgain,
+    /// It was sent again and forgotten again.
+    Lost,
+}
+
+/// What bundlers have of an operation.
+#[derive(Clone, Copy, Debug, Default)]
+struct AtBundlers {
+    /// Since when, and how often, nobody knew it.
+    forgotten: Option<(Instant, u32)>,
+    sent_again: bool,
+}
+
+/// What the chain has of an operation, and what bundlers have.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     placed: Option<Placed>,
     doubts: u32,
     missing_since: Option<Instant>,
+    at_bundlers: AtBundlers,
 }
 
 impl Standing {
@@ -121,7 +146,7 @@ impl Standing {
                 false
             }
             _ => {
-                *self = Self { placed: Some(seen), ..Self::default() };
+                *self = Self { placed: Some(seen), at_bundlers: self.at_bundlers, ..Self::default() };
                 true
             }
         }
@@ -147,6 +172,39 @@ impl Standing {
             }
             false => Verdict::Unsettled,
         }
+    }
+
+    /// A bundler has it.
+    pub(super) fn kept(&mut self) {
+        self.at_bundlers.forgotten = None;
+    }
+
+    /// No bundler knows it. It is taken to be forgotten when they say so again and again for as long as `patience`; after
+    /// each such time it is judged anew.
+    pub(super) fn unknown(&mut self, now: Instant, patience: Duration) -> Course {
+        if self.placed.is_some() {
+            return Course::Wait;
+        }
+        let (since, times) = self.at_bundlers.forgotten.get_or_insert((now, 0));
+        *times += 1;
+        if *times < FORGOTTEN || now.duration_since(*since) < patience {
+            return Course::Wait;
+        }
+        self.at_bundlers.forgotten = None;
+        match std::mem::replace(&mut self.at_bundlers.sent_again, true) {
+            false => Course::SendAgain,
+            true => Course::Lost,
+        }
+    }
+
+    /// It could not be sent again: nobody was reached.
+    pub(super) fn not_sent_again(&mut self) {
+        self.at_bundlers.sent_again = false;
+    }
+
+    /// Whoever followed it asked for it to be sent anew.
+    pub(super) fn begin_again(&mut self) {
+        self.at_bundlers = AtBundlers::default();
     }
 
     /// The node itself says that the block is gone. True when that was the operation's.
@@ -198,9 +256,14 @@ mod tests {
         /// In block 10, or after a reorganisation in block 11.
         Seen(u64),
         Asked(Proof),
+        /// Bundlers know it, or do not.
+        Kept,
+        Unknown,
         /// Milliseconds.
         Time(u64),
     }
+
+    const PATIENCE: Duration = Duration::from_millis(1_000);
 
     fn heard() -> impl Strategy<Value = Heard> {
         prop_oneof![
@@ -214,6 +277,11 @@ mod tests {
             Just(Heard::Asked(Proof::Silent)),
             Just(Heard::Asked(Proof::Missing)),
             Just(Heard::Asked(Proof::OtherBlock)),
+            Just(Heard::Kept),
+            Just(Heard::Unknown),
+            Just(Heard::Unknown),
+            Just(Heard::Unknown),
+            (0u64..900).prop_map(Heard::Time),
             (0u64..900).prop_map(Heard::Time),
         ]
     }
@@ -222,19 +290,24 @@ mod tests {
         match update {
             UserOpUpdate::Submitted => 0,
             UserOpUpdate::Stuck { .. } | UserOpUpdate::Bundled { .. } => 1,
-            UserOpUpdate::Included { .. } => 2,
-            _ => 3,
+            UserOpUpdate::Dropped { .. } => 2,
+            UserOpUpdate::Included { .. } => 3,
+            _ => 4,
         }
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
         /// Whatever is heard in whatever order: nothing goes back without proof, nothing follows the end, and once the
-        /// answers are right the operation ends.
+        /// answers are right the operation ends. It is sent again once for each time that it was in no block, when it was
+        /// forgotten for long enough; only then, forgotten again, it is lost, and a block wins over that.
         #[test]
-        fn no_order_of_answers_makes_it_flap_or_hang(story in prop::collection::vec(heard(), 0..40)) {
+        fn no_order_of_answers_makes_it_flap_or_hang(story in prop::collection::vec(heard(), 0..80)) {
             let operation = Operation::new(B256::repeat_byte(1), None);
             let mut now = Instant::now();
             let (mut taken_back, mut others, mut missing) = (0, 0, Vec::<Instant>::new());
+            // Since when bundlers do not know it without a break, how often they said so, and how often it was sent again.
+            let (mut unknown, mut sent_again) = (None::<(Instant, u32)>, 0);
             let mut told = Vec::new();
             let end = [Heard::Seen(10), Heard::Asked(Proof::Holds)];
             for heard in story.into_iter().chain(end) {
@@ -249,7 +322,7 @@ mod tests {
                     Heard::Seen(block) => {
                         let placed = placed(block);
                         if operation.facts().standing.see(placed) {
-                            (others, missing) = (0, Vec::new());
+                            (others, missing, unknown) = (0, Vec::new(), None);
                             let transaction_hash = B256::repeat_byte(7);
                             operation.tell(UserOpUpdate::Included { transaction_hash, block_number: block });
                         }
@@ -267,11 +340,39 @@ mod tests {
                                 taken_back += 1;
                                 let long = missing.first().is_some_and(|first| now - *first >= GONE_AFTER);
                                 prop_assert!(others + missing.len() as u32 >= DOUBTS && (others >= 1 || long));
-                                (others, missing) = (0, Vec::new());
+                                (others, missing, unknown) = (0, Vec::new(), None);
                                 operation.take_back();
                             }
                             Verdict::Unsettled => {}
                         }
+                    }
+                    Heard::Kept => {
+                        operation.facts().standing.kept();
+                        unknown = None;
+                    }
+                    Heard::Unknown => {
+                        let is_placed = operation.is_placed();
+                        let course = operation.facts().standing.unknown(now, PATIENCE);
+                        if is_placed {
+                            prop_assert_eq!(course, Course::Wait, "the chain knows more than a bundler");
+                            continue;
+                        }
+                        let (since, times) = unknown.get_or_insert((now, 0));
+                        *times += 1;
+                        let is_forgotten = *times >= FORGOTTEN && now - *since >= PATIENCE;
+                        prop_assert_eq!(course != Course::Wait, is_forgotten);
+                        if is_forgotten {
+                            unknown = None;
+                        }
+                        match course {
+                            Course::Wait => {}
+                            Course::SendAgain => sent_again += 1,
+                            Course::Lost => {
+                                prop_assert!(sent_again > 0);
+                                operation.tell(UserOpUpdate::Dropped { reason: "forgotten".into() });
+                            }
+                        }
+                        prop_assert!(sent_again <= 1 + taken_back, "{sent_again} times");
                     }
                     Heard::Time(ms) => now += Duration::from_millis(ms),
                 }
@@ -283,8 +384,28 @@ mod tests {
             let back = told.windows(2).filter(|pair| rank(&pair[1]) < rank(&pair[0])).count();
             prop_assert!(back <= taken_back, "{told:?}");
             prop_assert!(matches!(told.last(), Some(UserOpUpdate::Confirmed { .. })), "{told:?}");
-            prop_assert_eq!(told.iter().filter(|update| update.is_final()).count(), 1);
+            let ends = told.iter().filter(|update| matches!(update, UserOpUpdate::Confirmed { .. })).count();
+            let dropped = told.iter().filter(|update| matches!(update, UserOpUpdate::Dropped { .. })).count();
+            prop_assert!(ends == 1 && dropped <= sent_again, "{told:?}");
         }
+    }
+
+    #[test]
+    fn forgotten_for_a_moment_is_not_forgotten() {
+        let (mut standing, now) = (Standing::default(), Instant::now());
+        let at = |ms: u64| now + Duration::from_millis(ms);
+        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE);
+        assert_eq!([0, 999, 999].map(&mut heard), [Course::Wait; 3], "not for long");
+        standing.kept();
+        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE);
+        assert_eq!([1_000, 3_000].map(&mut heard), [Course::Wait; 2], "not often");
+        assert_eq!(heard(3_001), Course::SendAgain);
+        assert_eq!([3_002, 3_003, 4_001].map(&mut heard), [Course::Wait; 3]);
+        assert_eq!(heard(4_002), Course::Lost);
+        // Nobody was reached: that was no sending.
+        standing.not_sent_again();
+        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE);
+        assert_eq!([5_000, 5_500, 6_000].map(&mut heard), [Course::Wait, Course::Wait, Course::SendAgain]);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Failure {
     }
 
     /// Worth another try of the same URL soon.
-    pub(super) fn may_be_gone(&self) -> bool {
+    pub(in super::super) fn may_be_gone(&self) -> bool {
         matches!(self, Self::Unreached(_) | Self::Limited { .. } | Self::Transport { brief: true, .. })
     }
 }

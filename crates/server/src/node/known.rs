@@ -24,6 +24,8 @@ use use_aa_protocol::rpc::AccountState;
 const HEIGHT_IS_FRESH: Duration = Duration::from_millis(500);
 /// Fees change with every block, and are asked for several times by one question.
 const MARKET_IS_FRESH: Duration = Duration::from_secs(1);
+/// What was paid lately moves slowly, and is asked for only where no bundler advises.
+const TIPS_ARE_FRESH: Duration = Duration::from_secs(10);
 /// Longest parameters of a read that is compared with others, bytes.
 const LONGEST_COMPARED: usize = 16 * 1024;
 /// Most values in an answer that is shared with others: each has a copy.
@@ -44,6 +46,7 @@ pub(in super::super) struct Known {
     news: AtomicU64,
     pub(super) heights: Cached<News, u64>,
     pub(super) market: Cached<(), Market>,
+    pub(super) tips_paid: Cached<(), Option<U256>>,
     pub(super) accounts: SingleFlight<(News, Address, U256), AccountState>,
     /// Nothing where the answer is too large to be shared.
     pub(super) reads: SingleFlight<(News, B256), Option<Value>>,
@@ -60,6 +63,7 @@ impl Default for Known {
             news: AtomicU64::new(0),
             heights: Cached::new(8, HEIGHT_IS_FRESH),
             market: Cached::new(1, MARKET_IS_FRESH),
+            tips_paid: Cached::new(1, TIPS_ARE_FRESH),
             accounts: SingleFlight::default(),
             reads: SingleFlight::default(),
             uses: Uses::default(),

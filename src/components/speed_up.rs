@@ -1,0 +1,106 @@
+//! What can be done about an operation that is stuck, or was dropped.
+
+use leptos::prelude::*;
+
+use super::{error_notice::ErrorNotice, live_text::live};
+use crate::{
+    hooks::{UseUserOpWaitReturn, UserOpStatus},
+    protocol::{
+        describe::{TokenFacts, exact_amount_words},
+        rpc::UserOpUpdate,
+    },
+};
+
+/// Says what can be done, with the button that does it. Nothing is shown while the operation goes its way.
+#[component]
+pub fn SpeedUp(
+    /// The wait for the operation.
+    wait: UseUserOpWaitReturn,
+    /// The session key signs, not the wallet.
+    by_session: bool,
+) -> impl IntoView {
+    let speed_up = wait.speed_up;
+    let trouble = Memo::new(move |_| wait.update.with(|update| update.as_ref().and_then(Trouble::of)));
+    let help = move |trouble: Trouble| {
+        let (testid, words, button) = match trouble {
+            Trouble::Stuck { seconds, fee } => (
+                "user-op-stuck",
+                [
+                    "The bundler has had it for ",
+                    &seconds.to_string(),
+                    " seconds and has put it into no block. You can wait: it may still come. Or send the same again with a \
+                     higher fee (up to ",
+                    &fee,
+                    " for each unit of gas): only one of the two can happen.",
+                ]
+                .concat(),
+                "Speed it up",
+            ),
+            Trouble::Dropped => (
+                "user-op-dropped",
+                "It was in no block. Send the same again with the fee of now: should the first one turn up after all, only \
+                 one of the two can happen."
+                    .into(),
+                "Send it again",
+            ),
+        };
+        let signs = if by_session {
+            "The session key signs; your wallet is not asked."
+        } else {
+            "Your wallet asks you to sign."
+        };
+        let label = move || match speed_up.is_pending.get() {
+            false => button,
+            true if speed_up.progress.get() == Some(UserOpStatus::AwaitingHigherFees) => {
+                "The bundler wants a still higher fee: sign once more"
+            }
+            true => "Sending",
+        };
+        view! {
+            <div class="notice" data-testid=testid>
+                <p>{live(words)}</p>
+                <p class="detail">{live(signs)}</p>
+                <div class="actions">
+                    <button
+                        type="button"
+                        class="button quiet small"
+                        data-testid="speed-up"
+                        disabled=speed_up.is_pending
+                        on:click=move |_| speed_up.mutate.run(())
+                    >
+                        {move || live(label())}
+                    </button>
+                </div>
+            </div>
+        }
+    };
+    view! {
+        <div role="status">{move || trouble.get().map(help)}</div>
+        <ErrorNotice error=speed_up.error />
+    }
+    .into_any()
+}
+
+/// What an operation suffers from.
+#[derive(Clone, PartialEq)]
+enum Trouble {
+    /// For so long; a replacement pays up to this for each unit of gas.
+    Stuck {
+        seconds: u64,
+        fee: String,
+    },
+    Dropped,
+}
+
+impl Trouble {
+    fn of(update: &UserOpUpdate) -> Option<Self> {
+        match update {
+            UserOpUpdate::Stuck { seconds, fees } => {
+                let fee = exact_amount_words(fees.max_fee_per_gas, &TokenFacts::native("gwei", 9));
+                Some(Self::Stuck { seconds: *seconds, fee })
+            }
+            UserOpUpdate::Dropped { .. } => Some(Self::Dropped),
+            _ => None,
+        }
+    }
+}

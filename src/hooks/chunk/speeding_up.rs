@@ -1,0 +1,60 @@
+//! Overtakes an operation that is stuck, or was dropped: the same nonce with higher fees, signed by whoever signed it.
+
+use alloy::primitives::Address;
+
+use super::{Outcome, client_of, following};
+use crate::{
+    actions::{
+        ports::Relay,
+        speed_up_user_operation::{speed_up_session_use, speed_up_user_operation},
+    },
+    client::{
+        operation_log::{self, OperationKind},
+        relay::{ServerRelay, chain_info},
+        session_store::local::LocalSessionStore,
+    },
+    error::AppError,
+    hooks::{Progress, UserOpStatus, context::ConnectedOwner},
+    protocol::{rpc::GasFees, signature::SessionSignature, user_op_response::UserOpResponse},
+};
+
+/// `fees` as the server names them for a stuck operation; without them those of now.
+pub async fn speed_up(
+    owner: Option<ConnectedOwner>,
+    stuck: UserOpResponse,
+    fees: Option<GasFees>,
+    progress: Progress,
+) -> Outcome<UserOpResponse> {
+    progress.set(UserOpStatus::Preparing);
+    let user_op_hash = stuck.user_op_hash;
+    let operation = ServerRelay.sent_operation(user_op_hash).await?.ok_or_else(|| AppError::UserOpDropped {
+        user_op_hash,
+        reason: "nobody has it any more, so it cannot be sent again as it was".into(),
+    })?;
+    let chain = chain_info().await?;
+    // The server is not trusted: what is signed is what was sent before.
+    if operation.hash(chain.entry_point, chain.chain_id) != user_op_hash {
+        return Err(AppError::Internal { reason: "the server has another operation by this hash".into() });
+    }
+    let fees = match fees {
+        Some(fees) => fees,
+        None => ServerRelay.gas_fees().await?,
+    };
+    let account: Address = operation.sender;
+    let is_session_use = SessionSignature::read(&operation.signature).is_some();
+    let faster = if is_session_use {
+        progress.set(UserOpStatus::AwaitingSignature);
+        speed_up_session_use(&ServerRelay, &LocalSessionStore, &ServerRelay, &operation, &fees).await?
+    } else {
+        let client = client_of(&owner.ok_or(AppError::NoSmartAccount)?, Some(&progress)).await?;
+        speed_up_user_operation(&client, &operation, &fees).await?
+    };
+    progress.set(UserOpStatus::Submitted);
+    let faster = UserOpResponse { session: stuck.session, ..faster };
+    let kind = operation_log::kind_of(account, user_op_hash).unwrap_or(match is_session_use {
+        true => OperationKind::UseSession,
+        false => OperationKind::SendTransaction,
+    });
+    following::sent(account, kind, &faster);
+    Ok(faster)
+}
