@@ -38,7 +38,7 @@ contract TokenPaymasterV07 is EntryPointStaked {
         bytes32 userOpHash;
         uint256 taken;
         uint256 maxCost;
-        uint256 postOpGasLimit;
+        uint256 overhead;
         Terms terms;
     }
 
@@ -107,18 +107,22 @@ contract TokenPaymasterV07 is EntryPointStaked {
         }
         bool signed =
             Secp256k1.tryRecover(Secp256k1.personalDigest(getHash(userOp, terms)), signature) == verifyingSigner;
-        context = abi.encode(Charge(userOp.sender, userOpHash, taken, maxCost, postOpGasLimit, terms));
+        // what the EntryPoint adds after `postOp` heard the cost: `postOp` itself, and a tenth of the gas that was asked for
+        // and not used. Nobody can tell either here, so it is the most that they can be.
+        uint256 callGasLimit = uint128(uint256(userOp.accountGasLimits));
+        uint256 overhead = postOpGasLimit + (callGasLimit + postOpGasLimit) / 10;
+        context = abi.encode(Charge(userOp.sender, userOpHash, taken, maxCost, overhead, terms));
         validationData = ValidationData.pack(signed, terms.validUntil, terms.validAfter);
     }
 
-    /// @notice Gives back what was not needed. All of `postOp`'s limit is charged, since nobody can tell its gas before.
+    /// @notice Gives back what was not needed.
     /// @dev Never reverts for the token's sake: that would undo an operation that is paid for.
     function postOp(uint8, bytes calldata context, uint256 actualGasCost, uint256 actualUserOpFeePerGas)
         external
         onlyEntryPoint
     {
         Charge memory charge = abi.decode(context, (Charge));
-        uint256 cost = actualGasCost + charge.postOpGasLimit * actualUserOpFeePerGas;
+        uint256 cost = actualGasCost + charge.overhead * actualUserOpFeePerGas;
         uint256 price = cost < charge.maxCost ? _inTokens(cost, charge.terms) : charge.taken;
         uint256 rest = charge.taken - price;
         address token = charge.terms.feeToken;
