@@ -125,6 +125,7 @@ sol! {
         returns (bytes context, uint256 validationData);
     event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
         uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate);
+    event TokenRefundOwed(address indexed token, address indexed account, uint256 indexed amount);
     event PostOpRevertReason(bytes32 indexed userOpHash, address indexed sender, uint256 nonce, bytes revertReason);
 }
 

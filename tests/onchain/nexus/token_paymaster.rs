@@ -4,10 +4,10 @@ use alloy::{
     primitives::{Address, B256, Bytes, U256},
     sol_types::{SolCall, SolError, SolEvent, SolValue},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use use_aa::{
     lab::contracts::{
-        VERIFYING_SIGNER,
+        DEPLOYER, VERIFYING_SIGNER,
         nexus::{ENTRY_POINT_V07, OWNER_VALIDATOR, TOKEN_PAYMASTER_V07},
     },
     protocol::{abi::IErc20, addresses::DEMO_TOKEN},
@@ -39,7 +39,17 @@ fn terms() -> TokenTerms {
 
 /// An operation of the owner's that pays in the token, signed by `sponsor`.
 async fn paying(chain: &Chain, terms: &TokenTerms, post_op_gas: u128, sponsor: B256) -> PackedUserOperation {
-    let mut operation = operation(chain, execute_single(TARGET, U256::ZERO, &[])).await;
+    paying_for(chain, execute_single(TARGET, U256::ZERO, &[]), terms, post_op_gas, sponsor).await
+}
+
+async fn paying_for(
+    chain: &Chain,
+    call_data: Bytes,
+    terms: &TokenTerms,
+    post_op_gas: u128,
+    sponsor: B256,
+) -> PackedUserOperation {
+    let mut operation = operation(chain, call_data).await;
     let lane = getNonceCall { sender: ACCOUNT, key: U256::from_be_slice(OWNER_VALIDATOR.as_slice()).to() };
     operation.nonce = chain.call(BUNDLER, ENTRY_POINT_V07, &lane).await.unwrap();
     let limits = [200_000_u128.to_be_bytes(), post_op_gas.to_be_bytes()].concat();
@@ -97,20 +107,50 @@ async fn an_operation_that_fails_is_paid_for_all_the_same() {
     rich_account(&chain).await;
     let before = tokens_of(&chain, ACCOUNT).await;
     // more than it has: the call reverts, the charge stays
-    let mut operation = paying(&chain, &terms(), POST_OP_GAS, SPONSOR_KEY).await;
     let spend = [selector("transfer(address,uint256)").to_vec(), (BUNDLER, U256::MAX).abi_encode()].concat();
-    operation.callData = execute_single(DEMO_TOKEN, U256::ZERO, &spend);
-    let head = operation.paymasterAndData[..52].to_vec();
-    operation.paymasterAndData = head.clone().into();
-    let ask = InTokens::getHashCall { userOp: operation.clone(), terms: terms() };
-    let hash = chain.call(BUNDLER, TOKEN_PAYMASTER_V07, &ask).await.unwrap();
-    operation.paymasterAndData = [head, terms().abi_encode(), sign(SPONSOR_KEY, hash)].concat().into();
-    operation.signature = sign(OWNER_KEY, hash_of(&chain, &operation).await).into();
+    let spend = execute_single(DEMO_TOKEN, U256::ZERO, &spend);
+    let operation = paying_for(&chain, spend, &terms(), POST_OP_GAS, SPONSOR_KEY).await;
     let receipt = handle(&chain, &operation).await.expect("included");
     let event = log::<UserOperationEvent>(&receipt).unwrap();
     assert!(!UserOperationEvent::abi_decode_data(&parse::<Bytes>(&event["data"])).unwrap().1);
     let charged: U256 = parse(&log::<TokenPaymasterOperation>(&receipt).unwrap()["topics"][3]);
     assert_eq!(before - tokens_of(&chain, ACCOUNT).await, charged);
+}
+
+/// Here the account owns the paymaster and empties it meanwhile: nothing is left to give back.
+#[tokio::test]
+async fn what_cannot_be_given_back_is_owed_and_the_operation_stays() {
+    let chain = with_account().await;
+    rich_account(&chain).await;
+    let hand_over = transferOwnershipCall { newOwner: ACCOUNT }.abi_encode().into();
+    transact(&chain, DEPLOYER, TOKEN_PAYMASTER_V07, &hand_over).await;
+    let started = tokens_of(&chain, ACCOUNT).await;
+    // what it will be charged, from a run that is undone
+    let before = snapshot(&chain).await;
+    let operation = paying(&chain, &terms(), POST_OP_GAS, SPONSOR_KEY).await;
+    handle(&chain, &operation).await.expect("included");
+    let kept = tokens_of(&chain, TOKEN_PAYMASTER_V07).await;
+    chain.rpc("evm_revert", json!([before])).await.unwrap();
+
+    let empty = [selector("withdrawERC20(address,address,uint256)").to_vec(), (DEMO_TOKEN, BUNDLER, kept).abi_encode()];
+    let empty = execute_single(TOKEN_PAYMASTER_V07, U256::ZERO, &empty.concat());
+    let operation = paying_for(&chain, empty, &terms(), POST_OP_GAS, SPONSOR_KEY).await;
+    let receipt = handle(&chain, &operation).await.expect("included");
+    assert!(log::<PostOpRevertReason>(&receipt).is_none());
+    let event = log::<UserOperationEvent>(&receipt).unwrap();
+    assert!(UserOperationEvent::abi_decode_data(&parse::<Bytes>(&event["data"])).unwrap().1);
+    let owed: U256 = parse(&log::<TokenRefundOwed>(&receipt).unwrap()["topics"][3]);
+    let charged: U256 = parse(&log::<TokenPaymasterOperation>(&receipt).unwrap()["topics"][3]);
+    assert_eq!(started - tokens_of(&chain, ACCOUNT).await, owed + charged);
+
+    let claim = [selector("claim(address)").to_vec(), DEMO_TOKEN.abi_encode()].concat().into();
+    let mint = [selector("mint(address,uint256)").to_vec(), (TOKEN_PAYMASTER_V07, owed).abi_encode()].concat();
+    transact(&chain, BUNDLER, DEMO_TOKEN, &mint.into()).await;
+    transact(&chain, ACCOUNT, TOKEN_PAYMASTER_V07, &claim).await;
+    assert_eq!(started - tokens_of(&chain, ACCOUNT).await, charged);
+    // once
+    transact(&chain, ACCOUNT, TOKEN_PAYMASTER_V07, &claim).await;
+    assert_eq!(started - tokens_of(&chain, ACCOUNT).await, charged);
 }
 
 #[tokio::test]
