@@ -15,6 +15,8 @@ mod chain;
 mod differential;
 #[path = "onchain/fixtures.rs"]
 mod fixtures;
+#[path = "onchain/nexus/mod.rs"]
+mod nexus;
 #[path = "onchain/operations.rs"]
 mod operations;
 #[path = "onchain/paymasters.rs"]

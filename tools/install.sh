@@ -30,6 +30,8 @@ install_npm() {
     PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm --prefix end2end install --no-save --no-audit --no-fund --loglevel=error >&2
     cp end2end/package-lock.json end2end/node_modules/.use-aa-lock
   fi
+  # the image of deploy/ has no lab, and so no contracts/
+  [ ! -d contracts ] || node contracts/nexus.mjs >&2
 }
 
 has_apt() { command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; }

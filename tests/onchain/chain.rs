@@ -51,8 +51,13 @@ impl Chain {
 
     /// The same with further arguments for anvil.
     pub async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as(CHAIN_ID, arguments).await
+    }
+
+    /// The same with another chain id.
+    pub async fn start_as(chain_id: u64, arguments: &[&str]) -> Self {
         let mut anvil = Command::new(anvil_binary())
-            .args(["--host", "127.0.0.1", "--port", "0", "--chain-id", &CHAIN_ID.to_string()])
+            .args(["--host", "127.0.0.1", "--port", "0", "--chain-id", &chain_id.to_string()])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -90,6 +95,19 @@ impl Chain {
         Ok(C::abi_decode_returns(&data).expect("the declared return type"))
     }
 
+    /// `eth_call` of raw data in the name of `from`, at a time of its own when one is given: what came back, undecoded.
+    pub async fn call_data(&self, from: Address, to: Address, data: &Bytes, time: Option<u64>) -> Result<Bytes, Bytes> {
+        let request = json!({ "from": from, "to": to, "input": data, "gas": "0x1c9c380" });
+        let parameters = match time {
+            Some(time) => json!([request, "latest", null, { "time": U256::from(time) }]),
+            None => json!([request, "latest"]),
+        };
+        match self.rpc("eth_call", parameters).await {
+            Ok(answer) => Ok(serde_json::from_value(answer).expect("hex")),
+            Err(error) => Err(error["data"].as_str().unwrap_or("0x").parse().expect("revert data")),
+        }
+    }
+
     /// One method for many parameter lists in one round trip, each answer as bytes or revert, in order.
     pub async fn batch(&self, method: &str, parameters: Vec<Value>) -> Vec<Result<Bytes, Failure>> {
         let calls: Vec<Value> = parameters
@@ -119,9 +137,14 @@ impl Chain {
 
     /// A mined transaction in the name of `from` (impersonated, so contracts, too); panics when it fails.
     pub async fn send<C: SolCall>(&self, from: Address, to: Address, call: &C) -> Value {
+        self.send_data(from, to, &call.abi_encode().into()).await
+    }
+
+    /// The same with raw data.
+    pub async fn send_data(&self, from: Address, to: Address, data: &Bytes) -> Value {
         self.rpc("anvil_impersonateAccount", json!([from])).await.expect("impersonation");
         self.rpc("anvil_setBalance", json!([from, U256::from(10).pow(U256::from(21))])).await.expect("balance");
-        let request = json!({ "from": from, "to": to, "input": Bytes::from(call.abi_encode()), "gas": "0x989680" });
+        let request = json!({ "from": from, "to": to, "input": data, "gas": "0x989680" });
         self.mined(self.rpc("eth_sendTransaction", json!([request])).await.expect("sent")).await
     }
 

@@ -17,6 +17,22 @@ library Secp256k1 {
         return recover(personalDigest(message), signature);
     }
 
+    /// @notice Signer of `digest`, or zero for anything that is not a canonical signature: it never reverts, because
+    /// estimation sends stubs of any shape.
+    function tryRecover(bytes32 digest, bytes calldata signature) internal pure returns (address) {
+        if (signature.length != 65) return address(0);
+        bytes32 s = bytes32(signature[32:64]);
+        if (uint256(s) > HALF_ORDER) return address(0);
+        // another v than 27 and 28 recovers nothing
+        return ecrecover(digest, uint8(signature[64]), bytes32(signature[0:32]), s);
+    }
+
+    /// @notice Whether `signer` (never zero) made `signature`: over `hash` itself, or `personal_sign(hash)`.
+    function signedBy(address signer, bytes32 hash, bytes calldata signature) internal pure returns (bool) {
+        if (signer == address(0)) return false;
+        return tryRecover(personalDigest(hash), signature) == signer || tryRecover(hash, signature) == signer;
+    }
+
     /// @notice Signer of `digest`; reverts on anything that is not a canonical signature.
     function recover(bytes32 digest, bytes memory signature) internal pure returns (address signer) {
         require(signature.length == 65, "ECDSA: invalid signature length");

@@ -96,8 +96,17 @@ contract DemoNft {
 
     function _requireAccepted(address from, address to, uint256 tokenId, bytes memory data) private {
         if (to.code.length == 0) return;
-        bytes4 answer = IErc721Receiver(to).onERC721Received(msg.sender, from, tokenId, data);
-        if (answer != IErc721Receiver.onERC721Received.selector) revert ReceiverRefused(to);
+        (bool success, bytes memory answer) =
+            to.call(abi.encodeCall(IErc721Receiver.onERC721Received, (msg.sender, from, tokenId, data)));
+        if (!success) {
+            assembly ("memory-safe") {
+                revert(add(answer, 32), mload(answer))
+            }
+        }
+        // the published Nexus answers with the four bytes alone, not with a word
+        if (answer.length < 4 || bytes4(answer) != IErc721Receiver.onERC721Received.selector) {
+            revert ReceiverRefused(to);
+        }
     }
 }
 

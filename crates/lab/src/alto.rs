@@ -1,4 +1,4 @@
-//! The bundler: the real alto for EntryPoint v0.6, tuned for a chain that mines at once.
+//! The bundler: the real alto for EntryPoints v0.6 and v0.7, tuned for a chain that mines at once.
 
 use std::{path::Path, time::Duration};
 
@@ -6,7 +6,9 @@ use alloy::primitives::Address;
 use serde_json::{Value, json};
 use tokio::{process::Command, sync::mpsc};
 
-use super::{ACCOUNTS, LabError, Role, accounts::first, paths::Tools, process::Process, rpc::Rpc};
+use super::{
+    ACCOUNTS, LabError, Role, accounts::first, bootstrap::Simulations, paths::Tools, process::Process, rpc::Rpc,
+};
 
 /// Longest wait for the first answer (2 s are usual; a loaded machine takes longer).
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -21,10 +23,10 @@ pub struct AltoOptions<'a> {
     pub state: &'a Path,
     /// The chain node.
     pub rpc_url: &'a str,
-    /// The EntryPoint.
-    pub entry_point: Address,
-    /// Alto's own simulations contract, placed already.
-    pub simulations: Address,
+    /// The EntryPoints.
+    pub entry_points: [Address; 2],
+    /// Alto's own simulations contracts, placed already.
+    pub simulations: Simulations,
     /// Seconds between blocks.
     pub block_time: u64,
     /// Port; `None` = a free one.
@@ -64,7 +66,7 @@ impl Alto {
             }
             other => other,
         })?;
-        Ok(Starting { process, ports, entry_point: options.entry_point })
+        Ok(Starting { process, ports, entry_points: options.entry_points })
     }
 }
 
@@ -72,14 +74,17 @@ impl Alto {
 pub struct Starting {
     process: Process,
     ports: mpsc::UnboundedReceiver<u16>,
-    entry_point: Address,
+    entry_points: [Address; 2],
 }
 
 impl Starting {
-    /// Waits until it says over JSON-RPC that it serves our EntryPoint.
+    /// Waits until it says over JSON-RPC that it serves our EntryPoints.
     pub async fn ready(mut self) -> Result<Alto, LabError> {
-        let expected = self.entry_point.to_string().to_lowercase();
-        let serves = move |answer: &Value| answer.to_string().to_lowercase().contains(&expected);
+        let expected = self.entry_points.map(|address| address.to_string().to_lowercase());
+        let serves = move |answer: &Value| {
+            let answer = answer.to_string().to_lowercase();
+            expected.iter().all(|address| answer.contains(address))
+        };
         let ports = &mut self.ports;
         let answers = async {
             match ports.recv().await {
@@ -111,15 +116,16 @@ fn arguments(options: &AltoOptions<'_>) -> Vec<String> {
     let block_time_ms = if options.block_time == 0 { 100 } else { options.block_time * 1000 };
     let mut arguments = Vec::new();
     let mut set = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
-    set("entrypoints", options.entry_point.to_string());
+    set("entrypoints", options.entry_points.map(|address| address.to_string()).join(","));
     set("rpc-url", options.rpc_url.into());
     set("port", options.port.unwrap_or(0).to_string());
     set("executor-private-keys", executors.join(","));
     set("utility-private-key", first(Role::BundlerUtility).private_key.to_string());
     set("safe-mode", "false".into());
-    // The lab placed the one simulations contract that v0.6 needs: alto would send five transactions one by one.
+    // The lab placed the simulations contracts that it needs: alto would send five transactions one by one.
     set("deploy-simulations-contract", "false".into());
-    set("pimlico-simulation-contract", options.simulations.to_string());
+    set("pimlico-simulation-contract", options.simulations.common.to_string());
+    set("entrypoint-simulation-contract-v7", options.simulations.v07.to_string());
     set("min-bundle-interval", BUNDLE_INTERVAL.into());
     set("max-bundle-interval", BUNDLE_INTERVAL.into());
     set("block-time", block_time_ms.to_string());

@@ -1,4 +1,4 @@
-//! The two contracts that alto must find, the EntryPoint and its simulations helper; and a second sponsor's deposit.
+//! The contracts that alto must find, EntryPoints and its simulations helpers; and a second sponsor's deposit.
 
 use std::{path::Path, time::Duration};
 
@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 
 use super::{
     LabError,
-    contracts::{DEPLOYER, VERIFYING_SIGNER},
+    contracts::{
+        DEPLOYER, VERIFYING_SIGNER,
+        nexus::{ENTRY_POINT_V07, ENTRY_POINT_V07_SALT},
+    },
     paths::Tools,
     rpc::Rpc,
 };
@@ -28,15 +31,31 @@ sol! {
     function depositFor(address paymasterId) external payable;
 }
 
-/// Deploys both with salt 0 (the published EntryPoint then has its address of every chain); answers with where alto's
-/// simulations contract is.
-pub async fn place(rpc: &Rpc, tools: &Tools) -> Result<Address, LabError> {
-    let entry_point = create2(rpc, &creation_code(&tools.entry_point, "/bytecode")?).await?;
-    if entry_point != ENTRY_POINT {
-        let reason = format!("EntryPoint v0.6 came out at {entry_point} instead of {ENTRY_POINT}: wrong artifact");
-        return Err(LabError::Contracts { reason });
+/// Where alto's own contracts are.
+#[derive(Clone, Copy, Debug)]
+pub struct Simulations {
+    /// The one for every version, and all that v0.6 needs.
+    pub common: Address,
+    /// The one for v0.7.
+    pub v07: Address,
+}
+
+/// Deploys the published EntryPoints, which then have their addresses of every chain, and alto's simulations contracts.
+pub async fn place(rpc: &Rpc, tools: &Tools) -> Result<Simulations, LabError> {
+    let entry_points = [
+        (&tools.entry_point, B256::ZERO, ENTRY_POINT),
+        (&tools.entry_point_v07, ENTRY_POINT_V07_SALT, ENTRY_POINT_V07),
+    ];
+    for (path, salt, expected) in entry_points {
+        let address = create2(rpc, salt, &creation_code(path, "/bytecode")?).await?;
+        if address != expected {
+            let reason = format!("an EntryPoint came out at {address} instead of {expected}: wrong artifact");
+            return Err(LabError::Contracts { reason });
+        }
     }
-    create2(rpc, &creation_code(&tools.alto_simulations, "/bytecode/object")?).await
+    let common = create2(rpc, B256::ZERO, &creation_code(&tools.alto_simulations, "/bytecode/object")?).await?;
+    let v07 = create2(rpc, B256::ZERO, &creation_code(&tools.alto_simulations_v07, "/bytecode/object")?).await?;
+    Ok(Simulations { common, v07 })
 }
 
 /// Deposits for the verifying signer itself, too: who configures a server by the signer's key and the paymaster's
@@ -57,13 +76,13 @@ async fn send(rpc: &Rpc, transaction: Value) -> Result<(), LabError> {
     if receipt["status"] == "0x1" { Ok(()) } else { Err(fail(format!("{hash} reverted"))) }
 }
 
-async fn create2(rpc: &Rpc, creation_code: &Bytes) -> Result<Address, LabError> {
-    let address = CREATE2_DEPLOYER.create2_from_code(B256::ZERO, creation_code);
+async fn create2(rpc: &Rpc, salt: B256, creation_code: &Bytes) -> Result<Address, LabError> {
+    let address = CREATE2_DEPLOYER.create2_from_code(salt, creation_code);
     let code = json!([address, "latest"]);
     if has_code(&rpc.call("eth_getCode", code.clone()).await?) {
         return Ok(address);
     }
-    let data = Bytes::from([B256::ZERO.as_slice(), creation_code].concat());
+    let data = Bytes::from([salt.as_slice(), creation_code].concat());
     let transaction = json!([{ "from": DEPLOYER, "to": CREATE2_DEPLOYER, "data": data, "gas": "0x1000000" }]);
     send(rpc, transaction).await?;
     if has_code(&rpc.call("eth_getCode", code).await?) {

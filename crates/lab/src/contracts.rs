@@ -1,11 +1,12 @@
-//! Places the contracts of `contracts/` and the EntryPoint on a running anvil, at their canonical addresses.
+//! Places the contracts of `contracts/`, the EntryPoints and Nexus on a running anvil, at their canonical addresses.
 //!
 //! Own Solidity can only get a public address on a local chain. The recipe: put the *creation* code at the address,
 //! `eth_call` it for the runtime code, send one transaction to it so that the constructor's storage and child
 //! contracts come true, then replace the code by the runtime code. Immutables, storage and children come out right.
-//! The EntryPoint needs no trick: its public creation code through CREATE2 with salt 0 lands on its address.
+//! The published ones need no trick: their creation code through CREATE2 lands on their address.
 
 mod artifacts;
+pub mod nexus;
 mod node;
 mod plan;
 
@@ -15,16 +16,17 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, address},
+    primitives::{Address, Bytes, U256, address},
     sol,
     sol_types::SolCall,
 };
 use serde_json::{Value, json};
 
 use artifacts::Artifacts;
+use nexus::{TOKEN_PAYMASTER_V07, VERIFYING_PAYMASTER_V07};
 use node::RpcNode;
 use plan::Contract;
-use use_aa_protocol::addresses::{ENTRY_POINT, FALLBACK_HANDLER, TOKEN_PAYMASTER, VERIFYING_PAYMASTER};
+use use_aa_protocol::addresses::{FALLBACK_HANDLER, TOKEN_PAYMASTER, VERIFYING_PAYMASTER};
 
 pub use plan::{DEPLOYER, PAYMASTER_ID, VERIFYING_SIGNER};
 
@@ -36,7 +38,7 @@ const PAYMASTER_STAKE: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0,
 const UNSTAKE_DELAY: u32 = 86_400;
 /// The deterministic deployer that anvil carries from genesis: call data = salt(32) ‖ creation code.
 const CREATE2_DEPLOYER: Address = address!("4e59b44847b379578588920cA78FbF26c0B4956C");
-/// Gas limit of each placing transaction, gas units; the EntryPoint needs 5.3 million.
+/// Gas limit of each placing transaction, gas units; the largest, EntryPoint and Nexus, need 5.3 million.
 const TRANSACTION_GAS: u64 = 8_000_000;
 /// How long all transactions of a step may take to be mined.
 const MINING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,6 +59,16 @@ pub enum PlaceError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A published contract is not the one that is known: it would stand elsewhere.
+    #[error("{name} would come out at {comes_out} instead of {address}: wrong package; run `make contracts`")]
+    WrongCode {
+        /// Which contract.
+        name: &'static str,
+        /// Where clients look for it.
+        address: Address,
+        /// Where this code comes out.
+        comes_out: Address,
     },
     /// The node does not answer.
     #[error("the chain node does not answer: {reason}")]
@@ -119,25 +131,26 @@ pub struct Placed {
 
 /// Places everything on the anvil behind `rpc_url`; `root` is the project's folder (artifacts and npm packages).
 ///
-/// Contracts that have code already are left alone, so a second call changes nothing. Both paymasters are staked and
-/// get a deposit when they are placed; the verifying one credits it to [`PAYMASTER_ID`].
+/// Contracts that have code already are left alone, so a second call changes nothing. Paymasters are staked and get a
+/// deposit when they are placed; the verifying one of v0.6 credits it to [`PAYMASTER_ID`].
 pub async fn place(rpc_url: &str, root: &Path) -> Result<Placed, PlaceError> {
     let start = Instant::now();
     let artifacts = Artifacts::read(root)?;
+    let deployments = plan::deployments(&artifacts)?;
     let contracts = plan::contracts(&artifacts)?;
     let node = RpcNode::new(rpc_url)?;
 
-    let mut all = vec![("EntryPoint", ENTRY_POINT)];
+    let mut all: Vec<_> = deployments.iter().map(|deployment| (deployment.name, deployment.address)).collect();
     all.extend(contracts.iter().map(|contract| (contract.name, contract.address)));
     let missing = without_code(&node, &all).await?;
     let contracts: Vec<Contract> = contracts.into_iter().filter(|c| missing.contains(&c.address)).collect();
 
     let (chain_id, mut deployer) = deployer(&node).await?;
     let mut transactions = Vec::new();
-    if missing.contains(&ENTRY_POINT) {
-        let mut data = B256::ZERO.to_vec();
-        data.extend_from_slice(&artifacts.entry_point);
-        transactions.push(deployer.transaction("deploy the EntryPoint", CREATE2_DEPLOYER, U256::ZERO, data.into()));
+    for deployment in deployments.iter().filter(|deployment| missing.contains(&deployment.address)) {
+        let data = [deployment.salt.as_slice(), &deployment.creation_code].concat();
+        let purpose = format!("deploy {}", deployment.name);
+        transactions.push(deployer.transaction(purpose, CREATE2_DEPLOYER, U256::ZERO, data.into()));
     }
     let runtime_codes = run_constructors(&node, &contracts).await?;
     for contract in &contracts {
@@ -176,7 +189,13 @@ async fn run_constructors(node: &RpcNode, contracts: &[Contract]) -> Result<Vec<
 fn funding(deployer: &mut Deployer, placed: &[Address]) -> Vec<Transaction> {
     let stake = addStakeCall { unstakeDelaySeconds: UNSTAKE_DELAY }.abi_encode();
     let sponsor = depositForCall { paymasterId: PAYMASTER_ID }.abi_encode();
-    let paymasters = [(VERIFYING_PAYMASTER, sponsor), (TOKEN_PAYMASTER, depositCall {}.abi_encode())];
+    let plain = depositCall {}.abi_encode();
+    let paymasters = [
+        (VERIFYING_PAYMASTER, sponsor),
+        (TOKEN_PAYMASTER, plain.clone()),
+        (VERIFYING_PAYMASTER_V07, plain.clone()),
+        (TOKEN_PAYMASTER_V07, plain),
+    ];
     let mut transactions = Vec::new();
     for (paymaster, deposit) in paymasters.into_iter().filter(|(address, _)| placed.contains(address)) {
         let purpose = |verb: &str| format!("{verb} for the paymaster {paymaster}");

@@ -5,7 +5,13 @@ use std::{fmt, path::PathBuf};
 use alloy::primitives::Address;
 use serde_json::json;
 
-use super::{ACCOUNTS, DanKeys, DanNodeInfo, LabAccount, Role, accounts::first};
+use super::{
+    ACCOUNTS, DanKeys, DanNodeInfo, LabAccount, Role,
+    accounts::first,
+    contracts::nexus::{
+        ENTRY_POINT_V07, NEXUS_K1_FACTORY, OWNER_VALIDATOR, TOKEN_PAYMASTER_V07, VERIFYING_PAYMASTER_V07,
+    },
+};
 use use_aa_server::config::{SignerKey, UpstreamUrl};
 
 /// Addresses, URLs and (public) keys of a running lab.
@@ -52,10 +58,15 @@ impl LabInfo {
             "rpcUrl": self.rpc_url.expose().as_str(),
             "bundlerUrl": self.bundler_url.expose().as_str(),
             "entryPoint": self.entry_point,
+            "entryPointV07": ENTRY_POINT_V07,
             "paymasterAddress": self.paymaster,
             "paymasterId": self.paymaster_id,
             // Public like every key of the test mnemonic.
             "paymasterSignerKey": first(Role::PaymasterSigner).private_key,
+            "paymasterV07Address": VERIFYING_PAYMASTER_V07,
+            "tokenPaymasterV07Address": TOKEN_PAYMASTER_V07,
+            // What permissionless' Nexus account wants to be told.
+            "nexus": { "factoryAddress": NEXUS_K1_FACTORY, "validatorAddress": OWNER_VALIDATOR },
             "contracts": contracts,
             "processes": { "anvil": self.processes[0], "alto": self.processes[1] },
             "danNodes": self.dan_nodes.iter().map(|node| json!({
@@ -76,7 +87,7 @@ impl fmt::Display for LabInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "chain        {}  (id {})", self.rpc_url, self.chain_id)?;
         writeln!(f, "bundler      {}", self.bundler_url)?;
-        writeln!(f, "entry point  {}", self.entry_point)?;
+        writeln!(f, "entry point  {}, {ENTRY_POINT_V07}  (v0.6, v0.7)", self.entry_point)?;
         writeln!(f, "paymaster    {}  (signer {})", self.paymaster, self.paymaster_signer.address())?;
         for node in &self.dan_nodes {
             writeln!(f, "dan node {}   {}  (identity {})", node.id, node.url, node.identity)?;

@@ -39,8 +39,12 @@ pub struct Tools {
     pub alto: PathBuf,
     /// Creation code of the simulations contract that alto wants on the chain.
     pub alto_simulations: PathBuf,
+    /// The simulations contract that alto wants for v0.7.
+    pub alto_simulations_v07: PathBuf,
     /// Published artifact of EntryPoint v0.6.
     pub entry_point: PathBuf,
+    /// Published artifact of EntryPoint v0.7.
+    pub entry_point_v07: PathBuf,
 }
 
 impl Tools {
@@ -55,6 +59,10 @@ impl Tools {
         if !compiled.is_file() {
             return Err(LabError::Missing { what: "the compiled contracts", path: compiled });
         }
+        let nexus = root.join("contracts/out/nexus.json");
+        if !nexus.is_file() {
+            return Err(LabError::Missing { what: "the published Nexus", path: nexus });
+        }
         let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
         let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
         Ok(Self {
@@ -64,9 +72,17 @@ impl Tools {
                 "alto's simulations contract",
                 "@pimlico/alto/esm/contracts/PimlicoSimulations.sol/PimlicoSimulations.json".into(),
             )?,
+            alto_simulations_v07: file(
+                "alto's simulations contract for v0.7",
+                "@pimlico/alto/esm/contracts/EntryPointSimulations.sol/EntryPointSimulations07.json".into(),
+            )?,
             entry_point: file(
                 "the EntryPoint artifact from npm",
                 "@account-abstraction/contracts/artifacts/EntryPoint.json".into(),
+            )?,
+            entry_point_v07: file(
+                "the EntryPoint v0.7 artifact from npm",
+                "account-abstraction-contracts-0-7-0/artifacts/EntryPoint.json".into(),
             )?,
         })
     }
@@ -133,6 +149,9 @@ mod tests {
         assert!(error.contains("contracts/out") && error.contains("`make contracts`"), "{error}");
         std::fs::create_dir_all(empty.path().join("contracts/out")).unwrap();
         std::fs::write(empty.path().join("contracts/out/artifacts.json"), "{}").unwrap();
+        let error = Tools::find(empty.path()).unwrap_err().to_string();
+        assert!(error.contains("the published Nexus") && error.contains("`make contracts`"), "{error}");
+        std::fs::write(empty.path().join("contracts/out/nexus.json"), "{}").unwrap();
         let error = Tools::find(empty.path()).unwrap_err().to_string();
         assert!(error.contains("anvil") && error.contains("`make contracts`"), "{error}");
     }

@@ -9,7 +9,8 @@ use super::{
     accounts::first,
     alto::{Alto, AltoOptions},
     anvil::{Anvil, check_free},
-    bootstrap, contracts,
+    bootstrap,
+    contracts::{self, nexus::ENTRY_POINT_V07},
     dan::DanNodes,
     paths::{StateDir, Tools, project_root},
 };
@@ -108,13 +109,13 @@ impl Running {
             placed = bootstrap::place(&anvil.rpc, tools) => placed?,
             error = anvil.process.ended() => return Err(error),
         };
-        tracing::debug!(target: "use_aa::lab", elapsed = ?started.elapsed(), "the EntryPoint is placed");
+        tracing::debug!(target: "use_aa::lab", elapsed = ?started.elapsed(), "the EntryPoints are placed");
         let alto = Alto::start(
             tools,
             &AltoOptions {
                 state: state.path(),
                 rpc_url: anvil.rpc.url(),
-                entry_point: ENTRY_POINT,
+                entry_points: [ENTRY_POINT, ENTRY_POINT_V07],
                 simulations,
                 block_time: options.config.block_time,
                 port: alto_port,

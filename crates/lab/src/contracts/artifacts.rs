@@ -1,4 +1,4 @@
-//! The compiled contracts: our own from `contracts/out`, the EntryPoint from npm.
+//! The compiled contracts: our own and the published Nexus from `contracts/out`, the EntryPoints from npm.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,24 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::PlaceError;
 
 const OWN: &str = "contracts/out/artifacts.json";
+const NEXUS: &str = "contracts/out/nexus.json";
 const ENTRY_POINT: &str = "end2end/node_modules/@account-abstraction/contracts/artifacts/EntryPoint.json";
+const ENTRY_POINT_V07: &str = "end2end/node_modules/account-abstraction-contracts-0-7-0/artifacts/EntryPoint.json";
 
 #[derive(Deserialize)]
 struct Artifact {
     bytecode: Bytes,
+}
+
+/// Creation codes of Nexus as published: `contracts/nexus.mjs` says by which package.
+#[derive(Debug, Deserialize)]
+pub struct Nexus {
+    /// Behind every account's proxy; the constructor wants the EntryPoint.
+    pub implementation: Bytes,
+    /// Creates the proxies; the constructor wants the implementation and an owner.
+    pub factory: Bytes,
+    /// Sets a new account up.
+    pub bootstrap: Bytes,
 }
 
 /// Creation codes, without constructor arguments.
@@ -23,18 +36,25 @@ struct Artifact {
 pub struct Artifacts {
     /// EntryPoint v0.6 as published.
     pub entry_point: Bytes,
+    /// EntryPoint v0.7 as published.
+    pub entry_point_v07: Bytes,
+    /// The accounts of EntryPoint v0.7.
+    pub nexus: Nexus,
     own: HashMap<String, Bytes>,
     path: PathBuf,
 }
 
 impl Artifacts {
-    /// Reads both files below the project's folder.
+    /// Reads all files below the project's folder.
     pub fn read(root: &Path) -> Result<Self, PlaceError> {
         let path = root.join(OWN);
         let own: HashMap<String, Artifact> = read_json(&path)?;
-        let entry_point: Artifact = read_json(&root.join(ENTRY_POINT))?;
+        let nexus = read_json(&root.join(NEXUS))?;
+        let [entry_point, entry_point_v07]: [Artifact; 2] =
+            [read_json(&root.join(ENTRY_POINT))?, read_json(&root.join(ENTRY_POINT_V07))?];
         let own = own.into_iter().map(|(name, artifact)| (name, artifact.bytecode)).collect();
-        Ok(Self { entry_point: entry_point.bytecode, own, path })
+        let (entry_point, entry_point_v07) = (entry_point.bytecode, entry_point_v07.bytecode);
+        Ok(Self { entry_point, entry_point_v07, nexus, own, path })
     }
 
     /// Creation code of our contract `name`.
