@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # install.sh [check|rust|npm|system|all]: installs what is missing, and says in one line what it cannot install.
 #   check    says so, of everything that `make run` needs, and installs nothing; `check tests` of what `make test` needs
-#   system   Chromium with its driver, and PostgreSQL's programs
+#   system   Chromium with its driver, and PostgreSQL's programs; Firefox and WebKit, without which tests say so and go on
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
@@ -42,6 +42,18 @@ check_system() { # what is not there, and no package manager may bring
   postgres_bin >/dev/null || { echo "use-aa's database tests need PostgreSQL: install it, or name the folder of initdb and postgres in POSTGRES_BIN" >&2; exit 1; }
 }
 
+apt_install() {
+  apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+install_other_browsers() { # as end2end/fixtures/browsers looks for them; what cannot be had, the tests name
+  local name missing=()
+  [ -n "${FIREFOX_PATH:-}" ] || command -v firefox-esr firefox >/dev/null || missing+=(firefox-esr)
+  command -v WebKitWebDriver >/dev/null || missing+=(webkit2gtk-driver)
+  command -v Xvfb >/dev/null || missing+=(xvfb)
+  for name in "${missing[@]}"; do apt_install "$name" || true; done
+}
+
 install_system() {
   local missing=()
   { chromium_path >/dev/null && [ -n "$(chromedriver_path)" ]; } || missing+=(chromium chromium-driver)
@@ -52,10 +64,10 @@ install_system() {
     # only PostgreSQL's programs: the tests make and end clusters of their own
     mkdir -p /etc/postgresql-common
     [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
-    apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    apt_install "${missing[@]}"
   fi
   check_system
+  ! has_apt || install_other_browsers
 }
 
 case "${1:-all}" in

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # test.sh: every check and test. Goes on after a failure so that one run shows all of them.
-# Last line: "N passed, N failed"; exit code 0 only when nothing failed.
+# At the end: the seconds of each step, what was not tried here, what failed. Last line: "N passed, N failed"; exit code 0
+# only when nothing failed.
 #
 # Most of its time is compiling, so each flavour of a build has a reason:
 #   checked, protocol and actions alone  who takes them alone gets neither Leptos nor a server; the protocol for wasm, too
@@ -14,42 +15,53 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
 . tools/steps.sh
+. tools/results.sh
 
 log=$steps_folder
 passed=0 failed=0
 
 check() { # check NAME COMMAND...: one pass or one failure
-  if step "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); printf 'FAILED: %s\n' "$1"; fi
+  if step "$@"; then passed=$((passed + 1)); else failure "$1"; fi
 }
 
 suite() { # suite NAME COMMAND...: counts the tests that the runner reports
-  local name=$1 out="$log/suite" code=0 p f
+  local name=$1 out="$log/suite" code=0 p f named
   step "$name" shown "${@:2}" || code=$?
-  p=$(sum "$out" passed); f=$(sum "$out" failed)
+  tests_notes "$out" >>"$log/notes"
+  tests_failed "$out" | sed "s/^/$name: /" >"$log/named"
+  named=$(wc -l <"$log/named")
+  p=$(tests_counted "$out" passed); f=$(tests_counted "$out" failed)
+  [ "$named" -le "$f" ] || f=$named # a test binary that died is named, but counts nothing
+  [ "$named" -ge "$f" ] || printf '%s: %s without a name\n' "$name" $((f - named)) >>"$log/named"
+  cat "$log/named" >>"$log/failures"
   passed=$((passed + p)); failed=$((failed + f))
-  if [ "$((p + f))" = 0 ]; then failed=$((failed + 1)); printf 'FAILED: %s ran no test\n' "$name"
-  elif [ "$code" != 0 ] && [ "$f" = 0 ]; then failed=$((failed + 1)); printf 'FAILED: %s (exit %s)\n' "$name" "$code"; fi
+  if [ "$((p + f))" = 0 ]; then failure "$name: ran no test"
+  elif [ "$code" != 0 ] && [ "$f" = 0 ]; then failure "$name: exit $code"; fi
 }
+
+failure() { failed=$((failed + 1)); printf 'FAILED: %s\n' "$1"; printf '%s\n' "$1" >>"$log/failures"; }
 
 shown() { "$@" 2>&1 | tee "$log/suite"; return "${PIPESTATUS[0]}"; }
 
-sum() { # "test result: ok. 3 passed; 1 failed" (cargo, wasm-bindgen) and "  3 passed (4s)" (Playwright)
-  grep -E '^(test result:|  [0-9]+ (passed|failed|flaky))' "$1" | grep -oE "[0-9]+ $2" | awk '{n += $1} END {print n + 0}'
+listed() { # listed TITLE FILE: what is in the file, if anything is
+  [ ! -s "$2" ] || { printf '\n== %s\n' "$1"; sort -u "$2" | sed 's/^/  /'; }
 }
 
 results() {
   summary
+  listed "notes" "$log/notes"
+  listed "failed" "$log/failures"
   printf '\n%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" = 0 ]
 }
 
 needed() { # needed NAME: without it nothing after it can run
-  wait_for "$1" || { failed=$((failed + 1)); results; exit 1; }
+  wait_for "$1" || { failure "$1"; results; exit 1; }
 }
 
 { tools/install.sh check tests && tools/install.sh rust; } || { echo "0 passed, 1 failed"; exit 1; }
 beside "npm packages" tools/install.sh npm
-beside "Chromium and PostgreSQL" tools/install.sh system
+beside "browsers and PostgreSQL" tools/install.sh system
 export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 
 # cargo compiles a crate again for other features, and those are of all crates that a command names: name the same each time
@@ -71,7 +83,7 @@ check "lints, build tool" cargo clippy --quiet $xtask --all-targets -- -D warnin
 # shellcheck disable=SC2086
 suite "build tool" cargo test --quiet $xtask
 needed "npm packages"
-needed "Chromium and PostgreSQL"
+needed "browsers and PostgreSQL"
 CHROMIUM_PATH=$(chromium_path); CHROMEDRIVER=$(chromedriver_path)
 export CHROMIUM_PATH CHROMEDRIVER
 # shellcheck disable=SC2086

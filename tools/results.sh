@@ -1,0 +1,32 @@
+# Sourced by test.sh: what the output of the test runners says.
+#   tests_counted FILE passed|failed
+#   tests_failed FILE      one a line: a test, or a test binary that died
+#   tests_notes FILE       what was not tried here, and why
+
+tests_counted() { # "test result: ok. 3 passed; 1 failed" (cargo, wasm-bindgen) and "  3 passed (4s)" (Playwright)
+  grep -E '^(test result:|  [0-9]+ (passed|failed|flaky))' "$1" | grep -oE "[0-9]+ $2" | awk '{n += $1} END {print n + 0}'
+}
+
+# cargo's last list under "failures:" before a "test result: FAILED", and after it how to run that binary again;
+# Playwright's list under "  2 failed".
+tests_failed() {
+  awk '
+    function tell(place) { gsub(/\n/, place "\n", names); printf "%s", names; names = "" }
+    function listed() { list = list substr($0, 5) "\n" }
+    /^failures:$/ { within = "cargo"; list = ""; next }
+    within == "cargo" && /^    [^ ]/ { listed(); next }
+    /^test result: FAILED/ { tell(""); names = list; list = ""; next }
+    /^error: (doc)?test failed, to rerun pass `/ {
+      split($0, parts, "`")
+      if (names == "") names = "a test binary that died\n"
+      tell(" (" parts[2] ")"); next
+    }
+    /^  [0-9]+ (failed|flaky|interrupted)$/ { if (within != "playwright") list = ""; within = "playwright"; next }
+    within == "playwright" && /^    [^ ]/ { sub(/ (─)+ *$/, ""); listed(); next }
+    /^  [0-9]+ (skipped|did not run|passed.*)$/ || /^$/ { next }
+    { within = "" }
+    END { tell(""); if (within == "playwright") printf "%s", list }
+  ' "$1"
+}
+
+tests_notes() { grep '^NOTE: ' "$1" || true; }
