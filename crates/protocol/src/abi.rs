@@ -2,6 +2,9 @@
 #![allow(missing_docs)]
 
 pub mod decode;
+pub mod entry_point_v07;
+pub mod nexus;
+pub mod smart_sessions;
 
 alloy::sol! {
     /// Biconomy Smart Account V2.

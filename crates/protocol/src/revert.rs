@@ -39,12 +39,20 @@ pub struct Explanation {
 /// `Invalid UserOperation` says. Texts of modules come first, so that `AA23 reverted: SessionNotApproved` is explained by
 /// the session, not by AA23.
 pub fn explain(text: &str) -> Option<&'static Explanation> {
+    explain_among(text, explanations())
+}
+
+/// [`explain`] with these entries.
+pub(crate) fn explain_among(
+    text: &str,
+    mut entries: impl Iterator<Item = &'static Explanation>,
+) -> Option<&'static Explanation> {
     let text = text.to_lowercase();
     let occurs = |known: &str| {
         let mut ends = text.match_indices(known).filter_map(|(at, known)| text.get(at + known.len()..));
         ends.any(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()))
     };
-    explanations().find(|explanation| occurs(&explanation.matches.to_lowercase()))
+    entries.find(|explanation| occurs(&explanation.matches.to_lowercase()))
 }
 
 /// A bundler's or paymaster's refusal: its text where that is known, else its JSON-RPC code.

@@ -17,6 +17,8 @@ use proptest::{collection::vec, prelude::*};
 use use_aa_protocol::{
     abi::{IEntryPoint, SessionKeyManagerSignature, decode},
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
+    entry_point::v07::failed_op,
+    nexus::{decode_execution, encode_calls as encode_execution},
     paymaster::{TokenPaymasterData, VerifyingPaymasterData, approved, patch_call_data},
     revert::decode_revert,
     session::{PublishedLeaves, SessionLeaf, Signers, session_uses_in},
@@ -29,6 +31,9 @@ use use_aa_protocol::{
         user_operation::{AccountView, SessionKeyManagerVersion, simulate},
     },
     smart_account::{Call, decode_calls, encode_calls},
+    smart_sessions::{
+        ActionData, EnableGrant, OperationSignature, PolicyConfig, Session, calls as session_calls, grant::ChainDigest,
+    },
     user_operation::UserOperation,
 };
 
@@ -99,7 +104,7 @@ fn judge(signature: &[u8]) {
 }
 
 /// Everything in this crate that reads bytes of others.
-const DECODERS: [Decoder; 18] = [
+const DECODERS: [Decoder; 22] = [
     ("decode_calls", |bytes| drop(decode_calls(bytes))),
     ("simulate_single", |bytes| drop(simulate_single(&leaf(), bytes))),
     ("simulate_batch", |bytes| drop(simulate_batch(&[&leaf(), &leaf()], bytes))),
@@ -117,6 +122,10 @@ const DECODERS: [Decoder; 18] = [
     ("Erc20SessionData", |bytes| drop(Erc20SessionData::decode(bytes))),
     ("decode_revert", |bytes| drop(decode_revert(bytes))),
     ("an event's data", |bytes| drop(decode::loose_params::<(U256, Bytes)>(bytes))),
+    ("decode_execution", |bytes| drop(decode_execution(bytes))),
+    ("decode_enable_sessions", |bytes| drop(session_calls::decode_enable_sessions(bytes))),
+    ("decode_install_data", |bytes| drop(session_calls::decode_install_data(bytes))),
+    ("failed_op", |bytes| drop(failed_op(bytes))),
     ("a session's parameters", |bytes| drop(decode::leading_params::<SessionKeyManagerSignature>(bytes))),
 ];
 
@@ -163,8 +172,18 @@ fn honest() -> Vec<(&'static str, Vec<u8>)> {
         ("an account without code", counterfactual(ACCOUNT, vec![1; 200].into(), wrapped.clone()).to_vec()),
         ("a bundle", handle_ops(&vec![wrapped; 30])),
         ("paymaster data", paymaster.encode().to_vec()),
+        ("an execution", encode_execution(&calls).unwrap().to_vec()),
+        ("sessions", session_calls::enable_sessions(&vec![smart_session(); 20]).unwrap().data.to_vec()),
+        ("sessions at install", session_calls::install_data(&vec![smart_session(); 20]).unwrap().to_vec()),
         ("a revert", Revert::from("x".repeat(500)).abi_encode()),
     ]
+}
+
+/// A Smart Session with ten actions.
+fn smart_session() -> Session {
+    let policies = [PolicyConfig::Sudo, PolicyConfig::UsageLimit(3)].map(|config| config.policy_data().unwrap());
+    let action = ActionData { action_policies: policies.to_vec(), ..ActionData::default() };
+    Session { actions: vec![action; 10], ..Session::default() }
 }
 
 /// The body of a `bytes[]` of `count`, all of them one piece of `piece` bytes.
@@ -207,6 +226,15 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
         let parts = [&[[0; 32]; 3].concat()[..], &[U256::from(192).to_be_bytes::<32>(); 3].concat(), &data].concat();
         made.push(("a session's parts, all one", parts.clone()));
         made.push(("the same, wrapped", wrap(SESSION_KEY_MANAGER, &parts).to_vec()));
+        made.push(("an execution of one call many times", {
+            let word = |number: usize| U256::from(number).to_be_bytes::<32>();
+            let offsets = std::iter::repeat_n(word(32 * count), count).flatten().collect::<Vec<_>>();
+            let call = [&[[0; 32], [0; 32], word(96), word(piece)].concat()[..], &vec![0; piece]].concat();
+            let batch = [&word(32)[..], &word(count), &offsets, &call].concat();
+            let mut mode = [0; 32];
+            mode[0] = 1;
+            [&hex!("e9ae5c53")[..], &mode, &word(64), &word(batch.len()), &batch].concat()
+        }));
         made.push(("an endless array", bomb(&hex!("00004680"), &[], &vec![vec![0xff; 32]; 3])));
     }
     made
@@ -216,7 +244,7 @@ fn bombs() -> Vec<(&'static str, Vec<u8>)> {
 fn bombs_take_no_more_than_they_weigh_and_are_read_by_nobody() {
     for (what, bytes) in bombs() {
         all_within_bounds(what, &bytes);
-        assert!(decode_calls(&bytes).is_err(), "{what}");
+        assert!(decode_calls(&bytes).is_err() && decode_execution(&bytes).is_err(), "{what}");
         assert!(unwrap(&bytes).is_err() || what.contains("wrapped"), "{what}");
         assert!(decode::leading_params::<SessionKeyManagerSignature>(&bytes).is_err(), "{what}");
         let uses = session_uses_in(&handle_ops(&[bytes.clone().into()]), ACCOUNT);
@@ -232,6 +260,23 @@ fn the_same_bombs_do_go_off_where_only_alloys_own_decoder_is_asked() {
     assert!(most > 100 * bytes.len(), "{most} bytes for {}: is the bomb a bomb?", bytes.len());
 }
 
+/// What is compressed may stand for 88 times as much: 128 KiB are the most that are looked at.
+#[test]
+fn a_compressed_bomb_takes_no_more_than_its_bound() {
+    let bomb = [&[1, 0, 7][..], &[0xe0, 0xff, 0].repeat(40_000)].concat();
+    let most = peak(|| assert!(OperationSignature::decode(&bomb).is_err()));
+    assert!(most <= 3 * decode::MAX_BYTES + SOME, "{most} bytes");
+    let grant = EnableGrant {
+        chain_digest_index: 0,
+        digests: vec![ChainDigest { chain_id: 1, session_digest: B256::ZERO }],
+        session: smart_session(),
+        permission_enable_sig: vec![7; 85].into(),
+    };
+    let honest = grant.signature(&DUMMY_SESSION).unwrap();
+    let most = peak(|| assert!(OperationSignature::decode(&honest).is_ok()));
+    assert!(most <= 3 * decode::MAX_BYTES + SOME, "{most} bytes");
+}
+
 #[test]
 fn honest_encodings_are_read_within_the_same_bounds() {
     for (what, bytes) in honest() {
@@ -244,6 +289,9 @@ fn honest_encodings_are_read_within_the_same_bounds() {
     assert_eq!(decode_calls(of("a batch of empty calls")).unwrap().len(), 800);
     assert!(unwrap(of("a session's signature")).is_ok() && unwrap(of("a batch's signature")).is_ok());
     assert!(split_counterfactual(of("an account without code")).is_some());
+    assert_eq!(decode_execution(of("an execution")).unwrap().calls.len(), 40);
+    assert_eq!(session_calls::decode_enable_sessions(of("sessions")).unwrap().len(), 20);
+    assert_eq!(session_calls::decode_install_data(of("sessions at install")).unwrap().len(), 20);
     let uses = session_uses_in(of("a bundle"), ACCOUNT).unwrap();
     assert_eq!(uses.len(), 30);
     assert!(uses.values().all(|seen| *seen == Signers::Sessions(vec![leaf().hash()])));
@@ -263,7 +311,7 @@ proptest! {
     /// Offsets and lengths are what hurts: words of honest encodings are replaced by others of them, and by numbers.
     #[test]
     fn damaged_encodings_take_little(
-        kind in 0_usize..11,
+        kind in 0_usize..14,
         swaps in vec((any::<proptest::sample::Index>(), any::<proptest::sample::Index>(), 0_u32..4), 1..12),
     ) {
         let (what, mut bytes) = honest().swap_remove(kind);

@@ -1,6 +1,9 @@
 //! Properties of the protocol for any input: trees of any size, round trips, decoders that never panic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "properties/smart_sessions.rs"]
+mod smart_sessions;
+
 use std::collections::HashSet;
 
 use alloy::{

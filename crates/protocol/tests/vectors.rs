@@ -16,12 +16,18 @@ mod distributed_key;
 mod erc20_session_key_data;
 #[path = "vectors/multichain.rs"]
 mod multichain;
+#[path = "vectors/nexus.rs"]
+mod nexus;
 #[path = "vectors/onchain_checks.rs"]
 mod onchain_checks;
 #[path = "vectors/paymaster.rs"]
 mod paymaster;
 #[path = "vectors/session_signatures.rs"]
 mod session_signatures;
+#[path = "vectors/smart_sessions.rs"]
+mod smart_sessions;
+#[path = "vectors/smart_sessions_onchain.rs"]
+mod smart_sessions_onchain;
 #[path = "vectors/storage.rs"]
 mod storage;
 #[path = "vectors/transcripts.rs"]
@@ -30,6 +36,8 @@ mod transcripts;
 mod trees;
 #[path = "vectors/user_operations.rs"]
 mod user_operations;
+#[path = "vectors/user_operations_v07.rs"]
+mod user_operations_v07;
 
 /// What all files of vectors share.
 mod support {
