@@ -1,12 +1,17 @@
 //! The HTML document around the application. Only the server writes it.
 
-use leptos::prelude::*;
+use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::{HashedStylesheet, MetaTags};
 
 use super::{
     App,
     built_page::{BuiltPage, PageScripts, PageStyle},
 };
+
+/// Keeps what the content policy stops before the page has come alive, so that a wallet that was stopped can be told as
+/// that (`src/client/wallet/stopped_scripts.rs`).
+const KEEP_STOPPED_SCRIPTS: &str =
+    r#"addEventListener("securitypolicyviolation",e=>{let s=window.__stoppedScripts??=[];if(s.length<20)s.push(e)})"#;
 
 /// The HTML document around [`App`]: head, styles, and the scripts that hydrate the islands. Their names are those of
 /// the [`BuiltPage`] in context; without one they are as cargo-leptos gives them.
@@ -25,6 +30,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <html lang="en">
             <head>
                 <meta charset="utf-8" />
+                <script nonce=use_nonce()>{KEEP_STOPPED_SCRIPTS}</script>
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f7f8f7" />

@@ -25,6 +25,7 @@ pub mod nft_balance;
 pub mod no_script_notice;
 pub mod not_loaded_notice;
 pub mod operation_status;
+pub mod owner_reason;
 pub mod passphrase_strength;
 pub mod row_steps;
 pub mod row_window;
@@ -42,4 +43,5 @@ pub mod time;
 pub mod token_balance;
 #[cfg(feature = "app")]
 pub mod wallet_menu;
+pub mod wallet_notice;
 pub mod whole_address;

@@ -1,11 +1,10 @@
 //! Overtakes an operation that is stuck: the same again with higher fees, signed anew.
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{B256, Bytes, eip191_hash_message};
 
 use super::{
-    account::SmartAccountClient,
-    ports::Relay,
-    send_user_operation::{check_wallet_chain, owner_signature},
+    account::SmartAccountClient, owner_signature::owner_signature, ports::Relay,
+    send_user_operation::check_wallet_chain,
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
@@ -24,8 +23,8 @@ use use_aa_protocol::{
 /// first one's where they are lower. A sponsored operation is sponsored anew, because the sponsor signed the fees.
 ///
 /// # Errors
-/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees) or the signature is not
-/// the owner's; `WalletRejected`, `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both
+/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees);
+/// `NotTheOwnersSignature`, `OwnerIsContract`, `WalletRejected`, `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both
 /// operations may be on their way, which does no harm.
 pub async fn speed_up_user_operation(
     client: &SmartAccountClient,
@@ -38,7 +37,7 @@ pub async fn speed_up_user_operation(
     let mut operation = with_higher_fees(relay, stuck, fees).await?;
     let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
     let given = client.wallet.sign_message(user_op_hash.as_slice()).await?;
-    let signature = owner_signature(client.owner, user_op_hash.as_slice(), &given)?;
+    let signature = owner_signature(client.owner, eip191_hash_message(user_op_hash), &given)?;
     operation.signature = wrap(ECDSA_MODULE, &signature);
     send(relay, &operation, user_op_hash).await
 }

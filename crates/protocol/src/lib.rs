@@ -18,6 +18,7 @@ pub mod known_functions;
 pub mod lint;
 pub mod merkle;
 pub mod multichain;
+pub mod owner;
 pub mod paymaster;
 pub mod policy;
 pub mod quantity;
