@@ -57,6 +57,7 @@ impl Relay for Wire {
             older_merkle_root: B256::ZERO,
             older_session_key_manager_enabled: false,
             roots_disputed: None,
+            owner_kind: None,
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Default::default(),

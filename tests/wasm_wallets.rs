@@ -4,20 +4,23 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use alloy::primitives::{Address, address};
+use alloy::primitives::{Address, B256, address};
 use js_sys::{Function, Object, Reflect};
 use use_aa::{
     client::{
         time::sleep,
         wallet::{
-            Connected,
-            eip1193::{self, WalletEvent},
+            Connected, eip1193,
+            events::{self, WalletEvent},
             info::{INJECTED_WALLET, LAB_WALLET, WalletInfo},
-            lab, port, registry,
+            lab, port, registry, thrown,
         },
     },
     error::AppError,
-    protocol::rpc::{ChainInfo, NativeCurrency},
+    protocol::{
+        distributed_key::TypedData,
+        rpc::{ChainInfo, NativeCurrency},
+    },
 };
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -58,6 +61,11 @@ fn announce(rdns: &str, provider: &Object) {
             info: { uuid: rdns, rdns, name: 'Wallet ' + rdns, icon: 'data:image/svg+xml,x' }, provider } }))",
     );
     announce.call2(&JsValue::UNDEFINED, &rdns.into(), provider).unwrap();
+}
+
+/// The value of a JavaScript expression.
+fn js(expression: &str) -> JsValue {
+    Function::new_no_args(&format!("return {expression};")).call0(&JsValue::UNDEFINED).unwrap()
 }
 
 fn log(wallet: &Object) -> Vec<String> {
@@ -138,26 +146,127 @@ async fn refusals_and_nonsense_are_typed() {
     assert!(matches!(missing, Err(AppError::NoWallet { .. })));
 }
 
+/// What a person hears of each verb when the wallet throws `body`.
+async fn heard_of_every_verb(body: &str) -> Vec<AppError> {
+    announce("test.thrower", &wallet(&format!("if (method === 'eth_chainId') return '0x1'; {body}")));
+    let provider = registry::provider("test.thrower").unwrap();
+    let signer = port("test.thrower", OWNER, 1).unwrap();
+    let typed = TypedData { json: serde_json::json!({}), digest: B256::ZERO };
+    vec![
+        Connected::open("test.thrower", false, None).await.unwrap_err(),
+        signer.sign_message(b"x").await.unwrap_err(),
+        signer.sign_typed_data(&typed).await.unwrap_err(),
+        eip1193::switch_chain(&provider, &chain()).await.unwrap_err(),
+    ]
+}
+
+#[wasm_bindgen_test]
+async fn refusals_in_every_shape_are_refusals_of_every_verb() {
+    for body in [
+        "throw { code: 4001, message: 'no' };",
+        "throw Object.assign(new Error('no'), { code: '4001' });",
+        "throw 'User rejected';",
+        "throw 4001;",
+        "throw new Error('User rejected the request.');",
+        "throw new Error('wrapped', { cause: Object.assign(new Error('x'), { code: 4001 }) });",
+        "throw { code: -32603, message: 'MetaMask Tx Signature: User denied transaction signature.' };",
+        "throw Object.assign(new Error('Internal JSON-RPC error.'), { code: -32603, data: { originalError: { code: 4001 } } });",
+        "throw Object.assign(new Error('x'), { data: new Error('user cancelled') });",
+        "throw { code: 5000, message: 'User rejected.' };",
+        "throw Object.assign(new Error('user rejected action'), { code: 'ACTION_REJECTED', info: { error: { code: 4001 } } });",
+        "class UserRejectedRequestError extends Error { name = 'UserRejectedRequestError'; } throw new UserRejectedRequestError('x');",
+        "throw new Error('{\"code\":4001,\"message\":\"x\"}');",
+        "throw new Proxy({}, { get: (_, name) => name === 'code' ? 4001 : undefined });",
+        "throw new DOMException('User denied it', 'NotAllowedError');",
+        "const frame = document.createElement('iframe'); document.body.append(frame);
+         const error = Object.assign(new frame.contentWindow.Error('x'), { code: 4001 }); frame.remove(); throw error;",
+        "const round = { code: 4001 }; round.cause = round; throw round;",
+        "throw { get message() { throw new Error('trap'); }, code: 4001 };",
+    ] {
+        assert_eq!(heard_of_every_verb(body).await, vec![AppError::WalletRejected; 4], "{body}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn who_says_nothing_is_not_said_to_have_refused() {
+    for body in [
+        "throw {};",
+        "throw null;",
+        "throw undefined;",
+        "throw new Error();",
+        "throw '';",
+        "throw [];",
+        "throw () => {};",
+        "throw Symbol('x');",
+        "throw { message: {}, data: {} };",
+        "const round = {}; round.cause = round; throw round;",
+        "throw new Proxy({}, { get() { throw new Error('trap'); } });",
+        "return Promise.reject();",
+    ] {
+        for error in heard_of_every_verb(body).await {
+            assert_eq!(error.to_string(), thrown::NO_REASON, "{body}");
+            assert_eq!(error.name(), "Wallet", "{body}");
+        }
+    }
+    let said = heard_of_every_verb("throw { code: -32002, message: 'already pending' };").await;
+    assert_eq!(said, vec![AppError::Wallet { code: -32002, message: "already pending".into() }; 4]);
+}
+
+#[wasm_bindgen_test]
+async fn a_contracts_signature_comes_whole() {
+    announce("test.contract", &wallet("return '0x' + 'ab'.repeat(600);"));
+    let given = port("test.contract", OWNER, 1).unwrap().sign_message(b"x").await.unwrap();
+    assert_eq!(given.len(), 600);
+}
+
 #[wasm_bindgen_test]
 async fn events_are_followed_until_let_go() {
     let provider = wallet(FRIENDLY);
     announce("test.events", &provider);
     let seen = Rc::new(RefCell::new(Vec::new()));
-    let events = Rc::clone(&seen);
-    eip1193::follow("test.events", move |event| {
+    let heard = Rc::clone(&seen);
+    events::follow("test.events", move |event| {
         if event == WalletEvent::Disconnected {
             // As the provider does: lets go from inside a listener.
-            eip1193::unfollow();
+            events::unfollow();
         }
-        events.borrow_mut().push(event);
+        heard.borrow_mut().push(event);
     });
     emit(&provider, "accountsChanged", &js_sys::Array::new());
     emit(&provider, "accountsChanged", &"nonsense".into());
     emit(&provider, "chainChanged", &"0x7a69".into());
+    // A hiccup is none of the farewells: an `Error` as well as a plain object says so by its code.
+    emit(
+        &provider,
+        "disconnect",
+        &js("Object.assign(new Error('Disconnected from chain. Attempting to connect.'), { code: 1013 })"),
+    );
+    emit(&provider, "disconnect", &js("({ code: '1013' })"));
+    emit(&provider, "connect", &js("({ chainId: '0x7a69' })"));
     emit(&provider, "disconnect", &JsValue::NULL);
+    // Let go from now on, though the listeners are still there.
+    emit(&provider, "chainChanged", &"0x1".into());
     sleep(10).await;
     emit(&provider, "chainChanged", &"0x1".into());
-    assert_eq!(*seen.borrow(), [WalletEvent::Account(None), WalletEvent::Chain(31337), WalletEvent::Disconnected]);
+    let expected = [
+        WalletEvent::Account(None),
+        WalletEvent::Chain(31337),
+        WalletEvent::Reconnecting,
+        WalletEvent::Reconnecting,
+        WalletEvent::Connected,
+        WalletEvent::Disconnected,
+    ];
+    assert_eq!(*seen.borrow(), expected);
+    for payload in
+        ["({ code: 1000 })", "({ code: 1011 })", "({ code: 4900 })", "({ code: 4901 })", "undefined", "'bye'"]
+    {
+        let heard = Rc::new(RefCell::new(None));
+        let hears = Rc::clone(&heard);
+        events::follow("test.events", move |event| drop(hears.borrow_mut().replace(event)));
+        emit(&provider, "disconnect", &js(payload));
+        assert_eq!(*heard.borrow(), Some(WalletEvent::Disconnected), "{payload}");
+    }
+    events::unfollow();
 }
 
 #[wasm_bindgen_test]

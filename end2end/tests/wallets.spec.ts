@@ -1,6 +1,7 @@
 import type { Page } from "@playwright/test";
-import { numberToHex } from "viem";
-import { expect, type Manager, test } from "../fixtures/test.ts";
+import { type Hex, numberToHex } from "viem";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { expect, Manager, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
 
 const connectButton = (page: Page) => page.getByTestId("connect-wallet");
@@ -171,17 +172,219 @@ test.describe("a wallet that does not know the chain", () => {
   });
 });
 
-test("a wallet that loses its connection is let go, and sessions go on without it", async ({ manager, page, wallet, chain }) => {
+test("a wallet that loses its connection for good is let go, and sessions go on without it", async ({ manager, page, wallet, chain }) => {
   await manager.open();
   await manager.connect(TestWallet.rdns);
   const account = await manager.account();
   await manager.grantAndWait();
-  await wallet.emit(page, "disconnect", { code: 1013, message: "Disconnected from all chains" });
+  for (const farewell of [{ code: 4900, message: "Disconnected" }, { code: 1000, message: "bye" }, undefined]) {
+    await wallet.emit(page, "disconnect", farewell);
+    await expect(connectButton(page)).toBeVisible();
+    await expect(page.getByTestId("create-session")).toBeDisabled();
+    await wallet.emit(page, "accountsChanged", [wallet.account.address]);
+    await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+  }
+  await wallet.emit(page, "disconnect", { code: 1000, message: "bye" });
   await expect(connectButton(page)).toBeVisible();
-  await expect(page.getByTestId("create-session")).toBeDisabled();
   await manager.useAndWait();
   expect(await chain.nfts(account)).toBe(1n);
 });
+
+test.describe("a hiccup of the wallet's connection", () => {
+  const hiccup = { code: 1013, message: "Disconnected from chain. Attempting to connect." };
+  const away = (page: Page) => page.getByTestId("wallet-away");
+
+  test("logs nobody out, and an open review goes on", async ({ manager, page, wallet }) => {
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    await page.getByTestId("create-session").click();
+    await expect(page.getByTestId("grant-confirm")).toBeEnabled();
+    wallet.asked.length = 0;
+    await wallet.emit(page, "disconnect", hiccup);
+    await expect.poll(() => wallet.asked).toContain("eth_accounts");
+    await expect(page.getByTestId("grant-review")).toBeVisible();
+    await expect(away(page)).toHaveCount(0);
+    await page.getByTestId("grant-confirm").click();
+    await manager.hash("create-session-hash");
+    expect(wallet.asked).not.toContain("eth_requestAccounts");
+  });
+
+  test("is told while it lasts; what the wallet refuses meanwhile is tried again by the person", async ({ manager, page, wallet }) => {
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    wallet.refuseAccounts = { code: 4900, message: "not connected to any chain" };
+    wallet.refuse = { code: 4900, message: "not connected to any chain" };
+    await wallet.emit(page, "disconnect", hiccup);
+    await expect(away(page)).toBeVisible();
+    await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+    await manager.grant();
+    await expect(manager.error("Wallet").first()).toContainText(/not connected to any chain/i);
+    await expect(manager.error("Wallet").first()).toContainText(/wait a moment/i);
+    wallet.refuseAccounts = wallet.refuse = undefined;
+    await wallet.emit(page, "connect", { chainId: numberToHex(wallet.chainId) });
+    await expect(away(page)).toHaveCount(0);
+    await manager.grantAndWait();
+    expect(wallet.asked.filter((method) => method === "eth_requestAccounts")).toHaveLength(1);
+  });
+
+  test("that takes the accounts along ends with words, and the wallet comes back by itself", async ({ manager, page, wallet }) => {
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    const account = await manager.account();
+    wallet.locked = true;
+    await wallet.emit(page, "disconnect", hiccup);
+    await expect(page.getByTestId("wallet-gone")).toContainText(/unlock/i);
+    await expect(connectButton(page)).toBeEnabled();
+    expect(await manager.account()).toBe(account);
+    wallet.locked = false;
+    await wallet.emit(page, "accountsChanged", [wallet.account.address]);
+    await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+    await expect(page.getByTestId("wallet-gone")).toHaveCount(0);
+  });
+});
+
+test("who refused is told so in every shape, and who said nothing is not", async ({ manager, page, wallet }) => {
+  const refusals: unknown[] = [{ code: "4001" }, { code: -32603, message: "User denied message signature." }, { code: 5000 }, { data: { originalError: { code: 4001 } } }, "User rejected"];
+  const silent: unknown[] = [{}, null, ""];
+  const all = [...refusals.map((value) => ["WalletRejected", value] as const), ...silent.map((value) => ["Wallet", value] as const)];
+  await openMenu({ manager, page });
+  for (const [name, value] of all) {
+    wallet.throws = { value };
+    await option(page, "Test wallet").click();
+    const error = manager.error(name).first();
+    await expect(error, JSON.stringify(value)).toBeVisible();
+    if (name === "Wallet") {
+      await expect(error).toContainText("Your wallet answered without saying why");
+      await expect(error).not.toContainText(/reject|refus/i);
+    }
+    wallet.throws = { value: { code: -32002, message: "waiting" } };
+    await option(page, "Test wallet").click();
+    await expect(manager.error("Wallet").first()).toContainText(/waiting/i);
+  }
+  wallet.throws = undefined;
+  await option(page, "Test wallet").click();
+  await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+  for (const [name, value] of [all[1], all[5]]) {
+    wallet.throws = { value };
+    await manager.grant();
+    await expect(manager.error(name).first()).toBeVisible();
+  }
+  wallet.throws = undefined;
+  await manager.grantAndWait();
+});
+
+test.describe("an owner with code", () => {
+  const shown = (page: Page) => page.getByTestId("smart-account-address");
+
+  test("that is a contract is told at once what works, and no account is shown to send money to", async ({ manager, page, wallet, chain }) => {
+    await chain.client.setCode({ address: wallet.account.address, bytecode: "0x60806040" });
+    await openMenu({ manager, page });
+    await option(page, "Test wallet").click();
+    const told = manager.error("OwnerIsContract").first();
+    await expect(told).toContainText(/EIP-7702/);
+    await expect(told).toContainText(/ECDSA/);
+    await expect(shown(page)).toHaveCount(0);
+    // Nothing to grant with: there is no form as long as no account is known.
+    await expect(page.getByTestId("create-session")).toHaveCount(0);
+    expect(wallet.asked).not.toContain("personal_sign");
+    // The same at the next visit.
+    await page.reload();
+    await expect(told).toBeVisible();
+    await expect(shown(page)).toHaveCount(0);
+    // Another account of the same wallet has a key.
+    await wallet.chooseAccount(page);
+    await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+    await expect(told).toHaveCount(0);
+    await manager.grantAndWait();
+  });
+
+  test("that is a key all the same (EIP-7702) works", async ({ manager, wallet, chain }) => {
+    await chain.client.setCode({ address: wallet.account.address, bytecode: `0xef0100${"17".repeat(20)}` });
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    await manager.grantAndWait();
+  });
+
+  test("that is not on this chain yet is told with its first signature, and by whom another one was made", async ({ manager, page, wallet }) => {
+    await manager.open();
+    await manager.connect(TestWallet.rdns);
+    const other = privateKeyToAccount(generatePrivateKey());
+    wallet.signature = await other.signMessage({ message: "something else" });
+    await manager.grant();
+    const wrong = manager.error("NotTheOwnersSignature").first();
+    await expect(wrong).toContainText("65 bytes");
+    await expect(wrong).toContainText(wallet.account.address.slice(-4));
+    wallet.signature = `0x${"ab".repeat(600)}` as Hex;
+    await manager.grant();
+    await expect(manager.error("OwnerIsContract").first()).toContainText("600 bytes");
+    await expect(shown(page)).toHaveCount(0);
+    await expect(page.getByTestId("create-session")).toBeDisabled();
+  });
+});
+
+test("a wallet that answers late never replaces the one chosen after it", async ({ manager, page, wallet }) => {
+  const slow = new TestWallet(wallet.chainId);
+  slow.info = { uuid: "7b1f0b9e-2c55-4c6a-9d52-0f2f5b6f7a44", name: "Slow wallet", rdns: "org.use-aa.slow", colour: "#aa5511" };
+  let answer = () => {};
+  slow.accountsWhen = new Promise((answered) => (answer = answered));
+  await slow.install(page);
+  await openMenu({ manager, page });
+  await option(page, "Slow wallet").click();
+  await expect.poll(() => slow.asked).toContain("eth_requestAccounts");
+  await option(page, "Test wallet").click();
+  await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+  answer();
+  await expect.poll(() => slow.asked).toContain("eth_chainId");
+  await manager.grantAndWait();
+  await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+  expect(slow.asked).not.toContain("personal_sign");
+  await page.reload();
+  await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+});
+
+for (const injected of [{ after: 1_000, tells: false }, { after: 5_000, tells: true }]) {
+  test(`a wallet that sets window.ethereum late is found, also at the next visit (${injected.tells ? "told" : "untold"})`, async ({ page, pageErrors: _ }) => {
+    const wallet = new TestWallet(Number(process.env.USE_AA_CHAIN));
+    wallet.injected = injected;
+    await wallet.install(page);
+    const manager = new Manager(page, process.env.USE_AA_URL!);
+    await manager.open();
+    await connectButton(page).click();
+    await option(page, "Browser wallet").click();
+    await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+    wallet.asked.length = 0;
+    await page.reload();
+    await expect(owner(page)).toHaveAttribute("data-value", wallet.account.address);
+    expect(wallet.asked).not.toContain("eth_requestAccounts");
+  });
+}
+
+for (const when of ["before", "after"] as const) {
+  test(`a wallet whose script the content policy stopped is told as that, ${when} the page came alive`, async ({ page }) => {
+    await page.addInitScript((when) => {
+      const add = () => {
+        const script = document.createElement("script");
+        script.textContent = "window.ethereum = { request: async () => [] }";
+        document.documentElement.append(script);
+        script.remove();
+      };
+      if (when === "before") document.addEventListener("readystatechange", add, { once: true });
+      else (window as any).__add = add;
+    }, when);
+    const manager = new Manager(page, process.env.USE_AA_URL!);
+    await manager.open();
+    await connectButton(page).click();
+    await expect(page.getByTestId("wallet-option-lab")).toBeVisible();
+    const told = page.getByTestId("wallet-script-stopped");
+    if (when === "after") {
+      await expect(told).toHaveCount(0);
+      await page.evaluate(() => (window as any).__add());
+    }
+    await expect(told).toContainText(/content policy/i);
+    await expect(told).toContainText(/update the wallet/i);
+    await expect(page.getByText(/install one/i)).toHaveCount(0);
+  });
+}
 
 test("a request that waits in the wallet already is said to wait there", async ({ manager, page, wallet }) => {
   wallet.refuse = { code: -32002, message: "Request of type 'wallet_requestPermissions' already pending" };

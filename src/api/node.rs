@@ -17,10 +17,14 @@ pub async fn chain_info() -> Result<ChainInfo, AppError> {
 }
 
 /// The state of a smart account, all of it at one block: the latest.
-/// `nonce_key` is the 192-bit lane of the nonce that is asked for.
+/// `nonce_key` is the 192-bit lane of the nonce that is asked for; whether `owner` is a key or a contract comes with it.
 #[server(name = GetAccountState, protocol = FunctionCall, prefix = "/api/fn", endpoint = "account_state")]
-pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
-    super::server_state()?.node().account_state(account, nonce_key).await
+pub async fn account_state(
+    account: Address,
+    nonce_key: U256,
+    owner: Option<Address>,
+) -> Result<AccountState, AppError> {
+    super::server_state()?.node().account_state(account, nonce_key, owner).await
 }
 
 /// A read-only JSON-RPC call; only the methods and shapes of the allow-list are passed on.

@@ -10,6 +10,10 @@ use super::{
 
 /// Says that the page's code does not run.
 const OLD_BROWSER: &str = include_str!("old_browser.js");
+/// Keeps what the content policy stops before the page has come alive, so that a wallet that was stopped can be told as
+/// that (`src/client/wallet/stopped_scripts.rs`).
+const KEEP_STOPPED_SCRIPTS: &str =
+    r#"addEventListener("securitypolicyviolation",e=>{let s=window.__stoppedScripts??=[];if(s.length<20)s.push(e)})"#;
 
 /// The HTML document around [`App`]: head, styles, and the scripts that hydrate the islands. Their names are those of
 /// the [`BuiltPage`] in context; without one they are as cargo-leptos gives them.
@@ -28,6 +32,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <html lang="en">
             <head>
                 <meta charset="utf-8" />
+                <script nonce=use_nonce()>{KEEP_STOPPED_SCRIPTS}</script>
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content="light dark" />
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f7f8f7" />

@@ -56,9 +56,14 @@ pub async fn chain_info() -> Result<ChainInfo, AppError> {
     Ok(info)
 }
 
-/// The state of an account, without the rest of the relay: for code of the first load.
-pub async fn account_state(account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
-    let state = in_time(api::account_state(account, nonce_key)).await?;
+/// The state of an account, without the rest of the relay: for code of the first load. What stands behind the owner's
+/// address comes with it.
+pub async fn account_state(
+    account: Address,
+    nonce_key: U256,
+    owner: Option<Address>,
+) -> Result<AccountState, AppError> {
+    let state = in_time(api::account_state(account, nonce_key, owner)).await?;
     time::told(state.clocks);
     Ok(state)
 }
@@ -75,7 +80,7 @@ impl Relay for ServerRelay {
     }
 
     async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
-        account_state(account, nonce_key).await
+        account_state(account, nonce_key, None).await
     }
 
     async fn read(&self, method: &str, params: Value) -> Result<Value, AppError> {

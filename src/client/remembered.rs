@@ -51,3 +51,9 @@ pub fn account() -> Option<RememberedAccount> {
 pub fn set_account(account: &RememberedAccount) {
     super::browser_storage::set(ACCOUNT_KEY, account).ok();
 }
+
+/// Forgets the account.
+#[cfg(feature = "hydrate")]
+pub fn forget_account() {
+    super::browser_storage::remove(ACCOUNT_KEY);
+}

@@ -15,7 +15,14 @@ pub fn AccountBar() -> impl IntoView {
     let smart_account = Memo::new(move |_| account.smart_account_address.get().map(|address| address.to_string()));
     let owner = Memo::new(move |_| account.owner_address.get().map(|address| address.to_string()));
     let chain = Memo::new(move |_| account.chain_info.get().map(|chain| (chain.name, chain.chain_id.to_string())));
-    let connecting = use_wallets().is_connecting;
+    let wallets = use_wallets();
+    let no_owner = move || match (wallets.connected.with(Option::is_some), account.owner_refused.with(Option::is_some))
+    {
+        (_, true) => "the wallet cannot sign for it",
+        (true, false) => "looking at the wallet's account",
+        _ if wallets.is_connecting.get() => "asking the wallet",
+        _ => "not connected",
+    };
     let known = Memo::new(move |_| smart_account.get().is_some());
     view! {
         {move || {
@@ -42,8 +49,7 @@ pub fn AccountBar() -> impl IntoView {
                                             .get()
                                             .map_or_else(
                                                 || {
-                                                    let text = if connecting.get() { "asking the wallet" } else { "not connected" };
-                                                    view! { <span class="reason">{live(text)}</span> }.into_any()
+                                                    view! { <span class="reason">{move || live(no_owner())}</span> }.into_any()
                                                 },
                                                 |owner| {
                                                     view! { <Address value=owner what="owner's address" testid="owner-address" /> }

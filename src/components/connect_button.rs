@@ -41,9 +41,10 @@ pub fn ConnectButton(
             want(state.menu_wanted);
         }
     };
-    let label = move || match (waiting(), state.connecting.get()) {
-        (true, _) => "Looking for wallets",
-        (_, true) => "Waiting for the wallet",
+    let label = move || match (waiting(), state.connecting.get(), state.connected.get()) {
+        (true, ..) => "Looking for wallets",
+        (_, true, _) => "Waiting for the wallet",
+        (.., true) => "Wallet connected",
         _ => "Connect wallet",
     };
     view! {
@@ -55,7 +56,7 @@ pub fn ConnectButton(
             popovertarget=WALLET_OPTIONS
             popovertargetaction="show"
             aria-busy=move || waiting().then_some("true")
-            disabled=move || !hydrated.get()
+            disabled=move || !hydrated.get() || state.connected.get()
             title=move || (!hydrated.get()).then_some("Needs JavaScript")
             on:pointerenter=move |_| want(state.menu_wanted)
             on:focus=move |_| want(state.menu_wanted)

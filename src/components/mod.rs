@@ -28,6 +28,7 @@ pub mod not_loaded_notice;
 pub mod operation_facts;
 pub mod operation_line;
 pub mod operation_status;
+pub mod owner_reason;
 pub mod passphrase_strength;
 pub mod row_steps;
 pub mod row_window;
@@ -48,4 +49,5 @@ pub mod time;
 pub mod token_balance;
 #[cfg(feature = "app")]
 pub mod wallet_menu;
+pub mod wallet_notice;
 pub mod whole_address;

@@ -8,6 +8,7 @@ use super::{
     error_notice::ErrorNotice,
     icon::{Glyph, Icon},
     live_text::live,
+    owner_reason::OwnerReason,
     session_changes::{Change, SessionChangeStatus, SessionChanges, use_session_changes},
     session_rows::SessionRows,
     session_words::{sessions_text, status_text},
@@ -93,8 +94,8 @@ pub fn SessionList(
                         </Show>
                     }
                 })}
-            <Show when=move || { no_owner() && valid.get() > 0 }>
-                <span class="reason">"Connect the wallet that owns this account to take sessions back."</span>
+            <Show when=move || { valid.get() > 0 }>
+                <OwnerReason to="to take sessions back" />
             </Show>
         </div>
         <ErrorNotice error=list.error retry=list.refetch />

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
 
 mod live;
+mod none_found;
 
 use leptos::prelude::*;
 

@@ -12,6 +12,7 @@ use crate::{
         grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder, known_token},
         live_text::live,
         operation_status::OperationStatus,
+        owner_reason::OwnerReason,
         time::now_seconds,
     },
     error::AppError,
@@ -130,9 +131,7 @@ pub fn CreateBatchSession() -> impl IntoView {
                 <button class="button" data-testid="create-batch-session" disabled=blocked>
                     {move || live(if create.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
-                <Show when=move || account.owner_address.get().is_none()>
-                    <span class="reason">"Connect the wallet that owns this account to grant."</span>
-                </Show>
+                <OwnerReason to="to grant" />
             </div>
             <GrantChangesNotice decision=told />
             <ErrorNotice error=refused />

@@ -10,6 +10,7 @@ use crate::{
         grant_review::{GrantChangesNotice, GrantDecision, GrantRequest, GrantReview, KeyHolder},
         live_text::live,
         operation_status::OperationStatus,
+        owner_reason::OwnerReason,
         time::{local_time, now_seconds},
     },
     error::AppError,
@@ -121,9 +122,7 @@ pub fn CreateSession() -> impl IntoView {
                 <button class="button" data-testid="create-session" disabled=blocked aria-disabled=busy>
                     {move || live(if create_session.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
-                <Show when=move || account.owner_address.get().is_none()>
-                    <span class="reason">"Connect the wallet that owns this account to grant."</span>
-                </Show>
+                <OwnerReason to="to grant" />
             </div>
             <GrantChangesNotice decision=told />
             <ErrorNotice error=refused />

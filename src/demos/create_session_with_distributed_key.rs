@@ -11,6 +11,7 @@ use crate::{
         key_network_status::KeyNetworkStatus,
         live_text::live,
         operation_status::OperationStatus,
+        owner_reason::OwnerReason,
         time::now_seconds,
     },
     error::AppError,
@@ -100,9 +101,7 @@ pub fn CreateSessionWithDistributedKey() -> impl IntoView {
                 <button class="button" data-testid="create-distributed-session" disabled=blocked>
                     {move || live(if create.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
-                <Show when=move || account.owner_address.get().is_none()>
-                    <span class="reason">"Connect the wallet that owns this account to grant."</span>
-                </Show>
+                <OwnerReason to="to grant" />
                 <span class="hint">
                     "Your wallet asks twice: for the grant, which the nodes verify, and for the operation."
                 </span>

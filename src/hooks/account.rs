@@ -1,10 +1,13 @@
 //! The account's side of the provider: finds the account, reads its state, keeps its sessions current.
 
+mod owner;
+
 use std::collections::BTreeSet;
 
 use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
+pub(super) use self::owner::{refused, shared, taken_back};
 use super::{context::SmartAccountContext, ended_operations, gateway, query_status::QueryStatus};
 use crate::client::{
     relay,
@@ -29,6 +32,7 @@ pub(super) fn follow(context: SmartAccountContext) {
     });
     Effect::new(move |_| {
         context.refetch.track();
+        owner::look_again(context);
         if let Some(account) = context.account.get() {
             read_state(context, account);
         }
@@ -122,14 +126,18 @@ fn find_account(context: SmartAccountContext, owner: Address) {
 }
 
 fn read_state(context: SmartAccountContext, account: Address) {
+    let owner = owner::owner_of(context, account);
     spawn_local(async move {
-        let state = relay::account_state(account, U256::ZERO).await;
+        let state = relay::account_state(account, U256::ZERO, owner).await;
         if context.account.try_get_untracked() != Some(Some(account)) {
             return;
         }
         match state {
             Ok(state) => {
                 context.is_deployed.try_set(Some(state.deployed));
+                if owner.is_some_and(|owner| owner::is_contract(context, owner, &state)) {
+                    return;
+                }
                 context.account_error.try_set(None);
             }
             Err(error) => drop(context.account_error.try_set(Some(error))),
@@ -142,7 +150,7 @@ fn read_state(context: SmartAccountContext, account: Address) {
 pub(super) fn compare_root(context: SmartAccountContext) {
     let Some(account) = context.account.try_get_untracked().flatten() else { return };
     spawn_local(async move {
-        let Ok(state) = relay::account_state(account, U256::ZERO).await else { return };
+        let Ok(state) = relay::account_state(account, U256::ZERO, None).await else { return };
         if context.account.try_get_untracked() != Some(Some(account)) {
             return;
         }

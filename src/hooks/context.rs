@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use alloy::primitives::{Address, B256};
 use leptos::prelude::*;
 
-use super::query_status::QueryStatus;
+use super::{
+    connection::{Turns, WalletLink},
+    query_status::QueryStatus,
+};
 use crate::{
     client::wallet::info::WalletInfo,
     error::AppError,
@@ -42,7 +45,20 @@ pub(crate) struct SmartAccountContext {
     pub chain_info: RwSignal<Option<ChainInfo>>,
     pub wallets: RwSignal<Vec<WalletInfo>>,
     pub connected: RwSignal<Option<WalletInfo>>,
+    /// The account that the connected wallet shares.
+    pub shared: RwSignal<Option<Address>>,
+    /// The same once it is known to sign by a key.
     pub owner: RwSignal<Option<Address>>,
+    /// Why the shared account can own no smart account (`OwnerIsContract`).
+    pub owner_refused: RwSignal<Option<AppError>>,
+    /// How the connected wallet is reached.
+    pub link: RwSignal<WalletLink>,
+    /// Counts the hiccups, and says whether one is going on.
+    pub away: StoredValue<(u64, bool)>,
+    /// Which wallet's answer counts.
+    pub turns: StoredValue<Turns>,
+    /// A script of a wallet, most likely, that the content policy stopped.
+    pub stopped_script: RwSignal<Option<String>>,
     pub wallet_chain: RwSignal<Option<u64>>,
     pub is_connecting: RwSignal<bool>,
     pub wallet_error: RwSignal<Option<AppError>>,
@@ -80,7 +96,13 @@ impl SmartAccountContext {
             chain_info: RwSignal::new(None),
             wallets: RwSignal::new(Vec::new()),
             connected: RwSignal::new(None),
+            shared: RwSignal::new(None),
             owner: RwSignal::new(None),
+            owner_refused: RwSignal::new(None),
+            link: RwSignal::new(WalletLink::Steady),
+            away: StoredValue::new((0, false)),
+            turns: StoredValue::new(Turns::default()),
+            stopped_script: RwSignal::new(None),
             wallet_chain: RwSignal::new(None),
             is_connecting: RwSignal::new(false),
             wallet_error: RwSignal::new(None),
@@ -115,7 +137,10 @@ impl SmartAccountContext {
     pub fn connected_owner(self) -> Result<ConnectedOwner, AppError> {
         let connected = self.connected.try_get_untracked().flatten();
         let owner = self.owner.try_get_untracked().flatten();
-        let (Some(wallet), Some(address)) = (connected, owner) else { return Err(AppError::NoSmartAccount) };
+        let (Some(wallet), Some(address)) = (connected, owner) else {
+            let refused = self.owner_refused.try_get_untracked().flatten();
+            return Err(refused.unwrap_or(AppError::NoSmartAccount));
+        };
         Ok(ConnectedOwner { wallet: wallet.id().to_owned(), address })
     }
 

@@ -53,6 +53,7 @@ mod user_op_status;
 mod variables;
 
 pub use answers::ImportedSessions;
+pub use connection::WalletLink;
 pub use context::SmartAccountConfig;
 pub use mutation::{MutateOptions, MutationOptions, MutationStatus, Progress, UseMutationReturn, use_mutation};
 pub use provider::{

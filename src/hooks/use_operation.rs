@@ -75,8 +75,13 @@ where
     })
 }
 
-/// Others changed the sessions: what they did is taken over now, so that the next review shows it.
+/// Others changed the sessions: what they did is taken over now, so that the next review shows it. An owner that turned
+/// out to sign as a contract owns nothing any more.
 fn compare_after(context: SmartAccountContext, outcome: &Result<UserOpResponse, AppError>) {
+    #[cfg(feature = "hydrate")]
+    if let Err(error @ AppError::OwnerIsContract { owner, .. }) = outcome {
+        super::account::refused(context, *owner, error);
+    }
     if matches!(outcome, Err(AppError::SessionsOutOfSync { .. } | AppError::SessionsNotReviewed { .. })) {
         context.compare_again();
     }

@@ -12,8 +12,11 @@ pub struct UseSmartAccountReturn {
     /// The smart account: that of the connected owner, else the one last used in this browser (its sessions work
     /// without the owner). `None` until known.
     pub smart_account_address: Signal<Option<Address>>,
-    /// The connected owner; `None` while no wallet is connected.
+    /// The connected owner; `None` while no wallet is connected, or what it shares is not known to sign by a key.
     pub owner_address: Signal<Option<Address>>,
+    /// Why what the connected wallet shares can own no account (`OwnerIsContract`): the account takes the signatures of a
+    /// key only. None is shown for it, so that nobody sends money there.
+    pub owner_refused: Signal<Option<AppError>>,
     /// The server's chain.
     pub chain_info: Signal<Option<ChainInfo>>,
     /// Has the account code on chain?
@@ -62,6 +65,7 @@ pub fn use_smart_account() -> UseSmartAccountReturn {
     UseSmartAccountReturn {
         smart_account_address: context.account.into(),
         owner_address: context.owner.into(),
+        owner_refused: context.owner_refused.into(),
         chain_info: context.chain_info.into(),
         is_deployed: context.is_deployed.into(),
         status: context.account_status.into(),

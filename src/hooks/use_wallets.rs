@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::{connection, provider::use_context_or_detached};
+use super::{
+    connection::{self, WalletLink},
+    provider::use_context_or_detached,
+};
 use crate::{client::wallet::info::WalletInfo, error::AppError};
 
 /// What [`use_wallets`] returns.
@@ -20,6 +23,12 @@ pub struct UseWalletsReturn {
     pub is_connecting: Signal<bool>,
     /// What went wrong last.
     pub error: Signal<Option<AppError>>,
+    /// How the connected wallet is reached: it may lose its connection for a while, or for good.
+    pub link: Signal<WalletLink>,
+    /// Asks a wallet that is [away](WalletLink::Away) for its account at once; silently.
+    pub ask_again: Callback<()>,
+    /// A script that the page's content policy stopped, as the browser names it: a wallet's, most likely, where none is found.
+    pub stopped_script: Signal<Option<String>>,
     /// Chain of the connected wallet.
     pub chain_id: Signal<Option<u64>>,
     /// The connected wallet is on another chain than the server.
@@ -63,6 +72,9 @@ pub fn use_wallets() -> UseWalletsReturn {
         disconnect: Callback::new(move |()| connection::disconnect(context)),
         is_connecting: context.is_connecting.into(),
         error: context.wallet_error.into(),
+        link: context.link.into(),
+        ask_again: Callback::new(move |()| connection::ask_again(context)),
+        stopped_script: context.stopped_script.into(),
         chain_id: context.wallet_chain.into(),
         is_wrong_chain: Signal::derive(move || match (context.wallet_chain.get(), context.chain_info.get()) {
             (Some(wallet), Some(server)) => wallet != server.chain_id,

@@ -15,6 +15,7 @@ use super::{
     account::SmartAccountClient,
     create_session::{CreateSessionVariables, PreparedCreateSession, complete_create_session, prepare_grant_of},
     grant::{GrantRequest, Material},
+    owner_signature::owner_signature,
     ports::{DistributedKeys, SessionStore},
     random,
     send_user_operation::{check_wallet_chain, may_have_arrived},
@@ -187,7 +188,8 @@ async fn sign_grant(
     };
     let typed_data = grant.typed_data(&leaves)?;
     check_wallet_chain(client, chain_id).await?;
-    let signature = client.wallet.sign_typed_data(&typed_data).await?;
+    let given = client.wallet.sign_typed_data(&typed_data).await?;
+    let signature = owner_signature(client.owner, typed_data.digest, &given)?.into();
     let signed = SignedGrant { grant, leaves, signature };
     // As every node will: what it would refuse is known here, with its reason.
     verify_grant(&signed, now).map_err(|refusal| AppError::invalid("grant", "what the nodes accept", refusal))?;

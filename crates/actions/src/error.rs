@@ -75,12 +75,36 @@ pub enum AppError {
         actual: u64,
     },
     /// Any other error of the wallet, with its EIP-1193 code.
-    #[error("wallet error {code}: {message}")]
+    #[error("{}", wallet_words(*code, message))]
     Wallet {
-        /// EIP-1193 or JSON-RPC code.
+        /// EIP-1193 or JSON-RPC code; [`NO_WALLET_CODE`] when it named none.
         code: i64,
-        /// The wallet's text.
+        /// The wallet's text; ours where it gave no reason.
         message: String,
+    },
+    /// A wallet wanted to add its script to the page, and the page's content policy stopped it.
+    #[error("a wallet's script was stopped by this page's content policy: {script}")]
+    WalletScriptStopped {
+        /// What was stopped, as the browser names it: `inline`, or an extension's address.
+        script: String,
+    },
+    /// The owner is a contract, or signs as one: it has no key that an account could be signed for with. Nothing was sent.
+    #[error(
+        "the owner {owner} is no key but a smart-contract wallet ({evidence}); expected an owner that signs by a key: ECDSA, 65 bytes r‖s‖v"
+    )]
+    OwnerIsContract {
+        /// The owner.
+        owner: Address,
+        /// How that is known.
+        evidence: String,
+    },
+    /// What the wallet answered is no signature of the owner. Nothing was sent.
+    #[error("expected 65 bytes r‖s‖v signed by {owner}, the wallet answered {got}")]
+    NotTheOwnersSignature {
+        /// Who was to sign.
+        owner: Address,
+        /// What came instead.
+        got: String,
     },
     /// An upstream answered with a JSON-RPC error.
     #[error("{upstream} error {code}: {message}")]
@@ -334,6 +358,13 @@ pub enum AppError {
     },
 }
 
+/// The code of a wallet that named none.
+pub const NO_WALLET_CODE: i64 = 0;
+
+fn wallet_words(code: i64, message: &str) -> String {
+    if code == NO_WALLET_CODE { message.to_owned() } else { format!("wallet error {code}: {message}") }
+}
+
 impl AppError {
     /// A malformed input: field, what was expected, what came (shortened to 80 characters).
     pub fn invalid(field: impl Into<String>, expected: impl Into<String>, got: impl std::fmt::Display) -> Self {
@@ -354,6 +385,9 @@ impl AppError {
             Self::WalletRejected => "WalletRejected",
             Self::WrongChain { .. } => "WrongChain",
             Self::Wallet { .. } => "Wallet",
+            Self::WalletScriptStopped { .. } => "WalletScriptStopped",
+            Self::OwnerIsContract { .. } => "OwnerIsContract",
+            Self::NotTheOwnersSignature { .. } => "NotTheOwnersSignature",
             Self::UpstreamRejected { .. } => "UpstreamRejected",
             Self::UpstreamUnavailable { .. } => "UpstreamUnavailable",
             Self::UpstreamMalformed { .. } => "UpstreamMalformed",

@@ -285,6 +285,7 @@ impl Relay for Fake {
             older_merkle_root: B256::ZERO,
             older_session_key_manager_enabled: false,
             roots_disputed: world.disputed,
+            owner_kind: None,
             balance: U256::ZERO,
             block_timestamp: 0,
             clocks: Clocks { block: 0, pending: now + world.ahead, wall: now },

@@ -76,6 +76,7 @@ pub mod gas_estimate;
 mod grant;
 mod native_rest;
 pub mod options;
+mod owner_signature;
 pub mod ports;
 pub mod prepare_user_operation;
 pub mod prove_revocation;

@@ -6,7 +6,7 @@ use alloy::{
 };
 use serde_json::{Value, json};
 
-use super::{account::SmartAccountClient, ports::Relay, send_user_operation::owner_signature};
+use super::{account::SmartAccountClient, owner_signature::owner_signature, ports::Relay};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::ISmartAccount,
@@ -25,11 +25,11 @@ const ERC_1271_VALID: [u8; 4] = ISmartAccount::isValidSignatureCall::SELECTOR;
 /// Session keys sign no messages: their module accepts none.
 ///
 /// # Errors
-/// `WalletRejected`; `InvalidInput` when what comes back is no signature of the owner; those of reading the chain.
+/// `WalletRejected`; `NotTheOwnersSignature`, `OwnerIsContract` when what comes back is no signature of the owner; those of reading the chain.
 pub async fn sign_message(client: &SmartAccountClient, message: &[u8]) -> Result<Bytes, AppError> {
     let state = client.relay.account_state(client.account, U256::ZERO).await?;
     let given = client.wallet.sign_message(message).await?;
-    let signature = owner_signature(client.owner, message, &given)?;
+    let signature = owner_signature(client.owner, eip191_hash_message(message), &given)?;
     let wrapped = wrap(ECDSA_MODULE, &signature);
     Ok(match state.deployed {
         true => wrapped,

@@ -1,15 +1,16 @@
 //! Overtakes an operation that is stuck: the same again with higher fees, signed anew.
 
 use alloy::{
-    primitives::{B256, Bytes},
+    primitives::{B256, Bytes, eip191_hash_message},
     signers::SignerSync,
 };
 
 use super::{
     account::SmartAccountClient,
+    owner_signature::owner_signature,
     ports::{DistributedKeys, Relay, SessionStore},
     raise_fees::{fees_of, fees_that_are_taken, is_paid_in_a_token, with_fees},
-    send_user_operation::{check_wallet_chain, owner_signature},
+    send_user_operation::check_wallet_chain,
     send_with_distributed_session::sign_anew,
 };
 use crate::error::{AppError, Upstream};
@@ -29,8 +30,8 @@ use use_aa_protocol::{
 /// first one's where they are lower. A sponsored operation is sponsored anew, because the sponsor signed the fees.
 ///
 /// # Errors
-/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees) or the signature is not
-/// the owner's; `WalletRejected`, `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both
+/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees);
+/// `NotTheOwnersSignature`, `OwnerIsContract`, `WalletRejected`, `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both
 /// operations may be on their way, which does no harm.
 pub async fn speed_up_user_operation(
     client: &SmartAccountClient,
@@ -45,7 +46,7 @@ pub async fn speed_up_user_operation(
             client.wallet.signs_again();
         }
         let given = client.wallet.sign_message(user_op_hash.as_slice()).await?;
-        let signature = owner_signature(client.owner, user_op_hash.as_slice(), &given)?;
+        let signature = owner_signature(client.owner, eip191_hash_message(user_op_hash), &given)?;
         Ok(wrap(ECDSA_MODULE, &signature))
     })
     .await

@@ -21,6 +21,7 @@ pub mod lint;
 pub mod merkle;
 pub mod multichain;
 pub mod nexus;
+pub mod owner;
 pub mod paymaster;
 pub mod policy;
 pub mod quantity;

@@ -264,7 +264,7 @@ mod tests {
         let known = explain_rejection(-32500, "AA24 signature error").map(|found| found.name);
         assert_eq!(known, Some("InvalidSmartAccountSignatureError"));
         assert_eq!(explain_rejection(-1, "no"), None);
-        for code in [4001, 4100, 4200, 4900, 4901, 4902, -32002, -32603] {
+        for code in [4001, 4100, 4200, 4900, 4901, 4902, 1011, 1013, -32002, -32603] {
             let found = explain_wallet(code).expect("a wallet's code");
             assert!(!found.causes.is_empty() && !found.solutions.is_empty(), "{code}");
         }

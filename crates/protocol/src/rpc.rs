@@ -5,7 +5,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
-use super::{clocks::Clocks, describe::TokenFacts};
+use super::{clocks::Clocks, describe::TokenFacts, owner::OwnerKind};
 
 /// What the page must know of the chain and the services behind the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,9 @@ pub struct AccountState {
     /// over that rests on them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roots_disputed: Option<B256>,
+    /// What stands behind the owner's address, where the question named an owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_kind: Option<OwnerKind>,
     /// Native balance, wei.
     pub balance: U256,
     /// Time of the block that all this was read at, unix seconds; the same as `clocks.block`.

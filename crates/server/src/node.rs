@@ -34,6 +34,7 @@ use use_aa_protocol::{
         BATCHED_SESSION_ROUTER, ENTRY_POINT, MODULE_SENTINEL, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
     },
     clocks::Clocks,
+    owner::OwnerKind,
     rpc::AccountState,
 };
 
@@ -54,7 +55,7 @@ const LAGGING: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Dura
 /// So many of the latest blocks say what tips are usual.
 const HISTORY: &str = "0xa";
 
-/// Calls in the batch that tells an account's state.
+/// Calls in the batch that tells an account's state; one more where its owner is named.
 const ACCOUNT_STATE_CALLS: usize = 10;
 
 /// The chain node.
@@ -138,29 +139,40 @@ impl ChainNode {
     /// Everything about an account, all of it at one block: read one by one at "latest", a new nonce could be
     /// paired with an old root. The block is named by its hash (EIP-1898). A reorganisation between the two requests is
     /// asked about once more; so is, a moment later, a node that does not have the block yet.
-    pub async fn account_state(&self, account: Address, nonce_key: U256) -> Result<AccountState, AppError> {
+    /// What stands behind the address of `owner` comes with it.
+    pub async fn account_state(
+        &self,
+        account: Address,
+        nonce_key: U256,
+        owner: Option<Address>,
+    ) -> Result<AccountState, AppError> {
         if account.is_zero() {
             return Err(AppError::invalid("account", "the address of a smart account, not zero", account));
         }
         let key = U192::checked_from_limbs_slice(nonce_key.as_limbs())
             .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", nonce_key))?;
         let ask = async {
-            let mut answer = self.account_state_at_head(account, key).await;
+            let mut answer = self.account_state_at_head(account, key, owner).await;
             for pause in LAGGING {
                 match &answer {
                     Err(error @ AppError::UpstreamRejected { .. }) if pause.is_zero() || is_about_block(error) => {
                         tokio::time::sleep(pause).await;
-                        answer = self.account_state_at_head(account, key).await;
+                        answer = self.account_state_at_head(account, key, owner).await;
                     }
                     _ => break,
                 }
             }
             answer
         };
-        self.known.accounts.get((self.known.latest(), account, nonce_key), ask).await
+        self.known.accounts.get((self.known.latest(), account, nonce_key, owner), ask).await
     }
 
-    async fn account_state_at_head(&self, account: Address, key: U192) -> Result<AccountState, AppError> {
+    async fn account_state_at_head(
+        &self,
+        account: Address,
+        key: U192,
+        owner: Option<Address>,
+    ) -> Result<AccountState, AppError> {
         let block = self.rpc.call_value("eth_getBlockByNumber", json!(["latest", false])).await?;
         let block_timestamp = self.timestamp_of(&block)?;
         let block_hash = block.get("hash").and_then(receipt::hash);
@@ -169,7 +181,7 @@ impl ChainNode {
         let contract = |to: Address, data: Vec<u8>| json!([{"to": to, "data": Bytes::from(data)}, at]);
         let modules = getModulesPaginatedCall { start: MODULE_SENTINEL, pageSize: MODULE_PAGE };
         let enabled = |module: Address| contract(account, isModuleEnabledCall { module }.abi_encode());
-        let calls = [
+        let mut calls = vec![
             ("eth_getCode", json!([account, at])),
             ("eth_call", contract(ENTRY_POINT, getNonceCall { sender: account, key }.abi_encode())),
             ("eth_call", contract(SESSION_KEY_MANAGER, getSessionKeysCall { smartAccount: account }.abi_encode())),
@@ -184,7 +196,9 @@ impl ChainNode {
             ("eth_call", contract(account, modules.abi_encode())),
             ("eth_getBlockByNumber", json!(["pending", false])),
         ];
-        let (nodes, answers) = self.rpc.batch_by(&calls).await?;
+        calls.extend(owner.map(|owner| ("eth_getCode", json!([owner, at]))));
+        let (nodes, mut answers) = self.rpc.batch_by(&calls).await?;
+        let owner_code = answers.split_off(answers.len().min(ACCOUNT_STATE_CALLS)).pop();
         let [code, nonce, root, older_root, balance, manager, router, older, modules, pending] =
             <[_; ACCOUNT_STATE_CALLS]>::try_from(answers)
                 .map_err(|_| self.rpc.malformed("a batch of another length"))?;
@@ -208,6 +222,8 @@ impl ChainNode {
             Err(error) => return Err(error),
         };
         let balance = balance?;
+        let owner_kind =
+            owner_code.map(|code| Ok::<_, AppError>(OwnerKind::of_code(&self.bytes("eth_getCode", &code?)?)));
         Ok(AccountState {
             deployed,
             nonce: nonce.into(),
@@ -218,6 +234,7 @@ impl ChainNode {
             older_merkle_root,
             older_session_key_manager_enabled: module(older)?,
             roots_disputed,
+            owner_kind: owner_kind.transpose()?,
             balance: quantity(&balance).ok_or_else(|| self.rpc.malformed("eth_getBalance"))?,
             block_timestamp,
             clocks: clocks(block_timestamp, &pending),

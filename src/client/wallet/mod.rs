@@ -3,11 +3,18 @@
 pub mod answers;
 #[cfg(feature = "hydrate")]
 pub mod eip1193;
+#[cfg(feature = "hydrate")]
+pub mod events;
 pub mod info;
+#[cfg(feature = "hydrate")]
+mod js_values;
 pub mod lab;
 pub use use_aa_actions::adapters::local_wallet as local;
 #[cfg(feature = "hydrate")]
 pub mod registry;
+#[cfg(feature = "hydrate")]
+mod stopped_scripts;
+pub mod thrown;
 
 #[cfg(feature = "hydrate")]
 pub use connect::{Connected, port};

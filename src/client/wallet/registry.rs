@@ -1,11 +1,16 @@
-//! EIP-6963 discovery: wallets announce themselves by window events; we keep their providers.
+//! EIP-6963 discovery: wallets announce themselves by window events; we keep their providers. Wallets that only set
+//! `window.ethereum` may do it late: they are waited for.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use js_sys::{Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
-use super::info::{INJECTED_WALLET, WalletInfo};
+use super::{
+    info::{INJECTED_WALLET, WalletInfo},
+    stopped_scripts,
+};
+use crate::client::time::sleep;
 
 /// More announcements than this are left out: any script of the page can make them.
 const MOST_WALLETS: usize = 64;
@@ -14,22 +19,53 @@ thread_local! {
     static ANNOUNCED: RefCell<Vec<(WalletInfo, Object)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Asks wallets to announce themselves and goes on listening for the life of the page. `on_change` gets the list
-/// after each announcement.
+/// Pauses between looks for a `window.ethereum` that is set late, milliseconds: three seconds in all, as
+/// wallets themselves advise. Who is later must tell (`ethereum#initialized`).
+const LOOKS: [u64; 5] = [100, 200, 400, 800, 1_600];
+
+/// Asks wallets to announce themselves and goes on listening for the life of the page. `on_change` gets the list whenever
+/// it may be another one.
 pub fn discover(on_change: impl Fn(Vec<WalletInfo>) + 'static) {
     let Some(window) = web_sys::window() else { return };
-    let listener = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
+    let on_change = Rc::new(move || on_change(known()));
+    let changed = Rc::clone(&on_change);
+    let listening = listen(&window, "eip6963:announceProvider", move |event| {
         if let Some((info, provider)) = announcement(&event) {
             keep(info, provider);
-            on_change(known());
+            changed();
         }
     });
-    let listening =
-        window.add_event_listener_with_callback("eip6963:announceProvider", listener.as_ref().unchecked_ref()).is_ok();
-    listener.forget();
     if let (true, Ok(request)) = (listening, web_sys::Event::new("eip6963:requestProvider")) {
         window.dispatch_event(&request).ok();
     }
+    let changed = Rc::clone(&on_change);
+    listen(&window, "ethereum#initialized", move |_| changed());
+    let changed = Rc::clone(&on_change);
+    stopped_scripts::watch(move || changed());
+    wasm_bindgen_futures::spawn_local(async move {
+        for pause in LOOKS {
+            if !known().is_empty() {
+                return;
+            }
+            sleep(pause).await;
+            if injected_provider().is_some() {
+                return on_change();
+            }
+        }
+    });
+}
+
+/// Listens for the life of the page.
+fn listen(window: &web_sys::Window, event: &str, listener: impl Fn(JsValue) + 'static) -> bool {
+    let listener = Closure::<dyn Fn(JsValue)>::new(listener);
+    let listening = window.add_event_listener_with_callback(event, listener.as_ref().unchecked_ref()).is_ok();
+    listener.forget();
+    listening
+}
+
+/// A script that the page's content policy stopped, and that may have been a wallet's; as the browser names it.
+pub fn stopped_script() -> Option<String> {
+    stopped_scripts::stopped()
 }
 
 /// All wallets that can be connected now: the announced ones, and `window.ethereum` when nobody announced it.

@@ -8,6 +8,7 @@ use crate::{
         icon::{Glyph, Icon},
         live_text::live,
         operation_status::OperationStatus,
+        owner_reason::OwnerReason,
     },
     hooks::{
         BuildUserOpOptions, MutationOptions, QueryStatus, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
@@ -157,9 +158,7 @@ fn StillValid(
                     >
                         {move || live(if running() { "Revoking" } else { "Revoke all first" })}
                     </button>
-                    <Show when=no_owner>
-                        <span class="reason">"Connect the owner's wallet to revoke."</span>
-                    </Show>
+                    <OwnerReason to="to revoke" />
                 </div>
             </div>
         </Show>

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    error::{AppError, Upstream},
+    error::{AppError, NO_WALLET_CODE, Upstream},
     protocol::revert::{self, Explanation},
 };
 
@@ -44,6 +44,15 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::WalletRejected => "Nothing was sent and nothing changed. You can try again.",
         AppError::WrongChain { .. } => "Switch the wallet to this app's network.",
         AppError::Wallet { .. } => "Look into the wallet: it may be locked, or a request may be waiting there.",
+        AppError::WalletScriptStopped { .. } => {
+            "Update the wallet: those of today need no script in the page. Or use another one, or the browser inside the wallet's app."
+        }
+        AppError::OwnerIsContract { .. } => {
+            "Nothing was sent. Choose an account with a key of its own, in this wallet or another; one that was upgraded by EIP-7702 has a key."
+        }
+        AppError::NotTheOwnersSignature { .. } => {
+            "Nothing was sent. Choose the owner's account in the wallet, then try again. A wallet that does not sign by a key (ECDSA) cannot own this account."
+        }
         AppError::UpstreamRejected { upstream: Upstream::Bundler, .. } => {
             "The bundler checked the operation and did not take it. Nothing was sent to the chain."
         }
@@ -127,6 +136,8 @@ pub fn retryable(error: &AppError) -> bool {
         error,
         AppError::InvalidInput { .. }
             | AppError::NoSmartAccount
+            | AppError::OwnerIsContract { .. }
+            | AppError::WalletScriptStopped { .. }
             | AppError::MethodNotAllowed { .. }
             | AppError::SessionNotFound { .. }
             | AppError::SessionExpired { .. }
@@ -148,6 +159,7 @@ pub fn retryable(error: &AppError) -> bool {
 pub fn code(error: &AppError) -> Option<i64> {
     match error {
         AppError::WalletRejected => Some(4001),
+        AppError::Wallet { code: NO_WALLET_CODE, .. } => None,
         AppError::Wallet { code, .. } | AppError::UpstreamRejected { code, .. } => Some(*code),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 use leptos::{html, prelude::*};
 
+use super::none_found::NoneFound;
 use crate::{
     components::{
         account_bar::AccountBar,
@@ -12,6 +13,7 @@ use crate::{
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
         live_text::{live, verbatim},
+        wallet_notice::WalletNotice,
     },
     error::AppError,
     hooks::{UseWalletsReturn, use_smart_account, use_wallets},
@@ -21,7 +23,7 @@ use crate::{
 pub struct LiveMenu {
     /// Before the connect button: account, disconnect button, wallet options.
     pub bar: AnyView,
-    /// Below: the wallet is on another chain.
+    /// Below: the wallet is on another chain, is away, or can own nothing here.
     pub notice: AnyView,
 }
 
@@ -31,7 +33,10 @@ impl LiveMenu {
         let wallets = use_wallets();
         let state = use_connect_state();
         tell(state, wallets);
-        Self { bar: view! { <Bar wallets state /> }.into_any(), notice: view! { <ChainNotice /> }.into_any() }
+        Self {
+            bar: view! { <Bar wallets state /> }.into_any(),
+            notice: view! { <ChainNotice /><WalletNotice /> }.into_any(),
+        }
     }
 }
 
@@ -94,11 +99,6 @@ fn Options(
             state.ready.set(true);
         }
     });
-    // Which wallets there are is known with the chain: the lab's wallet is one of them.
-    let chain = use_smart_account().chain_info;
-    let none = Memo::new(move |_| {
-        wallets.wallets.with(Vec::is_empty) && (chain.with(Option::is_some) || wallets.error.with(Option::is_some))
-    });
     // Being on another chain has a notice of its own.
     let error =
         Signal::derive(move || wallets.error.get().filter(|error| !matches!(error, AppError::WrongChain { .. })));
@@ -130,16 +130,7 @@ fn Options(
                     }
                 />
             </ul>
-            {move || {
-                none.get()
-                    .then(|| {
-                        view! {
-                            <p>
-                                "No wallet was found in this browser. Install one that works with Ethereum, then reload the page."
-                            </p>
-                        }
-                    })
-            }}
+            <NoneFound />
             <ErrorNotice error />
         </div>
     }

@@ -85,7 +85,11 @@ fn Flow() -> impl IntoView {
                 false => "No wallet is connected. Sessions that you granted still work; to grant another one, connect the owner's wallet."
                     .to_owned(),
             },
-            |wallet| ["“", &wallet.name, "” is connected and owns this account."].concat(),
+            |wallet| match (owner_known.get(), account.owner_refused.with(Option::is_some)) {
+                (true, _) => ["“", &wallet.name, "” is connected and owns this account."].concat(),
+                (_, true) => ["“", &wallet.name, "” is connected, but cannot own an account here."].concat(),
+                _ => ["“", &wallet.name, "” is connected. Its account is being looked at."].concat(),
+            },
         )
     };
     let deployed = move || match account.is_deployed.get() {
@@ -96,7 +100,7 @@ fn Flow() -> impl IntoView {
         <ol class="flow" aria-label="From connecting to using a session">
             <Step number="1" title="Connect" state=connect_state text="">
                 <p class="step-text">{move || live(wallet_name())} " " {move || deployed().map(live)}</p>
-                <Show when=move || !owner_known.get()>
+                <Show when=move || wallets.connected.with(Option::is_none)>
                     <div class="actions step-action">
                         <ConnectButton />
                     </div>

@@ -47,7 +47,7 @@ pub(in super::super) struct Known {
     pub(super) heights: Cached<News, u64>,
     pub(super) market: Cached<(), Market>,
     pub(super) tips_paid: Cached<(), Option<U256>>,
-    pub(super) accounts: SingleFlight<(News, Address, U256), AccountState>,
+    pub(super) accounts: SingleFlight<(News, Address, U256, Option<Address>), AccountState>,
     /// Nothing where the answer is too large to be shared.
     pub(super) reads: SingleFlight<(News, B256), Option<Value>>,
     pub(in super::super) uses: Uses,

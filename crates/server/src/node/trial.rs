@@ -21,7 +21,7 @@ pub(in super::super) struct Trial {
 impl ChainNode {
     /// Asks for the state of an account in one batch, and for its logs as far back as uses of sessions are counted.
     pub(in super::super) async fn try_out(&self) -> Result<Trial, AppError> {
-        self.account_state(NOBODY, U256::ZERO).await?;
+        self.account_state(NOBODY, U256::ZERO, Some(NOBODY)).await?;
         let uses = self.session_uses(NOBODY, None).await?;
         let counted = uses.to_block.saturating_sub(uses.from_block).saturating_add(1);
         let calls = self.rpc.longest_batch().min(ACCOUNT_STATE_CALLS);

@@ -123,7 +123,7 @@ pub fn forget_account(account: Address) -> Result<(), AppError> {
         browser_storage::remove(name);
     }
     if remembered::account().is_some_and(|last| last.smart_account_address == account) {
-        browser_storage::remove(remembered::ACCOUNT_KEY);
+        remembered::forget_account();
     }
     changes::notify(account);
     Ok(())
