@@ -8,10 +8,13 @@ mod files;
 mod guard;
 mod headers;
 mod health;
+mod host;
 mod limits;
 mod metrics_page;
+mod origin;
 mod page_files;
 mod site;
+mod site_asked;
 mod trace;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -41,6 +44,7 @@ use tower_http::compression::{
 
 use use_aa_server::{
     biconomy,
+    call_count::CallCount,
     config::{Config, ConfigError},
     metrics, page_sponsorship,
     state::ServerState,
@@ -293,10 +297,11 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
             .layer(DefaultBodyLimit::disable())
             .layer(middleware::from_fn(guard::limits))
             .layer(middleware::from_fn_with_state(bodies.clone(), bodies::bounded))
-            .layer(middleware::from_fn(guard::same_origin))
+            .layer(middleware::from_fn_with_state(state.clone(), origin::same_origin))
     };
     // Thousands of these are open at a time: none of them shall carry the state of an encoder that it never uses.
-    let streams = limits.pages(functions("/api/fn/user_operation_status"));
+    let streams = functions("/api/fn/user_operation_status").merge(functions("/api/fn/user_operation_statuses"));
+    let streams = limits.streams(streams);
     let offers = limits.offers(functions("/api/fn/offer_distributed_key"));
     let json_rpc = Router::new()
         .route("/api/v2/{chain_id}/{key}", post(biconomy::bundler))
@@ -324,7 +329,8 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
         .route("/readyz", get(move |state: State<ServerState>| async move { readiness.readyz(&state).await }))
         .route("/metrics", get(metrics_page::metrics))
         .layer(middleware::from_fn(headers::security))
-        .layer(middleware::from_fn_with_state(state.clone(), guard::well_formed))
+        .layer(middleware::from_fn_with_state(state.clone(), host::of_ours))
+        .layer(middleware::from_fn(guard::well_formed))
         .layer(middleware::from_fn_with_state(state.clone(), trace::request))
         .with_state(Served { services: state, site: options })
 }
@@ -345,6 +351,7 @@ fn register_server_functions() {
     server_fns::register_explicit::<session_uses::GetSessionUses>();
     server_fns::register_explicit::<status::UserOperationStatus>();
     server_fns::register_explicit::<operation::LookUpOperation>();
+    server_fns::register_explicit::<status::UserOperationStatuses>();
     server_fns::register_explicit::<dan::GetKeyNetwork>();
     server_fns::register_explicit::<dan::OfferDistributedKey>();
     server_fns::register_explicit::<dan::BindDistributedKey>();
@@ -361,7 +368,13 @@ async fn server_function(State(state): State<ServerState>, mut request: Request)
     }
     // A caller that accepts HTML would be redirected as if it had sent a form.
     request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
-    let context = move || provide_context(state.clone());
+    let calls = request.extensions().get::<CallCount>().cloned();
+    let context = move || {
+        provide_context(state.clone());
+        if let Some(calls) = &calls {
+            provide_context(calls.clone());
+        }
+    };
     let mut response = handle_server_fns_with_context(context, request).await.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));

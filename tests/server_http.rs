@@ -2,6 +2,8 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "server_http/proxy.rs"]
+mod proxy;
 mod server_support;
 
 use std::time::{Duration, Instant};

@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::StreamExt;
 use serde_json::{Value, json};
 use server_support::{Reply, Server, Upstream, config, operation, states};
 use use_aa::server::config::Config;
@@ -123,6 +124,56 @@ async fn an_operation_is_told_from_submitted_to_confirmed() {
     assert!(late(3, 500) < Duration::from_secs(1), "confirmed {:?} late", late(3, 500));
     // Who comes later hears the latest state only.
     assert_eq!(states(&server.follow(&sent, PATIENCE).await), ["confirmed"]);
+}
+
+#[tokio::test]
+async fn several_operations_are_told_over_one_stream() {
+    let story = Story(Instant::now());
+    let (node, bundler) = (node(story.clone(), 500, vec![event(true)]).await, alto(story.clone()).await);
+    let mut config = lab(&node, &bundler);
+    config.protection.rate_limit = Some(use_aa::server::config::Rate { per_second: 1, burst: 3 });
+    let server = Server::start(config).await;
+    let sent = server.call("send_user_operation", &json!({"user_operation": operation()})).await.1;
+    // Sent from here, so it is followed; of the strangers the first is paid by the request, the second by the third call
+    // of the allowance, and the rest are too many.
+    let hashes: Vec<Value> = [json!(hash(1)), json!(hash(2)), json!(hash(3)), sent.clone(), sent.clone()].into();
+    let request = server.post("user_operation_statuses").json(&json!({"user_op_hashes": hashes}));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut text = String::new();
+    let mut stream = response.bytes_stream();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout_at(deadline, stream.next()).await {
+        text.push_str(std::str::from_utf8(&piece).unwrap());
+    }
+    let mut ours = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        match line["userOpHash"] == sent {
+            true => ours.push(line["line"]["status"].as_str().unwrap().to_owned()),
+            false if line["line"]["error"] == "RateLimited" => assert_eq!(line["userOpHash"], hash(3), "{line}"),
+            // This bundler says of everything that it has it, and then that it bundled it.
+            false => assert!(line["line"]["status"].is_string() && line["userOpHash"] != hash(3), "{line}"),
+        }
+    }
+    assert_eq!(ours, ["submitted", "bundled", "included", "confirmed"]);
+    assert_eq!(text.matches("RateLimited").count(), 1);
+    // Together they have the heartbeats of one.
+    let heartbeats = text.lines().filter(|line| line.is_empty()).count();
+    assert!((1..=2).contains(&heartbeats), "{heartbeats} in five seconds");
+}
+
+#[tokio::test]
+async fn a_stream_follows_so_many_operations_and_no_more() {
+    let (node, bundler) = (node(Story(Instant::now()), 60_000, vec![]).await, alto(Story(Instant::now())).await);
+    let server = Server::start(lab(&node, &bundler)).await;
+    let hashes = |number: u8| json!({"user_op_hashes": (1..=number).map(hash).collect::<Vec<_>>()});
+    for arguments in [hashes(0), hashes(65), json!({"user_op_hashes": [hash(0)]})] {
+        let (status, answer) = server.call("user_operation_statuses", &arguments).await;
+        assert_eq!((status, &answer["field"]), (400, &json!("user_op_hashes")), "{answer}");
+    }
+    let most = server.post("user_operation_statuses").json(&hashes(64)).send().await.unwrap();
+    assert_eq!(most.status(), 200);
 }
 
 #[tokio::test]

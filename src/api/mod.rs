@@ -23,7 +23,7 @@ pub use node::{account_state, chain_info, read_chain};
 pub use operation::look_up_operation;
 pub use paymaster::{fee_quotes, sponsor_user_operation};
 pub use session_ledger::{publish_sessions, published_sessions};
-pub use status::user_operation_status;
+pub use status::{user_operation_status, user_operation_statuses};
 pub use use_aa_actions::adapters::status_stream::read_line;
 
 /// The services, inside a server function or a page that is being rendered.

@@ -1,4 +1,4 @@
-//! The state of an operation as a stream: one JSON object per line, pushed as it changes.
+//! The state of an operation, or of several, as a stream: one JSON object per line, pushed as it changes.
 
 use alloy::primitives::B256;
 use leptos::{
@@ -17,4 +17,15 @@ use crate::error::AppError;
 pub async fn user_operation_status(user_op_hash: B256) -> Result<TextStream<AppError>, AppError> {
     use futures::StreamExt;
     Ok(TextStream::new(use_aa_server::status::lines(&super::server_state()?, user_op_hash)?.map(Ok)))
+}
+
+/// Follows several operations over one stream, as [`user_operation_status`] does one: each line says of which one it is (see
+/// [`read_named_line`](use_aa_actions::adapters::status_stream::read_named_line)). At most
+/// [`MOST_FOLLOWED`](crate::protocol::rpc::MOST_FOLLOWED).
+#[server(protocol = FunctionCall<StreamingText>, prefix = "/api/fn", endpoint = "user_operation_statuses")]
+pub async fn user_operation_statuses(user_op_hashes: Vec<B256>) -> Result<TextStream<AppError>, AppError> {
+    use futures::StreamExt;
+    let calls = leptos::prelude::use_context::<use_aa_server::call_count::CallCount>();
+    let lines = use_aa_server::status::lines_of_several(&super::server_state()?, user_op_hashes, calls.as_ref())?;
+    Ok(TextStream::new(lines.map(Ok)))
 }

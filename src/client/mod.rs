@@ -8,11 +8,15 @@ pub mod address_book;
 pub mod browser_storage;
 pub mod operation_log;
 #[cfg(feature = "hydrate")]
+mod patience;
+#[cfg(feature = "hydrate")]
 pub mod relay;
 #[cfg(feature = "ssr")]
 pub use use_aa_actions::adapters::http_relay as relay_native;
 pub mod remembered;
 pub mod session_store;
+#[cfg(feature = "hydrate")]
+mod status;
 pub mod time;
 pub mod wallet;
 #[cfg(feature = "hydrate")]

@@ -1,18 +1,17 @@
 //! [`ServerRelay`]: chain, bundler and paymaster through the functions of our server.
 
-use std::{cell::RefCell, future::Future, pin::Pin};
+use std::cell::RefCell;
 
 use alloy::primitives::{Address, B256, U256};
 use async_trait::async_trait;
-use futures::{
-    future::{Either, select},
-    stream::LocalBoxStream,
-};
+use futures::stream::LocalBoxStream;
 use serde_json::Value;
 
-use super::time::{self, sleep};
+use super::{
+    patience::{in_time, within},
+    status, time,
+};
 use crate::{
-    actions::adapters::status_stream::{permits::Permits, watch::watch},
     actions::ports::{DistributedKeys, Relay},
     api,
     error::AppError,
@@ -29,16 +28,10 @@ use crate::{
     },
 };
 
-/// The server gives each upstream its own, shorter time. Milliseconds.
-const PATIENCE: u64 = 30_000;
 /// The server waits up to a minute for a distributed key to be made. Milliseconds.
 const MAKING_PATIENCE: u64 = 75_000;
 
-/// Status streams at a time; the other connections are for everything else.
-const STREAMS_AT_A_TIME: usize = 3;
-
 thread_local! {
-    static STREAMS: Permits = Permits::new(STREAMS_AT_A_TIME);
     static CHAIN_INFO: RefCell<Option<ChainInfo>> = const { RefCell::new(None) };
 }
 
@@ -132,11 +125,7 @@ impl Relay for ServerRelay {
     }
 
     fn watch(&self, user_op_hash: B256) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>> {
-        let connect = move || async move {
-            let stream = in_time(api::user_operation_status(user_op_hash)).await?;
-            Ok(Box::pin(stream.into_inner()) as Pin<Box<_>>)
-        };
-        watch(connect, Some(STREAMS.with(Clone::clone)), js_sys::Math::random)
+        status::watch_operation(user_op_hash)
     }
 }
 
@@ -169,18 +158,5 @@ impl DistributedKeys for ServerRelay {
 
     async fn revoke(&self, revocation: &Revocation) -> Result<(), AppError> {
         in_time(api::revoke_distributed_key(revocation.clone())).await
-    }
-}
-
-/// The answer, or an error when the server takes too long: a page must not hang on a dead connection.
-async fn in_time<T>(call: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
-    within(PATIENCE, call).await
-}
-
-/// As [`in_time`], with a limit in milliseconds.
-async fn within<T>(patience: u64, call: impl Future<Output = Result<T, AppError>>) -> Result<T, AppError> {
-    match select(Box::pin(call), Box::pin(sleep(patience))).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(AppError::Network { reason: format!("no answer within {} s", patience / 1_000) }),
     }
 }

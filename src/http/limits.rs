@@ -97,6 +97,16 @@ impl Limits {
         limited(router, &self.address, "address", Style::AppError)
     }
 
+    /// Status streams, limited as pages; one that follows several operations counts as several calls ([`CallCount`]).
+    pub(super) fn streams<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
+        let address = self.address.clone();
+        self.pages(router.layer(middleware::from_fn(move |mut request: Request<Body>, next: Next| {
+            let count = CallCount::new(another(&address, ByAddress, &request, "address"));
+            request.extensions_mut().insert(count);
+            next.run(request)
+        })))
+    }
+
     /// JSON-RPC, limited by address (the same count as that of the pages) and by key. A request is counted before its
     /// body is read, as one call; the other calls of a batch are counted when it is ([`CallCount`]).
     pub(super) fn json_rpc<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {

@@ -299,6 +299,9 @@ pub enum UserOpUpdate {
 /// know it takes it for a cut stream, which comes to the same, a little later.
 pub const RECONNECT: &str = r#"{"reconnect":true}"#;
 
+/// Most operations that one status stream follows.
+pub const MOST_FOLLOWED: usize = 64;
+
 impl UserOpUpdate {
     /// No further update follows.
     pub fn is_final(&self) -> bool {

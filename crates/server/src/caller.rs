@@ -13,6 +13,8 @@ pub struct Caller {
     pub address: IpAddr,
     /// It is a program on this machine, and no proxy stands between.
     pub local: bool,
+    /// A trusted proxy speaks for it: what that says of the request is believed.
+    pub proxied: bool,
 }
 
 impl Caller {
@@ -23,8 +25,9 @@ impl Caller {
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
         let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host"];
         let local = peer.is_loopback() && !forwarded.iter().any(|name| headers.contains_key(*name));
-        if trusted.is_empty() || !is_trusted(peer) {
-            return Self { address: peer, local };
+        let proxied = is_trusted(peer);
+        if !proxied {
+            return Self { address: peer, local, proxied };
         }
         let mut address = peer;
         let lines: Vec<&str> =
@@ -36,7 +39,7 @@ impl Caller {
                 break;
             }
         }
-        Self { address, local }
+        Self { address, local, proxied }
     }
 
     /// What is counted as one caller: an IPv6 customer has a whole /64.
@@ -90,6 +93,13 @@ mod tests {
         assert_eq!(address("127.0.0.1", &["[2001:db8::7]:443"], &trusted), "2001:db8::7");
         assert_eq!(address("127.0.0.1", &["unknown"], &trusted), "127.0.0.1");
         assert_eq!(address("127.0.0.1", &[], &trusted), "127.0.0.1");
+    }
+
+    #[test]
+    fn only_trusted_proxies_speak_for_others() {
+        assert!(caller("127.0.0.1", &[], &["127.0.0.1"]).proxied);
+        assert!(!caller("127.0.0.1", &["1.1.1.1"], &[]).proxied);
+        assert!(!caller("9.9.9.9", &["10.0.0.1"], &["10.0.0.0/8"]).proxied);
     }
 
     #[test]

@@ -244,6 +244,11 @@ impl Watcher {
         if progress.failure.is_some() { None } else { progress.last().cloned() }
     }
 
+    /// Whether the operation is followed already.
+    pub(super) fn follows(&self, user_op_hash: B256) -> bool {
+        self.inner.registry().operations.contains_key(&user_op_hash)
+    }
+
     /// Whether the node at this place of the list pushes its logs now; `None` when it has no web socket.
     pub(super) fn is_pushing(&self, entry: usize) -> Option<bool> {
         let known = self.inner.sockets.iter().any(|(place, _)| *place == entry);

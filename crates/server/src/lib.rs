@@ -9,12 +9,14 @@
 //! | [`sponsorship`], [`sponsor`], [`page_sponsorship`] | who is paid for: policies, budgets, the ledger; callers without a key |
 //! | [`events`], [`status`], [`operation_lookup`] | what becomes of an operation: one watcher each, a stream for each page that waits; or asked once |
 //! | [`session_ledger`], [`session_uses`] | sets of sessions for other devices, uses counted from the chain |
+//! | [`authority`], [`caller`] | for which site a request is, and whose it is |
 //! | [`biconomy`], [`api_keys`], [`call_count`] | JSON-RPC for programs, its keys, and how often they may call |
 //! | [`check`], [`readiness`], [`metrics`] | does it work? |
 #![warn(missing_docs)]
 
 mod api_key;
 pub mod api_keys;
+pub mod authority;
 pub mod biconomy;
 pub mod bundler;
 pub mod call_count;

@@ -190,7 +190,7 @@ impl Relay for HttpRelay {
                 Ok(text)
             }
         };
-        watch(connect, None, || 0.5)
+        watch(connect, || 0.5)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use super::{ConfigError, Secret, values::given};
+use crate::authority::Authority;
 
 /// Requests per second that one address is allowed, and how many at once.
 const ADDRESS: Rate = Rate { per_second: 50, burst: 200 };
@@ -17,11 +18,13 @@ pub const OFFERS_TIME: Duration = Duration::from_secs(15 * 60);
 /// Options of protection and logging as they came.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ProtectionArgs {
-    /// Host names that the server answers to, comma-separated [default: any; while listening on loopback only names
-    /// without a dot and addresses, because a foreign site could point its own name here]
+    /// Host names that the server answers to, comma-separated, each with the port that browsers show where a proxy does
+    /// not tell it (aa.example:8443) [default: any; while listening on loopback only names without a dot and addresses,
+    /// because a foreign site could point its own name here]
     #[arg(long, env = "USE_AA_HOSTS", value_name = "NAMES")]
     pub hosts: Option<String>,
-    /// Addresses or networks (10.0.0.0/8) of reverse proxies whose X-Forwarded-For is believed, comma-separated
+    /// Addresses or networks (10.0.0.0/8) of reverse proxies whose X-Forwarded-For, X-Forwarded-Host and Forwarded are
+    /// believed, comma-separated
     #[arg(long, env = "USE_AA_TRUSTED_PROXIES", value_name = "NETWORKS")]
     pub trusted_proxies: Option<String>,
     /// Requests per second and burst that one address is allowed, or off [default: 50/200; in the lab off]
@@ -41,9 +44,9 @@ pub struct ProtectionArgs {
 /// Whom the server answers, and how often.
 #[derive(Clone, Debug)]
 pub struct Protection {
-    /// Names that it answers to, in lower case; empty = see [`ProtectionArgs::hosts`].
-    pub hosts: Vec<String>,
-    /// Proxies whose word on the caller's address is taken.
+    /// Names that it answers to; empty = see [`ProtectionArgs::hosts`].
+    pub hosts: Vec<Authority>,
+    /// Proxies whose word on the caller's address and on the site that it asked for is taken.
     pub trusted_proxies: Vec<Network>,
     /// For one address; `None` = no limit.
     pub rate_limit: Option<Rate>,
@@ -106,17 +109,11 @@ fn offers(value: Option<&str>, default: Option<u32>) -> Result<Option<u32>, Conf
     }
 }
 
-fn hosts(value: Option<&str>) -> Result<Vec<String>, ConfigError> {
+fn hosts(value: Option<&str>) -> Result<Vec<Authority>, ConfigError> {
     let Some(text) = given(value) else { return Ok(Vec::new()) };
-    let wrong = |part: &str| ConfigError::new("USE_AA_HOSTS", "host names without scheme, port and path", part);
-    text.split(',')
-        .map(|part| {
-            let name = part.trim();
-            let fits =
-                !name.is_empty() && !name.contains(['/', '@', ' ']) && (!name.contains(':') || name.starts_with('['));
-            if fits { Ok(name.to_ascii_lowercase()) } else { Err(wrong(part)) }
-        })
-        .collect()
+    let expected = "host names such as aa.example or aa.example:8443, without scheme and path, separated by commas";
+    let wrong = |part: &str| ConfigError::new("USE_AA_HOSTS", expected, part);
+    text.split(',').map(|part| Authority::parse(part).ok_or_else(|| wrong(part))).collect()
 }
 
 fn networks(value: Option<&str>) -> Result<Vec<Network>, ConfigError> {
@@ -207,8 +204,10 @@ mod tests {
             let args = ProtectionArgs { dan_offers: Some(text.into()), ..Default::default() };
             assert_eq!(refused(args), "USE_AA_DAN_OFFERS", "{text}");
         }
-        let args = ProtectionArgs { hosts: Some("https://aa.example".into()), ..Default::default() };
-        assert_eq!(refused(args), "USE_AA_HOSTS");
+        for text in ["https://aa.example", "aa.example/", "aa.example:0x1", "::1", "aa.example,,"] {
+            let args = ProtectionArgs { hosts: Some(text.into()), ..Default::default() };
+            assert_eq!(refused(args), "USE_AA_HOSTS", "{text}");
+        }
         let args = ProtectionArgs { trusted_proxies: Some("10.0.0.0/33".into()), ..Default::default() };
         assert_eq!(refused(args), "USE_AA_TRUSTED_PROXIES");
     }

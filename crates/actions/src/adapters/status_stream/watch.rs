@@ -8,11 +8,7 @@ use futures::{
     stream::{self, LocalBoxStream},
 };
 
-use super::{
-    super::timer::sleep,
-    lines::Lines,
-    permits::{Permit, Permits},
-};
+use super::{super::timer::sleep, lines::Lines, read_line};
 use crate::error::AppError;
 use use_aa_protocol::rpc::{RECONNECT, UserOpUpdate};
 
@@ -29,29 +25,24 @@ const LONGEST_SILENCE: u64 = 15_000;
 /// After this many attempts in a row that brought no update the last error is told and watching ends
 /// (about five minutes).
 const MOST_FAILURES: u32 = 36;
-/// Pieces (heartbeats, mostly) that a stream may bring while another one waits for its permit: some nine seconds.
-const PIECES_PER_PERMIT: u32 = 3;
 
 /// Updates of one operation. `connect` opens the stream; `jitter` gives a number in 0..1 for each wait, so that
-/// many pages do not come back in the same moment after a restart of the server. With `permits` the stream is open
-/// only while it has one; nothing is lost in between, each connection begins with the latest state.
+/// many pages do not come back in the same moment after a restart of the server. Nothing is lost by a cut: each connection
+/// begins with the latest state.
 pub fn watch<C, F>(
     connect: C,
-    permits: Option<Permits>,
     jitter: impl Fn() -> f64 + 'static,
 ) -> LocalBoxStream<'static, Result<UserOpUpdate, AppError>>
 where
     C: Fn() -> F + 'static,
     F: Future<Output = Result<TextStream, AppError>> + 'static,
 {
-    let watcher =
-        Watcher { connect, permits, jitter, open: None, failures: 0, queue: Vec::new(), last: None, ended: false };
+    let watcher = Watcher { connect, jitter, open: None, failures: 0, queue: Vec::new(), last: None, ended: false };
     stream::unfold(watcher, |mut watcher| async move { watcher.next().await.map(|item| (item, watcher)) }).boxed_local()
 }
 
 struct Watcher<C, J> {
     connect: C,
-    permits: Option<Permits>,
     jitter: J,
     open: Option<Connection>,
     failures: u32,
@@ -65,8 +56,6 @@ struct Watcher<C, J> {
 struct Connection {
     stream: TextStream,
     lines: Lines,
-    pieces: u32,
-    permit: Option<Permit>,
 }
 
 impl<C, F, J> Watcher<C, J>
@@ -87,15 +76,16 @@ where
                     continue;
                 }
                 match read_line(&line) {
+                    None => {}
                     // Each connection repeats the latest state first.
-                    Ok(update) if self.last.as_ref() == Some(&update) => self.failures = 0,
-                    Ok(update) => {
+                    Some(Ok(update)) if self.last.as_ref() == Some(&update) => self.failures = 0,
+                    Some(Ok(update)) => {
                         self.failures = 0;
                         self.ended = update.is_final();
                         self.last = Some(update.clone());
                         return Some(Ok(update));
                     }
-                    Err(error) => {
+                    Some(Err(error)) => {
                         self.queue.clear();
                         self.open = None;
                         if let Some(fatal) = self.failed(error).await {
@@ -118,19 +108,10 @@ where
     /// Connects if need be and reads one piece.
     async fn read_on(&mut self) -> Result<(), AppError> {
         let Some(open) = &mut self.open else {
-            let permit = match &self.permits {
-                Some(permits) => Some(permits.take().await),
-                None => None,
-            };
             let stream = (self.connect)().await?;
-            self.open = Some(Connection { stream, lines: Lines::default(), pieces: 0, permit });
+            self.open = Some(Connection { stream, lines: Lines::default() });
             return Ok(());
         };
-        if open.pieces >= PIECES_PER_PERMIT && open.permit.as_ref().is_some_and(Permit::is_wanted) {
-            self.open = None;
-            return Ok(());
-        }
-        open.pieces = open.pieces.saturating_add(1);
         let piece = match select(open.stream.next(), Box::pin(sleep(LONGEST_SILENCE))).await {
             Either::Left((piece, _)) => piece,
             Either::Right(_) => return Err(cut()),
@@ -156,14 +137,8 @@ where
             return self.failed(cut()).await;
         }
         self.failures += 1;
-        sleep(self.spread(FIRST_WAIT)).await;
+        sleep(pause_after(0, (self.jitter)())).await;
         None
-    }
-
-    /// Some part of `wait`, milliseconds.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn spread(&self, wait: u64) -> u64 {
-        (wait as f64 * (self.jitter)().clamp(0.0, 1.0)) as u64
     }
 
     /// Waits before the next attempt, or says that there will be none.
@@ -173,27 +148,30 @@ where
             self.ended = true;
             return Some(error);
         }
-        let wait = (FIRST_WAIT << self.failures.min(7)).min(LONGEST_WAIT) / 2;
-        sleep(wait / 2 + self.spread(wait)).await;
+        sleep(pause_after(self.failures, (self.jitter)())).await;
         None
     }
 }
 
-fn read_line(line: &str) -> Result<UserOpUpdate, AppError> {
-    serde_json::from_str::<UserOpUpdate>(line).map_err(|unreadable| {
-        // The server may end its stream with an error in the same form as any server function's.
-        serde_json::from_str::<AppError>(line)
-            .unwrap_or_else(|_| AppError::Network { reason: format!("unreadable status line: {unreadable}") })
-    })
+/// How long to wait, milliseconds, after so many failures in a row: longer and longer, and some part of it by chance. After
+/// none: another server is there.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+pub(super) fn pause_after(failures: u32, chance: f64) -> u64 {
+    let part = |wait: u64| (wait as f64 * chance.clamp(0.0, 1.0)) as u64;
+    if failures == 0 {
+        return part(FIRST_WAIT);
+    }
+    let wait = (FIRST_WAIT << failures.min(7)).min(LONGEST_WAIT) / 2;
+    wait / 2 + part(wait)
 }
 
-fn cut() -> AppError {
+pub(super) fn cut() -> AppError {
     AppError::Network { reason: "the status stream ended early".into() }
 }
 
-/// What waiting can mend: a lost connection, a restarting server, an upstream that is down for a moment.
-fn worth_another_try(error: &AppError) -> bool {
-    matches!(error, AppError::Network { .. } | AppError::UpstreamUnavailable { .. })
+/// What waiting can mend: a lost connection, a restarting server, an upstream that is down for a moment, too many requests.
+pub(super) fn worth_another_try(error: &AppError) -> bool {
+    matches!(error, AppError::Network { .. } | AppError::UpstreamUnavailable { .. } | AppError::RateLimited { .. })
 }
 
 #[cfg(all(test, feature = "native"))]
@@ -221,7 +199,7 @@ mod tests {
             let next = connections.borrow_mut().next().expect("no connection after the end");
             async move { next.map(|pieces| Box::pin(stream::iter(pieces)) as TextStream) }
         };
-        watch(open, None, || 0.5).collect().await
+        watch(open, || 0.5).collect().await
     }
 
     fn ok(pieces: &[&str]) -> Result<Vec<Result<String, AppError>>, AppError> {
@@ -280,46 +258,8 @@ mod tests {
                 Ok(Box::pin(stream::iter([Ok(news.to_owned())]).chain(rest)) as TextStream)
             }
         };
-        let updates: Vec<_> = watch(open, None, || 0.5).collect().await;
+        let updates: Vec<_> = watch(open, || 0.5).collect().await;
         assert_eq!((updates.len(), *connections.borrow()), (2, 2));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn many_waits_share_few_connections_and_all_come_to_their_end() {
-        let (open, most) = (Rc::new(RefCell::new(0)), Rc::new(RefCell::new(0)));
-        let permits = Permits::new(2);
-        let begun = tokio::time::Instant::now();
-        let waits = (0..7).map(|_| {
-            let (open, most) = (Rc::clone(&open), Rc::clone(&most));
-            let connect = move || {
-                *open.borrow_mut() += 1;
-                most.replace_with(|most| (*most).max(*open.borrow()));
-                let closes = Closes(Rc::clone(&open));
-                // Heartbeats; the end comes after a minute, whoever listens.
-                let pieces = stream::unfold((SUBMITTED, closes), move |(news, closes)| async move {
-                    let over = begun.elapsed() > std::time::Duration::from_secs(60);
-                    let news = if over { DROPPED } else { news };
-                    if news == "\n" {
-                        sleep(3_000).await;
-                    }
-                    Some((Ok(news.to_owned() + "\n"), ("\n", closes)))
-                });
-                async move { Ok(Box::pin(pieces) as TextStream) }
-            };
-            watch(connect, Some(permits.clone()), || 0.5).collect::<Vec<_>>()
-        });
-        let ended = futures::future::join_all(waits).await;
-        assert!(ended.iter().all(|updates| updates.last().is_some_and(|last| last.as_ref().unwrap().is_final())));
-        assert_eq!(*most.borrow(), 2);
-        assert!(begun.elapsed() < std::time::Duration::from_secs(120), "{:?}", begun.elapsed());
-    }
-
-    struct Closes(Rc<RefCell<usize>>);
-
-    impl Drop for Closes {
-        fn drop(&mut self) {
-            *self.0.borrow_mut() -= 1;
-        }
     }
 
     #[tokio::test(start_paused = true)]

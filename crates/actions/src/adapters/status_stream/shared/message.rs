@@ -1,0 +1,45 @@
+//! What tabs of one browser tell each other.
+
+use alloy::primitives::B256;
+use serde::{Deserialize, Serialize};
+
+use crate::error::AppError;
+
+/// A tab, by a number that it drew.
+pub type TabId = u32;
+
+/// What one tab tells all others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "lowercase")]
+pub enum Message {
+    /// This tab holds the stream from now on, or asks once more: whoever waits says for what.
+    Who {
+        /// The tab that holds the stream.
+        leader: TabId,
+    },
+    /// All that a tab waits for.
+    Wants {
+        /// The tab.
+        tab: TabId,
+        /// Its operations.
+        hashes: Vec<B256>,
+    },
+    /// All that is followed, with the latest line of each. Told again and again, so that nothing depends on one of them.
+    States {
+        /// The tab that holds the stream.
+        leader: TabId,
+        /// Hash, and line as [`read_line`](super::super::read_line) reads it; none when none came yet.
+        lines: Vec<(B256, Option<String>)>,
+    },
+    /// Following did not work.
+    Failed {
+        /// The tab that holds the stream.
+        leader: TabId,
+        /// What was to be followed.
+        hashes: Vec<B256>,
+        /// Why.
+        error: AppError,
+        /// The leader does not try again by itself.
+        given_up: bool,
+    },
+}
