@@ -37,6 +37,8 @@ use use_aa::{
 mod actions_support;
 #[path = "actions_gas/session_fees.rs"]
 mod session_fees;
+#[path = "actions_gas/stubborn_token.rs"]
+mod stubborn_token;
 use actions_support::{Person, common, now};
 
 /// Account 1 of the test mnemonic, which anvil signs for.

@@ -26,7 +26,7 @@ pub async fn estimate_user_operation_gas(
     user_operation: UserOperation,
     state_override: Option<Value>,
 ) -> Result<GasEstimate, AppError> {
-    super::server_state()?.bundler().estimate(&user_operation, state_override).await
+    super::server_state()?.upstreams().estimate(&user_operation, state_override).await
 }
 
 /// Hands a signed operation to the bundler and begins to watch it; the result is its hash.
