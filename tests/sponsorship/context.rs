@@ -11,7 +11,7 @@ const DATA: &str = "0x0101010101010101010101010101010101010101010101010101010101
 async fn wanting(context: Option<&'static str>) -> Upstream {
     Upstream::start(move |call| match call["method"].as_str().unwrap() {
         "pm_getPaymasterStubData" | "pm_getPaymasterData" => match context {
-            Some(context) if call["params"][3].to_string() == context => {
+            Some(context) if call["params"][3].to_string().as_str() == context => {
                 Reply::Result(json!({"paymasterAndData": DATA}))
             }
             _ => {
