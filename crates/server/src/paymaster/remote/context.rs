@@ -33,22 +33,22 @@ impl Remote {
 
     /// A refusal for the context's sake is the operator's to know: its words are for the log.
     pub(super) fn told(&self, error: AppError) -> AppError {
-        let about = about_context(&error);
-        let is_set = self.context.is_some();
-        match about {
-            AboutContext::No => return error,
-            AboutContext::Perhaps if is_set => return error,
-            _ if is_set => {
-                tracing::warn!(%error, "the paymaster service does not take the context of {PAYMASTER_CONTEXT}")
+        match (about_context(&error), self.context.is_some()) {
+            (AboutContext::No, _) | (AboutContext::Perhaps, true) => return error,
+            (AboutContext::Perhaps, false) => {
+                tracing::warn!(
+                    %error,
+                    "the paymaster service does not take the parameters; if it wants a context (a policy's id, for \
+                     example), set {PAYMASTER_CONTEXT}"
+                );
+                return error;
             }
-            AboutContext::Yes => tracing::warn!(
+            (AboutContext::Yes, true) => {
+                tracing::warn!(%error, "the paymaster service does not take the context of {PAYMASTER_CONTEXT}");
+            }
+            (AboutContext::Yes, false) => tracing::warn!(
                 %error,
                 "the paymaster service wants a context: set {PAYMASTER_CONTEXT} to the JSON object that it asks for"
-            ),
-            AboutContext::Perhaps => tracing::warn!(
-                %error,
-                "the paymaster service does not take the parameters; if it wants a context (a policy's id, for example), \
-                 set {PAYMASTER_CONTEXT}"
             ),
         }
         AppError::SponsorshipRefused {
