@@ -215,6 +215,9 @@ pub async fn serve_within(
     if let Some(description) = page_sponsorship::description(state.config()) {
         tracing::info!("{description}");
     }
+    if let Some(description) = state.config().context_description() {
+        tracing::info!("{description}");
+    }
     let alive = Arc::new(());
     metrics::start(Arc::downgrade(&alive));
     let (stopping, mut stopped) = watch::channel(false);

@@ -39,6 +39,8 @@ mod actions_support;
 mod bundlers;
 #[path = "actions_gas/session_fees.rs"]
 mod session_fees;
+#[path = "actions_gas/stubborn_token.rs"]
+mod stubborn_token;
 use actions_support::{Person, common, now};
 
 /// Account 1 of the test mnemonic, which anvil signs for.

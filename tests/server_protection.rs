@@ -561,7 +561,7 @@ async fn no_secret_is_in_any_answer_or_log() {
         })
     };
     let node = parrot("/v2/5ecre7path0123456789/rpc?apikey=5ecre7query0123456789").await;
-    let paymaster = parrot("/api/5ecre7path0123456789 for 5ecre7apikey0123456789").await;
+    let paymaster = parrot("/api/5ecre7path0123456789 for 5ecre7apikey0123456789 by 5ecre7context0123456789").await;
     let host = node.addr;
     let upstream =
         format!("http://user:5ecre7password@{host}/v2/5ecre7path0123456789/rpc?apikey=5ecre7query0123456789");
@@ -570,8 +570,10 @@ async fn no_secret_is_in_any_answer_or_log() {
         ("RUST_LOG", "trace"),
         ("USE_AA_RPC_URL", &upstream),
         ("USE_AA_BUNDLER_URL", &upstream),
-        ("USE_AA_PAYMASTER_URL", &format!("http://{}/api/5ecre7path0123456789", paymaster.addr)),
+        ("USE_AA_PAYMASTER_URL", &format!("http://{}/api/5ecre7path0123456789/{{key}}", paymaster.addr)),
+        ("USE_AA_PAYMASTER_DIALECT", "erc7677"),
         ("USE_AA_PAYMASTER_API_KEY", "5ecre7apikey0123456789"),
+        ("USE_AA_PAYMASTER_CONTEXT", r#"{"policyId":"5ecre7context0123456789"}"#),
         ("USE_AA_PAGE_SPONSORSHIP", "on"),
         ("USE_AA_METRICS_TOKEN", "5ecre7metrics0123456789"),
     ])

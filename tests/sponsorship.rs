@@ -7,6 +7,8 @@ mod advance;
 #[path = "sponsorship/budgets.rs"]
 mod budgets;
 mod common;
+#[path = "sponsorship/context.rs"]
+mod context;
 #[path = "sponsorship/erc7677.rs"]
 mod erc7677;
 #[path = "sponsorship/guard.rs"]
@@ -18,6 +20,8 @@ mod postgres_support;
 mod retention;
 #[path = "sponsorship/robbery.rs"]
 mod robbery;
+#[path = "sponsorship/rollups.rs"]
+mod rollups;
 mod server_support;
 #[path = "sponsorship/settling.rs"]
 mod settling;

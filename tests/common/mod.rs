@@ -40,3 +40,13 @@ pub async fn rpc(url: &str, method: &str, params: Value) -> Value {
     let answer: Value = CLIENT.post(url).json(&body).send().await.unwrap().json().await.unwrap();
     answer.get("result").unwrap_or_else(|| panic!("{method}: {answer}")).clone()
 }
+
+/// Places a contract of `contracts/` at an address, without its constructor's storage.
+pub async fn place(url: &str, name: &str, at: alloy::primitives::Address) {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let artifacts = std::fs::read(format!("{root}/contracts/out/artifacts.json")).expect("make contracts");
+    let artifacts: Value = serde_json::from_slice(&artifacts).unwrap();
+    let created = &artifacts[name]["bytecode"];
+    let code = rpc(url, "eth_call", json!([{"data": created}, "latest"])).await;
+    rpc(url, "anvil_setCode", json!([at, code])).await;
+}

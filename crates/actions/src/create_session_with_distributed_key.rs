@@ -14,6 +14,7 @@ use alloy::primitives::U256;
 use super::{
     account::SmartAccountClient,
     create_session::{CreateSessionVariables, PreparedCreateSession, complete_create_session, prepare_grant_of},
+    data_fee::modest_data_fee,
     grant::{GrantRequest, Material},
     owner_signature::owner_signature,
     ports::{DistributedKeys, SessionStore},
@@ -25,7 +26,7 @@ use use_aa_protocol::{
     addresses::ENTRY_POINT,
     distributed_key::{
         DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant,
-        default_operation_cost, policy_hash, verify_grant,
+        default_operation_cost_with_data, policy_hash, verify_grant,
     },
     user_op_response::UserOpResponse,
 };
@@ -112,7 +113,10 @@ pub async fn prepare_create_session_with_distributed_key(
         Material::distributed(client.account, &grant, offer.session_key_address, ephemeral_key.clone(), &info)?;
     let mut prepared = prepare_grant_of(client, store, grant, material).await?;
     let fee = prepared.operation().user_operation.max_fee_per_gas;
-    let max_operation_cost = request.max_operation_cost.unwrap_or_else(|| default_operation_cost(fee));
+    let max_operation_cost = match request.max_operation_cost {
+        Some(limit) => limit,
+        None => default_operation_cost_with_data(fee, modest_data_fee(client.relay.as_ref(), fee).await),
+    };
     prepared.keep_operation_cost(max_operation_cost);
     Ok(PreparedDistributedGrant { request, prepared, offer, ephemeral_key, max_operation_cost })
 }

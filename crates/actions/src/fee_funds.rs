@@ -5,7 +5,7 @@ use alloy::primitives::{Address, U256};
 use futures::future::{join_all, try_join, try_join3};
 use serde_json::json;
 
-use super::{ports::Relay, token};
+use super::{data_fee::modest_data_fee, ports::Relay, token};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
@@ -54,6 +54,8 @@ pub struct FeeFunds {
     pub allowances: Option<Vec<FeeAllowance>>,
     /// What a unit of gas costs now at most, wei, by the server; `None`: it could not be read.
     pub max_fee_per_gas: Option<U256>,
+    /// What a rollup takes besides, wei, for putting a modest operation's data on the chain below; zero elsewhere.
+    pub data_fee: U256,
 }
 
 /// Reads balance and deposit. The account need not be deployed.
@@ -82,10 +84,13 @@ pub(super) async fn read_deposit(relay: &dyn Relay, account: Address) -> Result<
 /// Those of reading the native currency.
 pub async fn read_fee_funds(relay: &dyn Relay, account: Address) -> Result<FeeFunds, AppError> {
     let allowances = async { Ok::<_, AppError>(read_allowances(relay, account).await.ok()) };
-    let fee = async { Ok(relay.gas_fees().await.ok().map(|fees| fees.max_fee_per_gas)) };
+    let fees = async {
+        let fee = relay.gas_fees().await.ok().map(|fees| fees.max_fee_per_gas);
+        Ok((fee, modest_data_fee(relay, fee.unwrap_or_default()).await))
+    };
     let native = read_native_funds(relay, account);
-    let (native, allowances, max_fee_per_gas) = try_join3(native, allowances, fee).await?;
-    Ok(FeeFunds { native, allowances, max_fee_per_gas })
+    let (native, allowances, (max_fee_per_gas, data_fee)) = try_join3(native, allowances, fees).await?;
+    Ok(FeeFunds { native, allowances, max_fee_per_gas, data_fee })
 }
 
 async fn read_allowances(relay: &dyn Relay, account: Address) -> Result<Vec<FeeAllowance>, AppError> {

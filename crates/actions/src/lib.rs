@@ -67,6 +67,7 @@ mod clock;
 pub mod create_batch_session;
 pub mod create_session;
 pub mod create_session_with_distributed_key;
+mod data_fee;
 mod default_paymaster;
 pub mod deploy;
 pub mod error;

@@ -59,10 +59,8 @@ pub struct SendGasTokenTransactionVariables {
 }
 
 /// [`send_transaction`] with the gas paid in a token. The allowance is read, and an approval is put in front only when
-/// it is missing: of the quoted amount, or without limit with `max_approval`.
-///
-/// A token that wants an allowance to be zero before it is changed (USDT on Ethereum) needs `max_approval` or calls
-/// that approve by themselves.
+/// it is missing: of the quoted amount, or without limit with `max_approval`. For a token that wants an allowance to be
+/// zero before it is changed (USD₮ on its main chain), which is tried out, an approval of nothing comes before it.
 ///
 /// # Errors
 /// As [`send_transaction`]; `GasTokenRefused` when the token is not taken, the account has too little of it, or more is

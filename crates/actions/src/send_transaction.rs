@@ -75,13 +75,13 @@ pub(super) async fn prepare_owner_operation(
     let unpaid = draft.unpaid(snapshot);
     let payment = TokenPayment::find(relay, &unpaid, options, snapshot.account.clocks).await?;
     let max_approval = data.max_approval.unwrap_or(false);
-    let approval = payment.missing_approval(relay, client.account, &draft.call_data, max_approval).await?;
-    if let Some(approval) = approval {
-        if draft.call_data.is_empty() {
-            let reason = "an operation that only deploys cannot approve the fee; pay it in another way".into();
-            return Err(AppError::GasTokenRefused { reason });
-        }
-        draft.call_data = patch_call_data(&draft.call_data, &approval)?;
+    let approvals = payment.missing_approvals(relay, client.account, &draft.call_data, max_approval).await?;
+    if !approvals.is_empty() && draft.call_data.is_empty() {
+        let reason = "an operation that only deploys cannot approve the fee; pay it in another way".into();
+        return Err(AppError::GasTokenRefused { reason });
+    }
+    for approval in approvals.iter().rev() {
+        draft.call_data = patch_call_data(&draft.call_data, approval)?;
     }
     let quoted = Options::gas_token_fee_quote(payment.quote, Some(payment.spender), max_approval);
     prepare_user_operation(relay, snapshot, draft, &merge_options([options.clone(), quoted])).await

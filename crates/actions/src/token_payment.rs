@@ -11,18 +11,21 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    addresses::TOKEN_PAYMASTER,
+    addresses::{NATIVE_TOKEN, TOKEN_PAYMASTER},
     clocks::Clocks,
     describe::exact_amount_words,
-    paymaster::{FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approved},
+    paymaster::{
+        FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approve_call, approved,
+        patch_call_data,
+    },
     rpc::{GasFees, PaymasterMode},
     smart_account::Call,
     user_operation::UserOperation,
 };
 
-/// What an approval in front of the calls may cost more, gas units: so a quote covers it, whether it turns out to be
-/// needed or not.
-const APPROVAL_GAS: u64 = 80_000;
+/// What approvals in front of the calls may cost more, gas units: one of nothing and one of the fee. So a quote covers
+/// them, whether they turn out to be needed or not.
+const APPROVAL_GAS: u64 = 120_000;
 
 /// The quote that an operation is paid by.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,18 +80,29 @@ impl TokenPayment {
         Ok(Self { quote, spender: data.spender.unwrap_or(offered_by), most })
     }
 
-    /// The approval that is missing, if one is: not when the account allowed enough before, nor when its own calls do.
-    pub async fn missing_approval(
+    /// The approvals that are missing: none when the account allowed enough before, or when its own calls do; two for a
+    /// token that refuses to change what is left of an earlier one (USD₮ on its main chain), the first of nothing.
+    pub async fn missing_approvals(
         &self,
         relay: &dyn Relay,
         account: Address,
         call_data: &[u8],
         max_approval: bool,
-    ) -> Result<Option<Call>, AppError> {
-        if self.allowed(relay, account, call_data).await? >= self.most {
-            return Ok(None);
+    ) -> Result<Vec<Call>, AppError> {
+        let token = self.quote.token_address;
+        let own = approved(call_data, token, self.spender);
+        if own.is_some_and(|own| own >= self.most) {
+            return Ok(Vec::new());
         }
-        Ok(Some(approval(&self.quote, self.spender, max_approval)?))
+        let left = token::allowance(relay, token, account, self.spender).await?;
+        if own.is_none() && left >= self.most {
+            return Ok(Vec::new());
+        }
+        let approval = approval(&self.quote, self.spender, max_approval)?;
+        // Asked, not assumed: with all other tokens nobody pays for a second call.
+        let refuses = !left.is_zero() && !token::takes_call(relay, account, &approval).await?;
+        let zero = refuses.then(|| approve_call(token, self.spender, U256::ZERO));
+        Ok(zero.into_iter().chain([approval]).collect())
     }
 
     /// What the paymaster may take once the calls have run.
@@ -158,7 +172,13 @@ pub(super) async fn fee_quotes(
     request: &FeeQuotesRequest,
 ) -> Result<FeeQuotes, AppError> {
     let state = options.state_override_set.clone().unwrap_or(Value::Null);
-    let mut gas = relay.estimate(user_operation, Some(merge_json(rich(user_operation.sender), state))).await?;
+    let state = Some(merge_json(rich(user_operation.sender), state));
+    let with_approvals = with_room_for_approvals(user_operation);
+    let mut gas = match relay.estimate(&with_approvals, state.clone()).await {
+        // A session's calls are what its policy allows: nothing can be put in front of them.
+        Err(AppError::UpstreamRejected { .. }) => relay.estimate(user_operation, state).await?,
+        gas => gas?,
+    };
     let mut user_operation = user_operation.clone();
     if let Some(offset) = options.gas_offset.filter(|offset| *offset != GasOffset::default()) {
         gas = offset_limits(&gas, &offset)?;
@@ -173,6 +193,19 @@ pub(super) async fn fee_quotes(
     gas.call_gas_limit = gas.call_gas_limit.saturating_add(U256::from(APPROVAL_GAS));
     set_limits(&mut user_operation, &gas);
     relay.fee_quotes(&user_operation, request).await
+}
+
+/// The operation with the bytes of two approvals in front of its calls, which cost more than gas on rollups. They are told to
+/// an address without code: which token is paid in may be open still.
+fn with_room_for_approvals(user_operation: &UserOperation) -> UserOperation {
+    let [zero, most] = [U256::ZERO, U256::MAX].map(|amount| approve_call(NATIVE_TOKEN, TOKEN_PAYMASTER, amount));
+    let patched =
+        patch_call_data(&user_operation.call_data, &most).and_then(|patched| patch_call_data(&patched, &zero));
+    match patched {
+        Ok(call_data) => UserOperation { call_data, ..user_operation.clone() },
+        // Nothing to put them in front of.
+        Err(_) => user_operation.clone(),
+    }
 }
 
 /// State override that gives the account 2^96 wei, for an estimate only.

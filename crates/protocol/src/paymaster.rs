@@ -18,7 +18,7 @@ mod decimal;
 mod fee_quote;
 mod token_fee;
 
-pub use approval::{approval, approval_amount, approved, patch_call_data};
+pub use approval::{approval, approval_amount, approve_call, approved, patch_call_data};
 pub use decimal::DecimalText;
 pub use fee_quote::{FeeQuote, FeeQuotes, FeeQuotesRequest};
 pub use token_fee::{MAX_MARKUP, NO_MARKUP, POST_OP_GAS, most_charged, token_amount};

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    config::Config,
+    config::{Config, PAYMASTER_CONTEXT},
     node::{ChainNode, Trial},
-    page_sponsorship, readiness,
+    page_sponsorship,
+    paymaster::Paymaster,
+    readiness,
     state::ServerState,
     upstream_url::UpstreamUrl,
 };
@@ -22,6 +24,7 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
     let dan_nodes = config.dan_nodes.clone();
     let mut findings = Findings { lines: Vec::new(), good: true };
     let pages = page_sponsorship::description(&config);
+    let context = config.context_description();
     let state = match ServerState::with_upstream_timeout(config, PATIENCE) {
         Ok(state) => state,
         Err(error) => {
@@ -35,13 +38,20 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
             Err(_) => Vec::new(),
         }
     };
-    let (node_chains, bundler_chains, report, database, key_nodes) = tokio::join!(
+    let service_context = async {
+        match state.paymaster() {
+            Some(Paymaster::Erc7677(service)) => service.try_context().await,
+            _ => Ok(()),
+        }
+    };
+    let (node_chains, bundler_chains, report, database, key_nodes, taken) = tokio::join!(
         state.node().chain_ids(),
         state.bundler().chain_ids(),
         readiness::report(&state),
         // Cached once more: the report is for callers, who are not told why.
         state.database().ping(),
         key_nodes,
+        service_context,
     );
     let on_chain: Vec<bool> = node_chains.iter().map(|answer| *answer == Ok(expected)).collect();
     findings.chains(Upstream::Node, &nodes, node_chains, expected);
@@ -63,6 +73,14 @@ pub async fn check(config: Config) -> (Vec<String>, bool) {
             Upstream::Bundler => findings.line("bundler's entry point".into(), upstream.error.map_or(Ok(()), Err)),
             name => findings.line(name.to_string(), upstream.error.map_or(Ok(()), Err)),
         }
+    }
+    match (taken, context) {
+        (Err(error), context) => {
+            let what = if context.is_some() { "does not take it" } else { "wants one, and none is set" };
+            findings.line(format!("{PAYMASTER_CONTEXT}: the paymaster service {what}"), Err(error));
+        }
+        (Ok(()), Some(context)) => findings.line(context, Ok::<_, AppError>(())),
+        (Ok(()), None) => {}
     }
     findings.line(Upstream::Database.to_string(), database);
     for (index, (node, result)) in dan_nodes.iter().zip(key_nodes).enumerate() {

@@ -4,6 +4,7 @@
 
 mod dan_nodes;
 mod fee_token;
+mod paymaster_context;
 mod protection;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ pub use dan_nodes::DanNodeAddress;
 use dan_nodes::SERVER_KEY;
 pub(super) use dan_nodes::{OPERATOR_KEY, dan_nodes};
 pub use fee_token::{FeeToken, TokenPaymasterConfig};
+pub use paymaster_context::PaymasterContext;
+pub(super) use paymaster_context::VARIABLE as PAYMASTER_CONTEXT;
 pub use protection::{Network, OFFERS_TIME, Protection, ProtectionArgs, Rate};
 pub use values::{ConfigError, DatabaseUrl, Secret, SignerKey, UpstreamUrl};
 
@@ -70,6 +73,10 @@ pub struct ServeArgs {
     /// Key that the server adds to requests to the remote paymaster (secret: prefer the environment)
     #[arg(long, env = "USE_AA_PAYMASTER_API_KEY", value_name = "KEY", hide_env_values = true)]
     pub paymaster_api_key: Option<Secret>,
+    /// JSON object that an ERC-7677 service gets as its context, as it is, such as {"policyId":"…"} (secret: prefer the
+    /// environment) [default: none]
+    #[arg(long, env = "USE_AA_PAYMASTER_CONTEXT", value_name = "JSON", hide_env_values = true)]
+    pub paymaster_context: Option<Secret>,
     /// Private key with which the built-in paymaster signs, 32 bytes hex (secret: prefer the environment)
     #[arg(long, env = "USE_AA_PAYMASTER_SIGNER_KEY", value_name = "HEX", hide_env_values = true)]
     pub paymaster_signer_key: Option<Secret>,
@@ -210,6 +217,8 @@ pub struct Config {
     pub bundler_fee_factor: u64,
     /// Who sponsors; `None` = nobody.
     pub paymaster: Option<PaymasterConfig>,
+    /// What an ERC-7677 service gets as its context.
+    pub paymaster_context: Option<PaymasterContext>,
     /// The built-in token paymaster; `None` = gas in tokens only through a remote paymaster.
     pub token_paymaster: Option<TokenPaymasterConfig>,
     /// The nodes that share distributed keys, in the order of their ids; empty = none.
@@ -277,6 +286,7 @@ impl Config {
                 "times",
             )?,
             paymaster: paymaster(args)?,
+            paymaster_context: paymaster_context::paymaster_context(args)?,
             sponsor_policy,
             page_sponsorship: values::on_off("USE_AA_PAGE_SPONSORSHIP", args.page_sponsorship.as_deref())?,
             data_dir_given: data_dir.is_some(),
@@ -309,6 +319,20 @@ impl Config {
     /// network only when the operator says so.
     pub fn sponsors_pages(&self) -> bool {
         self.page_sponsorship.unwrap_or(self.lab)
+    }
+
+    /// What holds of the paymaster service's context; `None` where none is set.
+    pub fn context_description(&self) -> Option<String> {
+        let fields = self.paymaster_context.as_ref()?.len();
+        let is_sent =
+            matches!(self.paymaster, Some(PaymasterConfig::Remote { dialect: PaymasterDialect::Erc7677, .. }));
+        Some(match is_sent {
+            true => format!("{PAYMASTER_CONTEXT}: the paymaster service gets an object of {fields} fields"),
+            false => format!(
+                "{PAYMASTER_CONTEXT} is set, but no service gets it (USE_AA_PAYMASTER_URL with \
+                 USE_AA_PAYMASTER_DIALECT=erc7677)"
+            ),
+        })
     }
 
     /// Somebody's gas can be paid or advanced at all.

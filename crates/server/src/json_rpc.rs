@@ -121,7 +121,7 @@ struct Inner {
 impl JsonRpcClient {
     /// A client for the URLs in failover order. `timeout` is for one request to one URL.
     pub(super) fn new(upstream: Upstream, urls: &[UpstreamUrl], timeout: Duration) -> Result<Self, AppError> {
-        Self::build(upstream, urls, timeout, None, None)
+        Self::build(upstream, urls, timeout, None, None, Vec::new())
     }
 
     /// As [`Self::new`], for services of a chain: each URL is asked for its chain id before anything else.
@@ -131,17 +131,19 @@ impl JsonRpcClient {
         timeout: Duration,
         chain_id: u64,
     ) -> Result<Self, AppError> {
-        Self::build(upstream, urls, timeout, None, Some(chain_id))
+        Self::build(upstream, urls, timeout, None, Some(chain_id), Vec::new())
     }
 
-    /// As [`Self::new`], with a key that every request carries as the header `x-api-key`.
+    /// As [`Self::new`], with a key that every request carries as the header `x-api-key`. The upstream's words are passed
+    /// on without `untold`, which it is told.
     pub(super) fn with_api_key(
         upstream: Upstream,
         urls: &[UpstreamUrl],
         timeout: Duration,
         api_key: Option<&Secret>,
+        untold: Vec<String>,
     ) -> Result<Self, AppError> {
-        Self::build(upstream, urls, timeout, api_key, None)
+        Self::build(upstream, urls, timeout, api_key, None, untold)
     }
 
     fn build(
@@ -150,6 +152,7 @@ impl JsonRpcClient {
         timeout: Duration,
         api_key: Option<&Secret>,
         chain_id: Option<u64>,
+        untold: Vec<String>,
     ) -> Result<Self, AppError> {
         let urls: Vec<Url> = urls.iter().map(http_url).collect();
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
@@ -171,7 +174,7 @@ impl JsonRpcClient {
         let http = builder
             .build()
             .map_err(|error| AppError::Internal { reason: format!("HTTP client: {}", error.without_url()) })?;
-        let reader = Reader::new(upstream, &urls, api_key);
+        let reader = Reader::new(upstream, &urls, api_key, untold);
         let entries = urls.len();
         let endpoints = urls.into_iter().map(|url| Endpoint::new(url, entries)).collect();
         let (next_id, large) = (AtomicU64::new(2), Arc::new(Semaphore::new(LARGE_AT_ONCE)));

@@ -1,5 +1,6 @@
 //! The chain node: chain facts, account state, reads that the allow-list passes on.
 
+mod data_fee;
 mod known;
 mod second_opinion;
 mod trial;

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use alloy::primitives::Bytes;
 
-use super::config::{PaymasterConfig, PaymasterDialect};
+use super::config::{PaymasterConfig, PaymasterContext, PaymasterDialect};
 use built_in::BuiltIn;
 pub(crate) use built_in::DEFAULT_EXPIRY;
 pub(crate) use remote::Remote;
-pub(crate) use upstreams::Upstreams;
+pub use upstreams::Upstreams;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
@@ -43,7 +43,12 @@ pub fn check_request(user_operation: &UserOperation, expiry_duration: Option<u64
 }
 
 impl Paymaster {
-    pub fn new(config: &PaymasterConfig, chain_id: u64, timeout: Duration) -> Result<Self, AppError> {
+    pub fn new(
+        config: &PaymasterConfig,
+        context: Option<&PaymasterContext>,
+        chain_id: u64,
+        timeout: Duration,
+    ) -> Result<Self, AppError> {
         Ok(match config {
             PaymasterConfig::BuiltIn { signer_key, address, paymaster_id } => {
                 Self::BuiltIn(Box::new(BuiltIn::new(signer_key.clone(), *address, *paymaster_id, chain_id)))
@@ -52,7 +57,7 @@ impl Paymaster {
                 Self::Biconomy(Remote::biconomy(urls, api_key.as_ref(), chain_id, timeout)?)
             }
             PaymasterConfig::Remote { urls, dialect: PaymasterDialect::Erc7677, api_key } => {
-                Self::Erc7677(Remote::erc7677(urls, api_key.as_ref(), chain_id, timeout)?)
+                Self::Erc7677(Remote::erc7677(urls, api_key.as_ref(), context, chain_id, timeout)?)
             }
         })
     }
@@ -90,7 +95,7 @@ impl Paymaster {
         match self {
             Self::BuiltIn(paymaster) => paymaster.sponsor(upstreams, user_operation, context).await,
             Self::Biconomy(paymaster) => paymaster.sponsor_biconomy(user_operation, context).await,
-            Self::Erc7677(paymaster) => paymaster.sponsor_erc7677(upstreams.bundler, user_operation, context).await,
+            Self::Erc7677(paymaster) => paymaster.sponsor_erc7677(upstreams, user_operation, context).await,
         }
     }
 

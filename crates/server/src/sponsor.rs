@@ -11,7 +11,7 @@ mod file;
 mod ledger;
 mod limits;
 pub(super) mod policy;
-mod pre_verification_gas;
+pub(super) mod pre_verification_gas;
 mod requester;
 mod settle;
 #[cfg(test)]
@@ -129,6 +129,8 @@ impl SponsorPolicy {
             policy.budgets = Budgets { account_per_day: account, global_per_day: global };
             policy.open = file::default_open(global).map_err(unusable)?;
             policy.advance = AdvanceLimits::default();
+            // The lab's gas, of which an operation takes more elsewhere.
+            policy.caps.built_in = true;
             "default".clone_into(&mut policy.version);
         }
         Ok(policy)
@@ -185,7 +187,11 @@ impl Sponsor {
     ) -> Result<Sponsorship, AppError> {
         let Request { user_operation, context, .. } = request;
         let mut decision = self.decision(request);
-        if let Err(reason) = self.inner.policy.check(user_operation, context.mode, self.fee_taker(context)) {
+        let mut allowed = self.inner.policy.check(user_operation, context.mode, self.fee_taker(context));
+        if !context.calculate_gas_limits {
+            allowed = allowed.and_then(|()| self.inner.policy.caps.check(user_operation));
+        }
+        if let Err(reason) = allowed {
             return Err(self.refuse(decision, reason).await);
         }
         let wanted = self.advance_request(request);
@@ -215,7 +221,7 @@ impl Sponsor {
             return Err(self.refuse(decision, reason).await);
         }
         if self.inner.policy.caps.pre_verification_gas.is_none()
-            && let Err(reason) = pre_verification_gas::check(&self.inner.bundler, &signed).await
+            && let Err(reason) = pre_verification_gas::check(&self.inner.node, &self.inner.bundler, &signed).await
         {
             return Err(self.refuse(decision, reason).await);
         }
@@ -343,9 +349,10 @@ impl Inner {
     }
 }
 
-/// What so many first grants cost at the operation's fees, wei.
+/// What so many first grants cost at the operation's fees, wei. What its data costs was checked, too, and may be most of it.
 fn first_grants(count: u64, signed: &UserOperation) -> U256 {
-    U256::from(FIRST_GRANT_GAS.saturating_mul(count)).saturating_mul(signed.max_fee_per_gas)
+    let gas = U256::from(FIRST_GRANT_GAS).saturating_add(signed.pre_verification_gas);
+    gas.saturating_mul(U256::from(count)).saturating_mul(signed.max_fee_per_gas)
 }
 
 /// The operation as the paymaster signed it.

@@ -61,7 +61,10 @@ impl ServerState {
         let node = ChainNode::new(&config.rpc_urls, config.chain_id, timeout)?;
         let bundler =
             Bundler::new(&config.bundler_urls, config.chain_id, timeout)?.with_fee_factor(config.bundler_fee_factor);
-        let paymaster = config.paymaster.as_ref().map(|paymaster| Paymaster::new(paymaster, config.chain_id, timeout));
+        let paymaster = config
+            .paymaster
+            .as_ref()
+            .map(|paymaster| Paymaster::new(paymaster, config.paymaster_context.as_ref(), config.chain_id, timeout));
         let token_paymaster =
             config.token_paymaster.as_ref().map(|token| TokenPaymaster::new(token.clone(), config.chain_id));
         let watcher = Watcher::new(node.clone(), bundler.clone(), &config.rpc_urls, Pace::of(&config));
@@ -173,8 +176,8 @@ impl ServerState {
         self.inner.dan_nodes.as_ref().ok_or(AppError::NoDistributedKeys)
     }
 
-    /// Whom paymasters ask.
-    pub(super) fn upstreams(&self) -> Upstreams<'_> {
+    /// Whom paymasters ask, and who estimates gas.
+    pub fn upstreams(&self) -> Upstreams<'_> {
         Upstreams { node: self.node(), bundler: self.bundler() }
     }
 

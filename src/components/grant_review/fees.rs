@@ -10,7 +10,7 @@ use crate::{
     hooks::{FeeFunds, NativeFunds, use_fee_funds, use_smart_account},
     protocol::{
         describe::{TokenFacts, amount_words},
-        distributed_key::default_operation_cost,
+        distributed_key::default_operation_cost_with_data,
     },
 };
 
@@ -24,16 +24,19 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
     let known = Memo::new(move |_| if has_failed.get() { None } else { funds.data.get() });
     let held = Memo::new(move |_| known.with(|known| known.as_ref().map(|funds| funds.native)));
     let stake = move || live(stake_words(held.get(), has_failed.get(), &native.get()));
+    // The fee of gas, and that of a rollup's data.
     let fee = Memo::new(move |_| match has_failed.get() {
-        true => Some(U256::ZERO),
-        false => known.with(|known| known.as_ref().map(|funds| funds.max_fee_per_gas.unwrap_or_default())),
+        true => Some((U256::ZERO, U256::ZERO)),
+        false => {
+            known.with(|known| known.as_ref().map(|funds| (funds.max_fee_per_gas.unwrap_or_default(), funds.data_fee)))
+        }
     });
     Effect::new(move |_| {
         let lacks = draft.with(|draft| draft.as_ref().is_some_and(Draft::lacks_cost_limit));
-        if let (true, Some(fee)) = (lacks, fee.get()) {
+        if let (true, Some((fee, data_fee))) = (lacks, fee.get()) {
             draft.update(|draft| {
                 if let Some(draft) = draft {
-                    draft.set_default_limit(default_operation_cost(fee));
+                    draft.set_default_limit(default_operation_cost_with_data(fee, data_fee));
                 }
             });
         }
@@ -170,6 +173,7 @@ fn cost_words(limit: Option<U256>, native: &TokenFacts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::distributed_key::default_operation_cost;
 
     #[test]
     fn every_state_of_the_stake_has_its_words() {

@@ -35,7 +35,13 @@ pub(super) fn check_limit_is_signed(grant: &Grant) -> Result<(), Refusal> {
 /// The limit of a new grant for which nobody names another, wei: [`DEFAULT_MAX_OPERATION_COST`], or a million gas at this
 /// fee where gas is so dear that the former would let no operation pass.
 pub fn default_operation_cost(max_fee_per_gas: U256) -> U256 {
-    DEFAULT_MAX_OPERATION_COST.max(max_fee_per_gas.saturating_mul(MODEST_GAS))
+    default_operation_cost_with_data(max_fee_per_gas, U256::ZERO)
+}
+
+/// The same on a chain that takes so much, wei, for putting a modest operation's data on the chain below.
+pub fn default_operation_cost_with_data(max_fee_per_gas: U256, data_fee: U256) -> U256 {
+    let modest = max_fee_per_gas.saturating_mul(MODEST_GAS).saturating_add(data_fee);
+    DEFAULT_MAX_OPERATION_COST.max(modest)
 }
 
 /// What a node's operator says about costs: no grant names it.

@@ -26,8 +26,13 @@ pub fn approval(quote: &FeeQuote, spender: Address, max_approval: bool) -> Resul
     if spender.is_zero() {
         return Err(ProtocolError::invalid("spender", "address of the token paymaster", spender));
     }
-    let approve = IErc20::approveCall { spender, amount: approval_amount(quote, max_approval)? };
-    Ok(Call { to: quote.token_address, value: U256::ZERO, data: approve.abi_encode().into() })
+    Ok(approve_call(quote.token_address, spender, approval_amount(quote, max_approval)?))
+}
+
+/// The call to `token` that allows `spender` to take so much, smallest units.
+pub fn approve_call(token: Address, spender: Address, amount: U256) -> Call {
+    let data = IErc20::approveCall { spender, amount }.abi_encode().into();
+    Call { to: token, value: U256::ZERO, data }
 }
 
 /// The account's call data with the approval in front, always a batch. Call data that cannot be read

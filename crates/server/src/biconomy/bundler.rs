@@ -47,7 +47,7 @@ async fn estimate(state: &ServerState, params: &[Value]) -> Result<Value, RpcErr
     operation::entry_point(params, 1)?;
     // Fees that are left out stay zero: then the limits are found for accounts, too, that have nothing to pay with.
     let (fees, gas) =
-        tokio::try_join!(state.advised_fees(), state.bundler().estimate(&operation, params.get(2).cloned()))?;
+        tokio::try_join!(state.advised_fees(), state.upstreams().estimate(&operation, params.get(2).cloned()))?;
     Ok(json!({
         "callGasLimit": number(gas.call_gas_limit),
         "verificationGasLimit": number(gas.verification_gas_limit),

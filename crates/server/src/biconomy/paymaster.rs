@@ -1,5 +1,6 @@
 //! The paymaster's methods (docs/protocol.md 5.3, 5.4, and those of ERC-7677).
 
+use alloy::primitives::U256;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     operation::{self, Purpose, number},
 };
 use use_aa_protocol::{
-    paymaster::{DecimalText, FeeQuote, FeeQuotes, approval, patch_call_data},
+    paymaster::{DecimalText, FeeQuote, FeeQuotes, approval, approve_call, patch_call_data},
     rpc::PaymasterMode,
     user_operation::UserOperation,
 };
@@ -93,12 +94,16 @@ async fn fee_quotes(state: &ServerState, operation: &UserOperation, context: &Co
 }
 
 /// The operation that will come once a quote is taken: the SDK puts an approval of the quoted amount in front of the
-/// calls, which costs gas, and what it approves must be enough for that, too. Its limits are left to be found out.
+/// calls, an app perhaps one of nothing before it, which costs gas; what it approves must be enough for that, too. Its
+/// limits are left to be found out.
 /// `None` when there is nothing to approve, or no room for it.
 fn with_approval(operation: &UserOperation, quotes: &FeeQuotes) -> Option<UserOperation> {
-    let approval = approval(quotes.fee_quotes.first()?, quotes.token_paymaster_address, false).ok()?;
-    let mut approving =
-        UserOperation { call_data: patch_call_data(&operation.call_data, &approval).ok()?, ..operation.clone() };
+    let (quote, spender) = (quotes.fee_quotes.first()?, quotes.token_paymaster_address);
+    let approval = approval(quote, spender, false).ok()?;
+    // Some tokens want an allowance to be nothing before it changes.
+    let nothing = approve_call(quote.token_address, spender, U256::ZERO);
+    let call_data = patch_call_data(&operation.call_data, &approval).ok()?;
+    let mut approving = UserOperation { call_data: patch_call_data(&call_data, &nothing).ok()?, ..operation.clone() };
     for limit in
         [&mut approving.call_gas_limit, &mut approving.verification_gas_limit, &mut approving.pre_verification_gas]
     {

@@ -60,7 +60,7 @@ async fn estimate(state: &ServerState, params: &[Value]) -> Result<Value, RpcErr
         return Ok(state.bundler().estimate_passed_on(&operation, entry_point, state_override).await?);
     }
     let operation = operation::read(params, 0, Purpose::Estimate)?;
-    let gas = state.bundler().estimate(&operation, state_override).await?;
+    let gas = state.upstreams().estimate(&operation, state_override).await?;
     Ok(json!({
         "preVerificationGas": gas.pre_verification_gas,
         "verificationGasLimit": gas.verification_gas_limit,

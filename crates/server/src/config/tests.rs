@@ -119,6 +119,8 @@ fn every_wrong_value_names_its_variable() {
     let lab = LabArgs::default;
     let text = |text: &str| Some(text.to_owned());
     let cases = [
+        ("USE_AA_PAYMASTER_CONTEXT", ServeArgs { paymaster_context: secret("policyId"), ..on() }),
+        ("USE_AA_PAYMASTER_CONTEXT", ServeArgs { paymaster_context: secret("[1]"), ..on() }),
         ("USE_AA_ADDR", ServeArgs { addr: text("3000"), ..on() }),
         ("USE_AA_ADDR", ServeArgs { addr: text("example.org:80"), ..on() }),
         ("USE_AA_CHAIN_ID", ServeArgs { chain_id: text("0x1"), ..on() }),

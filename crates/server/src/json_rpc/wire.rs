@@ -75,8 +75,9 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(upstream: Upstream, urls: &[Url], api_key: Option<&Secret>) -> Self {
-        Self { upstream, secrets: secrets_of(urls, api_key) }
+    /// `untold` are further secrets, the longest first.
+    pub(super) fn new(upstream: Upstream, urls: &[Url], api_key: Option<&Secret>, untold: Vec<String>) -> Self {
+        Self { upstream, secrets: [secrets_of(urls, api_key), untold].concat() }
     }
 
     pub(super) fn malformed(&self, reason: impl Into<String>) -> AppError {
@@ -305,7 +306,7 @@ mod tests {
 
     fn reader() -> Reader {
         let urls = ["https://user:password@node.example/v2/KEY-1234567890?token=abcdef1234567".parse().unwrap()];
-        Reader::new(Upstream::Node, &urls, Some(&Secret::new("the-api-key")))
+        Reader::new(Upstream::Node, &urls, Some(&Secret::new("the-api-key")), vec!["sp_hidden".into()])
     }
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

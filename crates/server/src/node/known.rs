@@ -13,10 +13,13 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::super::{
-    market::Market,
-    session_uses::Uses,
-    single_flight::{Cached, SingleFlight},
+use super::{
+    super::{
+        market::Market,
+        session_uses::Uses,
+        single_flight::{Cached, SingleFlight},
+    },
+    data_fee::{DataFee, DataPrice, FEE_IS_FRESH, KIND_IS_FRESH, MOST_FEES},
 };
 use use_aa_protocol::rpc::AccountState;
 
@@ -47,6 +50,10 @@ pub(in super::super) struct Known {
     pub(super) heights: Cached<News, u64>,
     pub(super) market: Cached<(), Market>,
     pub(super) tips_paid: Cached<(), Option<U256>>,
+    /// Who tells what data costs on the chain below.
+    pub(super) data_price: Cached<(), DataPrice>,
+    /// What these bytes cost there.
+    pub(super) data_fees: Cached<B256, DataFee>,
     pub(super) accounts: SingleFlight<(News, Address, U256, Option<Address>), AccountState>,
     /// Nothing where the answer is too large to be shared.
     pub(super) reads: SingleFlight<(News, B256), Option<Value>>,
@@ -64,6 +71,8 @@ impl Default for Known {
             heights: Cached::new(8, HEIGHT_IS_FRESH),
             market: Cached::new(1, MARKET_IS_FRESH),
             tips_paid: Cached::new(1, TIPS_ARE_FRESH),
+            data_price: Cached::new(1, KIND_IS_FRESH),
+            data_fees: Cached::new(MOST_FEES, FEE_IS_FRESH),
             accounts: SingleFlight::default(),
             reads: SingleFlight::default(),
             uses: Uses::default(),

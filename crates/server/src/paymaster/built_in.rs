@@ -19,8 +19,6 @@ use use_aa_protocol::{
 pub(in super::super) const DEFAULT_EXPIRY: u64 = 300;
 /// Beginning and end of what only costs gas: in 1970 and in 2106, their bytes set as those of most times are.
 pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
-/// Most gas of an operation, all three limits together: half a block of most chains.
-const MAX_GAS: u64 = 15_000_000;
 /// Most call data of an operation, bytes.
 const MAX_CALL_DATA: usize = 128 * 1024;
 
@@ -50,7 +48,7 @@ impl BuiltIn {
         if context.calculate_gas_limits {
             // A signature of the right length and form over provisional limits: it does not fit, but costs the same.
             operation.paymaster_and_data = self.sign(&operation, window)?.encode();
-            let estimate = upstreams.bundler.estimate(&operation, None).await?;
+            let estimate = upstreams.estimate(&operation, None).await?;
             set_gas(&mut operation, with_headroom(estimate));
         }
         let gas = gas_of(&operation);
@@ -95,7 +93,7 @@ impl BuiltIn {
     }
 }
 
-/// What this paymaster never pays for. Budgets and targets are a policy's business.
+/// What this paymaster never pays for. Budgets, targets and caps are a policy's business.
 pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
     if user_operation.call_data.len() > MAX_CALL_DATA {
         return Err(AppError::TooLarge { what: "user_operation.callData".into(), limit: "128 KiB".into() });
@@ -107,7 +105,7 @@ pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
             user_operation.max_priority_fee_per_gas,
         ));
     }
-    check_total(&gas_of(user_operation))
+    Ok(())
 }
 
 /// The limits that are going to be signed.
@@ -122,14 +120,6 @@ pub(super) fn check_gas(gas: &GasEstimate) -> Result<(), AppError> {
                 limit,
             ));
         }
-    }
-    check_total(gas)
-}
-
-fn check_total(gas: &GasEstimate) -> Result<(), AppError> {
-    let total = gas.call_gas_limit.saturating_add(gas.verification_gas_limit).saturating_add(gas.pre_verification_gas);
-    if total > U256::from(MAX_GAS) {
-        return Err(AppError::SponsorshipRefused { reason: format!("{total} gas; at most {MAX_GAS} are paid for") });
     }
     Ok(())
 }
@@ -217,8 +207,6 @@ mod tests {
     #[test]
     fn what_is_never_paid_for() {
         assert_eq!(check(&operation()), Ok(()));
-        let greedy = UserOperation { call_gas_limit: U256::MAX, ..operation() };
-        assert!(matches!(check(&greedy), Err(AppError::SponsorshipRefused { .. })));
         let tip = UserOperation { max_priority_fee_per_gas: U256::from(11), ..operation() };
         assert!(matches!(check(&tip), Err(AppError::InvalidInput { .. })));
         let long = UserOperation { call_data: vec![0; MAX_CALL_DATA + 1].into(), ..operation() };

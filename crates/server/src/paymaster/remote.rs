@@ -4,18 +4,22 @@
 //! it; else Biconomy's dialect puts it behind the path (`/api/v1/{chainId}/{key}`), and ERC-7677 services
 //! get it as the header `x-api-key`.
 
+mod context;
+
 use std::time::Duration;
 
-use alloy::primitives::{Bytes, U256};
+use alloy::primitives::{Address, Bytes, U256};
 use serde_json::{Map, Value, json};
 
 use super::{
     super::{
-        bundler::Bundler, json_rpc::JsonRpcClient, quantity::quantity, secret::Secret, upstream_health::UpstreamHealth,
-        upstream_url::UpstreamUrl,
+        config::PaymasterContext, json_rpc::JsonRpcClient, quantity::quantity, secret::Secret,
+        upstream_health::UpstreamHealth, upstream_url::UpstreamUrl,
     },
     built_in::set_gas,
+    upstreams::Upstreams,
 };
+use context::{AboutContext, about_context};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
@@ -31,6 +35,8 @@ const PLACEHOLDERS: [&str; 2] = ["{key}", "%7Bkey%7D"];
 pub(crate) struct Remote {
     rpc: JsonRpcClient,
     chain_id: u64,
+    /// What the operator wants an ERC-7677 service to be told.
+    context: Option<PaymasterContext>,
 }
 
 impl Remote {
@@ -46,12 +52,13 @@ impl Remote {
             (None, None) => Ok(url.clone()),
         };
         let urls = urls.iter().map(keyed).collect::<Result<Vec<_>, AppError>>()?;
-        Ok(Self { rpc: JsonRpcClient::new(Upstream::Paymaster, &urls, timeout)?, chain_id })
+        Ok(Self { rpc: JsonRpcClient::new(Upstream::Paymaster, &urls, timeout)?, chain_id, context: None })
     }
 
     pub(super) fn erc7677(
         urls: &[UpstreamUrl],
         api_key: Option<&Secret>,
+        context: Option<&PaymasterContext>,
         chain_id: u64,
         timeout: Duration,
     ) -> Result<Self, AppError> {
@@ -59,11 +66,10 @@ impl Remote {
         let in_urls = keyed.iter().any(Option::is_some);
         let urls =
             keyed.into_iter().zip(urls).map(|(keyed, url)| keyed.unwrap_or_else(|| url.clone())).collect::<Vec<_>>();
-        let rpc = match in_urls {
-            true => JsonRpcClient::new(Upstream::Paymaster, &urls, timeout)?,
-            false => JsonRpcClient::with_api_key(Upstream::Paymaster, &urls, timeout, api_key)?,
-        };
-        Ok(Self { rpc, chain_id })
+        let api_key = api_key.filter(|_| !in_urls);
+        let untold = context.map(PaymasterContext::secrets).unwrap_or_default();
+        let rpc = JsonRpcClient::with_api_key(Upstream::Paymaster, &urls, timeout, api_key, untold)?;
+        Ok(Self { rpc, chain_id, context: context.cloned() })
     }
 
     /// How its URLs do.
@@ -124,9 +130,7 @@ impl Remote {
         context: &SponsorContext,
     ) -> Result<Bytes, AppError> {
         let method = "pm_getPaymasterStubData";
-        let chain_id = format!("{:#x}", self.chain_id);
-        let params = json!([user_operation, ENTRY_POINT, chain_id, biconomy_context(context)]);
-        let stub = self.rpc.call_value(method, params).await?;
+        let stub = self.ask(method, user_operation, context).await?;
         let data = self.sponsorship(method, &stub, user_operation, context.mode)?.paymaster_and_data;
         if stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false) {
             return Ok(without_signature(&data));
@@ -136,27 +140,46 @@ impl Remote {
 
     pub(super) async fn sponsor_erc7677(
         &self,
-        bundler: &Bundler,
+        upstreams: Upstreams<'_>,
         user_operation: &UserOperation,
         context: &SponsorContext,
     ) -> Result<Sponsorship, AppError> {
         let mut operation = user_operation.clone();
-        let params = |operation: &UserOperation| {
-            json!([operation, ENTRY_POINT, format!("{:#x}", self.chain_id), biconomy_context(context)])
-        };
-        let stub = self.rpc.call_value("pm_getPaymasterStubData", params(&operation)).await?;
+        let stub = self.ask("pm_getPaymasterStubData", &operation, context).await?;
         let sponsorship = self.sponsorship("pm_getPaymasterStubData", &stub, &operation, context.mode)?;
         operation.paymaster_and_data = sponsorship.paymaster_and_data.clone();
         if context.calculate_gas_limits {
-            let estimate = bundler.estimate(&operation, None).await?;
+            let estimate = upstreams.estimate(&operation, None).await?;
             set_gas(&mut operation, estimate);
         }
         let is_final = stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false);
         if is_final && !context.calculate_gas_limits {
             return Ok(sponsorship);
         }
-        let answer = self.rpc.call_value("pm_getPaymasterData", params(&operation)).await?;
+        let answer = self.ask("pm_getPaymasterData", &operation, context).await?;
         self.sponsorship("pm_getPaymasterData", &answer, &operation, context.mode)
+    }
+
+    /// Does it take the context that is set, or none? Asks for a stub, which pays for nothing, for an operation of nobody;
+    /// what it says of that operation is no matter.
+    pub(crate) async fn try_context(&self) -> Result<(), AppError> {
+        let nobody = UserOperation { sender: Address::repeat_byte(1), ..Default::default() };
+        let params = json!([nobody, ENTRY_POINT, format!("{:#x}", self.chain_id), self.context_for(&plain())]);
+        match self.rpc.call_value("pm_getPaymasterStubData", params).await {
+            Err(error) if about_context(&error) == AboutContext::Yes => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn ask(
+        &self,
+        method: &str,
+        user_operation: &UserOperation,
+        context: &SponsorContext,
+    ) -> Result<Value, AppError> {
+        let chain_id = format!("{:#x}", self.chain_id);
+        let params = json!([user_operation, ENTRY_POINT, chain_id, self.context_for(context)]);
+        self.rpc.call_value(method, params).await.map_err(|error| self.told(error))
     }
 
     /// Reads the four fields; limits that are absent stay the operation's.
@@ -243,6 +266,17 @@ fn biconomy_operation(user_operation: &UserOperation) -> Result<Value, AppError>
         }
     }
     Ok(value)
+}
+
+/// What is asked for when nothing is.
+fn plain() -> SponsorContext {
+    SponsorContext {
+        mode: PaymasterMode::Sponsored,
+        calculate_gas_limits: false,
+        expiry_duration: None,
+        webhook_data: None,
+        token_info: None,
+    }
 }
 
 /// docs/protocol.md 5.3.

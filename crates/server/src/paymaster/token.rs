@@ -5,22 +5,22 @@ mod outcome;
 use alloy::{
     primitives::{Address, Bytes, U256},
     signers::SignerSync,
-    sol_types::SolCall,
+    sol_types::{SolCall, SolValue},
 };
 use serde_json::json;
 
 use super::{
     super::{
-        bundler::Bundler,
         config::{FeeToken, TokenPaymasterConfig},
         node::ChainNode,
+        sponsor::pre_verification_gas::usual,
     },
     built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
-    upstreams::Upstreams,
+    upstreams::{Upstreams, with_data},
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    abi::IErc20,
+    abi::{IEntryPoint, IErc20},
     paymaster::{
         DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TOKEN_PAYMASTER_AND_DATA, TokenPaymasterData, approved,
         most_charged,
@@ -64,21 +64,21 @@ impl TokenPaymaster {
         request: &FeeQuotesRequest,
     ) -> Result<FeeQuotes, AppError> {
         check(user_operation)?;
-        let has_limits = !user_operation.verification_gas_limit.is_zero();
+        let wanted = request.tokens();
+        let known = |token: &Address| self.config.tokens.iter().any(|known| known.address == *token);
+        let quoted: Vec<_> =
+            self.config.tokens.iter().filter(|token| wanted.is_empty() || wanted.contains(&token.address)).collect();
         let (clocks, gas) = tokio::try_join!(upstreams.node.clocks(), async {
-            if has_limits {
-                Ok(with_charge(with_headroom(gas_of(user_operation))))
-            } else {
-                limits(upstreams.bundler, user_operation).await
+            match quoted.first() {
+                Some(token) => self.quoted_limits(upstreams, user_operation, token).await,
+                None => Ok(gas_of(user_operation)),
             }
         })?;
         let valid_until = clocks.window(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY)).valid_until;
-        let wanted = request.tokens();
-        let known = |token: &Address| self.config.tokens.iter().any(|known| known.address == *token);
-        let quoted = self.config.tokens.iter().filter(|token| wanted.is_empty() || wanted.contains(&token.address));
         Ok(FeeQuotes {
             token_paymaster_address: self.config.address,
             fee_quotes: quoted
+                .into_iter()
                 .map(|token| quote(token, &gas, user_operation.max_fee_per_gas, valid_until))
                 .collect::<Result<_, _>>()?,
             unsupported_tokens: wanted.iter().filter(|token| !known(token)).copied().collect(),
@@ -99,7 +99,7 @@ impl TokenPaymaster {
         let holdings = holdings(upstreams.node, operation.sender, token.address, self.config.address);
         let (clocks, (balance, allowance)) = tokio::try_join!(upstreams.node.clocks(), holdings)?;
         if context.calculate_gas_limits {
-            let gas = limits(upstreams.bundler, &operation).await?;
+            let gas = self.limits(upstreams, &operation, token).await?;
             set_gas(&mut operation, gas);
         }
         let gas = gas_of(&operation);
@@ -115,10 +115,62 @@ impl TokenPaymaster {
 
     /// Data of the right length and form for an estimate of gas.
     pub fn stub(&self, token: Address) -> Result<Bytes, AppError> {
-        let token = self.token(token)?;
+        Ok(self.stub_in(self.token(token)?))
+    }
+
+    fn stub_in(&self, token: &FeeToken) -> Bytes {
         let [valid_after, valid_until] = STUB_TIMES;
         let data = self.data(token, Window { valid_until, valid_after });
-        Ok(TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..data }.encode())
+        TokenPaymasterData { signature: DUMMY_ECDSA.to_vec().into(), ..data }.encode()
+    }
+
+    fn with_stub(&self, user_operation: &UserOperation, token: &FeeToken) -> UserOperation {
+        UserOperation { paymaster_and_data: self.stub_in(token), ..user_operation.clone() }
+    }
+
+    /// Limits for the operation, from an estimate with data as the signed ones: with a signature that does not fit the
+    /// contract looks at no balance, which need not be there while somebody only asks for the price.
+    async fn limits(
+        &self,
+        upstreams: Upstreams<'_>,
+        user_operation: &UserOperation,
+        token: &FeeToken,
+    ) -> Result<GasEstimate, AppError> {
+        let rich = json!({ user_operation.sender.to_string(): { "balance": U256::from(1) << 96 } });
+        let estimate = upstreams.estimate(&self.with_stub(user_operation, token), Some(rich)).await?;
+        Ok(at_least_a_charge(with_headroom(estimate)))
+    }
+
+    /// The same for a quote: not less than limits that the operation brings along, which were found without the
+    /// paymaster and may allow for an approval.
+    async fn quoted_limits(
+        &self,
+        upstreams: Upstreams<'_>,
+        user_operation: &UserOperation,
+        token: &FeeToken,
+    ) -> Result<GasEstimate, AppError> {
+        let given = gas_of(user_operation);
+        if given.verification_gas_limit.is_zero() {
+            return self.limits(upstreams, user_operation, token).await;
+        }
+        let with_stub = self.with_stub(user_operation, token);
+        let data = upstreams.node.data_gas(&with_stub).await;
+        let given = with_charge(with_headroom(given), user_operation);
+        let given = GasEstimate { pre_verification_gas: with_data(given.pre_verification_gas, data), ..given };
+        // Nothing is done in an operation that only asks for the price of gas.
+        if user_operation.call_data.is_empty() {
+            return Ok(given);
+        }
+        match self.limits(upstreams, user_operation, token).await {
+            Ok(found) => Ok(GasEstimate {
+                call_gas_limit: given.call_gas_limit.max(found.call_gas_limit),
+                verification_gas_limit: given.verification_gas_limit.max(found.verification_gas_limit),
+                pre_verification_gas: given.pre_verification_gas.max(found.pre_verification_gas),
+            }),
+            // Only an approval in front of it may let it run.
+            Err(AppError::UpstreamRejected { .. }) => Ok(given),
+            Err(error) => Err(error),
+        }
     }
 
     fn token(&self, token: Address) -> Result<&FeeToken, AppError> {
@@ -172,21 +224,22 @@ impl TokenPaymaster {
     }
 }
 
-/// Limits for the operation with the token paymaster, from an estimate without: the paymaster would look at balance
-/// and allowance, which need not be there while somebody only asks for the price.
-async fn limits(bundler: &Bundler, user_operation: &UserOperation) -> Result<GasEstimate, AppError> {
-    let bare = UserOperation { paymaster_and_data: Bytes::new(), ..user_operation.clone() };
-    let rich = json!({ bare.sender.to_string(): { "balance": U256::from(1) << 96 } });
-    Ok(with_charge(with_headroom(bundler.estimate(&bare, Some(rich)).await?)))
+fn at_least_a_charge(gas: GasEstimate) -> GasEstimate {
+    let least = U256::from(LEAST_VERIFICATION_GAS);
+    GasEstimate { verification_gas_limit: gas.verification_gas_limit.max(least), ..gas }
 }
 
-/// What the paymaster's part adds to limits that were reckoned without it.
-fn with_charge(gas: GasEstimate) -> GasEstimate {
-    GasEstimate {
-        verification_gas_limit: gas.verification_gas_limit.max(U256::from(LEAST_VERIFICATION_GAS)),
-        pre_verification_gas: gas.pre_verification_gas.saturating_add(U256::from(DATA_GAS)),
-        ..gas
+/// What the paymaster's part adds to limits of this operation that were reckoned without it. Where data is dearer than as
+/// call data, its bytes cost as much as the others.
+fn with_charge(gas: GasEstimate, operation: &UserOperation) -> GasEstimate {
+    let mut data = U256::from(DATA_GAS);
+    if gas.pre_verification_gas > usual(operation) {
+        let bytes = IEntryPoint::Operation::from(operation.clone()).abi_encoded_size();
+        let share = gas.pre_verification_gas.saturating_mul(U256::from(TOKEN_PAYMASTER_AND_DATA));
+        data = data.max(share / U256::from(bytes.max(1)));
     }
+    let gas = at_least_a_charge(gas);
+    GasEstimate { pre_verification_gas: gas.pre_verification_gas.saturating_add(data), ..gas }
 }
 
 /// Balance of the account and what it lets the paymaster take, in the token's smallest units.
@@ -276,13 +329,26 @@ mod tests {
 
     #[test]
     fn a_quote_is_the_most_that_the_contract_takes() {
-        let gas = with_charge(gas());
+        let gas = with_charge(gas(), &UserOperation::default());
         assert_eq!(gas.verification_gas_limit, U256::from(LEAST_VERIFICATION_GAS));
         let quote = quote(&token(), &gas, U256::from(1_000_000_000), 1_700_000_300).unwrap();
         // (80,000 + 3 · 100,000 + 50,000 + 4,448 + 45,000) gas · 1 gwei · 2,500 per ether · 1.05
         assert_eq!(quote.max_gas_fee.to_string(), "1.258551");
         assert_eq!(quote.premium_percentage.unwrap().to_string(), "5");
         assert_eq!(quote.valid_until, Some(1_700_000_300));
+    }
+
+    #[test]
+    fn the_paymasters_bytes_cost_as_much_as_the_others() {
+        let operation = UserOperation { call_data: vec![7; 1_000].into(), ..Default::default() };
+        let priced = |gas_of_data: u64| {
+            let gas = GasEstimate { pre_verification_gas: U256::from(gas_of_data), ..gas() };
+            with_charge(gas, &operation).pre_verification_gas - U256::from(gas_of_data)
+        };
+        assert_eq!(priced(50_000), U256::from(DATA_GAS), "as call data");
+        // Some 1,500 bytes for ten million gas.
+        let dear = priced(10_000_000);
+        assert!(dear > U256::from(1_500_000) && dear < U256::from(2_500_000), "{dear}");
     }
 
     #[test]

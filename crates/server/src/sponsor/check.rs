@@ -1,6 +1,11 @@
 //! The policy's rules, held against one operation. Pure: budgets, webhooks and the ledger are elsewhere.
 
-use alloy::{primitives::Address, sol_types::SolCall};
+use std::ops::Range;
+
+use alloy::{
+    primitives::{Address, U256},
+    sol_types::SolCall,
+};
 
 use super::policy::{Caps, SponsorPolicy, Target, TargetAddress};
 use use_aa_protocol::{
@@ -26,6 +31,12 @@ const GUARDED: [Address; 7] = [
     PASSKEY_MODULE,
     ENTRY_POINT,
 ];
+
+/// Gas of an operation that needs no price to be paid for, where the policy names no limit: half a block of most chains.
+const MODEST_GAS: U256 = U256::from_limbs([15_000_000, 0, 0, 0]);
+/// What a larger one may cost, wei: 0.05 of the native currency. Units of gas are not worth the same everywhere: on some
+/// rollups a plain operation takes more of them.
+const MODEST_COST: U256 = U256::from_limbs([50_000_000_000_000_000, 0, 0, 0]);
 
 /// Who takes the fee in mode ERC20, and in which token.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +80,9 @@ impl SponsorPolicy {
             return Err(format!("{} calls in one operation; at most {most} are paid for", calls.len()));
         }
         let fee = fee.filter(|_| mode == PaymasterMode::Erc20);
-        calls.iter().enumerate().try_for_each(|(index, call)| {
-            let approves_fee = fee.is_some_and(|fee| fee.is_approved_by(call));
-            if approves_fee { Ok(()) } else { self.check_call(account, index, call) }
-        })
+        let exempt = fee.map_or(0..0, |fee| fee_approvals(&calls, fee));
+        let mut others = calls.iter().enumerate().filter(|(index, _)| !exempt.contains(index));
+        others.try_for_each(|(index, call)| self.check_call(account, index, call))
     }
 
     fn check_call(&self, account: Address, index: usize, call: &Call) -> Result<(), String> {
@@ -138,12 +148,23 @@ fn sets_sessions_up(account: Address, call: &Call) -> bool {
 }
 
 impl FeeTaker {
-    /// Is this `approve(spender, …)` on the very token, and nothing beside it? Other contracts may do anything in a
-    /// function of that name.
-    fn is_approved_by(self, call: &Call) -> bool {
-        let approval = decode::call::<IErc20::approveCall>(&call.data);
-        call.to == self.token && call.value.is_zero() && approval.is_ok_and(|approval| approval.spender == self.spender)
+    /// How much this approves, if it is `approve(spender, …)` on the very token and nothing beside it. Other contracts may
+    /// do anything in a function of that name.
+    fn approved_by(self, call: &Call) -> Option<U256> {
+        let approval = decode::call::<IErc20::approveCall>(&call.data).ok()?;
+        (call.to == self.token && call.value.is_zero() && approval.spender == self.spender).then_some(approval.amount)
     }
+}
+
+/// The calls that approve the fee past the policy's targets: the first approval of an amount, and one of nothing just
+/// before it, because some tokens want an allowance to be nothing before it changes.
+fn fee_approvals(calls: &[Call], fee: FeeTaker) -> Range<usize> {
+    let approved = |call: &Call| fee.approved_by(call);
+    let Some(amount) = calls.iter().position(|call| approved(call).is_some_and(|amount| !amount.is_zero())) else {
+        return 0..0;
+    };
+    let before = amount.checked_sub(1).filter(|before| calls.get(*before).and_then(approved) == Some(U256::ZERO));
+    before.unwrap_or(amount)..amount.saturating_add(1)
 }
 
 impl Caps {
@@ -153,17 +174,29 @@ impl Caps {
             .call_gas_limit
             .saturating_add(operation.verification_gas_limit)
             .saturating_add(operation.pre_verification_gas);
+        // A unit of gas is worth a wei at least, or numbers of it would have no limit.
+        let is_modest = operation.required_prefund().max(total) <= MODEST_COST;
+        // Of those that nobody chose.
+        let gas = |limit: Option<U256>| limit.filter(|_| !(self.built_in && is_modest));
         for (name, asked, most) in [
-            ("callGasLimit", operation.call_gas_limit, self.call_gas),
-            ("verificationGasLimit", operation.verification_gas_limit, self.verification_gas),
-            ("preVerificationGas", operation.pre_verification_gas, self.pre_verification_gas),
-            ("total gas", total, self.total_gas),
+            ("callGasLimit", operation.call_gas_limit, gas(self.call_gas)),
+            ("verificationGasLimit", operation.verification_gas_limit, gas(self.verification_gas)),
+            ("preVerificationGas", operation.pre_verification_gas, gas(self.pre_verification_gas)),
+            ("total gas", total, gas(self.total_gas)),
             ("maxFeePerGas", operation.max_fee_per_gas, self.fee_per_gas),
             ("the cost in wei may become", operation.required_prefund(), self.cost),
         ] {
             if let Some(most) = most.filter(|most| asked > *most) {
                 return Err(format!("{name} {asked}; at most {most} is paid for"));
             }
+        }
+        // The cost was just held against the policy's limit, if it has one.
+        let has_limit = self.total_gas.is_some() || self.cost.is_some();
+        if !has_limit && total > MODEST_GAS && !is_modest {
+            return Err(format!(
+                "total gas {total} for more than {MODEST_COST} wei; at most {MODEST_GAS} gas, or any for so much, are paid \
+                 for (caps.total_gas and caps.cost of the policy)"
+            ));
         }
         Ok(())
     }

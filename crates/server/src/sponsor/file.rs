@@ -370,6 +370,7 @@ impl File {
                 total_gas: gas(self.caps.total_gas),
                 fee_per_gas: wei(self.caps.fee_per_gas),
                 cost: wei(self.caps.cost),
+                built_in: false,
                 fee_factor: self.caps.fee_factor,
                 expiry: seconds("caps.expiry", self.caps.expiry)?,
             },

@@ -88,6 +88,8 @@ pub struct Caps {
     pub fee_factor: Option<u64>,
     /// The most that the operation can cost, wei.
     pub cost: Option<U256>,
+    /// Nobody chose the numbers of gas for this chain: more is paid for, too, where it costs little.
+    pub built_in: bool,
     /// Longest life of a signature, seconds.
     pub expiry: Option<u64>,
 }

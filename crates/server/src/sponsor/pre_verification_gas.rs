@@ -5,7 +5,7 @@
 
 use alloy::{primitives::U256, sol_types::SolValue};
 
-use super::super::bundler::Bundler;
+use super::super::{bundler::Bundler, node::ChainNode};
 use use_aa_protocol::{abi::IEntryPoint, smart_account::decode_calls, user_operation::UserOperation};
 
 /// Gas of a bundle's transaction and of what the entry point does for an operation without measuring it: 21,000 and
@@ -25,11 +25,11 @@ const LEAST_SIGNATURE: usize = 224;
 const MOST_SIGNATURE: usize = 1_024;
 const SESSION_OF_A_CALL: usize = 512;
 const MOST_OF_A_BATCH: usize = 4_096;
-/// What our bundler asks may rise by so much until the operation is sent, and cautious apps add a tenth, per cent.
+/// What our bundler asks, and what data costs on the chain below, may rise by so much until the operation is sent, and cautious apps add a tenth, per cent.
 const RISE: u64 = 115;
 
 /// The most for this operation as it is signed: the overhead and the cost of its bytes as call data.
-pub(super) fn usual(operation: &UserOperation) -> U256 {
+pub(in super::super) fn usual(operation: &UserOperation) -> U256 {
     let head = UserOperation {
         paymaster_and_data: Default::default(),
         signature: Default::default(),
@@ -50,24 +50,34 @@ pub(super) fn usual(operation: &UserOperation) -> U256 {
     [OVERHEAD, head, unfinished, session].into_iter().map(U256::from).fold(U256::ZERO, U256::saturating_add)
 }
 
-/// Is it usual, or what our bundler asks for this very operation? On rollups it holds the price of the data on the chain
-/// below, which only bundlers know.
-pub(super) async fn check(bundler: &Bundler, operation: &UserOperation) -> Result<(), String> {
+/// Is it usual, with the fee of the chain below for the operation's bytes where there is one, or what our bundler asks for
+/// this very operation? Of some rollups only bundlers know what their data costs.
+pub(super) async fn check(node: &ChainNode, bundler: &Bundler, operation: &UserOperation) -> Result<(), String> {
     let (asked, usual) = (operation.pre_verification_gas, usual(operation));
     if asked <= usual {
         return Ok(());
     }
-    let mut most = usual;
+    let risen = |gas: U256| gas.saturating_mul(U256::from(RISE)) / U256::from(100);
+    let mut most = usual.saturating_add(risen(node.data_gas(&as_counted(operation)).await));
+    if asked <= most {
+        return Ok(());
+    }
     // Of a longer signature nobody pays the rest: it may be there for the estimate only.
     if operation.signature.len() <= most_signature(operation)
         && let Ok(estimate) = bundler.estimate(operation, None).await
     {
-        most = most.max(estimate.pre_verification_gas.saturating_mul(U256::from(RISE)) / U256::from(100));
+        most = most.max(risen(estimate.pre_verification_gas));
     }
     if asked <= most {
         return Ok(());
     }
     Err(format!("preVerificationGas {asked}; at most {most} is paid for (caps.pre_verification_gas of the policy)"))
+}
+
+/// With as much of the signature as is counted.
+fn as_counted(operation: &UserOperation) -> UserOperation {
+    let signature = operation.signature.slice(..operation.signature.len().min(most_signature(operation)));
+    UserOperation { signature, ..operation.clone() }
 }
 
 fn most_signature(operation: &UserOperation) -> usize {

@@ -291,6 +291,33 @@ fn deployments_factories_accounts_modes_and_lengths() {
     }
 }
 
+/// Some tokens want an allowance to be nothing before it changes: two approvals, and no third.
+#[test]
+fn the_fee_is_approved_once_or_after_nothing() {
+    let fee = Some(FeeTaker { token: DEMO_TOKEN, spender: TOKEN_PAYMASTER });
+    let tokens = policy(&format!("modes = [\"ERC20\"]\n[[targets]]\naddress = \"{DEMO_NFT}\""));
+    let approve = |amount: u64| {
+        call(DEMO_TOKEN, &IErc20::approveCall { spender: TOKEN_PAYMASTER, amount: U256::from(amount) }.abi_encode())
+    };
+    let mint = call(DEMO_NFT, &[1, 2, 3, 4]);
+    let check = |calls: &[Call]| {
+        tokens.check(&operation(&[calls, std::slice::from_ref(&mint)].concat()), PaymasterMode::Erc20, fee)
+    };
+    for good in [vec![approve(5)], vec![approve(0), approve(5)], vec![mint.clone(), approve(0), approve(5)]] {
+        assert_eq!(check(&good), Ok(()));
+    }
+    for wrong in [
+        vec![approve(0)],
+        vec![approve(5), approve(0)],
+        vec![approve(5), approve(5)],
+        vec![approve(0), approve(0), approve(5)],
+        vec![approve(0), mint.clone(), approve(5)],
+        vec![approve(0), approve(5), approve(0)],
+    ] {
+        assert!(check(&wrong).unwrap_err().contains("not among the policy's targets"), "{wrong:?}");
+    }
+}
+
 /// A factory lets the new account call anything while it is set up.
 #[test]
 fn only_known_set_ups_are_deployed() {
@@ -367,6 +394,44 @@ fn caps_hold_for_each_limit() {
         assert_eq!(caps(fits).check(&within), Ok(()), "{limit}");
         let told = caps(fits - 1).check(&within).unwrap_err();
         assert!(told.contains(name), "{told}");
+    }
+}
+
+/// Units of gas are not worth the same everywhere: what is built in looks at the money, too, and stands back where the
+/// policy says something.
+#[test]
+fn gas_without_a_limit_in_the_policy_is_bounded_in_money() {
+    let of = |gas: u64, fee: u64| UserOperation {
+        pre_verification_gas: U256::from(gas),
+        max_fee_per_gas: U256::from(fee),
+        ..Default::default()
+    };
+    let caps = |text: &str| policy(&format!("targets = []\n[caps]\n{text}")).caps;
+    const GWEI: u64 = 1_000_000_000;
+    let (modest, rollup, dear) = (of(15_000_000, 500 * GWEI), of(900_000_000, 50_000_000), of(15_000_001, 4 * GWEI));
+    for (operation, text, allowed) in [
+        (&modest, "", true),
+        (&rollup, "", true),
+        (&dear, "", false),
+        (&of(u64::MAX, 0), "", false),
+        (&dear, "total_gas = 20_000_000", true),
+        (&dear, "cost = \"0.07 ether\"", true),
+        (&rollup, "cost = \"0.04 ether\"", false),
+        (&rollup, "total_gas = 15_000_000", false),
+        (&rollup, "pre_verification_gas = 1_000_000", false),
+        (&dear, "pre_verification_gas = 20_000_000", false),
+    ] {
+        let told = caps(text).check(operation);
+        assert_eq!(told.is_ok(), allowed, "{text}: {told:?}");
+    }
+    // Numbers that add up to nothing the chain would take.
+    let all = UserOperation { call_gas_limit: U256::MAX, ..of(u64::MAX, 1) };
+    assert!(caps("").check(&all).unwrap_err().contains("caps.cost"));
+    assert!(SponsorPolicy::without_file(false).unwrap().caps.check(&rollup).is_ok());
+    // Without a file the lab's numbers bound what is dear.
+    for unmodest in [&dear, &of(10_000_001, 6 * GWEI)] {
+        assert!(SponsorPolicy::without_file(false).unwrap().caps.check(unmodest).unwrap_err().contains("total gas"));
+        assert!(SponsorPolicy::without_file(true).unwrap().caps.check(unmodest).is_err());
     }
 }
 
