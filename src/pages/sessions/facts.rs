@@ -43,7 +43,7 @@ pub(super) struct Listed {
 impl AccountFacts {
     /// Asks chain and ledger.
     pub(super) async fn of(account: Address) -> Result<Self, AppError> {
-        let state = account_state(account, U256::ZERO).await?;
+        let state = account_state(account, U256::ZERO, None).await?;
         if let Some(second) = state.roots_disputed {
             return Err(AppError::NodesDisagree { first: state.merkle_root, second });
         }
