@@ -78,6 +78,7 @@ impl Ports for Tab {
         }
     }
 
+    #[expect(clippy::async_yields_async, reason = "the lead is given when this resolves, and lost when that does")]
     fn lead(&self, steal: bool) -> LocalBoxFuture<'static, Lead> {
         let channel = self.channel.clone();
         let lock = match channel.borrow().is_some() {

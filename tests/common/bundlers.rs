@@ -9,6 +9,9 @@ use alloy::primitives::{B256, U256};
 use serde_json::{Value, json};
 use use_aa::protocol::{addresses::ENTRY_POINT, user_operation::UserOperation};
 
+/// What a bundler says of a tip that is lower than this.
+pub type Refusal = fn(u64) -> String;
+
 /// How a bundler behaves.
 #[derive(Clone, Default)]
 pub struct Habits {
@@ -17,7 +20,7 @@ pub struct Habits {
     /// Methods that it has and alto has not, and what they answer.
     pub answers: HashMap<&'static str, Value>,
     /// The least tip that it takes, and its words when one is lower. It may grow with each refusal by so much.
-    pub least_tip: Option<(u64, u64, fn(u64) -> String)>,
+    pub least_tip: Option<(u64, u64, Refusal)>,
     /// It takes operations, says that it has them, and sends none.
     pub holds: bool,
     /// So many operations are taken and forgotten at once.
