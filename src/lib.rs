@@ -62,6 +62,8 @@ pub mod http;
 pub use use_aa_lab as lab;
 #[cfg(all(feature = "app", any(feature = "ssr", feature = "hydrate")))]
 pub mod pages;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+pub mod prelude;
 #[cfg(all(feature = "app", feature = "ssr"))]
 pub mod program;
 pub use use_aa_protocol as protocol;

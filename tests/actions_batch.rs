@@ -156,7 +156,7 @@ async fn a_batch_of_one_call_works_and_so_does_a_single_use_of_its_session() {
 
     let mut single = person.mint_request();
     single.session_id = Some(ids[0].clone());
-    person.use_session(single).await.unwrap();
+    person.use_session_with(single).await.unwrap();
     assert_eq!(person.nfts().await, 2);
 
     let mut by_id = request(&person, vec![mint_tokens(&person, 1), Person::mint_call(person.account())]);

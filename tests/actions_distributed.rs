@@ -198,7 +198,7 @@ async fn whole_life() {
     assert_eq!((person.nfts().await, person.operations().await), (1, 2));
 
     // An ordinary use looks for a key of this store and finds none.
-    let ordinary = person.use_session(person.mint_request()).await.unwrap_err();
+    let ordinary = person.use_session_with(person.mint_request()).await.unwrap_err();
     assert!(matches!(ordinary, AppError::SessionNotFound { .. }), "{ordinary:?}");
 
     // The page refuses what the policy does not allow; so does each node, whoever asks.

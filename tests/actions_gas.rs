@@ -231,7 +231,7 @@ async fn a_session_pays_in_the_token_once_the_owner_has_approved() {
     let token = TokenParam::from(DEMO_TOKEN);
     end(&person, send_gas_token_transaction(&person.client, &[mint_nft(&person)], &token, &unlimited).await).await;
     let before = tokens(&person, person.account()).await;
-    person.use_session(request()).await.unwrap();
+    person.use_session_with(request()).await.unwrap();
     assert_eq!(person.nfts().await, 2);
     assert!(tokens(&person, person.account()).await < before);
 }

@@ -119,7 +119,7 @@ async fn a_key_made_ahead_of_its_grant_signs_for_the_session_that_names_it() {
     assert!(!format!("{first:?}").contains(&secret), "the key is never shown");
 
     let request = first.request(Person::mint_call(account), BuildUserOpOptions::default());
-    person.use_session(request).await.unwrap();
+    person.use_session_with(request).await.unwrap();
     assert_eq!(person.nfts().await, 1);
     let state = use_aa::actions::ports::Relay::account_state(person.relay.as_ref(), account, U256::ZERO).await.unwrap();
     assert!(state.deployed);

@@ -90,10 +90,10 @@ async fn one_of_three_is_taken_back_and_the_others_go_on() {
 
     let RevocationProof::Refused { reason } = proof(&person, &ids[1]).await else { panic!("it still works") };
     assert!(reason.contains("AA23") && reason.contains("SessionNotApproved"), "{reason}");
-    let refused = person.use_session(mint_with(&person, &ids[1])).await.unwrap_err();
+    let refused = person.use_session_with(mint_with(&person, &ids[1])).await.unwrap_err();
     assert_eq!(refused, AppError::SessionRevoked { session_id: ids[1].clone() });
     for id in [&ids[0], &ids[2]] {
-        person.use_session(mint_with(&person, id)).await.unwrap();
+        person.use_session_with(mint_with(&person, id)).await.unwrap();
     }
     assert_eq!(person.nfts().await, 2);
 }
@@ -116,7 +116,7 @@ async fn all_are_taken_back_at_once_also_those_of_another_device() {
     assert!(matches!(nothing_left, AppError::SessionNotFound { .. }));
     // Life goes on: a new grant builds on the empty tree.
     granted(&person, 1).await;
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn a_revocation_that_was_prepared_before_a_grant_keeps_the_new_session() {
     settle(&person, &revoked).await;
     assert_eq!(person.statuses().await, [Revoked, SessionStatus::Active]);
     let kept = &grant.session.unwrap().session_ids[0];
-    person.use_session(mint_with(&person, kept)).await.unwrap();
+    person.use_session_with(mint_with(&person, kept)).await.unwrap();
 }
 
 // --- two devices ---
@@ -206,15 +206,15 @@ async fn a_second_device_adds_to_the_sessions_of_the_first() {
     let leaves = laptop.leaves().await;
     assert_eq!(leaves.len(), 3);
     assert_eq!(leaves.iter().map(|leaf| leaf.is_on_other_device()).collect::<Vec<_>>(), [true, true, false]);
-    laptop.use_session(mint_with(&laptop, &theirs[0])).await.unwrap();
-    let default = laptop.use_session(laptop.mint_request()).await;
+    laptop.use_session_with(mint_with(&laptop, &theirs[0])).await.unwrap();
+    let default = laptop.use_session_with(laptop.mint_request()).await;
     assert!(default.is_ok(), "a session whose key is elsewhere is not picked: {default:?}");
 
     // Before the laptop publishes, the phone cannot prove its sessions; afterwards they work as they did.
-    let lost = phone.use_session(mint_with(&phone, &ids[0])).await.unwrap_err();
+    let lost = phone.use_session_with(mint_with(&phone, &ids[0])).await.unwrap_err();
     assert!(matches!(lost, AppError::SessionsOutOfSync { .. }), "{lost:?}");
     assert!(publish(&laptop).await);
-    phone.use_session(mint_with(&phone, &ids[0])).await.unwrap();
+    phone.use_session_with(mint_with(&phone, &ids[0])).await.unwrap();
     assert_eq!(phone.leaves().await.len(), 3);
 
     // What one device takes back is gone on the other.
@@ -260,7 +260,7 @@ async fn what_was_taken_back_can_be_given_again_with_the_same_key() {
     let response = restore_sessions(&person.client, &person.store, restore()).await.unwrap();
     person.settle(&response).await.unwrap();
     assert_eq!(person.statuses().await, [Active, Active]);
-    person.use_session(mint_with(&person, &ids[0])).await.unwrap();
+    person.use_session_with(mint_with(&person, &ids[0])).await.unwrap();
     let not_revoked = restore_sessions(&person.client, &person.store, restore()).await.unwrap_err();
     assert!(matches!(not_revoked, AppError::InvalidInput { .. }), "{not_revoked:?}");
 }
@@ -295,9 +295,9 @@ async fn the_loser_of_two_grants_at_the_same_time_is_found_and_repaired() {
     let repair = RestoreSessionsVariables { session_ids: adopted.ended, ..Default::default() };
     let response = restore_sessions(&phone.client, &phone.store, repair).await.unwrap();
     phone.settle(&response).await.unwrap();
-    phone.use_session(mint_with(&phone, &lost)).await.unwrap();
+    phone.use_session_with(mint_with(&phone, &lost)).await.unwrap();
     assert_eq!(phone.statuses().await, [Active; 3]);
     publish(&phone).await;
     let theirs = on_laptop.session.unwrap().session_ids[0].clone();
-    laptop.use_session(mint_with(&laptop, &theirs)).await.unwrap();
+    laptop.use_session_with(mint_with(&laptop, &theirs)).await.unwrap();
 }

@@ -61,7 +61,7 @@ async fn a_new_account_is_deployed_granted_and_mints_by_session_with_the_gas_spo
     let signed = person.wallet.signed.get();
     assert_eq!(signed, 1);
     assert_eq!(person.nfts().await, 0);
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     assert_eq!(person.nfts().await, 1);
     assert_eq!(person.wallet.signed.get(), signed, "the owner had no part in it");
     let after = person.relay.account_state(person.account(), U256::ZERO).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_second_grant_keeps_the_first_session_working() {
     for session_id in second {
         let mut request = person.mint_request();
         request.session_id = Some(session_id);
-        person.use_session(request).await.unwrap();
+        person.use_session_with(request).await.unwrap();
     }
     assert_eq!(person.nfts().await, 3);
 }
@@ -98,7 +98,7 @@ async fn a_second_grant_keeps_the_first_session_working() {
 async fn uses_at_the_same_time_do_not_wait_for_each_other() {
     let person = Person::new().await;
     person.grant(person.grant_request()).await.unwrap();
-    let uses = (0..5).map(|_| person.use_session(person.mint_request()));
+    let uses = (0..5).map(|_| person.use_session_with(person.mint_request()));
     for receipt in futures::future::join_all(uses).await {
         receipt.unwrap();
     }
@@ -112,17 +112,17 @@ async fn an_expired_session_is_refused_by_name_and_nothing_is_sent() {
     let mut request = person.grant_request();
     request.policy[0].interval = SessionEpoch { valid_until, valid_after: 0 };
     let ids = person.grant(request).await.unwrap();
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     while now() <= valid_until {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let operations = person.operations().await;
-    let error = person.use_session(person.mint_request()).await.unwrap_err();
+    let error = person.use_session_with(person.mint_request()).await.unwrap_err();
     assert_eq!(error, AppError::SessionExpired { session_id: ids[0].clone(), valid_until });
     assert_eq!(person.operations().await, operations);
     // It is still a leaf of the tree, so the next grant stays in step with the chain.
     person.grant(person.grant_request()).await.unwrap();
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     assert_eq!(person.nfts().await, 2);
 }
 
@@ -133,7 +133,7 @@ async fn a_session_that_has_not_begun_says_when_it_does() {
     let mut request = person.grant_request();
     request.policy[0].interval = SessionEpoch { valid_until: 0, valid_after };
     person.grant(request).await.unwrap();
-    let error = person.use_session(person.mint_request()).await.unwrap_err();
+    let error = person.use_session_with(person.mint_request()).await.unwrap_err();
     assert!(matches!(error, AppError::SessionNotYetValid { valid_after: after, .. } if after == valid_after));
 }
 
@@ -175,7 +175,7 @@ async fn a_refused_signature_leaves_nothing_and_the_next_grant_works() {
     assert_eq!(error, AppError::WrongChain { expected: 31_337, actual: 1 });
     person.wallet.chain_id.set(31_337);
     person.grant(person.grant_request()).await.unwrap();
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     assert_eq!(person.nfts().await, 1);
     assert_eq!(person.store.session_key_addresses(person.account()).len(), 1);
 }
@@ -183,7 +183,7 @@ async fn a_refused_signature_leaves_nothing_and_the_next_grant_works() {
 #[tokio::test]
 async fn an_account_without_code_cannot_be_used() {
     let person = Person::new().await;
-    let error = person.use_session(person.mint_request()).await.unwrap_err();
+    let error = person.use_session_with(person.mint_request()).await.unwrap_err();
     assert!(matches!(error, AppError::SessionNotFound { .. }));
     // Sessions of a chain that was started anew: stored as granted, but the account is not even there.
     let granted = Person::new().await;
@@ -194,7 +194,7 @@ async fn an_account_without_code_cannot_be_used() {
         Ok(())
     };
     person.store.update(person.account(), Box::new(change)).await.unwrap();
-    let error = person.use_session(person.mint_request()).await.unwrap_err();
+    let error = person.use_session_with(person.mint_request()).await.unwrap_err();
     let expected = [
         AppError::AccountNotDeployed { account: person.account() },
         AppError::SessionRevoked { session_id: person.leaves().await[0].session_id.clone() },
@@ -215,7 +215,7 @@ async fn a_root_set_elsewhere_is_noticed_before_anything_is_sent() {
     assert_eq!(chain, foreign);
     let (operations, book) = (person.operations().await, person.store.load(person.account()).await.unwrap());
     let expected = AppError::SessionsOutOfSync { local, chain };
-    assert_eq!(person.use_session(person.mint_request()).await.unwrap_err(), expected);
+    assert_eq!(person.use_session_with(person.mint_request()).await.unwrap_err(), expected);
     assert_eq!(person.grant(person.grant_request()).await.unwrap_err(), expected);
     assert!(!sync_sessions(person.relay.as_ref(), &person.store, person.account()).await.unwrap().in_sync);
     assert_eq!(person.operations().await, operations);
@@ -261,11 +261,11 @@ async fn all_sessions_taken_back_elsewhere_are_revoked_here_and_a_new_grant_work
     let none = [set_merkle_root(B256::ZERO)];
     let response = send_sponsored_transaction(&person.client, &none, &BuildUserOpOptions::default()).await.unwrap();
     wait_for_user_operation_receipt(person.relay.as_ref(), response.user_op_hash, |_| {}).await.unwrap();
-    let error = person.use_session(person.mint_request()).await.unwrap_err();
+    let error = person.use_session_with(person.mint_request()).await.unwrap_err();
     assert!(matches!(error, AppError::SessionRevoked { .. }), "{error}");
     person.grant(person.grant_request()).await.unwrap();
     assert_eq!(person.statuses().await, [SessionStatus::Revoked, SessionStatus::Active]);
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
 }
 
 #[tokio::test]
@@ -280,7 +280,7 @@ async fn two_grants_at_once_in_one_browser_both_end_up_on_chain() {
     for session_id in ids {
         let mut request = person.mint_request();
         request.session_id = Some(session_id);
-        person.use_session(request).await.unwrap();
+        person.use_session_with(request).await.unwrap();
     }
     assert_eq!(person.nfts().await, 2);
 }
@@ -303,7 +303,7 @@ async fn two_grants_at_once_on_two_devices_never_overwrite_each_other_unseen() {
     assert!(second_failed);
     assert!(there.leaves().await.is_empty());
     assert!(there.store.session_key_addresses(there.account()).is_empty());
-    here.use_session(here.mint_request()).await.unwrap();
+    here.use_session_with(here.mint_request()).await.unwrap();
     assert!(matches!(there.grant(there.grant_request()).await, Err(AppError::SessionsOutOfSync { .. })));
 }
 
@@ -326,7 +326,7 @@ async fn a_page_that_is_closed_in_mid_grant_finds_its_session_again() {
         settled.await.unwrap();
     }
     assert_eq!(person.statuses().await, [SessionStatus::Active]);
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     assert_eq!(person.nfts().await, 1);
 }
 
@@ -343,7 +343,7 @@ async fn sessions_that_the_javascript_sdk_left_pending_are_taken_over() {
         Ok(())
     };
     person.store.update(person.account(), Box::new(as_the_sdk)).await.unwrap();
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     assert_eq!(person.statuses().await, [SessionStatus::Active]);
     assert_eq!(person.nfts().await, 1);
 }
@@ -408,7 +408,7 @@ async fn raised_limits_are_those_that_the_paymaster_signs() {
     let bundler_reckons = BuildUserOpOptions { paymaster_service_data: Some(bundler_reckons), ..Default::default() };
     let mut mint = person.mint_request();
     mint.options = merge_options([request.options, bundler_reckons]);
-    person.use_session(mint).await.unwrap();
+    person.use_session_with(mint).await.unwrap();
     assert_eq!(person.nfts().await, 1);
 }
 
@@ -425,7 +425,7 @@ async fn prints_how_long_a_grant_and_a_use_take() {
         person.settle(&response).await.unwrap();
         figures[0].push(started.elapsed().as_millis());
         let started = Instant::now();
-        person.use_session(person.mint_request()).await.unwrap();
+        person.use_session_with(person.mint_request()).await.unwrap();
         figures[1].push(started.elapsed().as_millis());
     }
     println!("ms from click to confirmed: grant (prepared) {:?}, use {:?}", figures[0], figures[1]);

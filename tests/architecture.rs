@@ -14,7 +14,7 @@ use std::{
 
 /// Room of this package → rooms and crates of ours it may import; one with `::` allows that module only. Everyone may
 /// also use `error`, and every room its own.
-const RULES: [(&str, &[&str]); 8] = [
+const RULES: [(&str, &[&str]); 9] = [
     ("api", &["protocol", "actions", "server"]),
     ("http", &["protocol", "actions", "server", "api"]),
     ("client", &["protocol", "actions", "api"]),
@@ -24,6 +24,7 @@ const RULES: [(&str, &[&str]); 8] = [
     // What the server renders it asks for as the browser would: by the server functions.
     ("pages", &["demos", "components", "hooks", "protocol", "api"]),
     ("app", &["pages", "hooks"]),
+    ("prelude", &["hooks", "protocol"]),
 ];
 
 /// Crate → crates of ours that its manifest may name. Cargo does the rest.

@@ -59,7 +59,7 @@ async fn single_and_batched_uses_are_counted_by_leaf_and_grants_are_not() {
 
     for id in [&ids[0], &ids[0], &ids[1]] {
         let request = SendWithSessionRequest { session_id: Some(id.clone()), ..person.mint_request() };
-        person.use_session(request).await.unwrap();
+        person.use_session_with(request).await.unwrap();
     }
     let told = uses(&url, &person).await;
     let leaves = person.leaves().await;
@@ -135,7 +135,7 @@ async fn however_many_ask_the_chain_is_read_once_and_then_only_what_is_new() {
     let ids = person.grant(person.grant_request()).await.unwrap();
     let request = || SendWithSessionRequest { session_id: Some(ids[0].clone()), ..person.mint_request() };
     for _ in 0..12 {
-        person.use_session(request()).await.unwrap();
+        person.use_session_with(request()).await.unwrap();
     }
     let asked = || calls.swap(0, Ordering::SeqCst);
     asked();
@@ -151,7 +151,7 @@ async fn however_many_ask_the_chain_is_read_once_and_then_only_what_is_new() {
     let again = asked();
     assert!(again <= 8, "{again} calls for 40 questions more");
     // A new use is seen, and costs what is new.
-    person.use_session(request()).await.unwrap();
+    person.use_session_with(request()).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     asked();
     assert_eq!(count(&uses(&url, &person).await), 13);
@@ -169,7 +169,7 @@ async fn uses_are_counted_whatever_range_of_logs_a_node_takes() {
     let ids = person.grant(person.grant_request()).await.unwrap();
     for _ in 0..3 {
         let request = SendWithSessionRequest { session_id: Some(ids[0].clone()), ..person.mint_request() };
-        person.use_session(request).await.unwrap();
+        person.use_session_with(request).await.unwrap();
     }
     let count = |told: &SessionUses| told.uses.iter().map(|used| used.count).sum::<u64>();
     let cap = |blocks, status, code, words| Cap { blocks, status, code, words };

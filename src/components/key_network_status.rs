@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{error_notice::ErrorNotice, live_text::live};
-use crate::hooks::{KeyNetwork, QueryOptions, use_key_network};
+use crate::hooks::{KeyNetwork, use_key_network};
 
 /// How often is asked, milliseconds.
 #[cfg(feature = "hydrate")]
@@ -14,7 +14,7 @@ const PACE: u64 = 1_500;
 pub fn KeyNetworkStatus() -> impl IntoView {
     // Asked once the page is alive: the server's markup says nothing that may be old.
     let watched = RwSignal::new(false);
-    let network = use_key_network(watched.into(), QueryOptions::default());
+    let network = use_key_network(watched.into());
     #[cfg(feature = "hydrate")]
     Effect::new(move |_| {
         watched.set(true);

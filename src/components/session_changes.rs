@@ -18,8 +18,8 @@ use crate::{
     hooks::{
         MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof, RevokeAtNodesVariables,
         RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn, UseUserOpWaitReturn,
-        UserOpResponse, UserOpWaitOptions, use_restore_sessions, use_resumed_operation, use_revocation_proof,
-        use_revoke_at_nodes, use_revoke_sessions, use_smart_account, use_user_op_wait,
+        UserOpResponse, use_restore_sessions, use_resumed_operation, use_revocation_proof, use_revoke_at_nodes,
+        use_revoke_sessions_with, use_smart_account, use_user_op_wait,
     },
     protocol::{describe::TokenFacts, distributed_key::is_distributed, foreign_text::isolated, session::SessionLeaf},
 };
@@ -94,10 +94,11 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
             sessions.list.refetch.run(());
         }
     });
-    let revoke = use_revoke_sessions(MutationOptions { on_error: Some(compare_again), ..MutationOptions::default() });
-    let restore = use_restore_sessions(MutationOptions::default());
-    let try_it = use_revocation_proof(MutationOptions::default());
-    let tell_nodes = use_revoke_at_nodes(MutationOptions::default());
+    let revoke =
+        use_revoke_sessions_with(MutationOptions { on_error: Some(compare_again), ..MutationOptions::default() });
+    let restore = use_restore_sessions();
+    let try_it = use_revocation_proof();
+    let tell_nodes = use_revoke_at_nodes();
     let proofs = RwSignal::new(HashMap::new());
     let note = move |id: &str, proof: Proof| {
         proofs.try_update(|proofs| drop(proofs.insert(id.to_owned(), proof)));
@@ -129,7 +130,7 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
     };
     // Go on after a reload, too.
     let operation = use_resumed_operation(OperationKind::RevokeSessions, revoke.data);
-    let revocation = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let revocation = use_user_op_wait(operation);
     // The chain has the new root, and the store knows what that took out: the old keys are tried.
     Effect::new(move |_| {
         let Some(hash) = revocation.data.with(|receipt| receipt.as_ref().map(|receipt| receipt.user_op_hash)) else {
@@ -148,7 +149,7 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
         }
     });
     let returning = use_resumed_operation(OperationKind::RestoreSessions, restore.data);
-    let return_ = use_user_op_wait(returning, UserOpWaitOptions::default());
+    let return_ = use_user_op_wait(returning);
     SessionChanges {
         ask: RwSignal::new(None),
         busy: Signal::derive(move || revoke.is_pending.get() || restore.is_pending.get()),

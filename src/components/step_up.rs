@@ -18,9 +18,9 @@ use super::{
 use crate::{
     error::AppError,
     hooks::{
-        CreateBatchSessionVariables, CreateSessionVariables, MutationOptions, SendTransactionVariables,
-        UseSessionListReturn, UserOpResponse, UserOpWaitOptions, use_create_batch_session, use_create_session,
-        use_create_session_with_distributed_key, use_send_transaction, use_smart_account, use_user_op_wait,
+        CreateBatchSessionVariables, CreateSessionVariables, SendTransactionVariables, UseSessionListReturn,
+        UserOpResponse, use_create_batch_session, use_create_session, use_create_session_with_distributed_key,
+        use_send_transaction, use_smart_account, use_user_op_wait,
     },
     protocol::{
         describe::call_addresses,
@@ -68,8 +68,8 @@ pub fn StepUp(
     let account = use_smart_account();
     let native = use_native_currency();
     let review = RwSignal::new(None::<GrantRequest>);
-    let send = use_send_transaction(MutationOptions::default());
-    let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
+    let send = use_send_transaction();
+    let receipt = use_user_op_wait(send.data);
     let Extension { run, ready, status } = Extension::new(kind, sessions);
 
     let refused = Memo::new(move |_| error.get().filter(is_for_the_owner));
@@ -255,7 +255,7 @@ impl Extension {
     fn new(kind: StepUpKind, sessions: UseSessionListReturn) -> Self {
         // The review says so when that ends sessions granted elsewhere.
         let replace_unknown = move || sessions.is_in_sync.get_untracked() == Some(false);
-        let wait = |data: Signal<Option<UserOpResponse>>| use_user_op_wait(data, UserOpWaitOptions::default());
+        let wait = |data: Signal<Option<UserOpResponse>>| use_user_op_wait(data);
         let single = move |request: GrantRequest| CreateSessionVariables {
             policy: request.abi_policies(),
             label: Some(request.label),
@@ -267,7 +267,7 @@ impl Extension {
         };
         match kind {
             StepUpKind::Batch => {
-                let grant = use_create_batch_session(MutationOptions::default());
+                let grant = use_create_batch_session();
                 let variables = move |request: GrantRequest| CreateBatchSessionVariables {
                     policy: request.policies,
                     label: Some(request.label),
@@ -285,9 +285,9 @@ impl Extension {
             }
             StepUpKind::Single | StepUpKind::Distributed => {
                 let grant = if kind == StepUpKind::Single {
-                    use_create_session(MutationOptions::default())
+                    use_create_session()
                 } else {
-                    use_create_session_with_distributed_key(MutationOptions::default())
+                    use_create_session_with_distributed_key()
                 };
                 let wait = wait(grant.data);
                 Self {

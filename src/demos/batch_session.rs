@@ -1,6 +1,6 @@
 //! `use_batch_session`: several calls in one operation, each allowed by a session of its own. No wallet is asked.
 
-use alloy::primitives::{Address, U256};
+use alloy::sol;
 use leptos::prelude::*;
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        MutationOptions, OperationKind, QueryStatus, UseBatchSessionVariables, UserOpWaitOptions, use_batch_session,
-        use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
+        OperationKind, QueryStatus, UseBatchSessionVariables, use_batch_session, use_resumed_operation,
+        use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
         ProtocolError,
@@ -28,15 +28,21 @@ use crate::{
     },
 };
 
+sol! {
+    function safeMint(address to);
+    function mint(address to, uint256 amount);
+    function transfer(address to, uint256 amount);
+}
+
 /// Mints a demo NFT and demo tokens and sends the tokens on, all or nothing, with session keys.
 #[component]
 pub fn BatchSession() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let batch = use_batch_session(MutationOptions::default());
+    let batch = use_batch_session();
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::UseBatchSession, batch.data);
-    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let receipt = use_user_op_wait(operation);
 
     let amount = RwSignal::new("5".to_owned());
     let with_tokens = RwSignal::new(true);
@@ -56,13 +62,13 @@ pub fn BatchSession() -> impl IntoView {
         let own_account = account.smart_account_address.get_untracked().ok_or(AppError::NoSmartAccount)?;
         let transfer =
             transfer.get_untracked().ok_or(AppError::SessionNotFound { wanted: "a batch session".into() })?;
-        let mut calls = vec![call(DEMO_NFT, [0x40, 0xd0, 0x97, 0xc3], own_account, None)];
+        let mut calls = vec![Call::to(DEMO_NFT, &safeMintCall { to: own_account })];
         if with_tokens.get_untracked() {
             let typed = amount.get_untracked();
             let dollars = known_token(DEMO_TOKEN).unwrap_or_default();
             let units = read_amount(&typed, &dollars).map_err(ProtocolError::from)?;
-            calls.push(call(DEMO_TOKEN, [0x40, 0xc1, 0x0f, 0x19], own_account, Some(units)));
-            calls.push(call(DEMO_TOKEN, [0xa9, 0x05, 0x9c, 0xbb], transfer.recipient, Some(units)));
+            calls.push(Call::to(DEMO_TOKEN, &mintCall { to: own_account, amount: units }));
+            calls.push(Call::to(DEMO_TOKEN, &transferCall { to: transfer.recipient, amount: units }));
         }
         Ok::<_, AppError>(UseBatchSessionVariables { calls, ..Default::default() })
     };
@@ -141,14 +147,4 @@ fn is_active(leaf: &SessionLeaf) -> bool {
 fn transfer_of(leaf: &SessionLeaf) -> Option<Erc20SessionData> {
     let is_transfer = leaf.session_validation_module == ERC20_SESSION_VALIDATION_MODULE;
     is_transfer.then(|| Erc20SessionData::decode(&leaf.session_key_data).ok()).flatten()
-}
-
-/// A call of a function that takes an address and maybe an amount.
-fn call(contract: Address, selector: [u8; 4], address: Address, amount: Option<U256>) -> Call {
-    let mut data = selector.to_vec();
-    data.extend_from_slice(address.into_word().as_slice());
-    if let Some(amount) = amount {
-        data.extend_from_slice(&amount.to_be_bytes::<32>());
-    }
-    Call { to: contract, value: U256::ZERO, data: data.into() }
 }

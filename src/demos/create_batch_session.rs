@@ -17,8 +17,8 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        CreateBatchSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_create_batch_session,
-        use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
+        CreateBatchSessionVariables, OperationKind, use_create_batch_session, use_resumed_operation, use_session_list,
+        use_smart_account, use_user_op_wait,
     },
     protocol::{
         ProtocolError,
@@ -33,10 +33,10 @@ use crate::{
 pub fn CreateBatchSession() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let create = use_create_batch_session(MutationOptions::default());
+    let create = use_create_batch_session();
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::CreateBatchSession, create.data);
-    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let receipt = use_user_op_wait(operation);
 
     let recipient = RwSignal::new(None::<String>);
     let most = RwSignal::new("10".to_owned());

@@ -15,8 +15,8 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_create_session,
-        use_resumed_operation, use_session_list, use_smart_account, use_user_op_wait,
+        CreateSessionVariables, MutationOptions, OperationKind, use_create_session_with, use_resumed_operation,
+        use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
         addresses::DEMO_NFT,
@@ -29,7 +29,7 @@ use crate::{
 pub fn CreateSession() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let create_session = use_create_session(MutationOptions {
+    let create_session = use_create_session_with(MutationOptions {
         // Compare with the chain again, so that the next review tells what it ends.
         on_error: Some(Callback::new(move |(error, _)| {
             if matches!(error, AppError::SessionsOutOfSync { .. }) {
@@ -40,7 +40,7 @@ pub fn CreateSession() -> impl IntoView {
     });
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::CreateSession, create_session.data);
-    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let receipt = use_user_op_wait(operation);
 
     let label = RwSignal::new("Demo NFT mint".to_owned());
     let is_sponsored = use_is_sponsored();

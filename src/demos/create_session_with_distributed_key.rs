@@ -16,9 +16,8 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        CreateSessionVariables, MutationOptions, OperationKind, UserOpWaitOptions,
-        use_create_session_with_distributed_key, use_resumed_operation, use_session_list, use_smart_account,
-        use_user_op_wait,
+        CreateSessionVariables, OperationKind, use_create_session_with_distributed_key, use_resumed_operation,
+        use_session_list, use_smart_account, use_user_op_wait,
     },
     protocol::{
         addresses::DEMO_NFT,
@@ -31,10 +30,10 @@ use crate::{
 pub fn CreateSessionWithDistributedKey() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let create = use_create_session_with_distributed_key(MutationOptions::default());
+    let create = use_create_session_with_distributed_key();
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::CreateDistributedSession, create.data);
-    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let receipt = use_user_op_wait(operation);
 
     let is_sponsored = use_is_sponsored();
     let ends = RwSignal::new(Some(now_seconds() + 3_600));

@@ -5,8 +5,8 @@ use leptos::prelude::*;
 use crate::{
     components::{gas_payer::NotSponsoredNotice, live_text::live, operation_status::OperationStatus},
     hooks::{
-        DeploySmartAccountVariables, MutationOptions, OperationKind, UserOpWaitOptions, use_deploy_smart_account,
-        use_resumed_operation, use_smart_account, use_user_op_wait,
+        DeploySmartAccountVariables, OperationKind, use_deploy_smart_account, use_resumed_operation, use_smart_account,
+        use_user_op_wait,
     },
 };
 
@@ -14,10 +14,10 @@ use crate::{
 #[component]
 pub fn DeploySmartAccount() -> impl IntoView {
     let account = use_smart_account();
-    let deploy = use_deploy_smart_account(MutationOptions::default());
+    let deploy = use_deploy_smart_account();
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::DeploySmartAccount, deploy.data);
-    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let receipt = use_user_op_wait(operation);
     let blocked = move || account.owner_address.get().is_none() || deploy.is_pending.get();
     let state = move || match (account.smart_account_address.with(Option::is_some), account.is_deployed.get()) {
         (true, Some(true)) => "The account is on the chain.",

@@ -1,6 +1,6 @@
 //! `use_gas_estimate`: what a transaction can cost at most, before it is signed.
 
-use alloy::primitives::Address;
+use alloy::sol;
 use leptos::prelude::*;
 
 use crate::{
@@ -10,9 +10,13 @@ use crate::{
         live_text::{live, verbatim},
         native_currency::use_native_currency,
     },
-    hooks::{CostArguments, Options, QueryOptions, use_gas_estimate, use_smart_account},
+    hooks::{CostArguments, Options, use_gas_estimate, use_smart_account},
     protocol::{addresses::DEMO_NFT, describe::shown_amount, smart_account::Call},
 };
+
+sol! {
+    function safeMint(address to);
+}
 
 /// The cost of minting a demo NFT, paid by the account or by the sponsor.
 #[component]
@@ -20,11 +24,16 @@ pub fn GasEstimate() -> impl IntoView {
     let account = use_smart_account();
     let sponsored = RwSignal::new(false);
     let arguments = Signal::derive(move || CostArguments {
-        calls: account.smart_account_address.get().map(safe_mint).into_iter().collect(),
+        calls: account
+            .smart_account_address
+            .get()
+            .map(|to| Call::to(DEMO_NFT, &safeMintCall { to }))
+            .into_iter()
+            .collect(),
         options: if sponsored.get() { Options::sponsored() } else { Options::unsponsored() },
     });
     let is_sponsored = use_is_sponsored();
-    let estimate = use_gas_estimate(arguments, QueryOptions::default());
+    let estimate = use_gas_estimate(arguments);
     let native = use_native_currency();
     let cost = move || {
         estimate.data.get().map_or_else(|| "–".to_owned(), |wei| shown_amount(wei, native.get().decimals.unwrap_or(18)))
@@ -72,11 +81,4 @@ pub fn GasEstimate() -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// `safeMint(address)` on the demo NFT.
-fn safe_mint(to: Address) -> Call {
-    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
-    data.extend_from_slice(to.into_word().as_slice());
-    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
 }

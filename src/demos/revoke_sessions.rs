@@ -9,9 +9,9 @@ use crate::{
         session_picker::{SessionPicker, has_none, preferred_of},
     },
     hooks::{
-        MutationOptions, OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
+        OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
         use_resumed_operation, use_revocation_proof, use_revoke_sessions, use_session_list, use_smart_account,
-        use_user_op_wait,
+        use_user_op_wait_with,
     },
 };
 
@@ -20,8 +20,8 @@ use crate::{
 pub fn RevokeSessions() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let revoke = use_revoke_sessions(MutationOptions::default());
-    let proof = use_revocation_proof(MutationOptions::default());
+    let revoke = use_revoke_sessions();
+    let proof = use_revocation_proof();
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::RevokeSessions, revoke.data);
     let taken = RwSignal::new(None::<String>);
@@ -31,8 +31,10 @@ pub fn RevokeSessions() -> impl IntoView {
             proof.mutate.run(session_id);
         }
     });
-    let receipt =
-        use_user_op_wait(operation, UserOpWaitOptions { on_success: Some(try_it), ..UserOpWaitOptions::default() });
+    let receipt = use_user_op_wait_with(
+        operation,
+        UserOpWaitOptions { on_success: Some(try_it), ..UserOpWaitOptions::default() },
+    );
 
     let picked = RwSignal::new(None::<String>);
     let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, false)));

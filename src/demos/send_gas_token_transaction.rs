@@ -1,6 +1,9 @@
 //! `use_send_gas_token_transaction`: the owner's own transaction; the gas is paid in a token.
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, U256},
+    sol,
+};
 use leptos::prelude::*;
 
 use crate::{
@@ -13,9 +16,9 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        BuildUserOpOptions, CostArguments, MutationOptions, QueryOptions, SendGasTokenTransactionVariables,
-        SendTransactionVariables, TokenParam, UserOpWaitOptions, use_send_gas_token_transaction, use_send_transaction,
-        use_smart_account, use_token_fees, use_user_op_wait,
+        BuildUserOpOptions, CostArguments, MutationOptions, SendGasTokenTransactionVariables, SendTransactionVariables,
+        TokenParam, use_send_gas_token_transaction_with, use_send_transaction, use_smart_account, use_token_fees,
+        use_user_op_wait,
     },
     protocol::{
         addresses::{DEMO_NFT, DEMO_TOKEN},
@@ -23,15 +26,27 @@ use crate::{
     },
 };
 
+sol! {
+    function safeMint(address to);
+    function mint(address to, uint256 amount);
+}
+
 /// Mints a demo NFT and pays the gas in demo dollars: at most what the quote says.
 #[component]
 pub fn SendGasTokenTransaction() -> impl IntoView {
     let account = use_smart_account();
-    let calls = move || account.smart_account_address.get().map(safe_mint).into_iter().collect::<Vec<_>>();
+    let calls = move || {
+        account
+            .smart_account_address
+            .get()
+            .map(|to| Call::to(DEMO_NFT, &safeMintCall { to }))
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
     let arguments = Signal::derive(move || CostArguments { calls: calls(), ..CostArguments::default() });
-    let fees = use_token_fees(arguments, QueryOptions::default());
+    let fees = use_token_fees(arguments);
     let quote = Memo::new(move |_| fees.data.get().and_then(|fees| fees.of(DEMO_TOKEN).cloned()));
-    let send = use_send_gas_token_transaction(MutationOptions {
+    let send = use_send_gas_token_transaction_with(MutationOptions {
         on_error: Some(Callback::new(move |(error, _)| {
             if matches!(error, AppError::FeeQuoteExpired { .. }) {
                 fees.refetch.run(());
@@ -39,10 +54,10 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
         })),
         ..MutationOptions::default()
     });
-    let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
+    let receipt = use_user_op_wait(send.data);
     let is_sponsored = use_is_sponsored();
-    let get_dollars = use_send_transaction(MutationOptions::default());
-    let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
+    let get_dollars = use_send_transaction();
+    let dollars_receipt = use_user_op_wait(get_dollars.data);
 
     let pay_in_dollars = move |token_param: TokenParam| {
         send.mutate.run(SendGasTokenTransactionVariables {
@@ -102,17 +117,7 @@ pub fn SendGasTokenTransaction() -> impl IntoView {
     .into_any()
 }
 
-/// `safeMint(address)` on the demo NFT.
-fn safe_mint(to: Address) -> Call {
-    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
-    data.extend_from_slice(to.into_word().as_slice());
-    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
-}
-
-/// `mint(address,uint256)` on the demo token, which anybody may call: 100 of them, with 6 decimals.
+/// 100 of the demo token, which anybody may mint, with 6 decimals.
 fn hundred_dollars(to: Address) -> Call {
-    let mut data = vec![0x40, 0xc1, 0x0f, 0x19];
-    data.extend_from_slice(to.into_word().as_slice());
-    data.extend_from_slice(&U256::from(100_000_000).to_be_bytes::<32>());
-    Call { to: DEMO_TOKEN, value: Default::default(), data: data.into() }
+    Call::to(DEMO_TOKEN, &mintCall { to, amount: U256::from(100_000_000) })
 }

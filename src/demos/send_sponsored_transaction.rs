@@ -1,6 +1,6 @@
 //! `use_send_sponsored_transaction`: the owner's own transaction; the sponsor pays the gas.
 
-use alloy::primitives::Address;
+use alloy::sol;
 use leptos::prelude::*;
 
 use crate::{
@@ -10,22 +10,26 @@ use crate::{
         operation_status::OperationStatus,
     },
     hooks::{
-        BuildUserOpOptions, MutationOptions, SendTransactionVariables, UserOpWaitOptions,
-        use_send_sponsored_transaction, use_smart_account, use_user_op_wait,
+        BuildUserOpOptions, SendTransactionVariables, use_send_sponsored_transaction, use_smart_account,
+        use_user_op_wait,
     },
     protocol::{addresses::DEMO_NFT, smart_account::Call},
 };
+
+sol! {
+    function safeMint(address to);
+}
 
 /// Mints a demo NFT, signed by the owner's wallet.
 #[component]
 pub fn SendSponsoredTransaction() -> impl IntoView {
     let account = use_smart_account();
-    let send = use_send_sponsored_transaction(MutationOptions::default());
-    let receipt = use_user_op_wait(send.data, UserOpWaitOptions::default());
+    let send = use_send_sponsored_transaction();
+    let receipt = use_user_op_wait(send.data);
     let mint = move |_| {
         if let Some(own_account) = account.smart_account_address.get_untracked() {
             send.mutate.run(SendTransactionVariables {
-                calls: vec![safe_mint(own_account)],
+                calls: vec![Call::to(DEMO_NFT, &safeMintCall { to: own_account })],
                 options: BuildUserOpOptions::default(),
             });
         }
@@ -48,11 +52,4 @@ pub fn SendSponsoredTransaction() -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// `safeMint(address)` on the demo NFT.
-fn safe_mint(to: Address) -> Call {
-    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
-    data.extend_from_slice(to.into_word().as_slice());
-    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
 }

@@ -1,6 +1,9 @@
 //! `use_send_withdrawals`: tokens and native currency out of the account, each to its own recipient.
 
-use alloy::primitives::{Address, U256};
+use alloy::{
+    primitives::{Address, U256},
+    sol,
+};
 use leptos::prelude::*;
 
 use crate::{
@@ -16,8 +19,8 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        MutationOptions, SendTransactionVariables, SendWithdrawalsVariables, UserOpWaitOptions, WithdrawalRequest,
-        use_send_transaction, use_send_withdrawals, use_smart_account, use_user_op_wait,
+        SendTransactionVariables, SendWithdrawalsVariables, WithdrawalRequest, use_send_transaction,
+        use_send_withdrawals, use_smart_account, use_user_op_wait,
     },
     protocol::{
         ProtocolError,
@@ -26,6 +29,10 @@ use crate::{
         smart_account::Call,
     },
 };
+
+sol! {
+    function mint(address to, uint256 amount);
+}
 
 /// One line of the form.
 #[derive(Clone, Copy)]
@@ -65,11 +72,11 @@ impl Line {
 #[component]
 pub fn SendWithdrawals() -> impl IntoView {
     let account = use_smart_account();
-    let withdraw = use_send_withdrawals(MutationOptions::default());
-    let receipt = use_user_op_wait(withdraw.data, UserOpWaitOptions::default());
+    let withdraw = use_send_withdrawals();
+    let receipt = use_user_op_wait(withdraw.data);
     let is_sponsored = use_is_sponsored();
-    let get_dollars = use_send_transaction(MutationOptions::default());
-    let dollars_receipt = use_user_op_wait(get_dollars.data, UserOpWaitOptions::default());
+    let get_dollars = use_send_transaction();
+    let dollars_receipt = use_user_op_wait(get_dollars.data);
     let lines = RwSignal::new(vec![Line::new(0)]);
     let refused = RwSignal::new(None::<AppError>);
     let native = use_native_currency();
@@ -202,10 +209,7 @@ fn dollars() -> TokenFacts {
     known_token(DEMO_TOKEN).unwrap_or_default()
 }
 
-/// `mint(address,uint256)` on the demo token, which anybody may call: 100 of them, with 6 decimals.
+/// 100 of the demo token, which anybody may mint, with 6 decimals.
 fn hundred_dollars(to: Address) -> Call {
-    let mut data = vec![0x40, 0xc1, 0x0f, 0x19];
-    data.extend_from_slice(to.into_word().as_slice());
-    data.extend_from_slice(&U256::from(100_000_000).to_be_bytes::<32>());
-    Call { to: DEMO_TOKEN, value: Default::default(), data: data.into() }
+    Call::to(DEMO_TOKEN, &mintCall { to, amount: U256::from(100_000_000) })
 }

@@ -1,6 +1,6 @@
 //! `use_session`: act with the session alone. No wallet is asked, and none need be connected.
 
-use alloy::primitives::Address;
+use alloy::{primitives::Address, sol};
 use leptos::prelude::*;
 
 use crate::{
@@ -15,21 +15,25 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        BuildUserOpOptions, MutationOptions, OperationKind, UseSessionVariables, UserOpWaitOptions,
-        use_resumed_operation, use_session, use_session_list, use_smart_account, use_user_op_wait,
+        BuildUserOpOptions, OperationKind, UseSessionVariables, use_resumed_operation, use_session, use_session_list,
+        use_smart_account, use_user_op_wait,
     },
     protocol::{addresses::DEMO_NFT, smart_account::Call},
 };
+
+sol! {
+    function safeMint(address to);
+}
 
 /// Mints a demo NFT with a session key.
 #[component]
 pub fn Session() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let mint = use_session(MutationOptions::default());
+    let mint = use_session();
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::UseSession, mint.data);
-    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
+    let receipt = use_user_op_wait(operation);
 
     // Follow the account and the newest session until the person chooses otherwise.
     let recipient = RwSignal::new(None::<String>);
@@ -43,7 +47,7 @@ pub fn Session() -> impl IntoView {
     let variables = move || {
         let to = typed().trim().parse::<Address>().ok()?;
         Some(UseSessionVariables {
-            calls: vec![safe_mint(to)],
+            calls: vec![Call::to(DEMO_NFT, &safeMintCall { to })],
             corresponding_index: None,
             session_id: session_id.get_untracked(),
             smart_account_address: account.smart_account_address.get_untracked(),
@@ -113,11 +117,4 @@ pub fn Session() -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// `safeMint(address)` on the demo NFT.
-fn safe_mint(to: Address) -> Call {
-    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
-    data.extend_from_slice(to.into_word().as_slice());
-    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
 }

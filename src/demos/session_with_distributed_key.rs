@@ -1,6 +1,6 @@
 //! `use_session_with_distributed_key`: this browser asks, the nodes check and sign. No wallet is asked.
 
-use alloy::primitives::Address;
+use alloy::{primitives::Address, sol};
 use leptos::prelude::*;
 
 use crate::{
@@ -16,23 +16,26 @@ use crate::{
     },
     error::AppError,
     hooks::{
-        MutationOptions, OperationKind, RevokeAtNodesVariables, UseSessionVariables, UserOpWaitOptions,
-        use_resumed_operation, use_revoke_at_nodes, use_session_list, use_session_with_distributed_key,
-        use_smart_account, use_user_op_wait,
+        OperationKind, RevokeAtNodesVariables, UseSessionVariables, use_resumed_operation, use_revoke_at_nodes,
+        use_session_list, use_session_with_distributed_key, use_smart_account, use_user_op_wait,
     },
     protocol::{addresses::DEMO_NFT, smart_account::Call},
 };
+
+sol! {
+    function safeMint(address to);
+}
 
 /// Mints a demo NFT with a key that nodes share.
 #[component]
 pub fn SessionWithDistributedKey() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let mint = use_session_with_distributed_key(MutationOptions::default());
+    let mint = use_session_with_distributed_key();
     // Goes on after a reload, too.
     let operation = use_resumed_operation(OperationKind::UseDistributedSession, mint.data);
-    let receipt = use_user_op_wait(operation, UserOpWaitOptions::default());
-    let revoke = use_revoke_at_nodes(MutationOptions::default());
+    let receipt = use_user_op_wait(operation);
+    let revoke = use_revoke_at_nodes();
 
     // Follow the account and the newest session until the person chooses otherwise.
     let recipient = RwSignal::new(None::<String>);
@@ -46,7 +49,7 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
     let variables = move || {
         let to = typed().trim().parse::<Address>().ok()?;
         Some(UseSessionVariables {
-            calls: vec![safe_mint(to)],
+            calls: vec![Call::to(DEMO_NFT, &safeMintCall { to })],
             session_id: session_id.get_untracked(),
             smart_account_address: account.smart_account_address.get_untracked(),
             ..Default::default()
@@ -134,11 +137,4 @@ pub fn SessionWithDistributedKey() -> impl IntoView {
         </div>
     }
     .into_any()
-}
-
-/// `safeMint(address)` on the demo NFT.
-fn safe_mint(to: Address) -> Call {
-    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
-    data.extend_from_slice(to.into_word().as_slice());
-    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
 }

@@ -1,6 +1,6 @@
 //! `use_token_fees`: what a transaction would cost in each token that the paymaster takes.
 
-use alloy::primitives::Address;
+use alloy::sol;
 use leptos::prelude::*;
 
 use crate::{
@@ -9,9 +9,13 @@ use crate::{
         live_text::live,
         time::{local_time, now_seconds},
     },
-    hooks::{CostArguments, QueryOptions, use_smart_account, use_token_fees},
+    hooks::{CostArguments, use_smart_account, use_token_fees},
     protocol::{addresses::DEMO_NFT, foreign_text::cleaned, paymaster::FeeQuote, smart_account::Call},
 };
+
+sol! {
+    function safeMint(address to);
+}
 
 /// Quotes for minting one or more demo NFTs.
 #[component]
@@ -20,10 +24,10 @@ pub fn TokenFees() -> impl IntoView {
     let mints = RwSignal::new("1".to_owned());
     let count = Memo::new(move |_| mints.get().trim().parse::<usize>().ok().filter(|count| (1..=20).contains(count)));
     let arguments = Signal::derive(move || {
-        let call = account.smart_account_address.get().map(safe_mint);
+        let call = account.smart_account_address.get().map(|to| Call::to(DEMO_NFT, &safeMintCall { to }));
         CostArguments { calls: call.into_iter().cycle().take(count.get().unwrap_or(0)).collect(), ..Default::default() }
     });
-    let fees = use_token_fees(arguments, QueryOptions::default());
+    let fees = use_token_fees(arguments);
     let quotes = move || fees.data.get().map(|fees| fees.fee_quotes).unwrap_or_default();
     let note = move || {
         if account.owner_address.get().is_none() {
@@ -79,11 +83,4 @@ fn line(quote: FeeQuote) -> impl IntoView {
             {ends.map(|end| live([", holds until ", &end].concat()))}
         </li>
     }
-}
-
-/// `safeMint(address)` on the demo NFT.
-fn safe_mint(to: Address) -> Call {
-    let mut data = vec![0x40, 0xd0, 0x97, 0xc3];
-    data.extend_from_slice(to.into_word().as_slice());
-    Call { to: DEMO_NFT, value: Default::default(), data: data.into() }
 }

@@ -6,7 +6,7 @@ use leptos::{ev::SubmitEvent, prelude::*};
 use crate::{
     components::{error_notice::ErrorNotice, hash_line::HashLine, operation_line::OperationLine, stepper::Stepper},
     error::AppError,
-    hooks::{UserOpResponse, UserOpWaitOptions, use_smart_account, use_user_op_wait},
+    hooks::{UserOpResponse, use_smart_account, use_user_op_wait},
 };
 
 /// Takes the hash of a user operation and shows where it stands, live.
@@ -16,7 +16,7 @@ pub fn UserOpWait() -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let refused = RwSignal::new(None::<AppError>);
     let followed = RwSignal::new(None::<UserOpResponse>);
-    let wait = use_user_op_wait(followed.into(), UserOpWaitOptions::default());
+    let wait = use_user_op_wait(followed.into());
 
     let follow = move |event: SubmitEvent| {
         event.prevent_default();

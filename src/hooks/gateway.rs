@@ -107,8 +107,8 @@ gateways! {
     fn prepare_use(account: Address, variables: UseVariables) -> () = chunk::uses::prepare(account, variables);
 
     /// Uses sessions.
-    fn use_sessions(account: Address, variables: UseVariables, progress: Progress) -> UserOpResponse =
-        chunk::uses::use_sessions(account, variables, progress);
+    fn use_sessions_with(account: Address, variables: UseVariables, progress: Progress) -> UserOpResponse =
+        chunk::uses::use_sessions_with(account, variables, progress);
 
     /// Sends what the owner signs.
     fn send_owner_operation(

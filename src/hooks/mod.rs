@@ -64,35 +64,37 @@ pub use query::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, invalidate_q
 pub use query_status::{FetchStatus, QueryStatus};
 pub use returning::is_returning_visitor;
 pub use use_address_book::{UseAddressBookReturn, use_address_book};
-pub use use_batch_session::use_batch_session;
-pub use use_create_batch_session::use_create_batch_session;
-pub use use_create_session::use_create_session;
-pub use use_create_session_with_distributed_key::use_create_session_with_distributed_key;
-pub use use_deploy_smart_account::use_deploy_smart_account;
+pub use use_batch_session::{use_batch_session, use_batch_session_with};
+pub use use_create_batch_session::{use_create_batch_session, use_create_batch_session_with};
+pub use use_create_session::{use_create_session, use_create_session_with};
+pub use use_create_session_with_distributed_key::{
+    use_create_session_with_distributed_key, use_create_session_with_distributed_key_with,
+};
+pub use use_deploy_smart_account::{use_deploy_smart_account, use_deploy_smart_account_with};
 pub use use_fee_funds::use_fee_funds;
-pub use use_forget_device::{UseForgetDeviceReturn, use_forget_device};
-pub use use_gas_estimate::use_gas_estimate;
-pub use use_key_network::{KeyNetwork, use_key_network};
+pub use use_forget_device::{UseForgetDeviceReturn, use_forget_device, use_forget_device_with};
+pub use use_gas_estimate::{use_gas_estimate, use_gas_estimate_with};
+pub use use_key_network::{KeyNetwork, use_key_network, use_key_network_with};
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
-pub use use_restore_sessions::use_restore_sessions;
+pub use use_restore_sessions::{use_restore_sessions, use_restore_sessions_with};
 pub use use_resumed_operation::use_resumed_operation;
-pub use use_revocation_proof::use_revocation_proof;
-pub use use_revoke_at_nodes::use_revoke_at_nodes;
-pub use use_revoke_sessions::use_revoke_sessions;
-pub use use_send_gas_token_transaction::use_send_gas_token_transaction;
-pub use use_send_sponsored_transaction::use_send_sponsored_transaction;
-pub use use_send_transaction::use_send_transaction;
-pub use use_send_withdrawals::use_send_withdrawals;
-pub use use_session::use_session;
+pub use use_revocation_proof::{use_revocation_proof, use_revocation_proof_with};
+pub use use_revoke_at_nodes::{use_revoke_at_nodes, use_revoke_at_nodes_with};
+pub use use_revoke_sessions::{use_revoke_sessions, use_revoke_sessions_with};
+pub use use_send_gas_token_transaction::{use_send_gas_token_transaction, use_send_gas_token_transaction_with};
+pub use use_send_sponsored_transaction::{use_send_sponsored_transaction, use_send_sponsored_transaction_with};
+pub use use_send_transaction::{use_send_transaction, use_send_transaction_with};
+pub use use_send_withdrawals::{use_send_withdrawals, use_send_withdrawals_with};
+pub use use_session::{use_session, use_session_with};
 pub use use_session_list::{UseSessionListReturn, use_session_list};
 pub use use_session_transfer::{
     ExportSessionsVariables, ImportSessionsVariables, Passphrase, UseSessionTransferReturn, use_session_transfer,
 };
-pub use use_session_with_distributed_key::use_session_with_distributed_key;
-pub use use_sessions::{UseSessionsOptions, UseSessionsReturn, use_sessions};
+pub use use_session_with_distributed_key::{use_session_with_distributed_key, use_session_with_distributed_key_with};
+pub use use_sessions::{UseSessionsOptions, UseSessionsReturn, use_sessions, use_sessions_with};
 pub use use_smart_account::{UseSmartAccountReturn, use_smart_account};
-pub use use_token_fees::use_token_fees;
-pub use use_user_op_wait::{UseUserOpWaitReturn, UserOpWaitOptions, use_user_op_wait};
+pub use use_token_fees::{use_token_fees, use_token_fees_with};
+pub use use_user_op_wait::{UseUserOpWaitReturn, UserOpWaitOptions, use_user_op_wait, use_user_op_wait_with};
 pub use use_wallets::{UseWalletsReturn, use_wallets};
 pub use user_op_status::UserOpStatus;
 

@@ -16,13 +16,13 @@ use super::{
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{MutationOptions, UseBatchSessionVariables, use_batch_session},
+///     hooks::{UseBatchSessionVariables, use_batch_session},
 ///     protocol::smart_account::Call,
 /// };
 ///
 /// #[component]
 /// fn MintAndPay(mint: Call, pay: Call) -> impl IntoView {
-///     let batch = use_batch_session(MutationOptions::default());
+///     let batch = use_batch_session();
 ///     let click = move |_| {
 ///         let calls = vec![mint.clone(), pay.clone()];
 ///         batch.mutate.run(UseBatchSessionVariables { calls, ..Default::default() });
@@ -39,7 +39,12 @@ use super::{
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
 ///
 /// In React: `useBatchSession`.
-pub fn use_batch_session(
+pub fn use_batch_session() -> UseMutationReturn<UseBatchSessionVariables, UserOpResponse> {
+    use_batch_session_with(MutationOptions::default())
+}
+
+/// As [`use_batch_session`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_batch_session_with(
     options: MutationOptions<UseBatchSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<UseBatchSessionVariables, UserOpResponse> {
     use_session_use(options, |variables| variables.smart_account_address, UseVariables::Batch)

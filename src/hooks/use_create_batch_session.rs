@@ -18,7 +18,7 @@ use super::{
 /// use alloy::primitives::U256;
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{CreateBatchSessionVariables, MutationOptions, use_create_batch_session, use_smart_account},
+///     hooks::{CreateBatchSessionVariables, use_create_batch_session, use_smart_account},
 ///     protocol::{
 ///         addresses::{DEMO_NFT, DEMO_TOKEN},
 ///         policy::{Condition, Erc20Policy, Policy},
@@ -28,7 +28,7 @@ use super::{
 /// #[component]
 /// fn Grant() -> impl IntoView {
 ///     let account = use_smart_account();
-///     let grant = use_create_batch_session(MutationOptions::default());
+///     let grant = use_create_batch_session();
 ///     let confirm = move |_| {
 ///         let (Some(own), Some(owner)) = (account.smart_account_address.get(), account.owner_address.get()) else {
 ///             return;
@@ -54,7 +54,12 @@ use super::{
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
 ///
 /// In React: `useCreateBatchSession`.
-pub fn use_create_batch_session(
+pub fn use_create_batch_session() -> UseMutationReturn<CreateBatchSessionVariables, UserOpResponse> {
+    use_create_batch_session_with(MutationOptions::default())
+}
+
+/// As [`use_create_batch_session`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_create_batch_session_with(
     options: MutationOptions<CreateBatchSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateBatchSessionVariables, UserOpResponse> {
     use_grant(options, GrantVariables::Batch)

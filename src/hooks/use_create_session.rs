@@ -19,33 +19,16 @@ use super::{
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{CreateSessionVariables, MutationOptions, use_create_session, use_smart_account},
-///     protocol::{
-///         addresses::DEMO_NFT,
-///         policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
-///     },
-/// };
+/// use use_aa::{prelude::*, protocol::addresses::DEMO_NFT};
 ///
 /// #[component]
 /// fn Grant() -> impl IntoView {
 ///     let account = use_smart_account();
-///     let grant = use_create_session(MutationOptions::default());
+///     let grant = use_create_session();
 ///     let confirm = move |_| {
-///         let Some(owner) = account.smart_account_address.get() else { return };
+///         let Some(me) = account.smart_account_address.get() else { return };
 ///         grant.mutate.run(CreateSessionVariables {
-///             policy: vec![Policy {
-///                 session_key_address: None,
-///                 contract_address: DEMO_NFT,
-///                 function_selector: FunctionSelector::Signature("safeMint(address)".into()),
-///                 rules: vec![Rule {
-///                     offset: 0,
-///                     condition: Condition::Equal,
-///                     reference_value: ReferenceValue::from(owner),
-///                 }],
-///                 interval: SessionEpoch { valid_until: 0, valid_after: 0 },
-///                 value_limit: Default::default(),
-///             }],
+///             policy: vec![Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, me)],
 ///             label: Some("Mint for me".into()),
 ///             ..Default::default()
 ///         });
@@ -63,7 +46,12 @@ use super::{
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
 ///
 /// In React: `useCreateSession`.
-pub fn use_create_session(
+pub fn use_create_session() -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
+    use_create_session_with(MutationOptions::default())
+}
+
+/// As [`use_create_session`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_create_session_with(
     options: MutationOptions<CreateSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
     use_grant(options, GrantVariables::Sessions)

@@ -21,7 +21,7 @@ use super::{
 /// use leptos::prelude::*;
 /// use use_aa::{
 ///     hooks::{
-///         CreateSessionVariables, MutationOptions, use_create_session_with_distributed_key, use_smart_account,
+///         CreateSessionVariables, use_create_session_with_distributed_key, use_smart_account,
 ///     },
 ///     protocol::{
 ///         addresses::DEMO_NFT,
@@ -32,7 +32,7 @@ use super::{
 /// #[component]
 /// fn Grant() -> impl IntoView {
 ///     let account = use_smart_account();
-///     let grant = use_create_session_with_distributed_key(MutationOptions::default());
+///     let grant = use_create_session_with_distributed_key();
 ///     let confirm = move |_| {
 ///         let Some(own) = account.smart_account_address.get() else { return };
 ///         let policy = Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, own);
@@ -51,7 +51,12 @@ use super::{
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
 ///
 /// In React: `useCreateSessionWithDistributedKey`.
-pub fn use_create_session_with_distributed_key(
+pub fn use_create_session_with_distributed_key() -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
+    use_create_session_with_distributed_key_with(MutationOptions::default())
+}
+
+/// As [`use_create_session_with_distributed_key`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_create_session_with_distributed_key_with(
     options: MutationOptions<CreateSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
     use_grant(options, GrantVariables::Distributed)

@@ -14,13 +14,13 @@ use super::{
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::hooks::{
-///     DeploySmartAccountVariables, MutationOptions, use_deploy_smart_account, use_smart_account,
+///     DeploySmartAccountVariables, use_deploy_smart_account, use_smart_account,
 /// };
 ///
 /// #[component]
 /// fn Deploy() -> impl IntoView {
 ///     let account = use_smart_account();
-///     let deploy = use_deploy_smart_account(MutationOptions::default());
+///     let deploy = use_deploy_smart_account();
 ///     let click = move |_| deploy.mutate.run(DeploySmartAccountVariables::default());
 ///     view! {
 ///         <button on:click=click disabled=move || account.is_deployed.get() != Some(false)>"Deploy"</button>
@@ -34,7 +34,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: `useDeploySmartAccount`.
-pub fn use_deploy_smart_account(
+pub fn use_deploy_smart_account() -> UseMutationReturn<DeploySmartAccountVariables, UserOpResponse> {
+    use_deploy_smart_account_with(MutationOptions::default())
+}
+
+/// As [`use_deploy_smart_account`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_deploy_smart_account_with(
     options: MutationOptions<DeploySmartAccountVariables, UserOpResponse>,
 ) -> UseMutationReturn<DeploySmartAccountVariables, UserOpResponse> {
     use_owner_operation(options, OwnerOperation::DeploySmartAccount)

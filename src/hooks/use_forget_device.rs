@@ -25,11 +25,11 @@ pub struct UseForgetDeviceReturn {
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{MutationOptions, use_forget_device};
+/// use use_aa::hooks::use_forget_device;
 ///
 /// #[component]
 /// fn Leave() -> impl IntoView {
-///     let device = use_forget_device(MutationOptions::default());
+///     let device = use_forget_device();
 ///     view! {
 ///         <p>{move || device.still_valid.get()} " sessions stay valid on chain."</p>
 ///         <button on:click=move |_| device.forget.mutate.run(()) disabled=device.forget.is_pending>"Forget"</button>
@@ -41,7 +41,12 @@ pub struct UseForgetDeviceReturn {
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: nothing; ours.
-pub fn use_forget_device(options: MutationOptions<(), ()>) -> UseForgetDeviceReturn {
+pub fn use_forget_device() -> UseForgetDeviceReturn {
+    use_forget_device_with(MutationOptions::default())
+}
+
+/// As [`use_forget_device`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_forget_device_with(options: MutationOptions<(), ()>) -> UseForgetDeviceReturn {
     let context = use_context_or_detached();
     let still_valid = Memo::new(move |_| {
         let now = now_seconds();

@@ -15,14 +15,14 @@ use super::{
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{CostArguments, QueryOptions, use_gas_estimate},
+///     hooks::{CostArguments, use_gas_estimate},
 ///     protocol::smart_account::Call,
 /// };
 ///
 /// #[component]
 /// fn Cost(calls: Vec<Call>) -> impl IntoView {
 ///     let arguments = Signal::stored(CostArguments { calls, ..Default::default() });
-///     let estimate = use_gas_estimate(arguments, QueryOptions::default());
+///     let estimate = use_gas_estimate(arguments);
 ///     view! {
 ///         <output>{move || estimate.data.get().map(|wei| format!("{wei} wei"))}</output>
 ///         <p role="alert">{move || estimate.error.get().map(|error| error.to_string())}</p>
@@ -34,7 +34,12 @@ use super::{
 /// Nothing is asked: pending until a wallet is connected in the browser.
 ///
 /// In React: `useGasEstimate`.
-pub fn use_gas_estimate(arguments: Signal<CostArguments>, options: QueryOptions) -> UseQueryReturn<U256> {
+pub fn use_gas_estimate(arguments: Signal<CostArguments>) -> UseQueryReturn<U256> {
+    use_gas_estimate_with(arguments, QueryOptions::default())
+}
+
+/// As [`use_gas_estimate`], with options: how often is asked, and whether.
+pub fn use_gas_estimate_with(arguments: Signal<CostArguments>, options: QueryOptions) -> UseQueryReturn<U256> {
     let context = use_context_or_detached();
     let asked = Signal::derive(move || {
         context.owner.get()?;

@@ -10,11 +10,11 @@ pub use crate::protocol::distributed_key::KeyNetwork;
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{QueryOptions, use_key_network};
+/// use use_aa::hooks::use_key_network;
 ///
 /// #[component]
 /// fn Nodes() -> impl IntoView {
-///     let network = use_key_network(Signal::stored(true), QueryOptions::default());
+///     let network = use_key_network(Signal::stored(true));
 ///     view! { <p>{move || network.data.get().map(|now| format!("{} of {} nodes answer", now.live, now.nodes))}</p> }
 /// }
 /// ```
@@ -23,7 +23,12 @@ pub use crate::protocol::distributed_key::KeyNetwork;
 /// Nothing is asked: pending.
 ///
 /// In React: nothing; ours.
-pub fn use_key_network(watched: Signal<bool>, options: QueryOptions) -> UseQueryReturn<KeyNetwork> {
+pub fn use_key_network(watched: Signal<bool>) -> UseQueryReturn<KeyNetwork> {
+    use_key_network_with(watched, QueryOptions::default())
+}
+
+/// As [`use_key_network`], with options: how often is asked, and whether.
+pub fn use_key_network_with(watched: Signal<bool>, options: QueryOptions) -> UseQueryReturn<KeyNetwork> {
     let asked = Signal::derive(move || watched.get().then_some(()));
     use_query("key-network", QueryScope::Chain, asked, options, |_: QueryKey<()>| gateway::key_network())
 }

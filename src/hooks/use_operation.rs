@@ -49,7 +49,7 @@ where
     let context = use_context_or_detached();
     let mutation = use_mutation(options, move |variables: V, progress: Progress| async move {
         let account = context.account_or(account_of(&variables))?;
-        gateway::use_sessions(account, session_use(variables), progress).await
+        gateway::use_sessions_with(account, session_use(variables), progress).await
     });
     let prepare = Callback::new(move |variables: V| {
         if let Ok(account) = context.account_or(account_of(&variables)) {

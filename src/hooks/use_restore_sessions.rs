@@ -10,11 +10,11 @@ use super::{
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{MutationOptions, RestoreSessionsVariables, use_restore_sessions};
+/// use use_aa::hooks::{RestoreSessionsVariables, use_restore_sessions};
 ///
 /// #[component]
 /// fn BringBack(session_id: String) -> impl IntoView {
-///     let restore = use_restore_sessions(MutationOptions::default());
+///     let restore = use_restore_sessions();
 ///     let click = move |_| {
 ///         let session_ids = vec![session_id.clone()];
 ///         restore.mutate.run(RestoreSessionsVariables { session_ids, ..Default::default() });
@@ -30,7 +30,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: nothing; ours.
-pub fn use_restore_sessions(
+pub fn use_restore_sessions() -> UseMutationReturn<RestoreSessionsVariables, UserOpResponse> {
+    use_restore_sessions_with(MutationOptions::default())
+}
+
+/// As [`use_restore_sessions`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_restore_sessions_with(
     options: MutationOptions<RestoreSessionsVariables, UserOpResponse>,
 ) -> UseMutationReturn<RestoreSessionsVariables, UserOpResponse> {
     use_owner_operation(options, OwnerOperation::RestoreSessions)

@@ -11,14 +11,14 @@ use super::{OperationKind, UserOpResponse};
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::hooks::{
-///     MutationOptions, OperationKind, UserOpWaitOptions, use_resumed_operation, use_session, use_user_op_wait,
+///     OperationKind, use_resumed_operation, use_session, use_user_op_wait,
 /// };
 ///
 /// #[component]
 /// fn Status() -> impl IntoView {
-///     let mint = use_session(MutationOptions::default());
+///     let mint = use_session();
 ///     let operation = use_resumed_operation(OperationKind::UseSession, mint.data);
-///     let wait = use_user_op_wait(operation, UserOpWaitOptions::default());
+///     let wait = use_user_op_wait(operation);
 ///     view! { <p>{move || wait.status.get().to_string()}</p> }
 /// }
 /// ```

@@ -9,11 +9,11 @@ use super::{
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{MutationOptions, RevocationProof, use_revocation_proof};
+/// use use_aa::hooks::{RevocationProof, use_revocation_proof};
 ///
 /// #[component]
 /// fn IsItGone(session_id: String) -> impl IntoView {
-///     let proof = use_revocation_proof(MutationOptions::default());
+///     let proof = use_revocation_proof();
 ///     let answer = move || match proof.data.get() {
 ///         Some(RevocationProof::Refused { reason }) => format!("gone: {reason}"),
 ///         Some(RevocationProof::NotProven { answer }) => format!("not proven: {answer}"),
@@ -30,7 +30,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: nothing; ours.
-pub fn use_revocation_proof(
+pub fn use_revocation_proof() -> UseMutationReturn<String, RevocationProof> {
+    use_revocation_proof_with(MutationOptions::default())
+}
+
+/// As [`use_revocation_proof`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_revocation_proof_with(
     options: MutationOptions<String, RevocationProof>,
 ) -> UseMutationReturn<String, RevocationProof> {
     let context = use_context_or_detached();

@@ -11,11 +11,11 @@ use super::{
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{MutationOptions, RevokeAtNodesVariables, use_revoke_at_nodes};
+/// use use_aa::hooks::{RevokeAtNodesVariables, use_revoke_at_nodes};
 ///
 /// #[component]
 /// fn Stop(session_id: String) -> impl IntoView {
-///     let revoke = use_revoke_at_nodes(MutationOptions::default());
+///     let revoke = use_revoke_at_nodes();
 ///     let click = move |_| {
 ///         revoke.mutate.run(RevokeAtNodesVariables { session_id: session_id.clone(), ..Default::default() });
 ///     };
@@ -30,7 +30,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: nothing; ours.
-pub fn use_revoke_at_nodes(
+pub fn use_revoke_at_nodes() -> UseMutationReturn<RevokeAtNodesVariables, ()> {
+    use_revoke_at_nodes_with(MutationOptions::default())
+}
+
+/// As [`use_revoke_at_nodes`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_revoke_at_nodes_with(
     options: MutationOptions<RevokeAtNodesVariables, ()>,
 ) -> UseMutationReturn<RevokeAtNodesVariables, ()> {
     let context = use_context_or_detached();

@@ -14,11 +14,11 @@ use super::{
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{MutationOptions, RevokeSessionsVariables, SessionsToRevoke, use_revoke_sessions};
+/// use use_aa::hooks::{RevokeSessionsVariables, SessionsToRevoke, use_revoke_sessions};
 ///
 /// #[component]
 /// fn TakeBack(session_id: String) -> impl IntoView {
-///     let revoke = use_revoke_sessions(MutationOptions::default());
+///     let revoke = use_revoke_sessions();
 ///     let click = move |_| {
 ///         let sessions = SessionsToRevoke::These(vec![session_id.clone()]);
 ///         revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
@@ -34,7 +34,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: nothing; ours.
-pub fn use_revoke_sessions(
+pub fn use_revoke_sessions() -> UseMutationReturn<RevokeSessionsVariables, UserOpResponse> {
+    use_revoke_sessions_with(MutationOptions::default())
+}
+
+/// As [`use_revoke_sessions`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_revoke_sessions_with(
     options: MutationOptions<RevokeSessionsVariables, UserOpResponse>,
 ) -> UseMutationReturn<RevokeSessionsVariables, UserOpResponse> {
     use_owner_operation(options, OwnerOperation::RevokeSessions)

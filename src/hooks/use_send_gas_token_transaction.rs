@@ -16,14 +16,14 @@ use super::{
 /// use leptos::prelude::*;
 /// use use_aa::{
 ///     hooks::{
-///         BuildUserOpOptions, MutationOptions, SendGasTokenTransactionVariables, use_send_gas_token_transaction,
+///         BuildUserOpOptions, SendGasTokenTransactionVariables, use_send_gas_token_transaction,
 ///     },
 ///     protocol::{addresses::DEMO_TOKEN, smart_account::Call},
 /// };
 ///
 /// #[component]
 /// fn PayInDollars(calls: Vec<Call>) -> impl IntoView {
-///     let send = use_send_gas_token_transaction(MutationOptions::default());
+///     let send = use_send_gas_token_transaction();
 ///     let click = move |_| {
 ///         send.mutate.run(SendGasTokenTransactionVariables {
 ///             calls: calls.clone(),
@@ -43,7 +43,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: `useSendGasTokenTransaction`.
-pub fn use_send_gas_token_transaction(
+pub fn use_send_gas_token_transaction() -> UseMutationReturn<SendGasTokenTransactionVariables, UserOpResponse> {
+    use_send_gas_token_transaction_with(MutationOptions::default())
+}
+
+/// As [`use_send_gas_token_transaction`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_send_gas_token_transaction_with(
     options: MutationOptions<SendGasTokenTransactionVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendGasTokenTransactionVariables, UserOpResponse> {
     use_owner_operation(options, OwnerOperation::SendGasTokenTransaction)

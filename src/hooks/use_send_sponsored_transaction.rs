@@ -11,13 +11,13 @@ use super::{
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{MutationOptions, SendTransactionVariables, use_send_sponsored_transaction},
+///     hooks::{SendTransactionVariables, use_send_sponsored_transaction},
 ///     protocol::smart_account::Call,
 /// };
 ///
 /// #[component]
 /// fn SendSponsored(calls: Vec<Call>) -> impl IntoView {
-///     let send = use_send_sponsored_transaction(MutationOptions::default());
+///     let send = use_send_sponsored_transaction();
 ///     let click = move |_| {
 ///         send.mutate.run(SendTransactionVariables { calls: calls.clone(), ..Default::default() });
 ///     };
@@ -33,7 +33,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: `useSendSponsoredTransaction`.
-pub fn use_send_sponsored_transaction(
+pub fn use_send_sponsored_transaction() -> UseMutationReturn<SendTransactionVariables, UserOpResponse> {
+    use_send_sponsored_transaction_with(MutationOptions::default())
+}
+
+/// As [`use_send_sponsored_transaction`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_send_sponsored_transaction_with(
     options: MutationOptions<SendTransactionVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendTransactionVariables, UserOpResponse> {
     use_owner_operation(options, OwnerOperation::SendSponsoredTransaction)

@@ -12,13 +12,13 @@ use super::{
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{MutationOptions, SendTransactionVariables, use_send_transaction},
+///     hooks::{SendTransactionVariables, use_send_transaction},
 ///     protocol::smart_account::Call,
 /// };
 ///
 /// #[component]
 /// fn Send(calls: Vec<Call>) -> impl IntoView {
-///     let send = use_send_transaction(MutationOptions::default());
+///     let send = use_send_transaction();
 ///     let click = move |_| {
 ///         send.mutate.run(SendTransactionVariables { calls: calls.clone(), ..Default::default() });
 ///     };
@@ -34,7 +34,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: `useSendTransaction`.
-pub fn use_send_transaction(
+pub fn use_send_transaction() -> UseMutationReturn<SendTransactionVariables, UserOpResponse> {
+    use_send_transaction_with(MutationOptions::default())
+}
+
+/// As [`use_send_transaction`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_send_transaction_with(
     options: MutationOptions<SendTransactionVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendTransactionVariables, UserOpResponse> {
     use_owner_operation(options, OwnerOperation::SendTransaction)

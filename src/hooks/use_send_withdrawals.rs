@@ -13,13 +13,13 @@ use super::{
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{MutationOptions, SendWithdrawalsVariables, WithdrawalRequest, use_send_withdrawals},
+///     hooks::{SendWithdrawalsVariables, WithdrawalRequest, use_send_withdrawals},
 ///     protocol::{addresses::DEMO_TOKEN},
 /// };
 ///
 /// #[component]
 /// fn Withdraw() -> impl IntoView {
-///     let withdraw = use_send_withdrawals(MutationOptions::default());
+///     let withdraw = use_send_withdrawals();
 ///     let click = move |_| {
 ///         withdraw.mutate.run(SendWithdrawalsVariables {
 ///             withdrawal_requests: vec![WithdrawalRequest::all(DEMO_TOKEN)],
@@ -38,7 +38,12 @@ use super::{
 /// Idle. `mutate` is for event handlers, which only run in the browser.
 ///
 /// In React: `useSendWithdrawals`.
-pub fn use_send_withdrawals(
+pub fn use_send_withdrawals() -> UseMutationReturn<SendWithdrawalsVariables, UserOpResponse> {
+    use_send_withdrawals_with(MutationOptions::default())
+}
+
+/// As [`use_send_withdrawals`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_send_withdrawals_with(
     options: MutationOptions<SendWithdrawalsVariables, UserOpResponse>,
 ) -> UseMutationReturn<SendWithdrawalsVariables, UserOpResponse> {
     use_owner_operation(options, OwnerOperation::SendWithdrawals)

@@ -12,17 +12,18 @@ use super::{
 /// `prepare` builds the operation ahead of the click.
 ///
 /// ```
+/// use alloy::{primitives::Address, sol};
 /// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{MutationOptions, UseSessionVariables, use_session},
-///     protocol::smart_account::Call,
-/// };
+/// use use_aa::{prelude::*, protocol::addresses::DEMO_NFT};
+///
+/// sol! { function safeMint(address to); }
 ///
 /// #[component]
-/// fn Mint(call: Call) -> impl IntoView {
-///     let mint = use_session(MutationOptions::default());
+/// fn Mint(to: Address) -> impl IntoView {
+///     let mint = use_session();
 ///     let click = move |_| {
-///         mint.mutate.run(UseSessionVariables { calls: vec![call.clone()], ..Default::default() });
+///         let calls = vec![Call::to(DEMO_NFT, &safeMintCall { to })];
+///         mint.mutate.run(UseSessionVariables { calls, ..Default::default() });
 ///     };
 ///     view! {
 ///         <button on:click=click disabled=mint.is_pending>"Mint"</button>
@@ -36,7 +37,12 @@ use super::{
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
 ///
 /// In React: `useSession`.
-pub fn use_session(
+pub fn use_session() -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
+    use_session_with(MutationOptions::default())
+}
+
+/// As [`use_session`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_session_with(
     options: MutationOptions<UseSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
     use_session_use(options, |variables| variables.smart_account_address, UseVariables::Single)

@@ -15,13 +15,13 @@ use super::{
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{MutationOptions, UseSessionVariables, use_session_with_distributed_key},
+///     hooks::{UseSessionVariables, use_session_with_distributed_key},
 ///     protocol::smart_account::Call,
 /// };
 ///
 /// #[component]
 /// fn Mint(call: Call) -> impl IntoView {
-///     let mint = use_session_with_distributed_key(MutationOptions::default());
+///     let mint = use_session_with_distributed_key();
 ///     let click = move |_| {
 ///         mint.mutate.run(UseSessionVariables { calls: vec![call.clone()], ..Default::default() });
 ///     };
@@ -37,7 +37,12 @@ use super::{
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.
 ///
 /// In React: `useSessionWithDistributedKey`.
-pub fn use_session_with_distributed_key(
+pub fn use_session_with_distributed_key() -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
+    use_session_with_distributed_key_with(MutationOptions::default())
+}
+
+/// As [`use_session_with_distributed_key`], with options: what is to be done when it begins, succeeds or fails.
+pub fn use_session_with_distributed_key_with(
     options: MutationOptions<UseSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<UseSessionVariables, UserOpResponse> {
     use_session_use(options, |variables| variables.smart_account_address, UseVariables::Distributed)

@@ -49,11 +49,11 @@ pub struct UseSessionsReturn {
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{UseSessionsOptions, use_sessions};
+/// use use_aa::hooks::use_sessions;
 ///
 /// #[component]
 /// fn Sessions() -> impl IntoView {
-///     let sessions = use_sessions(UseSessionsOptions::default());
+///     let sessions = use_sessions();
 ///     let names = move || {
 ///         let leaves = sessions.list.sessions.get();
 ///         let name = |place: &usize| leaves.get(*place)?.label.clone();
@@ -70,7 +70,12 @@ pub struct UseSessionsReturn {
 /// No session: they are known to the browser only.
 ///
 /// In React: nothing; ours.
-pub fn use_sessions(options: UseSessionsOptions) -> UseSessionsReturn {
+pub fn use_sessions() -> UseSessionsReturn {
+    use_sessions_with(UseSessionsOptions::default())
+}
+
+/// As [`use_sessions`], with options: which sessions, and what is read of them.
+pub fn use_sessions_with(options: UseSessionsOptions) -> UseSessionsReturn {
     let context = use_context_or_detached();
     let list = use_session_list();
     let filter = RwSignal::new(None::<ListedStatus>);

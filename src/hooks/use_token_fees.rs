@@ -16,14 +16,14 @@ use crate::protocol::paymaster::FeeQuotes;
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::{
-///     hooks::{CostArguments, QueryOptions, use_token_fees},
+///     hooks::{CostArguments, use_token_fees},
 ///     protocol::smart_account::Call,
 /// };
 ///
 /// #[component]
 /// fn Prices(calls: Vec<Call>) -> impl IntoView {
 ///     let arguments = Signal::stored(CostArguments { calls, ..Default::default() });
-///     let fees = use_token_fees(arguments, QueryOptions::default());
+///     let fees = use_token_fees(arguments);
 ///     let lines = move || {
 ///         let quotes = fees.data.get().map(|fees| fees.fee_quotes).unwrap_or_default();
 ///         quotes.into_iter().map(|quote| format!("{} {}", quote.max_gas_fee, quote.symbol)).collect::<Vec<_>>()
@@ -39,7 +39,12 @@ use crate::protocol::paymaster::FeeQuotes;
 /// Nothing is asked: pending until a wallet is connected in the browser.
 ///
 /// In React: `useTokenFees`.
-pub fn use_token_fees(arguments: Signal<CostArguments>, options: QueryOptions) -> UseQueryReturn<FeeQuotes> {
+pub fn use_token_fees(arguments: Signal<CostArguments>) -> UseQueryReturn<FeeQuotes> {
+    use_token_fees_with(arguments, QueryOptions::default())
+}
+
+/// As [`use_token_fees`], with options: how often is asked, and whether.
+pub fn use_token_fees_with(arguments: Signal<CostArguments>, options: QueryOptions) -> UseQueryReturn<FeeQuotes> {
     let context = use_context_or_detached();
     let asked = Signal::derive(move || {
         context.owner.get()?;

@@ -54,11 +54,11 @@ const LATER: [u64; 6] = [3_000, 5_000, 10_000, 20_000, 60_000, 120_000];
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::{UserOpResponse, UserOpWaitOptions, use_user_op_wait};
+/// use use_aa::hooks::{UserOpResponse, use_user_op_wait};
 ///
 /// #[component]
 /// fn Followed(response: Signal<Option<UserOpResponse>>) -> impl IntoView {
-///     let wait = use_user_op_wait(response, UserOpWaitOptions::default());
+///     let wait = use_user_op_wait(response);
 ///     view! {
 ///         <p data-status=move || wait.status.get().as_str()>{move || wait.status.get().to_string()}</p>
 ///         <code>{move || wait.data.get().map(|receipt| receipt.transaction_hash.to_string())}</code>
@@ -71,7 +71,15 @@ const LATER: [u64; 6] = [3_000, 5_000, 10_000, 20_000, 60_000, 120_000];
 /// Waits for nothing.
 ///
 /// In React: `useUserOpWait`.
-pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>, options: UserOpWaitOptions) -> UseUserOpWaitReturn {
+pub fn use_user_op_wait(response: Signal<Option<UserOpResponse>>) -> UseUserOpWaitReturn {
+    use_user_op_wait_with(response, UserOpWaitOptions::default())
+}
+
+/// As [`use_user_op_wait`], with options: what is to be done at its end.
+pub fn use_user_op_wait_with(
+    response: Signal<Option<UserOpResponse>>,
+    options: UserOpWaitOptions,
+) -> UseUserOpWaitReturn {
     let context = use_context_or_detached();
     let followed = StoredValue::new(None::<B256>);
     // What overtook the operation of this hash.

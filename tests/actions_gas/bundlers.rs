@@ -96,7 +96,7 @@ async fn fees_are_asked_for_in_the_way_that_the_bundler_has_and_an_unknown_one_i
     assert_eq!(silent.count("eth_sendUserOperation"), 2);
     let after = person.relay.gas_fees().await.unwrap();
     assert!(after.max_priority_fee_per_gas >= U256::from(least), "learned from the refusal: {after:?}");
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     assert_eq!(silent.count("eth_sendUserOperation"), 3, "the next one is taken at once");
     assert_eq!(FEE_METHODS.map(|method| silent.count(method)), [1, 1, 1]);
 }

@@ -118,7 +118,7 @@ async fn a_key_that_may_only_mint_pockets_all_that_is_said_to_be_at_stake_and_no
     let reason = alloy::primitives::hex::encode("AA21 didn't pay prefund");
     assert!(answer["error"]["data"].as_str().unwrap().contains(&reason), "{answer}");
     // The honest use goes on, sponsored.
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
     assert_eq!(person.nfts().await, 2);
 }
 

@@ -129,7 +129,7 @@ async fn what_a_lying_node_and_a_poisoned_ledger_slip_in_is_never_signed() {
     assert!(!after.tree_leaves().iter().any(|leaf| [evil_hash, sly_hash].contains(&leaf.hash())));
     let (local, chain) = person.roots().await;
     assert_eq!(local, chain, "the chain holds what the owner knows, and nothing else");
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn two_nodes_must_agree_and_one_that_lags_a_little_does() {
     let state = person.relay.account_state(person.account(), U256::ZERO).await.unwrap();
     assert_eq!(state.merkle_root, truth);
     person.grant(person.grant_request()).await.unwrap();
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
 }
 
 #[tokio::test]
@@ -230,9 +230,9 @@ async fn a_second_device_says_what_it_keeps_and_takes_nothing_over_behind_the_re
     assert_eq!(prepared.kept().len(), 2, "for whoever shows them");
     let response = complete_create_session(&laptop.client, &laptop.store, prepared).await.unwrap();
     laptop.settle(&response).await.unwrap();
-    laptop.use_session(laptop.mint_request()).await.unwrap();
+    laptop.use_session_with(laptop.mint_request()).await.unwrap();
     publish(&laptop).await;
-    phone.use_session(super::mint_with(&phone, &first[0])).await.unwrap();
+    phone.use_session_with(super::mint_with(&phone, &first[0])).await.unwrap();
 }
 
 #[tokio::test]

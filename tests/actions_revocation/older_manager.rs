@@ -73,7 +73,7 @@ async fn sessions_of_the_older_manager_are_found_shown_and_ended() {
     assert_eq!(alive, RevocationProof::NotProven { answer: "the operation is valid".into() });
     let used = send_with_session(person.relay.as_ref(), &person.store, mint_with(&person, "sdk0")).await;
     assert!(matches!(used, Err(AppError::InvalidInput { .. })), "{used:?}");
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
 
     // A grant goes to the current manager and leaves them alone.
     granted(&person, 1).await;
@@ -96,7 +96,7 @@ async fn sessions_of_the_older_manager_are_found_shown_and_ended() {
     );
     refused(&person, "sdk0").await;
     assert!(matches!(proof(&person, "sdk1").await, RevocationProof::NotProven { .. }));
-    person.use_session(person.mint_request()).await.unwrap();
+    person.use_session_with(person.mint_request()).await.unwrap();
 
     // All: both managers.
     revoke(&person, all()).await;

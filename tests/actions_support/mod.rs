@@ -196,7 +196,7 @@ impl Person {
     }
 
     /// Uses a session and waits. The owner's wallet has no part in it.
-    pub async fn use_session(&self, request: SendWithSessionRequest) -> Result<UserOpReceipt, AppError> {
+    pub async fn use_session_with(&self, request: SendWithSessionRequest) -> Result<UserOpReceipt, AppError> {
         let response = send_with_session(self.relay.as_ref(), &self.store, request).await?;
         wait_for_user_operation_receipt(self.relay.as_ref(), response.user_op_hash, |_| {}).await
     }

@@ -1,19 +1,13 @@
 //! A small app on use-aa: connect a wallet, mint with the gas paid by the app. No page of use-aa is in it.
 
-use alloy::{primitives::Address, sol, sol_types::SolCall};
+use alloy::sol;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
     components::{Route, Router, Routes},
     path,
 };
-use use_aa::{
-    hooks::{
-        MutationOptions, SendTransactionVariables, SmartAccountConfig, SmartAccountProvider, UserOpWaitOptions,
-        use_send_sponsored_transaction, use_smart_account, use_user_op_wait, use_wallets,
-    },
-    protocol::{addresses::DEMO_NFT, smart_account::Call},
-};
+use use_aa::{prelude::*, protocol::addresses::DEMO_NFT};
 
 sol! {
     function safeMint(address to);
@@ -77,11 +71,12 @@ fn Wallets() -> impl IntoView {
 #[component]
 fn MintButton() -> impl IntoView {
     let account = use_smart_account();
-    let mint = use_send_sponsored_transaction(MutationOptions::default());
-    let wait = use_user_op_wait(mint.data, UserOpWaitOptions::default());
+    let mint = use_send_sponsored_transaction();
+    let wait = use_user_op_wait(mint.data);
     let click = move |_| {
         if let Some(to) = account.smart_account_address.get() {
-            mint.mutate.run(SendTransactionVariables { calls: vec![safe_mint(to)], ..Default::default() });
+            let calls = vec![Call::to(DEMO_NFT, &safeMintCall { to })];
+            mint.mutate.run(SendTransactionVariables { calls, ..Default::default() });
         }
     };
     let unknown = move || account.smart_account_address.get().is_none();
@@ -98,10 +93,6 @@ fn MintButton() -> impl IntoView {
         <output>{move || wait.data.get().map(|receipt| receipt.transaction_hash.to_string())}</output>
         <p role="alert">{move || mint.error.get().or(wait.error.get()).map(|error| error.to_string())}</p>
     }
-}
-
-fn safe_mint(to: Address) -> Call {
-    Call { to: DEMO_NFT, value: Default::default(), data: safeMintCall { to }.abi_encode().into() }
 }
 
 /// Entry point in the browser.

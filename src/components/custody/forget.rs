@@ -11,8 +11,8 @@ use crate::{
         owner_reason::OwnerReason,
     },
     hooks::{
-        BuildUserOpOptions, MutationOptions, QueryStatus, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
-        use_forget_device, use_revoke_sessions, use_session_list, use_smart_account, use_user_op_wait,
+        BuildUserOpOptions, QueryStatus, RevokeSessionsVariables, SessionsToRevoke, use_forget_device,
+        use_revoke_sessions, use_session_list, use_smart_account, use_user_op_wait,
     },
 };
 
@@ -20,7 +20,7 @@ use crate::{
 #[component]
 pub fn Forget() -> impl IntoView {
     let account = use_smart_account();
-    let device = use_forget_device(MutationOptions::default());
+    let device = use_forget_device();
     let dialog = NodeRef::<html::Dialog>::new();
     let open = move |_| {
         device.forget.reset.run(());
@@ -107,8 +107,8 @@ fn StillValid(
     still_valid: Signal<usize>,
 ) -> impl IntoView {
     let account = use_smart_account();
-    let revoke = use_revoke_sessions(MutationOptions::default());
-    let receipt = use_user_op_wait(revoke.data, UserOpWaitOptions::default());
+    let revoke = use_revoke_sessions();
+    let receipt = use_user_op_wait(revoke.data);
     let some = Memo::new(move |_| still_valid.get() > 0);
     let list = use_session_list();
     let known = Memo::new(move |_| list.status.get() == QueryStatus::Success);

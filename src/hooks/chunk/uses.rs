@@ -134,7 +134,11 @@ fn is_usable_now(prepared: &PreparedUse) -> bool {
     prepared.operation().is_fresh() && prepared.is_active_at(now_seconds())
 }
 
-pub async fn use_sessions(account: Address, variables: UseVariables, progress: Progress) -> Outcome<UserOpResponse> {
+pub async fn use_sessions_with(
+    account: Address,
+    variables: UseVariables,
+    progress: Progress,
+) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
     let kind = variables.kind();
     let ahead = match AHEAD.take().filter(|ahead| ahead.is_for(account, &variables)) {

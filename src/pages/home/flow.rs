@@ -17,7 +17,7 @@ use crate::{
         create_session::CreateSession, send_sponsored_transaction::SendSponsoredTransaction,
         send_transaction::SendTransaction, session::Session, user_op_wait::UserOpWait,
     },
-    hooks::{QueryStatus, UseSessionsOptions, use_sessions, use_smart_account, use_wallets},
+    hooks::{QueryStatus, UseSessionsOptions, use_sessions_with, use_smart_account, use_wallets},
     protocol::session::SessionStatus,
 };
 
@@ -65,7 +65,7 @@ fn Step(
 fn Flow() -> impl IntoView {
     let account = use_smart_account();
     let wallets = use_wallets();
-    let sessions = use_sessions(UseSessionsOptions { contract_name: Some(name_of_contract) });
+    let sessions = use_sessions_with(UseSessionsOptions { contract_name: Some(name_of_contract) });
     let owner_known = Memo::new(move |_| account.owner_address.get().is_some());
     let granted = Memo::new(move |_| {
         sessions.list.sessions.with(|leaves| leaves.iter().any(|leaf| leaf.status == SessionStatus::Active))

@@ -14,7 +14,7 @@ use crate::{
         not_loaded_notice::NotLoadedNotice,
         operation_facts::operation_facts,
     },
-    hooks::{UserOpResponse, UserOpWaitOptions, use_smart_account, use_user_op_wait},
+    hooks::{UserOpResponse, use_smart_account, use_user_op_wait},
 };
 
 split_function! {
@@ -48,7 +48,7 @@ fn followed() -> AnyView {
     let account = use_smart_account();
     let native = use_native_currency();
     let response = hash_of_this_page().map(|user_op_hash| UserOpResponse { user_op_hash, session: None });
-    let wait = use_user_op_wait(Signal::stored(response), UserOpWaitOptions::default());
+    let wait = use_user_op_wait(Signal::stored(response));
     let explorer_url = Memo::new(move |_| account.chain_info.get().and_then(|chain| chain.explorer_url));
     // What is final is told by the facts.
     let is_told =

@@ -1,4 +1,4 @@
-let batch = use_batch_session(MutationOptions::default());
+let batch = use_batch_session();
 batch.mutate.run(UseBatchSessionVariables {
     calls: vec![mint, pay],
     corresponding_indexes: Some(vec![0, 1]),

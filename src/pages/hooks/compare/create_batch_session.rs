@@ -1,4 +1,4 @@
-let grant = use_create_batch_session(MutationOptions::default());
+let grant = use_create_batch_session();
 grant.mutate.run(CreateBatchSessionVariables {
     policy: vec![mint.into(), pay.into()],
     ..Default::default()

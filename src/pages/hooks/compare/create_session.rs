@@ -1,4 +1,4 @@
-let grant = use_create_session(MutationOptions::default());
+let grant = use_create_session();
 grant.mutate.run(CreateSessionVariables {
     policy: vec![policy],
     ..Default::default()

@@ -1,2 +1,2 @@
-let deploy = use_deploy_smart_account(MutationOptions::default());
+let deploy = use_deploy_smart_account();
 deploy.mutate.run(DeploySmartAccountVariables::default());

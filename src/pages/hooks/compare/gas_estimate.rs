@@ -1,2 +1,2 @@
-let estimate = use_gas_estimate(arguments, QueryOptions::default());
+let estimate = use_gas_estimate(arguments);
 estimate.data.get()

@@ -1,2 +1,2 @@
-let send = use_send_transaction(MutationOptions::default());
+let send = use_send_transaction();
 send.mutate.run(SendTransactionVariables { calls, ..Default::default() });

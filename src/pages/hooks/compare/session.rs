@@ -1,4 +1,4 @@
-let session = use_session(MutationOptions::default());
+let session = use_session();
 session.mutate.run(UseSessionVariables {
     calls: vec![call],
     corresponding_index: Some(0),

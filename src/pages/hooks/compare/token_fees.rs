@@ -1,2 +1,2 @@
-let fees = use_token_fees(arguments, QueryOptions::default());
+let fees = use_token_fees(arguments);
 fees.data.get()

@@ -1,2 +1,2 @@
-let wait = use_user_op_wait(send.data, UserOpWaitOptions::default());
+let wait = use_user_op_wait(send.data);
 wait.is_success.get()

@@ -14,11 +14,12 @@ use use_aa_protocol::rpc::UserOpUpdate;
 use super::{super::watch::watch, *};
 
 type Waiting = oneshot::Sender<oneshot::Receiver<()>>;
+type OpenTab = (SharedStream<Tab>, JoinHandle<()>);
 
 /// What the tabs have in common.
 #[derive(Default)]
 struct Browser {
-    tabs: RefCell<HashMap<TabId, (SharedStream<Tab>, JoinHandle<()>)>>,
+    tabs: RefCell<HashMap<TabId, OpenTab>>,
     /// Tabs that hear and say nothing, and whose timers stand still.
     frozen: RefCell<Vec<TabId>>,
     /// Ends the holder's lead; dropped by it when it leaves.
@@ -103,6 +104,7 @@ impl Ports for Tab {
         }
     }
 
+    #[expect(clippy::async_yields_async, reason = "as in a browser: the lead is a future of its own")]
     fn lead(&self, steal: bool) -> LocalBoxFuture<'static, Lead> {
         let (browser, me) = (self.browser.clone(), self.me);
         let (waiting, turn) = oneshot::channel();
