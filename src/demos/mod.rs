@@ -249,7 +249,8 @@ mod tests {
             let Demo { hook, summary, source, hook_source, react, .. } = demo;
             assert_eq!(DEMOS.iter().filter(|other| other.hook == *hook).count(), 1, "{hook} is listed once");
             assert!(summary.ends_with('.') && summary.len() < 120, "{hook}: one sentence");
-            assert!(source.contains(&format!("{hook}(")), "{hook}: its demo calls it");
+            let calls = [format!("{hook}("), format!("{hook}_with(")];
+            assert!(calls.iter().any(|call| source.contains(call)), "{hook}: its demo calls it");
             assert!(source.contains("#[component]"), "{hook}: a component");
             assert!(hook_source.contains(&format!("pub fn {hook}")), "{hook} is in its file");
             assert!(react.is_empty() || hook_source.contains(react), "{hook}: its rustdoc tells the name {react}");

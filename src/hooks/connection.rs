@@ -2,17 +2,12 @@
 
 #[cfg(feature = "hydrate")]
 mod browser;
-#[cfg(feature = "hydrate")]
-mod link;
 mod turns;
 
 pub(super) use self::turns::Turns;
 
 #[cfg(feature = "hydrate")]
-pub(super) use self::{
-    browser::{connect, disconnect, start, switch_chain},
-    link::ask_again,
-};
+pub(super) use self::browser::{ask_again, connect, disconnect, start, switch_chain};
 
 /// How the connected wallet is reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Finds wallets, connects them, lets them go.
 
+mod link;
+
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{
-    super::account,
-    WalletLink,
-    link::{self, follow},
-};
+pub use self::link::ask_again;
+use self::link::follow;
+use super::{super::account, WalletLink};
 use crate::{
     client::{
         relay, remembered,

@@ -1,8 +1,9 @@
 //! Functions as people write them down: `transfer(address to, uint256 amount) external returns (bool)`.
 
-use super::selector::EXPECTED;
 use crate::ProtocolError;
 
+/// What is expected of a function that is named.
+pub(super) const EXPECTED: &str = "a function signature such as transfer(address,uint256), or four bytes of hex";
 /// Nesting beyond this is no function that anyone means.
 pub(super) const MAX_DEPTH: usize = 16;
 

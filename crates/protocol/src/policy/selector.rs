@@ -3,7 +3,7 @@
 use alloy::primitives::keccak256;
 use serde_json::Value;
 
-use super::declaration::{Declaration, MAX_DEPTH};
+use super::declaration::{Declaration, EXPECTED, MAX_DEPTH};
 use crate::ProtocolError;
 
 /// Which function: its selector, or its signature.
@@ -16,8 +16,6 @@ pub enum FunctionSelector {
     /// exactly four bytes.
     Signature(String),
 }
-
-pub(super) const EXPECTED: &str = "a function signature such as transfer(address,uint256), or four bytes of hex";
 
 impl FunctionSelector {
     /// The four bytes that begin the call data.

@@ -3,9 +3,8 @@
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
-    super::account,
-    WalletLink,
-    browser::{clear, lab_chain, open},
+    super::{super::account, WalletLink},
+    clear, lab_chain, open,
 };
 use crate::{
     client::{
