@@ -11,4 +11,5 @@ mod status;
 
 pub use advice::Advice;
 pub use client::Bundler;
+pub(crate) use client::estimate_params;
 pub(crate) use status::BundlerStatus;

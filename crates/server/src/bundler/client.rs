@@ -104,10 +104,12 @@ impl Bundler {
         user_operation: &UserOperation,
         state_override: Option<Value>,
     ) -> Result<GasEstimate, AppError> {
-        check(user_operation)?;
-        let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
-        params.extend(state_override_set(state_override)?);
-        let answer = self.rpc.call_value("eth_estimateUserOperationGas", Value::Array(params)).await?;
+        self.estimate_for(estimate_params(user_operation, state_override)?).await
+    }
+
+    /// [`Self::estimate`] for what [`estimate_params`] made.
+    pub(crate) async fn estimate_for(&self, params: Value) -> Result<GasEstimate, AppError> {
+        let answer = self.rpc.call_value("eth_estimateUserOperationGas", params).await?;
         self.gas_limits(&answer, "eth_estimateUserOperationGas")
     }
 
@@ -225,4 +227,15 @@ fn in_turn<'a>(methods: &'a [&'static str], start: usize) -> impl Iterator<Item 
 pub(super) fn to_json(user_operation: &UserOperation) -> Result<Value, AppError> {
     serde_json::to_value(user_operation)
         .map_err(|error| AppError::Internal { reason: inner_error::logged("writing an operation", &error) })
+}
+
+/// What an estimate is asked with, checked before anybody is asked.
+pub(crate) fn estimate_params(
+    user_operation: &UserOperation,
+    state_override: Option<Value>,
+) -> Result<Value, AppError> {
+    check(user_operation)?;
+    let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
+    params.extend(state_override_set(state_override)?);
+    Ok(Value::Array(params))
 }
