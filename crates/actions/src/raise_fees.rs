@@ -27,6 +27,10 @@ pub(super) async fn raised(
     refusal: &AppError,
 ) -> Result<Option<PreparedUserOperation>, AppError> {
     let first = &prepared.user_operation;
+    // Whatever the paymaster's data look like.
+    if prepared.sponsor_context.as_ref().is_some_and(|context| context.mode == PaymasterMode::Erc20) {
+        return Ok(None);
+    }
     let Some(fees) = fees_that_are_taken(relay, first, refusal).await else { return Ok(None) };
     let user_operation = with_fees(relay, first, fees, prepared.sponsor_context.clone()).await?;
     let user_op_hash = user_operation.hash(prepared.chain.entry_point, prepared.chain.chain_id);
@@ -87,7 +91,7 @@ pub(super) async fn with_fees(
     Ok(operation)
 }
 
-/// A quote in a token is for the fees that it was made for.
+/// A quote in a token is for the fees that it was made for. Only our own paymaster's layout is known.
 pub(super) fn is_paid_in_a_token(operation: &UserOperation) -> bool {
     TokenPaymasterData::decode(&operation.paymaster_and_data).is_ok()
 }
