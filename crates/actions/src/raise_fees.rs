@@ -95,3 +95,49 @@ pub(super) async fn with_fees(
 pub(super) fn is_paid_in_a_token(operation: &UserOperation) -> bool {
     TokenPaymasterData::decode(&operation.paymaster_and_data).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::{B256, U256};
+
+    use super::*;
+    use crate::fake::Fake;
+    use use_aa_protocol::clocks::Clocks;
+
+    /// In a layout that nobody here reads.
+    #[tokio::test]
+    async fn what_is_paid_in_a_token_is_not_raised_whatever_the_paymasters_layout() {
+        let relay = Fake::new();
+        let refusal = AppError::UpstreamRejected {
+            upstream: Upstream::Bundler,
+            code: -32_602,
+            message: "maxPriorityFeePerGas must be at least 18".into(),
+            data: None,
+        };
+        for (mode, is_raised) in [(PaymasterMode::Sponsored, true), (PaymasterMode::Erc20, false)] {
+            let prepared = PreparedUserOperation {
+                user_operation: UserOperation {
+                    max_fee_per_gas: U256::from(100),
+                    max_priority_fee_per_gas: U256::from(15),
+                    paymaster_and_data: [&[8; 20][..], &[1; 100]].concat().into(),
+                    ..Default::default()
+                },
+                user_op_hash: B256::ZERO,
+                chain: relay.chain_info().await.unwrap(),
+                prepared_at: 0,
+                clocks: Clocks::default(),
+                simulation_type: None,
+                sponsor_context: Some(SponsorContext {
+                    mode,
+                    calculate_gas_limits: true,
+                    expiry_duration: None,
+                    webhook_data: None,
+                    token_info: None,
+                }),
+            };
+            let higher = raised(&relay, &prepared, &refusal).await.unwrap();
+            assert_eq!(higher.is_some(), is_raised, "{mode:?}");
+        }
+    }
+}
