@@ -5,6 +5,11 @@
 
 mod server_support;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use serde_json::{Value, json};
 use server_support::{Reply, SECRET, Server, Upstream, config, fees, nobody, operation, sponsor_context};
 use use_aa::server::config::{PaymasterConfig, PaymasterDialect, Secret};
@@ -364,4 +369,44 @@ async fn an_estimate_passes_on_what_was_given_and_no_more() {
     let arguments = json!({"user_operation": operation(), "state_override": {account: {"balance": "1000"}}});
     assert_eq!(server.call("estimate_user_operation_gas", &arguments).await.0, 200);
     assert_eq!(upstream.params("eth_estimateUserOperationGas")[2], json!({account: {"balance": "0x3e8"}}));
+}
+
+/// A rollup's node has an internal error the first time that it is asked what data costs.
+#[tokio::test]
+async fn one_error_of_the_node_does_not_make_a_rollup_another_kind_of_chain() {
+    const ORACLE: &str = "0x420000000000000000000000000000000000000f";
+    let well = Arc::new(AtomicBool::new(false));
+    let node = Upstream::start({
+        let well = well.clone();
+        move |call| {
+            let is_oracle = |place: &Value| place.as_str().is_some_and(|to| to.eq_ignore_ascii_case(ORACLE));
+            match call["method"].as_str().unwrap() {
+                "eth_getCode" if is_oracle(&call["params"][0]) => Reply::Result(json!("0x6001600255")),
+                "eth_call" if !well.load(Ordering::SeqCst) => {
+                    Reply::Error { code: -32603, message: "Internal error".into(), data: Value::Null }
+                }
+                // An ether for any bytes.
+                "eth_call" if is_oracle(&call["params"][0]["to"]) => {
+                    Reply::Result(json!(format!("0x{:064x}", 1_000_000_000_000_000_000_u64)))
+                }
+                "eth_call" | "eth_getCode" => Reply::Result(json!("0x")),
+                _ => fees(call).unwrap_or(Reply::Result(json!("0x1"))),
+            }
+        }
+    })
+    .await;
+    let limits = json!({"callGasLimit": 77217, "verificationGasLimit": 86895, "preVerificationGas": 50_000});
+    let bundler = Upstream::start(move |call| fees(call).unwrap_or_else(|| Reply::Result(limits.clone()))).await;
+    let server = Server::start(config(&node.url(), &bundler.url())).await;
+    let arguments = json!({"user_operation": operation(), "state_override": null});
+    let ask = async || {
+        let (status, answer) = server.call("estimate_user_operation_gas", &arguments).await;
+        assert_eq!(status, 200, "{answer}");
+        u64::from_str_radix(answer["preVerificationGas"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
+    };
+    assert_eq!(ask().await, 50_000, "only the bundler knows");
+    well.store(true, Ordering::SeqCst);
+    let told = ask().await;
+    assert!(told > 30_000_000, "{told}");
+    assert!(node.count("eth_call") >= 3, "{}", node.count("eth_call"));
 }

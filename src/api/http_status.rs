@@ -16,12 +16,14 @@ pub(crate) fn of(error: &AppError) -> StatusCode {
         AppError::MethodNotAllowed { .. } | AppError::SponsorshipRefused { .. } | AppError::GasTokenRefused { .. } => {
             StatusCode::FORBIDDEN
         }
-        AppError::UpstreamRejected { .. } | AppError::UpstreamMalformed { .. } | AppError::NodesDisagree { .. } => {
-            StatusCode::BAD_GATEWAY
-        }
-        AppError::UpstreamUnavailable { .. } | AppError::TooFewNodes { .. } | AppError::NoDistributedKeys => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        AppError::UpstreamRejected { .. }
+        | AppError::UpstreamMalformed { .. }
+        | AppError::NodesDisagree { .. }
+        | AppError::UserOpUntold { .. } => StatusCode::BAD_GATEWAY,
+        AppError::UpstreamUnavailable { .. }
+        | AppError::TooFewNodes { .. }
+        | AppError::NoDistributedKeys
+        | AppError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         AppError::NodeRefused { .. } => StatusCode::FORBIDDEN,
         AppError::WaitTimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
         AppError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,

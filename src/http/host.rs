@@ -44,7 +44,10 @@ fn refusal(headers: &HeaderMap, caller: &Caller, config: &Config) -> Option<(Sta
     let listed = |site: &Authority| config.protection.hosts.iter().any(|own| own.name == site.name);
     // The proxy put its own name for us in place of the one that it was called by.
     let forwarded = site_asked::forwarded(headers);
-    let as_the_proxy_says = host.as_ref().is_some_and(nobody_elses) && forwarded.first().is_some_and(listed);
+    // By whichever of its headers: who asks may have written the other one.
+    let as_the_proxy_says = host.as_ref().is_some_and(nobody_elses)
+        && forwarded.first().is_some_and(listed)
+        && forwarded.iter().all(|site| listed(site) || nobody_elses(site));
     if as_the_proxy_says && caller.proxied {
         return None;
     }
@@ -158,6 +161,15 @@ mod tests {
             assert!(status == 421 && reason.contains("USE_AA_TRUSTED_PROXIES"), "{status} {reason}");
         }
         assert_eq!(answer(&named, true, &[("host", "10.0.0.7"), ("forwarded", "for=1.1.1.1;host=aa.example")]).0, 200);
+        // The page of a name that was pointed here writes the header that the proxy does not.
+        let both = |usual, standard| {
+            let lines = [("host", "10.0.0.7"), ("x-forwarded-host", usual), ("forwarded", standard)];
+            answer(&named, true, &lines).0
+        };
+        assert_eq!(both("aa.example", "for=1.1.1.1;host=evil.example"), 421);
+        assert_eq!(both("evil.example", "host=aa.example"), 421);
+        assert_eq!(both("aa.example", "host=aa.example"), 200);
+        assert_eq!(both("aa.example", "for=1.1.1.1;host=\"use-aa:3000\""), 200, "a second proxy, inside");
         for (host, forwarded) in [
             ("127.0.0.1:3000", "evil.example"),
             ("127.0.0.1:3000", "evil.example, aa.example"),

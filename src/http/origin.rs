@@ -51,7 +51,7 @@ fn foreign(headers: &HeaderMap, proxied: bool, listed: &[Authority]) -> Option<A
     let Some(page) = site_asked::only(headers, &header::ORIGIN).and_then(PageSite::parse) else {
         return other("a call from a page of this site", got);
     };
-    let asked = site_asked::all(headers, proxied);
+    let asked = site_asked::all(headers, proxied, listed);
     if asked.iter().any(|site| page.is(site)) || listed.iter().any(|own| page.is_listed(own, &asked)) {
         return None;
     }
@@ -172,7 +172,7 @@ mod tests {
     fn calls_of_other_sites_do_not() {
         const OURS: (&str, &str) = ("host", "127.0.0.1:3000");
         const EVIL: (&str, &str) = ("origin", "http://evil.example");
-        let shapes: [(Lines, bool, &str); 22] = [
+        let shapes: [(Lines, bool, &str); 24] = [
             (&[OURS, ("origin", "http://127.0.0.1:3001")], false, ""),
             (&[OURS, ("origin", "http://127.0.0.1")], false, ""),
             (&[OURS, EVIL], false, ""),
@@ -198,6 +198,9 @@ mod tests {
             (&[OURS, EVIL, ("x-forwarded-host", "evil.example")], false, ""),
             (&[OURS, EVIL, ("forwarded", "host=evil.example")], false, ""),
             (&[OURS, EVIL, ("x-forwarded-host", "aa.example, evil.example")], true, ""),
+            // The page adds the one header, the proxy writes the other.
+            (&[OURS, EVIL, ("x-forwarded-host", "aa.example"), ("forwarded", "host=evil.example")], true, "aa.example"),
+            (&[OURS, EVIL, ("forwarded", "host=aa.example"), ("x-forwarded-host", "evil.example")], true, "aa.example"),
         ];
         for (lines, proxied, listed) in shapes {
             assert!(verdict(lines, proxied, listed).is_some(), "{lines:?}");

@@ -29,13 +29,15 @@ pub(super) fn forwarded(headers: &HeaderMap) -> Vec<Authority> {
     by_the_usual.into_iter().chain(by_the_standard).collect()
 }
 
-/// All that may be the site that the browser asked for; the word of proxies when they are `trusted`.
-pub(super) fn all(headers: &HeaderMap, trusted: bool) -> Vec<Authority> {
-    let mut sites: Vec<Authority> = host(headers).into_iter().collect();
+/// All that may be the site that the browser asked for; the word of proxies when they are `trusted`. Where the operator
+/// has `listed` names, no other one: a page of another site may write the one header, and a proxy that name into the other.
+pub(super) fn all(headers: &HeaderMap, trusted: bool, listed: &[Authority]) -> Vec<Authority> {
+    let is_ours = |site: &Authority| listed.is_empty() || listed.iter().any(|own| own.name == site.name);
+    let mut sites: Vec<Authority> = host(headers).into_iter().filter(is_ours).collect();
     if !trusted {
         return sites;
     }
-    sites.extend(forwarded(headers));
+    sites.extend(forwarded(headers).into_iter().filter(is_ours));
     // Some proxies tell name and port apart.
     if let Some(port) = first(headers, &FORWARDED_PORT).and_then(|port| port.parse().ok()) {
         let bare: Vec<Authority> = sites.iter().filter(|site| site.port.is_none()).cloned().collect();

@@ -65,6 +65,17 @@ async fn what_proxies_make_of_our_own_page_is_our_own_page() {
             403,
         ),
         (vec![("host", "127.0.0.1"), ("x-forwarded-host", "evil.example"), ("origin", "http://evil.example")], 421),
+        // The page wrote the one header, the proxy the other.
+        (
+            vec![
+                ("host", "127.0.0.1:3000"),
+                ("x-forwarded-host", "aa.example"),
+                ("forwarded", "host=evil.example"),
+                ("origin", "http://evil.example"),
+            ],
+            421,
+        ),
+        (vec![("host", "aa.example"), ("x-forwarded-host", "evil.example"), ("origin", "http://evil.example")], 403),
     ] {
         let (status, answer) = call(&server, &headers).await;
         assert_eq!(status, refused, "{headers:?}: {answer}");

@@ -2,6 +2,7 @@
 
 use super::*;
 use server_support::nobody;
+use use_aa::server::state::ServerState;
 
 /// Status, headers that matter, and the HTML.
 struct Page {
@@ -12,7 +13,16 @@ struct Page {
 
 impl Page {
     async fn at(server: &Server, path: &str) -> Self {
-        let response = server.client.get(format!("{}{path}", server.url)).send().await.unwrap();
+        Self::of(server.client.get(format!("{}{path}", server.url))).await
+    }
+
+    /// As the proxy of this machine asks for somebody.
+    async fn for_address(server: &Server, path: &str, address: &str) -> Self {
+        Self::of(server.client.get(format!("{}{path}", server.url)).header("x-forwarded-for", address)).await
+    }
+
+    async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
         let robots = response.headers().get("x-robots-tag").map(|value| value.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
         Self { status, robots: robots.unwrap_or_default(), html: response.text().await.unwrap() }
@@ -142,4 +152,83 @@ async fn however_many_ask_for_an_operation_the_upstreams_are_asked_once() {
     let others = others.collect::<Vec<_>>();
     futures::future::join_all(others.iter().map(|path| Page::at(&server, path))).await;
     assert!(bundler.most_at_once() <= 8, "{}", bundler.most_at_once());
+}
+
+/// Only where both answered an operation is unknown.
+#[tokio::test]
+async fn what_nobody_can_know_is_not_called_unknown() {
+    let story = Story(Instant::now() - Duration::from_secs(60));
+    let held = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_sendUserOperation" => Reply::Result(json!(op_hash())),
+        _ => unknown_method(),
+    })
+    .await;
+    let chain = node(story.clone(), 0, vec![]).await;
+    let server = Server::start(lab(&chain, &held)).await;
+    let path = format!("/operations/{}", op_hash());
+    let page = Page::at(&server, &path).await;
+    page.fails(502, "UserOpUntold");
+    // The head is block 102.
+    page.says(502, &["cannot say", "103 blocks", &op_hash()]);
+    let (status, answer) = server.call("operation", &json!({"user_op_hash": op_hash()})).await;
+    assert_eq!((status, answer), (502, json!({"error": "UserOpUntold", "userOpHash": op_hash(), "blocks": 103})));
+    // What is in a block is known without the bundler.
+    let chain = node(story, 0, vec![event(true)]).await;
+    Page::at(&Server::start(lab(&chain, &held)).await, &path).await.says(200, &["Confirmed"]);
+}
+
+/// Look-ups that hang at the node leave the page for others: told in time, or served.
+#[tokio::test]
+async fn no_address_closes_the_page_for_the_others() {
+    let chain = Upstream::start(|call| match call["method"].as_str().unwrap() {
+        "eth_chainId" => Reply::Result(json!("0x7a69")),
+        _ => Reply::Hang,
+    })
+    .await;
+    let bundler = bundler_saying(json!({"status": "not_found", "transactionHash": null})).await;
+    let mut config = lab(&chain, &bundler);
+    config.protection.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    let state = ServerState::with_upstream_timeout(config, Duration::from_secs(8)).unwrap();
+    let server = Server::start_with(state).await;
+    let path = |byte: u8| format!("/operations/{}", hash(byte));
+    let ask = async |byte: u8, address: &str| {
+        let begun = Instant::now();
+        let page = Page::for_address(&server, &path(byte), address).await;
+        (page, begun.elapsed())
+    };
+    let test = async {
+        let all_asked = Instant::now() + PATIENCE;
+        let until = async |asked: usize| {
+            while bundler.count("pimlico_getUserOperationStatus") < asked {
+                assert!(Instant::now() < all_asked, "{}", bundler.count("pimlico_getUserOperationStatus"));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        until(2).await;
+        // One address has two turns, however many it asks for; then there is one for another.
+        let (page, waited) = ask(0x13, "10.0.0.1").await;
+        page.fails(429, "RateLimited");
+        assert!(waited < Duration::from_secs(3), "{waited:?}");
+        assert_eq!(bundler.count("pimlico_getUserOperationStatus"), 2);
+        let others = ["10.0.0.2", "10.0.0.3", "10.0.0.4"].into_iter().enumerate();
+        let others = others.flat_map(|(place, address)| {
+            let first = 0x21 + 2 * u8::try_from(place).unwrap();
+            [ask(first, address), ask(first + 1, address)]
+        });
+        let ninth = async {
+            until(8).await;
+            let (page, waited) = ask(0x31, "10.0.0.5").await;
+            page.fails(503, "Busy");
+            page.says(503, &["Ask again"]);
+            assert!(waited < Duration::from_secs(3), "{waited:?}");
+        };
+        tokio::select! {
+            () = ninth => {}
+            _ = futures::future::join_all(others) => panic!("they hang"),
+        }
+    };
+    tokio::select! {
+        () = test => {}
+        _ = futures::future::join(ask(0x11, "10.0.0.1"), ask(0x12, "10.0.0.1")) => panic!("they hang"),
+    }
 }

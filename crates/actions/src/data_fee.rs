@@ -2,26 +2,20 @@
 //! Arbitrum's node. Other chains have neither.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, address, keccak256},
-    sol,
+    primitives::{Address, B256, Bytes, U256, keccak256},
     sol_types::SolCall,
 };
 use futures::future::join;
 use serde_json::json;
 
 use super::ports::Relay;
-use use_aa_protocol::addresses::ENTRY_POINT;
+use use_aa_protocol::{
+    abi::{IGasPriceOracle::getL1FeeCall, INodeInterface::gasEstimateL1ComponentCall},
+    addresses::{ENTRY_POINT, GAS_PRICE_ORACLE, NODE_INTERFACE},
+};
 
-const GAS_PRICE_ORACLE: Address = address!("420000000000000000000000000000000000000F");
-const NODE_INTERFACE: Address = address!("00000000000000000000000000000000000000C8");
 /// Words of a bundle with an operation of a session: more than most.
 const MODEST_WORDS: u64 = 64;
-
-sol! {
-    function getL1Fee(bytes data) external view returns (uint256 fee);
-    function gasEstimateL1Component(address to, bool contractCreation, bytes data)
-        external payable returns (uint64 gasEstimateForL1, uint256 baseFee, uint256 l1BaseFeeEstimate);
-}
 
 /// What the data of a modest operation costs at most, wei; zero where nothing tells of a fee for it.
 pub(super) async fn modest_data_fee(relay: &dyn Relay, max_fee_per_gas: U256) -> U256 {

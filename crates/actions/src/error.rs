@@ -296,10 +296,21 @@ pub enum AppError {
         seconds: u64,
     },
     /// Neither the chain's latest blocks nor the bundler have it, and both answered.
-    #[error("no user operation with the hash {user_op_hash} is known")]
+    #[error("no user operation with the hash {user_op_hash} is known{}", of_so_few(*blocks))]
     UserOpNotFound {
         /// The hash that was looked for.
         user_op_hash: B256,
+        /// How many blocks were read, where the chain's node gives few.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocks: Option<u64>,
+    },
+    /// The chain's latest blocks do not have it, and the bundler has no method that says whether it does.
+    #[error("the bundler cannot say what became of {user_op_hash}, and the latest {blocks} blocks do not have it")]
+    UserOpUntold {
+        /// The hash that was looked for.
+        user_op_hash: B256,
+        /// How many blocks were read.
+        blocks: u64,
     },
     /// Browser storage refused (full, blocked, or unreadable content, which is kept).
     #[error("browser storage: {reason}")]
@@ -350,6 +361,12 @@ pub enum AppError {
         /// How long to wait, seconds.
         seconds: u64,
     },
+    /// The server has as many such questions as it asks at a time.
+    #[error("the server has too many such questions to ask now; again in {seconds} s")]
+    Busy {
+        /// How long to wait, seconds.
+        seconds: u64,
+    },
     /// A fault of ours.
     #[error("internal error: {reason}")]
     Internal {
@@ -360,6 +377,10 @@ pub enum AppError {
 
 /// The code of a wallet that named none.
 pub const NO_WALLET_CODE: i64 = 0;
+
+fn of_so_few(blocks: Option<u64>) -> String {
+    blocks.map_or_else(String::new, |blocks| format!(" (of the chain the latest {blocks} blocks were read)"))
+}
 
 fn wallet_words(code: i64, message: &str) -> String {
     if code == NO_WALLET_CODE { message.to_owned() } else { format!("wallet error {code}: {message}") }
@@ -415,6 +436,7 @@ impl AppError {
             Self::UserOpDropped { .. } => "UserOpDropped",
             Self::WaitTimedOut { .. } => "WaitTimedOut",
             Self::UserOpNotFound { .. } => "UserOpNotFound",
+            Self::UserOpUntold { .. } => "UserOpUntold",
             Self::Storage { .. } => "Storage",
             Self::NoDistributedKeys => "NoDistributedKeys",
             Self::TooFewNodes { .. } => "TooFewNodes",
@@ -422,6 +444,7 @@ impl AppError {
             Self::Key { .. } => "Key",
             Self::TooLarge { .. } => "TooLarge",
             Self::RateLimited { .. } => "RateLimited",
+            Self::Busy { .. } => "Busy",
             Self::Internal { .. } => "Internal",
         }
     }

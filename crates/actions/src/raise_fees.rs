@@ -27,6 +27,10 @@ pub(super) async fn raised(
     refusal: &AppError,
 ) -> Result<Option<PreparedUserOperation>, AppError> {
     let first = &prepared.user_operation;
+    // Whatever the paymaster's data look like.
+    if prepared.sponsor_context.as_ref().is_some_and(|context| context.mode == PaymasterMode::Erc20) {
+        return Ok(None);
+    }
     let Some(fees) = fees_that_are_taken(relay, first, refusal).await else { return Ok(None) };
     let user_operation = with_fees(relay, first, fees, prepared.sponsor_context.clone()).await?;
     let user_op_hash = user_operation.hash(prepared.chain.entry_point, prepared.chain.chain_id);
@@ -87,7 +91,53 @@ pub(super) async fn with_fees(
     Ok(operation)
 }
 
-/// A quote in a token is for the fees that it was made for.
+/// A quote in a token is for the fees that it was made for. Only our own paymaster's layout is known.
 pub(super) fn is_paid_in_a_token(operation: &UserOperation) -> bool {
     TokenPaymasterData::decode(&operation.paymaster_and_data).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::primitives::{B256, U256};
+
+    use super::*;
+    use crate::fake::Fake;
+    use use_aa_protocol::clocks::Clocks;
+
+    /// In a layout that nobody here reads.
+    #[tokio::test]
+    async fn what_is_paid_in_a_token_is_not_raised_whatever_the_paymasters_layout() {
+        let relay = Fake::new();
+        let refusal = AppError::UpstreamRejected {
+            upstream: Upstream::Bundler,
+            code: -32_602,
+            message: "maxPriorityFeePerGas must be at least 18".into(),
+            data: None,
+        };
+        for (mode, is_raised) in [(PaymasterMode::Sponsored, true), (PaymasterMode::Erc20, false)] {
+            let prepared = PreparedUserOperation {
+                user_operation: UserOperation {
+                    max_fee_per_gas: U256::from(100),
+                    max_priority_fee_per_gas: U256::from(15),
+                    paymaster_and_data: [&[8; 20][..], &[1; 100]].concat().into(),
+                    ..Default::default()
+                },
+                user_op_hash: B256::ZERO,
+                chain: relay.chain_info().await.unwrap(),
+                prepared_at: 0,
+                clocks: Clocks::default(),
+                simulation_type: None,
+                sponsor_context: Some(SponsorContext {
+                    mode,
+                    calculate_gas_limits: true,
+                    expiry_duration: None,
+                    webhook_data: None,
+                    token_info: None,
+                }),
+            };
+            let higher = raised(&relay, &prepared, &refusal).await.unwrap();
+            assert_eq!(higher.is_some(), is_raised, "{mode:?}");
+        }
+    }
 }

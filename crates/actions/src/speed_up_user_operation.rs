@@ -30,7 +30,8 @@ use use_aa_protocol::{
 /// first one's where they are lower. A sponsored operation is sponsored anew, because the sponsor signed the fees.
 ///
 /// # Errors
-/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees);
+/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees) or by another paymaster
+/// than sponsors now;
 /// `NotTheOwnersSignature`, `OwnerIsContract`, `WalletRejected`, `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both
 /// operations may be on their way, which does no harm.
 pub async fn speed_up_user_operation(
@@ -114,6 +115,15 @@ async fn replace(
     let chain_id = relay.chain_info().await?.chain_id;
     let send = async |fees: GasFees, is_again: bool| {
         let mut operation = with_fees(relay, stuck, fees, None).await?;
+        // Another one may take a token for it, on terms that nobody can read here.
+        if paymaster_of(&operation) != paymaster_of(stuck) {
+            let expected = "the paymaster that sponsors operations now";
+            return Err(AppError::invalid(
+                "stuck.paymasterAndData",
+                expected,
+                Bytes::copy_from_slice(paymaster_of(stuck)),
+            ));
+        }
         let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
         operation.signature = sign(&operation, user_op_hash, is_again).await?;
         let sent = relay.send(&operation, None).await;
@@ -132,6 +142,11 @@ async fn replace(
     let Some(fees) = fees_that_are_taken(relay, &operation, &refusal).await else { return Err(refusal) };
     let (_, user_op_hash, sent) = send(fees, true).await?;
     named(user_op_hash, sent?)
+}
+
+/// Its address; nothing where the account pays.
+fn paymaster_of(operation: &UserOperation) -> &[u8] {
+    operation.paymaster_and_data.get(..20).unwrap_or_default()
 }
 
 fn named(user_op_hash: B256, reported: B256) -> Result<UserOpResponse, AppError> {
@@ -204,7 +219,7 @@ mod tests {
     async fn the_sponsor_signs_the_new_fees() {
         let (fake, client, mut stuck) = world();
         let old = VerifyingPaymasterData {
-            paymaster: Address::repeat_byte(8),
+            paymaster: Address::repeat_byte(9),
             paymaster_id: Address::ZERO,
             valid_until: 1,
             valid_after: 0,
@@ -231,6 +246,11 @@ mod tests {
             signature: vec![2; 65].into(),
         };
         stuck.paymaster_and_data = token.encode();
+        let error = speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap_err();
+        assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.paymasterAndData"), "{error}");
+        assert_eq!(fake.sent(), 0);
+        // Nor in another paymaster's layout, which tells nobody here what it takes.
+        stuck.paymaster_and_data = [&[8; 20][..], &[1; 100]].concat().into();
         let error = speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap_err();
         assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.paymasterAndData"), "{error}");
         assert_eq!(fake.sent(), 0);

@@ -65,6 +65,19 @@ alloy::sol! {
         error InvalidPaymasterSignatureLength(uint256 sigLength);
     }
 
+    /// Gas price oracle of OP-stack chains: what the chain below takes for data, in wei.
+    #[derive(Debug, PartialEq, Eq)]
+    interface IGasPriceOracle {
+        function getL1Fee(bytes data) external view returns (uint256 fee);
+    }
+
+    /// Arbitrum's node: the same in gas units.
+    #[derive(Debug, PartialEq, Eq)]
+    interface INodeInterface {
+        function gasEstimateL1Component(address to, bool contractCreation, bytes data)
+            external payable returns (uint64 gasEstimateForL1, uint256 baseFee, uint256 l1BaseFeeEstimate);
+    }
+
     /// Session key manager.
     #[derive(Debug, PartialEq, Eq)]
     interface ISessionKeyManager {

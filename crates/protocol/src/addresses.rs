@@ -30,6 +30,10 @@ pub const PASSKEY_MODULE: Address = address!("00000c99cbbb3b0626db6ac76c00ef1839
 pub const TOKEN_PAYMASTER: Address = address!("00000f7365cA6C59A2C93719ad53d567ed49c14C");
 /// Verifying paymaster v1.1.0: the dapp pays gas.
 pub const VERIFYING_PAYMASTER: Address = address!("00000f79b7faf42eebadba19acc07cd08af44789");
+/// The gas price oracle of OP-stack chains: tells what the chain below takes for data.
+pub const GAS_PRICE_ORACLE: Address = address!("420000000000000000000000000000000000000F");
+/// Arbitrum's `NodeInterface`, which tells the same: nodes answer for it, there is no code.
+pub const NODE_INTERFACE: Address = address!("00000000000000000000000000000000000000C8");
 /// Alias that stands for the chain's native token.
 pub const NATIVE_TOKEN: Address = address!("EeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE");
 /// Head and end of an account's linked list of modules.

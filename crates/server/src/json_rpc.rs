@@ -79,7 +79,7 @@ use super::{
 use breaker::Admission;
 use endpoint::Endpoint;
 pub(super) use logs::{Lesson, Piece};
-pub(super) use refusal::is_about_block;
+pub(super) use refusal::{is_about_block, is_of_execution};
 use use_aa_actions::error::{AppError, Upstream};
 pub(super) use wire::Failure;
 use wire::Reader;

@@ -104,6 +104,9 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::UserOpNotFound { .. } => {
             "Compare the hash with the one that you were given, and the network with the one that it was sent on. What was sent a moment ago may not have come here yet; what is old may be forgotten by the bundler."
         }
+        AppError::UserOpUntold { .. } => {
+            "Nobody who was asked could know: it may wait at the bundler, be in an older block, or not exist. Ask again later, or look the hash up in an explorer of the chain."
+        }
         AppError::Storage { .. } => {
             "Allow this site to store data, or make room, and try again. What is stored is kept."
         }
@@ -120,6 +123,7 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::Key { .. } => "Grant a new session: this browser cannot use the old key.",
         AppError::TooLarge { .. } => "Split it into smaller parts. Nothing was sent.",
         AppError::RateLimited { .. } => "Wait a little, then try again. Nothing was sent.",
+        AppError::Busy { .. } => "Ask again in a moment. Nothing was sent.",
         AppError::Internal { .. } => "This is a fault of ours. Reload the page and try again.",
     };
     text.into()

@@ -24,7 +24,7 @@ pub struct ProtectionArgs {
     #[arg(long, env = "USE_AA_HOSTS", value_name = "NAMES")]
     pub hosts: Option<String>,
     /// Addresses or networks (10.0.0.0/8) of reverse proxies whose X-Forwarded-For, X-Forwarded-Host and Forwarded are
-    /// believed, comma-separated
+    /// believed, comma-separated; they must overwrite or remove all of these headers
     #[arg(long, env = "USE_AA_TRUSTED_PROXIES", value_name = "NETWORKS")]
     pub trusted_proxies: Option<String>,
     /// Requests per second and burst that one address is allowed, or off [default: 50/200; in the lab off]

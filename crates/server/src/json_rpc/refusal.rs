@@ -90,7 +90,7 @@ pub(super) fn of(upstream: Upstream, method: &str, error: &AppError) -> Refusal 
 
 /// What an execution said is the same everywhere, whatever its words are: a contract chooses them. So is an operation that
 /// was refused.
-pub(super) fn is_of_execution(error: &AppError) -> bool {
+pub(in super::super) fn is_of_execution(error: &AppError) -> bool {
     let AppError::UpstreamRejected { code, message, data, .. } = error else { return false };
     matches!(code, 3 | -32_015)
         || (-32_599..=-32_500).contains(code)

@@ -6,39 +6,33 @@
 use std::time::Duration;
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, address, keccak256},
-    sol,
+    primitives::{Address, B256, Bytes, U256, keccak256},
     sol_types::SolCall,
 };
 use serde_json::{Value, json};
 
-use super::ChainNode;
+use super::{
+    super::json_rpc::{is_of_execution, is_unknown_method},
+    ChainNode,
+};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    abi::{IEntryPoint, decode},
-    addresses::ENTRY_POINT,
+    abi::{IEntryPoint, IGasPriceOracle::getL1FeeCall, INodeInterface::gasEstimateL1ComponentCall, decode},
+    addresses::{ENTRY_POINT, GAS_PRICE_ORACLE, NODE_INTERFACE},
     user_operation::UserOperation,
 };
 
-/// The gas price oracle of OP-stack chains.
-const GAS_PRICE_ORACLE: Address = address!("420000000000000000000000000000000000000F");
-/// Arbitrum's `NodeInterface`: nodes answer for it, there is no code.
-const NODE_INTERFACE: Address = address!("00000000000000000000000000000000000000C8");
 /// For so long a chain is of the kind that it was.
 pub(super) const KIND_IS_FRESH: Duration = Duration::from_secs(600);
 /// For so long the same bytes cost the same: the price follows the blocks of the chain below.
 pub(super) const FEE_IS_FRESH: Duration = Duration::from_secs(5);
 /// Operations whose fee is kept.
 pub(super) const MOST_FEES: u64 = 1_000;
+/// Words of a call that came to nothing in the chain's own machine, or that found no contract.
+const NO_CONTRACT: [&str; 5] = ["invalid opcode", "out of gas", "vm execution error", "no code", "not a contract"];
 /// What stands for a limit and a fee that are not known yet: as many bytes as they usually have.
 const SOME_LIMIT: U256 = U256::from_limbs([0xff_ffff, 0, 0, 0]);
 const SOME_FEE: U256 = U256::from_limbs([0xff_ffff_ffff, 0, 0, 0]);
-
-sol! {
-    function getL1Fee(bytes data) external view returns (uint256 fee);
-    function gasEstimateL1Component(address to, bool contractCreation, bytes data)
-        external payable returns (uint64 gasEstimateForL1, uint256 baseFee, uint256 l1BaseFeeEstimate);
-}
 
 /// Who tells what data costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,13 +135,21 @@ fn question(price: DataPrice, bytes: &[u8]) -> (&'static str, Value) {
     ("eth_call", json!([{"to": to, "data": Bytes::from(call)}, "latest"]))
 }
 
-/// What a contract told; nothing where there is none. A node that is not there is an error: it may be another kind of chain.
+/// What a contract told; nothing where there is none. A node that is not there, or cannot answer now, is an error: it may
+/// be another kind of chain.
 fn told(answer: Result<Value, AppError>) -> Result<Option<Bytes>, AppError> {
     match answer {
         Ok(answer) => Ok(serde_json::from_value(answer).ok()),
-        Err(AppError::UpstreamRejected { .. }) => Ok(None),
+        Err(error) if is_none(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// A refusal that says that nobody is there who could tell.
+fn is_none(error: &AppError) -> bool {
+    let AppError::UpstreamRejected { message, .. } = error else { return false };
+    let words = message.to_ascii_lowercase();
+    is_of_execution(error) || is_unknown_method(error) || NO_CONTRACT.iter().any(|some| words.contains(some))
 }
 
 /// The bytes as they are put on the chain below: a bundle of this operation alone.
@@ -163,4 +165,42 @@ fn bundled(operation: &UserOperation) -> Vec<u8> {
     };
     let beneficiary = Address::from_word(B256::repeat_byte(0xff));
     IEntryPoint::handleOpsCall { operations: vec![operation.into()], beneficiary }.abi_encode()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use use_aa_actions::error::Upstream;
+
+    #[test]
+    fn only_a_refusal_that_says_so_means_that_nobody_is_there() {
+        let told = |code: i64, message: &str| {
+            told(Err(AppError::UpstreamRejected {
+                upstream: Upstream::Node,
+                code,
+                message: message.into(),
+                data: None,
+            }))
+        };
+        for (code, message) in [
+            (3, "execution reverted"),
+            (-32_000, "execution reverted"),
+            (-32_603, "VM Exception while processing transaction: reverted"),
+            (-32_015, "VM execution error."),
+            (-32_000, "invalid opcode: INVALID"),
+            (-32_601, "the method is not available"),
+            (-32_000, "no code at address"),
+        ] {
+            assert_eq!(told(code, message), Ok(None), "{code} {message}");
+        }
+        for (code, message) in [
+            (-32_603, "Internal error"),
+            (-32_005, "limit exceeded"),
+            (-32_000, "header not found"),
+            (-32_000, "missing trie node"),
+            (-32_002, "resource unavailable"),
+        ] {
+            assert!(told(code, message).is_err(), "{code} {message}");
+        }
+    }
 }

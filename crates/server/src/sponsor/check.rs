@@ -190,12 +190,13 @@ impl Caps {
                 return Err(format!("{name} {asked}; at most {most} is paid for"));
             }
         }
-        // The cost was just held against the policy's limit, if it has one.
-        let has_limit = self.total_gas.is_some() || self.cost.is_some();
+        // What was just held against the policy's limits, if it has those that bound the whole.
+        let each = [self.call_gas, self.verification_gas, self.pre_verification_gas];
+        let has_limit = self.total_gas.is_some() || self.cost.is_some() || each.iter().all(Option::is_some);
         if !has_limit && total > MODEST_GAS && !is_modest {
             return Err(format!(
                 "total gas {total} for more than {MODEST_COST} wei; at most {MODEST_GAS} gas, or any for so much, are paid \
-                 for (caps.total_gas and caps.cost of the policy)"
+                 for (caps.total_gas and caps.cost of the policy, or the three caps of its parts)"
             ));
         }
         Ok(())

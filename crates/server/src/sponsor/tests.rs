@@ -420,6 +420,9 @@ fn gas_without_a_limit_in_the_policy_is_bounded_in_money() {
         (&rollup, "total_gas = 15_000_000", false),
         (&rollup, "pre_verification_gas = 1_000_000", false),
         (&dear, "pre_verification_gas = 20_000_000", false),
+        // The three together bound the whole.
+        (&dear, "call_gas = 1_000_000\nverification_gas = 1_000_000\npre_verification_gas = 20_000_000", true),
+        (&dear, "call_gas = 1_000_000\nverification_gas = 1_000_000\npre_verification_gas = 1_000_000", false),
     ] {
         let told = caps(text).check(operation);
         assert_eq!(told.is_ok(), allowed, "{text}: {told:?}");

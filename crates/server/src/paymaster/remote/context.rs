@@ -9,11 +9,25 @@ use use_aa_protocol::rpc::SponsorContext;
 
 /// JSON-RPC code "invalid params".
 const INVALID_PARAMS: i64 = -32602;
-/// Words that speak of the context.
-const CONTEXT: [&str; 6] =
-    ["context", "policyid", "policy id", "policy_id", "sponsorshippolicy", "sponsorship policy id"];
-/// Words that say of a policy that it was not told rightly.
-const UNTOLD: [&str; 6] = ["missing", "required", "must", "expected", "unknown", "provide"];
+/// Go's words for "too late" and "gave up", which are of no such context.
+const OF_TIME: [&str; 2] = ["context deadline", "context cancel"];
+/// Names of what is told in a context.
+const CONTEXT: [&str; 5] = ["context", "policyid", "policy_id", "sponsorshippolicy", "sponsorshippolicyid"];
+/// Words that say, beside such a name, that it was not told rightly.
+const UNTOLD: [&str; 10] =
+    ["missing", "required", "must", "expected", "unknown", "provide", "provided", "invalid", "no", "without"];
+/// So near is beside, words.
+const BESIDE: usize = 3;
+/// What is said of a policy without such a name when none was told. Its other rules are said in like words.
+const NO_POLICY: [&str; 7] = [
+    "policy is required",
+    "policy is missing",
+    "missing policy",
+    "missing gas policy",
+    "policy must be given",
+    "policy must be provided",
+    "unknown policy",
+];
 
 /// How a refusal has to do with the context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +75,24 @@ impl Remote {
 
 pub(super) fn about_context(error: &AppError) -> AboutContext {
     let AppError::UpstreamRejected { code, message, data, .. } = error else { return AboutContext::No };
-    let words = [message.as_str(), data.as_deref().unwrap_or_default()].join(" ").to_lowercase();
-    let says = |list: &[&str]| list.iter().any(|word| words.contains(word));
-    if says(&CONTEXT) || (words.contains("policy") && says(&UNTOLD)) {
+    // What stands in the data is not beside the last words of the message.
+    let text = [message.as_str(), data.as_deref().unwrap_or_default()].join(" _ _ _ ").to_lowercase();
+    let says = |list: &[&str]| list.iter().any(|some| text.contains(some));
+    if says(&OF_TIME) {
+        return AboutContext::No;
+    }
+    let wrong_params = *code == INVALID_PARAMS;
+    let text = text.replace("policy id", "policyid");
+    let words: Vec<&str> = text.split(|sign: char| !sign.is_alphanumeric() && sign != '_').collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let is_untold = |place: usize| {
+        let beside = place.saturating_sub(BESIDE)..words.len().min(place.saturating_add(BESIDE + 1));
+        words.get(beside).is_some_and(|beside| beside.iter().any(|word| UNTOLD.contains(word)))
+    };
+    let mut named = words.iter().enumerate().filter(|(_, word)| CONTEXT.contains(word));
+    if named.any(|(place, _)| wrong_params || is_untold(place)) || says(&NO_POLICY) {
         AboutContext::Yes
-    } else if *code == INVALID_PARAMS {
+    } else if wrong_params {
         AboutContext::Perhaps
     } else {
         AboutContext::No
@@ -93,13 +120,31 @@ mod tests {
             "Missing sponsorshipPolicyId",
             "a gas policy must be given",
             "No policy_id in the request",
+            "a sponsorship policy id must be provided",
+            "params[3]: context: expected an object",
         ] {
             assert_eq!(about(-32000, text), AboutContext::Yes, "{text}");
         }
+        assert_eq!(about(-32602, "context: not of this shape"), AboutContext::Yes);
         assert_eq!(about(-32602, "Invalid params"), AboutContext::Perhaps);
-        for text in ["the policy's limit for today is reached", "AA33 reverted", "user operation reverted"] {
+        for text in [
+            "the policy's limit for today is reached",
+            "AA33 reverted",
+            "user operation reverted",
+            // Go's.
+            "context deadline exceeded",
+            "Post \"https://node\": context deadline exceeded (invalid answer)",
+            "rpc error: code = Canceled desc = context canceled",
+            "context cancelled",
+            // Of something else.
+            "execution reverted in the context of the account: invalid signature",
+            "the policy's daily spend must not exceed 5 USD",
+            "the policy does not provide gas for this contract",
+            "sender is not among those that the policy expected",
+        ] {
             assert_eq!(about(-32000, text), AboutContext::No, "{text}");
         }
+        assert_eq!(about(-32602, "context deadline exceeded"), AboutContext::No);
         assert_eq!(about_context(&AppError::NoDistributedKeys), AboutContext::No);
     }
 }
