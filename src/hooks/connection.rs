@@ -1,12 +1,13 @@
 //! The wallet's side of the provider: finds wallets, connects, follows their events.
 
+mod away;
 #[cfg(feature = "hydrate")]
 mod browser;
 #[cfg(feature = "hydrate")]
 mod link;
 mod turns;
 
-pub(super) use self::turns::Turns;
+pub(super) use self::{away::Away, turns::Turns};
 
 #[cfg(feature = "hydrate")]
 pub(super) use self::{
