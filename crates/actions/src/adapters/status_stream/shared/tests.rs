@@ -156,9 +156,7 @@ impl Ports for Tab {
                         // As the real one: nothing follows an operation's final line, or its error.
                         let goes_on = |line: &String| matches!(read_line(line), Some(Ok(update)) if !update.is_final());
                         let open = || hashes.iter().filter(|hash| told.get(*hash).is_none_or(goes_on));
-                        if open().next().is_none() {
-                            return None;
-                        }
+                        open().next()?;
                         let lines = browser.server.lines.borrow().clone();
                         let news = open().find(|hash| lines.get(*hash) != told.get(*hash)).copied();
                         if let Some(hash) = news {
