@@ -270,6 +270,19 @@ async fn events_are_followed_until_let_go() {
 }
 
 #[wasm_bindgen_test]
+async fn a_wallet_that_never_answers_a_question_is_asked_the_next_one() {
+    let asleep =
+        "if (method === 'eth_accounts' && !wallet.woken) { wallet.woken = true; return new Promise(() => {}); }";
+    let provider = wallet(&[asleep, FRIENDLY].concat());
+    announce("test.asleep", &provider);
+    let first = Connected::open_in_time("test.asleep", 50, None).await;
+    assert!(matches!(first, Err(AppError::Network { .. })), "{first:?}");
+    let next = Connected::open_in_time("test.asleep", 5_000, None).await.unwrap().unwrap();
+    assert_eq!((next.address, next.chain_id), (OWNER, Some(1)));
+    assert_eq!(log(&provider), ["eth_accounts", "eth_accounts", "eth_chainId"]);
+}
+
+#[wasm_bindgen_test]
 async fn the_lab_wallet_signs_by_itself() {
     let connected = Connected::open(LAB_WALLET, true, Some(31337)).await.unwrap().unwrap();
     assert_eq!((connected.address, connected.chain_id), (lab::OWNER, Some(31337)));

@@ -28,10 +28,12 @@ async function follow(page: Page, hash: Hex): Promise<void> {
   await expect(page.getByTestId("connect-wallet")).toBeEnabled();
   await page.locator("#user-op-hash").fill(hash);
   await page.getByTestId("user-op-wait").click();
-  await expect(status(page, "submitted").or(status(page, "bundled"))).toBeVisible();
+  // The lab calls it stuck after seconds without a block, where no bundle has it.
+  await expect(status(page, "submitted", "stuck", "bundled")).toBeVisible();
 }
 
-const status = (page: Page, status: string) => page.locator(`[data-testid="user-op-status"][data-status="${status}"]`).first();
+const status = (page: Page, ...any: string[]) =>
+  page.locator(any.map((status) => `[data-testid="user-op-status"][data-status="${status}"]`).join(",")).first();
 
 // A lab of its own, whose blocks come when this test wants them. Over HTTP/1.1 the browser has six connections for all tabs.
 test.describe("seven tabs that wait", () => {

@@ -381,6 +381,9 @@ for (const when of ["before", "after"] as const) {
       await page.evaluate(() => (window as any).__add());
     }
     await expect(told).toContainText(/content policy/i);
+    // An inline script may come from elsewhere: nothing is claimed, and who has no wallet is helped as well.
+    await expect(told).toContainText(/may be a wallet's/i);
+    await expect(told).toContainText(/no wallet in this browser yet/i);
     await expect(told).toContainText(/update the wallet/i);
     await expect(page.getByText(/install one/i)).toHaveCount(0);
   });

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Of the channel and the lock. Pages of other versions may be open: whoever changes what the tabs tell each other changes it.
-const NAME: &str = "use-aa-status-1";
+const NAME: &str = "use-aa-status-2";
 
 thread_local! {
     static STREAM: SharedStream<Tab> = start();

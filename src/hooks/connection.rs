@@ -1,10 +1,11 @@
 //! The wallet's side of the provider: finds wallets, connects, follows their events.
 
+mod away;
 #[cfg(feature = "hydrate")]
 mod browser;
 mod turns;
 
-pub(super) use self::turns::Turns;
+pub(super) use self::{away::Away, turns::Turns};
 
 #[cfg(feature = "hydrate")]
 pub(super) use self::browser::{ask_again, connect, disconnect, start, switch_chain};

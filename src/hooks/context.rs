@@ -6,7 +6,7 @@ use alloy::primitives::{Address, B256};
 use leptos::prelude::*;
 
 use super::{
-    connection::{Turns, WalletLink},
+    connection::{Away, Turns, WalletLink},
     query_status::QueryStatus,
 };
 use crate::{
@@ -53,11 +53,11 @@ pub(crate) struct SmartAccountContext {
     pub owner_refused: RwSignal<Option<AppError>>,
     /// How the connected wallet is reached.
     pub link: RwSignal<WalletLink>,
-    /// Counts the hiccups, and says whether one is going on.
-    pub away: StoredValue<(u64, bool)>,
+    /// Whether the connected wallet is away, and who looks for it.
+    pub away: StoredValue<Away>,
     /// Which wallet's answer counts.
     pub turns: StoredValue<Turns>,
-    /// A script of a wallet, most likely, that the content policy stopped.
+    /// A script that the content policy stopped, and that a wallet may have added.
     pub stopped_script: RwSignal<Option<String>>,
     pub wallet_chain: RwSignal<Option<u64>>,
     pub is_connecting: RwSignal<bool>,
@@ -100,7 +100,7 @@ impl SmartAccountContext {
             owner: RwSignal::new(None),
             owner_refused: RwSignal::new(None),
             link: RwSignal::new(WalletLink::Steady),
-            away: StoredValue::new((0, false)),
+            away: StoredValue::new(Away::default()),
             turns: StoredValue::new(Turns::default()),
             stopped_script: RwSignal::new(None),
             wallet_chain: RwSignal::new(None),

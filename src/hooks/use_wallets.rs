@@ -27,7 +27,8 @@ pub struct UseWalletsReturn {
     pub link: Signal<WalletLink>,
     /// Asks a wallet that is [away](WalletLink::Away) for its account at once; silently.
     pub ask_again: Callback<()>,
-    /// A script that the page's content policy stopped, as the browser names it: a wallet's, most likely, where none is found.
+    /// A script that the page's content policy stopped, as the browser names it. Where no wallet is found, an extension's is
+    /// a wallet's, most likely; one that is `inline` may be a wallet's, or a proxy's.
     pub stopped_script: Signal<Option<String>>,
     /// Chain of the connected wallet.
     pub chain_id: Signal<Option<u64>>,

@@ -82,8 +82,8 @@ pub enum AppError {
         /// The wallet's text; ours where it gave no reason.
         message: String,
     },
-    /// A wallet wanted to add its script to the page, and the page's content policy stopped it.
-    #[error("a wallet's script was stopped by this page's content policy: {script}")]
+    /// No wallet was found, and the page's content policy stopped a script that a wallet may have added to the page.
+    #[error("a script that may be a wallet's was stopped by this page's content policy: {script}")]
     WalletScriptStopped {
         /// What was stopped, as the browser names it: `inline`, or an extension's address.
         script: String,

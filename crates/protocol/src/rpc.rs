@@ -307,4 +307,14 @@ impl UserOpUpdate {
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Confirmed { .. } | Self::Reverted { .. } | Self::Replaced { .. } | Self::Dropped { .. })
     }
+
+    /// Final, and a block proves it. An end that only a bundler tells may still turn out wrong: the server goes on watching
+    /// the chain, and whoever asks again hears what came of it.
+    pub fn is_proved(&self) -> bool {
+        match self {
+            Self::Confirmed { .. } | Self::Reverted { .. } => true,
+            Self::Replaced { transaction_hash, .. } => transaction_hash.is_some(),
+            _ => false,
+        }
+    }
 }

@@ -25,7 +25,7 @@ mod connect {
 
     use alloy::primitives::Address;
 
-    use super::{eip1193, info::LAB_WALLET, lab, registry};
+    use super::{super::patience::within, eip1193, info::LAB_WALLET, lab, registry};
     use crate::{actions::ports::Wallet, error::AppError};
 
     /// What a wallet shared when it was connected.
@@ -51,6 +51,11 @@ mod connect {
             };
             let chain_id = eip1193::chain_id(&provider).await.ok();
             Ok(Some(Self { address, chain_id }))
+        }
+
+        /// As [`open`](Self::open), silent, for so many milliseconds: a wallet whose worker died may never answer.
+        pub async fn open_in_time(id: &str, patience: u64, lab_chain: Option<u64>) -> Result<Option<Self>, AppError> {
+            within(patience, Self::open(id, true, lab_chain)).await
         }
     }
 

@@ -76,8 +76,8 @@ fn is_extension(address: &str) -> bool {
     EXTENSIONS.iter().any(|scheme| address.starts_with(scheme))
 }
 
-/// What was stopped, if it was a script that something in the browser added: inline, or an extension's. Scripts of other
-/// servers come from elsewhere: a proxy, a library.
+/// What was stopped, if a wallet may have added it: a script that is inline, or an extension's. Inline ones are added by
+/// proxies and CDNs as well; those of other servers are never a wallet's.
 fn script(directive: &str, blocked: &str, source: &str, disposition: &str) -> Option<String> {
     let counts = directive.starts_with("script-src") && disposition != "report";
     let named = [blocked, source].into_iter().find(|address| is_extension(address));

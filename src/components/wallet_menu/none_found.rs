@@ -14,7 +14,8 @@ use crate::{
 /// `rdns` of the lab's own wallet, which is in no browser.
 const LAB_WALLET: &str = "lab";
 
-/// Says that no wallet was found, or that the page's content policy stopped what may be one.
+/// Says that no wallet was found, or that the page's content policy stopped what may be one: with what helps who has one,
+/// and who has none.
 #[component]
 pub fn NoneFound() -> impl IntoView {
     let wallets = use_wallets();
@@ -42,26 +43,32 @@ pub fn NoneFound() -> impl IntoView {
 }
 
 fn stopped_notice(script: &str) -> AnyView {
-    let which = match script {
-        "inline" => "something in this browser adds to the page".to_owned(),
-        address => ["an extension adds to the page (", &foreign_text::message(address), ")"].concat(),
+    let text = match script {
+        // It may as well be a proxy's or a CDN's.
+        "inline" => {
+            "The page's content policy stopped a script that something added to the page on its way or in this \
+                     browser. It may be a wallet's: then that is why the wallet is not found."
+                .to_owned()
+        }
+        address => [
+            "The page's content policy stopped a script that an extension adds to the page (",
+            &foreign_text::message(address),
+            "). Most likely it is a wallet's: that is why it is not found.",
+        ]
+        .concat(),
     };
-    let text = [
-        "The page's content policy stopped a script that ",
-        &which,
-        ". Most likely it is a wallet's: that is why it is not found.",
-    ];
     view! {
         <div class="notice warning" data-testid="wallet-script-stopped">
             <Icon glyph=Glyph::Warning />
             <strong>"A wallet may have been stopped by this page"</strong>
-            <p class="detail">{live(text.concat())}</p>
+            <p class="detail">{live(text)}</p>
             <dl class="causes">
                 <dt>"What helps"</dt>
                 <dd>
                     <ul>
                         <li>"Update the wallet and reload the page: those of today need no script in the page"</li>
                         <li>"Use another wallet, or another browser"</li>
+                        <li>"If there is no wallet in this browser yet, add one that works with Ethereum and reload the page"</li>
                         <li>"On a phone, open the page in the browser inside the wallet"</li>
                     </ul>
                 </dd>

@@ -7,6 +7,9 @@ pub(super) const EXPECTED: &str = "a function signature such as transfer(address
 /// Nesting beyond this is no function that anyone means.
 pub(super) const MAX_DEPTH: usize = 16;
 
+/// Words that may stand behind a type and name nothing.
+const NO_NAMES: [&str; 5] = ["calldata", "memory", "storage", "payable", "indexed"];
+
 /// A function's name and parameters. The word `function`, modifiers and results are left out, aliases are expanded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Declaration<'a> {
@@ -202,8 +205,9 @@ fn parameter(text: &str, depth: usize) -> Option<Parameter<'_>> {
         }
     };
     (is_array_suffix(suffix) && words.split_whitespace().all(is_identifier)).then_some(())?;
-    // Where there are two words the first is a location: `string calldata text`.
-    Some(Parameter { name: words.split_whitespace().next_back().unwrap_or_default(), base, suffix })
+    // Words before the name say where it is: `string calldata text`. Such a word alone is no name.
+    let name = words.split_whitespace().next_back().filter(|word| !NO_NAMES.contains(word)).unwrap_or_default();
+    Some(Parameter { name, base, suffix })
 }
 
 /// `""`, `[]`, `[3]`, `[][2]` …
@@ -263,6 +267,20 @@ mod tests {
         // A dynamic tuple stands elsewhere, and so do its members.
         assert_eq!(words("f((address to, bytes data) call, bool flag)"), [word("flag", 32, "bool")]);
         assert_eq!(words("f(address,uint256)"), []);
+    }
+
+    #[test]
+    fn a_word_of_the_language_is_no_name() {
+        for nameless in
+            ["f(address payable)", "f((uint256 a) calldata)", "f(tuple(uint256 a) memory)", "f(uint256 indexed)"]
+        {
+            assert_eq!(words(nameless), [], "{nameless}");
+        }
+        let word = |path: &str, offset, kind: &str| (path.to_owned(), offset, kind.to_owned());
+        assert_eq!(words("f(address payable to, bool)"), [word("to", 0, "address")]);
+        assert_eq!(words("f((uint256 a) calldata order)"), [word("order.a", 0, "uint256")]);
+        // A name that only begins as one.
+        assert_eq!(words("f(address payableTo, (bool memory) storage_)").len(), 1);
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn step(update: &UserOpUpdate) -> u8 {
 
 /// An end that no block proves.
 fn is_bundlers_word(update: &UserOpUpdate) -> bool {
-    matches!(update, UserOpUpdate::Dropped { .. } | UserOpUpdate::Replaced { transaction_hash: None, .. })
+    update.is_final() && !update.is_proved()
 }
 
 /// One operation that is followed.

@@ -37,6 +37,18 @@ pub(super) struct Board {
     heard: bool,
 }
 
+/// What a line says of those that may follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// There may be more.
+    Open,
+    /// It is the last one, for ever: a block proves it.
+    Proved,
+    /// It is the last one of this connection. Who asks again may hear another one, and the operation is forgotten, so that it
+    /// is followed anew then.
+    Last,
+}
+
 /// What a message leads to.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Heard {
@@ -50,7 +62,7 @@ impl Board {
         Self { me, operations: Vec::new(), leader: None, heard: false }
     }
 
-    /// Follows an operation for this tab: the latest line first.
+    /// Follows an operation for this tab: the latest line first, where there is one.
     pub(super) fn listen(&mut self, hash: B256) -> UnboundedReceiver<Piece> {
         let (listener, pieces) = unbounded();
         let me = self.me;
@@ -93,6 +105,14 @@ impl Board {
     pub(super) fn lead(&mut self, leading: bool) {
         self.leader = leading.then_some(self.me);
         self.heard = false;
+        if !leading {
+            // What other tabs wait for is the next leader's matter.
+            let me = self.me;
+            self.operations.retain_mut(|operation| {
+                operation.tabs.retain(|tab| *tab == me);
+                !operation.tabs.is_empty()
+            });
+        }
     }
 
     fn leads(&self) -> bool {
@@ -105,6 +125,14 @@ impl Board {
         open.map(|operation| operation.hash).take(MOST_FOLLOWED).collect()
     }
 
+    /// Strikes out of `following` what is open no more. True when a connection that still follows the rest is not the right
+    /// one: there is more to follow, or nothing.
+    pub(super) fn outdates(&self, following: &mut Vec<B256>) -> bool {
+        let open = self.open();
+        following.retain(|hash| open.contains(hash));
+        open.is_empty() || open.len() > following.len()
+    }
+
     /// When there are more than one stream can follow, the others have their turn.
     pub(super) fn next_turn(&mut self) {
         if self.operations.len() > MOST_FOLLOWED {
@@ -113,8 +141,13 @@ impl Board {
     }
 
     pub(super) fn wants(&self) -> Message {
+        Message::Wants { tab: self.me, hashes: self.own().collect() }
+    }
+
+    /// What this tab waits for, no more of it than a leader takes.
+    fn own(&self) -> impl Iterator<Item = B256> {
         let own = self.operations.iter().filter(|operation| operation.tabs.contains(&self.me));
-        Message::Wants { tab: self.me, hashes: own.map(|operation| operation.hash).collect() }
+        own.map(|operation| operation.hash).take(MOST_OF_A_TAB)
     }
 
     pub(super) fn states(&self) -> Message {
@@ -122,7 +155,8 @@ impl Board {
         Message::States { leader: self.me, lines: lines.collect() }
     }
 
-    /// Asks all tabs again, so that those that are gone are forgotten at the next tick.
+    /// Asks all tabs again, so that what no tab waits for any more is forgotten at the next tick, and not sooner: until then
+    /// they answer.
     pub(super) fn who(&mut self) -> Message {
         let me = self.me;
         self.operations.iter_mut().for_each(|operation| operation.tabs.retain(|tab| *tab == me));
@@ -138,17 +172,17 @@ impl Board {
                 Heard { reply: self.waits().then(|| self.wants()), changed: false }
             }
             Message::Wants { tab, hashes } if self.leads() => {
-                self.operations.iter_mut().for_each(|operation| operation.tabs.retain(|other| *other != tab));
+                let unwanted = self.operations.iter_mut().filter(|operation| !hashes.contains(&operation.hash));
+                unwanted.for_each(|operation| operation.tabs.retain(|other| *other != tab));
                 for hash in hashes.into_iter().take(MOST_OF_A_TAB) {
                     self.wanted_by(tab, hash);
                 }
-                self.operations.retain(|operation| !operation.tabs.is_empty());
                 Heard { reply: Some(self.states()), changed: true }
             }
             Message::States { leader, lines } if self.is_led_by(leader) => {
                 self.heard = true;
                 self.heartbeat();
-                let missing = self.operations.iter().any(|own| lines.iter().all(|(hash, _)| *hash != own.hash));
+                let missing = self.own().any(|own| lines.iter().all(|(hash, _)| *hash != own));
                 for (hash, line) in lines {
                     if let Some(line) = line
                         && self.operations.iter().any(|operation| operation.hash == hash)
@@ -157,6 +191,11 @@ impl Board {
                     }
                 }
                 Heard { reply: missing.then(|| self.wants()), changed: false }
+            }
+            Message::Last { leader, hash, line } if self.is_led_by(leader) => {
+                self.heard = true;
+                self.line(hash, line);
+                Heard::default()
             }
             Message::Failed { leader, hashes, error, given_up } if self.is_led_by(leader) => {
                 self.heard = true;
@@ -172,22 +211,28 @@ impl Board {
         !self.leads() && *self.leader.get_or_insert(leader) == leader
     }
 
-    /// Takes a line of the stream; gives the error that it was.
-    pub(super) fn line(&mut self, hash: B256, line: String) -> Option<AppError> {
-        let over = match read_line(&line) {
-            Some(Ok(update)) => update.is_final(),
+    /// Takes a line of the stream.
+    pub(super) fn line(&mut self, hash: B256, line: String) -> Told {
+        let told = match read_line(&line) {
+            Some(Ok(update)) if update.is_proved() => Told::Proved,
+            Some(Ok(update)) if update.is_final() => Told::Last,
+            Some(Ok(_)) => Told::Open,
             Some(Err(error)) => {
                 self.fail(&[hash], &error, true);
-                return Some(error);
+                return Told::Last;
             }
-            None => return None,
+            None => return Told::Open,
         };
-        let operation = self.operations.iter_mut().find(|operation| operation.hash == hash)?;
+        let Some(place) = self.operations.iter().position(|operation| operation.hash == hash) else { return told };
+        let operation = &mut self.operations[place];
         if operation.line.as_ref() != Some(&line) {
             operation.tell(&Ok(format!("{line}\n")));
-            (operation.line, operation.over) = (Some(line), over);
+            (operation.line, operation.over) = (Some(line), told == Told::Proved);
         }
-        None
+        if told == Told::Last {
+            self.operations.remove(place);
+        }
+        told
     }
 
     /// Tells who listens in this tab that the line lives.
@@ -239,10 +284,19 @@ impl Operation {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use use_aa_protocol::rpc::UserOpUpdate;
+
     use super::*;
 
     const SUBMITTED: &str = r#"{"status":"submitted"}"#;
+    const STUCK: &str = r#"{"status":"stuck","seconds":30,"fees":{"maxFeePerGas":"0x2","maxPriorityFeePerGas":"0x1"}}"#;
     const DROPPED: &str = r#"{"status":"dropped","reason":"x"}"#;
+
+    /// An end that a block proves.
+    fn proved() -> String {
+        let (by, transaction_hash) = (hash(70), Some(hash(71)));
+        serde_json::to_string(&UserOpUpdate::Replaced { by, transaction_hash }).unwrap()
+    }
 
     fn hash(byte: u8) -> B256 {
         B256::repeat_byte(byte)
@@ -260,12 +314,34 @@ mod tests {
         assert_eq!(board.hear(states(2, SUBMITTED)), Heard::default());
         assert_eq!(pieces(&mut listener).len(), 2, "a sign of life, and the line");
         assert!(board.hear(Message::Who { leader: 3 }).reply.is_some());
-        board.hear(states(2, DROPPED));
+        board.hear(states(2, &proved()));
+        board.hear(Message::Last { leader: 2, hash: hash(1), line: DROPPED.into() });
         assert_eq!(pieces(&mut listener), []);
-        board.hear(states(3, DROPPED));
-        assert_eq!(pieces(&mut listener).last(), Some(&Ok(format!("{DROPPED}\n"))));
+        board.hear(states(3, &proved()));
+        assert_eq!(pieces(&mut listener).last(), Some(&Ok(format!("{}\n", proved()))));
         // Whoever listens later hears the latest line at once.
-        assert_eq!(pieces(&mut board.listen(hash(1))), [Ok(format!("{DROPPED}\n"))]);
+        assert_eq!(pieces(&mut board.listen(hash(1))), [Ok(format!("{}\n", proved()))]);
+    }
+
+    #[test]
+    fn what_no_block_proves_is_told_and_not_kept() {
+        let by_word = serde_json::to_string(&UserOpUpdate::Replaced { by: hash(70), transaction_hash: None }).unwrap();
+        for line in [DROPPED.to_owned(), by_word] {
+            let (mut leader, mut tab) = (Board::new(1), Board::new(2));
+            leader.lead(true);
+            let (mut first, mut second) = (leader.listen(hash(1)), tab.listen(hash(1)));
+            assert_eq!(leader.line(hash(1), line.clone()), Told::Last);
+            tab.hear(Message::Last { leader: 1, hash: hash(1), line: line.clone() });
+            assert_eq!(
+                [pieces(&mut first), pieces(&mut second)],
+                [[Ok(format!("{line}\n"))], [Ok(format!("{line}\n"))]]
+            );
+            assert!(leader.is_empty() && tab.is_empty());
+            for board in [&mut leader, &mut tab] {
+                assert_eq!(pieces(&mut board.listen(hash(1))), []);
+                assert_eq!(board.open(), [hash(1)], "it is followed anew");
+            }
+        }
     }
 
     #[test]
@@ -286,14 +362,71 @@ mod tests {
             assert!(heard.changed && heard.reply.is_some());
         }
         assert_eq!(leader.open(), [hash(9), hash(2), hash(3)]);
-        leader.line(hash(9), DROPPED.into());
+        assert_eq!(leader.line(hash(9), proved()), Told::Proved);
         assert_eq!(leader.open(), [hash(2), hash(3)]);
         leader.who();
         leader.hear(Message::Wants { tab: 3, hashes: vec![hash(9), hash(3)] });
         leader.tick();
         assert_eq!(leader.open(), [hash(3)]);
         leader.hear(Message::Wants { tab: 3, hashes: vec![] });
+        leader.tick();
         assert!(leader.is_empty());
+    }
+
+    #[test]
+    fn a_round_loses_nothing_of_tabs_that_have_not_answered_yet() {
+        let mut leader = Board::new(1);
+        leader.lead(true);
+        let wants = |tab: TabId| Message::Wants { tab, hashes: vec![hash(tab as u8)] };
+        for tab in [2, 3] {
+            leader.hear(wants(tab));
+            // Told once: the server says it again only over another connection.
+            leader.line(hash(tab as u8), STUCK.into());
+        }
+        for _ in 0..3 {
+            leader.who();
+            for tab in [2, 3] {
+                let lines = [2, 3].map(|of| (hash(of), Some(STUCK.to_owned()))).to_vec();
+                assert_eq!(leader.hear(wants(tab)).reply, Some(Message::States { leader: 1, lines }));
+            }
+            leader.tick();
+        }
+        // One that lost the lead has only its own to care for.
+        leader.lead(false);
+        assert!(leader.is_empty());
+    }
+
+    #[test]
+    fn a_tab_that_wants_more_than_a_leader_takes_is_answered_once() {
+        let (mut leader, mut tab) = (Board::new(1), Board::new(2));
+        leader.lead(true);
+        let many = u32::try_from(MOST_OF_A_TAB).unwrap() + 44;
+        let listeners: Vec<_> =
+            (0..many).map(|number| tab.listen(B256::left_padding_from(&number.to_be_bytes()))).collect();
+        let states = leader.hear(tab.wants()).reply.expect("a leader answers");
+        assert_eq!(tab.hear(states).reply, None);
+        // Neither does one that has led, for what others wanted of it.
+        tab.lead(true);
+        tab.hear(Message::Wants { tab: 3, hashes: vec![B256::repeat_byte(3)] });
+        tab.lead(false);
+        assert_eq!(tab.hear(leader.states()).reply, None);
+        drop(listeners);
+    }
+
+    #[test]
+    fn a_connection_is_right_for_what_it_still_follows() {
+        let mut board = Board::new(1);
+        board.lead(true);
+        let _listeners = [1, 2].map(|byte| board.listen(hash(byte)));
+        let mut following = board.open();
+        assert!(!board.outdates(&mut following));
+        board.line(hash(1), DROPPED.into());
+        assert!(!board.outdates(&mut following));
+        assert_eq!(following, [hash(2)]);
+        // Asked for again, it is followed by another connection only.
+        let _listener = board.listen(hash(1));
+        assert!(board.outdates(&mut following));
+        assert!(Board::new(1).outdates(&mut following));
     }
 
     #[test]
@@ -323,7 +456,7 @@ mod tests {
         board.lead(true);
         let (mut first, mut second) = (board.listen(hash(1)), board.listen(hash(2)));
         let error = AppError::WaitTimedOut { user_op_hash: hash(1), seconds: 60 };
-        assert_eq!(board.line(hash(1), serde_json::to_string(&error).unwrap()), Some(error.clone()));
+        assert_eq!(board.line(hash(1), serde_json::to_string(&error).unwrap()), Told::Last);
         assert_eq!(pieces(&mut first), [Err(error)]);
         assert_eq!((pieces(&mut second), board.open()), (vec![], vec![hash(2)]));
     }

@@ -31,6 +31,16 @@ pub enum Message {
         /// Hash, and line as [`read_line`](super::super::read_line) reads it; none when none came yet.
         lines: Vec<(B256, Option<String>)>,
     },
+    /// The server has no more to say of an operation over this stream, and may say something else to who asks again: an
+    /// error, or an end that no block proves. Nobody keeps it.
+    Last {
+        /// The tab that holds the stream.
+        leader: TabId,
+        /// The operation.
+        hash: B256,
+        /// The line.
+        line: String,
+    },
     /// Following did not work.
     Failed {
         /// The tab that holds the stream.

@@ -2,8 +2,9 @@
 //! status streams last for minutes: with one for each tab, seven tabs that wait leave none for anything else.
 //!
 //! One tab leads: it holds a lock that the browser gives to one tab at a time, and the stream. It follows what any tab
-//! waits for, and tells all of them the latest line of each operation, again and again (`board.rs`, `message.rs`). When it
-//! is closed, the browser gives the lock to the next tab that waits; when it is frozen and says nothing for some seconds,
+//! waits for, and tells all of them the latest line of each operation, again and again (`board.rs`, `message.rs`). What may
+//! turn out otherwise, an error or an end that no block proves, is told once and kept nowhere: whoever asks again has the
+//! server asked again. When it is closed, the browser gives the lock to the next tab that waits; when it is frozen and says nothing for some seconds,
 //! another tab takes the lock away (`tab.rs`).
 
 mod board;

@@ -18,6 +18,7 @@ use super::{
         watch::{TextStream, cut, pause_after, worth_another_try},
     },
     Lead, Ports, SharedStream,
+    board::Told,
     message::Message,
 };
 use crate::error::AppError;
@@ -145,9 +146,10 @@ impl<'s, P: Ports> Leader<'s, P> {
                 }
                 continue;
             }
-            let connecting = self.stream.ports.connect(hashes.clone());
+            let mut following = hashes.clone();
+            let connecting = self.stream.ports.connect(hashes);
             let end = match self.ticking(connecting).await {
-                Ok(text) => self.read(text, &hashes, changes).await,
+                Ok(text) => self.read(text, &mut following, changes).await,
                 Err(error) => End::Cut(error),
             };
             let pause = match end {
@@ -158,7 +160,7 @@ impl<'s, P: Ports> Leader<'s, P> {
                     let given_up = !worth_another_try(&error);
                     // One cut is nothing that who waits need know.
                     if given_up || self.failures > 0 {
-                        self.failed(hashes, error, given_up);
+                        self.failed(following, error, given_up);
                     }
                     if given_up {
                         continue;
@@ -172,11 +174,12 @@ impl<'s, P: Ports> Leader<'s, P> {
         }
     }
 
-    /// Reads a connection that follows `hashes`.
-    async fn read(&mut self, mut text: TextStream, hashes: &[B256], changes: &mut Changes) -> End {
+    /// Reads a connection. What it is `following` becomes less: the server says no more of an operation after its last line.
+    async fn read(&mut self, mut text: TextStream, following: &mut Vec<B256>, changes: &mut Changes) -> End {
         let (mut lines, mut tick, mut silent) = (Lines::default(), Tick::new(), 0);
         loop {
             match select(text.next(), select(changes.next(), tick.next())).await {
+                Either::Left((None, _)) if following.is_empty() => return End::Changed,
                 Either::Left((None, _)) => return End::Cut(cut()),
                 Either::Left((Some(piece), _)) => {
                     silent = 0;
@@ -188,22 +191,14 @@ impl<'s, P: Ports> Leader<'s, P> {
                         if line == RECONNECT {
                             return End::Elsewhere;
                         }
-                        if let Err(error) = self.line(&line) {
+                        if let Err(error) = self.line(&line, following) {
                             return End::Cut(error);
                         }
                     }
                     self.stream.board.borrow_mut().heartbeat();
                     self.stream.tell_states();
-                    if self.stream.board.borrow().open().is_empty() {
-                        return End::Changed;
-                    }
                 }
-                Either::Right((Either::Left(_), _)) => {
-                    let open = self.stream.board.borrow().open();
-                    if open.is_empty() || open.iter().any(|hash| !hashes.contains(hash)) {
-                        return End::Changed;
-                    }
-                }
+                Either::Right((Either::Left(_), _)) => {}
                 Either::Right((Either::Right(_), _)) => {
                     tick = Tick::new();
                     self.tick();
@@ -213,21 +208,27 @@ impl<'s, P: Ports> Leader<'s, P> {
                     }
                     if self.ticks.is_multiple_of(TURN) {
                         self.stream.board.borrow_mut().next_turn();
-                        if self.stream.board.borrow().open().iter().any(|hash| !hashes.contains(hash)) {
-                            return End::Changed;
-                        }
                     }
                 }
+            }
+            if self.stream.board.borrow().outdates(following) {
+                return End::Changed;
             }
         }
     }
 
-    fn line(&mut self, line: &str) -> Result<(), AppError> {
+    fn line(&mut self, line: &str, following: &mut Vec<B256>) -> Result<(), AppError> {
         let (hash, line) = read_named_line(line)?;
         self.failures = 0;
-        let failed = self.stream.board.borrow_mut().line(hash, line);
-        if let Some(error) = failed {
-            self.failed(vec![hash], error, true);
+        let (told, leader) = {
+            let mut board = self.stream.board.borrow_mut();
+            (board.line(hash, line.clone()), board.me())
+        };
+        if told != Told::Open {
+            following.retain(|followed| *followed != hash);
+        }
+        if told == Told::Last {
+            self.stream.ports.tell(&Message::Last { leader, hash, line });
         }
         Ok(())
     }

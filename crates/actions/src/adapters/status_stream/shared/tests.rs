@@ -9,9 +9,13 @@ use std::{
 
 use futures::{FutureExt, StreamExt, channel::oneshot, stream};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use use_aa_protocol::rpc::UserOpUpdate;
+use use_aa_protocol::rpc::{UserOpReceipt, UserOpUpdate};
 
-use super::{super::watch::watch, *};
+use super::{
+    super::{read_line, watch::watch},
+    *,
+};
+use crate::error::Upstream;
 
 type Waiting = oneshot::Sender<oneshot::Receiver<()>>;
 type OpenTab = (SharedStream<Tab>, JoinHandle<()>);
@@ -139,7 +143,7 @@ impl Ports for Tab {
             server.open.set(server.open.get() + 1);
             server.most.set(server.most.get().max(server.open.get()));
             let closes = Closes(server.open.clone());
-            let rest = stream::unfold((HashMap::new(), closes), move |(mut told, closes)| {
+            let rest = stream::unfold((HashMap::<B256, String>::new(), closes), move |(mut told, closes)| {
                 let (browser, hashes) = (browser.clone(), hashes.clone());
                 async move {
                     for _ in 0..30 {
@@ -149,11 +153,15 @@ impl Ports for Tab {
                         if browser.is_frozen(me) {
                             std::future::pending::<()>().await;
                         }
+                        // As the real one: nothing follows an operation's final line, or its error.
+                        let goes_on = |line: &String| matches!(read_line(line), Some(Ok(update)) if !update.is_final());
+                        let open = || hashes.iter().filter(|hash| told.get(*hash).is_none_or(goes_on));
+                        open().next()?;
                         let lines = browser.server.lines.borrow().clone();
-                        let news = hashes.iter().find(|hash| lines.get(*hash) != told.get(*hash));
+                        let news = open().find(|hash| lines.get(*hash) != told.get(*hash)).copied();
                         if let Some(hash) = news {
-                            told.insert(*hash, lines[hash].clone());
-                            let line = format!("{{\"userOpHash\":\"{hash}\",\"line\":{}}}\n", lines[hash]);
+                            told.insert(hash, lines[&hash].clone());
+                            let line = format!("{{\"userOpHash\":\"{hash}\",\"line\":{}}}\n", lines[&hash]);
                             return Some((Ok(line), (told, closes)));
                         }
                         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -269,6 +277,9 @@ async fn a_frozen_tab_loses_the_stream_and_hears_the_rest_when_it_is_back() {
         let tabs = seven_that_wait(&browser).await;
         let first = browser.leader();
         browser.frozen.borrow_mut().push(first);
+        // Somebody goes on waiting: the lead is not given back.
+        let other = browser.tabs.borrow()[&(first % 7 + 1)].0.clone();
+        let _goes_on = wait(&other, 8);
         end(&browser, (1..=7).filter(|tab| *tab != first));
         seconds(12).await;
         assert_ne!(browser.leader(), first);
@@ -344,6 +355,99 @@ async fn a_reload_and_a_new_operation_take_their_place() {
         assert!(ended(&heard) && ended(&new));
         assert!(tabs.iter().filter(|(tab, _)| *tab != other).all(|(_, heard)| ended(heard)));
         assert_eq!(browser.server.most.get(), 1);
+    })
+    .await;
+}
+
+/// Two tabs: the one that leads waits for an operation that stays as it is, so that the connection lives on.
+async fn two_tabs(browser: &Rc<Browser>) -> [SharedStream<Tab>; 2] {
+    browser.server.lines.borrow_mut().insert(hash(1), SUBMITTED.into());
+    let tabs = [1, 2].map(|me| browser.open(me));
+    let (heard, _) = wait(&tabs[0], 1);
+    seconds(1).await;
+    assert_eq!((browser.leader(), heard.borrow().len()), (1, 1));
+    tabs
+}
+
+fn says(browser: &Browser, of: TabId, line: &impl serde::Serialize) {
+    browser.server.lines.borrow_mut().insert(hash(of), serde_json::to_string(line).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_followed_is_asked_for_again_while_the_connection_lives() {
+    in_a_browser(|browser| async move {
+        let tabs = two_tabs(&browser).await;
+        says(&browser, 2, &AppError::UpstreamUnavailable { upstream: Upstream::Bundler, reason: "restarting".into() });
+        // In the tab that leads, and in the other one.
+        let waits = [&tabs[0], &tabs[1]].map(|tab| wait(tab, 2));
+        seconds(3).await;
+        assert!(waits.iter().all(|(heard, _)| heard.borrow().is_empty()), "it is tried again");
+        end(&browser, [2]);
+        seconds(20).await;
+        for (heard, waiting) in &waits {
+            assert_eq!(*heard.borrow(), [Ok(UserOpUpdate::Dropped { reason: "too cheap".into() })]);
+            assert!(waiting.is_finished());
+        }
+        assert_eq!(browser.server.most.get(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_bundler_dropped_is_asked_for_anew_and_what_a_block_proves_is_not() {
+    in_a_browser(|browser| async move {
+        let tabs = two_tabs(&browser).await;
+        end(&browser, [2]);
+        let dropped = Ok(UserOpUpdate::Dropped { reason: "too cheap".into() });
+        for (heard, waiting) in [&tabs[0], &tabs[1]].map(|tab| wait(tab, 2)) {
+            seconds(1).await;
+            assert_eq!((&*heard.borrow(), waiting.is_finished()), (&vec![dropped.clone()], true));
+        }
+        let confirmed = UserOpUpdate::Confirmed {
+            receipt: UserOpReceipt {
+                user_op_hash: hash(2),
+                sender: Default::default(),
+                success: true,
+                reason: None,
+                transaction_hash: hash(3),
+                block_number: 7,
+                actual_gas_cost: Default::default(),
+                actual_gas_used: Default::default(),
+            },
+        };
+        says(&browser, 2, &confirmed);
+        seconds(3).await;
+        for tab in [&tabs[1], &tabs[0]] {
+            let (heard, _) = wait(tab, 2);
+            seconds(1).await;
+            assert_eq!(*heard.borrow(), [Ok(confirmed.clone())]);
+        }
+        // A tab that is closed before the end, and opened again after it.
+        let connections = browser.server.connections.get();
+        let (heard, _) = wait(&browser.open(5), 2);
+        seconds(1).await;
+        assert_eq!(*heard.borrow(), [Ok(confirmed)]);
+        assert_eq!(browser.server.connections.get(), connections, "all tabs know it");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tab_that_comes_back_long_after_its_operation_ended_hears_of_it() {
+    in_a_browser(|browser| async move {
+        let tabs = two_tabs(&browser).await;
+        browser.server.lines.borrow_mut().insert(hash(2), SUBMITTED.into());
+        let (heard, _) = wait(&tabs[1], 2);
+        seconds(1).await;
+        assert_eq!(*heard.borrow(), [Ok(UserOpUpdate::Submitted)]);
+        browser.close(2).await;
+        let proved = UserOpUpdate::Replaced { by: hash(8), transaction_hash: Some(hash(9)) };
+        says(&browser, 2, &proved);
+        // All tabs are asked again meanwhile, and nobody waits for it.
+        seconds(130).await;
+        let (heard, _) = wait(&browser.open(3), 2);
+        seconds(5).await;
+        assert_eq!(*heard.borrow(), [Ok(proved)]);
     })
     .await;
 }
