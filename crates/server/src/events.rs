@@ -83,7 +83,8 @@ struct Registry {
     by_nonce: HashMap<(Address, U256), Vec<B256>>,
     /// To be looked for in blocks of the past.
     newcomers: Vec<Arc<Operation>>,
-    /// When to look after which operation.
+    /// When to look after which operation. Only what agrees with the operation's own `due_at` counts: each has one turn
+    /// at a time, however often it is sent.
     due: BinaryHeap<Reverse<(Instant, B256)>>,
     /// Mined, and to be confirmed.
     deepening: HashMap<B256, Deepening>,
@@ -139,7 +140,7 @@ impl Inner {
     }
 
     fn pause(&self, operation: &Operation) -> std::time::Duration {
-        self.pace.pause(operation.since.elapsed(), operation.is_known(), self.unknown.load(Ordering::Relaxed))
+        self.pace.pause(operation.age(), operation.is_known(), self.unknown.load(Ordering::Relaxed))
     }
 
     fn forget(&self, registry: &mut Registry, operation: &Operation) {
@@ -166,11 +167,14 @@ impl Inner {
         }
     }
 
-    /// Looks after an operation at that time.
-    fn schedule(&self, user_op_hash: B256, at: Instant) {
+    /// Looks after an operation at that time, unless its turn comes before.
+    fn schedule(&self, operation: &Operation, at: Instant) {
         let mut registry = self.registry();
         let sooner = registry.due.peek().is_none_or(|Reverse((first, _))| at < *first);
-        registry.due.push(Reverse((at, user_op_hash)));
+        if !operation.facts().move_turn_to(at) {
+            return;
+        }
+        registry.due.push(Reverse((at, operation.user_op_hash)));
         if sooner {
             self.due_sooner.notify_one();
         }
@@ -209,8 +213,9 @@ impl Watcher {
         match self.follow(user_op_hash, Some(Sent::from(user_operation))) {
             Ok(operation) => {
                 self.inner.keep(&operation, user_operation.clone());
-                operation.begin_again();
-                self.inner.schedule(user_op_hash, Instant::now());
+                if operation.begin_again() {
+                    self.inner.schedule(&operation, Instant::now());
+                }
             }
             Err(_) => tracing::warn!(%user_op_hash, "too many operations are followed; this one is not"),
         }
@@ -284,7 +289,9 @@ impl Watcher {
         registry.operations.insert(user_op_hash, operation.clone());
         registry.newcomers.push(operation.clone());
         // Before anybody is started who ends when nothing is due.
-        registry.due.push(Reverse((operation.since, user_op_hash)));
+        let now = Instant::now();
+        operation.facts().due_at = Some(now);
+        registry.due.push(Reverse((now, user_op_hash)));
         self.start(&mut registry);
         drop(registry);
         inner.due_sooner.notify_one();
@@ -343,6 +350,39 @@ mod tests {
         assert!(watcher.subscribe(hash(0)).is_ok());
         watcher.follow_sent(hash(MAX_UNKNOWN), &UserOperation::default());
         assert!(watcher.subscribe(hash(MAX_UNKNOWN)).is_ok());
+    }
+
+    /// Turns that will be taken.
+    fn turns(watcher: &Watcher) -> usize {
+        let registry = watcher.inner.registry();
+        let is_turn = |Reverse((at, hash)): &&Reverse<(Instant, B256)>| {
+            registry.operations.get(hash).is_some_and(|operation| operation.facts().due_at == Some(*at))
+        };
+        registry.due.iter().filter(is_turn).count()
+    }
+
+    #[tokio::test]
+    async fn who_is_sent_ten_times_has_one_turn() {
+        let watcher = watcher();
+        let hash = B256::repeat_byte(1);
+        for _ in 0..10 {
+            watcher.follow_sent(hash, &UserOperation::default());
+        }
+        assert_eq!((turns(&watcher), watcher.inner.registry().due.len()), (1, 1));
+        let operation = watcher.inner.operation(hash).unwrap();
+        // Given up, it waits for long; sent anew, its turn is now, and the old one is none any more.
+        operation.tell(UserOpUpdate::Dropped { reason: "forgotten".into() });
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+        watcher.inner.registry().due.clear();
+        operation.facts().due_at = None;
+        watcher.inner.schedule(&operation, later);
+        for _ in 0..10 {
+            watcher.follow_sent(hash, &UserOperation::default());
+        }
+        assert_eq!((turns(&watcher), watcher.inner.registry().due.len()), (1, 2));
+        assert!(!operation.facts().take_turn(later));
+        let due_at = operation.facts().due_at.unwrap();
+        assert!(due_at >= now && operation.facts().take_turn(due_at) && !operation.facts().take_turn(due_at));
     }
 
     #[tokio::test]

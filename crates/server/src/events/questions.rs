@@ -50,10 +50,11 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 }
                 continue;
             }
-            Ok(due) => due.and_then(|Reverse((_, user_op_hash))| inner.operation(user_op_hash)),
+            Ok(due) => due.and_then(|Reverse((at, user_op_hash))| {
+                inner.operation(user_op_hash).filter(|operation| operation.facts().take_turn(at))
+            }),
         };
         let Some(operation) = operation else { continue };
-        let user_op_hash = operation.user_op_hash;
         match look_after(&inner, &operation) {
             Care::Ask => {
                 allowance.take().await;
@@ -62,12 +63,12 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 let inner = inner.clone();
                 tokio::spawn(async move {
                     ask(&inner, &operation).await;
-                    inner.schedule(user_op_hash, Instant::now() + pause(&inner, &operation));
+                    inner.schedule(&operation, Instant::now() + pause(&inner, &operation));
                     // Not before: with nothing due and nobody asking, asking ends.
                     drop(place);
                 });
             }
-            Care::Again(after) => inner.schedule(user_op_hash, Instant::now() + after),
+            Care::Again(after) => inner.schedule(&operation, Instant::now() + after),
             Care::Forget => inner.forget(&mut inner.registry(), &operation),
         }
     }
@@ -122,7 +123,7 @@ fn look_after(inner: &Inner, operation: &Operation) -> Care {
             false => Care::Again(pace.remembered / 4),
         };
     }
-    let age = operation.since.elapsed();
+    let age = operation.age();
     let mut facts = operation.facts();
     if waiters > 0 {
         facts.waited_for = Instant::now();
@@ -222,7 +223,7 @@ fn accepted(operation: &Operation) {
 async fn call_stuck(inner: &Inner, operation: &Operation) {
     let known = operation.signed().map(|signed| Sent::from(signed.as_ref()));
     let Some(sent) = operation.sent.clone().or(known) else { return };
-    let age = operation.since.elapsed();
+    let age = operation.age();
     if age < inner.pace.stuck || std::mem::replace(&mut operation.facts().called_stuck, true) {
         return;
     }
