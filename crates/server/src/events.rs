@@ -21,7 +21,8 @@
 //! | it waits for 30 s and is in no transaction | `stuck`, with fees that a replacement needs |
 //! | another operation with its nonce is mined, or taken by the bundler in its place | `replaced`, final, with that one's hash |
 //! | the bundler gives it up, and the chain has nothing of it | `dropped`, final until a block has it all the same |
-//! | no bundler knows it any more | nothing: it is sent again, once; forgotten again `dropped`, unless its nonce was used |
+//! | no bundler of those that answer knows it any more | nothing: it is sent again, once |
+//! | no bundler at all knows it after that | `dropped`; where its nonce was used what the chain has of that, `replaced` as a rule |
 //! | nobody knows its hash for a minute, or it is not mined within ten | the error `WaitTimedOut` |
 //!
 //! A relay cannot bump fees: they are signed. The owner or session key signs a replacement with the same nonce and at
@@ -79,7 +80,8 @@ const ROOM: usize = 64 * 1024 * 1024;
 #[derive(Default)]
 struct Registry {
     operations: HashMap<B256, Arc<Operation>>,
-    /// Those that were sent from here, by account and nonce: only one of each can be mined.
+    /// Those that were sent from here, or are known as if they were, by account and nonce, the latest last: only one of each
+    /// can be mined.
     by_nonce: HashMap<(Address, U256), Vec<B256>>,
     /// To be looked for in blocks of the past.
     newcomers: Vec<Arc<Operation>>,
@@ -107,7 +109,7 @@ struct Inner {
     pace: Pace,
     /// Locked before an operation's facts and progress, never after; an operation is placed and taken back under it.
     registry: Mutex<Registry>,
-    /// Operations in the registry that were not sent from here.
+    /// Operations in the registry that were not sent from here, and of which no more than the hash is known.
     unknown: AtomicUsize,
     /// A new operation is there, or a gap in the pushed logs: the chain watcher shall not sleep on.
     look_now: Notify,
@@ -131,12 +133,38 @@ impl Inner {
         self.registry().operations.get(&user_op_hash).cloned()
     }
 
-    /// Keeps what is needed to send it again, while it may be.
+    /// Keeps what is needed to send it again, while it may be. A stranger becomes as known as what was sent from here: it
+    /// can be replaced, too.
     fn keep(&self, operation: &Operation, signed: UserOperation) {
+        if self.introduce(operation, Sent::from(&signed)) {
+            // What replaced it may have been told before.
+            self.missed();
+        }
         let mut facts = operation.facts();
         if facts.signed.is_none() {
             facts.signed = Signed::new(signed, &self.room);
         }
+    }
+
+    /// False when it was known, or is not followed any more.
+    fn introduce(&self, operation: &Operation, sent: Sent) -> bool {
+        let mut registry = self.registry();
+        let Registry { operations, by_nonce, .. } = &mut *registry;
+        let is_followed =
+            operations.get(&operation.user_op_hash).is_some_and(|known| std::ptr::eq(known.as_ref(), operation));
+        if !is_followed || operation.sent.set(sent.clone()).is_err() {
+            return false;
+        }
+        self.unknown.fetch_sub(1, Ordering::Relaxed);
+        let same_nonce = by_nonce.entry((sent.sender, sent.nonce)).or_default();
+        // Who replaces pays more. When it was sent is not known.
+        let is_dearer = |hash: &B256| {
+            let other = operations.get(hash).and_then(|other| other.sent.get());
+            other.is_some_and(|other| other.fees.max_priority_fee_per_gas > sent.fees.max_priority_fee_per_gas)
+        };
+        let place = same_nonce.iter().position(is_dearer).unwrap_or(same_nonce.len());
+        same_nonce.insert(place, operation.user_op_hash);
+        true
     }
 
     fn pause(&self, operation: &Operation) -> std::time::Duration {
@@ -147,7 +175,7 @@ impl Inner {
         if registry.operations.remove(&operation.user_op_hash).is_none() {
             return;
         }
-        match &operation.sent {
+        match operation.sent.get() {
             None => drop(self.unknown.fetch_sub(1, Ordering::Relaxed)),
             Some(Sent { sender, nonce, .. }) => {
                 if let Some(hashes) = registry.by_nonce.get_mut(&(*sender, *nonce)) {
@@ -399,5 +427,31 @@ mod tests {
         assert_eq!(watcher.inner.unknown.load(Ordering::Relaxed), 0);
         let registry = watcher.inner.registry();
         assert!(registry.operations.is_empty() && registry.by_nonce.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_gets_to_be_known_can_be_replaced_as_any() {
+        let watcher = watcher();
+        let inner = &watcher.inner;
+        let operation = |tip: u64| UserOperation { max_priority_fee_per_gas: U256::from(tip), ..Default::default() };
+        let hashes = [1, 2, 3].map(B256::repeat_byte);
+        // After a restart: the replacement is known first.
+        watcher.follow_sent(hashes[2], &operation(30));
+        let strangers = [1, 0].map(|place| watcher.follow(hashes[place], None).unwrap());
+        assert_eq!(ends::replacement(inner, &strangers[0]), None);
+        for (stranger, tip) in strangers.iter().zip([20, 10]) {
+            inner.keep(stranger, operation(tip));
+            inner.keep(stranger, operation(99));
+        }
+        assert_eq!(inner.registry().by_nonce[&(Address::ZERO, U256::ZERO)], hashes);
+        assert_eq!(inner.unknown.load(Ordering::Relaxed), 0);
+        assert_eq!(strangers.each_ref().map(|one| ends::replacement(inner, one)), [Some(hashes[2]); 2]);
+        assert_eq!(ends::replacement(inner, &inner.operation(hashes[2]).unwrap()), None);
+        assert!(filters::filters_of(&strangers).len() > filters::by_hash(&hashes).len(), "looked for by account, too");
+        // Who is not followed any more is not counted again.
+        let gone = watcher.follow(B256::repeat_byte(4), None).unwrap();
+        inner.forget(&mut inner.registry(), &gone);
+        inner.keep(&gone, operation(1));
+        assert_eq!((inner.unknown.load(Ordering::Relaxed), gone.sent.get().is_none()), (0, true));
     }
 }

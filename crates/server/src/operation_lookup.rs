@@ -55,7 +55,8 @@ async fn ask(state: &ServerState, user_op_hash: B256) -> Result<Option<UserOpUpd
     // A bundler's word is no confirmation: the chain is asked for the transaction that it names.
     match told? {
         // One that has no method to tell leaves it to the chain.
-        BundlerStatus::Unknown | BundlerStatus::Silent => not_seen,
+        BundlerStatus::UnknownToThoseAsked(Some(error)) => Err(error),
+        BundlerStatus::Unknown | BundlerStatus::UnknownToThoseAsked(None) | BundlerStatus::Silent => not_seen,
         BundlerStatus::Waiting => Ok(Some(UserOpUpdate::Submitted)),
         BundlerStatus::Bundled(transaction_hash) => in_transaction(state, user_op_hash, transaction_hash).await,
         BundlerStatus::Done(receipt) => in_transaction(state, user_op_hash, receipt.transaction_hash).await,

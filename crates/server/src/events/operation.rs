@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -71,7 +71,7 @@ impl Progress {
     }
 }
 
-/// What is known of an operation that this server sent.
+/// What is known of an operation that this server sent, or has from a bundler.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) sender: Address,
@@ -110,8 +110,10 @@ pub(super) struct Facts {
     /// What the chain has; final once it is deep enough.
     pub(super) standing: Standing,
     pub(super) called_stuck: bool,
-    /// A bundler was asked for the operation itself, which this server did not send.
-    pub(super) asked_for_bytes: bool,
+    /// How often bundlers were asked for the operation itself, which this server did not send.
+    pub(super) asked_for_bytes: u8,
+    /// What a bundler said that did not take it again.
+    pub(super) refused_again: Option<String>,
     /// What is sent again when bundlers forget it.
     pub(super) signed: Option<Signed>,
 }
@@ -178,8 +180,8 @@ fn is_bundlers_word(update: &UserOpUpdate) -> bool {
 /// One operation that is followed.
 pub(super) struct Operation {
     pub(super) user_op_hash: B256,
-    /// `Some` when this server handed it to the bundler.
-    pub(super) sent: Option<Sent>,
+    /// Set when this server handed it to the bundler, or has got to know it; changed under the registry's lock only.
+    pub(super) sent: OnceLock<Sent>,
     pub(super) progress: watch::Sender<Progress>,
     facts: Mutex<Facts>,
 }
@@ -200,9 +202,11 @@ impl Operation {
             answers: 0,
             standing: Standing::default(),
             called_stuck: false,
-            asked_for_bytes: false,
+            asked_for_bytes: 0,
+            refused_again: None,
             signed: None,
         };
+        let sent = sent.map_or_else(OnceLock::new, OnceLock::from);
         Self { user_op_hash, sent, progress: watch::Sender::new(progress), facts: Mutex::new(facts) }
     }
 
@@ -218,7 +222,7 @@ impl Operation {
 
     /// This server sent it, or something was heard of it.
     pub(super) fn is_known(&self) -> bool {
-        self.sent.is_some() || self.progress.borrow().last().is_some()
+        self.sent.get().is_some() || self.progress.borrow().last().is_some()
     }
 
     pub(super) fn is_over(&self) -> bool {
