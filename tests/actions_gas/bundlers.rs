@@ -36,7 +36,11 @@ const FEE_METHODS: [&str; 3] =
     ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues", "rundler_maxPriorityFeePerGas"];
 
 async fn server(bundler: &Bundler) -> std::rc::Rc<HttpRelay> {
-    let urls = vec![bundler.url.parse().unwrap()];
+    server_of(&[&bundler.url]).await
+}
+
+async fn server_of(bundlers: &[&str]) -> std::rc::Rc<HttpRelay> {
+    let urls = bundlers.iter().map(|url| url.parse().unwrap()).collect();
     std::rc::Rc::new(HttpRelay::new(&server_with(|config| config.bundler_urls = urls).await).unwrap())
 }
 
@@ -227,6 +231,74 @@ async fn after_a_restart_what_is_forgotten_is_still_sent_again_and_a_standard_bu
     let ((told, end), ()) = tokio::join!(watching, forgetting);
     assert!(end.unwrap().success, "{told:?}");
     assert_eq!(person.nfts().await, 1, "both servers sent it again, and it happened once");
+
+    // One that came after another restart gets to know it, too: there it is sped up, and told to be replaced.
+    bundler.habits.lock().unwrap().holds = true;
+    let hash = session_use(&person).await.unwrap();
+    let other = server(&bundler).await;
+    let asked = bundler.count("eth_getUserOperationByHash");
+    let speeding_up = async {
+        let begun = Instant::now();
+        while bundler.count("eth_getUserOperationByHash") == asked || begun.elapsed() < Duration::from_millis(1_000) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let operation = other.sent_operation(hash).await.unwrap().unwrap();
+        let fees = GasFees { max_fee_per_gas: U256::ZERO, max_priority_fee_per_gas: U256::ZERO };
+        let relay = other.as_ref();
+        let faster = speed_up_session_use(relay, &person.store, relay, &operation, &fees).await.unwrap();
+        bundler.release().await;
+        faster.user_op_hash
+    };
+    let ((told, end), faster) = tokio::join!(follow(&other, hash), speeding_up);
+    assert!(matches!(end, Err(AppError::UserOpDropped { .. })), "{end:?}");
+    assert!(matches!(told.last(), Some(UserOpUpdate::Replaced { by, .. }) if *by == faster), "{told:?}");
+    assert!(follow(&other, faster).await.1.unwrap().success);
+    assert_eq!(person.nfts().await, 2);
+}
+
+#[tokio::test]
+async fn what_one_of_several_bundlers_forgets_is_sent_again_whoever_else_is_down_or_silent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let down = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    // It has no method that tells where an operation is.
+    let silent = ["pimlico_getUserOperationStatus", "biconomy_getUserOperationStatus"].into_iter();
+    let silent = silent.chain(["eth_getUserOperationReceipt", "eth_getUserOperationByHash"]).collect();
+    let silent = Bundler::start(Habits { unknown: silent, ..Habits::default() }).await;
+    let forgotten_beside = async |second: &str| {
+        let bundler = Bundler::start(Habits::default()).await;
+        let person = Person::at(server_of(&[&bundler.url, second]).await);
+        person.grant(person.grant_request()).await.unwrap();
+        bundler.habits.lock().unwrap().forgets = 1;
+        let sent = bundler.count("eth_sendUserOperation");
+        let hash = session_use(&person).await.unwrap();
+        let begun = Instant::now();
+        let (told, end) = follow(&person.relay, hash).await;
+        assert!(end.unwrap().success, "{told:?}");
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+        assert_eq!((bundler.count("eth_sendUserOperation") - sent, person.nfts().await), (2, 1));
+    };
+    tokio::join!(forgotten_beside(&down), forgotten_beside(&silent.url));
+}
+
+#[tokio::test]
+async fn a_limit_is_no_refusal_of_what_is_sent_again() {
+    let (person, bundler) = with_a_session().await;
+    bundler.habits.lock().unwrap().forgets = 1;
+    let hash = session_use(&person).await.unwrap();
+    bundler.habits.lock().unwrap().limits = true;
+    let sent = bundler.count("eth_sendUserOperation");
+    let limited = async {
+        // Longer than one sending has patience.
+        while bundler.count("eth_sendUserOperation") < sent + 3 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bundler.habits.lock().unwrap().limits = false;
+    };
+    let ((told, end), ()) = tokio::join!(follow(&person.relay, hash), limited);
+    assert!(end.unwrap().success, "{told:?}");
+    assert!(!told.iter().any(|update| matches!(update, UserOpUpdate::Dropped { .. })), "{told:?}");
+    assert_eq!(person.nfts().await, 1);
 }
 
 #[tokio::test]
@@ -236,7 +308,17 @@ async fn what_waits_for_long_is_stuck_and_goes_on_or_is_overtaken() {
     bundler.habits.lock().unwrap().holds = true;
     let first = session_use(&person).await.unwrap();
     let release = async {
-        tokio::time::sleep(Duration::from_millis(6_500)).await;
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        // Whoever sends the same again and again has it asked about no more often: every 50 ms at this age.
+        let operation = person.relay.sent_operation(first).await.unwrap().unwrap();
+        for _ in 0..10 {
+            assert_eq!(person.relay.send(&operation, None).await.unwrap(), first);
+        }
+        let (asked, begun) = (bundler.count("pimlico_getUserOperationStatus"), Instant::now());
+        tokio::time::sleep(Duration::from_millis(2_000)).await;
+        let asked = bundler.count("pimlico_getUserOperationStatus") - asked;
+        assert!(asked as u128 <= begun.elapsed().as_millis() / 50 + 2, "{asked} times in {:?}", begun.elapsed());
+        tokio::time::sleep(Duration::from_millis(2_000)).await;
         bundler.release().await;
     };
     let ((told, end), ()) = tokio::join!(follow(&person.relay, first), release);

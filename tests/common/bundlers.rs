@@ -25,6 +25,8 @@ pub struct Habits {
     pub holds: bool,
     /// So many operations are taken and forgotten at once.
     pub forgets: usize,
+    /// It wants fewer operations, and takes none.
+    pub limits: bool,
 }
 
 /// The socket.
@@ -121,6 +123,9 @@ impl Bundler {
         {
             self.habits.lock().unwrap().least_tip = Some((least + growth, growth, words));
             return json!({"error": {"code": -32602, "message": words(least)}});
+        }
+        if habits.limits {
+            return json!({"error": {"code": -32005, "message": "rate limit exceeded"}});
         }
         if habits.forgets > 0 {
             self.habits.lock().unwrap().forgets -= 1;

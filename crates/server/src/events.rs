@@ -21,7 +21,8 @@
 //! | it waits for 30 s and is in no transaction | `stuck`, with fees that a replacement needs |
 //! | another operation with its nonce is mined, or taken by the bundler in its place | `replaced`, final, with that one's hash |
 //! | the bundler gives it up, and the chain has nothing of it | `dropped`, final until a block has it all the same |
-//! | no bundler knows it any more | nothing: it is sent again, once; forgotten again `dropped`, unless its nonce was used |
+//! | no bundler of those that answer knows it any more | nothing: it is sent again, once |
+//! | no bundler at all knows it after that | `dropped`; where its nonce was used what the chain has of that, `replaced` as a rule |
 //! | nobody knows its hash for a minute, or it is not mined within ten | the error `WaitTimedOut` |
 //!
 //! A relay cannot bump fees: they are signed. The owner or session key signs a replacement with the same nonce and at
@@ -79,11 +80,13 @@ const ROOM: usize = 64 * 1024 * 1024;
 #[derive(Default)]
 struct Registry {
     operations: HashMap<B256, Arc<Operation>>,
-    /// Those that were sent from here, by account and nonce: only one of each can be mined.
+    /// Those that were sent from here, or are known as if they were, by account and nonce, the latest last: only one of each
+    /// can be mined.
     by_nonce: HashMap<(Address, U256), Vec<B256>>,
     /// To be looked for in blocks of the past.
     newcomers: Vec<Arc<Operation>>,
-    /// When to look after which operation.
+    /// When to look after which operation. Only what agrees with the operation's own `due_at` counts: each has one turn
+    /// at a time, however often it is sent.
     due: BinaryHeap<Reverse<(Instant, B256)>>,
     /// Mined, and to be confirmed.
     deepening: HashMap<B256, Deepening>,
@@ -106,7 +109,7 @@ struct Inner {
     pace: Pace,
     /// Locked before an operation's facts and progress, never after; an operation is placed and taken back under it.
     registry: Mutex<Registry>,
-    /// Operations in the registry that were not sent from here.
+    /// Operations in the registry that were not sent from here, and of which no more than the hash is known.
     unknown: AtomicUsize,
     /// A new operation is there, or a gap in the pushed logs: the chain watcher shall not sleep on.
     look_now: Notify,
@@ -130,23 +133,49 @@ impl Inner {
         self.registry().operations.get(&user_op_hash).cloned()
     }
 
-    /// Keeps what is needed to send it again, while it may be.
+    /// Keeps what is needed to send it again, while it may be. A stranger becomes as known as what was sent from here: it
+    /// can be replaced, too.
     fn keep(&self, operation: &Operation, signed: UserOperation) {
+        if self.introduce(operation, Sent::from(&signed)) {
+            // What replaced it may have been told before.
+            self.missed();
+        }
         let mut facts = operation.facts();
         if facts.signed.is_none() {
             facts.signed = Signed::new(signed, &self.room);
         }
     }
 
+    /// False when it was known, or is not followed any more.
+    fn introduce(&self, operation: &Operation, sent: Sent) -> bool {
+        let mut registry = self.registry();
+        let Registry { operations, by_nonce, .. } = &mut *registry;
+        let is_followed =
+            operations.get(&operation.user_op_hash).is_some_and(|known| std::ptr::eq(known.as_ref(), operation));
+        if !is_followed || operation.sent.set(sent.clone()).is_err() {
+            return false;
+        }
+        self.unknown.fetch_sub(1, Ordering::Relaxed);
+        let same_nonce = by_nonce.entry((sent.sender, sent.nonce)).or_default();
+        // Who replaces pays more. When it was sent is not known.
+        let is_dearer = |hash: &B256| {
+            let other = operations.get(hash).and_then(|other| other.sent.get());
+            other.is_some_and(|other| other.fees.max_priority_fee_per_gas > sent.fees.max_priority_fee_per_gas)
+        };
+        let place = same_nonce.iter().position(is_dearer).unwrap_or(same_nonce.len());
+        same_nonce.insert(place, operation.user_op_hash);
+        true
+    }
+
     fn pause(&self, operation: &Operation) -> std::time::Duration {
-        self.pace.pause(operation.since.elapsed(), operation.is_known(), self.unknown.load(Ordering::Relaxed))
+        self.pace.pause(operation.age(), operation.is_known(), self.unknown.load(Ordering::Relaxed))
     }
 
     fn forget(&self, registry: &mut Registry, operation: &Operation) {
         if registry.operations.remove(&operation.user_op_hash).is_none() {
             return;
         }
-        match &operation.sent {
+        match operation.sent.get() {
             None => drop(self.unknown.fetch_sub(1, Ordering::Relaxed)),
             Some(Sent { sender, nonce, .. }) => {
                 if let Some(hashes) = registry.by_nonce.get_mut(&(*sender, *nonce)) {
@@ -166,11 +195,14 @@ impl Inner {
         }
     }
 
-    /// Looks after an operation at that time.
-    fn schedule(&self, user_op_hash: B256, at: Instant) {
+    /// Looks after an operation at that time, unless its turn comes before.
+    fn schedule(&self, operation: &Operation, at: Instant) {
         let mut registry = self.registry();
         let sooner = registry.due.peek().is_none_or(|Reverse((first, _))| at < *first);
-        registry.due.push(Reverse((at, user_op_hash)));
+        if !operation.facts().move_turn_to(at) {
+            return;
+        }
+        registry.due.push(Reverse((at, operation.user_op_hash)));
         if sooner {
             self.due_sooner.notify_one();
         }
@@ -209,8 +241,9 @@ impl Watcher {
         match self.follow(user_op_hash, Some(Sent::from(user_operation))) {
             Ok(operation) => {
                 self.inner.keep(&operation, user_operation.clone());
-                operation.begin_again();
-                self.inner.schedule(user_op_hash, Instant::now());
+                if operation.begin_again() {
+                    self.inner.schedule(&operation, Instant::now());
+                }
             }
             Err(_) => tracing::warn!(%user_op_hash, "too many operations are followed; this one is not"),
         }
@@ -284,7 +317,9 @@ impl Watcher {
         registry.operations.insert(user_op_hash, operation.clone());
         registry.newcomers.push(operation.clone());
         // Before anybody is started who ends when nothing is due.
-        registry.due.push(Reverse((operation.since, user_op_hash)));
+        let now = Instant::now();
+        operation.facts().due_at = Some(now);
+        registry.due.push(Reverse((now, user_op_hash)));
         self.start(&mut registry);
         drop(registry);
         inner.due_sooner.notify_one();
@@ -345,6 +380,39 @@ mod tests {
         assert!(watcher.subscribe(hash(MAX_UNKNOWN)).is_ok());
     }
 
+    /// Turns that will be taken.
+    fn turns(watcher: &Watcher) -> usize {
+        let registry = watcher.inner.registry();
+        let is_turn = |Reverse((at, hash)): &&Reverse<(Instant, B256)>| {
+            registry.operations.get(hash).is_some_and(|operation| operation.facts().due_at == Some(*at))
+        };
+        registry.due.iter().filter(is_turn).count()
+    }
+
+    #[tokio::test]
+    async fn who_is_sent_ten_times_has_one_turn() {
+        let watcher = watcher();
+        let hash = B256::repeat_byte(1);
+        for _ in 0..10 {
+            watcher.follow_sent(hash, &UserOperation::default());
+        }
+        assert_eq!((turns(&watcher), watcher.inner.registry().due.len()), (1, 1));
+        let operation = watcher.inner.operation(hash).unwrap();
+        // Given up, it waits for long; sent anew, its turn is now, and the old one is none any more.
+        operation.tell(UserOpUpdate::Dropped { reason: "forgotten".into() });
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+        watcher.inner.registry().due.clear();
+        operation.facts().due_at = None;
+        watcher.inner.schedule(&operation, later);
+        for _ in 0..10 {
+            watcher.follow_sent(hash, &UserOperation::default());
+        }
+        assert_eq!((turns(&watcher), watcher.inner.registry().due.len()), (1, 2));
+        assert!(!operation.facts().take_turn(later));
+        let due_at = operation.facts().due_at.unwrap();
+        assert!(due_at >= now && operation.facts().take_turn(due_at) && !operation.facts().take_turn(due_at));
+    }
+
     #[tokio::test]
     async fn who_is_forgotten_leaves_nothing_behind() {
         let watcher = watcher();
@@ -359,5 +427,31 @@ mod tests {
         assert_eq!(watcher.inner.unknown.load(Ordering::Relaxed), 0);
         let registry = watcher.inner.registry();
         assert!(registry.operations.is_empty() && registry.by_nonce.is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_gets_to_be_known_can_be_replaced_as_any() {
+        let watcher = watcher();
+        let inner = &watcher.inner;
+        let operation = |tip: u64| UserOperation { max_priority_fee_per_gas: U256::from(tip), ..Default::default() };
+        let hashes = [1, 2, 3].map(B256::repeat_byte);
+        // After a restart: the replacement is known first.
+        watcher.follow_sent(hashes[2], &operation(30));
+        let strangers = [1, 0].map(|place| watcher.follow(hashes[place], None).unwrap());
+        assert_eq!(ends::replacement(inner, &strangers[0]), None);
+        for (stranger, tip) in strangers.iter().zip([20, 10]) {
+            inner.keep(stranger, operation(tip));
+            inner.keep(stranger, operation(99));
+        }
+        assert_eq!(inner.registry().by_nonce[&(Address::ZERO, U256::ZERO)], hashes);
+        assert_eq!(inner.unknown.load(Ordering::Relaxed), 0);
+        assert_eq!(strangers.each_ref().map(|one| ends::replacement(inner, one)), [Some(hashes[2]); 2]);
+        assert_eq!(ends::replacement(inner, &inner.operation(hashes[2]).unwrap()), None);
+        assert!(filters::filters_of(&strangers).len() > filters::by_hash(&hashes).len(), "looked for by account, too");
+        // Who is not followed any more is not counted again.
+        let gone = watcher.follow(B256::repeat_byte(4), None).unwrap();
+        inner.forget(&mut inner.registry(), &gone);
+        inner.keep(&gone, operation(1));
+        assert_eq!((inner.unknown.load(Ordering::Relaxed), gone.sent.get().is_none()), (0, true));
     }
 }

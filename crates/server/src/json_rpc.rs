@@ -13,7 +13,7 @@
 //! | answers 500, 502, 503, 504 | failure | as down | as slow, then once more the same |
 //! | answers another 4xx or 3xx | failure | next | as slow |
 //! | answers 429, or `Retry-After` | rest | left alone for that long (at most 60 s), next; waited for up to 2 s | the same |
-//! | says in JSON-RPC that the rate is too high, in words or with code 429 | rest of 1 s for that method; of all methods when it was a plain question or a second method | the same | the same: nothing was done |
+//! | says in JSON-RPC that the rate is too high, in words or with code 429 | rest of 1 s for that method; of all methods when it was a plain question or a second method | the same | the same: nothing was done, and it is told as `UpstreamUnavailable`, no refusal of the operation |
 //! | sends HTML, nothing, or cut JSON | failure | next | as slow |
 //! | answers 200 (or 4xx) with `error` | answer | final, code, message and data kept | final, unless a first answer was lost |
 //! | a node: does not have the block ("header not found"), the method or a moment (-32601, -32603, -32005), or answers 400, 413, 414, 422, 501 | answer | next; what it said when nobody else answers | – |

@@ -83,7 +83,10 @@ async fn ask(state: &ServerState, user_op_hash: B256) -> Result<LookedUp, AppErr
     let update = match told? {
         BundlerStatus::Unknown => return read.map(|read| LookedUp::Unknown(read.is_short.then_some(read.blocks))),
         // One that has no method to tell leaves it to the chain, which may have it in an older block, or not yet.
-        BundlerStatus::Silent => return read.map(|read| LookedUp::Untold(read.blocks)),
+        BundlerStatus::UnknownToThoseAsked(Some(error)) => return Err(error),
+        BundlerStatus::UnknownToThoseAsked(None) | BundlerStatus::Silent => {
+            return read.map(|read| LookedUp::Untold(read.blocks));
+        }
         BundlerStatus::Waiting => UserOpUpdate::Submitted,
         BundlerStatus::Bundled(transaction_hash) => {
             in_time(end, Upstream::Node, in_transaction(state, user_op_hash, transaction_hash)).await?

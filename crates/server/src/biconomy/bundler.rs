@@ -117,10 +117,13 @@ async fn status(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcErr
                 .await?
                 .unwrap_or_else(|| json!({"state": "FAILED", "transactionHash": transaction_hash, "message": message})))
         }
-        BundlerStatus::Unknown | BundlerStatus::Silent => match mined(state, user_op_hash).await? {
-            Some(receipt) => Ok(confirmed(receipt)),
-            None => Err(RpcError::unknown_hash()),
-        },
+        BundlerStatus::UnknownToThoseAsked(Some(error)) => Err(error.into()),
+        BundlerStatus::Unknown | BundlerStatus::UnknownToThoseAsked(None) | BundlerStatus::Silent => {
+            match mined(state, user_op_hash).await? {
+                Some(receipt) => Ok(confirmed(receipt)),
+                None => Err(RpcError::unknown_hash()),
+            }
+        }
     }
 }
 
@@ -146,7 +149,8 @@ pub(super) async fn transaction_of(state: &ServerState, user_op_hash: B256) -> R
         BundlerStatus::Done(done) => Some(done.transaction_hash),
         BundlerStatus::Waiting | BundlerStatus::Dropped { .. } => None,
         // Bundlers forget the state of an operation before its receipt.
-        BundlerStatus::Unknown | BundlerStatus::Silent => {
+        BundlerStatus::UnknownToThoseAsked(Some(error)) => return Err(error.into()),
+        BundlerStatus::Unknown | BundlerStatus::UnknownToThoseAsked(None) | BundlerStatus::Silent => {
             state.bundler().receipt(user_op_hash).await?.map(|receipt| receipt.transaction_hash)
         }
     };

@@ -128,22 +128,26 @@ impl Bundler {
     }
 
     /// Where an operation is. Every bundler is asked until one knows it: it may have been sent to any of them.
-    /// `Unknown` only when all of them say so, `Silent` when one of them cannot say.
+    /// `Unknown` only when all of them say so; with an error only when nobody says anything.
     pub(crate) async fn status(&self, user_op_hash: B256) -> Result<BundlerStatus, AppError> {
         let usable = self.rpc.usable();
-        let mut outcome = match usable.len() == self.rpc.health().len() {
-            true => Ok(BundlerStatus::Unknown),
-            false => Err(self.rpc.nobody_left()),
-        };
+        let (mut unknown, mut silent) = (false, false);
+        let mut failed = (usable.len() < self.rpc.health().len()).then(|| self.rpc.nobody_left());
         for index in usable {
             match self.status_at(index, user_op_hash).await {
-                Ok(BundlerStatus::Unknown) => {}
-                Ok(BundlerStatus::Silent) => outcome = outcome.and(Ok(BundlerStatus::Silent)),
+                Ok(BundlerStatus::Unknown) => unknown = true,
+                Ok(BundlerStatus::Silent) => silent = true,
                 Ok(status) => return Ok(status),
-                Err(error) => outcome = Err(error),
+                Err(error) => failed = Some(error),
             }
         }
-        outcome
+        match (unknown, silent, failed) {
+            (true, false, None) => Ok(BundlerStatus::Unknown),
+            (true, _, failed) => Ok(BundlerStatus::UnknownToThoseAsked(failed)),
+            (false, _, Some(error)) => Err(error),
+            (false, true, None) => Ok(BundlerStatus::Silent),
+            (false, false, None) => Err(self.rpc.nobody_left()),
+        }
     }
 
     async fn status_at(&self, index: usize, user_op_hash: B256) -> Result<BundlerStatus, AppError> {

@@ -25,7 +25,8 @@ impl Bundler {
     /// caller asks for a simulation: bundlers other than Biconomy's refuse it. An operation that a bundler has already is as good as sent.
     ///
     /// # Errors
-    /// `UpstreamRejected` only when it is certain that no bundler took it; a lost answer is told as what it was.
+    /// `UpstreamRejected` only when a bundler refused this operation and it is certain that none took it; a lost answer is
+    /// told as what it was. Who wants fewer requests is `UpstreamUnavailable`: that says nothing of the operation.
     pub async fn send(
         &self,
         user_operation: &UserOperation,
@@ -73,7 +74,7 @@ impl Bundler {
                 None => break,
             }
         }
-        Err(lost.or(last).unwrap_or_else(|| self.rpc.nobody_left()))
+        Err(lost.unwrap_or_else(|| unavailable(last.unwrap_or_else(|| self.rpc.nobody_left()))))
     }
 
     fn accepted(&self, user_op_hash: B256, answer: &Value) -> Result<B256, AppError> {
@@ -105,6 +106,16 @@ impl Bundler {
             }
         }
         false
+    }
+}
+
+/// Nobody looked at the operation, in whatever words they said so.
+fn unavailable(error: AppError) -> AppError {
+    match error {
+        AppError::UpstreamRejected { upstream, message, .. } => {
+            AppError::UpstreamUnavailable { upstream, reason: message }
+        }
+        error => error,
     }
 }
 

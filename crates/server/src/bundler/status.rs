@@ -4,6 +4,7 @@ use alloy::primitives::B256;
 use serde_json::Value;
 
 use super::super::receipt;
+use use_aa_actions::error::AppError;
 use use_aa_protocol::rpc::UserOpReceipt;
 
 /// Where an operation is, as the bundler tells it.
@@ -11,6 +12,9 @@ use use_aa_protocol::rpc::UserOpReceipt;
 pub(crate) enum BundlerStatus {
     /// Never heard of it (or forgotten).
     Unknown,
+    /// Those that were asked and can tell never heard of it; others could not be asked, and why, or have no method that
+    /// tells.
+    UnknownToThoseAsked(Option<AppError>),
     /// It has no method that tells.
     Silent,
     /// Accepted, not in a transaction yet.

@@ -32,9 +32,9 @@ pub(super) async fn give_up(inner: &Inner, operation: &Operation, reason: String
     });
 }
 
-/// A later operation of the same account with the same nonce that was sent from here.
+/// A later operation of the same account with the same nonce, of those that this server knows.
 pub(super) fn replacement(inner: &Inner, operation: &Operation) -> Option<B256> {
-    let sent = operation.sent.as_ref()?;
+    let sent = operation.sent.get()?;
     let registry = inner.registry();
     let same_nonce = registry.by_nonce.get(&(sent.sender, sent.nonce))?;
     let place = same_nonce.iter().position(|hash| *hash == operation.user_op_hash)?;

@@ -23,9 +23,16 @@ pub(super) fn by_hash(hashes: &[B256]) -> Vec<Value> {
 /// The operations' own events, and those of other operations of the same accounts: these may use up their nonces.
 pub(super) fn filters_of(open: &[Arc<Operation>]) -> Vec<Value> {
     let hashes: Vec<B256> = open.iter().map(|operation| operation.user_op_hash).collect();
-    let mut filters = by_hash(&hashes);
-    let mut senders: Vec<Address> =
-        open.iter().filter_map(|operation| operation.sent.as_ref()).map(|sent| sent.sender).collect();
+    filters(&hashes, open.iter().filter_map(|operation| operation.sent.get()).map(|sent| sent.sender).collect())
+}
+
+/// The same for one operation.
+pub(super) fn filters_for(user_op_hash: B256, sender: Option<Address>) -> Vec<Value> {
+    filters(&[user_op_hash], sender.into_iter().collect())
+}
+
+fn filters(hashes: &[B256], mut senders: Vec<Address>) -> Vec<Value> {
+    let mut filters = by_hash(hashes);
     senders.sort();
     senders.dedup();
     if !senders.is_empty() {

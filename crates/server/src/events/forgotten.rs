@@ -8,17 +8,21 @@ use super::{
     Inner,
     ends::{find_in, give_up, replacement},
     operation::Operation,
-    standing::Course,
+    past,
+    standing::{Asked, Course},
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::user_operation::UserOperation;
 
-/// No bundler knows it.
-pub(super) async fn unknown(inner: &Arc<Inner>, operation: &Operation) {
+/// How often bundlers that have an operation are asked for it.
+const ASKS_FOR_BYTES: u8 = 5;
+
+/// No bundler of those asked knows it.
+pub(super) async fn unknown(inner: &Arc<Inner>, operation: &Operation, asked: Asked) {
     let Some(signed) = operation.signed() else {
         // Nothing can be sent again, nor is its nonce known.
         let vouched = operation.facts().vouched;
-        if vouched.is_some_and(|last| last.elapsed() > inner.pace.unknown) {
+        if asked == Asked::All && vouched.is_some_and(|last| last.elapsed() > inner.pace.unknown) {
             give_up(inner, operation, "the bundler does not know the operation any more".into()).await;
         }
         return;
@@ -29,13 +33,17 @@ pub(super) async fn unknown(inner: &Arc<Inner>, operation: &Operation) {
     {
         return;
     }
-    let course = operation.facts().standing.unknown(Instant::now(), inner.pace.forgotten);
+    let course = operation.facts().standing.unknown(Instant::now(), inner.pace.forgotten, asked);
     if course == Course::Wait {
         return;
     }
     if replacement(inner, operation).is_some() {
         // It was not forgotten: it made room.
-        return give_up(inner, operation, "another operation took its place".into()).await;
+        match asked {
+            Asked::All => give_up(inner, operation, "another operation took its place".into()).await,
+            Asked::Some => operation.facts().standing.not_sent_again(),
+        }
+        return;
     }
     if inner.bundler.somebody_has(operation.user_op_hash).await {
         // One method does not know what another one does.
@@ -48,25 +56,32 @@ pub(super) async fn unknown(inner: &Arc<Inner>, operation: &Operation) {
     }
     match course {
         Course::Wait => {}
-        Course::SendAgain => send_again(inner, operation, &signed).await,
+        Course::SendAgain => send_again(inner, operation, &signed, asked).await,
         Course::Lost => {
-            let reason =
-                "the bundler forgot the operation, took it once more, and forgot it again; it was never on chain";
-            lose(inner, operation, &signed, reason.into()).await;
+            let refused = operation.facts().refused_again.clone();
+            let reason = refused.unwrap_or_else(|| {
+                "the bundler forgot the operation, took it once more, and forgot it again; it was never on chain".into()
+            });
+            lose(inner, operation, &signed, reason).await;
         }
     }
 }
 
 /// The same bytes once more: by hash and nonce it can happen once only.
-async fn send_again(inner: &Arc<Inner>, operation: &Operation, signed: &UserOperation) {
+async fn send_again(inner: &Arc<Inner>, operation: &Operation, signed: &UserOperation, asked: Asked) {
     let user_op_hash = operation.user_op_hash;
+    operation.facts().refused_again = None;
     match inner.bundler.send(signed, None).await {
-        Ok(_) => tracing::warn!(%user_op_hash, "a bundler forgot an operation; it was sent again"),
+        Ok(_) => tracing::warn!(%user_op_hash, ?asked, "bundlers do not know an operation; it was sent again"),
         Err(AppError::UpstreamRejected { message, .. }) => {
             let reason = format!(
                 "the bundler forgot the operation and does not take it again: {message}; it was never on chain"
             );
-            lose(inner, operation, signed, reason).await;
+            operation.facts().refused_again = Some(reason.clone());
+            // Whoever could not be asked may have it, and that may be why this one refuses.
+            if asked == Asked::All {
+                lose(inner, operation, signed, reason).await;
+            }
         }
         Err(error) => {
             tracing::debug!(%user_op_hash, %error, "sending again what a bundler forgot");
@@ -75,26 +90,47 @@ async fn send_again(inner: &Arc<Inner>, operation: &Operation, signed: &UserOper
     }
 }
 
-/// Says that it is gone, unless its nonce was used: then the chain has it, or what took its place, and will tell.
+/// Says that it is gone. Where its nonce was used the chain has it, or what took its place, and is asked for that first.
 async fn lose(inner: &Arc<Inner>, operation: &Operation, signed: &UserOperation, reason: String) {
     match inner.node.nonce(signed.sender, signed.nonce >> 64).await {
         Ok(next) if next <= signed.nonce => give_up(inner, operation, reason).await,
-        Ok(_) => inner.look_now.notify_one(),
+        Ok(_) if operation.is_placed() => {}
+        Ok(_) => match past::look_for(inner, operation).await {
+            Ok(()) if operation.is_placed() => {}
+            Ok(()) => {
+                let reason = format!(
+                    "another operation of the account used its nonce; the latest {} blocks do not tell which",
+                    past::LOOK_BACK
+                );
+                give_up(inner, operation, reason).await;
+            }
+            // Nobody can say which of the two it is.
+            Err(error) => {
+                tracing::debug!(user_op_hash = %operation.user_op_hash, %error, "looking for who used a nonce")
+            }
+        },
         Err(error) => {
             tracing::debug!(user_op_hash = %operation.user_op_hash, %error, "asking whether a nonce was used");
         }
     }
 }
 
-/// Gets the bytes of an operation that was not sent from here, while a bundler has them.
+/// Gets the bytes of an operation that was not sent from here, while a bundler has them; from then on it is as one that was.
 pub(super) async fn get_to_know(inner: &Arc<Inner>, operation: &Operation) {
-    if operation.signed().is_some() || std::mem::replace(&mut operation.facts().asked_for_bytes, true) {
-        return;
+    {
+        let mut facts = operation.facts();
+        if facts.signed.is_some() || facts.asked_for_bytes >= ASKS_FOR_BYTES {
+            return;
+        }
+        facts.asked_for_bytes += 1;
     }
     match inner.bundler.signed_operation(operation.user_op_hash).await {
         Ok(Some(signed)) => inner.keep(operation, signed),
-        Ok(None) => {}
-        Err(AppError::UpstreamRejected { .. }) => {}
-        Err(_) => operation.facts().asked_for_bytes = false,
+        // It may want fewer questions just now, or have the operation in a moment.
+        Ok(None) | Err(AppError::UpstreamRejected { .. }) => {}
+        Err(_) => {
+            let mut facts = operation.facts();
+            facts.asked_for_bytes = facts.asked_for_bytes.saturating_sub(1);
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, B256, U256};
@@ -70,7 +71,7 @@ impl Progress {
     }
 }
 
-/// What is known of an operation that this server sent.
+/// What is known of an operation that this server sent, or has from a bundler.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub(super) sender: Address,
@@ -94,6 +95,10 @@ impl From<&UserOperation> for Sent {
 /// What was found out about it.
 #[derive(Debug)]
 pub(super) struct Facts {
+    /// Since when it is followed, or was sent anew.
+    pub(super) since: Instant,
+    /// Its next turn; none while it has it.
+    pub(super) due_at: Option<Instant>,
     /// The transaction that waiters were told of last.
     pub(super) transaction: Option<B256>,
     /// When the bundler last said that it has the operation.
@@ -105,10 +110,32 @@ pub(super) struct Facts {
     /// What the chain has; final once it is deep enough.
     pub(super) standing: Standing,
     pub(super) called_stuck: bool,
-    /// A bundler was asked for the operation itself, which this server did not send.
-    pub(super) asked_for_bytes: bool,
+    /// How often bundlers were asked for the operation itself, which this server did not send.
+    pub(super) asked_for_bytes: u8,
+    /// What a bundler said that did not take it again.
+    pub(super) refused_again: Option<String>,
     /// What is sent again when bundlers forget it.
     pub(super) signed: Option<Signed>,
+}
+
+impl Facts {
+    /// Has its turn come at that time at the latest. False when it does anyway.
+    pub(super) fn move_turn_to(&mut self, at: Instant) -> bool {
+        let is_sooner = self.due_at.is_none_or(|due_at| at < due_at);
+        if is_sooner {
+            self.due_at = Some(at);
+        }
+        is_sooner
+    }
+
+    /// Its turn has come: an entry of any other time is an old one, and nothing follows from it.
+    pub(super) fn take_turn(&mut self, at: Instant) -> bool {
+        let is_its_turn = self.due_at == Some(at);
+        if is_its_turn {
+            self.due_at = None;
+        }
+        is_its_turn
+    }
 }
 
 /// A signed operation, and its part of the room that all of them have together.
@@ -153,9 +180,8 @@ fn is_bundlers_word(update: &UserOpUpdate) -> bool {
 /// One operation that is followed.
 pub(super) struct Operation {
     pub(super) user_op_hash: B256,
-    pub(super) since: Instant,
-    /// `Some` when this server handed it to the bundler.
-    pub(super) sent: Option<Sent>,
+    /// Set when this server handed it to the bundler, or has got to know it; changed under the registry's lock only.
+    pub(super) sent: OnceLock<Sent>,
     pub(super) progress: watch::Sender<Progress>,
     facts: Mutex<Facts>,
 }
@@ -168,16 +194,20 @@ impl Operation {
             progress.push(UserOpUpdate::Submitted);
         }
         let facts = Facts {
+            since: now,
+            due_at: None,
             transaction: None,
             vouched: None,
             waited_for: now,
             answers: 0,
             standing: Standing::default(),
             called_stuck: false,
-            asked_for_bytes: false,
+            asked_for_bytes: 0,
+            refused_again: None,
             signed: None,
         };
-        Self { user_op_hash, since: now, sent, progress: watch::Sender::new(progress), facts: Mutex::new(facts) }
+        let sent = sent.map_or_else(OnceLock::new, OnceLock::from);
+        Self { user_op_hash, sent, progress: watch::Sender::new(progress), facts: Mutex::new(facts) }
     }
 
     pub(super) fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -185,9 +215,14 @@ impl Operation {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// For how long it is followed, since it was sent anew where it was.
+    pub(super) fn age(&self) -> Duration {
+        self.facts().since.elapsed()
+    }
+
     /// This server sent it, or something was heard of it.
     pub(super) fn is_known(&self) -> bool {
-        self.sent.is_some() || self.progress.borrow().last().is_some()
+        self.sent.get().is_some() || self.progress.borrow().last().is_some()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -237,20 +272,25 @@ impl Operation {
         });
     }
 
-    /// It was given up, and is sent anew.
-    pub(super) fn begin_again(&self) {
+    /// It was given up, and is sent anew: from then on it is as one that was never sent. False when nobody gave it up.
+    pub(super) fn begin_again(&self) -> bool {
         let is_given_up = {
             let progress = self.progress.borrow();
             progress.is_over() && !progress.is_settled()
         };
-        if is_given_up && !self.is_placed() {
-            let mut facts = self.facts();
-            facts.standing.begin_again();
-            facts.called_stuck = false;
-            facts.transaction = None;
-            drop(facts);
-            self.progress.send_modify(|progress| progress.push(UserOpUpdate::Submitted));
+        if !is_given_up || self.is_placed() {
+            return false;
         }
+        let mut facts = self.facts();
+        facts.standing.begin_again();
+        facts.called_stuck = false;
+        facts.transaction = None;
+        // Whoever sent it comes back for it in a moment.
+        facts.since = Instant::now();
+        facts.waited_for = facts.since;
+        drop(facts);
+        self.progress.send_modify(|progress| progress.push(UserOpUpdate::Submitted));
+        true
     }
 
     /// Ends the wait without a result.
@@ -321,13 +361,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn whoever_sends_it_anew_begins_anew() {
+    #[tokio::test(start_paused = true)]
+    async fn whoever_sends_it_anew_begins_anew() {
         let operation = Operation::new(B256::ZERO, None);
-        operation.begin_again();
+        assert!(!operation.begin_again());
         assert_eq!(operation.progress.borrow().last(), None, "it was not given up");
         operation.tell(UserOpUpdate::Dropped { reason: "forgotten".into() });
-        operation.begin_again();
+        tokio::time::advance(Duration::from_secs(590)).await;
+        assert_eq!(operation.age(), Duration::from_secs(590));
+        assert!(operation.begin_again() && operation.age().is_zero(), "and is given as long as any");
+        assert!(operation.facts().waited_for.elapsed().is_zero());
         assert_eq!(operation.progress.borrow().last(), Some(&UserOpUpdate::Submitted));
     }
 

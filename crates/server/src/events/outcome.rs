@@ -197,7 +197,7 @@ impl Inner {
             let operations: Vec<_> = match registry.operations.get(user_op_hash) {
                 Some(operation) => registry
                     .by_nonce
-                    .get(&operation.sent.as_ref().map(|sent| (sent.sender, sent.nonce)).unwrap_or_default())
+                    .get(&operation.sent.get().map(|sent| (sent.sender, sent.nonce)).unwrap_or_default())
                     .into_iter()
                     .flatten()
                     .filter(|hash| *hash != user_op_hash)

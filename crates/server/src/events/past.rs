@@ -8,7 +8,7 @@ use alloy::primitives::B256;
 use super::{
     super::{logs::Reading, receipt},
     Inner,
-    filters::{AFTER_FAILURE, OVERLAP, by_hash, filters_of},
+    filters::{AFTER_FAILURE, OVERLAP, by_hash, filters_for, filters_of},
     operation::Operation,
 };
 use use_aa_actions::error::AppError;
@@ -20,7 +20,8 @@ pub(super) const LOOK_BACK: u64 = 2_000;
 /// Operations that were mined before they were registered. `covered`: the reading of new blocks, which begins
 /// [`OVERLAP`] blocks back, finds those that were sent just now.
 pub(super) fn find_newcomers(inner: &Arc<Inner>, newcomers: Vec<Arc<Operation>>, covered: bool) {
-    let (sent, strangers): (Vec<_>, Vec<_>) = newcomers.into_iter().partition(|operation| operation.sent.is_some());
+    let (sent, strangers): (Vec<_>, Vec<_>) =
+        newcomers.into_iter().partition(|operation| operation.sent.get().is_some());
     for (newcomers, back, covered) in [(sent, OVERLAP, covered), (strangers, LOOK_BACK, false)] {
         if !newcomers.is_empty() && !covered {
             let inner = inner.clone();
@@ -58,6 +59,15 @@ async fn find(inner: &Arc<Inner>, newcomers: Vec<Arc<Operation>>, back: u64) {
             inner.watch_chain(&mut registry);
         }
     }
+}
+
+/// One operation, and others of its account.
+pub(super) async fn look_for(inner: &Arc<Inner>, operation: &Operation) -> Result<(), AppError> {
+    let from_block = inner.node.block_number().await?.saturating_sub(LOOK_BACK);
+    let filters = filters_for(operation.user_op_hash, operation.sent.get().map(|sent| sent.sender));
+    let (_, logs) = inner.node.head_and_logs(from_block, ENTRY_POINT, &filters, Reading::InTurn).await?;
+    inner.seen(receipt::sightings(&logs?));
+    Ok(())
 }
 
 /// Blocks between what was read and what is read now, where the node takes them in small parts only.

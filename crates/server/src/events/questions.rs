@@ -10,7 +10,8 @@ use super::{
     Inner,
     ends::{find_in, give_up},
     forgotten,
-    operation::{Operation, Sent},
+    operation::Operation,
+    standing::Asked,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::rpc::{GasFees, UserOpUpdate};
@@ -50,10 +51,11 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 }
                 continue;
             }
-            Ok(due) => due.and_then(|Reverse((_, user_op_hash))| inner.operation(user_op_hash)),
+            Ok(due) => due.and_then(|Reverse((at, user_op_hash))| {
+                inner.operation(user_op_hash).filter(|operation| operation.facts().take_turn(at))
+            }),
         };
         let Some(operation) = operation else { continue };
-        let user_op_hash = operation.user_op_hash;
         match look_after(&inner, &operation) {
             Care::Ask => {
                 allowance.take().await;
@@ -62,12 +64,12 @@ pub(super) async fn run(inner: Arc<Inner>) {
                 let inner = inner.clone();
                 tokio::spawn(async move {
                     ask(&inner, &operation).await;
-                    inner.schedule(user_op_hash, Instant::now() + pause(&inner, &operation));
+                    inner.schedule(&operation, Instant::now() + pause(&inner, &operation));
                     // Not before: with nothing due and nobody asking, asking ends.
                     drop(place);
                 });
             }
-            Care::Again(after) => inner.schedule(user_op_hash, Instant::now() + after),
+            Care::Again(after) => inner.schedule(&operation, Instant::now() + after),
             Care::Forget => inner.forget(&mut inner.registry(), &operation),
         }
     }
@@ -122,14 +124,14 @@ fn look_after(inner: &Inner, operation: &Operation) -> Care {
             false => Care::Again(pace.remembered / 4),
         };
     }
-    let age = operation.since.elapsed();
+    let age = operation.age();
     let mut facts = operation.facts();
     if waiters > 0 {
         facts.waited_for = Instant::now();
     } else if facts.waited_for.elapsed() > pace.abandoned {
         return Care::Forget;
     }
-    let known = operation.sent.is_some() || facts.vouched.is_some();
+    let known = operation.sent.get().is_some() || facts.vouched.is_some();
     let limit = if known { pace.accepted } else { pace.unknown };
     // With many unknown operations the bundler may not have been asked yet.
     if age > limit && (known || facts.answers >= 2 || age > pace.accepted) {
@@ -149,7 +151,7 @@ fn look_after(inner: &Inner, operation: &Operation) -> Care {
 /// Asks once and tells what is new.
 async fn ask(inner: &Arc<Inner>, operation: &Operation) {
     let user_op_hash = operation.user_op_hash;
-    let is_stranger = operation.sent.is_none();
+    let is_stranger = operation.sent.get().is_none();
     if is_stranger && operation.facts().answers == 0 {
         // It may be long done.
         if let Ok(Some(told)) = inner.bundler.receipt(user_op_hash).await
@@ -169,7 +171,8 @@ async fn ask(inner: &Arc<Inner>, operation: &Operation) {
     let answers = operation.facts().answers.saturating_add(1);
     operation.facts().answers = answers;
     match status {
-        BundlerStatus::Unknown => forgotten::unknown(inner, operation).await,
+        BundlerStatus::Unknown => forgotten::unknown(inner, operation, Asked::All).await,
+        BundlerStatus::UnknownToThoseAsked(_) => forgotten::unknown(inner, operation, Asked::Some).await,
         BundlerStatus::Silent => {}
         BundlerStatus::Waiting => {
             accepted(operation);
@@ -220,9 +223,8 @@ fn accepted(operation: &Operation) {
 
 /// It waits for long and no bundle has it: says so, once, with the fees that a replacement needs.
 async fn call_stuck(inner: &Inner, operation: &Operation) {
-    let known = operation.signed().map(|signed| Sent::from(signed.as_ref()));
-    let Some(sent) = operation.sent.clone().or(known) else { return };
-    let age = operation.since.elapsed();
+    let Some(sent) = operation.sent.get() else { return };
+    let age = operation.age();
     if age < inner.pace.stuck || std::mem::replace(&mut operation.facts().called_stuck, true) {
         return;
     }

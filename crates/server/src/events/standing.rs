@@ -105,6 +105,15 @@ pub(super) enum Verdict {
     Unsettled,
 }
 
+/// Who says that an operation is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Every bundler.
+    All,
+    /// Those that can be asked and can tell; another one may have it.
+    Some,
+}
+
 /// What follows from bundlers that do not know an operation which one of them took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Course {
@@ -179,10 +188,11 @@ impl Standing {
         self.at_bundlers.forgotten = None;
     }
 
-    /// No bundler knows it. It is taken to be forgotten when they say so again and again for as long as `patience`; after
-    /// each such time it is judged anew.
-    pub(super) fn unknown(&mut self, now: Instant, patience: Duration) -> Course {
-        if self.placed.is_some() {
+    /// No bundler of those asked knows it. It is taken to be forgotten when they say so again and again for as long as
+    /// `patience`; after each such time it is judged anew. Sending it again is right whoever has it; that it is lost, all
+    /// of them must say.
+    pub(super) fn unknown(&mut self, now: Instant, patience: Duration, asked: Asked) -> Course {
+        if self.placed.is_some() || (self.at_bundlers.sent_again && asked == Asked::Some) {
             return Course::Wait;
         }
         let (since, times) = self.at_bundlers.forgotten.get_or_insert((now, 0));
@@ -258,7 +268,7 @@ mod tests {
         Asked(Proof),
         /// Bundlers know it, or do not.
         Kept,
-        Unknown,
+        Unknown(Asked),
         /// Milliseconds.
         Time(u64),
     }
@@ -278,9 +288,9 @@ mod tests {
             Just(Heard::Asked(Proof::Missing)),
             Just(Heard::Asked(Proof::OtherBlock)),
             Just(Heard::Kept),
-            Just(Heard::Unknown),
-            Just(Heard::Unknown),
-            Just(Heard::Unknown),
+            Just(Heard::Unknown(Asked::All)),
+            Just(Heard::Unknown(Asked::All)),
+            Just(Heard::Unknown(Asked::Some)),
             (0u64..900).prop_map(Heard::Time),
             (0u64..900).prop_map(Heard::Time),
         ]
@@ -308,6 +318,8 @@ mod tests {
             let (mut taken_back, mut others, mut missing) = (0, 0, Vec::<Instant>::new());
             // Since when bundlers do not know it without a break, how often they said so, and how often it was sent again.
             let (mut unknown, mut sent_again) = (None::<(Instant, u32)>, 0);
+            // And before it was last taken back.
+            let mut again_before = 0;
             let mut told = Vec::new();
             let end = [Heard::Seen(10), Heard::Asked(Proof::Holds)];
             for heard in story.into_iter().chain(end) {
@@ -340,7 +352,7 @@ mod tests {
                                 taken_back += 1;
                                 let long = missing.first().is_some_and(|first| now - *first >= GONE_AFTER);
                                 prop_assert!(others + missing.len() as u32 >= DOUBTS && (others >= 1 || long));
-                                (others, missing, unknown) = (0, Vec::new(), None);
+                                (others, missing, unknown, again_before) = (0, Vec::new(), None, sent_again);
                                 operation.take_back();
                             }
                             Verdict::Unsettled => {}
@@ -350,11 +362,15 @@ mod tests {
                         operation.facts().standing.kept();
                         unknown = None;
                     }
-                    Heard::Unknown => {
+                    Heard::Unknown(asked) => {
                         let is_placed = operation.is_placed();
-                        let course = operation.facts().standing.unknown(now, PATIENCE);
+                        let course = operation.facts().standing.unknown(now, PATIENCE, asked);
                         if is_placed {
                             prop_assert_eq!(course, Course::Wait, "the chain knows more than a bundler");
+                            continue;
+                        }
+                        if asked == Asked::Some && sent_again > again_before {
+                            prop_assert_eq!(course, Course::Wait, "another one may have it");
                             continue;
                         }
                         let (since, times) = unknown.get_or_insert((now, 0));
@@ -394,18 +410,22 @@ mod tests {
     fn forgotten_for_a_moment_is_not_forgotten() {
         let (mut standing, now) = (Standing::default(), Instant::now());
         let at = |ms: u64| now + Duration::from_millis(ms);
-        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE);
+        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE, Asked::All);
         assert_eq!([0, 999, 999].map(&mut heard), [Course::Wait; 3], "not for long");
         standing.kept();
-        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE);
+        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE, Asked::All);
         assert_eq!([1_000, 3_000].map(&mut heard), [Course::Wait; 2], "not often");
         assert_eq!(heard(3_001), Course::SendAgain);
         assert_eq!([3_002, 3_003, 4_001].map(&mut heard), [Course::Wait; 3]);
         assert_eq!(heard(4_002), Course::Lost);
         // Nobody was reached: that was no sending.
         standing.not_sent_again();
-        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE);
+        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE, Asked::Some);
         assert_eq!([5_000, 5_500, 6_000].map(&mut heard), [Course::Wait, Course::Wait, Course::SendAgain]);
+        // Not all of them could be asked: that is enough for sending it again, not for calling it lost.
+        assert_eq!([7_000, 8_000, 9_000, 10_000].map(&mut heard), [Course::Wait; 4]);
+        let mut heard = |ms: u64| standing.unknown(at(ms), PATIENCE, Asked::All);
+        assert_eq!([11_000, 11_500, 12_000].map(&mut heard), [Course::Wait, Course::Wait, Course::Lost]);
     }
 
     #[test]
