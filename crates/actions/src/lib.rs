@@ -77,6 +77,7 @@ pub mod gas_estimate;
 mod grant;
 mod native_rest;
 pub mod options;
+mod overtaken_sessions;
 mod owner_signature;
 pub mod ports;
 pub mod prepare_user_operation;
