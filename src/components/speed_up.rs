@@ -101,7 +101,10 @@ fn instead(refusal: &AppError) -> &'static str {
             "No block holds it, and no stored session waits for it any more: it has ended or was given up. Grant, or revoke, \
              anew."
         }
-        _ => "No block holds it, and nobody keeps it any more, so it cannot be sent again as it was. Start anew.",
+        _ => {
+            "No block holds it, and nobody keeps it any more, so it cannot be sent again as it was. It may still come: starting \
+             anew could make it happen twice."
+        }
     }
 }
 
