@@ -48,7 +48,8 @@ where
         followed.then(|| wait.status.get())
     });
     let sent = Signal::derive(move || {
-        let own = mutation.data.with(|data| data.as_ref().map(|response| response.user_op_hash));
+        // What overtook the first one is what is waited for.
+        let own = wait.response.with(|response| response.as_ref().map(|response| response.user_op_hash));
         own.or_else(|| wait.data.with(|receipt| receipt.as_ref().map(|receipt| receipt.user_op_hash)))
     });
     status_view(status, mutation.error, wait, retry, hash_testid, by_session, sent)

@@ -43,7 +43,7 @@ pub fn SessionRow(
     let now = sessions.list.now;
     let status = Memo::new(move |_| leaf.with(|leaf| leaf.listed_at(now.get())));
     let title = Memo::new(move |_| leaf.with(title_of));
-    let leaving = Memo::new(move |_| leaf.with(|leaf| leaf.revocation().is_some()));
+    let leaving = Memo::new(move |_| leaf.with(SessionLeaf::is_leaving));
     let is_revoked = Memo::new(move |_| status.get() == ListedStatus::Revoked);
     let hash = Memo::new(move |_| leaf.with(SessionLeaf::hash));
     let native = use_native_currency();

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{error_notice::ErrorNotice, live_text::live};
 use crate::{
+    error::AppError,
     hooks::{UseUserOpWaitReturn, UserOpStatus},
     protocol::{
         describe::{TokenFacts, exact_amount_words},
@@ -19,7 +20,7 @@ pub fn SpeedUp(
     /// The session key signs, not the wallet.
     by_session: bool,
 ) -> impl IntoView {
-    let speed_up = wait.speed_up;
+    let UseUserOpWaitReturn { speed_up, cannot_speed_up, .. } = wait;
     let trouble = Memo::new(move |_| wait.update.with(|update| update.as_ref().and_then(Trouble::of)));
     let help = move |trouble: Trouble| {
         let (testid, words, button) = match trouble {
@@ -56,9 +57,9 @@ pub fn SpeedUp(
             }
             true => "Sending",
         };
-        view! {
-            <div class="notice" data-testid=testid>
-                <p>{live(words)}</p>
+        let offer = move || {
+            view! {
+                <p>{live(words.clone())}</p>
                 <p class="detail">{live(signs)}</p>
                 <div class="actions">
                     <button
@@ -71,6 +72,14 @@ pub fn SpeedUp(
                         {move || live(label())}
                     </button>
                 </div>
+            }
+        };
+        view! {
+            <div class="notice" data-testid=testid>
+                {move || match cannot_speed_up.with(|refusal| refusal.as_ref().map(instead)) {
+                    Some(words) => view! { <p data-testid="no-speed-up">{live(words)}</p> }.into_any(),
+                    None => offer().into_any(),
+                }}
             </div>
         }
     };
@@ -79,6 +88,24 @@ pub fn SpeedUp(
         <ErrorNotice error=speed_up.error />
     }
     .into_any()
+}
+
+/// What to do where sending the same again could only fail.
+fn instead(refusal: &AppError) -> &'static str {
+    match refusal {
+        AppError::InvalidInput { field, .. } if field == "stuck.paymasterAndData" => {
+            "No block holds it. It pays its fee in a token by a quote that holds for the first fee only, so it cannot be sent \
+             again with a higher one. You can wait: it may still come. Once it is too late for it, start anew."
+        }
+        AppError::InvalidInput { .. } => {
+            "No block holds it, and no stored session waits for it any more: it has ended or was given up. Grant, or revoke, \
+             anew."
+        }
+        _ => {
+            "No block holds it, and nobody keeps it any more, so it cannot be sent again as it was. It may still come: starting \
+             anew could make it happen twice."
+        }
+    }
 }
 
 /// What an operation suffers from.

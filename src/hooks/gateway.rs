@@ -147,6 +147,9 @@ gateways! {
         progress: Progress,
     ) -> UserOpResponse = chunk::speeding_up::speed_up(owner, stuck, fees, progress);
 
+    /// Says why an operation cannot be overtaken.
+    fn can_speed_up(user_op_hash: B256) -> () = chunk::speeding_up::can_speed_up(user_op_hash);
+
     /// Follows the grant of one operation to its end.
     fn settle_session(account: Address, user_op_hash: B256) -> () =
         chunk::following::settle_session(account, user_op_hash);

@@ -44,6 +44,11 @@ pub struct UseUserOpWaitReturn {
     /// Overtakes the operation with the same and higher fees, signed by whoever signed it, and follows that one from then
     /// on. Only one of the two can be included. For an operation that is stuck or was dropped.
     pub speed_up: UseMutationReturn<(), UserOpResponse>,
+    /// Why [`Self::speed_up`] could only fail, known once the operation is stuck or was dropped: it is paid in a token, or it
+    /// changes sessions that were given up.
+    pub cannot_speed_up: Signal<Option<AppError>>,
+    /// The operation that is waited for: the one that was given, or the one that overtook it.
+    pub response: Signal<Option<UserOpResponse>>,
 }
 
 /// A dropped operation is asked for again after such pauses, ms: it may be included all the same.
@@ -160,6 +165,30 @@ pub fn use_user_op_wait_with(
         });
     });
 
+    let cannot_speed_up = RwSignal::new(None::<(B256, AppError)>);
+    let in_trouble = move || {
+        let is_in_trouble =
+            |news: &UserOpUpdate| matches!(news, UserOpUpdate::Stuck { .. } | UserOpUpdate::Dropped { .. });
+        update.with(|update| update.as_ref().is_some_and(is_in_trouble))
+    };
+    // Asked anew at each piece of such news: what could be sent again a minute ago may have been given up since.
+    Effect::new(move |_| {
+        let Some(hash) = response.with(|response| response.as_ref().map(|response| response.user_op_hash)) else {
+            return;
+        };
+        // Set once the end was written into the stored sessions, which may have given up what waited for it.
+        error.track();
+        if !in_trouble() {
+            return;
+        }
+        spawn_local(async move {
+            // What cannot be found out now is no reason: trying says it.
+            let refusal = gateway::can_speed_up(hash).await.err();
+            let refusal =
+                refusal.filter(|error| matches!(error, AppError::InvalidInput { .. } | AppError::UserOpDropped { .. }));
+            cannot_speed_up.try_set(refusal.map(|refusal| (hash, refusal)));
+        });
+    });
     let speed_up = use_mutation(MutationOptions::default(), move |(), progress| async move {
         let stuck = response.try_get_untracked().flatten();
         let first = sent.try_get_untracked().flatten();
@@ -190,5 +219,10 @@ pub fn use_user_op_wait_with(
         is_success: Signal::derive(move || data.with(Option::is_some)),
         is_error: Signal::derive(move || error.with(Option::is_some)),
         speed_up,
+        cannot_speed_up: Signal::derive(move || {
+            let hash = response.with(|response| response.as_ref().map(|response| response.user_op_hash))?;
+            cannot_speed_up.get().filter(|(of, _)| *of == hash).map(|(_, refusal)| refusal)
+        }),
+        response,
     }
 }

@@ -12,7 +12,7 @@ use use_aa::{
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke, revoke_sessions},
         send_transaction::send_transaction,
         send_with_session::send_with_session,
-        speed_up_user_operation::{speed_up_session_use, speed_up_user_operation},
+        speed_up_user_operation::{speed_up_session_change, speed_up_session_use, speed_up_user_operation},
         wait_for_user_operation_receipt::wait_for_user_operation_receipt,
     },
     client::relay_native::HttpRelay,
@@ -350,4 +350,17 @@ async fn what_waits_for_long_is_stuck_and_goes_on_or_is_overtaken() {
         assert!(matches!(old, Err(AppError::UserOpDropped { .. })), "{old:?}");
         assert_eq!(person.nfts().await, before + 1);
     }
+
+    // A grant, too: its session waits for whichever comes.
+    bundler.habits.lock().unwrap().holds = true;
+    let first = create_session(&person.client, &person.store, person.grant_request()).await.unwrap().user_op_hash;
+    let operation = person.relay.sent_operation(first).await.unwrap().unwrap();
+    let fees = GasFees { max_fee_per_gas: U256::ZERO, max_priority_fee_per_gas: U256::ZERO };
+    let faster = speed_up_session_change(&person.client, &person.store, &operation, &fees).await.unwrap().user_op_hash;
+    bundler.release().await;
+    let (relay, store, account) = (person.relay.as_ref(), &person.store, person.account());
+    let settle = |hash| use_aa::actions::settle_session::settle_session(relay, store, account, hash, |_| {});
+    let (old, new) = tokio::join!(settle(first), settle(faster));
+    assert!(new.unwrap().success && matches!(old, Err(AppError::UserOpDropped { .. })), "{old:?}");
+    assert_eq!(person.statuses().await, [SessionStatus::Active; 2]);
 }

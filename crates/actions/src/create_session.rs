@@ -362,7 +362,7 @@ impl PreparedCreateSession {
                         return Err(AppError::Internal { reason: "another grant came first".into() });
                     }
                     let left_out = self.tree.left_out().iter().map(String::as_str).collect();
-                    book.begin_revocation(&left_out, self.operation.user_op_hash);
+                    book.begin_revocation(&left_out, self.operation.as_revocation());
                     self.material.replace_returning(book);
                     book.leaf_nodes.extend(self.material.leaves.iter().cloned());
                     Ok(())

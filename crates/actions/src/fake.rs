@@ -171,8 +171,13 @@ impl Fake {
 
     /// The chain takes what the bundler said it dropped.
     pub fn include_dropped(&self) {
-        let last = self.world.borrow().sent.last().cloned().unwrap();
-        self.include(&last).unwrap();
+        self.include(&self.last_sent()).unwrap();
+    }
+
+    /// The chain takes what was sent as the `index`th and was dropped.
+    pub fn include_sent(&self, index: usize) {
+        let sent = self.world.borrow().sent[index].clone();
+        self.include(&sent).unwrap();
     }
 
     fn pass(&self, step: Step) -> Result<(), AppError> {
@@ -205,6 +210,12 @@ impl Fake {
             Ending::Dropped => UserOpUpdate::Dropped { reason: "gone".into() },
         };
         if ending != Ending::Dropped {
+            let others = world.sent.iter().filter(|sent| sent.nonce == user_operation.nonce);
+            let others = others.map(|sent| sent.hash(ENTRY_POINT, 31_337)).collect::<Vec<_>>();
+            for other in others {
+                let mined = Some(B256::repeat_byte(1));
+                world.updates.insert(other, UserOpUpdate::Replaced { by: user_op_hash, transaction_hash: mined });
+            }
             *world.nonces.entry(lane).or_default() += 1;
         }
         if ending == Ending::Confirmed {
@@ -323,7 +334,7 @@ impl Relay for Fake {
         let paymaster = VerifyingPaymasterData {
             paymaster: Address::repeat_byte(9),
             paymaster_id: Address::ZERO,
-            valid_until: 4_000_000_000,
+            valid_until: 4_000_000_000 + self.world.borrow().ahead,
             valid_after: 0,
             signature: vec![1; 65].into(),
         };

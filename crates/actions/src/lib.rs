@@ -55,7 +55,7 @@
 //! | [`sign_message`] | signs a message in the account's name, and checks such signatures |
 //! | [`session_client`] | all of these over one account and its store |
 //! | [`session_key`], [`session_params`] | `@biconomy/use-aa`'s helpers: a key ahead of its grant, the sessions an operation would use |
-//! | [`speed_up_user_operation`] | overtakes a stuck operation: the same again with higher fees |
+//! | [`speed_up_user_operation`] | overtakes a stuck operation, a grant or revocation too: the same again with higher fees |
 //! | [`wait_for_user_operation_receipt`] | follows any operation to its end |
 //! | [`settle_session`], [`settle_revocation`], [`sync_sessions`] | bring stored sessions in line with what became of their operations |
 
@@ -77,6 +77,7 @@ pub mod gas_estimate;
 mod grant;
 mod native_rest;
 pub mod options;
+mod overtaken_sessions;
 mod owner_signature;
 pub mod ports;
 pub mod prepare_user_operation;

@@ -16,6 +16,7 @@ use use_aa_protocol::{
     clocks::Clocks,
     paymaster::{TokenPaymasterData, VerifyingPaymasterData},
     rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo},
+    session::RevocationOperation,
     user_operation::UserOperation,
 };
 
@@ -93,6 +94,16 @@ impl UserOperationDraft {
     }
 }
 
+/// End of the paymaster's signature on an operation, unix seconds; `None` when it has none.
+pub(super) fn sponsored_until(user_operation: &UserOperation) -> Option<u64> {
+    let data = &user_operation.paymaster_and_data;
+    let until = match TokenPaymasterData::decode(data) {
+        Ok(token) => token.valid_until,
+        Err(_) => VerifyingPaymasterData::decode(data).ok()?.valid_until,
+    };
+    Some(until).filter(|until| *until != 0)
+}
+
 /// An operation that needs nothing but its signature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreparedUserOperation {
@@ -137,12 +148,17 @@ impl PreparedUserOperation {
 
     /// End of the paymaster's signature, unix seconds; `None` when there is no end or none is known.
     pub fn sponsored_until(&self) -> Option<u64> {
-        let data = &self.user_operation.paymaster_and_data;
-        let until = match TokenPaymasterData::decode(data) {
-            Ok(token) => token.valid_until,
-            Err(_) => VerifyingPaymasterData::decode(data).ok()?.valid_until,
-        };
-        Some(until).filter(|until| *until != 0)
+        sponsored_until(&self.user_operation)
+    }
+
+    /// What the leaves that it takes out are told of it.
+    pub(super) fn as_revocation(&self) -> RevocationOperation {
+        RevocationOperation {
+            user_op_hash: self.user_op_hash,
+            nonce: Some(self.user_operation.nonce),
+            valid_until: self.sponsored_until(),
+            in_doubt: false,
+        }
     }
 
     /// The most that the operation can cost, wei (docs/protocol.md 6.6).

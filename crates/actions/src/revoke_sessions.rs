@@ -289,7 +289,7 @@ impl PreparedRevocation {
         let change = |book: &mut SessionBook| {
             is_current = self.tree.as_ref().is_none_or(|tree| tree.is_tree_of(book) || tree.settle(book));
             if is_current {
-                book.begin_revocation(&ids, self.operation.user_op_hash);
+                book.begin_revocation(&ids, self.operation.as_revocation());
             }
             Ok(())
         };

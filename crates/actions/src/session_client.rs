@@ -16,11 +16,16 @@ use super::{
     send_with_session::{SendWithSessionRequest, send_with_session},
     settle_revocation::settle_revocation,
     settle_session::settle_session,
+    speed_up_user_operation::speed_up_session_change,
     sync_sessions::{SyncedSessions, sync_sessions},
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    rpc::UserOpReceipt, session::SessionBook, smart_account::Call, user_op_response::UserOpResponse,
+    rpc::{GasFees, UserOpReceipt},
+    session::SessionBook,
+    smart_account::Call,
+    user_op_response::UserOpResponse,
+    user_operation::UserOperation,
 };
 
 /// A [`SmartAccountClient`] with a store for its sessions and, where there are any, the nodes that share keys.
@@ -195,6 +200,14 @@ impl SessionClient {
     /// Those of [`settle_revocation`].
     pub async fn settle_revocation(&self, revoked: &UserOpResponse) -> Result<UserOpReceipt, AppError> {
         settle_revocation(self.relay.as_ref(), self.store(), self.account, revoked.user_op_hash, |_| {}).await
+    }
+
+    /// [`speed_up_session_change`]: overtakes what the owner signed and is stuck, a grant or a revocation, too.
+    ///
+    /// # Errors
+    /// Those of [`speed_up_session_change`].
+    pub async fn speed_up(&self, stuck: &UserOperation, fees: &GasFees) -> Result<UserOpResponse, AppError> {
+        speed_up_session_change(self, self.store(), stuck, fees).await
     }
 
     /// [`sync_sessions`]: brings the stored sessions in line with the chain and with what other devices published.

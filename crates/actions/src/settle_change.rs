@@ -16,7 +16,9 @@ pub(super) async fn settle_change(
     user_op_hash: B256,
 ) -> Result<UserOpReceipt, AppError> {
     let (relay, account) = (client.relay.as_ref(), client.account);
-    match store.load(account).await?.revocations().contains(&user_op_hash) {
+    // A grant may take sessions out, too: it is settled as a grant.
+    let book = store.load(account).await?;
+    match book.revocations().contains(&user_op_hash) && !book.grants().contains(&user_op_hash) {
         true => settle_revocation(relay, store, account, user_op_hash, |_| {}).await,
         false => settle_session(relay, store, account, user_op_hash, |_| {}).await,
     }

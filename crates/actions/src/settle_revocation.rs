@@ -15,7 +15,8 @@ use use_aa_protocol::{
 };
 
 /// Waits for the operation; the leaves that it takes out become `REVOKED` when it succeeds, and stay what they were
-/// when it reverted. After a bundler dropped it the root on chain decides.
+/// when it reverted. After a bundler dropped it the root on chain decides; until it does, and until the chain proves that
+/// the operation can never be included, the book keeps in doubt that it may.
 ///
 /// Keys of revoked sessions are kept until [`super::prove_revocation`] has tried them, or the page forgets them.
 /// May run several times at once, in several tabs, and again after a reload.
@@ -39,6 +40,19 @@ pub async fn settle_revocation(
     outcome
 }
 
+/// Nobody knows whether the operation will be included.
+pub(super) async fn doubt_revocation(
+    store: &dyn SessionStore,
+    account: Address,
+    user_op_hash: B256,
+) -> Result<(), AppError> {
+    let change = |book: &mut SessionBook| {
+        book.doubt_revocation(user_op_hash);
+        Ok(())
+    };
+    store.update(account, Box::new(change)).await.map(drop)
+}
+
 /// The operation will not happen: its sessions stay.
 pub(super) async fn fail_revocation(
     store: &dyn SessionStore,
@@ -60,7 +74,7 @@ async fn confirm(store: &dyn SessionStore, account: Address, user_op_hash: B256)
     store.update(account, Box::new(change)).await.map(drop)
 }
 
-/// The bundler gave it up: either the root shows that it came through all the same, or its sessions stay.
+/// The bundler gave it up. The chain has the last word.
 async fn ask_the_chain(
     relay: &dyn Relay,
     store: &dyn SessionStore,
@@ -72,7 +86,10 @@ async fn ask_the_chain(
     agreed_roots(&state)?;
     match reconcile(&mut book, state.merkle_root) {
         Ok(Some(stale)) => stale.write(store, account).await.map(drop),
-        Ok(None) => fail_revocation(store, account, user_op_hash).await,
+        Ok(None) if book.is_revocation_dead(user_op_hash, state.nonce, state.clocks) => {
+            fail_revocation(store, account, user_op_hash).await
+        }
+        Ok(None) => doubt_revocation(store, account, user_op_hash).await,
         Err(AppError::SessionsOutOfSync { .. }) => Ok(()),
         Err(error) => Err(error),
     }

@@ -1,12 +1,15 @@
 //! Overtakes an operation that is stuck: the same again with higher fees, signed anew.
 
 use alloy::{
-    primitives::{B256, Bytes, eip191_hash_message},
+    primitives::{Address, B256, Bytes, U256, eip191_hash_message},
     signers::SignerSync,
+    sol_types::SolCall,
 };
 
 use super::{
     account::SmartAccountClient,
+    fee_funds::read_deposit,
+    overtaken_sessions::{OvertakenSessions, SessionChange},
     owner_signature::owner_signature,
     ports::{DistributedKeys, Relay, SessionStore},
     raise_fees::{fees_of, fees_that_are_taken, is_paid_in_a_token, with_fees},
@@ -15,10 +18,12 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
+    abi::IEntryPoint,
     addresses::{ECDSA_MODULE, ENTRY_POINT},
     distributed_key::DanModuleInfo,
     rpc::GasFees,
     signature::{SessionSignature, wrap},
+    smart_account::decode_calls,
     user_op_response::UserOpResponse,
     user_operation::UserOperation,
 };
@@ -30,19 +35,49 @@ use use_aa_protocol::{
 /// first one's where they are lower. A sponsored operation is sponsored anew, because the sponsor signed the fees.
 ///
 /// # Errors
-/// `InvalidInput` when the operation is paid in a token (its quote is for the first one's fees) or by another paymaster
-/// than sponsors now;
-/// `NotTheOwnersSignature`, `OwnerIsContract`, `WalletRejected`, `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both
-/// operations may be on their way, which does no harm.
+/// `InvalidInput` when it grants or revokes sessions ([`speed_up_session_change`] keeps their book), when another account
+/// sent it, when it is paid in a token (its quote is for the first one's fees) or by another paymaster than sponsors now,
+/// and when it sends away what the higher fees would need; `NotTheOwnersSignature`, `OwnerIsContract`, `WalletRejected`,
+/// `WrongChain` of the wallet; those of sponsor and bundler. After a failed send both operations may be on their way, which
+/// does no harm.
 pub async fn speed_up_user_operation(
     client: &SmartAccountClient,
     stuck: &UserOperation,
     fees: &GasFees,
 ) -> Result<UserOpResponse, AppError> {
+    speed_up_as_owner(client, None, stuck, fees).await
+}
+
+/// The same for whatever the owner signed, a grant or a revocation of sessions too: before it is sent, the stored sessions
+/// that wait for the first one are told to wait for this one. Follow it with
+/// [`settle_session`](super::settle_session) or [`settle_revocation`](super::settle_revocation), as the first one.
+///
+/// # Errors
+/// As [`speed_up_user_operation`]; `InvalidInput` for a change of sessions that no stored session waits for any more: it was
+/// given up, so it has to be granted, or revoked, anew. `Storage`: nothing was sent.
+pub async fn speed_up_session_change(
+    client: &SmartAccountClient,
+    store: &dyn SessionStore,
+    stuck: &UserOperation,
+    fees: &GasFees,
+) -> Result<UserOpResponse, AppError> {
+    speed_up_as_owner(client, Some(store), stuck, fees).await
+}
+
+async fn speed_up_as_owner(
+    client: &SmartAccountClient,
+    store: Option<&dyn SessionStore>,
+    stuck: &UserOperation,
+    fees: &GasFees,
+) -> Result<UserOpResponse, AppError> {
+    if client.account != stuck.sender {
+        let expected = format!("the account of the wallet, {}", client.account);
+        return Err(AppError::invalid("stuck.sender", expected, stuck.sender));
+    }
     let relay = client.relay.as_ref();
     let chain_id = relay.chain_info().await?.chain_id;
     check_wallet_chain(client, chain_id).await?;
-    replace(relay, stuck, fees, async |_, user_op_hash, is_again| {
+    replace(relay, store, stuck, fees, async |_, user_op_hash, is_again| {
         if is_again {
             client.wallet.signs_again();
         }
@@ -51,6 +86,19 @@ pub async fn speed_up_user_operation(
         Ok(wrap(ECDSA_MODULE, &signature))
     })
     .await
+}
+
+/// Can it be overtaken at all, by what is known without asking anybody? So that nothing is offered that can only fail.
+///
+/// # Errors
+/// `InvalidInput` as [`speed_up_session_change`].
+pub async fn check_speed_up(
+    store: &dyn SessionStore,
+    stuck: &UserOperation,
+    user_op_hash: B256,
+) -> Result<(), AppError> {
+    refuse_paid_in_a_token(stuck)?;
+    OvertakenSessions::of(store, stuck, user_op_hash).await.map(drop)
 }
 
 /// The same for whoever else signed the first one, a session key for instance: `sign` makes the whole signature of the
@@ -64,7 +112,7 @@ pub async fn speed_up_user_operation_with(
     fees: &GasFees,
     sign: impl Fn(B256) -> Result<Bytes, AppError>,
 ) -> Result<UserOpResponse, AppError> {
-    replace(relay, stuck, fees, async |_, user_op_hash, _| sign(user_op_hash)).await
+    replace(relay, None, stuck, fees, async |_, user_op_hash, _| sign(user_op_hash)).await
 }
 
 /// The same for a use of sessions: their key, stored here or shared by nodes, signs anew around the same proofs.
@@ -88,7 +136,7 @@ pub async fn speed_up_session_use(
         Some(_) => None,
         None => Some(store.signer(stuck.sender, leaf.session_key_address).await?),
     };
-    replace(relay, stuck, fees, async |operation, user_op_hash, _| {
+    replace(relay, None, stuck, fees, async |operation, user_op_hash, _| {
         let signature = match &key {
             Some(key) => {
                 let signature = key.sign_message_sync(user_op_hash.as_slice());
@@ -104,15 +152,21 @@ pub async fn speed_up_session_use(
 /// Sends the replacement; once more when the bundler wants still higher fees.
 async fn replace(
     relay: &dyn Relay,
+    store: Option<&dyn SessionStore>,
     stuck: &UserOperation,
     fees: &GasFees,
     sign: impl AsyncFn(&UserOperation, B256, bool) -> Result<Bytes, AppError>,
 ) -> Result<UserOpResponse, AppError> {
-    if is_paid_in_a_token(stuck) {
-        let expected = "an operation that is sponsored or pays itself (its token quote is for the old fees)";
-        return Err(AppError::invalid("stuck.paymasterAndData", expected, "a token paymaster"));
-    }
+    refuse_paid_in_a_token(stuck)?;
     let chain_id = relay.chain_info().await?.chain_id;
+    let sessions = match store {
+        Some(store) => Some(OvertakenSessions::of(store, stuck, stuck.hash(ENTRY_POINT, chain_id)).await?),
+        None if SessionChange::of(stuck) != SessionChange::Nothing => {
+            let expected = "an operation that changes no sessions (`speed_up_session_change` keeps their book)";
+            return Err(AppError::invalid("stuck.callData", expected, "a new root of sessions"));
+        }
+        None => None,
+    };
     let send = async |fees: GasFees, is_again: bool| {
         let mut operation = with_fees(relay, stuck, fees, None).await?;
         // Another one may take a token for it, on terms that nobody can read here.
@@ -124,9 +178,17 @@ async fn replace(
                 Bytes::copy_from_slice(paymaster_of(stuck)),
             ));
         }
+        check_rest(relay, stuck, &operation).await?;
         let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
         operation.signature = sign(&operation, user_op_hash, is_again).await?;
+        let overtaken = match &sessions {
+            Some(sessions) => sessions.wait_for(&operation, user_op_hash).await?,
+            None => Vec::new(),
+        };
         let sent = relay.send(&operation, None).await;
+        if let (Some(sessions), Err(error)) = (&sessions, &sent) {
+            sessions.not_sent(relay, user_op_hash, &overtaken, error).await;
+        }
         Ok::<_, AppError>((operation, user_op_hash, sent))
     };
     let least = fees_of(stuck).bumped();
@@ -155,6 +217,43 @@ fn named(user_op_hash: B256, reported: B256) -> Result<UserOpResponse, AppError>
         return Err(AppError::UpstreamMalformed { upstream: Upstream::Bundler, reason });
     }
     Ok(UserOpResponse { user_op_hash, session: None })
+}
+
+fn refuse_paid_in_a_token(stuck: &UserOperation) -> Result<(), AppError> {
+    if is_paid_in_a_token(stuck) {
+        let expected = "an operation that is sponsored or pays itself (its token quote is for the old fees)";
+        return Err(AppError::invalid("stuck.paymasterAndData", expected, "a token paymaster"));
+    }
+    Ok(())
+}
+
+/// An account that pays itself and sends all its native currency away leaves just what the first fees may cost: with higher
+/// ones the calls would revert. What the first one did not cover either comes from elsewhere.
+async fn check_rest(relay: &dyn Relay, stuck: &UserOperation, faster: &UserOperation) -> Result<(), AppError> {
+    let leaves = native_that_leaves(stuck);
+    if !faster.paymaster_and_data.is_empty() || leaves.is_zero() {
+        return Ok(());
+    }
+    let balance = relay.account_state(stuck.sender, U256::ZERO).await?.balance;
+    let funds = balance.saturating_add(read_deposit(relay, stuck.sender).await?);
+    let is_covered = |operation: &UserOperation| leaves.saturating_add(operation.required_prefund()) <= funds;
+    if is_covered(stuck) && !is_covered(faster) {
+        let expected = "an operation that leaves the account what the higher fees need: start anew";
+        return Err(AppError::invalid("stuck.callData", expected, format!("{leaves} of {funds} wei sent away")));
+    }
+    Ok(())
+}
+
+/// What the calls take out of balance and deposit.
+fn native_that_leaves(operation: &UserOperation) -> U256 {
+    let calls = decode_calls(&operation.call_data).unwrap_or_default();
+    let of_deposit = |to: Address, data: &[u8]| {
+        let withdrawal = IEntryPoint::withdrawToCall::abi_decode(data).ok().filter(|_| to == ENTRY_POINT);
+        withdrawal.map_or(U256::ZERO, |call| call.withdrawAmount)
+    };
+    calls
+        .iter()
+        .fold(U256::ZERO, |sum, call| sum.saturating_add(call.value).saturating_add(of_deposit(call.to, &call.data)))
 }
 
 #[cfg(test)]
@@ -254,6 +353,35 @@ mod tests {
         let error = speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap_err();
         assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.paymasterAndData"), "{error}");
         assert_eq!(fake.sent(), 0);
+    }
+
+    #[tokio::test]
+    async fn another_owner_is_not_asked_to_sign() {
+        let (_, _, stuck) = world();
+        let (fake, other, _) = world();
+        fake.fail(crate::fake::Step::WalletSign, AppError::WalletRejected);
+        let error = speed_up_user_operation(&other, &stuck, &fees(0, 0)).await.unwrap_err();
+        assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.sender"), "{error}");
+        assert_eq!(fake.sent(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_the_higher_fees_need_must_not_be_sent_away() {
+        let (fake, client, mut stuck) = world();
+        let gone = Call { to: client.owner, value: U256::from(1_000), ..Default::default() };
+        stuck.call_data = encode_calls(&[gone], false).unwrap();
+        let just_enough = U256::from(1_000) + stuck.required_prefund();
+        fake.answer_amount(ENTRY_POINT, just_enough);
+        let error = speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap_err();
+        assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.callData"), "{error}");
+        assert_eq!(fake.sent(), 0);
+        // A tenth more is there; or the first one did not have it either, so it comes from elsewhere.
+        for there in [just_enough * U256::from(2), U256::from(5)] {
+            let (fake, client, _) = world();
+            let stuck = UserOperation { sender: client.account, ..stuck.clone() };
+            fake.answer_amount(ENTRY_POINT, there);
+            speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap();
+        }
     }
 
     #[tokio::test]

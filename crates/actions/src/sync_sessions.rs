@@ -6,6 +6,7 @@ use super::{
     ports::{Relay, SessionStore},
     session_ledger::{adopt_older, adopt_published, agreed_roots},
     session_tree::reconcile,
+    settle_revocation::fail_revocation,
     settle_session::take_out,
 };
 use crate::error::AppError;
@@ -37,7 +38,7 @@ pub struct SyncedSessions {
 /// Compares the store with the chain and sets what the root on chain proves: unconfirmed leaves that are
 /// in it become `ACTIVE` (also those of the JavaScript SDK, which never does that itself, docs/protocol.md 10-S34),
 /// confirmed ones that are not become `REVOKED`. Grants that can provably never be included any more (the
-/// nonce is used, or the paymaster's signature is over) are taken out.
+/// nonce is used, or the paymaster's signature is over) are taken out; revocations like that are forgotten.
 ///
 /// # Errors
 /// Those of the [`Relay`] and of the store, and `NodesDisagree`; then the store is as before. A root that the stored leaves
@@ -69,7 +70,11 @@ pub async fn sync_sessions(
         for user_op_hash in &dead {
             take_out(store, account, *user_op_hash).await?;
         }
-        if !dead.is_empty() {
+        let dead_revocations = book.dead_revocations(state.nonce, state.clocks);
+        for user_op_hash in &dead_revocations {
+            fail_revocation(store, account, *user_op_hash).await?;
+        }
+        if !dead.is_empty() || !dead_revocations.is_empty() {
             book = store.load(account).await?;
         }
     }

@@ -33,6 +33,8 @@ struct Followed {
     last: Rc<RefCell<Option<UserOpUpdate>>>,
     listeners: Rc<RefCell<Vec<OnUpdate>>>,
     end: Eventually<UserOpReceipt>,
+    /// Its end is written into the stored sessions.
+    settles: bool,
 }
 
 /// Notes an operation that the bundler took, and follows it whether or not anybody waits for it.
@@ -53,11 +55,7 @@ pub async fn wait_for_user_operation(
     let grant = response.session.map(|session| session.account);
     let change = match (grant, account) {
         (Some(account), _) => Some((account, Change::Grant)),
-        (None, Some(account)) => {
-            let book = LocalSessionStore.load(account).await;
-            let revokes = book.is_ok_and(|book| book.revocations().contains(&response.user_op_hash));
-            revokes.then_some((account, Change::Revocation))
-        }
+        (None, Some(account)) => change_by(account, response.user_op_hash).await.map(|change| (account, change)),
         (None, None) => None,
     };
     follow(account.or(grant), change, response.user_op_hash, on_update).await
@@ -68,7 +66,20 @@ pub async fn settle_session(account: Address, user_op_hash: B256) -> Outcome<()>
 }
 
 pub async fn settle_revocation(account: Address, user_op_hash: B256) -> Outcome<()> {
-    follow(Some(account), Some((account, Change::Revocation)), user_op_hash, Rc::new(|_| ())).await.map(drop)
+    // A grant may take sessions out, too: it is settled as a grant.
+    let change = change_by(account, user_op_hash).await.unwrap_or(Change::Revocation);
+    follow(Some(account), Some((account, change)), user_op_hash, Rc::new(|_| ())).await.map(drop)
+}
+
+/// What stored sessions wait for this operation to do, whoever asks for it: the page of an operation knows nothing but
+/// its hash.
+async fn change_by(account: Address, user_op_hash: B256) -> Option<Change> {
+    let book = LocalSessionStore.load(account).await.ok()?;
+    match (book.grants().contains(&user_op_hash), book.revocations().contains(&user_op_hash)) {
+        (true, _) => Some(Change::Grant),
+        (false, true) => Some(Change::Revocation),
+        (false, false) => None,
+    }
 }
 
 /// What an operation does to the stored sessions when it ends.
@@ -85,6 +96,8 @@ async fn follow(
     on_update: OnUpdate,
 ) -> Outcome<UserOpReceipt> {
     let known = FOLLOWED.with_borrow(|followed| followed.get(&user_op_hash).cloned());
+    // Who follows it without knowing what it changes must not keep that from being settled.
+    let known = known.filter(|known| known.settles || change.is_none());
     let followed = known.unwrap_or_else(|| begin(account, change, user_op_hash));
     if let Some(last) = followed.last.borrow().as_ref() {
         on_update(last);
@@ -105,7 +118,7 @@ fn begin(account: Option<Address>, change: Option<(Address, Change)>, user_op_ha
         }
     };
     let end = run_to_end(account, change, user_op_hash, on_update).boxed_local().shared();
-    let followed = Followed { last, listeners, end: end.clone() };
+    let followed = Followed { last, listeners, end: end.clone(), settles: change.is_some() };
     FOLLOWED.with_borrow_mut(|all| all.insert(user_op_hash, followed.clone()));
     let listeners = Rc::clone(&followed.listeners);
     spawn_local(async move {

@@ -1,12 +1,12 @@
 //! Overtakes an operation that is stuck, or was dropped: the same nonce with higher fees, signed by whoever signed it.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 
 use super::{Outcome, client_of, following};
 use crate::{
     actions::{
         ports::Relay,
-        speed_up_user_operation::{speed_up_session_use, speed_up_user_operation},
+        speed_up_user_operation::{check_speed_up, speed_up_session_change, speed_up_session_use},
     },
     client::{
         operation_log::{self, OperationKind},
@@ -15,8 +15,28 @@ use crate::{
     },
     error::AppError,
     hooks::{Progress, UserOpStatus, context::ConnectedOwner},
-    protocol::{rpc::GasFees, signature::SessionSignature, user_op_response::UserOpResponse},
+    protocol::{
+        rpc::GasFees, signature::SessionSignature, user_op_response::UserOpResponse, user_operation::UserOperation,
+    },
 };
+
+/// Says why it cannot be overtaken, where that is known before anybody is asked to sign.
+pub async fn can_speed_up(user_op_hash: B256) -> Outcome<()> {
+    check_speed_up(&LocalSessionStore, &sent_operation(user_op_hash).await?, user_op_hash).await
+}
+
+async fn sent_operation(user_op_hash: B256) -> Outcome<UserOperation> {
+    let operation = ServerRelay.sent_operation(user_op_hash).await?.ok_or_else(|| AppError::UserOpDropped {
+        user_op_hash,
+        reason: "nobody has it any more, so it cannot be sent again as it was".into(),
+    })?;
+    let chain = chain_info().await?;
+    // The server is not trusted: what is signed is what was sent before.
+    if operation.hash(chain.entry_point, chain.chain_id) != user_op_hash {
+        return Err(AppError::Internal { reason: "the server has another operation by this hash".into() });
+    }
+    Ok(operation)
+}
 
 /// `fees` as the server names them for a stuck operation; without them those of now.
 pub async fn speed_up(
@@ -27,15 +47,7 @@ pub async fn speed_up(
 ) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
     let user_op_hash = stuck.user_op_hash;
-    let operation = ServerRelay.sent_operation(user_op_hash).await?.ok_or_else(|| AppError::UserOpDropped {
-        user_op_hash,
-        reason: "nobody has it any more, so it cannot be sent again as it was".into(),
-    })?;
-    let chain = chain_info().await?;
-    // The server is not trusted: what is signed is what was sent before.
-    if operation.hash(chain.entry_point, chain.chain_id) != user_op_hash {
-        return Err(AppError::Internal { reason: "the server has another operation by this hash".into() });
-    }
+    let operation = sent_operation(user_op_hash).await?;
     let fees = match fees {
         Some(fees) => fees,
         None => ServerRelay.gas_fees().await?,
@@ -47,7 +59,7 @@ pub async fn speed_up(
         speed_up_session_use(&ServerRelay, &LocalSessionStore, &ServerRelay, &operation, &fees).await?
     } else {
         let client = client_of(&owner.ok_or(AppError::NoSmartAccount)?, Some(&progress)).await?;
-        speed_up_user_operation(&client, &operation, &fees).await?
+        speed_up_session_change(&client, &LocalSessionStore, &operation, &fees).await?
     };
     progress.set(UserOpStatus::Submitted);
     let faster = UserOpResponse { session: stuck.session, ..faster };

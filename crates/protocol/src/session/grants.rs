@@ -37,6 +37,8 @@ impl SessionBook {
     /// Nobody knows whether the operation will be included.
     pub fn doubt_grant(&mut self, user_op_hash: B256) {
         self.record(&SessionEvent::GrantInDoubt, |state| state.is_granted_by(user_op_hash));
+        // What it is to leave out, too.
+        self.doubt_revocation(user_op_hash);
     }
 
     /// The operation succeeded: its leaves are under the root, and what it left out is not any more. Gives the grants with
@@ -65,12 +67,14 @@ impl SessionBook {
         keys
     }
 
-    /// The oldest change that is on its way, a grant or a revocation, by one of its sessions and its operation. Grants
-    /// in doubt count only when `skip_doubtful` is false; operations in `passed_over` do not.
+    /// The oldest change that is on its way, a grant or a revocation, by one of its sessions and its operation. What is
+    /// in doubt counts only when `skip_doubtful` is false; operations in `passed_over` do not.
     pub fn change_in_flight(&self, skip_doubtful: bool, passed_over: impl Fn(&B256) -> bool) -> Option<(String, B256)> {
         self.leaf_nodes.iter().find_map(|leaf| {
             let operation = match leaf.state() {
-                SessionState::Revoking { operation } => Some(operation),
+                SessionState::Revoking { operation } => {
+                    Some(operation.user_op_hash).filter(|_| !(skip_doubtful && operation.in_doubt))
+                }
                 state => state
                     .grant()
                     .filter(|grant| !(skip_doubtful && grant.in_doubt))

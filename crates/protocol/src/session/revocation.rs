@@ -6,10 +6,13 @@
 
 use std::collections::HashSet;
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, U256};
 
-use super::{SessionBook, SessionEvent, SessionKeyManager, SessionLeaf};
-use crate::merkle::{MerkleFrontier, MerkleTree};
+use super::{RevocationOperation, SessionBook, SessionEvent, SessionKeyManager, SessionLeaf};
+use crate::{
+    clocks::Clocks,
+    merkle::{MerkleFrontier, MerkleTree},
+};
 
 impl SessionBook {
     /// Root over the tree's leaves without these sessions; zero when none is left.
@@ -20,8 +23,8 @@ impl SessionBook {
     }
 
     /// An operation that takes these sessions out will be sent. One that is not in the tree any more stays as it is.
-    pub fn begin_revocation(&mut self, session_ids: &HashSet<&str>, user_op_hash: B256) {
-        let event = SessionEvent::RevocationSent { operation: user_op_hash };
+    pub fn begin_revocation(&mut self, session_ids: &HashSet<&str>, operation: impl Into<RevocationOperation>) {
+        let event = SessionEvent::RevocationSent { operation: operation.into() };
         for leaf in self.leaf_nodes.iter_mut().filter(|leaf| session_ids.contains(leaf.session_id.as_str())) {
             let _ = leaf.record(&event);
         }
@@ -30,6 +33,39 @@ impl SessionBook {
     /// The operation failed: its sessions stay.
     pub fn fail_revocation(&mut self, user_op_hash: B256) {
         self.record(&SessionEvent::RevocationFailed, |state| state.revocation() == Some(user_op_hash));
+    }
+
+    /// The bundler dropped the operation, which does not prove that it will never be included.
+    pub fn doubt_revocation(&mut self, user_op_hash: B256) {
+        for leaf in self.leaf_nodes.iter_mut() {
+            let state = leaf.state();
+            let Some(operation) = state.revoking().filter(|operation| operation.user_op_hash == user_op_hash) else {
+                continue;
+            };
+            let operation = RevocationOperation { in_doubt: true, ..*operation };
+            let _ = leaf.record(&SessionEvent::RevocationSent { operation });
+        }
+    }
+
+    /// Will no leaf of this operation be taken out by it any more? For a book that has the tree on chain. Of what a
+    /// former version noted nothing is known but the hash: it counts as over, as it did there.
+    pub fn is_revocation_dead(&self, user_op_hash: B256, next_nonce: U256, clocks: Clocks) -> bool {
+        let states = self.leaf_nodes.iter().map(SessionLeaf::state);
+        states.filter(|state| state.revocation() == Some(user_op_hash)).all(|state| {
+            let is_over = |operation: &RevocationOperation| operation.can_never_be_included(next_nonce, clocks);
+            state.revoking().is_some_and(|operation| operation.nonce.is_none() || is_over(operation))
+        })
+    }
+
+    /// Those of [`Self::revocations`] that can never be included any more. For a book that has the tree on chain.
+    pub fn dead_revocations(&self, next_nonce: U256, clocks: Clocks) -> Vec<B256> {
+        let is_over = |operation: &RevocationOperation| operation.can_never_be_included(next_nonce, clocks);
+        let states = self.leaf_nodes.iter().map(SessionLeaf::state);
+        let mut found = states
+            .filter_map(|state| state.revoking().filter(|operation| is_over(operation)).map(|dead| dead.user_op_hash))
+            .collect::<Vec<_>>();
+        found.dedup();
+        found
     }
 
     /// The operation succeeded: its sessions are out of the tree. Gives their ids.

@@ -32,6 +32,10 @@
 //! - **An import** says nothing about the chain: what is new here counts as revoked until the root on chain proves more.
 //!   A leaf that an operation was to take out is `ImportedWhileRevoking`. Should the root still hold it, that operation is followed
 //!   on. Once it is brought back it was seen outside of the tree, and the operation is over for it.
+//! - **A dropped revocation** may still be included, so the leaf stays `Revoking`, in doubt and in the way of nothing, until
+//!   the chain proves that it never will ([`RevocationOperation::can_never_be_included`], then `RevocationFailed`).
+//! - **An operation that is sped up** has another hash: `GrantPrepared` and `RevocationSent` once more
+//!   ([`SessionBook::overtake`](super::SessionBook::overtake)).
 //! - ¹ By the newer operation: of two in one nonce lane only one is ever included.
 
 use alloy::primitives::{B256, U256};
@@ -58,8 +62,8 @@ pub enum SessionState {
     Confirmed,
     /// Under the root on chain, until this operation is included.
     Revoking {
-        /// Hash of the operation that takes it out.
-        operation: B256,
+        /// The operation that takes it out.
+        operation: RevocationOperation,
     },
     /// No longer under the root on chain.
     Revoked(Ending),
@@ -81,6 +85,25 @@ pub struct GrantOperation {
     pub valid_until: Option<u64>,
     /// The bundler may or may not have it.
     pub in_doubt: bool,
+}
+
+/// The operation that is to take a leaf out from under the root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RevocationOperation {
+    /// Its hash.
+    pub user_op_hash: B256,
+    /// Its nonce; former versions stored none.
+    pub nonce: Option<U256>,
+    /// End of the paymaster's signature on it, unix seconds.
+    pub valid_until: Option<u64>,
+    /// The bundler dropped it, which does not prove that it will never be included.
+    pub in_doubt: bool,
+}
+
+impl From<B256> for RevocationOperation {
+    fn from(user_op_hash: B256) -> Self {
+        Self { user_op_hash, ..Self::default() }
+    }
 }
 
 /// How a session came to be no longer under the root.
@@ -107,8 +130,8 @@ pub enum SessionEvent {
     EnteredTree,
     /// An operation that takes it out will be sent.
     RevocationSent {
-        /// Its hash.
-        operation: B256,
+        /// That operation.
+        operation: RevocationOperation,
     },
     /// The operation that was to take it out will never be included, or failed.
     RevocationFailed,
@@ -156,7 +179,7 @@ impl SessionState {
             (Event::GrantFailed, Self::Returning { ended, .. }) => Self::Revoked(ended),
             (Event::EnteredTree, Self::Pending(_) | Self::Returning { .. } | Self::Revoked(_)) => Self::Confirmed,
             (Event::EnteredTree, Self::ImportedWhileRevoking { revocation }) => {
-                Self::Revoking { operation: revocation }
+                Self::Revoking { operation: revocation.into() }
             }
             (Event::EnteredTree, in_tree @ (Self::Confirmed | Self::Revoking { .. })) => in_tree,
             (Event::RevocationSent { operation }, Self::Confirmed | Self::Revoking { .. }) => {
@@ -169,7 +192,9 @@ impl SessionState {
             }
             (Event::Imported, Self::Pending(_) | Self::Confirmed) => Self::Revoked(Ending::default()),
             (Event::Imported, Self::Returning { ended, .. } | Self::Revoked(ended)) => Self::Revoked(ended),
-            (Event::Imported, Self::Revoking { operation: revocation }) => Self::ImportedWhileRevoking { revocation },
+            (Event::Imported, Self::Revoking { operation }) => {
+                Self::ImportedWhileRevoking { revocation: operation.user_op_hash }
+            }
             (Event::Imported, unproven @ Self::ImportedWhileRevoking { .. }) => unproven,
             (event, state) => return Err(ImpossibleChange { state: state.name(), event: event.name() }),
         };
@@ -184,10 +209,15 @@ impl SessionState {
         }
     }
 
-    /// The operation that takes it out, while that is on its way.
+    /// The hash of the operation that takes it out, while that is on its way.
     pub fn revocation(&self) -> Option<B256> {
+        self.revoking().map(|operation| operation.user_op_hash)
+    }
+
+    /// The operation that takes it out, while that is on its way.
+    pub fn revoking(&self) -> Option<&RevocationOperation> {
         match self {
-            Self::Revoking { operation } => Some(*operation),
+            Self::Revoking { operation } => Some(operation),
             _ => None,
         }
     }
@@ -255,8 +285,19 @@ impl GrantOperation {
     /// is over *by the chain's own clock* (this device's may be fast). `next_nonce` is the next one of lane 0, read no
     /// later than the root. A chain without blocks has a clock all the same: its next block's.
     pub fn can_never_be_included(&self, next_nonce: U256, clocks: Clocks) -> bool {
-        let is_used = |nonce: U256| nonce >> 64 == next_nonce >> 64 && nonce < next_nonce;
-        let is_over = |until: u64| until != 0 && clocks.is_past_on_chain(until, GRACE);
-        self.nonce.is_some_and(is_used) || self.valid_until.is_some_and(is_over)
+        can_never_be_included(self.nonce, self.valid_until, next_nonce, clocks)
     }
+}
+
+impl RevocationOperation {
+    /// As [`GrantOperation::can_never_be_included`], given that its leaf is still under the root on chain.
+    pub fn can_never_be_included(&self, next_nonce: U256, clocks: Clocks) -> bool {
+        can_never_be_included(self.nonce, self.valid_until, next_nonce, clocks)
+    }
+}
+
+fn can_never_be_included(nonce: Option<U256>, valid_until: Option<u64>, next_nonce: U256, clocks: Clocks) -> bool {
+    let is_used = |nonce: U256| nonce >> 64 == next_nonce >> 64 && nonce < next_nonce;
+    let is_over = |until: u64| until != 0 && clocks.is_past_on_chain(until, GRACE);
+    nonce.is_some_and(is_used) || valid_until.is_some_and(is_over)
 }

@@ -5,7 +5,7 @@
 use alloy::primitives::{B256, U256};
 use serde_json::{Value, json};
 
-use super::{Ending, GrantOperation, ImpossibleChange, SessionEvent, SessionState};
+use super::{Ending, GrantOperation, ImpossibleChange, RevocationOperation, SessionEvent, SessionState};
 use crate::session::{SessionBook, SessionLeaf, SessionStatus, kept::CAME_BACK};
 
 /// Nonce of the granting operation, hex.
@@ -18,6 +18,12 @@ const GRANT_IN_DOUBT: &str = "sendInDoubt";
 const RETURNING: &str = "returning";
 /// Hash of the operation that takes it out of the tree.
 const REVOKED_BY: &str = "revokedByUserOp";
+/// Its nonce, hex.
+const REVOCATION_NONCE: &str = "revocationNonce";
+/// End of the paymaster's signature on it, unix seconds.
+const REVOCATION_VALID_UNTIL: &str = "revocationValidUntil";
+/// The bundler dropped it; it may be included all the same.
+const REVOCATION_IN_DOUBT: &str = "revocationInDoubt";
 /// On revoked leaves: hash of the operation that took it out.
 const TAKEN_BY: &str = "takenByUserOp";
 /// On revoked leaves: root of the tree that it was in last.
@@ -41,7 +47,7 @@ impl SessionLeaf {
             ),
             SessionStatus::Active | SessionStatus::Inactive | SessionStatus::Expired => self
                 .hash_in(REVOKED_BY)
-                .map_or(SessionState::Confirmed, |operation| SessionState::Revoking { operation }),
+                .map_or(SessionState::Confirmed, |hash| SessionState::Revoking { operation: self.revoked_by(hash) }),
         }
     }
 
@@ -62,6 +68,11 @@ impl SessionLeaf {
     /// The operation that takes it out of the tree, while that is on its way.
     pub fn revocation(&self) -> Option<B256> {
         self.state().revocation()
+    }
+
+    /// It is being taken out of the tree, and nothing speaks against it.
+    pub fn is_leaving(&self) -> bool {
+        self.state().revoking().is_some_and(|operation| !operation.in_doubt)
     }
 
     /// The last root that it was under, when it is under none now.
@@ -98,10 +109,23 @@ impl SessionLeaf {
     fn grant(&self) -> GrantOperation {
         GrantOperation {
             user_op_hash: self.user_op_hash,
-            nonce: self.extra.get(GRANT_NONCE).and_then(Value::as_str).and_then(|nonce| nonce.parse::<U256>().ok()),
+            nonce: self.nonce_in(GRANT_NONCE),
             valid_until: self.extra.get(GRANT_VALID_UNTIL).and_then(Value::as_u64),
             in_doubt: self.has(GRANT_IN_DOUBT),
         }
+    }
+
+    fn revoked_by(&self, user_op_hash: B256) -> RevocationOperation {
+        RevocationOperation {
+            user_op_hash,
+            nonce: self.nonce_in(REVOCATION_NONCE),
+            valid_until: self.extra.get(REVOCATION_VALID_UNTIL).and_then(Value::as_u64),
+            in_doubt: self.has(REVOCATION_IN_DOUBT),
+        }
+    }
+
+    fn nonce_in(&self, field: &str) -> Option<U256> {
+        self.extra.get(field)?.as_str()?.parse().ok()
     }
 
     fn ending(&self) -> Ending {
@@ -113,13 +137,15 @@ impl SessionLeaf {
     }
 
     pub(super) fn write(&mut self, before: &SessionState, next: &SessionState) {
-        let (status, ended, revoked_by) = match next {
+        let (status, ended, revoked_by): (_, _, Option<RevocationOperation>) = match next {
             SessionState::Pending(_) => (SessionStatus::Pending, None, None),
             SessionState::Returning { ended, .. } => (SessionStatus::Pending, Some(ended), None),
             SessionState::Confirmed => (SessionStatus::Active, None, None),
             SessionState::Revoking { operation } => (SessionStatus::Active, None, Some(*operation)),
             SessionState::Revoked(ended) => (SessionStatus::Revoked, Some(ended), None),
-            SessionState::ImportedWhileRevoking { revocation } => (SessionStatus::Revoked, None, Some(*revocation)),
+            SessionState::ImportedWhileRevoking { revocation } => {
+                (SessionStatus::Revoked, None, Some((*revocation).into()))
+            }
         };
         if !(status.in_tree() && self.status.in_tree()) {
             self.status = status;
@@ -127,7 +153,10 @@ impl SessionLeaf {
         let hash = |hash: B256| Value::from(hash.to_string());
         let yes = |is: bool| is.then_some(Value::from(true));
         let fields = [
-            (REVOKED_BY, revoked_by.map(hash)),
+            (REVOKED_BY, revoked_by.map(|operation| hash(operation.user_op_hash))),
+            (REVOCATION_NONCE, revoked_by.and_then(|operation| operation.nonce).map(|nonce| json!(nonce))),
+            (REVOCATION_VALID_UNTIL, revoked_by.and_then(|operation| operation.valid_until).map(Value::from)),
+            (REVOCATION_IN_DOUBT, yes(revoked_by.is_some_and(|operation| operation.in_doubt))),
             (TAKEN_BY, ended.and_then(|ended| ended.operation).map(hash)),
             (LEFT_TREE, ended.and_then(|ended| ended.last_root).map(hash)),
             (ENDED_ELSEWHERE, yes(ended.is_some_and(|ended| ended.elsewhere))),

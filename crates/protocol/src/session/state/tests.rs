@@ -30,7 +30,7 @@ fn returning(grant: GrantOperation, ended: Ending) -> SessionState {
 }
 
 fn revoking(operation: B256) -> SessionState {
-    SessionState::Revoking { operation }
+    SessionState::Revoking { operation: operation.into() }
 }
 
 fn states() -> [SessionState; 8] {
@@ -54,7 +54,7 @@ fn events() -> [SessionEvent; 9] {
         GrantInDoubt,
         GrantFailed,
         EnteredTree,
-        RevocationSent { operation: NEWER },
+        RevocationSent { operation: NEWER.into() },
         RevocationFailed,
         LeftTree { last_root: ROOT, elsewhere: false },
         LeftTree { last_root: ROOT, elsewhere: true },
@@ -144,7 +144,7 @@ fn a_refusal_says_what_cannot_happen() {
 fn statuses_that_other_programs_write_stay() {
     for status in [SessionStatus::Active, SessionStatus::Inactive, SessionStatus::Expired] {
         let mut leaf = SessionLeaf { status, ..SessionLeaf::default() };
-        for event in [SessionEvent::EnteredTree, SessionEvent::RevocationSent { operation: NEWER }] {
+        for event in [SessionEvent::EnteredTree, SessionEvent::RevocationSent { operation: NEWER.into() }] {
             leaf.record(&event).unwrap();
             assert_eq!(leaf.status, status, "{event:?}");
         }
@@ -174,12 +174,15 @@ fn a_grant_is_dead_once_its_nonce_is_used_or_its_sponsorship_is_over_on_chain() 
     assert!(!dead(GrantOperation { valid_until: Some(0), ..unsponsored() }, 5, 1_000), "no end");
 }
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 12] = [
     "userOpNonce",
     "userOpValidUntil",
     "sendInDoubt",
     "returning",
     "revokedByUserOp",
+    "revocationNonce",
+    "revocationValidUntil",
+    "revocationInDoubt",
     "takenByUserOp",
     "leftTree",
     "endedElsewhere",
@@ -201,7 +204,7 @@ proptest! {
     #[test]
     fn odd_stored_fields_read_as_some_state_and_go_its_way(
         status in 0_usize..5,
-        fields in prop::collection::vec((0_usize..FIELDS.len(), stored_value()), 0..9),
+        fields in prop::collection::vec((0_usize..FIELDS.len(), stored_value()), 0..12),
         event in 0_usize..9,
     ) {
         use SessionStatus::*;
