@@ -2,7 +2,10 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use alloy::primitives::{Address, B256, address};
 use js_sys::{Function, Object, Reflect};
@@ -55,6 +58,10 @@ const FRIENDLY: &str = r"
     throw { code: -32601, message: 'not here: ' + method };";
 
 fn announce(rdns: &str, provider: &Object) {
+    thread_local!(static LISTENS: Cell<bool> = const { Cell::new(false) });
+    if !LISTENS.replace(true) {
+        registry::discover(|_| {});
+    }
     let announce = Function::new_with_args(
         "rdns, provider",
         "window.dispatchEvent(new CustomEvent('eip6963:announceProvider', { detail: {

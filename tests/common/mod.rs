@@ -6,7 +6,7 @@
 use std::sync::{LazyLock, OnceLock};
 
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use use_aa::lab::{Lab, LabOptions};
 
 pub mod bundlers;
@@ -34,6 +34,12 @@ pub async fn lab() -> &'static Lab {
 /// One JSON-RPC call; an error of the other side is a failed test.
 pub async fn rpc(url: &str, method: &str, params: Value) -> Value {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    // The chain chooses the nonce: of two at once from one sender it may give both the same.
+    static SENDING: Mutex<()> = Mutex::const_new(());
+    let _turn = match method {
+        "eth_sendTransaction" => Some(SENDING.lock().await),
+        _ => None,
+    };
     // No connection is kept: each test has a runtime of its own, and a connection dies with the one that opened it.
     static CLIENT: LazyLock<reqwest::Client> =
         LazyLock::new(|| reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap());

@@ -3,7 +3,6 @@
 use alloy::{
     primitives::{Address, B256, Bytes, U256, eip191_hash_message},
     signers::SignerSync,
-    sol_types::SolCall,
 };
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    abi::IEntryPoint,
+    abi::{IEntryPoint, decode},
     addresses::{ECDSA_MODULE, ENTRY_POINT},
     distributed_key::DanModuleInfo,
     rpc::GasFees,
@@ -248,7 +247,7 @@ async fn check_rest(relay: &dyn Relay, stuck: &UserOperation, faster: &UserOpera
 fn native_that_leaves(operation: &UserOperation) -> U256 {
     let calls = decode_calls(&operation.call_data).unwrap_or_default();
     let of_deposit = |to: Address, data: &[u8]| {
-        let withdrawal = IEntryPoint::withdrawToCall::abi_decode(data).ok().filter(|_| to == ENTRY_POINT);
+        let withdrawal = decode::call::<IEntryPoint::withdrawToCall>(data).ok().filter(|_| to == ENTRY_POINT);
         withdrawal.map_or(U256::ZERO, |call| call.withdrawAmount)
     };
     calls
