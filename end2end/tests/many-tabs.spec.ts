@@ -23,17 +23,15 @@ async function send(chain: Chain, url: string): Promise<Hex> {
   return client.sendUserOperation({ calls: [{ to: DEMO_NFT, data }] });
 }
 
-/** Follows an operation, once the page answers. */
-async function follow(page: Page, hash: Hex): Promise<void> {
-  await expect(page.getByTestId("connect-wallet")).toBeEnabled();
-  await page.locator("#user-op-hash").fill(hash);
-  await page.getByTestId("user-op-wait").click();
+/** The operation's page, which follows it once its code is there. */
+async function follow(page: Page, url: string, hash: Hex): Promise<void> {
+  await page.goto(`${url}/operations/${hash}`);
   // The lab calls it stuck after seconds without a block, where no bundle has it.
-  await expect(status(page, "submitted", "stuck", "bundled")).toBeVisible();
+  await expect(page.getByTestId("operation-live").locator(status("submitted", "stuck", "bundled"))).toBeVisible();
 }
 
-const status = (page: Page, ...any: string[]) =>
-  page.locator(any.map((status) => `[data-testid="user-op-status"][data-status="${status}"]`).join(",")).first();
+const status = (...any: string[]) =>
+  any.map((status) => `[data-testid="user-op-status"][data-status="${status}"]`).join(",");
 
 // A lab of its own, whose blocks come when this test wants them. Over HTTP/1.1 the browser has six connections for all tabs.
 test.describe("seven tabs that wait", () => {
@@ -53,26 +51,26 @@ test.describe("seven tabs that wait", () => {
     test.setTimeout(120_000);
     const chain = new Chain(server.rpcUrl);
     const pages = await Promise.all(Array.from({ length: 7 }, () => context.newPage()));
-    for (const page of pages) await page.goto(`${proxy.url}/hooks/use_user_op_wait`);
     await chain.client.setIntervalMining({ interval: 0 });
     const hashes = await Promise.all(pages.map(() => send(chain, server.url)));
-    for (const [index, page] of pages.entries()) await follow(page, hashes[index]);
+    for (const [index, page] of pages.entries()) await follow(page, proxy.url, hashes[index]);
     await expect.poll(() => proxy.open).toBe(1);
     expect(proxy.most, "the one before is closed first").toBeLessThanOrEqual(2);
 
     // The first one began to wait first: it holds the stream.
     await pages[0].close();
     await expect.poll(() => proxy.open).toBe(1);
-    // A reloaded tab waits again.
-    await pages[1].reload();
-    await follow(pages[1], hashes[1]);
+    // A tab that is loaded anew waits again.
+    await follow(pages[1], proxy.url, hashes[1]);
 
     const eighth = await context.newPage();
     await eighth.goto(`${proxy.url}/sessions`);
     await expect(eighth.getByTestId("connect-wallet")).toBeEnabled();
 
     await chain.client.setIntervalMining({ interval: 1 });
-    for (const page of pages.slice(1)) await expect(status(page, "confirmed")).toBeVisible({ timeout: 20_000 });
+    for (const page of pages.slice(1)) {
+      await expect(page.getByTestId("operation-live").locator(status("confirmed"))).toBeVisible({ timeout: 20_000 });
+    }
     // Nobody waits: nothing stays open.
     await expect.poll(() => proxy.open).toBe(0);
     expect(proxy.most).toBeLessThanOrEqual(2);
