@@ -64,7 +64,7 @@ async fn an_accounts_sessions_can_be_read_without_a_wallet_and_without_code() {
     assert_eq!(listed.len(), 2, "{all}");
     let (status, mint) = &listed[0];
     assert_eq!(status, ListedStatus::Active.wire_name());
-    for words in ["safeMint", "Active", "only for your own account", &DEMO_NFT.to_string(), "Ends 20"] {
+    for words in ["safeMint", "Active", "only for this account", &DEMO_NFT.to_string(), "Ends 20"] {
         assert!(mint.contains(words), "{words}: {mint}");
     }
     let (status, unknown) = &listed[1];

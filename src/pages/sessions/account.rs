@@ -178,7 +178,7 @@ fn row(account: Address, listed: &Listed, native: &TokenFacts) -> AnyView {
             <span class="badge" data-status=name>
                 {badge}
             </span>
-            <p class="what">{live(whole_permission_text(leaf, Some(account), native))}</p>
+            <p class="what">{live(permission(leaf, account, native))}</p>
             <p class="meta">
                 {starts(leaf, *status)} <span data-testid="session-end">{live(end_text(leaf, *status))}</span>
                 <span>"Key " {grouped(&leaf.session_key_address.to_string())}</span>
@@ -187,6 +187,11 @@ fn row(account: Address, listed: &Listed, native: &TokenFacts) -> AnyView {
         </li>
     }
     .into_any()
+}
+
+/// What it allows. Whoever reads this need not be the account's owner.
+fn permission(leaf: &SessionLeaf, account: Address, native: &TokenFacts) -> String {
+    whole_permission_text(leaf, Some(account), native).replace("your own account", "this account")
 }
 
 /// The function by name, where its name is known.
