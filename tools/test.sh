@@ -93,7 +93,9 @@ check "contracts compile" node contracts/build.mjs
 # shellcheck disable=SC2086
 check "front end builds" cargo run --quiet $xtask -- page
 # shellcheck disable=SC2086
-suite "unit, integration and doc tests" cargo test $crates --features ssr --no-fail-fast
+# A binary that does not end is ended, by name, so that the others are run.
+runner=CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
+suite "unit, integration and doc tests" env "$runner=timeout --kill-after=10 600" cargo test $crates --features ssr --no-fail-fast
 # An app that has use-aa as a dependency, without our pages; the browser's side is linked, so that names clash here and not there.
 suite "an app on the crate: server" cargo test --quiet --package consumer --features ssr
 check "an app on the crate: browser" \

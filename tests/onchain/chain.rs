@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use alloy::{
@@ -150,14 +151,23 @@ impl Chain {
 
     /// The receipt of a transaction, which must be successful.
     pub async fn mined(&self, hash: Value) -> Value {
-        loop {
+        let receipt = async || {
             let receipt = self.rpc("eth_getTransactionReceipt", json!([hash])).await.expect("receipt");
-            if receipt.is_object() {
-                assert_eq!(receipt["status"], "0x1", "failed: {receipt}");
-                return receipt;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
+            receipt.is_object().then_some(receipt)
+        };
+        let receipt = soon("a mined transaction", receipt).await;
+        assert_eq!(receipt["status"], "0x1", "failed: {receipt}");
+        receipt
+    }
+
+    /// Waits until anvil has taken what is mined out of its pool, which it does after the receipt is there. A chain that
+    /// is set back before loses the next transaction with the same sender and nonce: it is taken for the mined one.
+    pub async fn pool_is_empty(&self) {
+        let empty = async || {
+            let status = self.rpc("txpool_status", json!([])).await.expect("status");
+            (status["pending"] == "0x0").then_some(())
+        };
+        soon("an empty pool", empty).await;
     }
 
     /// Wei at `address`.
@@ -171,6 +181,20 @@ impl Chain {
         let code = self.rpc("eth_getCode", json!([address, "latest"])).await.expect("code");
         serde_json::from_value(code).expect("hex")
     }
+}
+
+/// Asks until there is an answer; panics after half a minute, since a test that waits for ever has no name.
+async fn soon<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let answer = async {
+        loop {
+            match ask().await {
+                Some(answer) => return answer,
+                None => tokio::time::sleep(Duration::from_millis(2)).await,
+            }
+        }
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
+    answer.unwrap_or_else(|_| panic!("waited 30 s for {what}"))
 }
 
 /// Selector of a custom error or function from its signature.

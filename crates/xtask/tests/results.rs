@@ -6,7 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// As cargo says it: a unit test, a test whose message looks like a list, a binary that died, a doc test.
+/// As cargo says it: a unit test, a test whose message looks like a list, a binary that died, one that was ended because
+/// it did not end, a doc test.
 const CARGO: &str = "
 running 2 tests
 test tests::good ... ok
@@ -46,6 +47,16 @@ error: test failed, to rerun pass `--test dies`
 
 Caused by:
   process didn't exit successfully: `target/debug/deps/dies-ec6cd2b4f0f5236b` (signal: 6, SIGABRT: process abort signal)
+     Running tests/waits.rs (target/debug/deps/waits-0b0b2a7e5a0a1c37)
+
+running 2 tests
+test slow has been running for over 60 seconds
+test waits::for_ever has been running for over 60 seconds
+test slow ... ok
+error: test failed, to rerun pass `--test waits`
+
+Caused by:
+  process didn't exit successfully: `timeout 600 target/debug/deps/waits-0b0b2a7e5a0a1c37` (exit status: 124)
    Doc-tests sample
 
 failures:
@@ -101,6 +112,7 @@ fn what_failed_is_named() {
         "tests::bad (--lib)",
         "in_a_file (-p sample --test files)",
         "a test binary that died (--test dies)",
+        "waits::for_ever, which did not end (--test waits)",
         "src/lib.rs - (line 1) (--doc)",
     ];
     assert_eq!(lines("tests_failed /dev/stdin", CARGO), cargo);

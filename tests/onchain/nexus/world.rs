@@ -83,6 +83,7 @@ pub async fn snapshot(chain: &Chain) -> Value {
 
 /// Back to the snapshot, which is taken again: anvil forgets it.
 pub async fn back_to(chain: &Chain, snapshot: &mut Value) {
+    chain.pool_is_empty().await;
     assert_eq!(chain.rpc("evm_revert", json!([snapshot])).await, Ok(Value::Bool(true)));
     *snapshot = self::snapshot(chain).await;
 }
