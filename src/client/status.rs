@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Of the channel and the lock. Pages of other versions may be open: whoever changes what the tabs tell each other changes it.
-const NAME: &str = "use-aa-status-2";
+const NAME: &str = "use-aa-status-3";
 
 thread_local! {
     static STREAM: SharedStream<Tab> = start();

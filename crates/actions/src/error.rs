@@ -3,6 +3,8 @@
 //! Callers match variants, never text. Each variant keeps what a person needs to act:
 //! the field and what was expected, or the upstream's own code, message and data.
 
+mod wire;
+
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use server_fn::{
@@ -41,7 +43,7 @@ impl std::fmt::Display for Upstream {
 }
 
 /// Every failure of this crate.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
 #[serde(tag = "error", rename_all_fields = "camelCase")]
 pub enum AppError {
     /// Something given from outside is malformed or out of range.
@@ -395,58 +397,6 @@ impl AppError {
             None => got,
         };
         Self::InvalidInput { field: field.into(), expected: expected.into(), got }
-    }
-
-    /// The variant's name, for `data-error` in the page and for logs.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::InvalidInput { .. } => "InvalidInput",
-            Self::NoSmartAccount => "NoSmartAccount",
-            Self::NoWallet { .. } => "NoWallet",
-            Self::WalletRejected => "WalletRejected",
-            Self::WrongChain { .. } => "WrongChain",
-            Self::Wallet { .. } => "Wallet",
-            Self::WalletScriptStopped { .. } => "WalletScriptStopped",
-            Self::OwnerIsContract { .. } => "OwnerIsContract",
-            Self::NotTheOwnersSignature { .. } => "NotTheOwnersSignature",
-            Self::UpstreamRejected { .. } => "UpstreamRejected",
-            Self::UpstreamUnavailable { .. } => "UpstreamUnavailable",
-            Self::UpstreamMalformed { .. } => "UpstreamMalformed",
-            Self::SponsorshipRefused { .. } => "SponsorshipRefused",
-            Self::GasTokenRefused { .. } => "GasTokenRefused",
-            Self::FeeQuoteExpired { .. } => "FeeQuoteExpired",
-            Self::MethodNotAllowed { .. } => "MethodNotAllowed",
-            Self::Network { .. } => "Network",
-            Self::SessionNotFound { .. } => "SessionNotFound",
-            Self::SessionPending { .. } => "SessionPending",
-            Self::SessionExpired { .. } => "SessionExpired",
-            Self::SessionNotYetValid { .. } => "SessionNotYetValid",
-            Self::SessionRevoked { .. } => "SessionRevoked",
-            Self::SessionsOutOfSync { .. } => "SessionsOutOfSync",
-            Self::SessionsNotReviewed { .. } => "SessionsNotReviewed",
-            Self::NodesDisagree { .. } => "NodesDisagree",
-            Self::PolicyViolation { .. } => "PolicyViolation",
-            Self::PolicyRefused { .. } => "PolicyRefused",
-            Self::AccountNotDeployed { .. } => "AccountNotDeployed",
-            Self::AccountAlreadyDeployed { .. } => "AccountAlreadyDeployed",
-            Self::AccountHasNoFunds { .. } => "AccountHasNoFunds",
-            Self::ModuleNotEnabled { .. } => "ModuleNotEnabled",
-            Self::SessionKeysDiffer { .. } => "SessionKeysDiffer",
-            Self::UserOpReverted { .. } => "UserOpReverted",
-            Self::UserOpDropped { .. } => "UserOpDropped",
-            Self::WaitTimedOut { .. } => "WaitTimedOut",
-            Self::UserOpNotFound { .. } => "UserOpNotFound",
-            Self::UserOpUntold { .. } => "UserOpUntold",
-            Self::Storage { .. } => "Storage",
-            Self::NoDistributedKeys => "NoDistributedKeys",
-            Self::TooFewNodes { .. } => "TooFewNodes",
-            Self::NodeRefused { .. } => "NodeRefused",
-            Self::Key { .. } => "Key",
-            Self::TooLarge { .. } => "TooLarge",
-            Self::RateLimited { .. } => "RateLimited",
-            Self::Busy { .. } => "Busy",
-            Self::Internal { .. } => "Internal",
-        }
     }
 }
 

@@ -34,6 +34,7 @@ pub mod signature;
 pub mod simulate;
 pub mod smart_account;
 pub mod smart_sessions;
+pub mod tagged;
 pub mod time_window;
 pub mod user_op_response;
 pub mod user_operation;

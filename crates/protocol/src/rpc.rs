@@ -6,6 +6,7 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
 use super::{clocks::Clocks, describe::TokenFacts, owner::OwnerKind};
+use crate::read_tagged;
 
 /// What the page must know of the chain and the services behind the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,7 +245,7 @@ pub struct UserOpReceipt {
 }
 
 /// Where an operation stands, as the server's stream tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum UserOpUpdate {
     /// The bundler has it.
@@ -285,7 +286,7 @@ pub enum UserOpUpdate {
         /// Hash of the other operation.
         by: B256,
         /// The transaction that holds the other one, when it is mined.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         transaction_hash: Option<B256>,
     },
     /// The bundler gave it up. Final.
@@ -293,6 +294,18 @@ pub enum UserOpUpdate {
         /// The bundler's text.
         reason: String,
     },
+}
+
+read_tagged! {
+    UserOpUpdate by "status":
+    "submitted" => Submitted,
+    "bundled" => Bundled { transaction_hash },
+    "included" => Included { transaction_hash, block_number },
+    "confirmed" => Confirmed { receipt },
+    "reverted" => Reverted { receipt },
+    "stuck" => Stuck { seconds, fees },
+    "replaced" => Replaced { by, transaction_hash },
+    "dropped" => Dropped { reason },
 }
 
 /// The last line of a status stream whose server is stopping: ask again, at once; another one answers. Whoever does not

@@ -53,7 +53,7 @@ pub fn is_reconnecting(payload: &Value) -> bool {
 
 fn is_unrecognized_chain(layers: &[Layer<'_>]) -> bool {
     let says = |text: &str| {
-        let text = text.to_lowercase();
+        let text = text.to_ascii_lowercase();
         text.contains("unrecognized chain") || text.contains("wallet_addethereumchain")
     };
     layers.iter().any(|layer| layer.code == Some(UNRECOGNIZED_CHAIN) || layer.texts.iter().any(|text| says(text)))
@@ -79,7 +79,7 @@ fn message_of(layers: &[Layer<'_>]) -> String {
 }
 
 fn says_nothing(text: &str) -> bool {
-    let bare = text.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
+    let bare = text.trim_matches(|letter: char| !letter.is_alphanumeric()).to_ascii_lowercase();
     matches!(
         bare.as_str(),
         "" | "error"

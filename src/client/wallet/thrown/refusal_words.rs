@@ -71,14 +71,15 @@ fn words(text: &str) -> Vec<String> {
     let mut before = ' ';
     // Longer texts are no refusals.
     for letter in text.chars().take(1_000) {
-        let is_hump = before.is_lowercase() && letter.is_uppercase();
+        let is_hump = before.is_ascii_lowercase() && letter.is_ascii_uppercase();
         if is_hump || !(letter.is_alphanumeric() || matches!(letter, '\'' | '’')) {
             words.push(String::new());
         }
         if letter.is_alphanumeric()
             && let Some(word) = words.last_mut()
         {
-            word.extend(letter.to_lowercase());
+            // Ours are English.
+            word.push(letter.to_ascii_lowercase());
         }
         before = letter;
     }

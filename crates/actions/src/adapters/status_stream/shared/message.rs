@@ -1,7 +1,8 @@
 //! What tabs of one browser tell each other.
 
 use alloy::primitives::B256;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use use_aa_protocol::read_tagged;
 
 use crate::error::AppError;
 
@@ -9,8 +10,8 @@ use crate::error::AppError;
 pub type TabId = u32;
 
 /// What one tab tells all others.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "message", rename_all = "lowercase", rename_all_fields = "camelCase")]
 pub enum Message {
     /// This tab holds the stream from now on, or asks once more: whoever waits says for what.
     Who {
@@ -52,4 +53,13 @@ pub enum Message {
         /// The leader does not try again by itself.
         given_up: bool,
     },
+}
+
+read_tagged! {
+    Message by "message":
+    "who" => Who { leader },
+    "wants" => Wants { tab, hashes },
+    "states" => States { leader, lines },
+    "last" => Last { leader, hash, line },
+    "failed" => Failed { leader, hashes, error, given_up },
 }
