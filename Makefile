@@ -1,5 +1,5 @@
 # use-aa: the commands of the README. Each installs what is missing first.
-.PHONY: run test bench front contracts tools help
+.PHONY: run test size bench front contracts tools help
 
 help:            ## what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -9,6 +9,9 @@ run:             ## build, start the local lab and serve http://127.0.0.1:3000
 
 test:            ## every check and test; the last line is "N passed, N failed"
 	@tools/test.sh
+
+size:            ## what of the page that was built last is large, by crate and function
+	@cargo xtask size
 
 bench:           ## the benchmarks, printed as a table
 	@tools/bench.sh

@@ -5,19 +5,28 @@ mod bindgen;
 mod compress;
 mod functions;
 mod highlight;
+mod loader;
+mod merge;
 mod names;
 mod npm;
 mod optimize;
 mod page;
+mod prune;
 mod report;
 mod site;
+mod size;
 mod split;
 mod steps;
 mod style;
 mod texts;
 mod wasm;
 
-use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -26,6 +35,7 @@ cargo xtask page [OPTIONS]        the page into target/site and target/site.tar
     --profile NAME   cargo's profile for the wasm (wasm-release)
     --wasm FILE      a linked wasm that is there already, instead of a build
 cargo xtask functions [--check]   known functions out of the ABIs in npm packages, or whether the table is that
+cargo xtask size                  what of the page that was built last is large: crates and functions, file by file
 cargo xtask wasm [OPTIONS]        only the wasm, as the first step of the page; needs nothing from npm
 cargo xtask bindgen FILE FOLDER   what `wasm-bindgen --target web` makes of a wasm file";
 
@@ -51,6 +61,10 @@ fn run(args: Vec<OsString>) -> Result<()> {
             let options = page_options(options)?;
             to_workspace()?;
             wasm::build(&options.profile).map(drop)
+        }
+        ["size"] => {
+            to_workspace()?;
+            size::print(&Path::new(page::WORK).join("named"))
         }
         ["functions"] | ["functions", "--check"] => {
             to_workspace()?;

@@ -14,8 +14,12 @@ use crate::{compress::in_parallel, names, npm};
 /// pieces 7 % smaller in memory, but 1 % larger in brotli, and takes twice as long; `-O2` gains 0.2 %.
 const ARGUMENTS: &[&str] = &[
     "-O1",
+    // names go into files of their own, for `cargo xtask size`
+    "-g",
     "--enable-bulk-memory",
     "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-multimemory",
     // for tools before this one
     "--strip-producers",
     "--strip-target-features",

@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::{
-    archive, bindgen, highlight,
+    archive, bindgen, highlight, loader, merge,
     names::{self, Named, Parts},
-    npm, optimize, report,
+    npm, optimize, prune, report,
     site::{self, Files},
-    split,
+    size, split,
     steps::Steps,
     style, texts, wasm,
 };
@@ -25,7 +25,7 @@ const FOLDER: &str = "pkg";
 const SITE: &str = "target/site";
 const ARCHIVE: &str = "target/site.tar";
 /// What is only needed to build the next page sooner.
-const WORK: &str = "target/page";
+pub const WORK: &str = "target/page";
 
 /// How.
 pub struct Options {
@@ -51,13 +51,17 @@ pub fn build(options: &Options) -> Result<()> {
         None => steps.run("cargo", || wasm::build(&options.profile))?,
     };
     let linked = fs::read(&linked).with_context(|| format!("reading {}", linked.display()))?;
-    let pieces = steps.run("split", || split::split(&linked, &work.join("split")))?;
+    let mut pieces = steps.run("split", || split::split(&linked, &work.join("split")))?;
+    steps.run("prune", || prune::all(&mut pieces.main, &mut pieces.chunks))?;
+    let pieces = steps.run("merge", || merge::merge(pieces, &work.join("split")))?;
     let bound = steps.run("bindgen", || bindgen::bind(NAME, pieces.main))?;
     let mut modules: BTreeMap<String, Vec<u8>> = pieces.chunks;
     modules.insert(NAME.into(), bound.wasm);
-    let mut modules = steps.run("wasm-opt", || optimize::optimize(modules, &work.join("wasm-opt")))?;
+    let modules = steps.run("wasm-opt", || optimize::optimize(modules, &work.join("wasm-opt")))?;
+    let mut modules = steps.run("strip", || size::without_names(modules, &pieces.needs, &work.join("named")))?;
     let wasm = modules.remove(NAME).context("wasm-opt lost the first view")?;
-    let (script, loader) = steps.run("minify", || Ok((npm::minify(&bound.script)?, npm::minify(&pieces.loader)?)))?;
+    let (script, loader) =
+        steps.run("minify", || Ok((npm::minify(&bound.script)?, npm::minify(&loader::script(&pieces.needs)?)?)))?;
     let style = steps.run("style", || style::compile(Path::new("style/main.css")))?;
     let parts = Parts {
         name: NAME,

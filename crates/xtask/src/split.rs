@@ -15,8 +15,6 @@ pub struct Pieces {
     pub main: Vec<u8>,
     /// Chunks by name, without `.wasm`.
     pub chunks: BTreeMap<String, Vec<u8>>,
-    /// The script that loads chunks.
-    pub loader: String,
     /// What each split point needs, in the order of loading: names of chunks.
     pub needs: BTreeMap<String, Vec<String>>,
 }
@@ -39,13 +37,7 @@ pub fn split(wasm: &[u8], work: &Path) -> Result<Pieces> {
         let stem = stem.with_context(|| format!("a chunk without a name: {}", path.display()))?;
         chunks.insert(stem, read(&path)?);
     }
-    let loader = read(&work.join(LOADER))?;
-    Ok(Pieces {
-        main: read(&main)?,
-        chunks,
-        loader: String::from_utf8(loader).context("the loader of chunks is no text")?,
-        needs: done.prefetch_map.into_iter().collect(),
-    })
+    Ok(Pieces { main: read(&main)?, chunks, needs: done.prefetch_map.into_iter().collect() })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
