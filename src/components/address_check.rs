@@ -159,5 +159,9 @@ fn naming(address: Address, book: UseAddressBookReturn) -> AnyView {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect()).unwrap_or_default()
+    // Ours begin so.
+    letters
+        .next()
+        .map(|first| [first.to_ascii_uppercase()].into_iter().chain(letters).chain(['.']).collect())
+        .unwrap_or_default()
 }

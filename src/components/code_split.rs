@@ -16,25 +16,24 @@ impl From<leptos::wasm_split::SplitLoaderError> for NotLoaded {
 /// Makes a function async: with the feature `lazy` its body, and all that only it reaches, is in a chunk that the first
 /// call loads. Functions that name the same chunk share it.
 ///
-/// Not for functions of which no caller is left: the splitter would put their code into the first load.
-#[cfg(feature = "app")]
+/// Not for functions of which no caller is left: the splitter would put their code into the first load. So in apps other
+/// than ours, which may use a component or not, the body stays with its caller.
 macro_rules! split_function {
     ($(#[$doc:meta])* in $chunk:ident: $visibility:vis fn $name:ident($argument:ident: $type:ty) -> $output:ty $body:block) => {
         $(#[$doc])*
-        #[cfg(not(all(feature = "hydrate", feature = "lazy")))]
+        #[cfg(not(all(feature = "hydrate", feature = "lazy", feature = "app")))]
         $visibility async fn $name($argument: $type) -> Result<$output, $crate::components::code_split::NotLoaded> {
             Ok($body)
         }
 
         $(#[$doc])*
-        #[cfg(all(feature = "hydrate", feature = "lazy"))]
+        #[cfg(all(feature = "hydrate", feature = "lazy", feature = "app"))]
         #[leptos::wasm_split::wasm_split($chunk, wasm_split_path = ::leptos::wasm_split, fallible)]
         $visibility fn $name($argument: $type) -> Result<$output, $crate::components::code_split::NotLoaded> {
             Ok($body)
         }
     };
 }
-#[cfg(feature = "app")]
 pub(crate) use split_function;
 
 /// Calls such a function as soon as it is wanted, below the owner of now, and hands on what it made. When its code

@@ -1,11 +1,12 @@
-//! Places in a view for what is loaded later: [`DeferredView`], and [`when_account_known`] for the islands.
+//! Places in a view for what is loaded later: [`DeferredView`], [`when_wanted`], and [`when_account_known`] for
+//! the islands.
 
 use std::sync::{Arc, Mutex};
 
 use leptos::prelude::*;
 
 use super::{
-    code_split::{NotLoaded, load_when},
+    code_split::{NotLoaded, load_when, want},
     connect_state::use_connect_state,
     not_loaded_notice::NotLoadedNotice,
 };
@@ -41,11 +42,32 @@ impl DeferredView {
 }
 
 /// An island: `waiting` until the account is known, then the view that `load` makes under the current reactive `Owner`, so that
-/// it finds the provider. Its code is loaded when somebody chooses a wallet.
+/// it finds the provider. Its code is loaded when somebody chooses a wallet; where the person saves data, once there is
+/// an account.
 ///
 /// # Server-Side Rendering
 /// Renders `waiting`.
 pub fn when_account_known<F>(
+    load: impl Fn(Owner) -> F + 'static,
+    waiting: impl Fn() -> AnyView + Send + 'static,
+) -> impl IntoView
+where
+    F: Future<Output = Result<AnyView, NotLoaded>> + 'static,
+{
+    let state = use_connect_state();
+    Effect::new(move |_| {
+        if state.account_known.get() {
+            want(state.flow_wanted);
+        }
+    });
+    when_flow_wanted(load, waiting)
+}
+
+/// The same, where `waiting` asks for it when the person saves data.
+///
+/// # Server-Side Rendering
+/// Renders `waiting`.
+pub fn when_flow_wanted<F>(
     load: impl Fn(Owner) -> F + 'static,
     waiting: impl Fn() -> AnyView + Send + 'static,
 ) -> impl IntoView
@@ -65,6 +87,35 @@ where
         <NotLoadedNotice failed wanted=state.flow_wanted />
         {move || view().unwrap_or_else(&waiting)}
     }
+}
+
+/// A part of a view whose code is loaded when it is wanted for the first time. It stays from then on.
+///
+/// # Server-Side Rendering
+/// Nothing.
+pub fn when_wanted<F>(
+    wanted: impl Fn() -> bool + Send + Sync + 'static,
+    load: impl Fn(Owner) -> F + 'static,
+) -> impl IntoView
+where
+    F: Future<Output = Result<AnyView, NotLoaded>> + 'static,
+{
+    let asked = RwSignal::new(false);
+    Effect::new(move |_| {
+        if wanted() {
+            want(asked);
+        }
+    });
+    let late = DeferredView::default();
+    let failed = load_when(asked, load, {
+        let late = late.clone();
+        move |view| late.put(view)
+    });
+    view! {
+        <NotLoadedNotice failed wanted=asked />
+        {move || late.take()}
+    }
+    .into_any()
 }
 
 #[cfg(all(test, feature = "ssr"))]

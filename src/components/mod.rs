@@ -38,6 +38,7 @@ pub mod session_picker;
 pub mod session_row;
 pub mod session_rows;
 pub mod session_titles;
+pub mod session_tools;
 pub mod session_words;
 pub mod speed_up;
 pub mod step_up;

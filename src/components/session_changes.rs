@@ -1,11 +1,15 @@
 //! Taking sessions back, and bringing them back: what happens is said first, the chain proves it afterwards.
 
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
+
 use std::collections::HashMap;
 
 use alloy::primitives::Address;
 use leptos::{html, prelude::*, task::spawn_local};
 
 use super::{
+    code_split::split_function,
+    deferred_view::when_wanted,
     gas_payer::use_is_sponsored,
     grant_review::KeptSessions,
     live_text::{live, verbatim},
@@ -71,6 +75,8 @@ pub struct SessionChanges {
     pub ask: RwSignal<Option<Change>>,
     /// A change is being built, signed or sent.
     pub busy: Signal<bool>,
+    /// One was refused, or could not be sent.
+    failed: Signal<bool>,
     /// Asks the chain about the session with this id.
     pub prove: Callback<String>,
     proofs: RwSignal<HashMap<String, Proof>>,
@@ -81,6 +87,13 @@ pub struct SessionChanges {
 }
 
 impl SessionChanges {
+    /// A change is on its way, or came to its end.
+    fn is_followed(self) -> bool {
+        let is_followed =
+            |wait: UseUserOpWaitReturn| wait.is_loading.get() || wait.is_success.get() || wait.is_error.get();
+        is_followed(self.revocation) || is_followed(self.return_) || self.failed.get()
+    }
+
     /// What the chain said of the session, if it was asked.
     pub fn proof_of(self, session_id: &str) -> Option<Proof> {
         self.proofs.with(|proofs| proofs.get(session_id).cloned())
@@ -153,6 +166,7 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
     SessionChanges {
         ask: RwSignal::new(None),
         busy: Signal::derive(move || revoke.is_pending.get() || restore.is_pending.get()),
+        failed: Signal::derive(move || revoke.is_error.get() || restore.is_error.get()),
         prove: Callback::new(move |id| ask_chain(vec![id])),
         proofs,
         revoke,
@@ -162,7 +176,7 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
     }
 }
 
-/// The dialog before a change, and how the change goes.
+/// The dialog before a change, and how the change goes. Loaded when there is one.
 #[component]
 pub fn SessionChangeStatus(
     /// The list.
@@ -170,6 +184,19 @@ pub fn SessionChangeStatus(
     /// Its changes.
     changes: SessionChanges,
 ) -> impl IntoView {
+    let wanted = move || changes.ask.with(Option::is_some) || changes.busy.get() || changes.is_followed();
+    when_wanted(wanted, move |owner| load((sessions, changes, owner)))
+}
+
+split_function! {
+    /// Makes the view below the owner.
+    in rest: fn load(parts: (UseSessionsReturn, SessionChanges, Owner)) -> AnyView {
+        let (sessions, changes, owner) = parts;
+        owner.with(|| change_status(sessions, changes))
+    }
+}
+
+fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyView {
     let dialog = NodeRef::<html::Dialog>::new();
     let SessionChanges { ask, .. } = changes;
     Effect::new(move |_| {

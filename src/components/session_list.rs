@@ -5,17 +5,19 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use super::{
+    deferred_view::when_wanted,
     error_notice::ErrorNotice,
     icon::{Glyph, Icon},
     live_text::live,
     owner_reason::OwnerReason,
     session_changes::{Change, SessionChangeStatus, SessionChanges, use_session_changes},
     session_rows::SessionRows,
-    session_words::{sessions_text, status_text},
+    session_tools::{selection, tools},
+    session_words::sessions_text,
 };
 use crate::{
     hooks::{QueryStatus, UseSessionsReturn, use_smart_account},
-    protocol::session::{ListedStatus, SessionKeyManager, SessionLeaf, SessionState},
+    protocol::session::{SessionKeyManager, SessionLeaf},
 };
 
 /// Rows of the short list.
@@ -46,9 +48,9 @@ pub fn SessionList(
     let known = Memo::new(move |_| list.status.get() == QueryStatus::Success || count.get() > 0);
     let empty = move || {
         let text = match (loading.get(), count.get(), rows.with(|rows| rows.is_empty())) {
-            (true, 0, _) => "Looking for sessions.",
+            (true, 0, _) => empty_text(true),
             (false, 0, _) if !known.get() => return None,
-            (false, 0, _) => "No session yet. What you grant appears here, with the time it has left.",
+            (false, 0, _) => empty_text(false),
             (_, _, true) => "No session fits. Change the search or the filter.",
             _ => return None,
         };
@@ -60,13 +62,13 @@ pub fn SessionList(
         {move || elsewhere.get().then(unknown_notice)}
         {move || list.older_unknown.get().then(older_notice)}
         <EndedElsewhere sessions changes />
-        {whole.then(|| view! { <Tools sessions count known /> })}
+        {whole.then(|| when_wanted(|| true, move |owner| tools((sessions, count, known, owner))))}
         <SessionChangeStatus sessions changes />
         {whole
             .then(|| {
                 view! {
                     <Show when=move || { valid.get() > 0 || unknown.get() }>
-                        <Selection sessions changes />
+                        {when_wanted(|| true, move |owner| selection((sessions, changes, owner)))}
                     </Show>
                 }
             })}
@@ -115,6 +117,14 @@ pub fn SessionList(
         </Show>
     }
     .into_any()
+}
+
+/// What is said where no session is listed, while they are being looked for and then.
+pub fn empty_text(looking: bool) -> &'static str {
+    match looking {
+        true => "Looking for sessions.",
+        false => "No session yet. What you grant appears here, with the time it has left.",
+    }
 }
 
 fn unknown_notice() -> AnyView {
@@ -207,119 +217,4 @@ fn EndedElsewhere(
         .into_any()
     };
     move || (!ids.with(Vec::is_empty)).then(notice)
-}
-
-/// Filter by status, and search.
-#[component]
-fn Tools(
-    /// The list.
-    sessions: UseSessionsReturn,
-    /// How many sessions there are.
-    count: Memo<usize>,
-    /// They were read: before that nobody knows how many there are.
-    known: Memo<bool>,
-) -> impl IntoView {
-    let chip = move |status: Option<ListedStatus>| {
-        let number = Memo::new(move |_| match status {
-            None => count.get(),
-            Some(status) => sessions
-                .counts
-                .with(|counts| counts.iter().find(|(other, _)| *other == status).map_or(0, |(_, number)| *number)),
-        });
-        let chosen = move || sessions.filter.get() == status;
-        view! {
-            <button
-                type="button"
-                data-testid="session-filter"
-                data-filter=status.map_or("ALL", ListedStatus::wire_name)
-                aria-pressed=move || chosen().to_string()
-                hidden=move || status.is_some() && number.get() == 0 && !chosen()
-                on:click=move |_| sessions.filter.set(status)
-            >
-                {live(status.map_or("All", status_text))}
-                " "
-                <span class="number">{move || known.get().then(|| live(number.get().to_string()))}</span>
-            </button>
-        }
-        .into_any()
-    };
-    let news = move || {
-        let shown = sessions.rows.with(|rows| rows.len());
-        let narrowed = sessions.filter.get().is_some() || !sessions.search.with(|words| words.trim().is_empty());
-        if narrowed { [&sessions_text(shown), " of ", &count.get().to_string()].concat() } else { sessions_text(shown) }
-    };
-    view! {
-        <div class="session-tools" role="search" aria-label="Sessions">
-            <div class="field">
-                <label for="session-search">"Search by name, contract, function or key"</label>
-                <input
-                    id="session-search"
-                    type="search"
-                    data-testid="session-search"
-                    autocomplete="off"
-                    spellcheck="false"
-                    bind:value=sessions.search
-                />
-            </div>
-            <div class="chips" role="group" aria-label="Show only">
-                {chip(None)}
-                {ListedStatus::ALL.into_iter().map(|status| chip(Some(status))).collect_view()}
-            </div>
-            <p class="reason" role="status" data-testid="session-count">
-                {move || known.get().then(|| live(news()))}
-            </p>
-        </div>
-    }
-    .into_any()
-}
-
-/// Several at once.
-#[component]
-fn Selection(
-    /// The list.
-    sessions: UseSessionsReturn,
-    /// Its changes.
-    changes: SessionChanges,
-) -> impl IntoView {
-    let selected = move || sessions.selected.with(|selected| selected.len());
-    // What can be taken back of what is listed.
-    let select_all = move |_| {
-        let rows = sessions.rows.get_untracked();
-        sessions.list.sessions.with_untracked(|all| {
-            let leaves = rows.iter().filter_map(|place| all.get(*place));
-            let takeable = leaves.filter(|leaf| leaf.state() == SessionState::Confirmed);
-            sessions.selected.set(takeable.map(|leaf| leaf.session_id.clone()).collect());
-        });
-    };
-    let account = use_smart_account();
-    let ask = move |_| {
-        let ids = sessions.selected.with_untracked(|selected| selected.iter().cloned().collect());
-        changes.ask.set(Some(Change::Revoke(ids)));
-    };
-    view! {
-        <div class="actions selection">
-            <button type="button" class="button quiet small" data-testid="select-listed" on:click=select_all>
-                "Select the listed"
-            </button>
-            <Show when=move || { selected() > 0 }>
-                <button
-                    type="button"
-                    class="button small"
-                    data-testid="revoke-selected"
-                    disabled=move || account.owner_address.get().is_none() || changes.busy.get()
-                    on:click=ask
-                >
-                    {move || live(["Take back ", &sessions_text(selected())].concat())}
-                </button>
-                <button
-                    type="button"
-                    class="link-button"
-                    on:click=move |_| sessions.selected.update(|selected| selected.clear())
-                >
-                    "Select none"
-                </button>
-            </Show>
-        </div>
-    }
-    .into_any()
 }

@@ -1,8 +1,10 @@
 //! What can be done about an operation that is stuck, or was dropped.
 
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
+
 use leptos::prelude::*;
 
-use super::{error_notice::ErrorNotice, live_text::live};
+use super::{code_split::split_function, deferred_view::when_wanted, error_notice::ErrorNotice, live_text::live};
 use crate::{
     error::AppError,
     hooks::{UseUserOpWaitReturn, UserOpStatus},
@@ -12,7 +14,8 @@ use crate::{
     },
 };
 
-/// Says what can be done, with the button that does it. Nothing is shown while the operation goes its way.
+/// Says what can be done, with the button that does it. Nothing is shown, nor loaded, while the
+/// operation goes its way.
 #[component]
 pub fn SpeedUp(
     /// The wait for the operation.
@@ -20,6 +23,22 @@ pub fn SpeedUp(
     /// The session key signs, not the wallet.
     by_session: bool,
 ) -> impl IntoView {
+    let wanted = move || {
+        matches!(wait.update.get(), Some(UserOpUpdate::Stuck { .. } | UserOpUpdate::Dropped { .. }))
+            || wait.speed_up.error.with(Option::is_some)
+    };
+    when_wanted(wanted, move |owner| load((wait, by_session, owner)))
+}
+
+split_function! {
+    /// Makes the view below the owner.
+    in rest: fn load(parts: (UseUserOpWaitReturn, bool, Owner)) -> AnyView {
+        let (wait, by_session, owner) = parts;
+        owner.with(|| way_out(wait, by_session))
+    }
+}
+
+fn way_out(wait: UseUserOpWaitReturn, by_session: bool) -> AnyView {
     let UseUserOpWaitReturn { speed_up, cannot_speed_up, .. } = wait;
     let trouble = Memo::new(move |_| wait.update.with(|update| update.as_ref().and_then(Trouble::of)));
     let help = move |trouble: Trouble| {

@@ -1,12 +1,16 @@
 //! A session refused a call: which limit it breaks, and two ways on. The owner signs this one call, or the session is
 //! extended after a review.
 
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
+
 use std::collections::{BTreeSet, HashMap};
 
 use leptos::prelude::*;
 
 use super::{
     address_check::AddressCheck,
+    code_split::split_function,
+    deferred_view::when_wanted,
     gas_payer::{paid_by, use_is_sponsored},
     grant_review::{GrantDecision, GrantRequest, GrantReview, KeyHolder, use_token_facts},
     icon::{Glyph, Icon},
@@ -48,7 +52,7 @@ pub enum StepUpKind {
 /// Shortest life of an extended session whose end is over, seconds.
 const HOUR: u64 = 3_600;
 
-/// Shown while `error` says that a session does not allow the calls.
+/// Shown while `error` says that a session does not allow the calls. Few come here, so its code is loaded when one does.
 #[component]
 pub fn StepUp(
     /// What using the session ended with.
@@ -65,6 +69,28 @@ pub fn StepUp(
     /// How they are used.
     kind: StepUpKind,
 ) -> impl IntoView {
+    let wanted = move || error.with(|error| error.as_ref().is_some_and(is_for_the_owner));
+    when_wanted(wanted, move |owner| load(Refused { error, calls, session_id, sessions, kind, owner }))
+}
+
+/// What [`StepUp`] is told, and the owner that it is shown below.
+struct Refused {
+    error: Signal<Option<AppError>>,
+    calls: Signal<Vec<Call>>,
+    session_id: Signal<Option<String>>,
+    sessions: UseSessionListReturn,
+    kind: StepUpKind,
+    owner: Owner,
+}
+
+split_function! {
+    /// Makes the view.
+    in rest: fn load(refused: Refused) -> AnyView {
+        refused.owner.clone().with(|| ways_on(refused))
+    }
+}
+
+fn ways_on(Refused { error, calls, session_id, sessions, kind, .. }: Refused) -> AnyView {
     let account = use_smart_account();
     let native = use_native_currency();
     let review = RwSignal::new(None::<GrantRequest>);

@@ -1,9 +1,10 @@
 //! `use_create_session`: allow one call, for a limited time, after a review in plain words.
 
-use leptos::{ev::SubmitEvent, prelude::*};
+use leptos::{ev::SubmitEvent, html, prelude::*};
 
 use crate::{
     components::{
+        connect_state::use_connect_state,
         end_time::EndTime,
         error_notice::ErrorNotice,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
@@ -96,6 +97,16 @@ pub fn CreateSession() -> impl IntoView {
         told.set(Some(decision));
     });
     let blocked = move || account.owner_address.get().is_none();
+    // Pressed before it was here (`pages/home/outline.rs`).
+    let pressed = use_connect_state().grant_pressed;
+    let button = NodeRef::<html::Button>::new();
+    Effect::new(move |_| {
+        if let (Some(button), true, false) = (button.get(), pressed.get(), blocked()) {
+            pressed.set(false);
+            // Once it is in the document: a form outside of it is not sent.
+            set_timeout(move || button.click(), std::time::Duration::ZERO);
+        }
+    });
     // Not `disabled`: the button keeps the focus of whoever works with the keyboard.
     let busy = move || create_session.is_pending.get().then_some("true");
 
@@ -119,7 +130,7 @@ pub fn CreateSession() -> impl IntoView {
                 <EndTime ends />
             </div>
             <div class="actions">
-                <button class="button" data-testid="create-session" disabled=blocked aria-disabled=busy>
+                <button class="button" node_ref=button data-testid="create-session" disabled=blocked aria-disabled=busy>
                     {move || live(if create_session.is_pending.get() { "Granting" } else { "Review and grant" })}
                 </button>
                 <OwnerReason to="to grant" />

@@ -8,11 +8,14 @@ use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
 pub(super) use self::owner::{refused, shared, taken_back};
-use super::{context::SmartAccountContext, ended_operations, gateway, query_status::QueryStatus};
-use crate::client::{
-    relay,
-    remembered::{self, RememberedAccount},
-    session_store::changes,
+use super::{context::SmartAccountContext, ended_operations, gateway, query_status::QueryStatus, rest};
+use crate::{
+    client::{
+        browser_storage, relay,
+        remembered::{self, RememberedAccount},
+        session_store::{changes, local::sessions_key},
+    },
+    protocol::smart_account::counterfactual_address,
 };
 
 /// Starts following; runs once, in the browser.
@@ -37,8 +40,10 @@ pub(super) fn follow(context: SmartAccountContext) {
             read_state(context, account);
         }
     });
+    // Once, although both may come true one after the other.
+    let with_sessions = Memo::new(move |_| context.account.get().filter(|account| sessions_matter(context, *account)));
     Effect::new(move |_| {
-        let account = context.account.get()?;
+        let account = with_sessions.get()?;
         settle(context, account);
         // Kept by the effect until the account changes.
         Some(StoredValue::new_local(changes::subscribe(account, move || {
@@ -47,7 +52,7 @@ pub(super) fn follow(context: SmartAccountContext) {
     });
     Effect::new(move |_| {
         let changed = context.stored.get() > 0;
-        if let Some(account) = context.account.get() {
+        if let Some(account) = with_sessions.get() {
             read_sessions(context, account);
             // What was written may have been the grant that mends it.
             if changed && context.in_sync.get_untracked() != Some(true) {
@@ -55,6 +60,11 @@ pub(super) fn follow(context: SmartAccountContext) {
             }
         }
     });
+}
+
+/// A hook asked for sessions, or some are stored here. Who only connects needs none of the code that reads them.
+fn sessions_matter(context: SmartAccountContext, account: Address) -> bool {
+    context.sessions_wanted.get() || browser_storage::has(&sessions_key(account))
 }
 
 /// Sessions of the account were brought in from another device. The account becomes this page's when it has none: its
@@ -101,28 +111,19 @@ fn found(context: SmartAccountContext, account: Address) {
     context.account_status.try_set(QueryStatus::Success);
 }
 
-/// Nothing is computed, and no chunk loaded, when the owner is the one of the last visit.
+/// The account of the last visit, when the owner is the same, else the one that follows from the owner.
 fn find_account(context: SmartAccountContext, owner: Address) {
     if let Some(last) = remembered::account().filter(|last| last.owner_address == Some(owner)) {
         return found(context, last.smart_account_address);
     }
-    spawn_local(async move {
-        let computed = gateway::smart_account_address(owner).await;
-        if context.owner.try_get_untracked() != Some(Some(owner)) {
-            return;
-        }
-        match computed {
-            Ok(account) => {
-                let last = RememberedAccount { owner_address: Some(owner), smart_account_address: account };
-                remembered::set_account(&last);
-                found(context, account);
-            }
-            Err(error) => {
-                context.account_error.try_set(Some(error));
-                context.account_status.try_set(QueryStatus::Error);
-            }
-        }
-    });
+    let account = address_of(owner);
+    remembered::set_account(&RememberedAccount { owner_address: Some(owner), smart_account_address: account });
+    found(context, account);
+}
+
+/// The smart account of an owner: three hashes, nothing that would have to be loaded.
+fn address_of(owner: Address) -> Address {
+    counterfactual_address(owner, U256::ZERO)
 }
 
 fn read_state(context: SmartAccountContext, account: Address) {
@@ -182,7 +183,7 @@ fn settle(context: SmartAccountContext, account: Address) {
                 look_for_keys(context, account);
                 context.ended_elsewhere.try_update(|ended| ended.extend(synced.ended));
                 for user_op_hash in synced.revocations {
-                    spawn_local(async move { drop(gateway::settle_revocation(account, user_op_hash).await) });
+                    spawn_local(async move { drop(rest::settle_revocation(account, user_op_hash).await) });
                 }
                 for user_op_hash in synced.pending {
                     spawn_local(async move { drop(gateway::settle_session(account, user_op_hash).await) });

@@ -17,7 +17,7 @@ use crate::{
         wallet,
     },
     error::AppError,
-    protocol::{distributed_key::TypedData, paymaster::FeeQuotes, smart_account::counterfactual_address},
+    protocol::{distributed_key::TypedData, paymaster::FeeQuotes},
 };
 
 pub mod custody;
@@ -33,10 +33,6 @@ pub mod uses;
 type Outcome<T> = Result<T, AppError>;
 /// A result that is being worked on and may be asked for by several.
 type Eventually<T> = Shared<LocalBoxFuture<'static, Outcome<T>>>;
-
-pub async fn smart_account_address(owner: Address) -> Outcome<Address> {
-    Ok(counterfactual_address(owner, Default::default()))
-}
 
 pub async fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<FeeQuotes> {
     let client = client_of(&owner, None).await?;

@@ -66,6 +66,8 @@ pub(crate) struct SmartAccountContext {
     pub account_status: RwSignal<QueryStatus>,
     pub account_error: RwSignal<Option<AppError>>,
     pub is_deployed: RwSignal<Option<bool>>,
+    /// A hook that works with sessions is there.
+    pub sessions_wanted: RwSignal<bool>,
     pub sessions: RwSignal<Vec<SessionLeaf>>,
     pub sessions_status: RwSignal<QueryStatus>,
     pub sessions_error: RwSignal<Option<AppError>>,
@@ -110,6 +112,7 @@ impl SmartAccountContext {
             account_status: RwSignal::new(QueryStatus::Pending),
             account_error: RwSignal::new(None),
             is_deployed: RwSignal::new(None),
+            sessions_wanted: RwSignal::new(false),
             sessions: RwSignal::new(Vec::new()),
             sessions_status: RwSignal::new(QueryStatus::Pending),
             sessions_error: RwSignal::new(None),
@@ -127,6 +130,14 @@ impl SmartAccountContext {
 }
 
 impl SmartAccountContext {
+    /// The same, whose sessions are read from now on.
+    pub fn with_sessions(self) -> Self {
+        if self.sessions_wanted.try_get_untracked() == Some(false) {
+            self.sessions_wanted.try_set(true);
+        }
+        self
+    }
+
     /// Reads the store again and compares it with the chain.
     pub fn compare_again(self) {
         self.in_sync.try_set(None);

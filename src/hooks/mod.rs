@@ -10,6 +10,8 @@ mod answers;
 mod chunk;
 mod connection;
 mod context;
+#[cfg(feature = "hydrate")]
+mod distributed;
 mod ended_operations;
 mod gateway;
 mod mutation;
@@ -17,6 +19,7 @@ mod operations;
 mod provider;
 mod query;
 mod query_status;
+mod rest;
 mod retry;
 mod returning;
 mod use_address_book;
@@ -51,6 +54,7 @@ mod use_user_op_wait;
 mod use_wallets;
 mod user_op_status;
 mod variables;
+mod verbs;
 
 pub use answers::ImportedSessions;
 pub use connection::WalletLink;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
-    MutationOptions, Progress, UseMutationReturn, connection, gateway, provider::use_context_or_detached, use_mutation,
+    MutationOptions, Progress, UseMutationReturn, connection, provider::use_context_or_detached, rest, use_mutation,
 };
 use crate::{client::time::now_seconds, protocol::session::SessionStatus};
 
@@ -47,7 +47,7 @@ pub fn use_forget_device() -> UseForgetDeviceReturn {
 
 /// As [`use_forget_device`], with options: what is to be done when it begins, succeeds or fails.
 pub fn use_forget_device_with(options: MutationOptions<(), ()>) -> UseForgetDeviceReturn {
-    let context = use_context_or_detached();
+    let context = use_context_or_detached().with_sessions();
     let still_valid = Memo::new(move |_| {
         let now = now_seconds();
         let ends_by_itself_later =
@@ -56,7 +56,7 @@ pub fn use_forget_device_with(options: MutationOptions<(), ()>) -> UseForgetDevi
     });
     UseForgetDeviceReturn {
         forget: use_mutation(options, move |(), _: Progress| async move {
-            gateway::forget_device(context.account_or(None)?).await?;
+            rest::forget_device(context.account_or(None)?).await?;
             connection::disconnect(context);
             #[cfg(feature = "hydrate")]
             super::account::forgotten(context);

@@ -4,7 +4,7 @@ use alloy::primitives::U256;
 use leptos::prelude::*;
 
 use super::{
-    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, gateway, provider::use_context_or_detached,
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, provider::use_context_or_detached, rest,
     use_query,
 };
 
@@ -49,6 +49,6 @@ pub fn use_gas_estimate_with(arguments: Signal<CostArguments>, options: QueryOpt
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });
     use_query("gas-estimate", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
-        gateway::gas_estimate(context.connected_owner()?, key.arguments).await
+        rest::gas_estimate(context.connected_owner()?, key.arguments).await
     })
 }

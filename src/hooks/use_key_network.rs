@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, gateway, use_query};
+use super::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, rest, use_query};
 pub use crate::protocol::distributed_key::KeyNetwork;
 
 /// How the nodes that share distributed keys are: how many answer, how many must sign, and whether a key waits for an
@@ -30,5 +30,5 @@ pub fn use_key_network(watched: Signal<bool>) -> UseQueryReturn<KeyNetwork> {
 /// As [`use_key_network`], with options: how often is asked, and whether.
 pub fn use_key_network_with(watched: Signal<bool>, options: QueryOptions) -> UseQueryReturn<KeyNetwork> {
     let asked = Signal::derive(move || watched.get().then_some(()));
-    use_query("key-network", QueryScope::Chain, asked, options, |_: QueryKey<()>| gateway::key_network())
+    use_query("key-network", QueryScope::Chain, asked, options, |_: QueryKey<()>| rest::key_network())
 }

@@ -9,7 +9,7 @@ use super::{
     gateway,
     operations::{GrantVariables, OwnerOperation, UseVariables},
     provider::use_context_or_detached,
-    use_mutation,
+    rest, use_mutation,
 };
 use crate::error::AppError;
 
@@ -21,7 +21,7 @@ pub(super) fn use_grant<V>(
 where
     V: Clone + Send + Sync + 'static,
 {
-    let context = use_context_or_detached();
+    let context = use_context_or_detached().with_sessions();
     let mutation = use_mutation(options, move |variables, progress: Progress| async move {
         let outcome = gateway::grant(context.connected_owner()?, grant(variables), progress).await;
         compare_after(context, &outcome);
@@ -46,7 +46,7 @@ pub(super) fn use_session_use<V>(
 where
     V: Clone + Send + Sync + 'static,
 {
-    let context = use_context_or_detached();
+    let context = use_context_or_detached().with_sessions();
     let mutation = use_mutation(options, move |variables: V, progress: Progress| async move {
         let account = context.account_or(account_of(&variables))?;
         gateway::use_sessions_with(account, session_use(variables), progress).await
@@ -69,7 +69,7 @@ where
 {
     let context = use_context_or_detached();
     use_mutation(options, move |variables, progress: Progress| async move {
-        let outcome = gateway::send_owner_operation(context.connected_owner()?, operation(variables), progress).await;
+        let outcome = rest::send_owner_operation(context.connected_owner()?, operation(variables), progress).await;
         compare_after(context, &outcome);
         outcome
     })

@@ -1,7 +1,7 @@
 //! [`use_revocation_proof`].
 
 use super::{
-    MutationOptions, RevocationProof, UseMutationReturn, gateway, provider::use_context_or_detached, use_mutation,
+    MutationOptions, RevocationProof, UseMutationReturn, provider::use_context_or_detached, rest, use_mutation,
 };
 
 /// Tries a session by its id, without sending anything: its key signs an operation, and the entry point on chain says
@@ -40,6 +40,6 @@ pub fn use_revocation_proof_with(
 ) -> UseMutationReturn<String, RevocationProof> {
     let context = use_context_or_detached();
     use_mutation(options, move |session_id, _| async move {
-        gateway::prove_revocation(context.account_or(None)?, session_id).await
+        rest::prove_revocation(context.account_or(None)?, session_id).await
     })
 }

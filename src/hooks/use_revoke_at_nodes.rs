@@ -1,7 +1,7 @@
 //! [`use_revoke_at_nodes`].
 
 use super::{
-    MutationOptions, Progress, RevokeAtNodesVariables, UseMutationReturn, gateway, provider::use_context_or_detached,
+    MutationOptions, Progress, RevokeAtNodesVariables, UseMutationReturn, provider::use_context_or_detached, rest,
     use_mutation,
 };
 
@@ -41,6 +41,6 @@ pub fn use_revoke_at_nodes_with(
     let context = use_context_or_detached();
     use_mutation(options, move |variables: RevokeAtNodesVariables, _: Progress| async move {
         let account = context.account_or(variables.smart_account_address)?;
-        gateway::revoke_at_nodes(account, variables.session_id).await
+        rest::revoke_at_nodes(account, variables.session_id).await
     })
 }

@@ -57,7 +57,7 @@ pub struct UseSessionListReturn {
 ///
 /// In React: nothing; ours.
 pub fn use_session_list() -> UseSessionListReturn {
-    let context = use_context_or_detached();
+    let context = use_context_or_detached().with_sessions();
     UseSessionListReturn {
         sessions: context.sessions.into(),
         now: use_clock(),

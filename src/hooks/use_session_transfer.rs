@@ -9,7 +9,7 @@ use leptos::prelude::*;
 use zeroize::Zeroizing;
 
 use super::{
-    ImportedSessions, MutationOptions, Progress, UseMutationReturn, gateway, provider::use_context_or_detached,
+    ImportedSessions, MutationOptions, Progress, UseMutationReturn, provider::use_context_or_detached, rest,
     use_mutation,
 };
 
@@ -94,13 +94,13 @@ pub fn use_session_transfer(
     export: MutationOptions<ExportSessionsVariables, String>,
     import: MutationOptions<ImportSessionsVariables, ImportedSessions>,
 ) -> UseSessionTransferReturn {
-    let context = use_context_or_detached();
+    let context = use_context_or_detached().with_sessions();
     UseSessionTransferReturn {
         export: use_mutation(export, move |variables: ExportSessionsVariables, _: Progress| async move {
-            gateway::export_sessions(context.account_or(None)?, variables.passphrase.take()).await
+            rest::export_sessions(context.account_or(None)?, variables.passphrase.take()).await
         }),
         import: use_mutation(import, move |variables: ImportSessionsVariables, _: Progress| async move {
-            let imported = gateway::import_sessions(variables.text, variables.passphrase.take()).await?;
+            let imported = rest::import_sessions(variables.text, variables.passphrase.take()).await?;
             #[cfg(feature = "hydrate")]
             super::account::brought_in(context, imported.account);
             Ok(imported)

@@ -76,7 +76,7 @@ pub fn use_sessions() -> UseSessionsReturn {
 
 /// As [`use_sessions`], with options: which sessions, and what is read of them.
 pub fn use_sessions_with(options: UseSessionsOptions) -> UseSessionsReturn {
-    let context = use_context_or_detached();
+    let context = use_context_or_detached().with_sessions();
     let list = use_session_list();
     let filter = RwSignal::new(None::<ListedStatus>);
     let search = RwSignal::new(String::new());

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{
-    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, gateway, provider::use_context_or_detached,
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, provider::use_context_or_detached, rest,
     use_query,
 };
 use crate::protocol::paymaster::FeeQuotes;
@@ -54,6 +54,6 @@ pub fn use_token_fees_with(arguments: Signal<CostArguments>, options: QueryOptio
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });
     use_query("token-fees", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
-        gateway::token_fees(context.connected_owner()?, key.arguments).await
+        rest::token_fees(context.connected_owner()?, key.arguments).await
     })
 }

@@ -6,7 +6,7 @@ use alloy::primitives::B256;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
-    MutationOptions, UseMutationReturn, UserOpResponse, UserOpStatus, gateway, provider::use_context_or_detached,
+    MutationOptions, UseMutationReturn, UserOpResponse, UserOpStatus, gateway, provider::use_context_or_detached, rest,
     use_mutation,
 };
 use crate::{
@@ -183,7 +183,7 @@ pub fn use_user_op_wait_with(
         }
         spawn_local(async move {
             // What cannot be found out now is no reason: trying says it.
-            let refusal = gateway::can_speed_up(hash).await.err();
+            let refusal = rest::can_speed_up(hash).await.err();
             let refusal =
                 refusal.filter(|error| matches!(error, AppError::InvalidInput { .. } | AppError::UserOpDropped { .. }));
             cannot_speed_up.try_set(refusal.map(|refusal| (hash, refusal)));
@@ -199,7 +199,7 @@ pub fn use_user_op_wait_with(
             Some(UserOpUpdate::Stuck { fees, .. }) => Some(fees),
             _ => None,
         };
-        let overtaking = gateway::speed_up(context.connected_owner().ok(), stuck, fees, progress).await?;
+        let overtaking = rest::speed_up(context.connected_owner().ok(), stuck, fees, progress).await?;
         faster.try_set(Some((first.user_op_hash, overtaking.clone())));
         Ok(overtaking)
     });

@@ -8,6 +8,9 @@ use crate::{
     protocol::revert::{self, Explanation},
 };
 
+/// What helps when nothing can be loaded any more.
+pub const NETWORK_ADVICE: &str = "Check your connection and try again. Your sessions are kept.";
+
 /// What the tables say about this error: the upstream's code or text, the revert's reason, the wallet's code.
 pub fn explanation(error: &AppError) -> Option<&'static Explanation> {
     match error {
@@ -70,7 +73,7 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         }
         AppError::FeeQuoteExpired { .. } => "Nothing was sent. Ask for a new quote.",
         AppError::MethodNotAllowed { .. } => "This server does not offer what was asked for.",
-        AppError::Network { .. } => "Check your connection and try again. Your sessions are kept.",
+        AppError::Network { .. } => NETWORK_ADVICE,
         AppError::SessionNotFound { .. } => "Grant a session first, or use the browser in which it was granted.",
         AppError::SessionPending { .. } => "Wait until the grant is confirmed on the chain, then use it.",
         AppError::SessionExpired { .. } => "Nothing was sent. Grant a new session to go on.",

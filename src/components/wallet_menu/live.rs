@@ -1,5 +1,7 @@
 //! What the header shows once wallets are looked for: options, account, notices.
 
+#![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
+
 use leptos::{html, prelude::*};
 
 use super::none_found::NoneFound;
@@ -7,16 +9,17 @@ use crate::{
     components::{
         account_bar::AccountBar,
         chain_notice::ChainNotice,
-        code_split::want,
+        code_split::split_function,
         connect_button::WALLET_OPTIONS,
         connect_state::{ConnectState, use_connect_state},
+        deferred_view::when_wanted,
         error_notice::ErrorNotice,
         icon::{Glyph, Icon},
         live_text::{live, verbatim},
         wallet_notice::WalletNotice,
     },
     error::AppError,
-    hooks::{UseWalletsReturn, use_smart_account, use_wallets},
+    hooks::{UseWalletsReturn, WalletLink, use_smart_account, use_wallets},
 };
 
 /// The two parts of the menu.
@@ -33,10 +36,33 @@ impl LiveMenu {
         let wallets = use_wallets();
         let state = use_connect_state();
         tell(state, wallets);
-        Self {
-            bar: view! { <Bar wallets state /> }.into_any(),
-            notice: view! { <ChainNotice /><WalletNotice /> }.into_any(),
-        }
+        Self { bar: view! { <Bar wallets state /> }.into_any(), notice: notices(wallets) }
+    }
+}
+
+/// What few wallets give reason for, loaded when one does.
+fn notices(wallets: UseWalletsReturn) -> AnyView {
+    let account = use_smart_account();
+    let wanted = move || {
+        wallets.is_wrong_chain.get()
+            || wallets.link.get() != WalletLink::Steady
+            || account.owner_refused.with(Option::is_some)
+    };
+    when_wanted(wanted, load_notices).into_any()
+}
+
+split_function! {
+    /// Makes them below the owner.
+    in explain: fn load_notices(owner: Owner) -> AnyView {
+        owner.with(|| view! { <ChainNotice /><WalletNotice /> }.into_any())
+    }
+}
+
+split_function! {
+    /// Says, below the owner, why no wallet is connected: none was found, or the one that was asked failed.
+    in explain: fn load_trouble(parts: (Signal<Option<AppError>>, Owner)) -> AnyView {
+        let (error, owner) = parts;
+        owner.with(|| view! { <NoneFound /><ErrorNotice error /> }.into_any())
     }
 }
 
@@ -49,7 +75,7 @@ fn tell(state: ConnectState, wallets: UseWalletsReturn) {
         let known = account.smart_account_address.with(Option::is_some);
         state.account_known.set(known);
         if known {
-            want(state.flow_wanted);
+            state.flow_comes_next();
         }
     });
 }
@@ -102,6 +128,22 @@ fn Options(
     // Being on another chain has a notice of its own.
     let error =
         Signal::derive(move || wallets.error.get().filter(|error| !matches!(error, AppError::WrongChain { .. })));
+    // Whether there are any is known with the chain: the lab's wallet is one of them.
+    let chain = use_smart_account().chain_info;
+    let trouble = move || {
+        error.with(Option::is_some)
+            || wallets.stopped_script.with(Option::is_some)
+            || (chain.with(Option::is_some) && wallets.wallets.with(Vec::is_empty))
+    };
+    // Not `For`: with a handful that is more code than all else here, and wallets are only ever added.
+    let options = move || {
+        let option = |id: String, rdns, name, icon| {
+            let on_choose = Callback::new(move |()| wallets.connect.run(id.clone()));
+            view! { <WalletOption rdns name icon on_choose /> }.into_any()
+        };
+        let all = wallets.wallets.get().into_iter();
+        all.map(|wallet| option(wallet.id().to_owned(), wallet.rdns, wallet.name, wallet.icon)).collect::<Vec<_>>()
+    };
     view! {
         <div
             id=WALLET_OPTIONS
@@ -110,28 +152,13 @@ fn Options(
             role="dialog"
             aria-label="Choose a wallet"
             node_ref=popover
-            on:toggle=move |_| want(state.flow_wanted)
+            on:toggle=move |_| state.flow_comes_next()
         >
             <h2>"Choose a wallet"</h2>
             <ul>
-                <For
-                    each=move || wallets.wallets.get()
-                    key=|wallet| wallet.id().to_owned()
-                    children=move |wallet| {
-                        let id = wallet.id().to_owned();
-                        view! {
-                            <WalletOption
-                                rdns=wallet.rdns
-                                name=wallet.name
-                                icon=wallet.icon
-                                on_choose=Callback::new(move |()| wallets.connect.run(id.clone()))
-                            />
-                        }
-                    }
-                />
+                {options}
             </ul>
-            <NoneFound />
-            <ErrorNotice error />
+            {when_wanted(trouble, move |owner| load_trouble((error, owner)))}
         </div>
     }
     .into_any()

@@ -4,7 +4,7 @@
 use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{super::retry, forgotten};
+use super::{super::retry, address_of, forgotten};
 use crate::{
     client::{
         relay,
@@ -12,7 +12,7 @@ use crate::{
         time::sleep,
     },
     error::AppError,
-    hooks::{context::SmartAccountContext, gateway, query_status::QueryStatus},
+    hooks::{context::SmartAccountContext, query_status::QueryStatus},
     protocol::rpc::AccountState,
 };
 
@@ -95,17 +95,13 @@ fn look_at(context: SmartAccountContext, address: Address) {
     };
     spawn_local(async move {
         for failures in 0.. {
-            let read = match gateway::smart_account_address(address).await {
-                Ok(account) => {
-                    relay::account_state(account, U256::ZERO, Some(address)).await.map(|state| (account, state))
-                }
-                Err(error) => Err(error),
-            };
+            let account = address_of(address);
+            let read = relay::account_state(account, U256::ZERO, Some(address)).await;
             if !is_wanted() {
                 return;
             }
             match read {
-                Ok((account, state)) => {
+                Ok(state) => {
                     if !is_contract(context, address, &state) {
                         let last = RememberedAccount { owner_address: Some(address), smart_account_address: account };
                         remembered::set_account(&last);

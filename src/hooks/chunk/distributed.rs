@@ -90,8 +90,8 @@ pub async fn network() -> Outcome<KeyNetwork> {
 pub async fn prepare_grant(
     client: &SmartAccountClient,
     variables: CreateSessionVariables,
-) -> Outcome<PreparedDistributedGrant> {
-    prepare_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, variables).await
+) -> Outcome<Box<PreparedDistributedGrant>> {
+    prepare_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, variables).await.map(Box::new)
 }
 
 pub async fn complete_grant(
@@ -101,8 +101,8 @@ pub async fn complete_grant(
     complete_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, prepared).await
 }
 
-pub async fn prepare_use(request: SendWithSessionRequest) -> Outcome<PreparedDistributedUse> {
-    prepare_send_with_distributed_session(&ServerRelay, &LocalSessionStore, request).await
+pub async fn prepare_use(request: SendWithSessionRequest) -> Outcome<Box<PreparedDistributedUse>> {
+    prepare_send_with_distributed_session(&ServerRelay, &LocalSessionStore, request).await.map(Box::new)
 }
 
 pub async fn complete_use(prepared: &PreparedDistributedUse) -> Outcome<UserOpResponse> {

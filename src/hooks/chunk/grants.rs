@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use futures::FutureExt;
 
-use super::{Eventually, Outcome, client_of, distributed, following, used_addresses};
+use super::{Eventually, Outcome, client_of, following, used_addresses};
 use crate::{
     actions::{
         account::SmartAccountClient,
@@ -13,7 +13,7 @@ use crate::{
         create_session_with_distributed_key::PreparedDistributedGrant,
     },
     client::session_store::{key_vault, local::LocalSessionStore, persistence},
-    hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::GrantVariables},
+    hooks::{Progress, UserOpStatus, context::ConnectedOwner, distributed, operations::GrantVariables},
     protocol::user_op_response::UserOpResponse,
 };
 
@@ -80,7 +80,7 @@ async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -
             prepare_create_batch_session(client, store, variables).await.map(Box::new).map(PreparedGrant::Own)
         }
         GrantVariables::Distributed(variables) => {
-            distributed::prepare_grant(client, variables).await.map(Box::new).map(PreparedGrant::Distributed)
+            distributed::prepare_grant(client.clone(), variables).await.map(PreparedGrant::Distributed)
         }
     }
 }
@@ -98,7 +98,7 @@ impl PreparedGrant {
     async fn complete(self, client: &SmartAccountClient) -> Outcome<UserOpResponse> {
         match self {
             Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, *prepared).await,
-            Self::Distributed(prepared) => distributed::complete_grant(client, *prepared).await,
+            Self::Distributed(prepared) => distributed::complete_grant(client.clone(), prepared).await,
         }
     }
 }

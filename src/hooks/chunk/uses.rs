@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use alloy::primitives::Address;
 use futures::{FutureExt, future::join};
 
-use super::{Eventually, Outcome, distributed, following};
+use super::{Eventually, Outcome, following};
 use crate::{
     actions::{
         prepare_user_operation::PreparedUserOperation,
@@ -22,7 +22,7 @@ use crate::{
         time::now_seconds,
     },
     hooks::{
-        Progress, UserOpStatus,
+        Progress, UserOpStatus, distributed,
         operations::UseVariables,
         variables::{UseBatchSessionVariables, UseSessionVariables},
     },
@@ -78,13 +78,19 @@ async fn build_use(account: Address, variables: UseVariables) -> Outcome<Prepare
     match variables {
         UseVariables::Single(variables) => {
             let request = single_request(account, variables);
-            prepare_send_with_session(&ServerRelay, &LocalSessionStore, request).await.map(PreparedUse::Own)
+            prepare_send_with_session(&ServerRelay, &LocalSessionStore, request)
+                .await
+                .map(Box::new)
+                .map(PreparedUse::Own)
         }
         UseVariables::Batch(UseBatchSessionVariables {
             calls, corresponding_indexes, session_ids, options, ..
         }) => {
             let request = SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options };
-            prepare_send_with_batch_session(&ServerRelay, &LocalSessionStore, request).await.map(PreparedUse::Own)
+            prepare_send_with_batch_session(&ServerRelay, &LocalSessionStore, request)
+                .await
+                .map(Box::new)
+                .map(PreparedUse::Own)
         }
         UseVariables::Distributed(variables) => {
             distributed::prepare_use(single_request(account, variables)).await.map(PreparedUse::Distributed)
@@ -101,9 +107,9 @@ fn single_request(account: Address, variables: UseSessionVariables) -> SendWithS
 #[derive(Clone)]
 enum PreparedUse {
     /// The key is stored here.
-    Own(PreparedSessionUse),
+    Own(Box<PreparedSessionUse>),
     /// Nodes share it.
-    Distributed(PreparedDistributedUse),
+    Distributed(Box<PreparedDistributedUse>),
 }
 
 impl PreparedUse {
@@ -125,7 +131,7 @@ impl PreparedUse {
     async fn complete(&self) -> Outcome<UserOpResponse> {
         match self {
             Self::Own(prepared) => complete_send_with_session(&ServerRelay, prepared).await,
-            Self::Distributed(prepared) => distributed::complete_use(prepared).await,
+            Self::Distributed(prepared) => distributed::complete_use(prepared.clone()).await,
         }
     }
 }

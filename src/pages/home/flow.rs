@@ -8,16 +8,21 @@ use crate::{
     components::{
         code_split::split_function,
         connect_button::ConnectButton,
+        connect_state::saves_data,
+        deferred_view::when_wanted,
         icon::{Glyph, Icon},
         live_text::{live, verbatim},
-        session_list::SessionList,
+        session_list::{SessionList, empty_text},
         session_row::name_of_contract,
     },
     demos::{
         create_session::CreateSession, send_sponsored_transaction::SendSponsoredTransaction,
         send_transaction::SendTransaction, session::Session, user_op_wait::UserOpWait,
     },
-    hooks::{QueryStatus, UseSessionsOptions, use_sessions_with, use_smart_account, use_wallets},
+    hooks::{
+        QueryStatus, UseSessionListReturn, UseSessionsOptions, use_session_list, use_sessions_with, use_smart_account,
+        use_wallets,
+    },
     protocol::session::SessionStatus,
 };
 
@@ -60,20 +65,74 @@ fn Step(
     .into_any()
 }
 
+/// The list, whose code is loaded when there is something to list. Where the person saves data, it is when they ask for it:
+/// granting and using work without.
+#[component]
+fn Sessions(
+    /// What is known of the sessions.
+    list: UseSessionListReturn,
+) -> impl IntoView {
+    let asked = RwSignal::new(!saves_data());
+    let any = Memo::new(move |_| {
+        list.sessions.with(|all| !all.is_empty())
+            || list.is_in_sync.get() == Some(false)
+            || list.older_unknown.get()
+            || list.error.with(Option::is_some)
+    });
+    let shown = Memo::new(move |before: Option<&bool>| before == Some(&true) || (any.get() && asked.get()));
+    let offer = move || {
+        view! {
+            <div class="actions">
+                <button
+                    type="button"
+                    class="button quiet small"
+                    data-testid="show-sessions"
+                    on:click=move |_| asked.set(true)
+                >
+                    "Show the list"
+                </button>
+            </div>
+        }
+        .into_any()
+    };
+    let instead = move || match (shown.get(), any.get()) {
+        (true, _) => None,
+        (false, true) => Some(offer()),
+        (false, false) => {
+            let text = empty_text(list.status.get() == QueryStatus::Pending);
+            Some(view! { <p class="empty" data-testid="sessions-empty">{live(text)}</p> }.into_any())
+        }
+    };
+    view! {
+        {instead}
+        {when_wanted(move || shown.get(), load_list)}
+    }
+    .into_any()
+}
+
+split_function! {
+    /// Makes the list below the owner.
+    in session_list: fn load_list(owner: Owner) -> AnyView {
+        owner.with(|| {
+            let sessions = use_sessions_with(UseSessionsOptions { contract_name: Some(name_of_contract) });
+            view! { <SessionList sessions /> }.into_any()
+        })
+    }
+}
+
 /// The four steps, and the owner's own transactions below.
 #[component]
 fn Flow() -> impl IntoView {
     let account = use_smart_account();
     let wallets = use_wallets();
-    let sessions = use_sessions_with(UseSessionsOptions { contract_name: Some(name_of_contract) });
+    let list = use_session_list();
     let owner_known = Memo::new(move |_| account.owner_address.get().is_some());
-    let granted = Memo::new(move |_| {
-        sessions.list.sessions.with(|leaves| leaves.iter().any(|leaf| leaf.status == SessionStatus::Active))
-    });
+    let granted =
+        Memo::new(move |_| list.sessions.with(|leaves| leaves.iter().any(|leaf| leaf.status == SessionStatus::Active)));
     let connect_state = Signal::derive(move || if owner_known.get() { "done" } else { "now" });
     let grant_state = Signal::derive(move || match (owner_known.get(), granted.get()) {
         (_, true) => "done",
-        (true, false) if sessions.list.status.get() != QueryStatus::Pending => "now",
+        (true, false) if list.status.get() != QueryStatus::Pending => "now",
         _ => "todo",
     });
     let list_state = Signal::derive(move || if granted.get() { "done" } else { "todo" });
@@ -121,7 +180,7 @@ fn Flow() -> impl IntoView {
                 text="What you granted, for which call, and how long it still lasts. Take back what you no longer want."
             >
                 <div class="panel">
-                    <SessionList sessions />
+                    <Sessions list />
                 </div>
             </Step>
             <Step

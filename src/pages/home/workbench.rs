@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::{flow, outline::Outline};
-use crate::components::deferred_view::when_account_known;
+use crate::components::deferred_view::when_flow_wanted;
 
 /// The flow: the outline in words until an account is known, then the real thing.
 ///
@@ -14,5 +14,5 @@ use crate::components::deferred_view::when_account_known;
 /// Renders the outline.
 #[island]
 pub fn Workbench() -> impl IntoView {
-    when_account_known(flow::load, || view! { <Outline /> }.into_any())
+    when_flow_wanted(flow::load, || view! { <Outline /> }.into_any())
 }

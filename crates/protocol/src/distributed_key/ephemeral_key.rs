@@ -2,27 +2,31 @@
 
 use alloy::primitives::{B256, Bytes};
 use ed25519_dalek::{Signer, SigningKey};
+use zeroize::Zeroizing;
 
 use super::{Revocation, RevokedBy, SignRequest};
 
 /// An Ed25519 key. Wiped when dropped; never shown.
 #[derive(Clone)]
-pub struct EphemeralKey(SigningKey);
+pub struct EphemeralKey(
+    // Not the key that follows from it: whoever only stores it in a page loads no curve.
+    Zeroizing<[u8; 32]>,
+);
 
 impl EphemeralKey {
     /// The key of 32 random bytes.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(seed))
+        Self(Zeroizing::new(*seed))
     }
 
     /// The 32 bytes, to be encrypted and stored.
     pub fn seed(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+        &self.0
     }
 
     /// Its public half, which the owner grants.
     pub fn public_key(&self) -> B256 {
-        self.0.verifying_key().to_bytes().into()
+        self.key().verifying_key().to_bytes().into()
     }
 
     /// Signs a request to sign; everything else in it must be final.
@@ -36,8 +40,12 @@ impl EphemeralKey {
         Revocation { key_id, by: RevokedBy::EphemeralKey { signature } }
     }
 
+    fn key(&self) -> SigningKey {
+        SigningKey::from_bytes(&self.0)
+    }
+
     fn sign_text(&self, text: &str) -> Bytes {
-        self.0.sign(text.as_bytes()).to_bytes().to_vec().into()
+        self.key().sign(text.as_bytes()).to_bytes().to_vec().into()
     }
 }
 
