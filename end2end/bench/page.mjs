@@ -8,6 +8,7 @@ import { connect, grant, instrument, use } from "./flow.mjs";
 import { startBrowser, startServer } from "./lab.mjs";
 import { storedSessions } from "./leaves.mjs";
 import { longList } from "./long-list.mjs";
+import { visits } from "./visits.mjs";
 import { Table, kB, ms, repeat, tasks } from "./table.mjs";
 
 const RUNS = Number(process.env.BENCH_RUNS ?? 20);
@@ -112,6 +113,7 @@ try {
   const browser = await startBrowser();
   try {
     await firstLoad(browser, server.url);
+    await visits(browser, server, table);
     await computations(browser, server.url);
     const context = await browser.newContext();
     await context.addInitScript(instrument);
