@@ -301,7 +301,7 @@ mod tests {
             (to(FALLBACK_TARGET), limits(), "contractAddress"),
             (to(ACCOUNT), limits(), "contractAddress"),
             (to(Address::ZERO), limits(), "contractAddress"),
-            (to(crate::entry_point::v07::ENTRY_POINT), limits(), "contractAddress"),
+            (to(crate::entry_point::EntryPoint::V07.address()), limits(), "contractAddress"),
             (to(crate::nexus::NexusRelease::V1_2_0.parts().owner_validator), limits(), "contractAddress"),
             (many, limits(), "rules"),
             (policy().with_valid_until(1_000), limits(), "interval.validUntil"),
