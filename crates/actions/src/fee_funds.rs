@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{data_fee::modest_data_fee, ports::Relay, token};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
+    entry_point::EntryPoint,
     paymaster::{FeeQuote, FeeQuotesRequest},
     user_operation::UserOperation,
 };
@@ -75,7 +75,7 @@ pub async fn read_native_funds(relay: &dyn Relay, account: Address) -> Result<Na
 /// What the account holds at the entry point, wei.
 pub(super) async fn read_deposit(relay: &dyn Relay, account: Address) -> Result<U256, AppError> {
     // The entry point's function has the name and the form of a token's.
-    token::balance_of(relay, ENTRY_POINT, account).await
+    token::balance_of(relay, EntryPoint::default().address(), account).await
 }
 
 /// Reads all that fees can be paid with.

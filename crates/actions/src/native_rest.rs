@@ -1,9 +1,6 @@
 //! Operations that take out all of the native currency but what they cost themselves.
 
-use alloy::{
-    primitives::{Address, B256, U256, keccak256},
-    sol_types::{SolCall, SolValue},
-};
+use alloy::primitives::{Address, B256, U256};
 use serde_json::{Value, json};
 
 use super::{
@@ -15,7 +12,7 @@ use super::{
     token_payment::rich,
 };
 use crate::error::AppError;
-use use_aa_protocol::{abi::IEntryPoint, addresses::ENTRY_POINT, smart_account::Call};
+use use_aa_protocol::{entry_point::EntryPoint, smart_account::Call};
 
 /// How often the rest that is left for gas is reckoned anew: each round is nearer.
 const ROUNDS: usize = 3;
@@ -55,9 +52,8 @@ pub(super) async fn prepare_rest(
 
 /// State override that gives the account a deposit of 2^96 wei: an estimate takes more of it than the operation will.
 fn rich_deposit(account: Address) -> Value {
-    // `deposits[account]` of the entry point, its first variable; the deposit is in the lowest bits.
-    let slot = keccak256((account, U256::ZERO).abi_encode());
-    json!({ ENTRY_POINT.to_string(): { "stateDiff": { slot.to_string(): B256::from(U256::from(1) << 96) } } })
+    let (entry_point, slot) = (EntryPoint::default().address(), EntryPoint::deposit_slot(account));
+    json!({ entry_point.to_string(): { "stateDiff": { slot.to_string(): B256::from(U256::from(1) << 96) } } })
 }
 
 fn is_paid_by_others(options: &BuildUserOpOptions) -> bool {
@@ -98,8 +94,7 @@ fn withdrawals(owner: Address, balance: U256, rest: U256) -> Vec<Call> {
     let of_balance = rest.min(balance);
     let of_deposit = rest.saturating_sub(balance);
     let transfer = Call { to: owner, value: of_balance, data: Default::default() };
-    let withdraw = IEntryPoint::withdrawToCall { withdrawAddress: owner, withdrawAmount: of_deposit };
-    let withdraw = Call { to: ENTRY_POINT, value: U256::ZERO, data: withdraw.abi_encode().into() };
+    let withdraw = EntryPoint::default().withdraw_to(owner, of_deposit);
     let both = [(of_balance, transfer), (of_deposit, withdraw)];
     both.into_iter().filter(|(amount, _)| !amount.is_zero()).map(|(_, call)| call).collect()
 }

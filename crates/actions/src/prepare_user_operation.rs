@@ -241,7 +241,7 @@ pub async fn prepare_user_operation(
     if let Some(payment) = &payment {
         payment.check_signed(&user_operation)?;
     }
-    let user_op_hash = user_operation.hash(snapshot.chain.entry_point, snapshot.chain.chain_id);
+    let user_op_hash = user_operation.hash(snapshot.chain.chain_id);
     Ok(PreparedUserOperation {
         user_operation,
         user_op_hash,

@@ -1,7 +1,7 @@
 //! Overtakes an operation that is stuck: the same again with higher fees, signed anew.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, eip191_hash_message},
+    primitives::{B256, Bytes, U256, eip191_hash_message},
     signers::SignerSync,
 };
 
@@ -17,12 +17,11 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    abi::{IEntryPoint, decode},
-    addresses::{ECDSA_MODULE, ENTRY_POINT},
+    addresses::ECDSA_MODULE,
     distributed_key::DanModuleInfo,
     rpc::GasFees,
     signature::{SessionSignature, wrap},
-    smart_account::decode_calls,
+    smart_account::{Call, decode_calls},
     user_op_response::UserOpResponse,
     user_operation::UserOperation,
 };
@@ -159,7 +158,7 @@ async fn replace(
     refuse_paid_in_a_token(stuck)?;
     let chain_id = relay.chain_info().await?.chain_id;
     let sessions = match store {
-        Some(store) => Some(OvertakenSessions::of(store, stuck, stuck.hash(ENTRY_POINT, chain_id)).await?),
+        Some(store) => Some(OvertakenSessions::of(store, stuck, stuck.hash(chain_id)).await?),
         None if SessionChange::of(stuck) != SessionChange::Nothing => {
             let expected = "an operation that changes no sessions (`speed_up_session_change` keeps their book)";
             return Err(AppError::invalid("stuck.callData", expected, "a new root of sessions"));
@@ -178,7 +177,7 @@ async fn replace(
             ));
         }
         check_rest(relay, stuck, &operation).await?;
-        let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
+        let user_op_hash = operation.hash(chain_id);
         operation.signature = sign(&operation, user_op_hash, is_again).await?;
         let overtaken = match &sessions {
             Some(sessions) => sessions.wait_for(&operation, user_op_hash).await?,
@@ -246,13 +245,8 @@ async fn check_rest(relay: &dyn Relay, stuck: &UserOperation, faster: &UserOpera
 /// What the calls take out of balance and deposit.
 fn native_that_leaves(operation: &UserOperation) -> U256 {
     let calls = decode_calls(&operation.call_data).unwrap_or_default();
-    let of_deposit = |to: Address, data: &[u8]| {
-        let withdrawal = decode::call::<IEntryPoint::withdrawToCall>(data).ok().filter(|_| to == ENTRY_POINT);
-        withdrawal.map_or(U256::ZERO, |call| call.withdrawAmount)
-    };
-    calls
-        .iter()
-        .fold(U256::ZERO, |sum, call| sum.saturating_add(call.value).saturating_add(of_deposit(call.to, &call.data)))
+    let of_deposit = |call: &Call| operation.entry_point.withdrawn_by(call).unwrap_or_default();
+    calls.iter().fold(U256::ZERO, |sum, call| sum.saturating_add(call.value).saturating_add(of_deposit(call)))
 }
 
 #[cfg(test)]
@@ -305,8 +299,8 @@ mod tests {
                 (sent.nonce, &sent.call_data, sent.call_gas_limit),
                 (stuck.nonce, &stuck.call_data, stuck.call_gas_limit)
             );
-            assert_eq!(response.user_op_hash, sent.hash(ENTRY_POINT, 31_337));
-            assert_ne!(response.user_op_hash, stuck.hash(ENTRY_POINT, 31_337));
+            assert_eq!(response.user_op_hash, sent.hash(31_337));
+            assert_ne!(response.user_op_hash, stuck.hash(31_337));
             let inner = &sent.signature[sent.signature.len() - 96..][..65];
             let signer = Signature::from_raw(inner).unwrap().recover_address_from_msg(response.user_op_hash);
             assert_eq!(signer.unwrap(), client.owner);
@@ -370,7 +364,7 @@ mod tests {
         let gone = Call { to: client.owner, value: U256::from(1_000), ..Default::default() };
         stuck.call_data = encode_calls(&[gone], false).unwrap();
         let just_enough = U256::from(1_000) + stuck.required_prefund();
-        fake.answer_amount(ENTRY_POINT, just_enough);
+        fake.answer_amount(stuck.entry_point.address(), just_enough);
         let error = speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap_err();
         assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.callData"), "{error}");
         assert_eq!(fake.sent(), 0);
@@ -378,7 +372,7 @@ mod tests {
         for there in [just_enough * U256::from(2), U256::from(5)] {
             let (fake, client, _) = world();
             let stuck = UserOperation { sender: client.account, ..stuck.clone() };
-            fake.answer_amount(ENTRY_POINT, there);
+            fake.answer_amount(stuck.entry_point.address(), there);
             speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap();
         }
     }

@@ -155,6 +155,7 @@ fn the_whole_flows_have_our_frames() {
 
         // the message is the operation that is sent afterwards, and the answer its session signature
         let (op, entry_point, chain_id) = parse_message(&request.decoded_message().unwrap()).unwrap();
+        assert_eq!(op.entry_point.address(), entry_point, "{sdk}");
         let rpc = list(flow, "useRpc").iter().find(|call| call["method"] == "eth_sendUserOperation").unwrap();
         let submitted: UserOperation = user_operation(&rpc["params"]);
         assert_eq!(op.hash(chain_id), submitted.hash(number(info, "chainId")), "{sdk}");

@@ -8,7 +8,7 @@ use alloy::{
 use serde_json::{Value, json};
 use use_aa_protocol::{
     entry_point::{
-        EntryPoint, UserOperation,
+        UserOperation,
         v07::{ValidationData, abi::IEntryPointV07, failed_op, pack},
     },
     nexus::{AccountDomain, GrantSigning, NexusRelease, decode_execution, split_erc1271},
