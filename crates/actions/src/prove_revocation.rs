@@ -15,10 +15,10 @@ use super::ports::{Relay, SessionStore};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::IEntryPoint,
+    accounts::biconomy_v2::{ENTRY_POINT, encode_calls},
     lint::example_call,
     revert::{decode_revert, revert_data},
     signature::{DUMMY_SESSION, session_key_manager, wrap},
-    smart_account::encode_calls,
     user_operation::{UserOperation, nonce_with_key},
 };
 
@@ -58,6 +58,7 @@ pub async fn prove_revocation(
     let leaf = book.find(session_id).ok_or_else(|| AppError::SessionNotFound { wanted: session_id.to_owned() })?;
     let proof = book.proof(session_id).ok().or_else(|| book.last_proof(session_id)).unwrap_or_default();
     let mut trial = UserOperation {
+        entry_point: ENTRY_POINT,
         sender: account,
         nonce: nonce_with_key(U256::from(TRIAL_LANE), 0),
         call_data: encode_calls(&[example_call(leaf).unwrap_or_default()], false)?,

@@ -7,7 +7,7 @@ use alloy::{
 };
 
 use super::{EntryPoint, v06::IEntryPoint};
-use crate::{abi::decode, smart_account::Call};
+use crate::{abi::decode, call::Call};
 
 impl EntryPoint {
     /// Call data of `getNonce` in a lane (192 bits; higher bits are cut off): the whole next nonce.

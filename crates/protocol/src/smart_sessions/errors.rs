@@ -7,8 +7,8 @@ use crate::{
         decode,
         smart_sessions::{ISessionPolicy::ISessionPolicyErrors, ISmartSession::ISmartSessionErrors},
     },
+    accounts::nexus::nexus_error_words,
     entry_point::v07::failed_op,
-    nexus::nexus_error_words,
     revert::decode_revert,
 };
 

@@ -6,7 +6,7 @@ use super::{
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
     policy_data::PolicyContract,
 };
-use crate::{entry_point::EntryPoint, nexus::NexusRelease};
+use crate::{accounts::nexus::NexusRelease, entry_point::EntryPoint};
 
 /// Contracts that do what the account says: a session that may call them through the account could give itself
 /// everything. The account's other modules are for whoever knows them to name.

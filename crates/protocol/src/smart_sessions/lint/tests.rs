@@ -70,7 +70,7 @@ fn every_trap_is_stopped() {
         (to(ACCOUNT), Kind::OwnAccount),
         (to(SMART_SESSION), Kind::ObedientContract),
         (to(crate::entry_point::EntryPoint::V07.address()), Kind::ObedientContract),
-        (to(crate::nexus::NexusRelease::V1_0_2.parts().owner_validator), Kind::ObedientContract),
+        (to(crate::accounts::nexus::NexusRelease::V1_0_2.parts().owner_validator), Kind::ObedientContract),
         (to(Address::ZERO), Kind::ZeroAddress),
         (policy(PolicyConfig::UsageLimit(5)), Kind::OverwrittenPolicy),
         (only(PolicyConfig::Sudo), Kind::OpenAction),

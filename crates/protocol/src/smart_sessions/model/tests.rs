@@ -9,9 +9,9 @@ use alloy::{
 use super::*;
 use crate::{
     abi::smart_sessions::ISmartSession,
+    accounts::nexus::{GrantSigning, ModuleType, encode_calls, install_module},
     addresses::DEMO_TOKEN,
     entry_point::{EntryPoint, UserOperation, v07::pack},
-    nexus::{GrantSigning, ModuleType, encode_calls, install_module},
     smart_account::Call,
     smart_sessions::{
         ActionData, EnableGrant, EnableMode, ParamRule, PolicyConfig, Session, UniversalAction, addresses::*, calls,
