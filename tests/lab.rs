@@ -249,6 +249,7 @@ fn sponsored_mint(owner: &LabAccount, index: u64, nonce: u64, info: &LabInfo, pa
     let data = [hex!("40d097c3").as_slice(), sender.into_word().as_slice()].concat();
     let mint = Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() };
     let mut operation = UserOperation {
+        entry_point: Default::default(),
         sender,
         nonce: U256::from(nonce),
         init_code: if nonce == 0 { init_code(owner.address, index) } else { Bytes::new() },
@@ -272,7 +273,7 @@ fn sponsored_mint(owner: &LabAccount, index: u64, nonce: u64, info: &LabInfo, pa
     paymaster.signature = info.paymaster_signer.signer().sign_hash_sync(&hash).unwrap().as_bytes().into();
     operation.paymaster_and_data = paymaster.encode();
     let signer = SignerKey::from_bytes(&owner.private_key).unwrap();
-    let digest = personal_digest(operation.hash(info.entry_point, info.chain_id));
+    let digest = personal_digest(operation.hash(info.chain_id));
     operation.signature = wrap(ECDSA_MODULE, &signer.signer().sign_hash_sync(&digest).unwrap().as_bytes());
     operation
 }

@@ -327,7 +327,7 @@ impl Cluster {
             return Err(refusals.into_iter().filter_map(Result::err).collect());
         }
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-        let user_op_hash = body.request.user_operation.hash(ENTRY_POINT, CHAIN_ID);
+        let user_op_hash = body.request.user_operation.hash(CHAIN_ID);
         for answer in &answers {
             assert_eq!((answer.user_op_hash, &answer.signature), (user_op_hash, &answers[0].signature));
         }

@@ -36,7 +36,7 @@ use super::{
     native_rest::prepare_with_withdrawal,
     options::BuildUserOpOptions,
     ports::SessionStore,
-    prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
+    prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_owner_snapshot},
     raise_fees::raised,
     reviewed_sessions::{Kept, ReviewedSessions, refuse_ends_elsewhere},
     send_transaction::prepare_owner_operation,
@@ -275,7 +275,7 @@ pub(super) async fn prepare_grant_of(
     grant: GrantRequest,
     mut material: Material,
 ) -> Result<PreparedCreateSession, AppError> {
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);
+    let snapshot = read_owner_snapshot(client, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     agreed_roots(&snapshot.account)?;
     material.check_windows(snapshot.now())?;

@@ -22,9 +22,10 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+    addresses::SESSION_KEY_MANAGER,
     clocks::Clocks,
     distributed_key::{EphemeralKey, TypedData},
+    entry_point::EntryPoint,
     paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
     rpc::{
         AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, SimulationType, SponsorContext, Sponsorship,
@@ -192,7 +193,7 @@ impl Fake {
         if user_operation.nonce != (lane << 64) | U256::from(*sequence) {
             return Err(rejected("AA25 invalid account nonce"));
         }
-        let user_op_hash = user_operation.hash(ENTRY_POINT, 31_337);
+        let user_op_hash = user_operation.hash(31_337);
         let receipt = |success| UserOpReceipt {
             user_op_hash,
             sender: user_operation.sender,
@@ -211,7 +212,7 @@ impl Fake {
         };
         if ending != Ending::Dropped {
             let others = world.sent.iter().filter(|sent| sent.nonce == user_operation.nonce);
-            let others = others.map(|sent| sent.hash(ENTRY_POINT, 31_337)).collect::<Vec<_>>();
+            let others = others.map(|sent| sent.hash(31_337)).collect::<Vec<_>>();
             for other in others {
                 let mined = Some(B256::repeat_byte(1));
                 world.updates.insert(other, UserOpUpdate::Replaced { by: user_op_hash, transaction_hash: mined });
@@ -270,7 +271,7 @@ impl Relay for Fake {
         Ok(ChainInfo {
             chain_id: 31_337,
             name: "fake".into(),
-            entry_point: ENTRY_POINT,
+            entry_point: EntryPoint::default().address(),
             lab: true,
             sponsored: true,
             page_sponsorship: true,

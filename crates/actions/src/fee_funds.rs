@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{data_fee::modest_data_fee, ports::Relay, token};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
+    entry_point::EntryPoint,
     paymaster::{FeeQuote, FeeQuotesRequest},
     user_operation::UserOperation,
 };
@@ -68,14 +68,18 @@ pub async fn read_native_funds(relay: &dyn Relay, account: Address) -> Result<Na
         serde_json::from_value(answer)
             .map_err(|error| AppError::UpstreamMalformed { upstream: Upstream::Node, reason: error.to_string() })
     };
-    let (balance, deposit) = try_join(balance, read_deposit(relay, account)).await?;
+    let (balance, deposit) = try_join(balance, read_deposit(relay, EntryPoint::default(), account)).await?;
     Ok(NativeFunds { balance, deposit })
 }
 
 /// What the account holds at the entry point, wei.
-pub(super) async fn read_deposit(relay: &dyn Relay, account: Address) -> Result<U256, AppError> {
+pub(super) async fn read_deposit(
+    relay: &dyn Relay,
+    entry_point: EntryPoint,
+    account: Address,
+) -> Result<U256, AppError> {
     // The entry point's function has the name and the form of a token's.
-    token::balance_of(relay, ENTRY_POINT, account).await
+    token::balance_of(relay, entry_point.address(), account).await
 }
 
 /// Reads all that fees can be paid with.

@@ -2,8 +2,9 @@
 
 use alloy::primitives::{Address, B256, address, b256};
 
-/// ERC-4337 entry point v0.6.
-pub const ENTRY_POINT: Address = address!("5ff137d4b0fdcd49dca30c7cf57e578a026d2789");
+/// ERC-4337 entry point v0.6, Smart Account V2's. Of an operation or an account ask its
+/// [`EntryPoint`](crate::entry_point::EntryPoint) instead: it may be another version's.
+pub use crate::entry_point::v06::ENTRY_POINT;
 /// Factory of Smart Accounts V2.
 pub const ACCOUNT_FACTORY: Address = address!("000000a56Aaca3e9a4C479ea6b6CD0DbcB6634F5");
 /// Implementation 2.0.0 behind the account proxies.

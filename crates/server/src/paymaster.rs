@@ -17,6 +17,7 @@ pub(crate) use remote::Remote;
 pub use upstreams::Upstreams;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
+    entry_point::EntryPoint,
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
 };
@@ -38,6 +39,11 @@ pub fn check_request(user_operation: &UserOperation, expiry_duration: Option<u64
     }
     if user_operation.sender.is_zero() {
         return Err(AppError::invalid("user_operation.sender", "a smart account", user_operation.sender));
+    }
+    // Who pays signs what contracts of this version read, and reckons its gas.
+    if user_operation.entry_point != EntryPoint::default() {
+        let expected = format!("an operation of entry point {}", EntryPoint::default());
+        return Err(AppError::invalid("user_operation", expected, user_operation.entry_point));
     }
     Ok(())
 }

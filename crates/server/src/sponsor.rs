@@ -35,7 +35,7 @@ use self::{
 use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAULT_FEE_FACTOR, node::ChainNode};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
+    addresses::TOKEN_PAYMASTER,
     paymaster::{TokenPaymasterData, VerifyingPaymasterData},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
@@ -225,7 +225,7 @@ impl Sponsor {
         {
             return Err(self.refuse(decision, reason).await);
         }
-        decision.user_op_hash = signed.hash(ENTRY_POINT, self.inner.chain_id);
+        decision.user_op_hash = signed.hash(self.inner.chain_id);
         // By the chain's clock, as it is settled by that.
         decision.valid_until = match valid_until(&signed) {
             Some(valid_until) => valid_until,
@@ -314,7 +314,7 @@ impl Sponsor {
             mode: mode_name(context.mode),
             account: user_operation.sender,
             nonce: user_operation.nonce,
-            user_op_hash: user_operation.hash(ENTRY_POINT, self.inner.chain_id),
+            user_op_hash: user_operation.hash(self.inner.chain_id),
             max_cost: user_operation.required_prefund(),
             policy_version: self.inner.policy.version.clone(),
             api_key: api_key.map(|key| key.id.clone()),

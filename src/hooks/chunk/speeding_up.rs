@@ -32,7 +32,7 @@ async fn sent_operation(user_op_hash: B256) -> Outcome<UserOperation> {
     })?;
     let chain = chain_info().await?;
     // The server is not trusted: what is signed is what was sent before.
-    if operation.hash(chain.entry_point, chain.chain_id) != user_op_hash {
+    if operation.hash(chain.chain_id) != user_op_hash {
         return Err(AppError::Internal { reason: "the server has another operation by this hash".into() });
     }
     Ok(operation)

@@ -8,14 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+use alloy::{
+    primitives::{Address, B256},
+    signers::local::PrivateKeySigner,
+};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use self::seal::Seal;
-use super::stored_keys::entry_name;
+use super::{kept_records::KeptRecords, stored_keys::entry_name};
 use crate::{
     adapters::timer::sleep,
     error::AppError,
@@ -112,6 +115,25 @@ impl FileSessionStore {
 impl SessionStore for FileSessionStore {
     async fn load(&self, account: Address) -> Result<SessionBook, AppError> {
         read(&self.path(account, "sessions.json"))
+    }
+
+    async fn records(&self, account: Address, scheme: &str) -> Result<Vec<Value>, AppError> {
+        let kept: KeptRecords = read(&self.path(account, &format!("{scheme}.json")))?;
+        Ok(kept.values())
+    }
+
+    async fn put_record(
+        &self,
+        account: Address,
+        scheme: &str,
+        id: B256,
+        record: Option<Value>,
+    ) -> Result<(), AppError> {
+        let _lock = self.lock(account).await?;
+        let path = self.path(account, &format!("{scheme}.json"));
+        let mut kept: KeptRecords = read(&path)?;
+        kept.put(id, record);
+        write(&path, &kept)
     }
 
     async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError> {

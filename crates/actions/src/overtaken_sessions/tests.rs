@@ -92,7 +92,7 @@ impl World {
         let sent = self.fake.sent();
         let refused = self.speed_up(stuck).unwrap_err();
         assert!(matches!(&refused, AppError::InvalidInput { field, .. } if field == "stuck.userOpHash"), "{refused}");
-        let hash = stuck.hash(use_aa_protocol::addresses::ENTRY_POINT, 31_337);
+        let hash = stuck.hash(31_337);
         assert_eq!(block_on(check_speed_up(&self.fake, stuck, hash)), Err(refused));
         assert_eq!(self.fake.sent(), sent);
         self.fake.fail(Step::WalletSign, None);

@@ -26,7 +26,7 @@ impl Node {
         let name = RunName::new(kind, challenge, 0, request.key_id, digest, &participants);
         let decided = self.decide(&body, own, challenge, &participants).await;
         let key = decided.inspect_err(|refusal| self.runs.refuse(&name, &refusal.code, &refusal.message))?;
-        let user_op_hash = request.user_operation.hash(request.entry_point, request.chain_id);
+        let user_op_hash = request.user_operation.hash(request.chain_id);
         let signature = self.sign_together(name, &key, digest).await?;
         Ok(SignAnswer { node: self.config.id, user_op_hash, signature })
     }

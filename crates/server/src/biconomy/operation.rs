@@ -4,7 +4,10 @@ use alloy::primitives::{Address, B256, Bytes};
 use serde_json::{Value, json};
 
 use super::{super::quantity::quantity, errors::RpcError};
-use use_aa_protocol::{addresses::ENTRY_POINT, user_operation::UserOperation};
+use use_aa_protocol::{
+    addresses::ENTRY_POINT,
+    user_operation::{EntryPoint, UserOperation},
+};
 
 /// Fields that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,8 @@ pub(super) fn read(params: &[Value], index: usize, purpose: Purpose) -> Result<U
         max_priority_fee_per_gas: number("maxPriorityFeePerGas")?,
         paymaster_and_data: bytes("paymasterAndData")?,
         signature: bytes("signature")?,
+        // The service knows no other entry point.
+        entry_point: EntryPoint::default(),
     })
 }
 

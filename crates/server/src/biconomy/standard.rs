@@ -90,7 +90,7 @@ async fn by_hash(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcEr
     let operation = if entry_point == ENTRY_POINT {
         // A bundler may lie: what is handed on is what was asked for.
         let operation = operation::read(operation, 0, Purpose::Sponsor)?;
-        if operation.hash(ENTRY_POINT, state.config().chain_id) != user_op_hash {
+        if operation.hash(state.config().chain_id) != user_op_hash {
             return Ok(Value::Null);
         }
         json!(operation)

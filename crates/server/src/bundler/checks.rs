@@ -17,7 +17,7 @@ pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
         return Err(AppError::invalid("user_operation.initCode", "empty, or a factory and its call data", init_code));
     }
     let paymaster = user_operation.paymaster_and_data.len();
-    if paymaster != 0 && paymaster < 20 {
+    if paymaster != 0 && paymaster < user_operation.entry_point.paymaster_data_offset() {
         return Err(AppError::invalid(
             "user_operation.paymasterAndData",
             "empty, or a paymaster and its data",
@@ -69,7 +69,6 @@ pub(super) fn state_override_set(set: Option<Value>) -> Result<Option<Value>, Ap
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use use_aa_protocol::addresses::ENTRY_POINT;
 
     #[test]
     fn state_overrides_are_normalised_and_checked() {
@@ -94,7 +93,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(field(UserOperation::default()), "user_operation.sender");
-        let sender = ENTRY_POINT;
+        let sender = Address::repeat_byte(1);
         let init_code = vec![1, 2, 3].into();
         assert_eq!(field(UserOperation { sender, init_code, ..Default::default() }), "user_operation.initCode");
         let paymaster_and_data = vec![1; 19].into();

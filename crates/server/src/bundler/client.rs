@@ -27,7 +27,6 @@ use super::{
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
     rpc::{GasEstimate, UserOpReceipt},
     user_operation::UserOperation,
 };
@@ -219,7 +218,7 @@ impl Bundler {
     pub(crate) async fn signed_operation(&self, user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
         let Some(answer) = self.operation_by_hash(user_op_hash).await? else { return Ok(None) };
         let told = answer.get("userOperation").and_then(|told| UserOperation::deserialize(told).ok());
-        Ok(told.filter(|told| told.hash(ENTRY_POINT, self.chain_id) == user_op_hash && !told.signature.is_empty()))
+        Ok(told.filter(|told| told.hash(self.chain_id) == user_op_hash && !told.signature.is_empty()))
     }
 }
 
@@ -239,7 +238,7 @@ pub(crate) fn estimate_params(
     state_override: Option<Value>,
 ) -> Result<Value, AppError> {
     check(user_operation)?;
-    let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
+    let mut params = vec![to_json(user_operation)?, json!(user_operation.entry_point.address())];
     params.extend(state_override_set(state_override)?);
     Ok(Value::Array(params))
 }

@@ -234,7 +234,7 @@ impl DanCoordinator {
             return Err(AppError::invalid("signers", expected, format!("{:?}", request.signers)));
         }
         let needed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
-        let user_op_hash = request.user_operation.hash(request.entry_point, request.chain_id);
+        let user_op_hash = request.user_operation.hash(request.chain_id);
         let body = Arc::new(SignBody { request, nonces });
         // Tasks of their own: the first answer is enough, and no node shall see its caller hang up for that.
         let ask = |index: usize| {

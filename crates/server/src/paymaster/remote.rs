@@ -22,7 +22,6 @@ use super::{
 use context::{AboutContext, about_context};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
     paymaster::{FeeQuotes, FeeQuotesRequest},
     rpc::{GasEstimate, PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
@@ -164,7 +163,8 @@ impl Remote {
     /// what it says of that operation is no matter.
     pub(crate) async fn try_context(&self) -> Result<(), AppError> {
         let nobody = UserOperation { sender: Address::repeat_byte(1), ..Default::default() };
-        let params = json!([nobody, ENTRY_POINT, format!("{:#x}", self.chain_id), self.context_for(&plain())]);
+        let params =
+            json!([nobody, nobody.entry_point.address(), format!("{:#x}", self.chain_id), self.context_for(&plain())]);
         match self.rpc.call_value("pm_getPaymasterStubData", params).await {
             Err(error) if about_context(&error) == AboutContext::Yes => Err(error),
             _ => Ok(()),
@@ -178,7 +178,7 @@ impl Remote {
         context: &SponsorContext,
     ) -> Result<Value, AppError> {
         let chain_id = format!("{:#x}", self.chain_id);
-        let params = json!([user_operation, ENTRY_POINT, chain_id, self.context_for(context)]);
+        let params = json!([user_operation, user_operation.entry_point.address(), chain_id, self.context_for(context)]);
         self.rpc.call_value(method, params).await.map_err(|error| self.told(error))
     }
 
@@ -338,7 +338,7 @@ mod tests {
 
     fn operation() -> UserOperation {
         UserOperation {
-            sender: ENTRY_POINT,
+            sender: Address::repeat_byte(1),
             nonce: U256::from(5),
             max_fee_per_gas: U256::from(35),
             ..Default::default()

@@ -5,7 +5,7 @@ mod outcome;
 use alloy::{
     primitives::{Address, Bytes, U256},
     signers::SignerSync,
-    sol_types::{SolCall, SolValue},
+    sol_types::SolCall,
 };
 use serde_json::json;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    abi::{IEntryPoint, IErc20},
+    abi::IErc20,
     paymaster::{
         DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TOKEN_PAYMASTER_AND_DATA, TokenPaymasterData, approved,
         most_charged,
@@ -234,7 +234,7 @@ fn at_least_a_charge(gas: GasEstimate) -> GasEstimate {
 fn with_charge(gas: GasEstimate, operation: &UserOperation) -> GasEstimate {
     let mut data = U256::from(DATA_GAS);
     if gas.pre_verification_gas > usual(operation) {
-        let bytes = IEntryPoint::Operation::from(operation.clone()).abi_encoded_size();
+        let bytes = operation.abi_encoded().len();
         let share = gas.pre_verification_gas.saturating_mul(U256::from(TOKEN_PAYMASTER_AND_DATA));
         data = data.max(share / U256::from(bytes.max(1)));
     }

@@ -9,11 +9,12 @@ use alloy::{
 
 use super::policy::{Caps, SponsorPolicy, Target, TargetAddress};
 use use_aa_protocol::{
-    abi::{IEntryPoint, IErc20, ISessionKeyManager, ISmartAccount, decode},
+    abi::{IErc20, ISessionKeyManager, ISmartAccount, decode},
     addresses::{
-        BATCHED_SESSION_ROUTER, ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
+        BATCHED_SESSION_ROUTER, ECDSA_MODULE, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
         SESSION_KEY_MANAGER_V1_0_0,
     },
+    entry_point::EntryPoint,
     rpc::PaymasterMode,
     smart_account::{Call, decode_calls},
     user_operation::UserOperation,
@@ -22,14 +23,13 @@ use use_aa_protocol::{
 /// Modules that sessions need: `session_setup` lets the account enable and disable them.
 const SESSION_MODULES: [Address; 3] = [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0, BATCHED_SESSION_ROUTER];
 /// What `*` does not mean: whoever calls these decides who may act for the account.
-const GUARDED: [Address; 7] = [
+const GUARDED: [Address; 6] = [
     SESSION_KEY_MANAGER,
     SESSION_KEY_MANAGER_V1_0_0,
     BATCHED_SESSION_ROUTER,
     ECDSA_MODULE,
     MULTICHAIN_MODULE,
     PASSKEY_MODULE,
-    ENTRY_POINT,
 ];
 
 /// Gas of an operation that needs no price to be paid for, where the policy names no limit: half a block of most chains.
@@ -104,7 +104,9 @@ impl Target {
     fn allows(&self, account: Address, call: &Call) -> bool {
         let address = match self.address {
             TargetAddress::Account => call.to == account,
-            TargetAddress::Any => call.to != account && !GUARDED.contains(&call.to),
+            TargetAddress::Any => {
+                call.to != account && !GUARDED.contains(&call.to) && EntryPoint::from_address(call.to).is_none()
+            }
             // The account itself is never meant by its address: that would open it for its owner only.
             TargetAddress::Is(address) => call.to == address && call.to != account,
         };
@@ -123,8 +125,8 @@ fn sets_sessions_up(account: Address, call: &Call) -> bool {
     if !call.value.is_zero() {
         return false;
     }
-    if call.to == ENTRY_POINT {
-        return decode::call::<IEntryPoint::withdrawToCall>(&call.data).is_ok();
+    if let Some(entry_point) = EntryPoint::from_address(call.to) {
+        return entry_point.withdrawn_by(call).is_some();
     }
     if [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0].contains(&call.to) {
         return decode::call::<ISessionKeyManager::setMerkleRootCall>(&call.data).is_ok();

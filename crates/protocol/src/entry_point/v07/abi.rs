@@ -1,4 +1,5 @@
 //! EntryPoint v0.7 and its verifying paymaster, as vectors 15 have them.
+#![allow(missing_docs)]
 
 alloy::sol! {
     /// A user operation as contracts see it.

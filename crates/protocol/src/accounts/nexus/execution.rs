@@ -12,10 +12,10 @@ use crate::{
         decode,
         nexus::{Execution, INexus},
     },
-    smart_account::Call,
+    call::Call,
 };
 
-pub use crate::smart_account::{MAX_CALL_DATA, MAX_CALLS};
+pub use crate::call::{MAX_CALL_DATA, MAX_CALLS};
 
 /// Call data for one or several calls: single for one, a batch for more. No call is an error; a delegate call cannot
 /// be said.

@@ -11,7 +11,7 @@ use crate::{
         decode,
         nexus::{INexus, ValidatorRemoval},
     },
-    smart_account::Call,
+    call::Call,
 };
 
 pub use crate::addresses::MODULE_SENTINEL;

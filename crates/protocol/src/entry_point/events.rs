@@ -1,8 +1,11 @@
-//! The entry point's events.
+//! The entry point's events. Those of v0.6 are in v0.7, too, with the same topics; what v0.7 adds, v0.6 never emits.
 
-use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::{
+    primitives::{Address, B256, Bytes, U256},
+    sol_types::SolEvent,
+};
 
-use crate::abi::{decode, entry_point_v07::IEntryPointV07};
+use crate::{abi::decode, entry_point::v07::abi::IEntryPointV07};
 
 /// One event of the entry point about an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,9 +65,19 @@ pub enum EntryPointEvent {
     },
 }
 
-/// Reads an event; `None` for any other, and for one that does not decode.
-pub fn entry_point_event(topics: &[B256], data: &[u8]) -> Option<EntryPointEvent> {
-    use alloy::sol_types::SolEvent;
+impl EntryPointEvent {
+    /// Topic of an operation's inclusion, in all versions.
+    pub const USER_OPERATION: B256 = IEntryPointV07::UserOperationEvent::SIGNATURE_HASH;
+    /// Topic of a call's reason to revert, in all versions.
+    pub const REVERT_REASON: B256 = IEntryPointV07::UserOperationRevertReason::SIGNATURE_HASH;
+
+    /// Reads an event; `None` for any other, and for one that does not decode.
+    pub fn read(topics: &[B256], data: &[u8]) -> Option<Self> {
+        entry_point_event(topics, data)
+    }
+}
+
+fn entry_point_event(topics: &[B256], data: &[u8]) -> Option<EntryPointEvent> {
     let event = match *topics.first()? {
         IEntryPointV07::UserOperationEvent::SIGNATURE_HASH => {
             let event = decode::loose_event::<IEntryPointV07::UserOperationEvent>(topics, data).ok()?;
@@ -108,9 +121,8 @@ pub fn entry_point_event(topics: &[B256], data: &[u8]) -> Option<EntryPointEvent
 
 #[cfg(test)]
 mod tests {
-    use alloy::sol_types::SolEvent;
-
     use super::*;
+    use crate::abi::IEntryPoint;
 
     #[test]
     fn events_are_told_apart_by_their_topic() {
@@ -128,5 +140,7 @@ mod tests {
         assert_eq!(entry_point_event(log.topics(), &log.data[..31]), None);
         assert_eq!(entry_point_event(&log.topics()[..1], &log.data), None);
         assert_eq!(entry_point_event(&[], &log.data), None);
+        assert_eq!(IEntryPoint::UserOperationEvent::SIGNATURE_HASH, EntryPointEvent::USER_OPERATION);
+        assert_eq!(IEntryPoint::UserOperationRevertReason::SIGNATURE_HASH, EntryPointEvent::REVERT_REASON);
     }
 }

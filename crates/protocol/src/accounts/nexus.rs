@@ -1,5 +1,5 @@
 //! Biconomy Nexus accounts: releases, creation and address, calls, nonce lanes, modules, signatures, errors
-//! (vectors 16). An ERC-7579 account on [entry point v0.7](crate::entry_point::v07).
+//! (vectors 16). An ERC-7579 account on [entry point v0.7](ENTRY_POINT).
 //!
 //! An account belongs to one [`NexusRelease`], which decides its address: a stored account says which, nobody guesses.
 
@@ -32,4 +32,9 @@ pub use nonce::{LANES, NonceKey, ValidationMode};
 pub use release::{NexusRelease, ReleaseParts};
 pub use scheme::AddressScheme;
 pub use signature::{ERC1271_MAGIC, STUB_SIGNATURE, erc1271_signature, owner_digest, recoverable, split_erc1271};
-pub use stored::{GrantSigning, NexusAccount};
+pub use stored::{GrantSigning, NexusAccount, NexusSetup};
+
+use crate::entry_point::EntryPoint;
+
+/// Who takes its operations.
+pub const ENTRY_POINT: EntryPoint = EntryPoint::V07;
