@@ -205,3 +205,18 @@ mod highlight {
 
 #[cfg(feature = "ssr")]
 use super::highlight;
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_job_in_react_stands_beside_what_useaa_has() {
+        for demo in DEMOS {
+            let html = Owner::new().with(|| view! { <Component demo /> }.to_html());
+            let listings = if demo.react.is_empty() { 1 } else { 2 };
+            assert_eq!(html.matches("<figure").count(), listings, "{}: {html}", demo.hook);
+            assert!(html.contains("#[component]") && html.contains(demo.react), "{}", demo.hook);
+        }
+    }
+}
