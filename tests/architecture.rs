@@ -20,7 +20,7 @@ const RULES: [(&str, &[&str]); 9] = [
     ("client", &["protocol", "actions", "api"]),
     ("hooks", &["protocol", "actions", "client"]),
     ("components", &["hooks", "protocol"]),
-    ("demos", &["components", "hooks", "protocol"]),
+    ("demos", &["components", "hooks", "prelude", "protocol"]),
     // What the server renders it asks for as the browser would: by the server functions.
     ("pages", &["demos", "components", "hooks", "protocol", "api"]),
     ("app", &["pages", "hooks"]),

@@ -10,6 +10,7 @@ use super::{Progress, UserOpStatus, context::ConnectedOwner, variables::CostArgu
 use crate::{
     actions::{
         self, account::SmartAccountClient, fee_funds::FeeFunds, ports::Wallet, prove_revocation::RevocationProof,
+        session_client::SessionClient,
     },
     client::{
         relay::{ServerRelay, chain_info},
@@ -64,6 +65,12 @@ async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outco
         None => wallet,
     };
     Ok(SmartAccountClient::new(wallet, Rc::new(ServerRelay)))
+}
+
+/// The same with this browser's sessions, and the nodes that share keys.
+async fn session_client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SessionClient> {
+    let client = client_of(owner, progress).await?;
+    Ok(client.with_sessions(Rc::new(LocalSessionStore)).with_distributed_keys(Rc::new(distributed::PageKeys)))
 }
 
 /// Tells when the person is asked to sign.

@@ -9,6 +9,10 @@ use leptos_router::{
 };
 use use_aa::{prelude::*, protocol::addresses::DEMO_NFT};
 
+/// What the pages under `/hooks` offer to copy must compile in an app like this one.
+#[path = "../../hooks/mod.rs"]
+pub mod shortest_components;
+
 sol! {
     function safeMint(address to);
 }

@@ -8,12 +8,6 @@ use async_trait::async_trait;
 use super::Outcome;
 use crate::{
     actions::{
-        account::SmartAccountClient,
-        create_session::CreateSessionVariables,
-        create_session_with_distributed_key::{
-            PreparedDistributedGrant, complete_create_session_with_distributed_key,
-            prepare_create_session_with_distributed_key,
-        },
         ports::DistributedKeys,
         send_with_distributed_session::{
             PreparedDistributedUse, complete_send_with_distributed_session, prepare_send_with_distributed_session,
@@ -39,7 +33,7 @@ thread_local! {
 }
 
 /// The nodes, through our server.
-struct PageKeys;
+pub(super) struct PageKeys;
 
 #[async_trait(?Send)]
 impl DistributedKeys for PageKeys {
@@ -85,20 +79,6 @@ impl DistributedKeys for PageKeys {
 
 pub async fn network() -> Outcome<KeyNetwork> {
     PageKeys.network().await
-}
-
-pub async fn prepare_grant(
-    client: &SmartAccountClient,
-    variables: CreateSessionVariables,
-) -> Outcome<PreparedDistributedGrant> {
-    prepare_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, variables).await
-}
-
-pub async fn complete_grant(
-    client: &SmartAccountClient,
-    prepared: PreparedDistributedGrant,
-) -> Outcome<UserOpResponse> {
-    complete_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, prepared).await
 }
 
 pub async fn prepare_use(request: SendWithSessionRequest) -> Outcome<PreparedDistributedUse> {

@@ -4,15 +4,13 @@ use std::cell::RefCell;
 
 use futures::FutureExt;
 
-use super::{Eventually, Outcome, client_of, distributed, following, used_addresses};
+use super::{Eventually, Outcome, following, session_client_of, used_addresses};
 use crate::{
     actions::{
-        account::SmartAccountClient,
-        create_batch_session::prepare_create_batch_session,
-        create_session::{PreparedCreateSession, complete_create_session, prepare_create_session},
-        create_session_with_distributed_key::PreparedDistributedGrant,
+        create_session::PreparedCreateSession, create_session_with_distributed_key::PreparedDistributedGrant,
+        session_client::SessionClient,
     },
-    client::session_store::{key_vault, local::LocalSessionStore, persistence},
+    client::session_store::{key_vault, persistence},
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::GrantVariables},
     protocol::user_op_response::UserOpResponse,
 };
@@ -44,7 +42,7 @@ pub async fn prepare(owner: ConnectedOwner, variables: GrantVariables) -> Outcom
 }
 
 async fn build_grant(owner: ConnectedOwner, variables: GrantVariables) -> Outcome<PreparedGrant> {
-    let client = client_of(&owner, None).await?;
+    let client = session_client_of(&owner, None).await?;
     prepare_grant(&client, variables).await
 }
 
@@ -58,7 +56,7 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
         Some((.., work)) => work.await.ok(),
         None => None,
     };
-    let client = client_of(&owner, Some(&progress)).await?;
+    let client = session_client_of(&owner, Some(&progress)).await?;
     let prepared = match ahead {
         Some(prepared) => prepared,
         None => prepare_grant(&client, variables).await?,
@@ -70,17 +68,17 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
     Ok(response)
 }
 
-async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -> Outcome<PreparedGrant> {
-    let store = &LocalSessionStore;
+async fn prepare_grant(client: &SessionClient, variables: GrantVariables) -> Outcome<PreparedGrant> {
     match variables {
         GrantVariables::Sessions(variables) => {
-            prepare_create_session(client, store, variables).await.map(Box::new).map(PreparedGrant::Own)
+            client.prepare_create_session(variables).await.map(Box::new).map(PreparedGrant::Own)
         }
         GrantVariables::Batch(variables) => {
-            prepare_create_batch_session(client, store, variables).await.map(Box::new).map(PreparedGrant::Own)
+            client.prepare_create_batch_session(variables).await.map(Box::new).map(PreparedGrant::Own)
         }
         GrantVariables::Distributed(variables) => {
-            distributed::prepare_grant(client, variables).await.map(Box::new).map(PreparedGrant::Distributed)
+            let prepared = client.prepare_create_session_with_distributed_key(variables).await;
+            prepared.map(Box::new).map(PreparedGrant::Distributed)
         }
     }
 }
@@ -95,10 +93,10 @@ enum PreparedGrant {
 }
 
 impl PreparedGrant {
-    async fn complete(self, client: &SmartAccountClient) -> Outcome<UserOpResponse> {
+    async fn complete(self, client: &SessionClient) -> Outcome<UserOpResponse> {
         match self {
-            Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, *prepared).await,
-            Self::Distributed(prepared) => distributed::complete_grant(client, *prepared).await,
+            Self::Own(prepared) => client.complete_create_session(*prepared).await,
+            Self::Distributed(prepared) => client.complete_create_session_with_distributed_key(*prepared).await,
         }
     }
 }
