@@ -44,7 +44,7 @@ async fn sent(cluster: &Cluster) -> u64 {
 }
 
 #[tokio::main]
-async fn main() {
+pub async fn main() {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     println!("load before: {} on {processors} processors", load.split(' ').next().unwrap_or("?"));
