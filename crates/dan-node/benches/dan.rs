@@ -35,6 +35,8 @@ fn main() {
     if std::env::args().nth(1).as_deref() != Some("dan-node") {
         return bench::main();
     }
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(std::io::stderr).init();
     let Command::DanNode(args) = Command::parse();
     let config = NodeConfig::from_args(&args).unwrap();
     let (id, identity) = (config.id, config.identity.public());

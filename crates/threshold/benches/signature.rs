@@ -26,7 +26,8 @@ fn main() {
             (&parties[usize::from(id) - 1].0, id, SignData { sign_id, counterparties, message_hash: [7; 32] })
         });
         let start = Instant::now();
-        let first: Vec<_> = signers.iter().map(|(party, _, data)| threshold::sign_1(party, data).ok().unwrap()).collect();
+        let first: Vec<_> =
+            signers.iter().map(|(party, _, data)| threshold::sign_1(party, data).ok().unwrap()).collect();
         timed(0, start);
         let sent: Vec<_> = first.iter().map(|first| first.2.clone()).collect();
         let start = Instant::now();
