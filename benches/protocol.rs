@@ -59,6 +59,14 @@ fn trees(c: &mut Criterion) {
     let leaf_nodes = (0..10_000_u64).map(|i| session(Address::from_word(B256::from(U256::from(i + 1))), i.to_string()));
     let book = SessionBook { leaf_nodes: leaf_nodes.collect(), ..SessionBook::default() };
     c.bench_function("root of a book of 10000 sessions", |b| b.iter(|| black_box(&book).root()));
+    let mut changed = book.clone();
+    c.bench_function("root of a book of 10000 sessions, the first one changed", |b| {
+        b.iter(|| {
+            changed.leaf_nodes[0].valid_until += 1;
+            changed.root()
+        });
+    });
+    c.bench_function("a copy of a book of 10000 sessions", |b| b.iter(|| black_box(&book).clone()));
     let text = serde_json::to_string(&book).unwrap();
     c.bench_function("parsing a book of 10000 sessions", |b| {
         b.iter(|| serde_json::from_str::<SessionBook>(black_box(&text)).unwrap());

@@ -312,7 +312,13 @@ pub enum AppError {
         /// How many blocks were read.
         blocks: u64,
     },
-    /// Browser storage refused (full, blocked, or unreadable content, which is kept).
+    /// No room is left where sessions are kept. Nothing was written, and what was there is there.
+    #[error("{place} is full; nothing was changed")]
+    StorageFull {
+        /// The browser's storage, or a folder.
+        place: String,
+    },
+    /// Browser storage refused (blocked, or unreadable content, which is kept).
     #[error("browser storage: {reason}")]
     Storage {
         /// Why.
@@ -437,6 +443,7 @@ impl AppError {
             Self::WaitTimedOut { .. } => "WaitTimedOut",
             Self::UserOpNotFound { .. } => "UserOpNotFound",
             Self::UserOpUntold { .. } => "UserOpUntold",
+            Self::StorageFull { .. } => "StorageFull",
             Self::Storage { .. } => "Storage",
             Self::NoDistributedKeys => "NoDistributedKeys",
             Self::TooFewNodes { .. } => "TooFewNodes",

@@ -13,6 +13,7 @@ use super::{
 
 mod book;
 mod grants;
+mod hashed;
 mod kept;
 mod listing;
 mod manager;

@@ -197,7 +197,12 @@ fn write(path: &Path, content: &impl Serialize) -> Result<(), AppError> {
 }
 
 fn storage(path: &Path) -> impl FnOnce(io::Error) -> AppError {
-    move |error| AppError::Storage { reason: format!("{}: {error}", path.display()) }
+    move |error| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            AppError::StorageFull { place: path.display().to_string() }
+        }
+        _ => AppError::Storage { reason: format!("{}: {error}", path.display()) },
+    }
 }
 
 #[cfg(test)]
@@ -283,6 +288,15 @@ mod tests {
         let error = store.update(ACCOUNT, push("two".into())).await.unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"merkleRoot\": secret");
+    }
+
+    /// What the system says of a full disk; what was there is still there, as a new file takes its place or none.
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        let error = fs::write("/dev/full", "x").map_err(storage(Path::new("sessions"))).unwrap_err();
+        assert_eq!(error, AppError::StorageFull { place: "sessions".into() });
+        let other = fs::write("/dev/null/x", "x").map_err(storage(Path::new("sessions"))).unwrap_err();
+        assert!(matches!(other, AppError::Storage { .. }), "{other}");
     }
 
     /// Each store locks for itself, as processes do.

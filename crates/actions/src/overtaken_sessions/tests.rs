@@ -163,7 +163,7 @@ fn a_speed_up_that_is_refused_leaves_the_first_one_waited_for() {
     assert_eq!(world.speed_up(&stuck), Err(AppError::WalletRejected));
     world.fake.fail(Step::WalletSign, None);
     assert_eq!(world.fake.book(world.client.account), before);
-    world.fake.fail(Step::StoreUpdate, AppError::Storage { reason: "full".into() });
+    world.fake.fail(Step::StoreUpdate, AppError::StorageFull { place: "the store".into() });
     let sent = world.fake.sent();
     world.speed_up(&stuck).unwrap_err();
     assert_eq!(world.fake.sent(), sent, "nothing is sent that the book does not know");
