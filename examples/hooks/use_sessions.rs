@@ -7,7 +7,7 @@ pub fn Sessions() -> impl IntoView {
     let sessions = use_sessions();
     let rows = move || {
         let leaves = sessions.list.sessions.get();
-        sessions.rows.get().into_iter().filter_map(|place| leaves.get(place).cloned()).collect::<Vec<_>>()
+        sessions.rows.get().iter().filter_map(|place| leaves.get(*place).cloned()).collect::<Vec<_>>()
     };
     view! {
         <input type="search" aria-label="Search" bind:value=sessions.search />
