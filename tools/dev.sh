@@ -11,13 +11,5 @@ tools/install.sh npm
 node contracts/build.mjs
 cargo build --profile serve --package use-aa-xtask --features dev
 
-# A process group of its own: lab and server are in it, too, and end with it however the tool ends.
-set -m
-"$TARGET_DIR/serve/use-aa-xtask" dev &
-group=$!
-set +m
-end() { trap - EXIT INT TERM HUP; kill -TERM -- "-$group" 2>/dev/null || true; wait "$group" 2>/dev/null || true; }
-trap end EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-wait "$group"
+# Lab and server end with the tool, however that ends.
+exec tools/group.sh "$TARGET_DIR/serve/use-aa-xtask" dev

@@ -41,7 +41,6 @@
 			fail(text);
 		},
 		style: ({ href }) => {
-			building.remove();
 			failure.remove();
 			const old = document.getElementById("styles");
 			const style = old.cloneNode();

@@ -42,7 +42,7 @@ pub fn run() -> Result<()> {
         // Nobody receives any more: we are ending.
         let _ = channel.send(change);
     })?;
-    site::style()?;
+    timed("style", || site::style().map(drop), &events);
     let of_style = events.clone();
     std::thread::spawn(move || {
         while changed_style.recv().is_ok() {
@@ -94,14 +94,15 @@ fn build(changes: &[Change], code: &mut Code, running: &mut Option<(Lab, Server)
     if changes.contains(&Change::Code) {
         let built = code.build()?;
         new_server = built.server;
-        if !built.page && !built.server && running.is_some() && !changes.contains(&Change::Public) {
+        let runs = running.as_ref().is_some_and(|(_, server)| server.runs());
+        if runs && !built.page && !built.server && !changes.contains(&Change::Public) {
             events.tell(Event::Idle);
             return Ok(());
         }
     }
     match running {
         Some((lab, server)) => {
-            if new_server || server.ended()?.is_some() {
+            if new_server || !server.runs() {
                 server.restart(lab, events.origin())?;
             }
         }

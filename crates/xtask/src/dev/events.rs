@@ -99,7 +99,12 @@ impl Events {
         let message = event.message();
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.open.retain(|page| page.send(message.clone()).is_ok());
-        pages.state = matches!(event, Event::Building | Event::Error { .. }).then_some(event);
+        pages.state = match event {
+            Event::Building | Event::Error { .. } => Some(event),
+            // Code is built by another thread, and goes on.
+            Event::Style { .. } => pages.state.take().filter(|state| *state == Event::Building),
+            Event::Idle | Event::Page => None,
+        };
     }
 }
 

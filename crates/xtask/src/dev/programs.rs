@@ -1,6 +1,6 @@
 //! The lab, which is started once, and the server, which is started after each build of it.
 //!
-//! Both are of our process group, which `tools/dev.sh` ends when this program does not come to it.
+//! Both are of our process group, which `tools/group.sh` ends when this program does not come to it.
 
 use std::{
     fs,
@@ -140,6 +140,11 @@ impl Server {
         Ok(status)
     }
 
+    /// Whether one is running.
+    pub fn runs(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -156,4 +161,42 @@ fn answers(address: SocketAddr) -> bool {
         Ok::<_, std::io::Error>(status == *b"HTTP/1.1 200")
     };
     ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A tool with a program of its own, as `make dev` runs it; and the ids of both.
+    fn group(tool: &str) -> (Child, [Pid; 2]) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/group.sh");
+        let mut command = Command::new(script);
+        command.args(["bash", "-c", tool]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ids: Vec<_> = line.split_whitespace().map(|id| Pid::from_raw(id.parse().unwrap())).collect();
+        (child, ids.try_into().unwrap())
+    }
+
+    #[test]
+    fn what_the_tool_started_ends_with_it_however_that_ends() {
+        const TOOL: &str = "sleep 600 & echo $$ $!; wait";
+        let of_us = |child: &Child| Pid::from_raw(i32::try_from(child.id()).unwrap());
+        // Not SIGINT: whoever runs the tests in the background has it ignored.
+        for (signal, to_the_tool, code) in [(Signal::SIGTERM, false, 143), (Signal::SIGKILL, true, 137)] {
+            let (mut child, ids) = group(TOOL);
+            kill(if to_the_tool { ids[0] } else { of_us(&child) }, signal).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+            // A signal of none says whether somebody is there; who is being reaped by init is there for a moment still.
+            let start = Instant::now();
+            while ids.iter().any(|id| kill(*id, None).is_ok()) {
+                assert!(start.elapsed() < Duration::from_secs(5), "{signal}: {ids:?} still run");
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        let (mut child, _) = group("sleep 600 & echo $$ $!; exit 3");
+        assert_eq!(child.wait().unwrap().code(), Some(3), "its exit code is that of the tool");
+    }
 }

@@ -26,11 +26,7 @@ pub fn start(on_change: impl Fn(Change) + Send + 'static) -> Result<RecommendedW
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         // Compilers read them all: only what was written counts.
-        if matches!(event.kind, EventKind::Access(kind) if !matches!(kind, AccessKind::Close(_))) {
-            return;
-        }
-        if matches!(event.kind, EventKind::Access(AccessKind::Close(mode)) if mode != notify::event::AccessMode::Write)
-        {
+        if matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)) {
             return;
         }
         let paths = event.paths.iter().filter_map(|path| path.strip_prefix(&below).ok());
