@@ -35,7 +35,11 @@
 	};
 	const on = {
 		building: () => show(building),
-		idle: () => building.remove(),
+		// What is broken still is said after this.
+		idle: () => {
+			building.remove();
+			failure.remove();
+		},
 		error: ({ text }) => {
 			building.remove();
 			fail(text);

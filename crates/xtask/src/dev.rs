@@ -11,7 +11,7 @@ mod watch;
 
 use std::{
     env, fs,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -21,7 +21,7 @@ use anyhow::{Context, Result, bail};
 use self::{
     changes::Change,
     code::Code,
-    events::{Event, Events},
+    events::{Event, Events, Part},
     programs::{Lab, Server},
 };
 
@@ -33,6 +33,8 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:3000";
 /// Runs until the lab ends, or somebody ends it.
 pub fn run() -> Result<()> {
     let address = address()?;
+    // Now, not after minutes of compiling; and whoever else answers there would pass for ours.
+    TcpListener::bind(address).with_context(|| format!("USE_AA_ADDR: {address} is taken"))?;
     let events = Events::start(address)?;
     let (style_changes, changed_style) = mpsc::channel();
     let (code_changes, changed_code) = mpsc::channel();
@@ -42,25 +44,30 @@ pub fn run() -> Result<()> {
         // Nobody receives any more: we are ending.
         let _ = channel.send(change);
     })?;
-    timed("style", || site::style().map(drop), &events);
+    timed(Part::Style, || site::style().map(drop), &events);
     let of_style = events.clone();
     std::thread::spawn(move || {
         while changed_style.recv().is_ok() {
             watch::settle(&changed_style);
-            timed("style", || site::style().map(|href| of_style.tell(Event::Style { href })), &of_style);
+            timed(Part::Style, || site::style().map(|href| of_style.tell(Event::Style { href })), &of_style);
         }
     });
 
     let mut code = Code::default();
     let mut running: Option<(Lab, Server)> = None;
+    let mut broken = false;
     let mut wanted = Some(vec![Change::Code, Change::Public]);
     loop {
-        if let Some(changes) = wanted.take() {
+        if let Some(mut changes) = wanted.take() {
             if changes.contains(&Change::Tool) {
                 println!("dev: the build tool itself has changed: start `make dev` anew to use it");
             }
             if changes.iter().any(|change| *change != Change::Tool) {
-                timed("page", || build(&changes, &mut code, &mut running, &events), &events);
+                if broken {
+                    // Or an image that is new would have it look mended.
+                    changes.push(Change::Code);
+                }
+                broken = !timed(Part::Page, || build(&changes, &mut code, &mut running, &events), &events);
             }
         }
         match changed_code.recv_timeout(LOOK) {
@@ -78,7 +85,8 @@ pub fn run() -> Result<()> {
             }
             if let Some(status) = server.ended()? {
                 println!("dev: the server ended ({status}); it is started again after the next change");
-                events.tell(Event::Error { text: format!("The server ended ({status}). The terminal says why.") });
+                let text = format!("The server ended ({status}). The terminal says why.");
+                events.tell(Event::Error { part: Part::Page, text });
             }
         }
     }
@@ -117,14 +125,18 @@ fn build(changes: &[Change], code: &mut Code, running: &mut Option<(Lab, Server)
     Ok(())
 }
 
-/// Says how long it took, or shows pages what was wrong.
-fn timed(what: &str, work: impl FnOnce() -> Result<()>, events: &Events) {
+/// Says how long it took, or shows pages what was wrong. Returns whether it was done.
+fn timed(part: Part, work: impl FnOnce() -> Result<()>, events: &Events) -> bool {
     let start = Instant::now();
     match work() {
-        Ok(()) => println!("dev: {what} in {:.1} s", start.elapsed().as_secs_f32()),
+        Ok(()) => {
+            println!("dev: {part:?} in {:.1} s", start.elapsed().as_secs_f32());
+            true
+        }
         Err(error) => {
             eprintln!("dev: {error:#}");
-            events.tell(Event::Error { text: format!("{error:#}") });
+            events.tell(Event::Error { part, text: format!("{error:#}") });
+            false
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What pages are told: server-sent events on a loopback port of our own, for pages of the one server only.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -12,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Longest head of a request.
 const HEAD: u64 = 8 << 10;
@@ -20,6 +21,15 @@ const HEAD: u64 = 8 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A line now and then, so that a page that is gone is noticed.
 const PULSE: Duration = Duration::from_secs(15);
+
+/// What is built by itself, and fails by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The style sheet.
+    Style,
+    /// Page and server.
+    Page,
+}
 
 /// Something that pages are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +40,8 @@ pub enum Event {
     Idle,
     /// It failed.
     Error {
+        /// Of what: what is built next is told apart from what is still broken.
+        part: Part,
         /// What the compiler said.
         text: String,
     },
@@ -42,18 +54,9 @@ pub enum Event {
     Page,
 }
 
-impl Event {
-    /// As it is sent: one line, whatever is in it.
-    fn message(&self) -> String {
-        let data = match self {
-            Self::Building => json!({ "kind": "building" }),
-            Self::Idle => json!({ "kind": "idle" }),
-            Self::Error { text } => json!({ "kind": "error", "text": text }),
-            Self::Style { href } => json!({ "kind": "style", "href": href }),
-            Self::Page => json!({ "kind": "page" }),
-        };
-        format!("data: {data}\n\n")
-    }
+/// As it is sent: one line, whatever is in it.
+fn message(data: &Value) -> String {
+    format!("data: {data}\n\n")
 }
 
 /// Pages that listen. Cheap to clone.
@@ -66,8 +69,53 @@ pub struct Events {
 #[derive(Default)]
 struct Pages {
     open: Vec<Sender<String>>,
-    /// Also for the page that comes later.
-    state: Option<Event>,
+    building: bool,
+    /// What does not build, with what the compiler said of it.
+    broken: BTreeMap<Part, String>,
+}
+
+impl Pages {
+    /// What the event means from now on, and what is said of it.
+    fn take(&mut self, event: Event) -> Vec<String> {
+        let said = match event {
+            Event::Building => {
+                self.building = true;
+                return vec![message(&json!({ "kind": "building" }))];
+            }
+            Event::Error { part, text } => {
+                self.end(part);
+                self.broken.insert(part, text);
+                None
+            }
+            Event::Style { href } => {
+                self.end(Part::Style);
+                Some(json!({ "kind": "style", "href": href }))
+            }
+            Event::Idle => {
+                self.end(Part::Page);
+                Some(json!({ "kind": "idle" }))
+            }
+            Event::Page => {
+                self.end(Part::Page);
+                Some(json!({ "kind": "page" }))
+            }
+        };
+        said.iter().map(message).chain(self.state()).collect()
+    }
+
+    /// A build came to its end. Code is built by a thread of its own, which goes on when a style is done.
+    fn end(&mut self, part: Part) {
+        self.building &= part == Part::Style;
+        self.broken.remove(&part);
+    }
+
+    /// Where things stand, also for the page that comes later.
+    fn state(&self) -> Vec<String> {
+        let texts: Vec<&str> = self.broken.values().map(String::as_str).collect();
+        let broken = (!texts.is_empty()).then(|| json!({ "kind": "error", "text": texts.join("\n\n") }));
+        let building = self.building.then(|| json!({ "kind": "building" }));
+        broken.iter().chain(&building).map(message).collect()
+    }
 }
 
 impl Events {
@@ -96,15 +144,9 @@ impl Events {
 
     /// Tells all pages.
     pub fn tell(&self, event: Event) {
-        let message = event.message();
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        pages.open.retain(|page| page.send(message.clone()).is_ok());
-        pages.state = match event {
-            Event::Building | Event::Error { .. } => Some(event),
-            // Code is built by another thread, and goes on.
-            Event::Style { .. } => pages.state.take().filter(|state| *state == Event::Building),
-            Event::Idle | Event::Page => None,
-        };
+        let said = pages.take(event).concat();
+        pages.open.retain(|page| page.send(said.clone()).is_ok());
     }
 }
 
@@ -145,11 +187,9 @@ fn answer(mut stream: TcpStream, asked: &Asked, pages: &Mutex<Pages>) -> std::io
     let state = {
         let mut pages = pages.lock().unwrap_or_else(PoisonError::into_inner);
         pages.open.push(sender);
-        pages.state.clone()
+        pages.state().concat()
     };
-    if let Some(event) = state {
-        stream.write_all(event.message().as_bytes())?;
-    }
+    stream.write_all(state.as_bytes())?;
     loop {
         match receiver.recv_timeout(PULSE) {
             Ok(message) => stream.write_all(message.as_bytes())?,
@@ -177,7 +217,7 @@ mod tests {
         (head, reader)
     }
 
-    fn next(reader: &mut BufReader<TcpStream>) -> serde_json::Value {
+    fn next(reader: &mut BufReader<TcpStream>) -> Value {
         loop {
             let mut line = String::new();
             assert!(reader.read_line(&mut line).unwrap() > 0, "the stream ended");
@@ -193,24 +233,50 @@ mod tests {
         let host = events.origin().trim_start_matches("http://").to_owned();
         let headers = [("Host", &*host), ("Origin", "http://127.0.0.1:3000")];
         let text = "error: expected `;`\n\n<script>alert(1)</script>\r\ndata: x".to_owned();
-        events.tell(Event::Error { text: text.clone() });
+        events.tell(Event::Error { part: Part::Page, text: text.clone() });
         let (head, mut page) = ask(&events, "GET /events HTTP/1.1", &headers);
         assert!(head.contains("200 OK") && head.contains("Allow-Origin: http://127.0.0.1:3000\r\n"), "{head}");
         // It came later than the error.
         assert_eq!(next(&mut page), json!({ "kind": "error", "text": text }));
-        for event in [Event::Building, Event::Style { href: "/pkg/a.css?1".into() }, Event::Page] {
+        for event in [Event::Building, Event::Page] {
             events.tell(event);
         }
         assert_eq!(next(&mut page), json!({ "kind": "building" }));
-        assert_eq!(next(&mut page), json!({ "kind": "style", "href": "/pkg/a.css?1" }));
         assert_eq!(next(&mut page), json!({ "kind": "page" }));
-        assert_eq!(events.pages.lock().unwrap().state, None, "nothing is wrong any more");
+        assert!(events.pages.lock().unwrap().state().is_empty(), "nothing is wrong any more");
+    }
+
+    /// The kinds of what is said of each event, an error with its text.
+    fn kinds(events: &[Event]) -> Vec<String> {
+        let mut pages = Pages::default();
+        let said = |event: &Event| {
+            let kind = |line: &String| {
+                let said: Value = serde_json::from_str(line.trim().strip_prefix("data: ").unwrap()).unwrap();
+                [&said["kind"], &said["text"]].iter().filter_map(|text| text.as_str()).collect::<Vec<_>>().join(":")
+            };
+            pages.take(event.clone()).iter().map(kind).collect::<Vec<_>>().join(" ")
+        };
+        events.iter().map(said).collect()
+    }
+
+    #[test]
+    fn what_is_still_broken_stays_shown_whatever_else_is_built() {
+        let error = |part, text: &str| Event::Error { part, text: text.into() };
+        let style = || Event::Style { href: "/a.css".into() };
+        assert_eq!(
+            kinds(&[error(Part::Page, "p"), style(), error(Part::Style, "s"), style(), Event::Building, Event::Idle]),
+            ["error:p", "style error:p", "error:s\n\np", "style error:p", "building", "idle"]
+        );
+        assert_eq!(
+            kinds(&[Event::Building, style(), error(Part::Style, "s"), Event::Page, style()]),
+            ["building", "style building", "error:s building", "page error:s", "style"]
+        );
     }
 
     #[test]
     fn other_sites_and_other_requests_are_told_nothing() {
         let events = Events::start(SERVER.parse().unwrap()).unwrap();
-        events.tell(Event::Error { text: "secret".into() });
+        events.tell(Event::Error { part: Part::Page, text: "secret".into() });
         let host = events.origin().trim_start_matches("http://").to_owned();
         let (ours, get) = (("Origin", "http://localhost:3000"), "GET /events HTTP/1.1");
         for (request, headers) in [
