@@ -17,12 +17,12 @@
 	const building = layer("inset:auto auto 12px 12px;padding:4px 12px;border-radius:99px;background:#222;color:#fff", "status");
 	building.dataset.testid = "dev-building";
 	building.textContent = "Building …";
-	const failure = layer("inset:0;width:100%;height:100%;padding:24px;overflow:auto;background:#160f0ff2;color:#fdd", "alert");
+	const failure = layer("inset:0;width:100%;height:100%;padding:24px;overflow:auto;background:#160f0f;color:#fdd", "alert");
 	failure.dataset.testid = "dev-error";
 	const fail = (text) => {
 		const hide = document.createElement("button");
 		hide.textContent = "Hide";
-		hide.style.cssText = "position:fixed;inset:16px 24px auto auto;padding:4px 16px;font:inherit";
+		hide.style.cssText = "position:fixed;inset:16px 24px auto auto;padding:4px 16px;font:inherit;background:#fdd;color:#160f0f";
 		hide.addEventListener("click", () => failure.remove());
 		const heading = document.createElement("strong");
 		heading.style.fontSize = "18px";
