@@ -46,7 +46,7 @@ use use_aa_server::{
     biconomy,
     call_count::CallCount,
     config::{Config, ConfigError},
-    metrics, page_sponsorship,
+    dev_events, metrics, page_sponsorship,
     state::ServerState,
 };
 
@@ -211,6 +211,8 @@ pub async fn serve_within(
     shutdown: impl Future<Output = ()> + Send + 'static,
     room: Room,
 ) -> Result<(), ServeError> {
+    // A wrong one is said now; documents take it for none.
+    dev_events::origin()?;
     tracing::info!("listening on http://{}", listener.local_addr()?);
     if let Some(description) = page_sponsorship::description(state.config()) {
         tracing::info!("{description}");
@@ -284,11 +286,13 @@ impl FromRef<Served> for LeptosOptions {
 /// All routes, over `state`, with the `files` of the pages.
 pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, pages: impl Site) -> Router {
     register_server_functions();
+    let dev_events: Option<Arc<str>> = dev_events::origin().ok().flatten().map(Into::into);
     let context = {
         let (state, options) = (state.clone(), options.clone());
+        let dev_events = dev_events.clone();
         move || {
             provide_context(state.clone());
-            headers::content_security_policy(&options);
+            headers::content_security_policy(&options, dev_events.as_deref());
         }
     };
     let limits = limits::Limits::new(&state.config().protection);
@@ -312,8 +316,10 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
         .route("/rpc/{chain_id}/{key}", post(biconomy::standard))
         .layer(middleware::from_fn_with_state(bodies.clone(), bodies::bounded));
     let json_rpc = limits.json_rpc(json_rpc).layer(middleware::from_fn(biconomy::cross_origin));
-    // The status stream must not wait in a compressor; small answers are not worth one.
-    let compression = CompressionLayer::new().compress_when(
+    // The status stream must not wait in a compressor; small answers are not worth one. A page that is not optimized has
+    // thirty megabytes: on one machine they are sent sooner than compressed.
+    let compresses = dev_events.is_none();
+    let compression = CompressionLayer::new().br(compresses).gzip(compresses).compress_when(
         DefaultPredicate::new().and(SizeAbove::new(1024)).and(NotForContentType::const_new("application/octet-stream")),
     );
     let readiness = health::Cache::default();

@@ -23,7 +23,7 @@ const RULES: [(&str, &[&str]); 9] = [
     ("demos", &["components", "hooks", "prelude", "protocol"]),
     // What the server renders it asks for as the browser would: by the server functions.
     ("pages", &["demos", "components", "hooks", "protocol", "api"]),
-    ("app", &["pages", "hooks"]),
+    ("app", &["pages", "hooks", "server::dev_events"]),
     ("prelude", &["hooks", "protocol"]),
 ];
 

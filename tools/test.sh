@@ -66,7 +66,7 @@ export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 
 # cargo compiles a crate again for other features, and those are of all crates that a command names: name the same each time
 crates="--workspace --exclude consumer --exclude use-aa-xtask"
-xtask="--package use-aa-xtask --features wasm-tests"
+xtask="--package use-aa-xtask --features wasm-tests,dev"
 
 check "formatted" cargo fmt --all --check
 check "protocol and actions compile alone" cargo check --quiet --package use-aa-protocol --package use-aa-actions

@@ -68,6 +68,7 @@ impl LabInfo {
             // What permissionless' Nexus account wants to be told.
             "nexus": { "factoryAddress": NEXUS_K1_FACTORY, "validatorAddress": OWNER_VALIDATOR },
             "contracts": contracts,
+            "folder": self.folder,
             "processes": { "anvil": self.processes[0], "alto": self.processes[1] },
             "danNodes": self.dan_nodes.iter().map(|node| json!({
                 "id": node.id,

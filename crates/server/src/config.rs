@@ -125,6 +125,10 @@ pub struct ServeArgs {
     /// Options of the lab, used when it is started.
     #[command(flatten)]
     pub lab: LabArgs,
+    /// File with the line that `use-aa lab --json` prints: work on that lab, which runs already, instead of starting one
+    /// [default: the lab is started]
+    #[arg(long, env = "USE_AA_LAB_JSON", value_name = "FILE")]
+    pub lab_json: Option<String>,
     /// Check the configuration, upstreams and their chain ids included, say what was found, and end
     #[arg(long)]
     pub check: bool,
@@ -244,6 +248,8 @@ pub struct Config {
     pub lab: bool,
     /// How the lab runs, when it does.
     pub lab_options: LabConfig,
+    /// Where a lab that runs already says how it is reached; `None` = one is started.
+    pub lab_json: Option<PathBuf>,
     /// Whom the server answers, and how often.
     pub protection: Protection,
 }
@@ -311,6 +317,7 @@ impl Config {
             )?,
             lab,
             lab_options: LabConfig::from_args(&args.lab)?,
+            lab_json: values::lab_json("USE_AA_LAB_JSON", args.lab_json.as_deref(), lab)?,
             protection: Protection::from_args(&args.protection, lab)?,
         })
     }

@@ -12,6 +12,7 @@
 //! | [`authority`], [`caller`] | for which site a request is, and whose it is |
 //! | [`biconomy`], [`api_keys`], [`call_count`] | JSON-RPC for programs, its keys, and how often they may call |
 //! | [`check`], [`readiness`], [`metrics`] | does it work? |
+//! | [`dev_events`] | whether pages listen to `make dev` |
 #![warn(missing_docs)]
 
 mod api_key;
@@ -26,6 +27,7 @@ pub mod check;
 pub mod config;
 pub mod dan;
 pub mod database;
+pub mod dev_events;
 pub mod events;
 pub mod fees;
 mod inner_error;
