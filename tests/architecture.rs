@@ -3,6 +3,8 @@
 
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/seams.rs"]
+mod seams;
 #[path = "architecture/texts.rs"]
 mod texts;
 

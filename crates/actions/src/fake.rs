@@ -221,7 +221,10 @@ impl Fake {
         }
         if ending == Ending::Confirmed {
             world.deployed = true;
-            for call in decode_calls(&user_operation.call_data)? {
+            // Of other kinds of accounts nothing is kept here.
+            let is_v2 = user_operation.entry_point == EntryPoint::default();
+            let calls = if is_v2 { decode_calls(&user_operation.call_data)? } else { Vec::new() };
+            for call in calls {
                 match (call.to, call.data.get(4..)) {
                     (SESSION_KEY_MANAGER, Some(root)) => world.root = B256::from_slice(root),
                     (to, _) if to == user_operation.sender => world.session_key_manager_enabled = true,

@@ -26,7 +26,7 @@ use use_aa_protocol::{
     call::Call,
     lint::Severity,
     policy::SessionPolicy,
-    session_scheme::{ActionLimits, OnChain, SessionCalls, SessionLimits, SessionScheme, SessionTerms},
+    session_scheme::{ActionLimits, OnChain, SessionCalls, SessionLimits, SessionScheme, SessionTerms, Stored},
     user_op_response::UserOpResponse,
 };
 
@@ -62,7 +62,7 @@ pub struct SchemeSessions<S> {
 
 /// What was read before a step.
 struct Known<S> {
-    stored: Vec<S>,
+    stored: Vec<Stored<S>>,
     on_chain: Vec<S>,
 }
 
@@ -79,7 +79,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     pub async fn list(&self) -> Result<Vec<ListedSession<S::Session>>, AppError> {
         let Known { stored, on_chain } = self.read().await?;
         let ids = on_chain.iter().map(S::id).collect::<Vec<_>>();
-        let listed = stored.into_iter().map(|session| {
+        let listed = stored.into_iter().map(|Stored { session, .. }| {
             let id = S::id(&session);
             ListedSession { id, session, on_chain: ids.contains(&id) }
         });
@@ -92,7 +92,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let answer = eth_call(self.relay.as_ref(), call.to, call.data);
         let (records, answer) = try_join(self.store.records(account, S::NAME), answer).await?;
         let damaged = |error: serde_json::Error| AppError::Storage { reason: format!("a stored session: {error}") };
-        let stored: Vec<S::Session> =
+        let stored: Vec<Stored<S::Session>> =
             records.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(damaged)?;
         let on_chain = S::listed(&stored, &answer)?;
         Ok(Known { stored, on_chain })
@@ -129,10 +129,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let calls = S::grant_calls(&on_chain, std::slice::from_ref(&session))?;
         let prepared = prepare_owner_operation(owner, &snapshot, &calls, &grant.options).await?;
         let id = S::id(&session);
-        let record = serde_json::to_value(&session)
-            .map_err(|error| AppError::Storage { reason: format!("a session cannot be written: {error}") })?;
         self.store.put_signer(account, &key).await?;
-        self.store.put_record(account, S::NAME, id, Some(record)).await?;
+        self.put(id, session, false).await?;
         match complete_transaction(owner, &prepared).await {
             Ok(response) => Ok((id, response)),
             Err(error) => {
@@ -212,7 +210,16 @@ impl<S: SessionScheme> SchemeSessions<S> {
             OnChain { account: self.kind.address(), modules: &snapshot.account.modules, sessions: &known.on_chain };
         let calls = S::revocation_calls(&on_chain, ended)?;
         let prepared = prepare_owner_operation(owner, &snapshot, &calls, options).await?;
+        for session in known.on_chain.iter().filter(|session| ended.contains(&S::id(session))) {
+            self.put(S::id(session), session.clone(), true).await?;
+        }
         complete_transaction(owner, &prepared).await
+    }
+
+    async fn put(&self, id: B256, session: S::Session, ending: bool) -> Result<(), AppError> {
+        let record = serde_json::to_value(Stored { session, ending })
+            .map_err(|error| AppError::Storage { reason: format!("a session cannot be written: {error}") })?;
+        self.store.put_record(self.kind.address(), S::NAME, id, Some(record)).await
     }
 
     /// Forgets a session that the chain has not, and its key: after it was ended, or when its grant came to nothing.
@@ -226,8 +233,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }
         let account = self.kind.address();
         self.store.put_record(account, S::NAME, id, None).await?;
-        let key = stored.iter().find(|session| S::id(session) == id).map(S::session_key);
-        let is_shared = |key| stored.iter().any(|other| S::session_key(other) == key && S::id(other) != id);
+        let mut stored = stored.iter().map(|stored| &stored.session);
+        let key = stored.clone().find(|session| S::id(session) == id).map(S::session_key);
+        let mut is_shared = |key| stored.any(|other| S::session_key(other) == key && S::id(other) != id);
         match key {
             Some(key) if !is_shared(key) => self.store.remove_signer(account, key).await,
             _ => Ok(()),
@@ -248,3 +256,6 @@ fn told<S: SessionScheme>(error: AppError) -> AppError {
     let AppError::UpstreamRejected { upstream: Upstream::Bundler, message, .. } = &error else { return error };
     S::refusal(message).map_or(error, AppError::from)
 }
+
+#[cfg(test)]
+mod tests;

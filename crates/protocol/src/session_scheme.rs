@@ -7,7 +7,7 @@
 use std::fmt;
 
 use alloy::primitives::{Address, B256, Bytes, U256};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     ProtocolError,
@@ -56,6 +56,17 @@ pub struct SessionTerms<'a> {
     pub salt: B256,
     /// Unix seconds.
     pub now: u64,
+}
+
+/// A session in its owner's store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stored<S> {
+    /// The session.
+    pub session: S,
+    /// An operation was sent that ends it.
+    #[serde(default)]
+    pub ending: bool,
 }
 
 /// What the chain knows of an account's sessions.
@@ -116,12 +127,13 @@ pub trait SessionScheme {
     /// A call whose answer tells which sessions an account has.
     fn listing_call(account: Address) -> Call;
 
-    /// Those of the stored sessions that the chain has, in their order, by the answer to [`Self::listing_call`].
+    /// Those of the stored sessions that the chain has, in their order, by the answer to [`Self::listing_call`]. Stored
+    /// are they in the order in which they were granted.
     ///
     /// # Errors
     /// `Invalid` for an answer that cannot be read, or that the stored sessions do not explain where all of them must be
     /// known.
-    fn listed(stored: &[Self::Session], answer: &[u8]) -> Result<Vec<Self::Session>, ProtocolError>;
+    fn listed(stored: &[Stored<Self::Session>], answer: &[u8]) -> Result<Vec<Self::Session>, ProtocolError>;
 
     /// What the account does to have new sessions beside its others.
     ///

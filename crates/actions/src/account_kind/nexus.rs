@@ -175,7 +175,8 @@ impl AccountKind for Nexus {
         let deployed = !code.is_empty();
         let modules = match deployed {
             true => decode_validators(&eth_call(relay, account, validators_call(VALIDATORS)).await?)?,
-            false => Vec::new(),
+            // What its first operation creates it with is there when the operation's calls are made.
+            false => self.account.further_validators.clone(),
         };
         let block = block.time();
         let clocks = Clocks { block, pending: pending.ok().flatten().map_or(block, Block::time), wall: unix_seconds() };

@@ -15,7 +15,9 @@ use crate::{
     describe::{Names, PolicyDescription},
     lint::{LintContext, lint},
     merkle::MerkleTree,
-    session_scheme::{ActionLimits, OnChain, SchemeFinding, SessionCalls, SessionLimits, SessionScheme, SessionTerms},
+    session_scheme::{
+        ActionLimits, OnChain, SchemeFinding, SessionCalls, SessionLimits, SessionScheme, SessionTerms, Stored,
+    },
     signature::{session_key_manager, wrap},
     simulate::{Violation, simulate_single},
 };
@@ -60,19 +62,22 @@ impl SessionScheme for KeyManagerSessions {
         Call::to(SESSION_KEY_MANAGER, &call)
     }
 
-    /// The chain tells a root only: some of the first stored sessions must be all that is under it.
-    fn listed(stored: &[SessionLeaf], answer: &[u8]) -> Result<Vec<SessionLeaf>, ProtocolError> {
+    /// The chain tells a root only. Under it must be all stored sessions, but for those that are ending, and for the last
+    /// ones, which may be on their way. A grant that came to nothing is to be forgotten before the next one.
+    fn listed(stored: &[Stored<SessionLeaf>], answer: &[u8]) -> Result<Vec<SessionLeaf>, ProtocolError> {
         let root = B256::try_from(answer)
             .map_err(|_| ProtocolError::invalid("getSessionKeys", "one word", format!("{} bytes", answer.len())))?;
         if root.is_zero() {
             return Ok(Vec::new());
         }
-        let first = |count: usize| stored.get(..count).unwrap_or_default();
-        let is_all = |count: &usize| tree(first(*count)).root() == Some(root);
-        let count = (1..=stored.len()).rev().find(is_all);
-        let count = count
-            .ok_or_else(|| ProtocolError::invalid("getSessionKeys", "the root of the sessions stored here", root))?;
-        Ok(first(count).to_vec())
+        let candidates = (1..=stored.len()).rev().flat_map(|count| {
+            [false, true].map(|without_ending| {
+                let first = stored.iter().take(count).filter(|stored| !(stored.ending && without_ending));
+                first.map(|stored| stored.session.clone()).collect::<Vec<_>>()
+            })
+        });
+        let found = candidates.into_iter().find(|leaves| tree(leaves).root() == Some(root));
+        found.ok_or_else(|| ProtocolError::invalid("getSessionKeys", "the root of the sessions stored here", root))
     }
 
     fn grant_calls(on_chain: &OnChain<'_, SessionLeaf>, new: &[SessionLeaf]) -> Result<Vec<Call>, ProtocolError> {
@@ -123,13 +128,7 @@ impl SessionScheme for KeyManagerSessions {
 
     fn lint(leaf: &SessionLeaf, on_chain: &OnChain<'_, SessionLeaf>, now: u64) -> Vec<SchemeFinding> {
         let granted = on_chain.sessions.iter().map(SessionLeaf::hash).collect::<Vec<_>>();
-        let context = LintContext {
-            account: on_chain.account,
-            now,
-            granted: &granted,
-            modules: on_chain.modules,
-            ..LintContext::default()
-        };
+        let context = LintContext { account: on_chain.account, now, granted: &granted, modules: on_chain.modules };
         let found = lint(std::slice::from_ref(leaf), context);
         found.into_iter().map(|found| SchemeFinding { severity: found.severity, text: found.text }).collect()
     }

@@ -21,7 +21,7 @@ use crate::{
     call::Call,
     describe::Names,
     entry_point::v07::bundler_refusal,
-    session_scheme::{OnChain, SchemeFinding, SessionCalls, SessionScheme, SessionTerms},
+    session_scheme::{OnChain, SchemeFinding, SessionCalls, SessionScheme, SessionTerms, Stored},
     simulate::Violation,
 };
 
@@ -69,9 +69,10 @@ impl SessionScheme for SmartSessions {
         Call { to: SMART_SESSION, value: U256::ZERO, data: reads::permission_ids_call(account) }
     }
 
-    fn listed(stored: &[StoredSession], answer: &[u8]) -> Result<Vec<StoredSession>, ProtocolError> {
+    fn listed(stored: &[Stored<StoredSession>], answer: &[u8]) -> Result<Vec<StoredSession>, ProtocolError> {
         let ids = reads::decode_ids(answer)?;
-        Ok(stored.iter().filter(|stored| ids.contains(&Self::id(stored))).cloned().collect())
+        let sessions = stored.iter().map(|stored| &stored.session);
+        Ok(sessions.filter(|session| ids.contains(&Self::id(session))).cloned().collect())
     }
 
     fn grant_calls(on_chain: &OnChain<'_, StoredSession>, new: &[StoredSession]) -> Result<Vec<Call>, ProtocolError> {
@@ -205,10 +206,10 @@ mod tests {
         let [one, two] = [stored(1, 2), stored(2, 2)];
         let around = |modules, sessions| OnChain { account: ACCOUNT, modules, sessions };
         let none = around(&[], &[]);
-        assert_eq!(SmartSessions::grant_calls(&none, &[one.clone()]).unwrap().len(), 2, "the module first");
+        assert_eq!(SmartSessions::grant_calls(&none, std::slice::from_ref(&one)).unwrap().len(), 2, "the module first");
         let sessions = [one.clone()];
         let there = around(&[SMART_SESSION], &sessions);
-        assert_eq!(SmartSessions::grant_calls(&there, &[two.clone()]).unwrap().len(), 1);
+        assert_eq!(SmartSessions::grant_calls(&there, std::slice::from_ref(&two)).unwrap().len(), 1);
         let again = SmartSessions::grant_calls(&there, &sessions).unwrap_err().to_string();
         assert!(again.starts_with("sessions"), "{again}");
         let [one_id, two_id] = [&one, &two].map(SmartSessions::id);

@@ -1,0 +1,142 @@
+//! The same steps over both pairs of account kind and session scheme: what a verb asks of them is enough.
+
+use std::{rc::Rc, time::Duration};
+
+use alloy::{
+    primitives::{Address, B256, U256},
+    signers::local::PrivateKeySigner,
+};
+use serde_json::json;
+use use_aa::{
+    actions::{
+        account::SmartAccountClient,
+        account_kind::nexus::connect,
+        options::BuildUserOpOptions,
+        ports::{Relay, SessionStore},
+        scheme_sessions::{SchemeSessions, SessionGrant},
+        send_transaction::send_transaction,
+    },
+    client::{session_store::memory::MemorySessionStore, wallet::local::LocalWallet},
+    error::AppError,
+    protocol::{
+        addresses::DEMO_NFT,
+        call::Call,
+        nexus::{NexusRelease, NexusSetup},
+        policy::{Condition, Policy},
+        session::KeyManagerSessions,
+        session_scheme::{ActionLimits, SessionScheme},
+        smart_sessions::{SmartSessions, addresses::SMART_SESSION},
+        user_op_response::UserOpResponse,
+    },
+};
+
+use super::{
+    actions_support::{Person, common, server},
+    balance,
+};
+
+/// Until the bundler has a receipt; it must say that the call did not fail.
+async fn mined(sent: &UserOpResponse) {
+    let url = common::lab().await.info().bundler_url.expose().as_str();
+    for _ in 0..400 {
+        let receipt = common::rpc(url, "eth_getUserOperationReceipt", json!([sent.user_op_hash])).await;
+        if !receipt.is_null() {
+            assert_eq!(receipt["success"], true, "{receipt}");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} is not mined", sent.user_op_hash);
+}
+
+async fn fund(account: Address) {
+    let url = common::lab().await.info().rpc_url.expose().as_str();
+    common::rpc(url, "anvil_setBalance", json!([account, U256::from(10).pow(U256::from(18))])).await;
+}
+
+async fn minted(account: Address) -> u64 {
+    balance(account, DEMO_NFT).await.to()
+}
+
+fn grant(to: Address, limits: ActionLimits) -> SessionGrant {
+    let mint = Policy::new(DEMO_NFT, "safeMint(address to)").with_rule(0, Condition::Equal, to);
+    SessionGrant { policies: vec![(mint.into(), limits)], ..SessionGrant::default() }
+}
+
+/// Two sessions, each used by its key alone; one is ended, the other goes on.
+async fn whole_way<S: SessionScheme>(
+    owner: &SmartAccountClient,
+    limits: ActionLimits,
+) -> (SchemeSessions<S>, B256, Address) {
+    let (me, other) = (owner.account, PrivateKeySigner::random().address());
+    fund(me).await;
+    let store: Rc<dyn SessionStore> = Rc::new(MemorySessionStore::new());
+    let sessions = SchemeSessions::<S>::new(owner.shared_kind(), Rc::clone(&owner.relay), store);
+    assert_eq!(sessions.list().await.unwrap(), []);
+    let none = BuildUserOpOptions::default();
+
+    let (first, granted) = sessions.grant(owner, grant(me, limits.clone())).await.unwrap();
+    mined(&granted).await;
+    let (second, granted) = sessions.grant(owner, grant(other, limits)).await.unwrap();
+    mined(&granted).await;
+    let listed = sessions.list().await.unwrap();
+    assert_eq!(listed.iter().map(|one| (one.id, one.on_chain)).collect::<Vec<_>>(), [(first, true), (second, true)]);
+
+    for (session, to) in [(first, me), (second, other)] {
+        mined(&sessions.use_session(session, &[Person::mint_call(to)], &none).await.unwrap()).await;
+        assert_eq!(minted(to).await, 1, "{}", S::NAME);
+    }
+    // What one session may do, the other may not.
+    let crossed = sessions.use_session(second, &[Person::mint_call(me)], &none).await.unwrap_err();
+    assert!(matches!(crossed, AppError::PolicyViolation { .. }), "{crossed}");
+
+    let kept = sessions.forget(first).await.unwrap_err();
+    assert!(matches!(kept, AppError::InvalidInput { .. }), "{kept}");
+    mined(&sessions.revoke(owner, &[first], &none).await.unwrap()).await;
+    let ended = sessions.use_session(first, &[Person::mint_call(me)], &none).await.unwrap_err();
+    assert!(matches!(ended, AppError::SessionNotFound { .. }), "{ended}");
+    sessions.forget(first).await.unwrap();
+    assert_eq!(sessions.list().await.unwrap().iter().map(|one| one.id).collect::<Vec<_>>(), [second]);
+    // The owner goes on, too, whichever the kind.
+    mined(&send_transaction(owner, &[Person::mint_call(me), Person::mint_call(me)], &none).await.unwrap()).await;
+    assert_eq!(minted(me).await, 3);
+    (sessions, second, other)
+}
+
+#[tokio::test]
+async fn a_v2_account_goes_the_whole_way() {
+    let person = Person::at(server().await);
+    let (sessions, ..) = whole_way::<KeyManagerSessions>(&person.client, ActionLimits::default()).await;
+    // Nothing can be counted there, and nobody is told otherwise.
+    let limits = ActionLimits { uses: Some(1), ..ActionLimits::default() };
+    let refused = sessions.grant(&person.client, grant(person.client.owner, limits)).await.unwrap_err();
+    assert!(matches!(&refused, AppError::PolicyRefused { reason } if reason.contains("count")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
+    let relay: Rc<dyn Relay> = server().await;
+    let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
+    let setup = NexusSetup::new(NexusRelease::Modulekit0_5_9).with_validator(SMART_SESSION);
+    let (owner, stored) = connect(wallet.clone(), Rc::clone(&relay), None, &setup).await.unwrap();
+    let limits = ActionLimits { uses: Some(2), ..ActionLimits::default() };
+    let (sessions, second, to) = whole_way::<SmartSessions>(&owner, limits).await;
+    // It was used once. Once more, and then the chain says no, with the reason in words.
+    let none = BuildUserOpOptions::default();
+    mined(&sessions.use_session(second, &[Person::mint_call(to)], &none).await.unwrap()).await;
+    let used_up = sessions.use_session(second, &[Person::mint_call(to)], &none).await.unwrap_err();
+    assert!(
+        matches!(&used_up, AppError::PolicyViolation { rule, .. } if rule == "SessionPolicyViolationError"),
+        "{used_up:?}"
+    );
+    // The account is found again as it is stored, and by nobody else.
+    let (again, _) = connect(wallet, Rc::clone(&relay), Some(stored.clone()), &setup).await.unwrap();
+    assert_eq!(again.account, owner.account);
+    let stranger = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
+    let refused = connect(stranger, relay, Some(stored), &setup).await.unwrap_err();
+    assert!(matches!(&refused, AppError::InvalidInput { field, .. } if field == "account.owner"), "{refused}");
+    let call = Call { to: DEMO_NFT, ..Call::default() };
+    let (kind, none) = (owner.kind(), &[][..]);
+    assert_eq!(kind.decode_calls(&kind.encode_calls(&[call.clone()], true).unwrap()).unwrap(), [call]);
+    assert!(kind.encode_calls(none, false).is_err());
+}
