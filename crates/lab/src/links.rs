@@ -15,7 +15,7 @@ use use_aa_server::config::{
     UpstreamUrl,
 };
 
-use super::{LabInfo, supervisor::paymaster_signer};
+use super::{LabInfo, contracts, supervisor::paymaster_signer};
 
 /// Longest file that is read. The line of a lab has 8 kB.
 const LONGEST: u64 = 1 << 20;
@@ -127,6 +127,7 @@ impl LabLinks {
             signer_key: self.paymaster_signer.clone(),
             address: self.paymaster,
             paymaster_id: self.paymaster_id,
+            address_v07: Some(contracts::nexus::VERIFYING_PAYMASTER_V07),
         });
         if !config.data_dir_given {
             // A ledger of another chain's life would be wrong on this one.
@@ -138,6 +139,7 @@ impl LabLinks {
         config.token_paymaster = Some(TokenPaymasterConfig {
             signer_key: self.paymaster_signer,
             address: TOKEN_PAYMASTER,
+            address_v07: Some(contracts::nexus::TOKEN_PAYMASTER_V07),
             tokens: vec![demo_dollar()],
         });
     }
