@@ -33,11 +33,11 @@ test.describe("an app made from examples/starter", () => {
 
     await page.getByRole("button", { name: "Review and grant" }).click();
     await review.getByRole("button", { name: "Sign and grant" }).click();
-    await expect(step("Grant").getByRole("status")).toHaveText("confirmed");
+    await expect(step("Grant").locator("[role=status]")).toHaveText("confirmed");
     await expect(step("Grant").locator("output")).toHaveText(hash);
 
     await page.getByRole("button", { name: "Mint" }).click();
-    await expect(step("Mint").getByRole("status")).toHaveText("confirmed");
+    await expect(step("Mint").locator("[role=status]")).toHaveText("confirmed");
     const minted = await step("Mint").locator("output").textContent();
     expect(minted).toMatch(hash);
     expect(await chain.nfts(account)).toBe(before + 1n);

@@ -4,7 +4,8 @@ set -eu
 cd "$(dirname "$0")"
 use_aa=${USE_AA:-$(sed -n 's/^use-aa = {.*path = "\([^"]*\)".*/\1/p' Cargo.toml)}
 target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
-export LEPTOS_OUTPUT_NAME=starter LEPTOS_SITE_ROOT="$target/site"
+# As cargo-leptos sets them.
+export LEPTOS_OUTPUT_NAME=starter LEPTOS_SITE_ROOT="$target/site" RUSTFLAGS="--cfg erase_components"
 pkg=$LEPTOS_SITE_ROOT/pkg
 
 cargo build --lib --target wasm32-unknown-unknown --features hydrate
