@@ -35,7 +35,7 @@ use leptos::{
 use leptos_axum::{
     ErrorHandler, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use tower_http::compression::{
     CompressionLayer,
@@ -60,6 +60,7 @@ pub use self::{
     page_files::{PageFiles, PageFilesError},
 };
 pub use use_aa_listener::Room;
+use use_aa_listener::CancellationToken;
 pub use use_aa_server::check::check;
 
 /// How long requests that are under way may take to end after the signal to stop.
@@ -222,7 +223,8 @@ pub async fn serve_within(
     }
     let alive = Arc::new(());
     metrics::start(Arc::downgrade(&alive));
-    let (stopping, mut stopped) = watch::channel(false);
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone();
     let watcher = state.watcher().clone();
     if let Ok(dan_nodes) = state.dan() {
         dan_nodes.keep_pool();
@@ -238,19 +240,17 @@ pub async fn serve_within(
     }
     let owner_of = connections::owner_of(&state.config().protection);
     let router = router(state, files, options, pages);
-    let server = use_aa_listener::serve(listener, router, room, owner_of, stopping.subscribe());
+    let server = use_aa_listener::serve(listener, router, room, owner_of, stopping.clone());
     let told_to_stop = async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes. Their last line sends the page to the next
         // server.
         watcher.close();
-        stopping.send_replace(true);
+        stopping.cancel();
         std::future::pending::<()>().await
     };
     let too_slow = async move {
-        if stopped.wait_for(|stopping| *stopping).await.is_err() {
-            return std::future::pending().await;
-        }
+        stopped.cancelled().await;
         tracing::info!("stopping: requests that are under way may end, for {} s", GRACE.as_secs());
         tokio::time::sleep(GRACE).await;
     };
