@@ -4,6 +4,7 @@ mod archive;
 mod backend;
 mod bodies;
 mod connections;
+mod cross_origin;
 mod files;
 mod guard;
 mod headers;
@@ -315,7 +316,7 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
         .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster))
         .route("/rpc/{chain_id}/{key}", post(biconomy::standard))
         .layer(middleware::from_fn_with_state(bodies.clone(), bodies::bounded));
-    let json_rpc = limits.json_rpc(json_rpc).layer(middleware::from_fn(biconomy::cross_origin));
+    let json_rpc = limits.json_rpc(json_rpc).layer(cross_origin::any_site());
     // The status stream must not wait in a compressor; small answers are not worth one. A page that is not optimized has
     // thirty megabytes: on one machine they are sent sooner than compressed.
     let compresses = dev_events.is_none();
