@@ -60,8 +60,8 @@ pub use self::{
     files::FileServer,
     page_files::{PageFiles, PageFilesError},
 };
-pub use use_aa_listener::Room;
 use use_aa_listener::CancellationToken;
+pub use use_aa_listener::Room;
 pub use use_aa_server::check::check;
 
 /// How long requests that are under way may take to end after the signal to stop.

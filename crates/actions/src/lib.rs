@@ -63,7 +63,7 @@
 
 pub mod account;
 pub mod adapters;
-mod clock;
+pub mod clock;
 pub mod create_batch_session;
 pub mod create_session;
 pub mod create_session_with_distributed_key;

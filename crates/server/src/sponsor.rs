@@ -21,7 +21,7 @@ mod webhook;
 use std::{
     net::IpAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, U256};
@@ -33,7 +33,7 @@ use self::{
     limits::{BudgetOutcome, Limits},
 };
 use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAULT_FEE_FACTOR, node::ChainNode};
-use use_aa_actions::error::AppError;
+use use_aa_actions::{clock::unix_seconds, error::AppError};
 use use_aa_protocol::{
     addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
     paymaster::{TokenPaymasterData, VerifyingPaymasterData},
@@ -310,7 +310,7 @@ impl Sponsor {
         let Request { user_operation, context, requester: Requester { api_key, caller } } = request;
         Decision {
             chain_id: self.inner.chain_id,
-            decided_at: unix_now(),
+            decided_at: unix_seconds(),
             mode: mode_name(context.mode),
             account: user_operation.sender,
             nonce: user_operation.nonce,
@@ -372,8 +372,4 @@ fn valid_until(signed: &UserOperation) -> Option<u64> {
     let verifying = VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
     let until = verifying.or_else(|_| TokenPaymasterData::decode(data).map(|data| data.valid_until)).ok()?;
     (until > 0).then_some(until)
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
