@@ -12,7 +12,7 @@ use crate::{
         program,
     },
     http::{self, PageFiles, Pages},
-    lab::{Lab, LabLinks, LabOptions},
+    lab::{Lab, LabOptions},
     server::{
         api_keys::{self, KeyArgs},
         config::{Config, LabArgs, LabConfig, ServeArgs},
@@ -20,6 +20,7 @@ use crate::{
             bans::{self, BansArgs, UnbanArgs},
             operator::{self, RefreshArgs, RepairArgs},
         },
+        lab_links::LabLinks,
         state::ServerState,
     },
 };

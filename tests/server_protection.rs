@@ -405,7 +405,7 @@ async fn dapps_of_any_site_may_call_with_a_key() {
     let url = format!("{}/api/v2/{CHAIN}/x", server.url);
     let preflight = server.client.request(reqwest::Method::OPTIONS, &url).header("origin", "https://dapp.example");
     let preflight = preflight.send().await.unwrap();
-    assert_eq!(preflight.status(), 204);
+    assert!(preflight.status().is_success());
     assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
     assert!(preflight.headers()["access-control-allow-headers"].to_str().unwrap().contains("content-type"));
     let refused =

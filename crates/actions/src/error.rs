@@ -41,7 +41,7 @@ impl std::fmt::Display for Upstream {
 }
 
 /// Every failure of this crate.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "error", rename_all_fields = "camelCase")]
 pub enum AppError {
     /// Something given from outside is malformed or out of range.
@@ -405,55 +405,7 @@ impl AppError {
 
     /// The variant's name, for `data-error` in the page and for logs.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::InvalidInput { .. } => "InvalidInput",
-            Self::NoSmartAccount => "NoSmartAccount",
-            Self::NoWallet { .. } => "NoWallet",
-            Self::WalletRejected => "WalletRejected",
-            Self::WrongChain { .. } => "WrongChain",
-            Self::Wallet { .. } => "Wallet",
-            Self::WalletScriptStopped { .. } => "WalletScriptStopped",
-            Self::OwnerIsContract { .. } => "OwnerIsContract",
-            Self::NotTheOwnersSignature { .. } => "NotTheOwnersSignature",
-            Self::UpstreamRejected { .. } => "UpstreamRejected",
-            Self::UpstreamUnavailable { .. } => "UpstreamUnavailable",
-            Self::UpstreamMalformed { .. } => "UpstreamMalformed",
-            Self::SponsorshipRefused { .. } => "SponsorshipRefused",
-            Self::GasTokenRefused { .. } => "GasTokenRefused",
-            Self::FeeQuoteExpired { .. } => "FeeQuoteExpired",
-            Self::MethodNotAllowed { .. } => "MethodNotAllowed",
-            Self::Network { .. } => "Network",
-            Self::SessionNotFound { .. } => "SessionNotFound",
-            Self::SessionPending { .. } => "SessionPending",
-            Self::SessionExpired { .. } => "SessionExpired",
-            Self::SessionNotYetValid { .. } => "SessionNotYetValid",
-            Self::SessionRevoked { .. } => "SessionRevoked",
-            Self::SessionsOutOfSync { .. } => "SessionsOutOfSync",
-            Self::SessionsNotReviewed { .. } => "SessionsNotReviewed",
-            Self::NodesDisagree { .. } => "NodesDisagree",
-            Self::PolicyViolation { .. } => "PolicyViolation",
-            Self::PolicyRefused { .. } => "PolicyRefused",
-            Self::AccountNotDeployed { .. } => "AccountNotDeployed",
-            Self::AccountAlreadyDeployed { .. } => "AccountAlreadyDeployed",
-            Self::AccountHasNoFunds { .. } => "AccountHasNoFunds",
-            Self::ModuleNotEnabled { .. } => "ModuleNotEnabled",
-            Self::SessionKeysDiffer { .. } => "SessionKeysDiffer",
-            Self::UserOpReverted { .. } => "UserOpReverted",
-            Self::UserOpDropped { .. } => "UserOpDropped",
-            Self::WaitTimedOut { .. } => "WaitTimedOut",
-            Self::UserOpNotFound { .. } => "UserOpNotFound",
-            Self::UserOpUntold { .. } => "UserOpUntold",
-            Self::StorageFull { .. } => "StorageFull",
-            Self::Storage { .. } => "Storage",
-            Self::NoDistributedKeys => "NoDistributedKeys",
-            Self::TooFewNodes { .. } => "TooFewNodes",
-            Self::NodeRefused { .. } => "NodeRefused",
-            Self::Key { .. } => "Key",
-            Self::TooLarge { .. } => "TooLarge",
-            Self::RateLimited { .. } => "RateLimited",
-            Self::Busy { .. } => "Busy",
-            Self::Internal { .. } => "Internal",
-        }
+        self.into()
     }
 }
 

@@ -66,7 +66,7 @@ pub mod account;
 pub mod account_kind;
 pub mod adapters;
 mod chain_reads;
-mod clock;
+pub mod clock;
 pub mod create_batch_session;
 pub mod create_session;
 pub mod create_session_with_distributed_key;

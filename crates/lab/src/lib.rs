@@ -12,7 +12,6 @@ pub mod contracts;
 mod dan;
 mod error;
 mod info;
-mod links;
 mod paths;
 mod process;
 mod rpc;
@@ -28,7 +27,6 @@ pub use accounts::{ACCOUNTS, LabAccount, Role};
 pub use dan::{DanKeys, DanNodeInfo};
 pub use error::LabError;
 pub use info::LabInfo;
-pub use links::LabLinks;
 
 /// How a lab is started.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +94,7 @@ impl Lab {
 
     /// Fills in what a server needs to work on this lab.
     pub fn fill(&self, config: &mut Config) {
-        LabLinks::of(&self.info).fill(config);
+        self.info.links().fill(config);
     }
 
     /// Ends the lab and returns when its processes are gone.

@@ -182,7 +182,7 @@ fn local_url(port: u16) -> Result<UpstreamUrl, LabError> {
     url.parse().map_err(|reason| LabError::Io { what: format!("use {url}"), reason })
 }
 
-pub(super) fn paymaster_signer() -> Result<SignerKey, LabError> {
+fn paymaster_signer() -> Result<SignerKey, LabError> {
     let key = &first(Role::PaymasterSigner).private_key;
     SignerKey::from_bytes(key)
         .ok_or_else(|| LabError::Io { what: "use the paymaster's key".into(), reason: "not a key".into() })

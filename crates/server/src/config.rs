@@ -4,6 +4,7 @@
 
 mod dan_nodes;
 mod fee_token;
+mod from_env;
 mod paymaster_context;
 mod protection;
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! | [`authority`], [`caller`] | for which site a request is, and whose it is |
 //! | [`biconomy`], [`api_keys`], [`call_count`] | JSON-RPC for programs, its keys, and how often they may call |
 //! | [`check`], [`readiness`], [`metrics`] | does it work? |
+//! | [`lab_links`] | how a lab is reached that runs already |
 //! | [`dev_events`] | whether pages listen to `make dev` |
 #![warn(missing_docs)]
 
@@ -34,6 +35,7 @@ mod inner_error;
 mod json_rpc;
 pub mod json_shape;
 mod key_cache;
+pub mod lab_links;
 mod logs;
 pub mod market;
 pub mod metrics;

@@ -12,7 +12,10 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::upstream_health::{Circuit, UpstreamHealth};
-use use_aa_actions::error::{AppError, Upstream};
+use use_aa_actions::{
+    clock::unix_milliseconds,
+    error::{AppError, Upstream},
+};
 use use_aa_protocol::entry_point::EntryPoint;
 
 const HTTP_REQUESTS: &str = "use_aa_http_requests_total";
@@ -47,8 +50,7 @@ fn recorder() -> Option<&'static PrometheusHandle> {
             let handle = builder.ok()?.install_recorder().ok()?;
             describe();
             gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-            gauge!(STARTED).set(now.as_secs_f64());
+            gauge!(STARTED).set(unix_milliseconds() as f64 / 1_000.0);
             Some(handle)
         })
         .as_ref()

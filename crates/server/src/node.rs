@@ -5,10 +5,7 @@ mod known;
 mod second_opinion;
 mod trial;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, aliases::U192},
@@ -28,7 +25,10 @@ use super::{
 };
 pub(super) use known::{Known, News};
 pub(super) use trial::Trial;
-use use_aa_actions::error::{AppError, Upstream};
+use use_aa_actions::{
+    clock::unix_seconds,
+    error::{AppError, Upstream},
+};
 use use_aa_protocol::{
     abi::decode,
     addresses::{
@@ -387,8 +387,7 @@ fn roots(account: Address, at: &Value) -> [(&'static str, Value); 2] {
 /// Many nodes have no pending block, or refuse to tell; the latest one stands in.
 fn clocks(block: u64, pending: &Result<Value, AppError>) -> Clocks {
     let pending = pending.as_ref().ok().and_then(|pending| pending.get("timestamp")).and_then(small);
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Clocks { block, pending: pending.unwrap_or(block), wall }
+    Clocks { block, pending: pending.unwrap_or(block), wall: unix_seconds() }
 }
 
 /// A number as JSON-RPC wants it.

@@ -26,7 +26,7 @@ mod webhook;
 use std::{
     net::IpAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, U256};
@@ -38,7 +38,7 @@ use self::{
     limits::{BudgetOutcome, Limits},
 };
 use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAULT_FEE_FACTOR, node::ChainNode};
-use use_aa_actions::error::AppError;
+use use_aa_actions::{clock::unix_seconds, error::AppError};
 use use_aa_protocol::{
     addresses::TOKEN_PAYMASTER,
     entry_point::{EntryPoint, v07},
@@ -341,7 +341,7 @@ impl Sponsor {
         let Request { user_operation, context, requester: Requester { api_key, caller } } = request;
         Decision {
             chain_id: self.inner.chain_id,
-            decided_at: unix_now(),
+            decided_at: unix_seconds(),
             entry_point: user_operation.entry_point,
             mode: mode_name(context.mode),
             account: user_operation.sender,
@@ -410,8 +410,4 @@ fn valid_until(signed: &UserOperation) -> Option<u64> {
         }
     };
     until.ok().filter(|until| *until > 0)
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

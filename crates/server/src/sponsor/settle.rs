@@ -23,7 +23,7 @@ use super::{
     },
     Inner, Sponsor,
     ledger::Expired,
-    unix_now,
+    unix_seconds,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{entry_point::EntryPoint, user_operation::split_nonce};
@@ -160,7 +160,7 @@ impl Inner {
 
     /// Deletes what is older than the configuration wants it kept.
     async fn tidy(&self) -> Result<(), AppError> {
-        let before = unix_now().saturating_sub(self.kept);
+        let before = unix_seconds().saturating_sub(self.kept);
         let forgotten = self.database.forget_before(self.chain_id, before).await?;
         if forgotten > 0 {
             tracing::info!(forgotten, "old sponsorship decisions are deleted");
@@ -184,7 +184,7 @@ impl Inner {
             self.database.release_replaced(self.chain_id, used, user_op_hash).await?;
             let (user_op_hash, cost, transaction) =
                 (receipt.user_op_hash, receipt.actual_gas_cost, receipt.transaction_hash);
-            if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_now()).await? {
+            if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_seconds()).await? {
                 tracing::info!(%user_op_hash, actual_cost = %cost, "sponsorship settled");
             }
         }

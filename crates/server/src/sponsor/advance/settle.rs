@@ -11,7 +11,7 @@ use super::{
             metrics,
             receipt::{self, PaymentDue, Sighting, TokenCharge},
         },
-        Inner, unix_now,
+        Inner, unix_seconds,
     },
     ledger::{Charge, Mined},
 };
@@ -137,7 +137,7 @@ impl Inner {
 
     /// Advances that can no longer be used, and old debts.
     pub(in super::super) async fn tidy_advances(&self, before: u64) -> Result<(), AppError> {
-        Ok(self.database.forget_debts(self.chain_id, before, unix_now()).await?)
+        Ok(self.database.forget_debts(self.chain_id, before, unix_seconds()).await?)
     }
 }
 

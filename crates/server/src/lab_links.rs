@@ -9,13 +9,12 @@ use std::{
 use alloy::primitives::{Address, B256, U256};
 use serde::Deserialize;
 use use_aa_dan::caller_key::CallerKey;
-use use_aa_protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER};
-use use_aa_server::config::{
+use use_aa_protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER, TOKEN_PAYMASTER_V07, VERIFYING_PAYMASTER_V07};
+
+use crate::config::{
     Config, ConfigError, DanNodeAddress, FeeToken, LAB_CHAIN_ID, PaymasterConfig, SignerKey, TokenPaymasterConfig,
     UpstreamUrl,
 };
-
-use super::{LabInfo, contracts, supervisor::paymaster_signer};
 
 /// Longest file that is read. The line of a lab has 8 kB.
 const LONGEST: u64 = 1 << 20;
@@ -23,13 +22,20 @@ const LONGEST: u64 = 1 << 20;
 /// What a server must know of a lab.
 #[derive(Clone, Debug)]
 pub struct LabLinks {
-    rpc_url: UpstreamUrl,
-    bundler_url: UpstreamUrl,
-    paymaster: Address,
-    paymaster_id: Address,
-    paymaster_signer: SignerKey,
-    folder: PathBuf,
-    dan_nodes: Vec<DanNodeAddress>,
+    /// Chain node.
+    pub rpc_url: UpstreamUrl,
+    /// Bundler.
+    pub bundler_url: UpstreamUrl,
+    /// Verifying paymaster.
+    pub paymaster: Address,
+    /// Whose deposit inside the verifying paymaster pays.
+    pub paymaster_id: Address,
+    /// Its verifying signer.
+    pub paymaster_signer: SignerKey,
+    /// Where the lab keeps its state.
+    pub folder: PathBuf,
+    /// The nodes of distributed keys.
+    pub dan_nodes: Vec<DanNodeAddress>,
 }
 
 /// The line of `use-aa lab --json`, as far as it is needed here.
@@ -41,6 +47,7 @@ struct Line {
     bundler_url: String,
     paymaster_address: Address,
     paymaster_id: Address,
+    paymaster_signer_key: B256,
     folder: PathBuf,
     dan_nodes: Vec<Node>,
     dan_server_key: Option<String>,
@@ -53,24 +60,6 @@ struct Node {
 }
 
 impl LabLinks {
-    /// Of a lab that was started here.
-    pub fn of(info: &LabInfo) -> Self {
-        let keys = info.dan_keys.as_ref();
-        let node = |node: &super::DanNodeInfo| {
-            let key = keys?.server.clone();
-            Some(DanNodeAddress { url: node.url.clone(), identity: node.identity, key })
-        };
-        Self {
-            rpc_url: info.rpc_url.clone(),
-            bundler_url: info.bundler_url.clone(),
-            paymaster: info.paymaster,
-            paymaster_id: info.paymaster_id,
-            paymaster_signer: info.paymaster_signer.clone(),
-            folder: info.folder.clone(),
-            dan_nodes: info.dan_nodes.iter().filter_map(node).collect(),
-        }
-    }
-
     /// Of a lab that runs already, from the file (`USE_AA_LAB_JSON`) that has its line of JSON.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let wrong = |reason: &dyn std::fmt::Display| {
@@ -105,8 +94,8 @@ impl LabLinks {
             bundler_url: local(&line.bundler_url)?,
             paymaster: line.paymaster_address,
             paymaster_id: line.paymaster_id,
-            // As public as all keys of a lab.
-            paymaster_signer: paymaster_signer().map_err(|error| error.to_string())?,
+            paymaster_signer: SignerKey::from_bytes(&line.paymaster_signer_key)
+                .ok_or("paymasterSignerKey is no key")?,
             folder: line.folder,
             dan_nodes: line
                 .dan_nodes
@@ -127,7 +116,7 @@ impl LabLinks {
             signer_key: self.paymaster_signer.clone(),
             address: self.paymaster,
             paymaster_id: self.paymaster_id,
-            address_v07: Some(contracts::nexus::VERIFYING_PAYMASTER_V07),
+            address_v07: Some(VERIFYING_PAYMASTER_V07),
         });
         if !config.data_dir_given {
             // A ledger of another chain's life would be wrong on this one.
@@ -139,7 +128,7 @@ impl LabLinks {
         config.token_paymaster = Some(TokenPaymasterConfig {
             signer_key: self.paymaster_signer,
             address: TOKEN_PAYMASTER,
-            address_v07: Some(contracts::nexus::TOKEN_PAYMASTER_V07),
+            address_v07: Some(TOKEN_PAYMASTER_V07),
             tokens: vec![demo_dollar()],
         });
     }
@@ -176,7 +165,8 @@ mod tests {
     fn line() -> Value {
         json!({
             "chainId": 31337, "rpcUrl": "http://127.0.0.1:1/", "bundlerUrl": "http://127.0.0.1:2/",
-            "paymasterAddress": Address::repeat_byte(1), "paymasterId": Address::repeat_byte(2), "folder": "/tmp/lab",
+            "paymasterAddress": Address::repeat_byte(1), "paymasterId": Address::repeat_byte(2),
+            "paymasterSignerKey": B256::repeat_byte(5), "folder": "/tmp/lab",
             "danNodes": [{ "id": 1, "url": "http://127.0.0.1:3/", "identity": B256::repeat_byte(3), "process": 4 }],
             "danServerKey": "0123456789".repeat(4), "accounts": [],
         })
@@ -204,6 +194,7 @@ mod tests {
             ("/danServerKey", json!("secret")),
             ("/danServerKey", json!(null)),
             ("/paymasterId", json!("secret")),
+            ("/paymasterSignerKey", json!(B256::ZERO)),
             ("/folder", json!(7)),
         ] {
             let mut other = line();
