@@ -137,6 +137,6 @@ async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
     assert!(matches!(&refused, AppError::InvalidInput { field, .. } if field == "account.owner"), "{refused}");
     let call = Call { to: DEMO_NFT, ..Call::default() };
     let (kind, none) = (owner.kind(), &[][..]);
-    assert_eq!(kind.decode_calls(&kind.encode_calls(&[call.clone()], true).unwrap()).unwrap(), [call]);
+    assert_eq!(kind.decode_calls(&kind.encode_calls(std::slice::from_ref(&call), true).unwrap()).unwrap(), [call]);
     assert!(kind.encode_calls(none, false).is_err());
 }
