@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "server_lab/nexus.rs"]
+mod nexus;
 mod server_support;
 
 use std::time::{Duration, Instant};

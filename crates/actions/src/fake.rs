@@ -321,7 +321,12 @@ impl Relay for Fake {
     async fn estimate(&self, _: &UserOperation, _: Option<serde_json::Value>) -> Result<GasEstimate, AppError> {
         self.pass(Step::Estimate)?;
         let hundred = U256::from(100);
-        Ok(GasEstimate { call_gas_limit: hundred, verification_gas_limit: hundred, pre_verification_gas: hundred })
+        Ok(GasEstimate {
+            call_gas_limit: hundred,
+            verification_gas_limit: hundred,
+            pre_verification_gas: hundred,
+            paymaster: None,
+        })
     }
 
     async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError> {
@@ -329,11 +334,7 @@ impl Relay for Fake {
         let reckoned = self.estimate(user_operation, None).await?;
         let gas = match context.calculate_gas_limits {
             true => reckoned,
-            false => GasEstimate {
-                call_gas_limit: user_operation.call_gas_limit,
-                verification_gas_limit: user_operation.verification_gas_limit,
-                pre_verification_gas: user_operation.pre_verification_gas,
-            },
+            false => GasEstimate::of(user_operation),
         };
         let paymaster = VerifyingPaymasterData {
             paymaster: Address::repeat_byte(9),

@@ -104,6 +104,7 @@ impl Lab {
             signer_key: self.info.paymaster_signer.clone(),
             address: self.info.paymaster,
             paymaster_id: self.info.paymaster_id,
+            address_v07: Some(contracts::nexus::VERIFYING_PAYMASTER_V07),
         });
         if !config.data_dir_given {
             // A ledger of another chain's life would be wrong on this one.
@@ -120,6 +121,7 @@ impl Lab {
         config.token_paymaster = Some(TokenPaymasterConfig {
             signer_key: self.info.paymaster_signer.clone(),
             address: TOKEN_PAYMASTER,
+            address_v07: Some(contracts::nexus::TOKEN_PAYMASTER_V07),
             tokens: vec![demo_dollar()],
         });
     }

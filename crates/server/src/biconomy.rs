@@ -15,6 +15,7 @@ mod operation;
 mod paymaster;
 mod receipt;
 mod standard;
+mod unpacked;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

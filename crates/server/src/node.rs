@@ -35,6 +35,7 @@ use use_aa_protocol::{
         BATCHED_SESSION_ROUTER, ENTRY_POINT, MODULE_SENTINEL, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
     },
     clocks::Clocks,
+    entry_point::EntryPoint,
     owner::OwnerKind,
     rpc::AccountState,
 };
@@ -242,12 +243,12 @@ impl ChainNode {
         })
     }
 
-    /// The next nonce of an account in one of its lanes.
-    pub async fn nonce(&self, account: Address, lane: U256) -> Result<U256, AppError> {
+    /// The next nonce of an account in one of its lanes, as this entry point counts.
+    pub async fn nonce(&self, entry_point: EntryPoint, account: Address, lane: U256) -> Result<U256, AppError> {
         let key = U192::checked_from_limbs_slice(lane.as_limbs())
             .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", lane))?;
         let call = getNonceCall { sender: account, key }.abi_encode();
-        let call = json!([{"to": ENTRY_POINT, "data": Bytes::from(call)}, "latest"]);
+        let call = json!([{"to": entry_point.address(), "data": Bytes::from(call)}, "latest"]);
         let nonce = self.rpc.call_value("eth_call", call).await?;
         Ok(self.word("EntryPoint.getNonce", &nonce)?.into())
     }

@@ -78,6 +78,7 @@ impl ServerState {
             pays: config.paymaster.is_some() || config.token_paymaster.is_some(),
             chain_id: config.chain_id,
             token_paymaster: config.token_paymaster.as_ref().map(|paymaster| paymaster.address),
+            token_paymaster_v07: config.token_paymaster.as_ref().and_then(|paymaster| paymaster.address_v07),
             ledger_days: config.ledger_days,
         };
         let sponsor = Sponsor::new(settings, database.clone(), node.clone(), bundler.clone())?;
@@ -200,6 +201,7 @@ impl ServerState {
     ) -> Result<B256, AppError> {
         let user_op_hash = self.bundler().send(user_operation, simulation_type).await?;
         self.watcher().follow_sent(user_op_hash, user_operation);
+        super::metrics::operation_sent(user_operation.entry_point);
         Ok(user_op_hash)
     }
 

@@ -70,6 +70,12 @@ impl EntryPointEvent {
     pub const USER_OPERATION: B256 = IEntryPointV07::UserOperationEvent::SIGNATURE_HASH;
     /// Topic of a call's reason to revert, in all versions.
     pub const REVERT_REASON: B256 = IEntryPointV07::UserOperationRevertReason::SIGNATURE_HASH;
+    /// Topics of all events that tell why a call was undone; the last two are v0.7's own.
+    pub const REASONS: [B256; 3] = [
+        Self::REVERT_REASON,
+        IEntryPointV07::PostOpRevertReason::SIGNATURE_HASH,
+        IEntryPointV07::UserOperationPrefundTooLow::SIGNATURE_HASH,
+    ];
 
     /// Reads an event; `None` for any other, and for one that does not decode.
     pub fn read(topics: &[B256], data: &[u8]) -> Option<Self> {

@@ -2,7 +2,8 @@
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 
-use super::EntryPoint;
+use super::{EntryPoint, v07};
+use crate::rpc::PaymasterGas;
 
 /// A user operation. `init_code` and `paymaster_and_data` are what contracts see in every version; on the wire each
 /// version has its own shape (v0.6: these fields as they are; v0.7: factory and paymaster apart), which serde writes by
@@ -73,6 +74,22 @@ impl UserOperation {
         self.paymaster_and_data.get(..20).map(Address::from_slice)
     }
 
+    /// The paymaster's own gas limits; `None` without a paymaster, and on v0.6, where there are none.
+    pub fn paymaster_gas(&self) -> Option<PaymasterGas> {
+        let has_limits = self.entry_point == EntryPoint::V07 && self.paymaster().is_some();
+        let [verification, post_op] = v07::paymaster_gas_limits(&self.paymaster_and_data);
+        has_limits.then_some(PaymasterGas { verification, post_op })
+    }
+
+    /// Gives the paymaster other limits, what it reads being the same; nothing happens where [`Self::paymaster_gas`] has
+    /// none. A limit that the entry point cannot express counts as the largest that it can: it takes neither.
+    pub fn set_paymaster_gas(&mut self, gas: PaymasterGas) {
+        if let (Some(_), Some(paymaster)) = (self.paymaster_gas(), self.paymaster()) {
+            let limits = [gas.verification, gas.post_op].map(|limit| limit.saturating_to::<u128>());
+            self.paymaster_and_data = v07::paymaster_and_data(paymaster, limits, self.paymaster_data());
+        }
+    }
+
     /// What the paymaster reads, without what stands before it.
     pub fn paymaster_data(&self) -> &[u8] {
         self.paymaster_and_data.get(self.entry_point.paymaster_data_offset()..).unwrap_or_default()
@@ -109,6 +126,30 @@ mod tests {
             op.max_priority_fee_per_gas = gas(2);
             assert_eq!(op.gas_price(gas(3)), gas(5));
             assert_eq!(UserOperation { max_fee_per_gas: gas(4), ..op }.gas_price(gas(3)), gas(4));
+        }
+    }
+
+    #[test]
+    fn a_paymasters_limits_change_and_nothing_else() {
+        let data = [7; 40];
+        let with = |limits| UserOperation {
+            entry_point: EntryPoint::V07,
+            paymaster_and_data: v07::paymaster_and_data(Address::repeat_byte(1), limits, &data),
+            ..UserOperation::default()
+        };
+        let mut op = with([1, 2]);
+        let gas = PaymasterGas { verification: U256::from(3), post_op: U256::from(4) };
+        op.set_paymaster_gas(gas);
+        assert_eq!((&op, op.paymaster_gas()), (&with([3, 4]), Some(gas)));
+        op.set_paymaster_gas(PaymasterGas { verification: U256::MAX, ..gas });
+        assert_eq!(op, with([u128::MAX, 4]));
+        for without in [
+            UserOperation { entry_point: EntryPoint::V06, ..op.clone() },
+            UserOperation { paymaster_and_data: Default::default(), ..op },
+        ] {
+            let mut same = without.clone();
+            same.set_paymaster_gas(gas);
+            assert_eq!((&same, same.paymaster_gas()), (&without, None));
         }
     }
 

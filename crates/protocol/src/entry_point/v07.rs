@@ -12,6 +12,7 @@ mod explain;
 mod packed;
 mod packing;
 mod paymaster;
+mod token_paymaster;
 mod validation;
 pub(super) mod wire;
 
@@ -21,6 +22,7 @@ pub use packed::PackedUserOperation;
 pub use packing::{PAYMASTER_DATA_OFFSET, init_code, pack, paymaster_and_data, paymaster_gas_limits, unpack};
 pub(super) use packing::{gas_limit, hashed_words};
 pub use paymaster::{VERIFYING_PAYMASTER_DATA, VerifyingPaymasterData};
+pub use token_paymaster::{LEAST_POST_OP_GAS, TOKEN_PAYMASTER_DATA, TokenPaymasterData};
 pub use validation::ValidationData;
 
 /// Where it stands on every chain.

@@ -18,6 +18,8 @@ pub(super) enum Purpose {
     Estimate,
     /// The paymaster's methods: the limits, when it is to find them out.
     Sponsor,
+    /// A bundler tells it: as for the paymaster.
+    Told,
 }
 
 const BYTES: [&str; 4] = ["initCode", "callData", "paymasterAndData", "signature"];
@@ -29,7 +31,7 @@ impl Purpose {
         match self {
             Self::Send => !matches!(field, "initCode" | "paymasterAndData"),
             Self::Estimate => matches!(field, "sender" | "nonce" | "initCode" | "callData"),
-            Self::Sponsor => matches!(field, "sender" | "nonce" | "callData"),
+            Self::Sponsor | Self::Told => matches!(field, "sender" | "nonce" | "callData"),
         }
     }
 }

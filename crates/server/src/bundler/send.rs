@@ -11,6 +11,7 @@ use super::{
     super::{json_rpc::Failure, receipt},
     checks::check,
     client::{Bundler, to_json},
+    refusal::in_words,
     status::is_about,
 };
 use use_aa_actions::error::AppError;
@@ -52,7 +53,7 @@ impl Bundler {
                     Err(Failure::Answer(error)) if is_known_already(&error) => return Ok(user_op_hash),
                     Err(Failure::Answer(refusal) | Failure::Refused(refusal)) => {
                         self.learn_fees(index, user_operation, &refusal).await;
-                        let Some(lost) = lost else { return Err(refusal) };
+                        let Some(lost) = lost else { return Err(in_words(user_operation.entry_point, refusal)) };
                         // The first one may have taken it, and that may be why this one refuses.
                         return if self.somebody_has(user_op_hash).await { Ok(user_op_hash) } else { Err(lost) };
                     }

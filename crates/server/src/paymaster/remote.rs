@@ -16,12 +16,13 @@ use super::{
         config::PaymasterContext, json_rpc::JsonRpcClient, quantity::quantity, secret::Secret,
         upstream_health::UpstreamHealth, upstream_url::UpstreamUrl,
     },
-    built_in::set_gas,
+    built_in::paymaster_limits,
     upstreams::Upstreams,
 };
 use context::{AboutContext, about_context};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
+    entry_point::{EntryPoint, v07},
     paymaster::{FeeQuotes, FeeQuotesRequest},
     rpc::{GasEstimate, PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
@@ -132,7 +133,7 @@ impl Remote {
         let stub = self.ask(method, user_operation, context).await?;
         let data = self.sponsorship(method, &stub, user_operation, context.mode)?.paymaster_and_data;
         if stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false) {
-            return Ok(without_signature(&data));
+            return Ok(without_signature(&data, user_operation.entry_point.paymaster_data_offset()));
         }
         Ok(data)
     }
@@ -149,7 +150,7 @@ impl Remote {
         operation.paymaster_and_data = sponsorship.paymaster_and_data.clone();
         if context.calculate_gas_limits {
             let estimate = upstreams.estimate(&operation, None).await?;
-            set_gas(&mut operation, estimate);
+            estimate.set(&mut operation);
         }
         let is_final = stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false);
         if is_final && !context.calculate_gas_limits {
@@ -193,6 +194,9 @@ impl Remote {
         if mode_of(answer).is_some_and(|mode| !mode.eq_ignore_ascii_case(asked.name())) {
             return Err(self.rpc.malformed(format!("{method}: a mode that was not asked for")));
         }
+        if operation.entry_point == EntryPoint::V07 {
+            return self.sponsorship_v07(method, answer, operation);
+        }
         let data = answer.get("paymasterAndData").filter(|data| !data.is_null());
         let data: Bytes = data
             .and_then(|data| serde_json::from_value(data.clone()).ok())
@@ -216,8 +220,45 @@ impl Remote {
                 call_gas_limit: limit("callGasLimit", operation.call_gas_limit)?,
                 verification_gas_limit: limit("verificationGasLimit", operation.verification_gas_limit)?,
                 pre_verification_gas: limit("preVerificationGas", operation.pre_verification_gas)?,
+                paymaster: None,
             },
         })
+    }
+}
+
+impl Remote {
+    /// The same on v0.7: the paymaster is a field of its own, its limits are the service's, else the operation's.
+    fn sponsorship_v07(
+        &self,
+        method: &str,
+        answer: &Value,
+        operation: &UserOperation,
+    ) -> Result<Sponsorship, AppError> {
+        let given = |name: &str| answer.get(name).filter(|value| !value.is_null());
+        let missing = |name: &str| self.rpc.malformed(format!("{method}: no {name}"));
+        let Some(paymaster) = given("paymaster") else {
+            return Err(AppError::SponsorshipRefused {
+                reason: "the paymaster answered without data: no policy of it covers this operation".into(),
+            });
+        };
+        let paymaster: Address = serde_json::from_value(paymaster.clone()).map_err(|_| missing("paymaster"))?;
+        let data: Bytes = match given("paymasterData") {
+            Some(data) => serde_json::from_value(data.clone()).map_err(|_| missing("paymasterData"))?,
+            None => Bytes::new(),
+        };
+        let limit = |name: &str, own: u128| match given(name) {
+            None => Ok(own),
+            Some(value) => {
+                let limit = quantity(value).and_then(|limit| u128::try_from(limit).ok());
+                limit.ok_or_else(|| self.rpc.malformed(format!("{method}: {name}: {value}")))
+            }
+        };
+        let [verification, post_op] = paymaster_limits(operation, [0, 0]);
+        let limits =
+            [limit("paymasterVerificationGasLimit", verification)?, limit("paymasterPostOpGasLimit", post_op)?];
+        let paymaster_and_data = v07::paymaster_and_data(paymaster, limits, &data);
+        let gas = GasEstimate { paymaster: None, ..GasEstimate::of(operation) };
+        Ok(Sponsorship { paymaster_and_data, gas })
     }
 }
 
@@ -321,9 +362,9 @@ fn sponsorship_info(webhook_data: Option<&Value>) -> Value {
     Value::Object(info)
 }
 
-/// The same paymaster and length, every other byte as dear as a byte can be.
-fn without_signature(data: &Bytes) -> Bytes {
-    let (paymaster, rest) = data.split_at(data.len().min(20));
+/// The same paymaster, limits and length, every other byte as dear as a byte can be.
+fn without_signature(data: &Bytes, offset: usize) -> Bytes {
+    let (paymaster, rest) = data.split_at(data.len().min(offset));
     [paymaster, vec![0xff; rest.len()].as_slice()].concat().into()
 }
 

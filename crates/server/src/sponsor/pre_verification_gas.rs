@@ -5,8 +5,11 @@
 
 use alloy::primitives::U256;
 
-use super::super::{bundler::Bundler, node::ChainNode};
-use use_aa_protocol::{smart_account::decode_calls, user_operation::UserOperation};
+use super::{
+    super::{bundler::Bundler, node::ChainNode},
+    calls::calls_of,
+};
+use use_aa_protocol::user_operation::UserOperation;
 
 /// Gas of a bundle's transaction and of what the entry point does for an operation without measuring it: 21,000 and
 /// 18,300 in ERC-4337's reference, 21,000 and 17,090 in alto; the rest is tolerance.
@@ -81,7 +84,7 @@ fn as_counted(operation: &UserOperation) -> UserOperation {
 }
 
 fn most_signature(operation: &UserOperation) -> usize {
-    let further = decode_calls(&operation.call_data).map_or(0, |calls| calls.len().saturating_sub(1));
+    let further = calls_of(operation).map_or(0, |calls| calls.len().saturating_sub(1));
     MOST_SIGNATURE.saturating_add(further.saturating_mul(SESSION_OF_A_CALL)).min(MOST_OF_A_BATCH)
 }
 

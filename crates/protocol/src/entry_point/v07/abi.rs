@@ -67,4 +67,14 @@ alloy::sol! {
         uint48 validUntil;
         uint48 validAfter;
     }
+
+    /// What the token paymaster's data say about the price.
+    #[derive(Debug)]
+    struct TokenPaymasterTerms {
+        uint48 validUntil;
+        uint48 validAfter;
+        address feeToken;
+        uint256 exchangeRate;
+        uint32 priceMarkup;
+    }
 }
