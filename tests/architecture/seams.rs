@@ -142,5 +142,5 @@ fn names_are_found() {
     assert!(names("use crate::entry_point::v07::pack;", "entry_point::v0"));
     assert!(names("to: ECDSA_MODULE,", "ECDSA_MODULE") && !names("MY_ECDSA_MODULE ECDSA_MODULE_2", "ECDSA_MODULE"));
     assert!(names("EntryPoint::V06", "EntryPoint::V0") && !names("EntryPoint::VERSION", "EntryPoint::V0"));
-    assert_eq!(code("a // ECDSA_MODULE\n#[cfg(test)]\nECDSA_MODULE"), "a \n");
+    assert_eq!(code("a // ECDSA_MODULE\n#[cfg(test)]\nECDSA_MODULE"), "a ");
 }
