@@ -11,7 +11,7 @@ use use_aa::{
     actions::{
         account::SmartAccountClient,
         account_kind::nexus::connect,
-        options::BuildUserOpOptions,
+        options::{BuildUserOpOptions, Options},
         ports::{Relay, SessionStore},
         scheme_sessions::{SchemeSessions, SessionGrant},
         send_transaction::send_transaction,
@@ -21,10 +21,10 @@ use use_aa::{
     protocol::{
         addresses::DEMO_NFT,
         call::Call,
-        nexus::{NexusRelease, NexusSetup},
+        nexus::{NexusAccount, NexusRelease, NexusSetup},
         policy::{Condition, Policy},
         session::KeyManagerSessions,
-        session_scheme::{ActionLimits, SessionScheme},
+        session_scheme::{ActionLimits, SessionLimits, SessionScheme},
         smart_sessions::{SmartSessions, addresses::SMART_SESSION},
         user_op_response::UserOpResponse,
     },
@@ -67,13 +67,21 @@ fn grant(to: Address, limits: ActionLimits) -> SessionGrant {
 async fn whole_way<S: SessionScheme>(
     owner: &SmartAccountClient,
     limits: ActionLimits,
+    sponsored: bool,
 ) -> (SchemeSessions<S>, B256, Address) {
     let (me, other) = (owner.account, PrivateKeySigner::random().address());
-    fund(me).await;
+    let none = if sponsored { Options::sponsored() } else { BuildUserOpOptions::default() };
+    if !sponsored {
+        fund(me).await;
+    }
+    let grant = |to, limits| SessionGrant {
+        limits: SessionLimits { sponsored, ..SessionLimits::default() },
+        options: none.clone(),
+        ..grant(to, limits)
+    };
     let store: Rc<dyn SessionStore> = Rc::new(MemorySessionStore::new());
     let sessions = SchemeSessions::<S>::new(owner.shared_kind(), Rc::clone(&owner.relay), store);
     assert_eq!(sessions.list().await.unwrap(), []);
-    let none = BuildUserOpOptions::default();
 
     let (first, granted) = sessions.grant(owner, grant(me, limits.clone())).await.unwrap();
     mined(&granted).await;
@@ -106,21 +114,42 @@ async fn whole_way<S: SessionScheme>(
 #[tokio::test]
 async fn a_v2_account_goes_the_whole_way() {
     let person = Person::at(server().await);
-    let (sessions, ..) = whole_way::<KeyManagerSessions>(&person.client, ActionLimits::default()).await;
+    let (sessions, ..) = whole_way::<KeyManagerSessions>(&person.client, ActionLimits::default(), false).await;
     // Nothing can be counted there, and nobody is told otherwise.
     let limits = ActionLimits { uses: Some(1), ..ActionLimits::default() };
     let refused = sessions.grant(&person.client, grant(person.client.owner, limits)).await.unwrap_err();
     assert!(matches!(&refused, AppError::PolicyRefused { reason } if reason.contains("count")), "{refused:?}");
 }
 
+/// Neither account nor owner ever has ether; a session that was not granted so is not paid for.
 #[tokio::test]
-async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
+async fn a_nexus_account_goes_the_whole_way_at_the_apps_expense() {
+    let owner = nexus().await.0;
+    let (sessions, second, other) = whole_way::<SmartSessions>(&owner, ActionLimits::default(), true).await;
+    fund(owner.account).await;
+    let (alone, granted) = sessions.grant(&owner, grant(other, ActionLimits::default())).await.unwrap();
+    mined(&granted).await;
+    let refused = sessions.use_session(alone, &[Person::mint_call(other)], &Options::sponsored()).await.unwrap_err();
+    assert!(matches!(refused, AppError::PolicyViolation { .. }), "{refused:?}");
+    for (session, options) in [(alone, BuildUserOpOptions::default()), (second, Options::sponsored())] {
+        mined(&sessions.use_session(session, &[Person::mint_call(other)], &options).await.unwrap()).await;
+    }
+}
+
+async fn nexus() -> (SmartAccountClient, NexusAccount, Rc<LocalWallet>, NexusSetup) {
     let relay: Rc<dyn Relay> = server().await;
     let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
     let setup = NexusSetup::new(NexusRelease::Modulekit0_5_9).with_validator(SMART_SESSION);
-    let (owner, stored) = connect(wallet.clone(), Rc::clone(&relay), None, &setup).await.unwrap();
+    let (owner, stored) = connect(wallet.clone(), relay, None, &setup).await.unwrap();
+    (owner, stored, wallet, setup)
+}
+
+#[tokio::test]
+async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
+    let (owner, stored, wallet, setup) = nexus().await;
+    let relay = Rc::clone(&owner.relay);
     let limits = ActionLimits { uses: Some(2), ..ActionLimits::default() };
-    let (sessions, second, to) = whole_way::<SmartSessions>(&owner, limits).await;
+    let (sessions, second, to) = whole_way::<SmartSessions>(&owner, limits, false).await;
     // It was used once. Once more, and then the chain says no, with the reason in words.
     let none = BuildUserOpOptions::default();
     mined(&sessions.use_session(second, &[Person::mint_call(to)], &none).await.unwrap()).await;

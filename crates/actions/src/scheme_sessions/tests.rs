@@ -142,9 +142,9 @@ impl SessionScheme for Notes {
         vec![names.contract(note.to, use_aa_protocol::describe::Detail::Review)]
     }
 
-    fn refusal(bundler_text: &str) -> Option<Violation> {
-        let reason = bundler_text.strip_prefix("NOTES ")?.to_owned();
-        Some(Violation { rule: "notes".into(), reason, revert_text: bundler_text.into() })
+    fn refusal(text: &str, _: Option<&[u8]>) -> Option<Violation> {
+        let reason = text.strip_prefix("NOTES ")?.to_owned();
+        Some(Violation { rule: "notes".into(), reason, revert_text: text.into() })
     }
 }
 
