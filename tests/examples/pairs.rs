@@ -3,14 +3,17 @@
 use std::{rc::Rc, time::Duration};
 
 use alloy::{
-    primitives::{Address, B256, U256},
+    primitives::{Address, B256, Bytes, U256, eip191_hash_message},
     signers::local::PrivateKeySigner,
+    sol,
+    sol_types::SolCall,
 };
 use serde_json::json;
 use use_aa::{
     actions::{
         account::SmartAccountClient,
         account_kind::nexus::connect,
+        fee_funds::read_native_funds_at,
         options::{BuildUserOpOptions, Options},
         ports::{Relay, SessionStore},
         scheme_sessions::{SchemeSessions, SessionGrant},
@@ -34,6 +37,8 @@ use super::{
     actions_support::{Person, common, server},
     balance,
 };
+
+sol! { function isValidSignature(bytes32 hash, bytes signature) returns (bytes4); }
 
 /// Until the bundler has a receipt; it must say that the call did not fail.
 async fn mined(sent: &UserOpResponse) {
@@ -119,6 +124,36 @@ async fn a_v2_account_goes_the_whole_way() {
     let limits = ActionLimits { uses: Some(1), ..ActionLimits::default() };
     let refused = sessions.grant(&person.client, grant(person.client.owner, limits)).await.unwrap_err();
     assert!(matches!(&refused, AppError::PolicyRefused { reason } if reason.contains("count")), "{refused:?}");
+}
+
+/// What the owner does without sessions.
+#[tokio::test]
+async fn the_owner_of_a_nexus_account_deploys_signs_messages_and_takes_everything_out() {
+    let owner = nexus().await.0;
+    assert!(!owner.is_account_deployed().await.unwrap());
+    fund(owner.account).await;
+    let none = BuildUserOpOptions::default();
+    let itself = BuildUserOpOptions { paymaster_service_data: Some(Default::default()), ..none.clone() };
+    mined(&owner.deploy(&itself).await.unwrap()).await;
+    assert!(owner.is_account_deployed().await.unwrap());
+    let again = owner.deploy(&itself).await.unwrap_err();
+    assert!(matches!(again, AppError::AccountAlreadyDeployed { .. }), "{again}");
+
+    let signature = owner.sign_message(b"hello").await.unwrap();
+    let asked = isValidSignatureCall { hash: eip191_hash_message(b"hello"), signature };
+    let answer = owner.relay.read("eth_call", json!([{"to": owner.account, "data": Bytes::from(asked.abi_encode())}]));
+    assert!(answer.await.unwrap().as_str().unwrap().starts_with("0x1626ba7e"));
+    let asked = isValidSignatureCall { hash: eip191_hash_message(b"other"), ..asked };
+    let answer = owner.relay.read("eth_call", json!([{"to": owner.account, "data": Bytes::from(asked.abi_encode())}]));
+    assert!(answer.await.is_ok_and(|answer| !answer.as_str().unwrap().starts_with("0x1626ba7e")));
+
+    // What the deposit holds goes with it; what is left is less than the gas that was reckoned with.
+    let entry_point = owner.kind().entry_point();
+    let before = read_native_funds_at(owner.relay.as_ref(), entry_point, owner.account).await.unwrap();
+    assert!(!before.deposit.is_zero());
+    mined(&owner.withdraw(&[], None, &none).await.unwrap()).await;
+    let after = read_native_funds_at(owner.relay.as_ref(), entry_point, owner.account).await.unwrap();
+    assert!(after.total() < before.total() / U256::from(20), "{before:?} {after:?}");
 }
 
 /// Neither account nor owner ever has ether; a session that was not granted so is not paid for.
