@@ -79,7 +79,6 @@ async fn the_bot_grants_and_uses_a_session() {
 }
 
 /// The account pays for itself; owner and session key sign, nobody else.
-#[ignore = "the server does not watch entry point v0.7 yet: with part 5 of issue 17 this line goes"]
 #[tokio::test]
 async fn the_nexus_account_grants_uses_and_ends_a_session() {
     let (owner, folder) = (PrivateKeySigner::random(), tempfile::tempdir().unwrap());

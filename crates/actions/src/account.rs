@@ -8,6 +8,7 @@ use super::{
     account_kind::{AccountKind, biconomy_v2::BiconomyV2},
     ports::{Relay, Wallet},
 };
+use crate::error::AppError;
 
 /// The owner's side of a smart account: address, wallet, relay.
 ///
@@ -36,6 +37,13 @@ impl SmartAccountClient {
     /// This account of `wallet`'s address.
     pub fn of_kind(kind: Rc<dyn AccountKind>, wallet: Rc<dyn Wallet>, relay: Rc<dyn Relay>) -> Self {
         Self { owner: wallet.address(), account: kind.address(), wallet, relay, kind }
+    }
+
+    /// Refuses an account of another kind than the one that a verb is for.
+    pub(super) fn check_kind(&self, name: &'static str) -> Result<(), AppError> {
+        let kind = self.kind.name();
+        let expected = || format!("an account of kind {name} (`SchemeSessions` has the sessions of other kinds)");
+        if kind == name { Ok(()) } else { Err(AppError::invalid("account", expected(), kind)) }
     }
 
     /// Its kind, for whoever keeps it.

@@ -48,6 +48,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    accounts::biconomy_v2,
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
     policy::{Policy, SessionPolicy},
     session::{SessionBook, SessionLeaf},
@@ -275,6 +276,7 @@ pub(super) async fn prepare_grant_of(
     grant: GrantRequest,
     mut material: Material,
 ) -> Result<PreparedCreateSession, AppError> {
+    client.check_kind(biconomy_v2::NAME)?;
     let snapshot = read_owner_snapshot(client, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     agreed_roots(&snapshot.account)?;

@@ -63,12 +63,24 @@ pub struct FeeFunds {
 /// # Errors
 /// Those of the [`Relay`].
 pub async fn read_native_funds(relay: &dyn Relay, account: Address) -> Result<NativeFunds, AppError> {
+    read_native_funds_at(relay, EntryPoint::default(), account).await
+}
+
+/// [`read_native_funds`] of an account whose operations this entry point takes.
+///
+/// # Errors
+/// Those of the [`Relay`].
+pub async fn read_native_funds_at(
+    relay: &dyn Relay,
+    entry_point: EntryPoint,
+    account: Address,
+) -> Result<NativeFunds, AppError> {
     let balance = async {
         let answer = relay.read("eth_getBalance", json!([account, "latest"])).await?;
         serde_json::from_value(answer)
             .map_err(|error| AppError::UpstreamMalformed { upstream: Upstream::Node, reason: error.to_string() })
     };
-    let (balance, deposit) = try_join(balance, read_deposit(relay, EntryPoint::default(), account)).await?;
+    let (balance, deposit) = try_join(balance, read_deposit(relay, entry_point, account)).await?;
     Ok(NativeFunds { balance, deposit })
 }
 

@@ -32,6 +32,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    accounts::biconomy_v2,
     session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
     smart_account::{set_merkle_root, set_merkle_root_at},
     user_op_response::UserOpResponse,
@@ -138,6 +139,7 @@ pub async fn prepare_revoke_sessions(
     store: &dyn SessionStore,
     request: RevokeSessionsVariables,
 ) -> Result<PreparedRevocation, AppError> {
+    client.check_kind(biconomy_v2::NAME)?;
     if matches!(&request.sessions, SessionsToRevoke::These(ids) if ids.is_empty()) {
         return Err(AppError::invalid("sessions", "at least one session id", "none"));
     }

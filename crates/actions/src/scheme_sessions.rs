@@ -26,6 +26,7 @@ use use_aa_protocol::{
     call::Call,
     lint::Severity,
     policy::SessionPolicy,
+    revert::revert_data,
     session_scheme::{ActionLimits, OnChain, SessionCalls, SessionLimits, SessionScheme, SessionTerms, Stored},
     user_op_response::UserOpResponse,
 };
@@ -253,8 +254,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
 
 /// A bundler's refusal that is a policy's.
 fn told<S: SessionScheme>(error: AppError) -> AppError {
-    let AppError::UpstreamRejected { upstream: Upstream::Bundler, message, .. } = &error else { return error };
-    S::refusal(message).map_or(error, AppError::from)
+    let AppError::UpstreamRejected { upstream: Upstream::Bundler, message, data, .. } = &error else { return error };
+    let reverted = data.as_deref().and_then(revert_data);
+    S::refusal(message, reverted.as_ref().map(AsRef::as_ref)).map_or(error, AppError::from)
 }
 
 #[cfg(test)]

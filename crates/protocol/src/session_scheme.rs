@@ -184,6 +184,7 @@ pub trait SessionScheme {
     /// What it allows, line by line, out of the very bytes that are put on chain.
     fn describe(session: &Self::Session, names: &Names<'_>) -> Vec<String>;
 
-    /// What a bundler's refusal says of a session's policies; `None` where it says nothing of them.
-    fn refusal(bundler_text: &str) -> Option<Violation>;
+    /// What a bundler's refusal says of a session's policies, by its text and, where a server has put it there, the revert
+    /// data beside it; `None` where it says nothing of them.
+    fn refusal(text: &str, revert_data: Option<&[u8]>) -> Option<Violation>;
 }

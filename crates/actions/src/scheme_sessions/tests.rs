@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::{
     adapters::memory_store::MemorySessionStore,
+    create_session::{CreateSessionVariables, create_session},
     fake::{Fake, Step, rejected},
+    revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke, revoke_sessions},
     send_transaction::send_transaction,
 };
 use use_aa_protocol::{
@@ -142,9 +144,9 @@ impl SessionScheme for Notes {
         vec![names.contract(note.to, use_aa_protocol::describe::Detail::Review)]
     }
 
-    fn refusal(bundler_text: &str) -> Option<Violation> {
-        let reason = bundler_text.strip_prefix("NOTES ")?.to_owned();
-        Some(Violation { rule: "notes".into(), reason, revert_text: bundler_text.into() })
+    fn refusal(text: &str, _: Option<&[u8]>) -> Option<Violation> {
+        let reason = text.strip_prefix("NOTES ")?.to_owned();
+        Some(Violation { rule: "notes".into(), reason, revert_text: text.into() })
     }
 }
 
@@ -215,6 +217,20 @@ async fn a_third_kind_and_scheme_need_nothing_but_themselves() {
     sessions.forget(id).await.unwrap();
     assert_eq!(sessions.list().await.unwrap(), []);
     assert!(store.session_key_addresses(POCKET).is_empty());
+}
+
+/// Their calls would mean something else, or nothing, to another account.
+#[tokio::test]
+async fn the_verbs_of_one_kinds_sessions_refuse_other_accounts() {
+    let World { fake, owner, store, .. } = world();
+    let request = CreateSessionVariables { policy: vec![Policy::new(SHOP, "buy()")], ..Default::default() };
+    let granted = create_session(&owner, &store, request).await.unwrap_err();
+    let all = RevokeSessionsVariables { sessions: SessionsToRevoke::All, ..RevokeSessionsVariables::default() };
+    let revoked = revoke_sessions(&owner, &store, all).await.unwrap_err();
+    for error in [granted, revoked] {
+        assert!(matches!(&error, AppError::InvalidInput { field, got, .. } if field == "account" && got == "pocket"));
+    }
+    assert_eq!(fake.sent(), 0);
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ impl SessionScheme for KeyManagerSessions {
         vec![PolicyDescription::of_leaf(leaf).whole_line(names)]
     }
 
-    fn refusal(_: &str) -> Option<Violation> {
+    fn refusal(_: &str, _: Option<&[u8]>) -> Option<Violation> {
         // The text is the contract's own: `revert::explain` knows it.
         None
     }

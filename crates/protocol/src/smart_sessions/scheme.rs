@@ -152,12 +152,12 @@ impl SessionScheme for SmartSessions {
         actions.chain(description.lines(names)).collect()
     }
 
-    fn refusal(bundler_text: &str) -> Option<Violation> {
-        let data = bundler_refusal(bundler_text).revert_data?;
+    fn refusal(text: &str, revert_data: Option<&[u8]>) -> Option<Violation> {
+        let data = revert_data.map(Bytes::copy_from_slice).or_else(|| bundler_refusal(text).revert_data)?;
         let of_sessions = smart_session_error(&data).is_some() || policy_error(&data).is_some();
         of_sessions.then(|| {
             let reason = revert_words(&data);
-            Violation { rule: named(&reason), reason, revert_text: bundler_text.to_owned() }
+            Violation { rule: named(&reason), reason, revert_text: text.to_owned() }
         })
     }
 }
@@ -243,9 +243,13 @@ mod tests {
     fn a_bundlers_text_is_decoded() {
         let text = "UserOperation reverted during simulation with reason: AA23 reverted 0x3b577361";
         let data = [B256::repeat_byte(1), Address::repeat_byte(2).into_word()].concat();
-        let refusal = SmartSessions::refusal(&format!("{text}{}", hex::encode(data))).unwrap();
+        let refusal = SmartSessions::refusal(&format!("{text}{}", hex::encode(&data)), None).unwrap();
         assert_eq!(refusal.rule, "SessionPolicyViolationError");
-        assert_eq!(SmartSessions::refusal("AA25 invalid account nonce"), None);
+        // As a server tells it: in words, the data apart.
+        let apart = [&[0x3b, 0x57, 0x73, 0x61][..], &data].concat();
+        let told = SmartSessions::refusal("AA23 reverted PolicyViolation(…)", Some(&apart)).unwrap();
+        assert_eq!((told.rule, told.reason), (refusal.rule, refusal.reason));
+        assert_eq!(SmartSessions::refusal("AA25 invalid account nonce", None), None);
         let none = OnChain { account: ACCOUNT, modules: &[], sessions: &[] };
         let found = SmartSessions::lint(&stored(1, 1), &none, 1_000);
         assert!(found.iter().all(|found| found.severity == Severity::Warning), "{found:?}");
