@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use futures::FutureExt;
 
-use super::{Eventually, Outcome, following, session_client_of, used_addresses};
+use super::{Eventually, Outcome, distributed, following, session_client_of, used_addresses};
 use crate::{
     actions::{
         create_session::PreparedCreateSession, create_session_with_distributed_key::PreparedDistributedGrant,
