@@ -136,13 +136,37 @@ async fn what_a_nexus_account_may_not_have_paid() {
         paymaster_and_data: huge,
         ..honest.clone()
     };
-    let own = json!({"user_operation": limited, "context": {"mode": "SPONSORED", "calculateGasLimits": false}});
-    let (status, refused) = server.call("sponsor_user_operation", &own).await;
+    let own = |operation: &UserOperation| json!({"user_operation": operation, "context": {"mode": "SPONSORED", "calculateGasLimits": false}});
+    let (status, refused) = server.call("sponsor_user_operation", &own(&limited)).await;
     assert_eq!(status, 403, "{refused}");
     assert!(refused["reason"].as_str().unwrap().contains("paymasterVerificationGasLimit"), "{refused}");
+    // A tenth of gas that is not used goes to whoever bundles, who may be who asks.
+    let idle = UserOperation {
+        call_gas_limit: U256::from(8_000_000),
+        paymaster_and_data: Bytes::new(),
+        verification_gas_limit: U256::from(600_000),
+        ..limited.clone()
+    };
+    let (status, refused) = server.call("sponsor_user_operation", &own(&idle)).await;
+    assert_eq!(status, 403, "{refused}");
+    assert!(refused["reason"].as_str().unwrap().contains("a tenth of what is not used"), "{refused}");
     let entries = ledger(&url).await;
     assert!(entries.iter().all(|row| row.outcome == "refused" && row.entry_point == "0.7"), "{entries:?}");
-    done(&server, &owner, &[mint_nft(owner.account)]).await;
+    // Who needs much gas has it paid, with an app's own margin.
+    owner.fund().await;
+    let mut much = owner.prepare(&vec![mint_nft(owner.account); 20]).await;
+    let (status, gas) = server.call("estimate_user_operation_gas", &json!({"user_operation": much})).await;
+    assert_eq!(status, 200, "{gas}");
+    put(&mut much, &gas);
+    much.call_gas_limit = much.call_gas_limit * U256::from(130) / U256::from(100);
+    assert!(much.call_gas_limit > U256::from(400_000), "{gas}");
+    much.verification_gas_limit += U256::from(50_000);
+    much.pre_verification_gas += U256::from(5_000);
+    let (status, signed) = server.call("sponsor_user_operation", &own(&much)).await;
+    assert_eq!(status, 200, "{signed}");
+    put(&mut much, &signed);
+    owner.sign(&mut much);
+    assert_eq!(sent(&server, &much).await.1["status"], "confirmed");
 }
 
 /// A session pays for itself until its owner lets others; told before anything is signed.

@@ -21,6 +21,7 @@ mod sessions;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod unused_gas;
 mod webhook;
 
 use std::{
@@ -243,6 +244,13 @@ impl Sponsor {
         }
         if self.inner.policy.caps.pre_verification_gas.is_none()
             && let Err(reason) = pre_verification_gas::check(&self.inner.node, &self.inner.bundler, &signed).await
+        {
+            return Err(self.refuse(decision, reason).await);
+        }
+        // Limits that were found here are the bundler's own; of a fee in tokens the account pays this, too.
+        if context.mode == PaymasterMode::Sponsored
+            && !context.calculate_gas_limits
+            && let Err(reason) = unused_gas::check(&self.inner.bundler, &signed).await
         {
             return Err(self.refuse(decision, reason).await);
         }
