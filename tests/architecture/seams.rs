@@ -63,6 +63,7 @@ const SEAMS: [Seam; 3] = [
             "crates/actions/src/create_session.rs",
             "crates/actions/src/grant.rs",
             "crates/actions/src/prove_revocation.rs",
+            "crates/actions/src/revoke_sessions.rs",
             "crates/actions/src/send_with_batch_session.rs",
             "crates/actions/src/send_with_session.rs",
             // Checks signatures that tell their account's factory.
