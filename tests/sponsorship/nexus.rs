@@ -279,6 +279,12 @@ async fn gas_in_tokens_is_taken_before_the_calls() {
     assert_eq!(told["status"], "reverted", "{told}");
     let charged = settling::row(&url, &hash, "settled").await.charged.unwrap();
     assert_eq!((left - tokens(owner.account).await).to_string(), charged, "it paid");
+    // An app that estimates by itself, with the paymaster in it.
+    let mut by_app = owner.prepare(&[mint_nft(owner.account)]).await;
+    by_app.paymaster_and_data = operation.paymaster_and_data.clone();
+    let (status, gas) = server.call("estimate_user_operation_gas", &json!({"user_operation": by_app})).await;
+    assert_eq!(status, 200, "{gas}");
+    assert!(gas["paymasterPostOpGasLimit"].is_string(), "{gas}");
     // Nothing is owed, and nothing waits.
     assert_eq!(pay(&owner.prepare(&[mint_nft(owner.account)]).await).await.0, 200);
 }

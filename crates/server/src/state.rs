@@ -6,6 +6,7 @@ use std::{
 };
 
 use alloy::primitives::B256;
+use serde_json::Value;
 
 use super::{
     bundler::Bundler,
@@ -23,7 +24,7 @@ use super::{
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    rpc::{GasFees, SimulationType},
+    rpc::{GasEstimate, GasFees, SimulationType},
     user_operation::UserOperation,
 };
 
@@ -180,6 +181,23 @@ impl ServerState {
     /// Whom paymasters ask, and who estimates gas.
     pub fn upstreams(&self) -> Upstreams<'_> {
         Upstreams { node: self.node(), bundler: self.bundler() }
+    }
+
+    /// Gas limits for an operation with a signature that does not fit.
+    ///
+    /// # Errors
+    /// As [`Upstreams::estimate`].
+    pub async fn estimate(
+        &self,
+        user_operation: &UserOperation,
+        state_override: Option<Value>,
+    ) -> Result<GasEstimate, AppError> {
+        if let Some(paymaster) = self.token_paymaster()
+            && let Some(gas) = paymaster.estimate_v07(self.upstreams(), user_operation, state_override.clone()).await?
+        {
+            return Ok(gas);
+        }
+        self.upstreams().estimate(user_operation, state_override).await
     }
 
     /// Fees to offer now: the bundler's own advice as far as it is believed, else the node's.

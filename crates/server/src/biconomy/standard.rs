@@ -57,7 +57,7 @@ async fn estimate(state: &ServerState, params: &[Value]) -> Result<Value, RpcErr
     match unpacked::given(params, entry_point, Purpose::Estimate)? {
         Given::Known(operation) => {
             let GasEstimate { call_gas_limit, verification_gas_limit, pre_verification_gas, paymaster } =
-                state.upstreams().estimate(&operation, state_override).await?;
+                state.estimate(&operation, state_override).await?;
             let mut limits = json!({
                 "preVerificationGas": pre_verification_gas,
                 "verificationGasLimit": verification_gas_limit,

@@ -6,7 +6,7 @@ use alloy::{
     primitives::{Address, Bytes, U256},
     signers::SignerSync,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     super::{
@@ -21,14 +21,15 @@ use use_aa_actions::error::AppError;
 use use_aa_protocol::{
     entry_point::{EntryPoint, v07},
     paymaster::{FeeQuote, token_amount},
-    rpc::{GasEstimate, SponsorContext, Sponsorship},
+    rpc::{GasEstimate, PaymasterGas, SponsorContext, Sponsorship},
     signature::DUMMY_ECDSA,
     simulate::Window,
     user_operation::UserOperation,
 };
 
-/// Limits of the contract where the operation brings none: taking the fee of a token with a proxy, and giving the rest back.
-const USUAL_GAS: [u128; 2] = [150_000, 80_000];
+/// Least limits of the contract: taking the fee of a token with a proxy, and giving the rest back.
+const LEAST_GAS: [u128; 2] = [150_000, 80_000];
+const _: () = assert!(LEAST_GAS[1] >= v07::LEAST_POST_OP_GAS as u128);
 /// Gas of the paymaster's field as call data, no byte of it zero.
 const DATA_GAS: u64 = ((v07::PAYMASTER_DATA_OFFSET + v07::TOKEN_PAYMASTER_DATA) * 16) as u64;
 
@@ -53,7 +54,7 @@ impl TokenPaymaster {
         let holdings = holdings(upstreams.node, operation.sender, token.address, paymaster);
         let (clocks, (balance, allowance)) = tokio::try_join!(upstreams.node.clocks(), holdings)?;
         if context.calculate_gas_limits {
-            self.limits_v07(upstreams, &operation).await?.set(&mut operation);
+            self.limits_v07(upstreams, &operation, None).await?.set(&mut operation);
         }
         let window = clocks.window(context.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
         let data = |operation: &UserOperation| self.signed_v07(paymaster, operation, token, window);
@@ -74,39 +75,59 @@ impl TokenPaymaster {
     ) -> Result<Vec<FeeQuote>, AppError> {
         let mut operation = user_operation.clone();
         if operation.verification_gas_limit.is_zero() && !tokens.is_empty() {
-            self.limits_v07(upstreams, &operation).await?.set(&mut operation);
+            self.limits_v07(upstreams, &operation, None).await?.set(&mut operation);
         }
-        let limits = paymaster_limits(&operation, USUAL_GAS);
+        let limits = limits_of(&operation);
         operation.paymaster_and_data = v07::paymaster_and_data(self.contract_v07()?, limits, &[]);
         tokens.iter().map(|token| Ok(quote_of(token, most_of(token, &operation)?, valid_until))).collect()
     }
 
-    /// Data of the right length and form for an estimate of gas. The contract takes the fee then, too: whoever cannot pay
-    /// is told so.
+    /// Data of the right length and form for an estimate of gas: [`Self::estimate_v07`].
     pub(super) fn stub_v07(&self, user_operation: &UserOperation, token: &FeeToken) -> Result<Bytes, AppError> {
         let [valid_after, valid_until] = STUB_TIMES;
         let mut data = terms(token, Window { valid_until, valid_after });
         data.signature = DUMMY_ECDSA.to_vec().into();
-        let limits = paymaster_limits(user_operation, USUAL_GAS);
+        let limits = limits_of(user_operation);
         Ok(v07::paymaster_and_data(self.contract_v07()?, limits, &data.encode()?))
     }
 
-    /// What the operation takes without a paymaster, whose own limits are apart, and the bytes that it adds. While it is
-    /// estimated bundlers allow for far more gas than any operation takes: with the paymaster, few could pay for that.
+    /// What the operation takes without a paymaster, whose own limits are apart, and the bytes that it adds.
     async fn limits_v07(
         &self,
         upstreams: Upstreams<'_>,
         user_operation: &UserOperation,
+        state_override: Option<Value>,
     ) -> Result<GasEstimate, AppError> {
-        let rich = json!({ user_operation.sender.to_string(): { "balance": U256::from(1) << 96 } });
+        let rich = || json!({ user_operation.sender.to_string(): { "balance": U256::from(1) << 96 } });
+        let state_override = state_override.unwrap_or_else(rich);
         let alone = UserOperation { paymaster_and_data: Bytes::new(), ..user_operation.clone() };
-        let gas = with_headroom(upstreams.estimate(&alone, Some(rich)).await?);
-        let limits = paymaster_limits(user_operation, USUAL_GAS);
+        let gas = with_headroom(upstreams.estimate(&alone, Some(state_override)).await?);
+        let limits = limits_of(user_operation);
         let filled = vec![0xff; v07::TOKEN_PAYMASTER_DATA];
         let paymaster_and_data = v07::paymaster_and_data(self.contract_v07()?, limits, &filled);
         let data = upstreams.node.data_gas(&UserOperation { paymaster_and_data, ..alone }).await;
         let pre_verification_gas = gas.pre_verification_gas.saturating_add(U256::from(DATA_GAS));
         Ok(GasEstimate { pre_verification_gas: with_data(pre_verification_gas, data), ..gas })
+    }
+
+    /// Limits for an operation that names this paymaster; `None` for any other. With the paymaster nobody could estimate it:
+    /// bundlers do that at no price, and the contract takes no fee of nothing.
+    ///
+    /// # Errors
+    /// As the bundler's estimate.
+    pub(crate) async fn estimate_v07(
+        &self,
+        upstreams: Upstreams<'_>,
+        user_operation: &UserOperation,
+        state_override: Option<Value>,
+    ) -> Result<Option<GasEstimate>, AppError> {
+        let is_ours = self.config.address_v07.is_some_and(|ours| user_operation.paymaster() == Some(ours));
+        if !is_ours || user_operation.entry_point != EntryPoint::V07 {
+            return Ok(None);
+        }
+        let gas = self.limits_v07(upstreams, user_operation, state_override).await?;
+        let [verification, post_op] = limits_of(user_operation).map(U256::from);
+        Ok(Some(GasEstimate { paymaster: Some(PaymasterGas { verification, post_op }), ..gas }))
     }
 
     fn signed_v07(
@@ -116,11 +137,7 @@ impl TokenPaymaster {
         token: &FeeToken,
         window: Window,
     ) -> Result<Bytes, AppError> {
-        let limits = paymaster_limits(user_operation, USUAL_GAS);
-        if limits[1] < u128::from(v07::LEAST_POST_OP_GAS) {
-            let expected = format!("{} or more: what is not needed is given back with it", v07::LEAST_POST_OP_GAS);
-            return Err(AppError::invalid("user_operation.paymasterPostOpGasLimit", expected, limits[1]));
-        }
+        let limits = limits_of(user_operation);
         let paymaster_and_data = v07::paymaster_and_data(paymaster, limits, &[]);
         let operation = UserOperation { paymaster_and_data, ..user_operation.clone() };
         let mut data = terms(token, window);
@@ -134,6 +151,14 @@ impl TokenPaymaster {
         data.signature = signature.as_bytes().to_vec().into();
         Ok(v07::paymaster_and_data(paymaster, limits, &data.encode()?))
     }
+}
+
+/// The paymaster's limits that the operation brings along, at least what the contract takes: an estimate in which no fee is
+/// asked for finds less.
+fn limits_of(operation: &UserOperation) -> [u128; 2] {
+    let [verification, post_op] = paymaster_limits(operation, LEAST_GAS);
+    let [least_verification, least_post_op] = LEAST_GAS;
+    [verification.max(least_verification), post_op.max(least_post_op)]
 }
 
 /// What is to be signed.
