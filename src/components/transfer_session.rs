@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use crate::{
     hooks::UseSessionListReturn,
     protocol::{
-        addresses::ERC20_SESSION_VALIDATION_MODULE,
         session::{SessionLeaf, SessionStatus},
         session_data::Erc20SessionData,
     },
@@ -22,13 +21,10 @@ pub fn use_transfer_session(list: UseSessionListReturn) -> Memo<Option<Erc20Sess
         let has_key = |leaf: &&SessionLeaf| !lost.contains(&leaf.session_key_address);
         list.sessions.with(|leaves| {
             let newest_first = || leaves.iter().rev().filter(|leaf| leaf.status == SessionStatus::Active);
-            newest_first().filter(has_key).find_map(transfer_of).or_else(|| newest_first().find_map(transfer_of))
+            newest_first()
+                .filter(has_key)
+                .find_map(SessionLeaf::transfers)
+                .or_else(|| newest_first().find_map(SessionLeaf::transfers))
         })
     })
-}
-
-/// What the session may send, if it is one of the ERC-20 module.
-fn transfer_of(leaf: &SessionLeaf) -> Option<Erc20SessionData> {
-    let is_transfer = leaf.session_validation_module == ERC20_SESSION_VALIDATION_MODULE;
-    is_transfer.then(|| Erc20SessionData::decode(&leaf.session_key_data).ok()).flatten()
 }

@@ -110,6 +110,12 @@ impl SessionLeaf {
         Self::pending(interval, module, data.session_key_address, data.encode(), session_id)
     }
 
+    /// What it may send, if it is a session of the ERC-20 module that can be read.
+    pub fn transfers(&self) -> Option<Erc20SessionData> {
+        let is_transfer = self.session_validation_module == ERC20_SESSION_VALIDATION_MODULE;
+        is_transfer.then(|| Erc20SessionData::decode(&self.session_key_data).ok()).flatten()
+    }
+
     fn pending(
         interval: SessionEpoch,
         session_validation_module: Address,

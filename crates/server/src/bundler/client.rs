@@ -112,20 +112,22 @@ impl Bundler {
         let answer = answer.map_err(|refusal| in_words(user_operation.entry_point, refusal))?;
         let mut gas = self.gas_limits(&answer, method)?;
         // Bundlers name the paymaster's limits always, zero where there is none.
-        if user_operation.paymaster_gas().is_some() {
-            gas.paymaster = Some(self.paymaster_gas(&answer, method)?);
+        if let Some(own) = user_operation.paymaster_gas() {
+            gas.paymaster = Some(self.paymaster_gas(&answer, own, method)?);
         }
         Ok(gas)
     }
 
-    fn paymaster_gas(&self, answer: &Value, method: &str) -> Result<PaymasterGas, AppError> {
-        let field = |name: &str| {
-            let limit = answer.get(name).and_then(quantity);
-            limit.ok_or_else(|| self.rpc.malformed(format!("{method}: no {name}")))
+    /// The paymaster's limits in an answer; of what a bundler does not estimate (some leave out the work afterwards), those
+    /// of the operation.
+    fn paymaster_gas(&self, answer: &Value, own: PaymasterGas, method: &str) -> Result<PaymasterGas, AppError> {
+        let field = |name: &str, own: U256| match answer.get(name) {
+            None | Some(Value::Null) => Ok(own),
+            Some(limit) => quantity(limit).ok_or_else(|| self.rpc.malformed(format!("{method}: {name} is no number"))),
         };
-        let verification = field("paymasterVerificationGasLimit")?;
+        let verification = field("paymasterVerificationGasLimit", own.verification)?;
         // Some bundlers take no operation whose paymaster has nothing for afterwards.
-        let post_op = field("paymasterPostOpGasLimit")?.max(U256::ONE);
+        let post_op = field("paymasterPostOpGasLimit", own.post_op)?.max(U256::ONE);
         Ok(PaymasterGas { verification, post_op })
     }
 
