@@ -44,9 +44,9 @@ macro_rules! gateways {
         enum Answer { $($name($output),)* }
 
         #[cfg(feature = "hydrate")]
-        async fn work(job: Job) -> Result<Answer, AppError> {
+        fn work(job: Job) -> LocalBoxFuture<'static, Result<Answer, AppError>> {
             match job {
-                $(Job::$name { $($argument),* } => $body.await.map(Answer::$name),)*
+                $(Job::$name { $($argument),* } => held(move || async move { $body.await.map(Answer::$name) }),)*
             }
         }
 
@@ -60,6 +60,15 @@ macro_rules! gateways {
             }
         )*
     };
+}
+
+/// A verb's work, made and kept outside of the stack: of that a page has one megabyte, and without optimization a function
+/// that waits for any of the verbs has room for all of them.
+#[cfg(feature = "hydrate")]
+fn held<F: Future<Output = Result<Answer, AppError>> + 'static>(
+    make: impl FnOnce() -> F,
+) -> LocalBoxFuture<'static, Result<Answer, AppError>> {
+    Box::pin(make())
 }
 
 #[cfg(all(feature = "hydrate", not(feature = "lazy")))]
@@ -79,7 +88,7 @@ async fn run(job: Job) -> Result<Answer, AppError> {
     fallible,
     return_wrapper(let future = _; { future.await } -> Result<Answer, Failed>)
 )]
-fn in_chunk(job: Job) -> futures::future::LocalBoxFuture<'static, Result<Answer, Failed>> {
+fn in_chunk(job: Job) -> LocalBoxFuture<'static, Result<Answer, Failed>> {
     Box::pin(async { work(job).await.map_err(Failed) })
 }
 
@@ -90,6 +99,8 @@ async fn run(_: Job) -> Result<Answer, AppError> {
 
 #[cfg(feature = "hydrate")]
 use super::chunk;
+#[cfg(feature = "hydrate")]
+use futures::future::LocalBoxFuture;
 
 gateways! {
     /// The address of the owner's smart account.
