@@ -9,7 +9,7 @@ use alloy::{
 };
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use use_aa::protocol::{
-    addresses::{DEMO_NFT, ENTRY_POINT, SESSION_KEY_MANAGER},
+    addresses::{DEMO_NFT, SESSION_KEY_MANAGER},
     merkle::MerkleTree,
     policy::{Condition, FunctionSelector, Policy, ReferenceValue, Rule, SessionEpoch},
     session::{SessionBook, SessionLeaf, SessionStatus, set_merkle_root},
@@ -59,6 +59,14 @@ fn trees(c: &mut Criterion) {
     let leaf_nodes = (0..10_000_u64).map(|i| session(Address::from_word(B256::from(U256::from(i + 1))), i.to_string()));
     let book = SessionBook { leaf_nodes: leaf_nodes.collect(), ..SessionBook::default() };
     c.bench_function("root of a book of 10000 sessions", |b| b.iter(|| black_box(&book).root()));
+    let mut changed = book.clone();
+    c.bench_function("root of a book of 10000 sessions, the first one changed", |b| {
+        b.iter(|| {
+            changed.leaf_nodes[0].valid_until += 1;
+            changed.root()
+        });
+    });
+    c.bench_function("a copy of a book of 10000 sessions", |b| b.iter(|| black_box(&book).clone()));
     let text = serde_json::to_string(&book).unwrap();
     c.bench_function("parsing a book of 10000 sessions", |b| {
         b.iter(|| serde_json::from_str::<SessionBook>(black_box(&text)).unwrap());
@@ -68,7 +76,7 @@ fn trees(c: &mut Criterion) {
 fn grants_and_uses(c: &mut Criterion) {
     let key = PrivateKeySigner::from_bytes(&B256::repeat_byte(7)).unwrap();
     let operation = UserOperation { sender: ACCOUNT, call_data: vec![1; 228].into(), ..Default::default() };
-    c.bench_function("user operation hash", |b| b.iter(|| black_box(&operation).hash(ENTRY_POINT, CHAIN)));
+    c.bench_function("user operation hash", |b| b.iter(|| black_box(&operation).hash(CHAIN)));
 
     let tree = MerkleTree::new(leaves(1_000));
     c.bench_function("grant: policy to leaf, call data and hash", |b| {
@@ -76,7 +84,7 @@ fn grants_and_uses(c: &mut Criterion) {
             let leaf = SessionLeaf::from_policy(black_box(&policy()), key.address(), "id").unwrap();
             let root = use_aa::protocol::merkle::parent(tree.root().unwrap(), leaf.hash());
             let call_data = encode_calls(&[set_merkle_root(root)], false).unwrap();
-            UserOperation { sender: ACCOUNT, call_data, ..Default::default() }.hash(ENTRY_POINT, CHAIN)
+            UserOperation { sender: ACCOUNT, call_data, ..Default::default() }.hash(CHAIN)
         });
     });
     let leaf = session(key.address(), "id".into());
@@ -93,7 +101,7 @@ fn grants_and_uses(c: &mut Criterion) {
         b.iter(|| {
             let call_data = encode_calls(black_box(&mint()), false).unwrap();
             let signature = wrap(SESSION_KEY_MANAGER, &session_key_manager(&leaf, &proof, &DUMMY_SESSION));
-            UserOperation { sender: ACCOUNT, call_data, signature, ..Default::default() }.hash(ENTRY_POINT, CHAIN)
+            UserOperation { sender: ACCOUNT, call_data, signature, ..Default::default() }.hash(CHAIN)
         });
     });
     c.bench_function("use: sign and wrap", |b| {

@@ -5,6 +5,8 @@
 #[cfg(feature = "ssr")]
 mod built_page;
 #[cfg(feature = "ssr")]
+mod dev_events;
+#[cfg(feature = "ssr")]
 mod document;
 
 use leptos::prelude::*;

@@ -4,6 +4,7 @@ mod archive;
 mod backend;
 mod bodies;
 mod connections;
+mod cross_origin;
 mod files;
 mod guard;
 mod headers;
@@ -35,7 +36,7 @@ use leptos::{
 use leptos_axum::{
     ErrorHandler, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context,
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use tower_http::compression::{
     CompressionLayer,
@@ -46,7 +47,7 @@ use use_aa_server::{
     biconomy,
     call_count::CallCount,
     config::{Config, ConfigError},
-    metrics, page_sponsorship,
+    dev_events, metrics, page_sponsorship,
     state::ServerState,
 };
 
@@ -59,6 +60,7 @@ pub use self::{
     files::FileServer,
     page_files::{PageFiles, PageFilesError},
 };
+use use_aa_listener::CancellationToken;
 pub use use_aa_listener::Room;
 pub use use_aa_server::check::check;
 
@@ -211,6 +213,8 @@ pub async fn serve_within(
     shutdown: impl Future<Output = ()> + Send + 'static,
     room: Room,
 ) -> Result<(), ServeError> {
+    // A wrong one is said now; documents take it for none.
+    dev_events::origin()?;
     tracing::info!("listening on http://{}", listener.local_addr()?);
     if let Some(description) = page_sponsorship::description(state.config()) {
         tracing::info!("{description}");
@@ -220,7 +224,8 @@ pub async fn serve_within(
     }
     let alive = Arc::new(());
     metrics::start(Arc::downgrade(&alive));
-    let (stopping, mut stopped) = watch::channel(false);
+    let stopping = CancellationToken::new();
+    let stopped = stopping.clone();
     let watcher = state.watcher().clone();
     if let Ok(dan_nodes) = state.dan() {
         dan_nodes.keep_pool();
@@ -236,19 +241,17 @@ pub async fn serve_within(
     }
     let owner_of = connections::owner_of(&state.config().protection);
     let router = router(state, files, options, pages);
-    let server = use_aa_listener::serve(listener, router, room, owner_of, stopping.subscribe());
+    let server = use_aa_listener::serve(listener, router, room, owner_of, stopping.clone());
     let told_to_stop = async move {
         shutdown.await;
         // Status streams would keep their connections open for minutes. Their last line sends the page to the next
         // server.
         watcher.close();
-        stopping.send_replace(true);
+        stopping.cancel();
         std::future::pending::<()>().await
     };
     let too_slow = async move {
-        if stopped.wait_for(|stopping| *stopping).await.is_err() {
-            return std::future::pending().await;
-        }
+        stopped.cancelled().await;
         tracing::info!("stopping: requests that are under way may end, for {} s", GRACE.as_secs());
         tokio::time::sleep(GRACE).await;
     };
@@ -284,11 +287,13 @@ impl FromRef<Served> for LeptosOptions {
 /// All routes, over `state`, with the `files` of the pages.
 pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, pages: impl Site) -> Router {
     register_server_functions();
+    let dev_events: Option<Arc<str>> = dev_events::origin().ok().flatten().map(Into::into);
     let context = {
         let (state, options) = (state.clone(), options.clone());
+        let dev_events = dev_events.clone();
         move || {
             provide_context(state.clone());
-            headers::content_security_policy(&options);
+            headers::content_security_policy(&options, dev_events.as_deref());
         }
     };
     let limits = limits::Limits::new(&state.config().protection);
@@ -311,9 +316,11 @@ pub fn router(state: ServerState, files: PageFiles, options: LeptosOptions, page
         .route("/api/v1/{chain_id}/{key}", post(biconomy::paymaster))
         .route("/rpc/{chain_id}/{key}", post(biconomy::standard))
         .layer(middleware::from_fn_with_state(bodies.clone(), bodies::bounded));
-    let json_rpc = limits.json_rpc(json_rpc).layer(middleware::from_fn(biconomy::cross_origin));
-    // The status stream must not wait in a compressor; small answers are not worth one.
-    let compression = CompressionLayer::new().compress_when(
+    let json_rpc = limits.json_rpc(json_rpc).layer(cross_origin::any_site());
+    // The status stream must not wait in a compressor; small answers are not worth one. A page that is not optimized has
+    // thirty megabytes: on one machine they are sent sooner than compressed.
+    let compresses = dev_events.is_none();
+    let compression = CompressionLayer::new().br(compresses).gzip(compresses).compress_when(
         DefaultPredicate::new().and(SizeAbove::new(1024)).and(NotForContentType::const_new("application/octet-stream")),
     );
     let readiness = health::Cache::default();

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Wrap the part of the page that needs an account into a `hooks::SmartAccountProvider` and call hooks below it;
-//! `http::serve` serves your app together with the functions that the hooks call. `examples/consumer` is such
+//! `http::serve` serves your app together with the functions that the hooks call. `examples/starter` is such
 //! an app. Without hooks, on a server or in a script: [`actions::account::SmartAccountClient`], as in
 //! `examples/create_batch_session.rs`.
 //!

@@ -20,6 +20,7 @@ use crate::{
             bans::{self, BansArgs, UnbanArgs},
             operator::{self, RefreshArgs, RepairArgs},
         },
+        lab_links::LabLinks,
         state::ServerState,
     },
 };
@@ -127,8 +128,11 @@ fn log_with(filter: EnvFilter) -> Result<(), Failure> {
 }
 
 /// Says whether a server with this configuration would work; a failure is the program's.
-async fn check(config: Config, page: &'static [u8]) -> Result<(), Failure> {
-    if config.lab {
+async fn check(mut config: Config, page: &'static [u8]) -> Result<(), Failure> {
+    if let Some(file) = config.lab_json.clone() {
+        LabLinks::read(&file)?.fill(&mut config);
+        println!("ok    configuration (the lab of {})", file.display());
+    } else if config.lab {
         println!("ok    configuration (the lab would be started)");
     }
     let page = check_page(page);
@@ -230,6 +234,11 @@ async fn serve(mut config: Config, page: &'static [u8]) -> Result<(), Failure> {
     let mut stop = Box::pin(stop_signal()?);
     let pages = pages(page)?;
     if !config.lab {
+        return Ok(http::serve(config, pages, stop).await?);
+    }
+    if let Some(file) = config.lab_json.clone() {
+        // Somebody else's: it lives on when this server ends.
+        LabLinks::read(&file)?.fill(&mut config);
         return Ok(http::serve(config, pages, stop).await?);
     }
     // Before the lab is started: a taken address is known at once.

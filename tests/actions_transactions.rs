@@ -16,7 +16,7 @@ use use_aa::{
     },
     error::{AppError, Upstream},
     protocol::{
-        addresses::{DEMO_NFT, ENTRY_POINT},
+        addresses::DEMO_NFT,
         rpc::UserOpReceipt,
         smart_account::{Call, encode_calls},
     },
@@ -123,7 +123,7 @@ async fn an_operation_that_reverts_on_chain_says_so() {
     // Between the estimate and the inclusion the world may change; here the call does.
     let nonsense = Call { to: DEMO_NFT, value: U256::ZERO, data: hex!("12345678").into() };
     prepared.user_operation.call_data = encode_calls(&[nonsense], false).unwrap();
-    prepared.user_op_hash = prepared.user_operation.hash(ENTRY_POINT, 31_337);
+    prepared.user_op_hash = prepared.user_operation.hash(31_337);
     let response = complete_transaction(&person.client, &prepared).await.unwrap();
     let user_op_hash = response.user_op_hash;
     let error = wait(&person, user_op_hash).await.unwrap_err();

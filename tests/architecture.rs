@@ -3,6 +3,8 @@
 
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/seams.rs"]
+mod seams;
 #[path = "architecture/texts.rs"]
 mod texts;
 
@@ -20,10 +22,10 @@ const RULES: [(&str, &[&str]); 9] = [
     ("client", &["protocol", "actions", "api"]),
     ("hooks", &["protocol", "actions", "client"]),
     ("components", &["hooks", "protocol"]),
-    ("demos", &["components", "hooks", "protocol"]),
+    ("demos", &["components", "hooks", "prelude", "protocol"]),
     // What the server renders it asks for as the browser would: by the server functions.
     ("pages", &["demos", "components", "hooks", "protocol", "api"]),
-    ("app", &["pages", "hooks"]),
+    ("app", &["pages", "hooks", "server::dev_events"]),
     ("prelude", &["hooks", "protocol"]),
 ];
 

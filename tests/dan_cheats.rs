@@ -30,6 +30,7 @@ use use_aa::dan::{
     },
     identity::Identity,
     key_generation::confirm,
+    laps::Laps,
     mesh::{Mesh, Peer},
     message::Message,
     refresh::refresh,
@@ -203,7 +204,7 @@ impl Cheat {
         let (key_id, digest) = (request.key_id, request.digest());
         let name = RunName::new(kind, request.challenge, 0, key_id, digest, &request.signers);
         let mut session = self.sessions.open(name, PATIENCE)?;
-        sign(&mut session, &self.workers, self.share.clone(), digest, async { Ok(()) }).await
+        sign(&mut session, &mut Laps::begin(), &self.workers, self.share.clone(), digest, async { Ok(()) }).await
     }
 }
 

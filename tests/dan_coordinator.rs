@@ -49,6 +49,22 @@ async fn a_node_that_hangs_holds_nobody_up_and_comes_back() {
     let cluster = Cluster::with(5, &["--signing-timeout", &SIGNING_TIMEOUT.as_secs().to_string()], "info").await;
     let session = cluster.granted(3).await;
     let server = KeyServer::over(&cluster, |_| {}).await;
+    // Nobody has made a key for this server yet: whoever asks for one waits, and can see how far it is.
+    let asked = Instant::now();
+    let seen = async {
+        loop {
+            let network = server.relay.network().await.unwrap();
+            match network.progress {
+                Some(progress) if network.making && progress.waiting == 1 => break (network.pooled, progress),
+                _ => assert!(asked.elapsed() < PATIENCE, "{network:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let (offer, (pooled, progress)) = futures::join!(server.relay.offer(), seen);
+    offer.unwrap();
+    assert_eq!((pooled, progress.usual_ms), (0, None));
+    assert!(u128::from(progress.elapsed_ms) <= asked.elapsed().as_millis());
     server.pooled().await;
     signed_within(&server, &session, 1, SIGNING_TIMEOUT).await;
     // A server whose key the nodes do not know: nothing is signed, and it says what is to be set.

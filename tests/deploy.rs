@@ -109,7 +109,8 @@ fn help(words: &[&str]) -> String {
 
 /// All our variables that a text names.
 fn variables(text: &str) -> BTreeSet<String> {
-    let words = text.split(|character: char| !character.is_ascii_uppercase() && character != '_');
+    let words = text
+        .split(|character: char| !character.is_ascii_uppercase() && !character.is_ascii_digit() && character != '_');
     words.filter(|word| word.starts_with("USE_AA_")).map(str::to_owned).collect()
 }
 

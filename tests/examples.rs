@@ -9,9 +9,12 @@ use alloy::{
     sol_types::SolCall,
 };
 use serde_json::json;
-use use_aa::protocol::{
-    addresses::{DEMO_NFT, DEMO_TOKEN},
-    smart_account::counterfactual_address,
+use use_aa::{
+    error::AppError,
+    protocol::{
+        addresses::{DEMO_NFT, DEMO_TOKEN},
+        smart_account::counterfactual_address,
+    },
 };
 
 mod actions_support;
@@ -24,6 +27,13 @@ mod create_batch_session;
 #[allow(dead_code)]
 #[path = "../crates/actions/examples/bot.rs"]
 mod bot;
+
+#[allow(dead_code)]
+#[path = "../crates/actions/examples/nexus.rs"]
+mod nexus;
+
+#[path = "examples/pairs.rs"]
+mod pairs;
 
 sol! {
     function balanceOf(address owner) returns (uint256);
@@ -66,4 +76,24 @@ async fn the_bot_grants_and_uses_a_session() {
     let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()));
     let files = files.map(Result::unwrap).collect::<String>();
     assert_eq!(files.matches("pvKey").count(), 2, "a key for each grant: {files}");
+}
+
+/// The account pays for itself; owner and session key sign, nobody else.
+#[tokio::test]
+async fn the_nexus_account_grants_uses_and_ends_a_session() {
+    let (owner, folder) = (PrivateKeySigner::random(), tempfile::tempdir().unwrap());
+    let server = server_url().await;
+    let outcome = nexus::run(&server, owner, folder.path(), [7; 32], async |_, account| {
+        let url = common::lab().await.info().rpc_url.expose().as_str();
+        common::rpc(url, "anvil_setBalance", json!([account, "0xde0b6b3a7640000"])).await;
+        Ok(())
+    });
+    let outcome = outcome.await.unwrap();
+    assert_eq!(balance(outcome.account, DEMO_NFT).await, U256::from(2));
+    let refused = |error: &AppError, expected: &str| {
+        assert!(matches!(error, AppError::PolicyViolation { rule, .. } if rule == expected), "{error:?}");
+    };
+    refused(&outcome.not_granted, "SessionPolicyViolationError");
+    refused(&outcome.used_up, "SessionPolicyViolationError");
+    assert!(matches!(outcome.revoked, AppError::SessionNotFound { .. }), "{}", outcome.revoked);
 }

@@ -229,6 +229,77 @@ async fn a_dead_child_makes_the_command_fail_with_one_reason() {
     gone(&ids).await;
 }
 
+/// Starts `use-aa serve` on the lab of this file, and returns it with its address.
+fn serve_on(file: &std::path::Path, dev_events: Option<&str>) -> (Child, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
+    command.arg("serve").env("USE_AA_LAB_JSON", file).env("USE_AA_ADDR", "127.0.0.1:0").env("NO_COLOR", "1");
+    command.env("USE_AA_DATA_DIR", file.parent().unwrap()).env("RUST_LOG", "info");
+    command.envs(dev_events.map(|origin| ("USE_AA_DEV_EVENTS", origin)));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+    let url = said.find_map(|line| Some(line.split_once("listening on ")?.1.trim().to_owned())).expect("it listens");
+    // Whatever else it says is read, so that it never waits for us.
+    std::thread::spawn(move || said.for_each(drop));
+    (child, url)
+}
+
+/// As `make dev` has it: servers come and go, the lab stays.
+#[tokio::test]
+async fn servers_work_on_a_lab_that_runs_already_and_leave_it_as_it_is() {
+    let info = lab().await.info();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lab.json");
+    std::fs::write(&file, info.to_json().to_string()).unwrap();
+    for dev_events in [Some("http://127.0.0.1:9"), None] {
+        let (mut child, url) = serve_on(&file, dev_events);
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let asked = client.post(format!("{url}/api/fn/chain_info")).json(&json!({}));
+        let chain: Value = asked.send().await.unwrap().json().await.unwrap();
+        assert_eq!((&chain["lab"], &chain["publicRpcUrl"]), (&json!(true), &json!(info.rpc_url.expose().as_str())));
+        // Pages listen to `make dev` when it started their server, and to nobody else.
+        let page = client.get(&url).send().await.unwrap();
+        let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        let html = page.text().await.unwrap();
+        match dev_events {
+            Some(origin) => {
+                assert!(policy.contains(&format!("connect-src 'self' {origin};")), "{policy}");
+                assert!(html.contains(&format!("(\"{origin}/events\");")), "{html}");
+            }
+            None => assert!(policy.contains("connect-src 'self';") && !html.contains("EventSource"), "{policy}"),
+        }
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+        assert_eq!(rpc(info.rpc_url.expose().as_str(), "eth_chainId", json!([])).await, "0x7a69");
+        assert!(info.processes.iter().all(|id| alive(*id)));
+    }
+    // What would get into the policy is an origin on this machine, or the server does not start.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
+    command.arg("serve").env("USE_AA_LAB_JSON", &file).env("USE_AA_ADDR", "127.0.0.1:0").env("RUST_LOG", "error");
+    command.env("USE_AA_DATA_DIR", folder.path()).env("USE_AA_DEV_EVENTS", "http://127.0.0.1:9; script-src *");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.starts_with("use-aa: USE_AA_DEV_EVENTS: expected http://127.0.0.1 with a port"), "{message}");
+}
+
+#[test]
+fn a_lab_that_is_none_is_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lab.json");
+    std::fs::write(&file, r#"{"chainId": 1, "rpcUrl": "https://secret.example"}"#).unwrap();
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
+        command.arg("serve").env("USE_AA_ADDR", "127.0.0.1:0").env("USE_AA_LAB_JSON", &file);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let public = [("USE_AA_RPC_URL", "http://127.0.0.1:1"), ("USE_AA_BUNDLER_URL", "http://127.0.0.1:2")];
+    for variables in [&[][..], &[("USE_AA_LAB_JSON", "/nowhere/lab.json")], &public] {
+        let (code, message) = run(variables);
+        assert!(message.starts_with("use-aa: USE_AA_LAB_JSON: expected "), "{message}");
+        assert!(code == Some(1) && !message.contains("secret"), "{message}");
+    }
+}
+
 #[test]
 fn a_wrong_value_names_its_variable() {
     let run = |name: &str, value: &str| {
@@ -249,6 +320,7 @@ fn sponsored_mint(owner: &LabAccount, index: u64, nonce: u64, info: &LabInfo, pa
     let data = [hex!("40d097c3").as_slice(), sender.into_word().as_slice()].concat();
     let mint = Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() };
     let mut operation = UserOperation {
+        entry_point: Default::default(),
         sender,
         nonce: U256::from(nonce),
         init_code: if nonce == 0 { init_code(owner.address, index) } else { Bytes::new() },
@@ -272,7 +344,7 @@ fn sponsored_mint(owner: &LabAccount, index: u64, nonce: u64, info: &LabInfo, pa
     paymaster.signature = info.paymaster_signer.signer().sign_hash_sync(&hash).unwrap().as_bytes().into();
     operation.paymaster_and_data = paymaster.encode();
     let signer = SignerKey::from_bytes(&owner.private_key).unwrap();
-    let digest = personal_digest(operation.hash(info.entry_point, info.chain_id));
+    let digest = personal_digest(operation.hash(info.chain_id));
     operation.signature = wrap(ECDSA_MODULE, &signer.signer().sign_hash_sync(&digest).unwrap().as_bytes());
     operation
 }

@@ -72,7 +72,10 @@ struct Alone {
 impl Alone {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::copy(BINARY, folder.path().join("use-aa")).unwrap();
+        // Not by `fs::copy`: a process that another test starts meanwhile would hold the copy open for writing, and what
+        // is open for writing cannot be run.
+        let copied = Command::new("cp").arg(BINARY).arg(folder.path().join("use-aa")).status().unwrap();
+        assert!(copied.success());
         fs::create_dir(folder.path().join("nowhere")).unwrap();
         Self { folder, upstream: upstream() }
     }

@@ -109,7 +109,7 @@ async fn upstream() -> Upstream {
         ),
         Some("eth_sendUserOperation") => {
             let operation: UserOperation = serde_json::from_value(call["params"][0].clone()).unwrap();
-            Reply::Result(json!(operation.hash(ENTRY_POINT, 31_337)))
+            Reply::Result(json!(operation.hash(31_337)))
         }
         Some("pm_sponsorUserOperation") => Reply::Result(json!({
             "paymasterAndData": format!("0x{}", "ab".repeat(200)),

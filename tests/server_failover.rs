@@ -19,7 +19,7 @@ use use_aa::server::{state::ServerState, upstream_health::Circuit};
 
 fn op_hash() -> Value {
     let operation: use_aa::protocol::user_operation::UserOperation = serde_json::from_value(operation()).unwrap();
-    json!(operation.hash(use_aa::protocol::addresses::ENTRY_POINT, 31_337))
+    json!(operation.hash(31_337))
 }
 
 /// Serves our chain, and does this with everything else.

@@ -202,7 +202,7 @@ async fn an_operation_that_the_bundler_has_already_is_sent() {
     let server = Server::start(config(&bundler.url(), &bundler.url())).await;
     let (status, answer) = server.call("send_user_operation", &json!({"user_operation": operation()})).await;
     let sent: use_aa::protocol::user_operation::UserOperation = serde_json::from_value(operation()).unwrap();
-    let expected = sent.hash(use_aa::protocol::addresses::ENTRY_POINT, 31_337);
+    let expected = sent.hash(31_337);
     assert_eq!((status, answer), (200, json!(expected)));
 }
 

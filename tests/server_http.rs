@@ -127,7 +127,8 @@ async fn malformed_arguments_are_named() {
     }
     let deep = "[".repeat(100_000);
     assert_eq!(server.post("read_chain").body(deep).send().await.unwrap().status(), 400);
-    assert!(upstream.seen.lock().unwrap().is_empty(), "nothing reached an upstream");
+    let seen = upstream.seen.lock().unwrap();
+    assert!(seen.is_empty(), "nothing reached an upstream: {seen:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "server_lab/nexus.rs"]
+mod nexus;
 mod server_support;
 
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use serde_json::{Value, json};
 use server_support::{Server, states};
 use use_aa::{
     protocol::{
-        addresses::{DEMO_NFT, ECDSA_MODULE, ENTRY_POINT},
+        addresses::{DEMO_NFT, ECDSA_MODULE},
         signature::{DUMMY_ECDSA, wrap},
         smart_account::{Call, counterfactual_address, encode_calls, init_code},
         user_operation::UserOperation,
@@ -89,7 +91,7 @@ impl Person {
     }
 
     fn sign(&self, operation: &mut UserOperation) -> B256 {
-        let hash = operation.hash(ENTRY_POINT, 31337);
+        let hash = operation.hash(31337);
         operation.signature = wrap(ECDSA_MODULE, &self.key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
         hash
     }

@@ -195,6 +195,7 @@ async fn a_request_takes_no_more_than_a_few_times_what_it_weighs() {
     config.paymaster = Some(PaymasterConfig::BuiltIn {
         signer_key: SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap(),
         address: Address::repeat_byte(0xaa),
+        address_v07: None,
         paymaster_id: Address::repeat_byte(0xbb),
     });
     let policy = "targets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"unlimited\"";

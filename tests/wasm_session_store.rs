@@ -274,8 +274,31 @@ async fn a_full_storage_is_an_error_and_nothing_is_lost() {
         book.find_mut("a").unwrap().label = Some("x".repeat(11_000_000));
         Ok(())
     };
-    assert!(matches!(STORE.update(account, Box::new(huge)).await, Err(AppError::Storage { .. })));
+    assert!(matches!(STORE.update(account, Box::new(huge)).await, Err(AppError::StorageFull { .. })));
     assert_eq!(STORE.load(account).await.unwrap(), before);
+
+    // Full to the last byte: neither a session nor a key comes in, none goes, and with room all goes on.
+    let kept = PrivateKeySigner::random();
+    STORE.put_signer(account, &kept).await.unwrap();
+    let mut length = 4_000_000;
+    for number in 0.. {
+        while length > 0 && storage().set_item(&format!("filler-{number}"), &"x".repeat(length)).is_err() {
+            length /= 2;
+        }
+        if length == 0 {
+            break;
+        }
+    }
+    let other = PrivateKeySigner::random();
+    assert!(matches!(add(account, "b".into()).await, Err(AppError::StorageFull { .. })));
+    assert!(matches!(STORE.put_signer(account, &other).await, Err(AppError::StorageFull { .. })));
+    assert_eq!(STORE.load(account).await.unwrap(), before);
+    assert_eq!(STORE.signer(account, kept.address()).await.unwrap().to_bytes(), kept.to_bytes());
+    for number in (0..).take_while(|number| storage().get_item(&format!("filler-{number}")).unwrap().is_some()) {
+        storage().remove_item(&format!("filler-{number}")).unwrap();
+    }
+    assert_eq!(ids(&add(account, "b".into()).await.unwrap()), ["a", "b"]);
+    STORE.put_signer(account, &other).await.unwrap();
 }
 
 #[wasm_bindgen_test]

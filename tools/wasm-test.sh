@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/env.sh
 export CHROMEDRIVER=${CHROMEDRIVER:-$(chromedriver_path)}
-cargo build --quiet --package use-aa-xtask --features wasm-tests
+cargo build --quiet --package use-aa-xtask --features wasm-tests,dev
 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(realpath "$TARGET_DIR/debug/use-aa-wasm-test-runner")
 export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER
 # Only the files that hold such tests: linking the others takes a minute and shows nothing.

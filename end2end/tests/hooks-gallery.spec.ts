@@ -6,6 +6,11 @@ import { expect, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
 
 const demos = resolve(import.meta.dirname, "../../src/demos");
+const components = resolve(import.meta.dirname, "../../examples/hooks");
+/** What stands on a hook's page, in this order. */
+const ORDER = ["The shortest whole component", "What it does", "Options", "Returned", "Try it", "Source of this demo"];
+/** The listing of the shortest component. */
+const shortest = (page: Page) => page.locator("figure", { hasText: /^Leptos, use-aa/ });
 /** The hooks that the list links to. */
 const hooksOf = (page: Page) =>
   page.locator("#hook-list a").evaluateAll((links) => links.map((link) => link.getAttribute("href")!.split("/").pop()!));
@@ -30,12 +35,15 @@ test.describe("without JavaScript", () => {
       const file = (await source.locator("figcaption").innerText()).split("/").pop()!.trim();
       expect(await source.locator("code").textContent()).toBe(readFileSync(resolve(demos, file), "utf8"));
       shown.push(file);
+      expect(await shortest(page).locator("code").textContent()).toBe(readFileSync(resolve(components, `${hook}.rs`), "utf8"));
+      const headings = await page.locator(".hook h2").allInnerTexts();
+      expect(headings).toEqual(ORDER.filter((title) => title !== "Options" || headings.includes(title)));
       await expect(page.getByRole("heading", { name: "Returned" })).toBeVisible();
       await expect(page.locator("#returned ~ .type dt").first()).toBeVisible();
       await expect(page.getByRole("note").first()).toContainText("JavaScript is switched off");
       await expect(page.locator(".copy").first()).toBeHidden();
     }
-    const files = readdirSync(demos).filter((file) => !["mod.rs", "documentation.rs"].includes(file));
+    const files = readdirSync(demos).filter((file) => !["mod.rs", "documentation.rs", "parts.rs", "parts"].includes(file));
     expect(shown.sort()).toEqual(files.sort());
   });
 
@@ -115,6 +123,52 @@ test("the source can be copied", async ({ manager, page, context }) => {
   }).toPass();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   expect(copied).toBe(readFileSync(resolve(demos, "session.rs"), "utf8"));
+});
+
+test("the shortest component is copied from the keyboard, and said to be", async ({ manager, page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await manager.open("/hooks/use_create_session");
+  const copy = shortest(page).getByRole("button");
+  await expect(async () => {
+    await copy.focus();
+    await page.keyboard.press("Enter");
+    await expect(shortest(page).locator("[aria-live]")).toHaveText("Copied", { timeout: 500 });
+  }).toPass();
+  await expect(copy).toBeFocused();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  expect(copied).toBe(readFileSync(resolve(components, "use_create_session.rs"), "utf8"));
+  await expect(shortest(page).locator("[aria-live]")).toBeEmpty();
+});
+
+for (const refusal of ["refuses", "has no clipboard"] as const) {
+  test(`a browser that ${refusal} is not said to have copied`, async ({ manager, page }) => {
+    await page.addInitScript((refusal) => {
+      const clipboard = { writeText: () => Promise.reject(new DOMException("no", "NotAllowedError")) };
+      const value = refusal === "refuses" ? clipboard : undefined;
+      Object.defineProperty(navigator, "clipboard", { value, configurable: true });
+    }, refusal);
+    await manager.open("/hooks/use_create_session");
+    await expect(async () => {
+      await shortest(page).getByRole("button").click();
+      await expect(shortest(page).getByText("Not copied")).toBeVisible({ timeout: 500 });
+    }).toPass();
+    await expect(shortest(page).getByRole("button", { name: "Copied" })).toHaveCount(0);
+  });
+}
+
+test("React stands beside the component where there is room, below it where there is none", async ({ manager, page }) => {
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await manager.open("/hooks/use_create_session");
+  const place = async (caption: RegExp) => (await page.locator("figure", { hasText: caption }).boundingBox())!;
+  const [leptos, react] = [await place(/^Leptos/), await place(/^React/)];
+  expect(react.y).toBe(leptos.y);
+  expect(react.x).toBeGreaterThan(leptos.x + leptos.width - 1);
+  await page.setViewportSize({ width: 390, height: 900 });
+  const [above, below] = [await place(/^Leptos/), await place(/^React/)];
+  expect(below.x).toBe(above.x);
+  expect(below.y).toBeGreaterThan(above.y + above.height - 1);
+  await manager.open("/hooks/use_revoke_sessions");
+  await expect(page.locator("figure", { hasText: /^React/ })).toHaveCount(0);
 });
 
 test("a name that is none leads to the nearest", async ({ manager, page }) => {

@@ -26,7 +26,7 @@ pub async fn estimate_user_operation_gas(
     user_operation: UserOperation,
     state_override: Option<Value>,
 ) -> Result<GasEstimate, AppError> {
-    super::server_state()?.upstreams().estimate(&user_operation, state_override).await
+    super::server_state()?.estimate(&user_operation, state_override).await
 }
 
 /// A signed operation that was sent, while this server or a bundler has it: whoever replaces it needs all of it.

@@ -6,6 +6,7 @@ use leptos_meta::{HashedStylesheet, MetaTags};
 use super::{
     App,
     built_page::{BuiltPage, PageScripts, PageStyle},
+    dev_events::DevEvents,
 };
 
 /// Says that the page's code does not run.
@@ -44,6 +45,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
                 {style}
                 <AutoReload options />
+                <DevEvents />
                 {scripts}
                 // Browsers without modules run this one only.
                 <script nomodule nonce=use_nonce()>

@@ -145,7 +145,7 @@ mod browser {
     }
 
     fn stored(account: Address) -> Result<Option<String>, AppError> {
-        browser_storage::raw()?.get_item(&key(account)).map_err(|_| browser_storage::full())
+        browser_storage::raw()?.get_item(&key(account)).map_err(|error| browser_storage::refused(&error))
     }
 
     /// The account's book; an empty one where it cannot be read.

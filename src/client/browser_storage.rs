@@ -1,7 +1,9 @@
 //! `localStorage`, probed first: a browser may block it, and then reading throws.
 
 use gloo_storage::{LocalStorage, Storage, errors::StorageError};
+use js_sys::Reflect;
 use serde::{Serialize, de::DeserializeOwned};
+use wasm_bindgen::JsValue;
 
 use crate::error::AppError;
 
@@ -29,20 +31,20 @@ pub fn get<T: DeserializeOwned>(key: &str) -> Option<T> {
 pub fn set<T: Serialize>(key: &str, value: &T) -> Result<(), AppError> {
     raw()?;
     LocalStorage::set(key, value).map_err(|error| match error {
-        StorageError::JsError(error) if error.name == "QuotaExceededError" => full(),
+        StorageError::JsError(error) => refusal(&error.name),
         other => blocked(&other.to_string()),
     })
 }
 
 /// Keeps a text as it is.
 pub fn set_text(key: &str, text: &str) -> Result<(), AppError> {
-    raw()?.set_item(key, text).map_err(|_| full())
+    raw()?.set_item(key, text).map_err(|error| refused(&error))
 }
 
 /// The names of all values.
 pub fn names() -> Result<Vec<String>, AppError> {
     let storage = raw()?;
-    let length = storage.length().map_err(|_| full())?;
+    let length = storage.length().map_err(|error| refused(&error))?;
     Ok((0..length).filter_map(|index| storage.key(index).ok().flatten()).collect())
 }
 
@@ -53,9 +55,23 @@ pub fn remove(key: &str) {
     }
 }
 
+/// Why the browser refused, by what it threw.
+pub fn refused(error: &JsValue) -> AppError {
+    let name = Reflect::get(error, &"name".into()).ok().and_then(|name| name.as_string());
+    refusal(name.as_deref().unwrap_or_default())
+}
+
+/// The same by the name of the exception; Firefox had one of its own for a full storage.
+fn refusal(name: &str) -> AppError {
+    match name {
+        "QuotaExceededError" | "NS_ERROR_DOM_QUOTA_REACHED" => full(),
+        other => blocked(&format!("the browser keeps nothing for this site ({other}); nothing was changed")),
+    }
+}
+
 /// The error of a full storage.
 pub fn full() -> AppError {
-    blocked("the browser's storage for this site is full or blocked; nothing was changed")
+    AppError::StorageFull { place: "the browser's storage for this site".into() }
 }
 
 fn blocked(reason: &str) -> AppError {

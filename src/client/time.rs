@@ -2,23 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use web_time::{SystemTime, UNIX_EPOCH};
-
 use crate::protocol::clocks::Clocks;
 
-pub use use_aa_actions::adapters::timer::sleep;
-
-/// Milliseconds since the epoch.
-pub fn now_millis() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
+use use_aa_actions::clock::unix_seconds;
+pub use use_aa_actions::{adapters::timer::sleep, clock::unix_milliseconds as now_millis};
 
 /// How far chain and server were ahead of this device when they last told the time, seconds.
 static AHEAD: AtomicU64 = AtomicU64::new(0);
 
 /// Remembers the time that chain and server told. A page talks to one server.
 pub fn told(clocks: Clocks) {
-    AHEAD.store(ahead(clocks, now_millis() / 1_000), Ordering::Relaxed);
+    AHEAD.store(ahead(clocks, unix_seconds()), Ordering::Relaxed);
 }
 
 /// Only ahead: where a device's clock is fast, sessions end early rather than late.
@@ -29,7 +23,7 @@ fn ahead(clocks: Clocks, device: u64) -> u64 {
 /// Seconds since the epoch: what ends of sessions are counted from, and sessions shown by. Where the device's clock is
 /// slow, or the chain ahead of it, an hour from then would be over already.
 pub fn now_seconds() -> u64 {
-    (now_millis() / 1_000).saturating_add(AHEAD.load(Ordering::Relaxed))
+    unix_seconds().saturating_add(AHEAD.load(Ordering::Relaxed))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::{
     code_split::split_function,
+    copy_button::{Copied, copy_to_clipboard},
     deferred_view::DeferredView,
     icon::{Glyph, Icon},
     live_text::{live, verbatim},
@@ -117,14 +118,18 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
     let explained = explanation(&error).map(explained);
     let name = explanation(&error).map_or(error.name(), |found| found.name);
     let code = code(&error).map(|code| [" · code ", &code.to_string()].concat());
-    let copied = RwSignal::new(false);
+    let copied = RwSignal::new(Copied::No);
     let variant = error.name();
     // Wallets, services and contracts have their say in it.
     let text = sentence(&foreign_text::message(&error.to_string()));
     let advice = advice(&error, native);
     let copy = move |_| {
-        super::copy_button::write_to_clipboard(&report(&error, &about.run(())));
-        copied.set(true);
+        copy_to_clipboard(&report(&error, &about.run(())), copied);
+    };
+    let copy_text = move || match copied.get() {
+        Copied::No => "Copy report",
+        Copied::Yes => "Copied",
+        Copied::Refused => "Not copied: the browser refused",
     };
     view! {
         <div class="notice error" data-testid="error" data-error=variant>
@@ -135,7 +140,7 @@ fn notice(error: AppError, retry: Option<Callback<()>>, native: &str, about: Cal
             <div class="actions">
                 {retry.map(retry_button)}
                 <button type="button" class="button quiet small" data-testid="copy-error-report" on:click=copy>
-                    {move || live(if copied.get() { "Copied" } else { "Copy report" })}
+                    {move || live(copy_text())}
                 </button>
                 <span class="error-name mono" data-testid="error-name">
                     {verbatim(name)}

@@ -1,20 +1,15 @@
 //! The review before a grant: what is allowed, in plain words, before anything is signed, and a say in it.
 
-use alloy::primitives::{Address, U256};
 use leptos::{html, prelude::*};
 
 use super::{
     icon::{Glyph, Icon},
     live_text::{live, verbatim},
 };
+pub use crate::hooks::{GrantDecision, GrantRequest, KeyHolder};
 use crate::{
-    hooks::{ReviewedSessions, UseSessionListReturn},
-    protocol::{
-        foreign_text,
-        lint::Severity,
-        policy::{Policy, SessionPolicy},
-        session::SessionLeaf,
-    },
+    hooks::UseSessionListReturn,
+    protocol::{foreign_text, lint::Severity, policy::SessionPolicy, session::SessionLeaf},
 };
 
 mod addresses;
@@ -36,73 +31,6 @@ pub(super) use kept::KeptSessions;
 pub use names::{app_contracts, contract_name};
 pub(super) use names::{leaf_words, names};
 pub use token_facts::{known_token, use_token_facts};
-
-/// Who will hold the session key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyHolder {
-    /// This browser, encrypted. A policy with an address of its own is held by whoever has that key, and says so.
-    #[default]
-    ThisBrowser,
-    /// Nobody: nodes share it.
-    Nodes,
-}
-
-/// What a person is asked to allow.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GrantRequest {
-    /// Name of the session in the list.
-    pub label: String,
-    /// The smart account that grants.
-    pub account: Address,
-    /// One session each.
-    pub policies: Vec<SessionPolicy>,
-    /// A sponsor pays the gas.
-    pub sponsored: bool,
-    /// Who will hold the key that is made for this grant.
-    pub key_holder: KeyHolder,
-    /// Send the account's native currency to its owner in the same operation, so that the session finds none to take as
-    /// fees. The person decides; `true` ticks the box for them.
-    pub withdraw_native: bool,
-    /// The most that the gas of one operation may cost the account, wei; for keys that nodes share, which keep to it.
-    /// `None`: the default, 0.05 of the native currency or what a million gas costs now, which is more; in what is granted
-    /// it is named.
-    pub max_operation_cost: Option<U256>,
-    /// In what is granted: what the review showed of sessions that were granted elsewhere. Pass it on with the grant.
-    pub reviewed: Option<ReviewedSessions>,
-}
-
-impl GrantRequest {
-    /// The policies that the ABI module judges, for hooks that take no others.
-    pub fn abi_policies(&self) -> Vec<Policy> {
-        let abi = |policy: &SessionPolicy| match policy {
-            SessionPolicy::Abi(policy) => Some(policy.clone()),
-            SessionPolicy::Erc20(_) => None,
-        };
-        self.policies.iter().filter_map(abi).collect()
-    }
-}
-
-/// What was asked for and what the person made of it. Only `granted` may be granted: amounts and end may be others,
-/// and calls may be missing. An app that needs more than it got compares the two and says so before it goes on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GrantDecision {
-    /// What the review was opened with.
-    pub requested: GrantRequest,
-    /// What the person agreed to.
-    pub granted: GrantRequest,
-    /// Places in `requested.policies` of the calls that were left out; `granted.policies` holds the others in order.
-    pub left_out: Vec<usize>,
-}
-
-impl GrantDecision {
-    /// The person changed something.
-    pub fn is_changed(&self) -> bool {
-        // What the signature keeps is no matter of what was asked for, nor is a limit that nobody named.
-        let reviewed = self.requested.reviewed.clone();
-        let max_operation_cost = self.requested.max_operation_cost;
-        self.requested != GrantRequest { reviewed, max_operation_cost, ..self.granted.clone() }
-    }
-}
 
 /// Shows the request in a modal dialog while there is one. Esc and Cancel refuse; nothing is sent then.
 ///
@@ -154,6 +82,7 @@ pub fn GrantReview(
     let decide = move |draft: &Draft| {
         let mut decision = draft.decision();
         decision.granted.reviewed = Some(kept.reviewed());
+        decision.granted.replace_unknown = sessions.is_in_sync.get() == Some(false);
         decision
     };
     if let Some(on_ready) = on_ready {

@@ -1,7 +1,10 @@
 //! Building blocks of the pages, one component per file. They call hooks and nothing below.
 pub mod account_bar;
+pub mod action_button;
 pub mod address;
 pub mod address_check;
+pub mod amount_field;
+pub mod ask_again_button;
 pub mod chain_notice;
 pub mod code_split;
 pub mod connect_button;
@@ -13,6 +16,7 @@ pub mod deferred_view;
 pub mod end_time;
 pub mod error_notice;
 pub mod gas_payer;
+pub mod grant_form;
 pub mod grant_review;
 pub mod hash_line;
 pub mod hydrated;
@@ -30,6 +34,7 @@ pub mod operation_line;
 pub mod operation_status;
 pub mod owner_reason;
 pub mod passphrase_strength;
+pub mod recipient_field;
 pub mod row_steps;
 pub mod row_window;
 pub mod session_changes;
@@ -39,16 +44,21 @@ pub mod session_row;
 pub mod session_rows;
 pub mod session_titles;
 pub mod session_tools;
+pub mod session_use;
 pub mod session_words;
 pub mod speed_up;
 pub mod step_up;
 pub mod stepper;
+pub mod stop_nodes;
 #[cfg(feature = "app")]
 pub mod stopped_notice;
 pub mod text_file;
 pub mod time;
+pub mod token_amount;
 pub mod token_balance;
+pub mod transfer_session;
 #[cfg(feature = "app")]
 pub mod wallet_menu;
 pub mod wallet_notice;
 pub mod whole_address;
+pub mod withdrawal_lines;

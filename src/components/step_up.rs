@@ -22,9 +22,9 @@ use super::{
 use crate::{
     error::AppError,
     hooks::{
-        CreateBatchSessionVariables, CreateSessionVariables, SendTransactionVariables, UseSessionListReturn,
-        UserOpResponse, use_create_batch_session, use_create_session, use_create_session_with_distributed_key,
-        use_send_transaction, use_smart_account, use_user_op_wait,
+        OperationKind, SendTransactionVariables, UseMutationReturn, UseSessionListReturn, UserOpResponse,
+        use_create_batch_session, use_create_session, use_create_session_with_distributed_key, use_send_transaction,
+        use_smart_account, use_user_op_wait,
     },
     protocol::{
         describe::call_addresses,
@@ -47,6 +47,17 @@ pub enum StepUpKind {
     /// One session whose key nodes share
     /// ([`use_session_with_distributed_key`](crate::hooks::use_session_with_distributed_key)).
     Distributed,
+}
+
+impl StepUpKind {
+    /// How operations of that kind use sessions.
+    pub fn of(kind: OperationKind) -> Self {
+        match kind {
+            OperationKind::UseBatchSession => Self::Batch,
+            OperationKind::UseDistributedSession => Self::Distributed,
+            _ => Self::Single,
+        }
+    }
 }
 
 /// Shortest life of an extended session whose end is over, seconds.
@@ -96,7 +107,7 @@ fn ways_on(Refused { error, calls, session_id, sessions, kind, .. }: Refused) ->
     let review = RwSignal::new(None::<GrantRequest>);
     let send = use_send_transaction();
     let receipt = use_user_op_wait(send.data);
-    let Extension { run, ready, status } = Extension::new(kind, sessions);
+    let Extension { run, ready, status } = Extension::new(kind);
 
     let refused = Memo::new(move |_| error.get().filter(is_for_the_owner));
     let leaves = move || sessions.sessions.with(|leaves| concerned(leaves, session_id.get().as_deref(), kind));
@@ -278,50 +289,23 @@ struct Extension {
 const TESTID: &str = "step-up-extend-hash";
 
 impl Extension {
-    fn new(kind: StepUpKind, sessions: UseSessionListReturn) -> Self {
-        // The review says so when that ends sessions granted elsewhere.
-        let replace_unknown = move || sessions.is_in_sync.get_untracked() == Some(false);
-        let wait = |data: Signal<Option<UserOpResponse>>| use_user_op_wait(data);
-        let single = move |request: GrantRequest| CreateSessionVariables {
-            policy: request.abi_policies(),
-            label: Some(request.label),
-            reviewed: request.reviewed,
-            replace_unknown: replace_unknown(),
-            withdraw_native: request.withdraw_native,
-            max_operation_cost: request.max_operation_cost,
-            ..Default::default()
-        };
+    fn new(kind: StepUpKind) -> Self {
         match kind {
-            StepUpKind::Batch => {
-                let grant = use_create_batch_session();
-                let variables = move |request: GrantRequest| CreateBatchSessionVariables {
-                    policy: request.policies,
-                    label: Some(request.label),
-                    reviewed: request.reviewed,
-                    replace_unknown: replace_unknown(),
-                    withdraw_native: request.withdraw_native,
-                    ..Default::default()
-                };
-                let wait = wait(grant.data);
-                Self {
-                    run: Callback::new(move |request| grant.mutate.run(variables(request))),
-                    ready: Callback::new(move |request| grant.prepare.run(variables(request))),
-                    status: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
-                }
-            }
-            StepUpKind::Single | StepUpKind::Distributed => {
-                let grant = if kind == StepUpKind::Single {
-                    use_create_session()
-                } else {
-                    use_create_session_with_distributed_key()
-                };
-                let wait = wait(grant.data);
-                Self {
-                    run: Callback::new(move |request| grant.mutate.run(single(request))),
-                    ready: Callback::new(move |request| grant.prepare.run(single(request))),
-                    status: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
-                }
-            }
+            StepUpKind::Single => Self::of(use_create_session()),
+            StepUpKind::Batch => Self::of(use_create_batch_session()),
+            StepUpKind::Distributed => Self::of(use_create_session_with_distributed_key()),
+        }
+    }
+
+    fn of<V>(grant: UseMutationReturn<V, UserOpResponse>) -> Self
+    where
+        V: From<GrantRequest> + Clone + Send + Sync + 'static,
+    {
+        let wait = use_user_op_wait(grant.data);
+        Self {
+            run: Callback::new(move |granted: GrantRequest| grant.mutate.run(granted.into())),
+            ready: Callback::new(move |request: GrantRequest| grant.prepare.run(request.into())),
+            status: view! { <OperationStatus mutation=grant wait hash_testid=TESTID /> }.into_any(),
         }
     }
 }

@@ -18,6 +18,9 @@ const STEPS: [(UserOpStatus, &str); 6] = [
 fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static str {
     match status {
         UserOpStatus::Preparing => "Preparing: limits, gas and sponsor are looked up.",
+        UserOpStatus::AwaitingKey => {
+            "No key is ready: the nodes are making one for you, which takes some seconds. It goes on by itself."
+        }
         UserOpStatus::AwaitingSignature if by_session => "Signing with the session key.",
         UserOpStatus::AwaitingSignature => "Waiting for your signature in the wallet.",
         UserOpStatus::AwaitingHigherFees => {
@@ -41,6 +44,7 @@ fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static 
 /// How many steps were passed when the operation is (or was last) at `status`.
 fn position(status: UserOpStatus) -> usize {
     let status = match status {
+        UserOpStatus::AwaitingKey => UserOpStatus::Preparing,
         UserOpStatus::AwaitingHigherFees => UserOpStatus::AwaitingSignature,
         UserOpStatus::Stuck => UserOpStatus::Submitted,
         status => status,
@@ -131,6 +135,8 @@ mod tests {
         assert_eq!(states(UserOpStatus::Submitted, 2), ["done", "done", "now", "todo", "todo", "todo"]);
         let stuck = position(UserOpStatus::Stuck);
         assert_eq!(states(UserOpStatus::Stuck, stuck), ["done", "done", "now", "todo", "todo", "todo"]);
+        let waiting = position(UserOpStatus::AwaitingKey);
+        assert_eq!(states(UserOpStatus::AwaitingKey, waiting)[..2], ["now", "todo"]);
         assert_eq!(states(UserOpStatus::Failed, 1), ["done", "failed", "todo", "todo", "todo", "todo"]);
     }
 }

@@ -3,11 +3,10 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{gas_payer::NotSponsoredNotice, live_text::live, operation_status::OperationStatus},
-    hooks::{
-        DeploySmartAccountVariables, OperationKind, use_deploy_smart_account, use_resumed_operation, use_smart_account,
-        use_user_op_wait,
+    components::{
+        action_button::ActionButton, gas_payer::NotSponsoredNotice, live_text::live, operation_status::OperationStatus,
     },
+    prelude::*,
 };
 
 /// Deploys the account; the gas is sponsored where the server can.
@@ -16,9 +15,7 @@ pub fn DeploySmartAccount() -> impl IntoView {
     let account = use_smart_account();
     let deploy = use_deploy_smart_account();
     // Goes on after a reload, too.
-    let operation = use_resumed_operation(OperationKind::DeploySmartAccount, deploy.data);
-    let receipt = use_user_op_wait(operation);
-    let blocked = move || account.owner_address.get().is_none() || deploy.is_pending.get();
+    let wait = use_user_op_wait(use_resumed_operation(OperationKind::DeploySmartAccount, deploy.data));
     let state = move || match (account.smart_account_address.with(Option::is_some), account.is_deployed.get()) {
         (true, Some(true)) => "The account is on the chain.",
         (true, Some(false)) => "The account has an address, but no code on the chain yet.",
@@ -36,18 +33,17 @@ pub fn DeploySmartAccount() -> impl IntoView {
                 {move || live(state())}
             </p>
             <div class="actions">
-                <button
-                    type="button"
-                    class="button"
-                    data-testid="deploy-smart-account"
-                    disabled=blocked
-                    on:click=move |_| deploy.mutate.run(DeploySmartAccountVariables::default())
-                >
-                    {move || live(if deploy.is_pending.get() { "Deploying" } else { "Deploy the account" })}
-                </button>
+                <ActionButton
+                    testid="deploy-smart-account"
+                    text="Deploy the account"
+                    busy_text="Deploying"
+                    is_busy=deploy.is_pending
+                    blocked=Signal::derive(move || account.owner_address.with(Option::is_none))
+                    on_press=Callback::new(move |()| deploy.mutate.run(DeploySmartAccountVariables::default()))
+                />
             </div>
             <NotSponsoredNotice />
-            <OperationStatus mutation=deploy wait=receipt hash_testid="deploy-smart-account-hash" />
+            <OperationStatus mutation=deploy wait hash_testid="deploy-smart-account-hash" />
         </div>
     }
     .into_any()

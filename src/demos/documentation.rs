@@ -56,6 +56,8 @@ pub struct Type {
 pub struct Documentation {
     /// Its signature, as written.
     pub signature: String,
+    /// The signature of its other form, which takes options; empty when it has none.
+    pub signature_with_options: String,
     /// Its documentation before the example: paragraphs of markdown.
     pub text: Vec<String>,
     /// Its documentation under "Server-Side Rendering".
@@ -70,10 +72,9 @@ impl Documentation {
     /// Reads it from the hook's file. `None` when the file does not hold the hook, which a test excludes.
     pub fn of(demo: &Demo) -> Option<Self> {
         let lines: Vec<&str> = demo.hook_source.lines().collect();
-        let head = ["pub fn ", demo.hook].concat();
-        let at = lines.iter().position(|line| line.strip_prefix(&head).is_some_and(is_no_name))?;
-        let end = at + lines[at..].iter().position(|line| line.ends_with('{'))?;
-        let signature = lines[at..=end].join("\n").trim_end_matches('{').trim_end().to_owned();
+        let (at, signature) = signature(&lines, demo.hook)?;
+        let signature_with_options =
+            self::signature(&lines, &[demo.hook, "_with"].concat()).map(|(_, signature)| signature).unwrap_or_default();
         let doc = doc_above(&lines, at);
         let text = doc.split("```").next().unwrap_or_default();
         let on_server = doc.split_once("# Server-Side Rendering").map(|(_, after)| after).unwrap_or_default();
@@ -81,7 +82,9 @@ impl Documentation {
         // What a mutation takes stands among the types of what it returns, too: `UseMutationReturn<Variables, Data>`.
         let (variables, data): (Vec<_>, Vec<_>) =
             names(returned).into_iter().partition(|name| name.ends_with("Variables"));
-        let taken = names(arguments).into_iter().filter(|name| !data.contains(name) && !variables.contains(name));
+        let with_options = signature_with_options.split("->").next().unwrap_or_default();
+        let arguments = [arguments, with_options].map(names).concat().into_iter();
+        let taken = arguments.filter(|name| !data.contains(name) && !variables.contains(name));
         let taken: Vec<_> = variables.iter().cloned().chain(taken).collect();
         let takes = types(taken, demo.hook_source, &[]);
         let returns = types(data, demo.hook_source, &takes);
@@ -91,18 +94,28 @@ impl Documentation {
             takes,
             returns,
             signature,
+            signature_with_options,
         })
     }
+}
+
+/// Where the function stands, and its head as written.
+fn signature(lines: &[&str], name: &str) -> Option<(usize, String)> {
+    let head = ["pub fn ", name].concat();
+    let at = lines.iter().position(|line| line.strip_prefix(&head).is_some_and(is_no_name))?;
+    let end = at + lines[at..].iter().position(|line| line.ends_with('{'))?;
+    Some((at, lines[at..=end].join("\n").trim_end_matches('{').trim_end().to_owned()))
 }
 
 fn is_no_name(rest: &str) -> bool {
     !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
 }
 
-/// The `///` lines right above line `at`, attributes between them left out.
-fn doc_above(lines: &[&str], at: usize) -> String {
+/// The `///` lines right above line `at`, attributes between them left out; an example out of a file is a code block.
+fn doc_above<'a>(lines: &[&'a str], at: usize) -> String {
     let above = lines[..at].iter().rev().take_while(|line| line.starts_with("///") || line.starts_with("#["));
-    let mut doc: Vec<&str> = above.filter_map(|line| line.strip_prefix("///")).collect();
+    let text = |line: &&'a str| line.strip_prefix("///").or_else(|| line.starts_with("#[doc = ").then_some("```"));
+    let mut doc: Vec<&str> = above.filter_map(text).collect();
     doc.reverse();
     doc.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
@@ -218,5 +231,17 @@ mod tests {
         assert_eq!(documentation.signature, "pub fn use_it(\n    options: u8,\n) -> u8");
         assert_eq!(documentation.text, ["Does it well.", "Twice."]);
         assert_eq!(documentation.on_server, "Idle.");
+    }
+
+    #[test]
+    fn an_example_out_of_a_file_ends_the_text_and_options_come_from_the_other_form() {
+        let source = "/// Does it.\n///\n#[doc = concat!(\"```\\n\", include_str!(\"a.rs\"), \"```\")]\n///\n/// # Server-Side \
+                      Rendering\n/// Idle.\npub fn use_it() -> u8 {\n}\npub fn use_it_with(options: QueryOptions) -> u8 {\n}\n";
+        let demo = Demo { hook: "use_it", hook_source: source, ..crate::demos::BLANK };
+        let documentation = Documentation::of(&demo).unwrap();
+        assert_eq!(documentation.text, ["Does it."]);
+        assert_eq!(documentation.on_server, "Idle.");
+        assert_eq!(documentation.signature_with_options, "pub fn use_it_with(options: QueryOptions) -> u8");
+        assert_eq!(documentation.takes.first().unwrap().name, "QueryOptions");
     }
 }

@@ -5,13 +5,14 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        ask_again_button::AskAgainButton,
         error_notice::ErrorNotice,
-        gas_payer::{NotSponsoredNotice, use_is_sponsored},
+        gas_payer::{NotSponsoredNotice, paid_by, use_is_sponsored},
         live_text::{live, verbatim},
         native_currency::use_native_currency,
     },
-    hooks::{CostArguments, Options, use_gas_estimate, use_smart_account},
-    protocol::{addresses::DEMO_NFT, describe::shown_amount, smart_account::Call},
+    prelude::*,
+    protocol::{addresses::DEMO_NFT, describe::shown_amount},
 };
 
 sol! {
@@ -23,14 +24,9 @@ sol! {
 pub fn GasEstimate() -> impl IntoView {
     let account = use_smart_account();
     let sponsored = RwSignal::new(false);
-    let arguments = Signal::derive(move || CostArguments {
-        calls: account
-            .smart_account_address
-            .get()
-            .map(|to| Call::to(DEMO_NFT, &safeMintCall { to }))
-            .into_iter()
-            .collect(),
-        options: if sponsored.get() { Options::sponsored() } else { Options::unsponsored() },
+    let arguments = Signal::derive(move || {
+        let call = account.smart_account_address.get().map(|to| Call::to(DEMO_NFT, &safeMintCall { to }));
+        CostArguments { calls: Vec::from_iter(call), options: paid_by(sponsored.get()) }
     });
     let is_sponsored = use_is_sponsored();
     let estimate = use_gas_estimate(arguments);
@@ -66,15 +62,12 @@ pub fn GasEstimate() -> impl IntoView {
                     />
                     " with the sponsor's part"
                 </label>
-                <button
-                    type="button"
-                    class="button quiet"
-                    data-testid="refetch-gas-estimate"
-                    disabled=move || account.owner_address.get().is_none() || estimate.is_fetching.get()
-                    on:click=move |_| estimate.refetch.run(())
-                >
-                    {move || live(if estimate.is_fetching.get() { "Reckoning" } else { "Reckon again" })}
-                </button>
+                <AskAgainButton
+                    query=estimate
+                    testid="refetch-gas-estimate"
+                    text="Reckon again"
+                    busy_text="Reckoning"
+                />
             </div>
             <NotSponsoredNotice />
             <ErrorNotice error=estimate.error retry=estimate.refetch />

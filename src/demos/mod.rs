@@ -10,6 +10,7 @@ pub mod create_session_with_distributed_key;
 pub mod deploy_smart_account;
 pub mod documentation;
 pub mod gas_estimate;
+mod parts;
 pub mod revoke_sessions;
 pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;
@@ -76,14 +77,16 @@ pub struct Demo {
     pub hook_source: &'static str,
     /// The hook that makes what this one needs.
     pub before: Option<&'static str>,
-    /// The same few lines with useAA and here; shown side by side.
-    pub compare: Option<(&'static str, &'static str)>,
+    /// The shortest whole component: `examples/hooks/<hook>.rs`, which an app builds.
+    pub component: &'static str,
+    /// The same job in React with useAA; empty when the hook is ours.
+    pub react_component: &'static str,
 }
 
 /// Lists the demos. `hook in module::Component { fields }`: the module names the file whose text is shown, so that it
-/// is the one that is compiled, and `hooks/<hook>.rs` holds the hook.
+/// is the one that is compiled; `hooks/<hook>.rs` holds the hook, `examples/hooks/<hook>.rs` the shortest component.
 macro_rules! demos {
-    ($($hook:ident in $module:ident::$component:ident { $($field:ident: $value:expr),* $(,)? })*) => {
+    ($($hook:ident $(as $react:literal)? in $module:ident::$component:ident { $($field:ident: $value:expr),* $(,)? })*) => {
         /// All hooks of the gallery, task by task.
         #[allow(clippy::needless_update)] // some entries say everything
         pub const DEMOS: &[Demo] = &[$(Demo {
@@ -91,6 +94,9 @@ macro_rules! demos {
             module: stringify!($module),
             source: include_str!(concat!(stringify!($module), ".rs")),
             hook_source: include_str!(concat!("../hooks/", stringify!($hook), ".rs")),
+            component: include_str!(concat!("../../examples/hooks/", stringify!($hook), ".rs")),
+            react: concat!($($react)?),
+            react_component: react_component!($hook $($react)?),
             $($field: $value,)*
             ..BLANK
         }),*];
@@ -105,13 +111,13 @@ macro_rules! demos {
     };
 }
 
-/// The same few lines with useAA and here: two files, so that they are read, and coloured, as what they are.
-macro_rules! compare {
-    ($module:literal) => {
-        Some((
-            include_str!(concat!("../pages/hooks/compare/", $module, ".js")),
-            include_str!(concat!("../pages/hooks/compare/", $module, ".rs")),
-        ))
+/// The same job in React, for a hook that useAA has.
+macro_rules! react_component {
+    ($hook:ident $react:literal) => {
+        include_str!(concat!("../../examples/hooks/", stringify!($hook), ".js"))
+    };
+    ($hook:ident) => {
+        ""
     };
 }
 
@@ -124,71 +130,52 @@ const BLANK: Demo = Demo {
     source: "",
     hook_source: "",
     before: None,
-    compare: None,
+    component: "",
+    react_component: "",
 };
 
 demos! {
-    use_smart_account in smart_account::SmartAccount {
+    use_smart_account as "useSmartAccount" in smart_account::SmartAccount {
         task: Task::Account,
         summary: "Address, owner and network of the account, and whether it is on the chain yet.",
-        react: "useSmartAccount",
-        compare: compare!("smart_account"),
     }
-    use_deploy_smart_account in deploy_smart_account::DeploySmartAccount {
+    use_deploy_smart_account as "useDeploySmartAccount" in deploy_smart_account::DeploySmartAccount {
         task: Task::Account,
         summary: "Put the account on the chain without doing anything else.",
-        react: "useDeploySmartAccount",
-        compare: compare!("deploy_smart_account"),
     }
-    use_send_transaction in send_transaction::SendTransaction {
+    use_send_transaction as "useSendTransaction" in send_transaction::SendTransaction {
         task: Task::Send,
         summary: "One or more calls in one operation; the account pays the gas.",
-        react: "useSendTransaction",
-        compare: compare!("send_transaction"),
     }
-    use_send_sponsored_transaction in send_sponsored_transaction::SendSponsoredTransaction {
+    use_send_sponsored_transaction as "useSendSponsoredTransaction" in send_sponsored_transaction::SendSponsoredTransaction {
         task: Task::Send,
         summary: "The same with the gas paid by the app, through its paymaster.",
-        react: "useSendSponsoredTransaction",
-        compare: compare!("send_sponsored_transaction"),
     }
-    use_send_gas_token_transaction in send_gas_token_transaction::SendGasTokenTransaction {
+    use_send_gas_token_transaction as "useSendGasTokenTransaction" in send_gas_token_transaction::SendGasTokenTransaction {
         task: Task::Send,
         summary: "The same with the gas paid in a token of the account, at a price that is known before.",
-        react: "useSendGasTokenTransaction",
-        compare: compare!("send_gas_token_transaction"),
     }
-    use_send_withdrawals in send_withdrawals::SendWithdrawals {
+    use_send_withdrawals as "useSendWithdrawals" in send_withdrawals::SendWithdrawals {
         task: Task::Send,
         summary: "Take tokens and native currency out of the account, each to its own recipient.",
-        react: "useSendWithdrawals",
-        compare: compare!("send_withdrawals"),
     }
-    use_create_session in create_session::CreateSession {
+    use_create_session as "useCreateSession" in create_session::CreateSession {
         task: Task::Sessions,
         summary: "Allow one call, within rules and until a time, after a review in plain words.",
-        react: "useCreateSession",
-        compare: compare!("create_session"),
     }
-    use_session in session::Session {
+    use_session as "useSession" in session::Session {
         task: Task::Sessions,
         summary: "Do what a session allows. The session key signs; the wallet is not asked.",
-        react: "useSession",
         before: Some("use_create_session"),
-        compare: compare!("session"),
     }
-    use_create_batch_session in create_batch_session::CreateBatchSession {
+    use_create_batch_session as "useCreateBatchSession" in create_batch_session::CreateBatchSession {
         task: Task::Sessions,
         summary: "Allow several calls, judged by different modules, with one key and one signature.",
-        react: "useCreateBatchSession",
-        compare: compare!("create_batch_session"),
     }
-    use_batch_session in batch_session::BatchSession {
+    use_batch_session as "useBatchSession" in batch_session::BatchSession {
         task: Task::Sessions,
         summary: "Several calls in one operation, each within a session of its own.",
-        react: "useBatchSession",
         before: Some("use_create_batch_session"),
-        compare: compare!("batch_session"),
     }
     use_sessions in sessions::Sessions {
         task: Task::Sessions,
@@ -200,36 +187,26 @@ demos! {
         summary: "Take sessions back, one, several or all, and have the chain prove that they are gone.",
         before: Some("use_create_session"),
     }
-    use_create_session_with_distributed_key in create_session_with_distributed_key::CreateSessionWithDistributedKey {
+    use_create_session_with_distributed_key as "useCreateSessionWithDistributedKey" in create_session_with_distributed_key::CreateSessionWithDistributedKey {
         task: Task::DistributedSessions,
         summary: "Allow a call with a key that no machine holds: five nodes share it, three must agree.",
-        react: "useCreateSessionWithDistributedKey",
-        compare: compare!("create_session_with_distributed_key"),
     }
-    use_session_with_distributed_key in session_with_distributed_key::SessionWithDistributedKey {
+    use_session_with_distributed_key as "useSessionWithDistributedKey" in session_with_distributed_key::SessionWithDistributedKey {
         task: Task::DistributedSessions,
         summary: "Do what such a session allows. Each node checks the call before it signs.",
-        react: "useSessionWithDistributedKey",
         before: Some("use_create_session_with_distributed_key"),
-        compare: compare!("session_with_distributed_key"),
     }
-    use_token_fees in token_fees::TokenFees {
+    use_token_fees as "useTokenFees" in token_fees::TokenFees {
         task: Task::Cost,
         summary: "What a transaction would cost in each token that the paymaster takes.",
-        react: "useTokenFees",
-        compare: compare!("token_fees"),
     }
-    use_gas_estimate in gas_estimate::GasEstimate {
+    use_gas_estimate as "useGasEstimate" in gas_estimate::GasEstimate {
         task: Task::Cost,
         summary: "What a transaction can cost at most, in wei, before anything is signed.",
-        react: "useGasEstimate",
-        compare: compare!("gas_estimate"),
     }
-    use_user_op_wait in user_op_wait::UserOpWait {
+    use_user_op_wait as "useUserOpWait" in user_op_wait::UserOpWait {
         task: Task::Follow,
         summary: "Follow an operation from the bundler to the chain, live, by its hash.",
-        react: "useUserOpWait",
-        compare: compare!("user_op_wait"),
     }
 }
 
@@ -252,6 +229,13 @@ mod tests {
             let calls = [format!("{hook}("), format!("{hook}_with(")];
             assert!(calls.iter().any(|call| source.contains(call)), "{hook}: its demo calls it");
             assert!(source.contains("#[component]"), "{hook}: a component");
+            assert!(calls.iter().any(|call| demo.component.contains(call)), "{hook}: its shortest component calls it");
+            // As long as granting and waiting is in React.
+            assert!(demo.component.lines().count() <= 33, "{hook}: its shortest component is short");
+            assert!(demo.react_component.contains(react), "{hook}: the same in React calls {react}");
+            let example = format!("include_str!(\"../../examples/hooks/{hook}.rs\")");
+            assert!(hook_source.contains(&example), "{hook}: its rustdoc shows the same component");
+            assert!(source.lines().count() < 80, "{hook}: its demo is short enough to be read");
             assert!(hook_source.contains(&format!("pub fn {hook}")), "{hook} is in its file");
             assert!(react.is_empty() || hook_source.contains(react), "{hook}: its rustdoc tells the name {react}");
             assert!(demo.before.is_none_or(|before| find(before).is_some()), "{hook}: what comes before is here");
@@ -259,10 +243,35 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demos");
         for file in std::fs::read_dir(folder).unwrap() {
             let (path, file) = file.map(|file| (file.path(), file.file_name().into_string().unwrap())).unwrap();
-            if !matches!(file.as_str(), "mod.rs" | "documentation.rs") {
+            if path.is_file() && !matches!(file.as_str(), "mod.rs" | "documentation.rs" | "parts.rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 assert!(DEMOS.iter().any(|demo| demo.source == text), "{file} is shown in the gallery");
             }
+        }
+    }
+
+    #[test]
+    fn granting_and_waiting_takes_no_more_lines_than_in_react() {
+        let grant = find("use_create_session").unwrap();
+        assert!(grant.component.contains("use_user_op_wait("), "it waits, too");
+        assert!(grant.component.lines().count() <= 30, "imports included");
+        for Demo { hook, component, react_component, .. } in DEMOS.iter().filter(|demo| demo.hook.contains("_create_"))
+        {
+            assert!(component.lines().count() <= react_component.lines().count(), "{hook}");
+        }
+    }
+
+    #[test]
+    fn an_app_builds_every_shortest_component() {
+        let listed = include_str!("../../examples/hooks/mod.rs");
+        for Demo { hook, .. } in DEMOS {
+            assert!(listed.contains(&format!("pub mod {hook};")), "{hook}");
+        }
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/hooks");
+        for file in std::fs::read_dir(folder).unwrap() {
+            let file = file.unwrap().file_name().into_string().unwrap();
+            let hook = file.trim_end_matches(".rs").trim_end_matches(".js");
+            assert!(hook == "mod" || find(hook).is_some(), "{file} is shown in the gallery");
         }
     }
 

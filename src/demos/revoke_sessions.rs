@@ -4,15 +4,12 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        action_button::ActionButton,
         live_text::live,
         operation_status::OperationStatus,
         session_picker::{SessionPicker, has_none, preferred_of},
     },
-    hooks::{
-        OperationKind, RevocationProof, RevokeSessionsVariables, SessionsToRevoke, UserOpWaitOptions,
-        use_resumed_operation, use_revocation_proof, use_revoke_sessions, use_session_list, use_smart_account,
-        use_user_op_wait_with,
-    },
+    prelude::*,
 };
 
 /// Takes a session back.
@@ -31,58 +28,48 @@ pub fn RevokeSessions() -> impl IntoView {
             proof.mutate.run(session_id);
         }
     });
-    let receipt = use_user_op_wait_with(
-        operation,
-        UserOpWaitOptions { on_success: Some(try_it), ..UserOpWaitOptions::default() },
-    );
+    let wait = use_user_op_wait_with(operation, UserOpWaitOptions { on_success: Some(try_it), ..Default::default() });
 
     let picked = RwSignal::new(None::<String>);
     let session_id = Memo::new(move |_| picked.get().or_else(|| preferred_of(sessions, false)));
-    let take_back = move |_| {
+    let take_back = Callback::new(move |()| {
         let Some(session_id) = session_id.get_untracked() else { return };
         taken.set(Some(session_id.clone()));
         picked.set(None);
         let sessions = SessionsToRevoke::These(vec![session_id]);
         revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
-    };
-    let blocked =
-        move || account.owner_address.get().is_none() || session_id.get().is_none() || revoke.is_pending.get();
-    let answer = move || match proof.data.get()? {
-        RevocationProof::Refused { reason } => Some(("refused", ["The chain refuses it now: ", &reason].concat())),
-        RevocationProof::NotProven { answer } => Some(("not-proven", ["Not proven: ", &answer].concat())),
-    };
+    });
+    let blocked = move || account.owner_address.with(Option::is_none) || session_id.with(Option::is_none);
 
     view! {
         <div class="panel">
             <div class="fields">
-                <SessionPicker list=sessions session_id=session_id picked />
+                <SessionPicker list=sessions session_id picked />
             </div>
             <div class="actions">
-                <button
-                    type="button"
-                    class="button"
-                    data-testid="revoke-session"
-                    disabled=blocked
-                    on:click=take_back
-                >
-                    {move || live(if revoke.is_pending.get() { "Taking back" } else { "Take it back" })}
-                </button>
+                <ActionButton
+                    testid="revoke-session"
+                    text="Take it back"
+                    busy_text="Taking back"
+                    is_busy=revoke.is_pending
+                    blocked=Signal::derive(blocked)
+                    on_press=take_back
+                />
                 <Show when=move || has_none(sessions, session_id.into()).get()>
                     <span class="reason">"Grant a session first."</span>
                 </Show>
             </div>
-            <OperationStatus mutation=revoke wait=receipt hash_testid="revoke-sessions-hash" />
-            {move || {
-                answer()
-                    .map(|(result, text)| {
-                        view! {
-                            <p role="status" data-testid="revocation-proof" data-result=result>
-                                {live(text)}
-                            </p>
-                        }
-                    })
-            }}
+            <OperationStatus mutation=revoke wait hash_testid="revoke-sessions-hash" />
+            {move || proof.data.get().map(answer)}
         </div>
     }
     .into_any()
+}
+
+fn answer(proof: RevocationProof) -> AnyView {
+    let (result, text) = match proof {
+        RevocationProof::Refused { reason } => ("refused", ["The chain refuses it now: ", &reason].concat()),
+        RevocationProof::NotProven { answer } => ("not-proven", ["Not proven: ", &answer].concat()),
+    };
+    view! { <p role="status" data-testid="revocation-proof" data-result=result>{live(text)}</p> }.into_any()
 }

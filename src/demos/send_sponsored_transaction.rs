@@ -5,15 +5,12 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
+        action_button::ActionButton,
         gas_payer::{NotSponsoredNotice, use_is_sponsored},
-        live_text::live,
         operation_status::OperationStatus,
     },
-    hooks::{
-        BuildUserOpOptions, SendTransactionVariables, use_send_sponsored_transaction, use_smart_account,
-        use_user_op_wait,
-    },
-    protocol::{addresses::DEMO_NFT, smart_account::Call},
+    prelude::*,
+    protocol::addresses::DEMO_NFT,
 };
 
 sol! {
@@ -25,17 +22,17 @@ sol! {
 pub fn SendSponsoredTransaction() -> impl IntoView {
     let account = use_smart_account();
     let send = use_send_sponsored_transaction();
-    let receipt = use_user_op_wait(send.data);
-    let mint = move |_| {
-        if let Some(own_account) = account.smart_account_address.get_untracked() {
+    let wait = use_user_op_wait(send.data);
+    let mint = Callback::new(move |()| {
+        if let Some(to) = account.smart_account_address.get_untracked() {
             send.mutate.run(SendTransactionVariables {
-                calls: vec![Call::to(DEMO_NFT, &safeMintCall { to: own_account })],
-                options: BuildUserOpOptions::default(),
+                calls: vec![Call::to(DEMO_NFT, &safeMintCall { to })],
+                ..Default::default()
             });
         }
-    };
+    });
     let is_sponsored = use_is_sponsored();
-    let blocked = move || account.owner_address.get().is_none() || send.is_pending.get() || !is_sponsored.get();
+    let blocked = move || account.owner_address.with(Option::is_none) || !is_sponsored.get();
     view! {
         <div class="panel">
             <div>
@@ -43,12 +40,18 @@ pub fn SendSponsoredTransaction() -> impl IntoView {
                 <p class="step-text">"Signed by your wallet; the app's sponsor pays the gas."</p>
             </div>
             <div class="actions">
-                <button type="button" class="button quiet" data-testid="send-sponsored-transaction" disabled=blocked on:click=mint>
-                    {move || live(if send.is_pending.get() { "Sending" } else { "Mint, sponsored" })}
-                </button>
+                <ActionButton
+                    testid="send-sponsored-transaction"
+                    text="Mint, sponsored"
+                    busy_text="Sending"
+                    is_busy=send.is_pending
+                    blocked=Signal::derive(blocked)
+                    on_press=mint
+                    quiet=true
+                />
             </div>
             <NotSponsoredNotice />
-            <OperationStatus mutation=send wait=receipt hash_testid="send-sponsored-transaction-hash" />
+            <OperationStatus mutation=send wait hash_testid="send-sponsored-transaction-hash" />
         </div>
     }
     .into_any()

@@ -4,9 +4,9 @@ use alloy::sol;
 use leptos::prelude::*;
 
 use crate::{
-    components::{live_text::live, operation_status::OperationStatus},
-    hooks::{BuildUserOpOptions, SendTransactionVariables, use_send_transaction, use_smart_account, use_user_op_wait},
-    protocol::{addresses::DEMO_NFT, smart_account::Call},
+    components::{action_button::ActionButton, operation_status::OperationStatus},
+    prelude::*,
+    protocol::addresses::DEMO_NFT,
 };
 
 sol! {
@@ -18,16 +18,16 @@ sol! {
 pub fn SendTransaction() -> impl IntoView {
     let account = use_smart_account();
     let send = use_send_transaction();
-    let receipt = use_user_op_wait(send.data);
-    let mint = move |_| {
-        if let Some(own_account) = account.smart_account_address.get_untracked() {
+    let wait = use_user_op_wait(send.data);
+    let mint = Callback::new(move |()| {
+        if let Some(to) = account.smart_account_address.get_untracked() {
             send.mutate.run(SendTransactionVariables {
-                calls: vec![Call::to(DEMO_NFT, &safeMintCall { to: own_account })],
-                options: BuildUserOpOptions::default(),
+                calls: vec![Call::to(DEMO_NFT, &safeMintCall { to })],
+                ..Default::default()
             });
         }
-    };
-    let blocked = move || account.owner_address.get().is_none() || send.is_pending.get();
+    });
+    let blocked = move || account.owner_address.with(Option::is_none);
     view! {
         <div class="panel">
             <div>
@@ -35,11 +35,17 @@ pub fn SendTransaction() -> impl IntoView {
                 <p class="step-text">"Signed by your wallet; the gas comes out of the account's own balance."</p>
             </div>
             <div class="actions">
-                <button type="button" class="button quiet" data-testid="send-transaction" disabled=blocked on:click=mint>
-                    {move || live(if send.is_pending.get() { "Sending" } else { "Mint, paid by the account" })}
-                </button>
+                <ActionButton
+                    testid="send-transaction"
+                    text="Mint, paid by the account"
+                    busy_text="Sending"
+                    is_busy=send.is_pending
+                    blocked=Signal::derive(blocked)
+                    on_press=mint
+                    quiet=true
+                />
             </div>
-            <OperationStatus mutation=send wait=receipt hash_testid="send-transaction-hash" />
+            <OperationStatus mutation=send wait hash_testid="send-transaction-hash" />
         </div>
     }
     .into_any()

@@ -4,13 +4,9 @@ use alloy::sol;
 use leptos::prelude::*;
 
 use crate::{
-    components::{
-        error_notice::ErrorNotice,
-        live_text::live,
-        time::{local_time, now_seconds},
-    },
-    hooks::{CostArguments, use_smart_account, use_token_fees},
-    protocol::{addresses::DEMO_NFT, foreign_text::cleaned, paymaster::FeeQuote, smart_account::Call},
+    components::{ask_again_button::AskAgainButton, error_notice::ErrorNotice, live_text::live, time::local_time},
+    prelude::*,
+    protocol::{addresses::DEMO_NFT, foreign_text::cleaned, paymaster::FeeQuote},
 };
 
 sol! {
@@ -55,15 +51,12 @@ pub fn TokenFees() -> impl IntoView {
                 {move || quotes().into_iter().map(line).collect_view()}
             </ul>
             <div class="actions">
-                <button
-                    type="button"
-                    class="button quiet"
-                    data-testid="refetch-token-fees"
-                    disabled=move || account.owner_address.get().is_none() || fees.is_fetching.get()
-                    on:click=move |_| fees.refetch.run(())
-                >
-                    {move || live(if fees.is_fetching.get() { "Asking" } else { "Ask again" })}
-                </button>
+                <AskAgainButton
+                    query=fees
+                    testid="refetch-token-fees"
+                    text="Ask again"
+                    busy_text="Asking"
+                />
             </div>
             <ErrorNotice error=fees.error retry=fees.refetch />
         </div>

@@ -10,6 +10,7 @@ use super::{Progress, UserOpStatus, context::ConnectedOwner, variables::CostArgu
 use crate::{
     actions::{
         self, account::SmartAccountClient, fee_funds::FeeFunds, ports::Wallet, prove_revocation::RevocationProof,
+        session_client::SessionClient,
     },
     client::{
         relay::{ServerRelay, chain_info},
@@ -60,6 +61,12 @@ async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outco
         None => wallet,
     };
     Ok(SmartAccountClient::new(wallet, Rc::new(ServerRelay)))
+}
+
+/// The same with this browser's sessions.
+async fn session_client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SessionClient> {
+    let client = client_of(owner, progress).await?;
+    Ok(client.with_sessions(Rc::new(LocalSessionStore)))
 }
 
 /// Tells when the person is asked to sign.

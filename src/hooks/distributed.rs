@@ -5,9 +5,9 @@
 use super::{chunk, verbs::verbs};
 use crate::{
     actions::{
-        account::SmartAccountClient, create_session::CreateSessionVariables,
-        create_session_with_distributed_key::PreparedDistributedGrant,
+        create_session::CreateSessionVariables, create_session_with_distributed_key::PreparedDistributedGrant,
         send_with_distributed_session::PreparedDistributedUse, send_with_session::SendWithSessionRequest,
+        session_client::SessionClient,
     },
     protocol::user_op_response::UserOpResponse,
 };
@@ -16,12 +16,12 @@ verbs! {
     in rest:
 
     /// Builds a grant whose key nodes share.
-    fn prepare_grant(client: SmartAccountClient, variables: CreateSessionVariables) -> Box<PreparedDistributedGrant> =
-        chunk::distributed::prepare_grant(&client, variables);
+    fn prepare_grant(client: SessionClient, variables: CreateSessionVariables) -> Box<PreparedDistributedGrant> =
+        chunk::distributed::prepare_grant(client, variables);
 
     /// Has it signed, and sends it.
-    fn complete_grant(client: SmartAccountClient, prepared: Box<PreparedDistributedGrant>) -> UserOpResponse =
-        chunk::distributed::complete_grant(&client, *prepared);
+    fn complete_grant(client: SessionClient, prepared: Box<PreparedDistributedGrant>) -> UserOpResponse =
+        chunk::distributed::complete_grant(client, *prepared);
 
     /// Builds a use of such a session.
     fn prepare_use(request: SendWithSessionRequest) -> Box<PreparedDistributedUse> =

@@ -22,6 +22,7 @@ mod query_status;
 mod rest;
 mod retry;
 mod returning;
+mod reviewed_grant;
 mod use_address_book;
 mod use_batch_session;
 mod use_create_batch_session;
@@ -36,6 +37,7 @@ mod use_operation;
 mod use_read_contract;
 mod use_restore_sessions;
 mod use_resumed_operation;
+mod use_reviewed_grant;
 mod use_revocation_proof;
 mod use_revoke_at_nodes;
 mod use_revoke_sessions;
@@ -44,6 +46,7 @@ mod use_send_sponsored_transaction;
 mod use_send_transaction;
 mod use_send_withdrawals;
 mod use_session;
+mod use_session_action;
 mod use_session_list;
 mod use_session_transfer;
 mod use_session_with_distributed_key;
@@ -67,6 +70,7 @@ pub use provider::{
 pub use query::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, invalidate_queries, use_query};
 pub use query_status::{FetchStatus, QueryStatus};
 pub use returning::is_returning_visitor;
+pub use reviewed_grant::{GrantDecision, GrantRequest, KeyHolder};
 pub use use_address_book::{UseAddressBookReturn, use_address_book};
 pub use use_batch_session::{use_batch_session, use_batch_session_with};
 pub use use_create_batch_session::{use_create_batch_session, use_create_batch_session_with};
@@ -82,6 +86,7 @@ pub use use_key_network::{KeyNetwork, use_key_network, use_key_network_with};
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_restore_sessions::{use_restore_sessions, use_restore_sessions_with};
 pub use use_resumed_operation::use_resumed_operation;
+pub use use_reviewed_grant::{UseReviewedGrantReturn, use_reviewed_grant};
 pub use use_revocation_proof::{use_revocation_proof, use_revocation_proof_with};
 pub use use_revoke_at_nodes::{use_revoke_at_nodes, use_revoke_at_nodes_with};
 pub use use_revoke_sessions::{use_revoke_sessions, use_revoke_sessions_with};
@@ -90,6 +95,7 @@ pub use use_send_sponsored_transaction::{use_send_sponsored_transaction, use_sen
 pub use use_send_transaction::{use_send_transaction, use_send_transaction_with};
 pub use use_send_withdrawals::{use_send_withdrawals, use_send_withdrawals_with};
 pub use use_session::{use_session, use_session_with};
+pub use use_session_action::{UseSessionActionReturn, use_session_action};
 pub use use_session_list::{UseSessionListReturn, use_session_list};
 pub use use_session_transfer::{
     ExportSessionsVariables, ImportSessionsVariables, Passphrase, UseSessionTransferReturn, use_session_transfer,

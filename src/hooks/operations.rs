@@ -9,14 +9,7 @@ use crate::actions::{
 };
 #[cfg(feature = "hydrate")]
 use crate::{
-    actions::{
-        account::SmartAccountClient, deploy::deploy_smart_account, ports::SessionStore,
-        restore_sessions::restore_sessions, revoke_sessions::revoke_sessions,
-        send_gas_token_transaction::send_gas_token_transaction, send_sponsored_transaction::send_sponsored_transaction,
-        send_transaction::send_transaction, send_withdrawals::send_withdrawals,
-    },
-    client::operation_log::OperationKind,
-    error::AppError,
+    actions::session_client::SessionClient, client::operation_log::OperationKind, error::AppError,
     protocol::user_op_response::UserOpResponse,
 };
 
@@ -86,25 +79,23 @@ impl OwnerOperation {
     }
 
     /// The verb of each.
-    pub async fn send(self, client: &SmartAccountClient, store: &dyn SessionStore) -> Result<UserOpResponse, AppError> {
+    pub async fn send(self, client: &SessionClient) -> Result<UserOpResponse, AppError> {
         match self {
             Self::SendTransaction(SendTransactionVariables { calls, options }) => {
-                send_transaction(client, &calls, &options).await
+                client.send_transaction(&calls, &options).await
             }
             Self::SendSponsoredTransaction(SendTransactionVariables { calls, options }) => {
-                send_sponsored_transaction(client, &calls, &options).await
+                client.send_sponsored_transaction(&calls, &options).await
             }
             Self::SendGasTokenTransaction(SendGasTokenTransactionVariables { calls, token_param, options }) => {
-                send_gas_token_transaction(client, &calls, &token_param, &options).await
+                client.send_gas_token_transaction(&calls, &token_param, &options).await
             }
             Self::SendWithdrawals(SendWithdrawalsVariables { withdrawal_requests, default_recipient, options }) => {
-                send_withdrawals(client, &withdrawal_requests, default_recipient, &options).await
+                client.withdraw(&withdrawal_requests, default_recipient, &options).await
             }
-            Self::DeploySmartAccount(DeploySmartAccountVariables { options }) => {
-                deploy_smart_account(client, &options).await
-            }
-            Self::RevokeSessions(variables) => revoke_sessions(client, store, variables).await,
-            Self::RestoreSessions(variables) => restore_sessions(client, store, variables).await,
+            Self::DeploySmartAccount(DeploySmartAccountVariables { options }) => client.deploy(&options).await,
+            Self::RevokeSessions(variables) => client.revoke_sessions(variables).await,
+            Self::RestoreSessions(variables) => client.restore_sessions(variables).await,
         }
     }
 }

@@ -13,27 +13,7 @@ use super::{
 /// sessions of a batch must have been granted with one key, by
 /// [`use_create_batch_session`](super::use_create_batch_session). `prepare` builds the operation ahead of the click.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{UseBatchSessionVariables, use_batch_session},
-///     protocol::smart_account::Call,
-/// };
-///
-/// #[component]
-/// fn MintAndPay(mint: Call, pay: Call) -> impl IntoView {
-///     let batch = use_batch_session();
-///     let click = move |_| {
-///         let calls = vec![mint.clone(), pay.clone()];
-///         batch.mutate.run(UseBatchSessionVariables { calls, ..Default::default() });
-///     };
-///     view! {
-///         <button on:click=click disabled=batch.is_pending>"Mint and pay"</button>
-///         <code>{move || batch.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || batch.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_batch_session.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.

@@ -17,30 +17,7 @@ use super::{
 /// account holds to pay them with ([`use_fee_funds`](super::use_fee_funds)). `withdraw_native` sends the native
 /// currency of it to the owner in the same operation; allowances of tokens stay.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{prelude::*, protocol::addresses::DEMO_NFT};
-///
-/// #[component]
-/// fn Grant() -> impl IntoView {
-///     let account = use_smart_account();
-///     let grant = use_create_session();
-///     let confirm = move |_| {
-///         let Some(me) = account.smart_account_address.get() else { return };
-///         grant.mutate.run(CreateSessionVariables {
-///             policy: vec![Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, me)],
-///             label: Some("Mint for me".into()),
-///             ..Default::default()
-///         });
-///     };
-///     view! {
-///         <button on:click=confirm disabled=grant.is_pending>"Allow"</button>
-///         <p>{move || grant.progress.get().map(|status| status.to_string())}</p>
-///         <code>{move || grant.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || grant.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_create_session.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.

@@ -17,35 +17,7 @@ use super::{
 /// The grant says, too, what the gas of one operation may cost the account (`max_operation_cost`; the nodes sign no dearer
 /// one). Tokens that a paymaster may take by an allowance are not limited by it.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{
-///         CreateSessionVariables, use_create_session_with_distributed_key, use_smart_account,
-///     },
-///     protocol::{
-///         addresses::DEMO_NFT,
-///         policy::{Condition, Policy},
-///     },
-/// };
-///
-/// #[component]
-/// fn Grant() -> impl IntoView {
-///     let account = use_smart_account();
-///     let grant = use_create_session_with_distributed_key();
-///     let confirm = move |_| {
-///         let Some(own) = account.smart_account_address.get() else { return };
-///         let policy = Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, own);
-///         grant.mutate.run(CreateSessionVariables { policy: vec![policy], ..Default::default() });
-///     };
-///     view! {
-///         <button on:click=confirm disabled=grant.is_pending>"Allow"</button>
-///         <p>{move || grant.progress.get().map(|status| status.to_string())}</p>
-///         <code>{move || grant.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || grant.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_create_session_with_distributed_key.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.

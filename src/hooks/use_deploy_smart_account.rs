@@ -11,24 +11,7 @@ use super::{
 /// Fails with `AccountAlreadyDeployed` when there is nothing to do, and with `AccountHasNoFunds` when nobody would pay;
 /// nothing is signed or sent then. Resolves when the bundler has the operation.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::hooks::{
-///     DeploySmartAccountVariables, use_deploy_smart_account, use_smart_account,
-/// };
-///
-/// #[component]
-/// fn Deploy() -> impl IntoView {
-///     let account = use_smart_account();
-///     let deploy = use_deploy_smart_account();
-///     let click = move |_| deploy.mutate.run(DeploySmartAccountVariables::default());
-///     view! {
-///         <button on:click=click disabled=move || account.is_deployed.get() != Some(false)>"Deploy"</button>
-///         <code>{move || deploy.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || deploy.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_deploy_smart_account.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` is for event handlers, which only run in the browser.

@@ -12,23 +12,7 @@ use super::{
 /// account need not have it. With a paymaster in the options, that one is asked. Asked again when the calls change and
 /// after each operation of the account.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{CostArguments, use_gas_estimate},
-///     protocol::smart_account::Call,
-/// };
-///
-/// #[component]
-/// fn Cost(calls: Vec<Call>) -> impl IntoView {
-///     let arguments = Signal::stored(CostArguments { calls, ..Default::default() });
-///     let estimate = use_gas_estimate(arguments);
-///     view! {
-///         <output>{move || estimate.data.get().map(|wei| format!("{wei} wei"))}</output>
-///         <p role="alert">{move || estimate.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_gas_estimate.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Nothing is asked: pending until a wallet is connected in the browser.

@@ -12,23 +12,7 @@ use super::{
 /// changes when the chain has changed, not before. Then [`use_revocation_proof`](super::use_revocation_proof) shows
 /// that the chain refuses the session.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::hooks::{RevokeSessionsVariables, SessionsToRevoke, use_revoke_sessions};
-///
-/// #[component]
-/// fn TakeBack(session_id: String) -> impl IntoView {
-///     let revoke = use_revoke_sessions();
-///     let click = move |_| {
-///         let sessions = SessionsToRevoke::These(vec![session_id.clone()]);
-///         revoke.mutate.run(RevokeSessionsVariables { sessions, ..Default::default() });
-///     };
-///     view! {
-///         <button on:click=click disabled=revoke.is_pending>"Take back"</button>
-///         <p role="alert">{move || revoke.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_revoke_sessions.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` is for event handlers, which only run in the browser.

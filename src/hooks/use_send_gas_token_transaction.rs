@@ -12,32 +12,7 @@ use super::{
 /// cannot be paid in the token, the error is `GasTokenRefused` or `FeeQuoteExpired` and nothing was sent.
 /// Resolves when the bundler has the operation.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{
-///         BuildUserOpOptions, SendGasTokenTransactionVariables, use_send_gas_token_transaction,
-///     },
-///     protocol::{addresses::DEMO_TOKEN, smart_account::Call},
-/// };
-///
-/// #[component]
-/// fn PayInDollars(calls: Vec<Call>) -> impl IntoView {
-///     let send = use_send_gas_token_transaction();
-///     let click = move |_| {
-///         send.mutate.run(SendGasTokenTransactionVariables {
-///             calls: calls.clone(),
-///             token_param: DEMO_TOKEN.into(),
-///             options: BuildUserOpOptions::default(),
-///         });
-///     };
-///     view! {
-///         <button on:click=click disabled=send.is_pending>"Send"</button>
-///         <code>{move || send.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || send.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_send_gas_token_transaction.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` is for event handlers, which only run in the browser.

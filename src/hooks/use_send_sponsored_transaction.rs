@@ -8,26 +8,7 @@ use super::{
 /// [`use_send_transaction`](super::use_send_transaction) with the gas paid by the app.
 /// Resolves when the bundler has the operation.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{SendTransactionVariables, use_send_sponsored_transaction},
-///     protocol::smart_account::Call,
-/// };
-///
-/// #[component]
-/// fn SendSponsored(calls: Vec<Call>) -> impl IntoView {
-///     let send = use_send_sponsored_transaction();
-///     let click = move |_| {
-///         send.mutate.run(SendTransactionVariables { calls: calls.clone(), ..Default::default() });
-///     };
-///     view! {
-///         <button on:click=click disabled=send.is_pending>"Send"</button>
-///         <code>{move || send.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || send.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_send_sponsored_transaction.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` is for event handlers, which only run in the browser.

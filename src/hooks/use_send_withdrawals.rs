@@ -10,29 +10,7 @@ use super::{
 /// account pays for it.
 /// Resolves when the bundler has the operation.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{SendWithdrawalsVariables, WithdrawalRequest, use_send_withdrawals},
-///     protocol::{addresses::DEMO_TOKEN},
-/// };
-///
-/// #[component]
-/// fn Withdraw() -> impl IntoView {
-///     let withdraw = use_send_withdrawals();
-///     let click = move |_| {
-///         withdraw.mutate.run(SendWithdrawalsVariables {
-///             withdrawal_requests: vec![WithdrawalRequest::all(DEMO_TOKEN)],
-///             ..Default::default()
-///         });
-///     };
-///     view! {
-///         <button on:click=click disabled=withdraw.is_pending>"Withdraw all"</button>
-///         <code>{move || withdraw.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || withdraw.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_send_withdrawals.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` is for event handlers, which only run in the browser.

@@ -11,27 +11,7 @@ use super::{
 /// Without `session_id` and `corresponding_index` the newest usable session is taken; index 0 is the first.
 /// `prepare` builds the operation ahead of the click.
 ///
-/// ```
-/// use alloy::{primitives::Address, sol};
-/// use leptos::prelude::*;
-/// use use_aa::{prelude::*, protocol::addresses::DEMO_NFT};
-///
-/// sol! { function safeMint(address to); }
-///
-/// #[component]
-/// fn Mint(to: Address) -> impl IntoView {
-///     let mint = use_session();
-///     let click = move |_| {
-///         let calls = vec![Call::to(DEMO_NFT, &safeMintCall { to })];
-///         mint.mutate.run(UseSessionVariables { calls, ..Default::default() });
-///     };
-///     view! {
-///         <button on:click=click disabled=mint.is_pending>"Mint"</button>
-///         <code>{move || mint.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || mint.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_session.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.

@@ -12,26 +12,7 @@ use super::{
 /// As [`use_session`](super::use_session) otherwise: without `session_id` and `corresponding_index` the newest usable
 /// session with a distributed key is taken; index 0 is the first of these.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{UseSessionVariables, use_session_with_distributed_key},
-///     protocol::smart_account::Call,
-/// };
-///
-/// #[component]
-/// fn Mint(call: Call) -> impl IntoView {
-///     let mint = use_session_with_distributed_key();
-///     let click = move |_| {
-///         mint.mutate.run(UseSessionVariables { calls: vec![call.clone()], ..Default::default() });
-///     };
-///     view! {
-///         <button on:click=click disabled=mint.is_pending>"Mint"</button>
-///         <code>{move || mint.data.get().map(|response| response.user_op_hash.to_string())}</code>
-///         <p role="alert">{move || mint.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_session_with_distributed_key.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Idle. `mutate` and `prepare` are for event handlers, which only run in the browser.

@@ -47,24 +47,7 @@ pub struct UseSessionsReturn {
 /// The sessions of the account as a person manages them: status by the chain and the clock, filter, search, selection,
 /// and uses. What other devices change is noticed within ten seconds while somebody looks.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::hooks::use_sessions;
-///
-/// #[component]
-/// fn Sessions() -> impl IntoView {
-///     let sessions = use_sessions();
-///     let names = move || {
-///         let leaves = sessions.list.sessions.get();
-///         let name = |place: &usize| leaves.get(*place)?.label.clone();
-///         sessions.rows.get().iter().filter_map(name).collect::<Vec<_>>().join(", ")
-///     };
-///     view! {
-///         <input type="search" aria-label="Search" bind:value=sessions.search />
-///         <p>{names}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_sessions.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// No session: they are known to the browser only.

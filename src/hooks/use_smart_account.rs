@@ -31,30 +31,7 @@ pub struct UseSmartAccountReturn {
 
 /// The smart account of the nearest [`SmartAccountProvider`](super::SmartAccountProvider).
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::hooks::{SmartAccountConfig, SmartAccountProvider, use_smart_account};
-///
-/// #[component]
-/// fn Account() -> impl IntoView {
-///     let account = use_smart_account();
-///     view! {
-///         <Show when=move || account.smart_account_address.get().is_some() fallback=|| "Connect a wallet first">
-///             <code>{move || account.smart_account_address.get().map(|address| address.to_string())}</code>
-///             {move || if account.is_deployed.get() == Some(true) { "deployed" } else { "not deployed yet" }}
-///         </Show>
-///     }
-/// }
-///
-/// #[component]
-/// fn App() -> impl IntoView {
-///     view! {
-///         <SmartAccountProvider config=SmartAccountConfig::default()>
-///             <Account />
-///         </SmartAccountProvider>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_smart_account.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// All signals are empty and `status` is pending: accounts are known to the browser only.

@@ -13,27 +13,7 @@ use crate::protocol::paymaster::FeeQuotes;
 /// until its `valid_until`. Asked again when the calls change and after each operation of the account; large amounts in
 /// them are no trouble (in `@biconomy/use-aa` they break the query's key).
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::{
-///     hooks::{CostArguments, use_token_fees},
-///     protocol::smart_account::Call,
-/// };
-///
-/// #[component]
-/// fn Prices(calls: Vec<Call>) -> impl IntoView {
-///     let arguments = Signal::stored(CostArguments { calls, ..Default::default() });
-///     let fees = use_token_fees(arguments);
-///     let lines = move || {
-///         let quotes = fees.data.get().map(|fees| fees.fee_quotes).unwrap_or_default();
-///         quotes.into_iter().map(|quote| format!("{} {}", quote.max_gas_fee, quote.symbol)).collect::<Vec<_>>()
-///     };
-///     view! {
-///         <output>{lines}</output>
-///         <p role="alert">{move || fees.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_token_fees.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Nothing is asked: pending until a wallet is connected in the browser.

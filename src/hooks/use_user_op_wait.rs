@@ -57,20 +57,7 @@ const LATER: [u64; 6] = [3_000, 5_000, 10_000, 20_000, 60_000, 120_000];
 /// Follows an operation to its end: the server pushes each step, the page reconnects by itself. Needs neither wallet
 /// nor account. Follows another one as soon as `response` holds another; `None` waits for nothing.
 ///
-/// ```
-/// use leptos::prelude::*;
-/// use use_aa::hooks::{UserOpResponse, use_user_op_wait};
-///
-/// #[component]
-/// fn Followed(response: Signal<Option<UserOpResponse>>) -> impl IntoView {
-///     let wait = use_user_op_wait(response);
-///     view! {
-///         <p data-status=move || wait.status.get().as_str()>{move || wait.status.get().to_string()}</p>
-///         <code>{move || wait.data.get().map(|receipt| receipt.transaction_hash.to_string())}</code>
-///         <p role="alert">{move || wait.error.get().map(|error| error.to_string())}</p>
-///     }
-/// }
-/// ```
+#[doc = concat!("```\n", include_str!("../../examples/hooks/use_user_op_wait.rs"), "```")]
 ///
 /// # Server-Side Rendering
 /// Waits for nothing.

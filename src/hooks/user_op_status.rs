@@ -10,6 +10,9 @@ pub enum UserOpStatus {
     /// Being built, estimated and sponsored.
     #[default]
     Preparing,
+    /// Waiting for the nodes to make a distributed key: none was ready. How far that is, `use_key_network` tells. On the
+    /// page the same as [`Self::Preparing`], with other words.
+    AwaitingKey,
     /// Waiting for the signature of owner or session key.
     AwaitingSignature,
     /// Waiting for another signature of the owner: the bundler wants higher fees than those that were signed, and nothing
@@ -37,7 +40,7 @@ impl UserOpStatus {
     /// The name in kebab-case.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Preparing => "preparing",
+            Self::Preparing | Self::AwaitingKey => "preparing",
             Self::AwaitingSignature | Self::AwaitingHigherFees => "awaiting-signature",
             Self::Submitted => "submitted",
             Self::Stuck => "stuck",
@@ -85,6 +88,7 @@ mod tests {
         assert_eq!(UserOpStatus::AwaitingSignature.to_string(), "awaiting-signature");
         assert_eq!(UserOpStatus::from(&UserOpUpdate::Submitted).to_string(), "submitted");
         assert_eq!(UserOpStatus::Stuck.to_string(), "stuck");
+        assert_eq!(UserOpStatus::AwaitingKey.to_string(), "preparing");
         assert!(!UserOpStatus::Stuck.is_final());
         assert!(UserOpStatus::Failed.is_final() && !UserOpStatus::Included.is_final());
     }

@@ -53,3 +53,15 @@ pub struct RevokeAtNodesVariables {
     /// Whose session; `None`: the account of [`use_smart_account`](super::use_smart_account).
     pub smart_account_address: Option<Address>,
 }
+
+impl AsRef<[Call]> for UseSessionVariables {
+    fn as_ref(&self) -> &[Call] {
+        &self.calls
+    }
+}
+
+impl AsRef<[Call]> for UseBatchSessionVariables {
+    fn as_ref(&self) -> &[Call] {
+        &self.calls
+    }
+}

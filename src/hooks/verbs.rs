@@ -15,9 +15,11 @@ macro_rules! verbs {
         enum Answer { $($name($output),)* }
 
         #[cfg(feature = "hydrate")]
-        async fn work(job: Job) -> Result<Answer, $crate::error::AppError> {
+        fn work(job: Job) -> futures::future::LocalBoxFuture<'static, Result<Answer, $crate::error::AppError>> {
             match job {
-                $(Job::$name { $($argument),* } => $body.await.map(Answer::$name),)*
+                $(Job::$name { $($argument),* } => {
+                    $crate::hooks::verbs::held(move || async move { $body.await.map(Answer::$name) })
+                })*
             }
         }
 
@@ -62,6 +64,15 @@ macro_rules! verbs {
     };
 }
 pub(super) use verbs;
+
+/// A verb's work, made and kept outside of the stack: of that a page has one megabyte, and without optimization a function
+/// that waits for any of the verbs has room for all of them.
+#[cfg(feature = "hydrate")]
+pub(super) fn held<T, F: Future<Output = Result<T, AppError>> + 'static>(
+    make: impl FnOnce() -> F,
+) -> futures::future::LocalBoxFuture<'static, Result<T, AppError>> {
+    Box::pin(make())
+}
 
 /// Why a verb failed: its code was not loaded, or what it did.
 #[cfg_attr(not(all(feature = "hydrate", feature = "lazy")), allow(dead_code))]

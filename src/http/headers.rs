@@ -39,14 +39,15 @@ pub(super) async fn security(request: Request, next: Next) -> Response {
 
 /// While a page is being rendered: the policy with this page's nonce. Scripts are our own, wasm among
 /// them; connections go to this server only, because the server relays. Wallets announce their icons as
-/// `data:` URLs (EIP-6963).
-pub(super) fn content_security_policy(options: &LeptosOptions) {
+/// `data:` URLs (EIP-6963). `dev_events` is where `make dev` tells pages what it built.
+pub(super) fn content_security_policy(options: &LeptosOptions, dev_events: Option<&str>) {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
     // cargo-leptos' reload socket, while developing.
     let reload = if options.env == Env::DEV { " ws:" } else { "" };
+    let events = dev_events.map(|origin| format!(" {origin}")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data:; font-src 'self'; connect-src 'self'{reload}; \
+         img-src 'self' data:; font-src 'self'; connect-src 'self'{reload}{events}; \
          manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {

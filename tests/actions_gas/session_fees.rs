@@ -55,7 +55,7 @@ async fn dear_mint(person: &Person, cost: U256) -> UserOperation {
         ..UserOperation::default()
     };
     let key = person.store.signer(person.account(), leaf.session_key_address).await.unwrap();
-    let hash = operation.hash(ENTRY_POINT, 31_337);
+    let hash = operation.hash(31_337);
     let signature = key.sign_message_sync(hash.as_slice()).unwrap().as_bytes();
     let tree = person.store.load(person.account()).await.unwrap();
     let proof = tree.proof(&leaf.session_id).unwrap();

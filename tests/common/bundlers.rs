@@ -117,7 +117,7 @@ impl Bundler {
 
     async fn send(&self, call: &Value, habits: &Habits) -> Value {
         let sent: UserOperation = serde_json::from_value(call["params"][0].clone()).unwrap();
-        let hash = sent.hash(ENTRY_POINT, 31_337);
+        let hash = sent.hash(31_337);
         if let Some((least, growth, words)) = habits.least_tip
             && sent.max_priority_fee_per_gas < U256::from(least)
         {

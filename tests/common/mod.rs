@@ -11,6 +11,7 @@ use use_aa::lab::{Lab, LabOptions};
 
 pub mod bundlers;
 pub mod manners;
+pub mod nexus;
 
 static LAB: OnceCell<Lab> = OnceCell::const_new();
 

@@ -111,6 +111,11 @@ fn free_ports(count: usize) -> Vec<u16> {
     ports
 }
 
+/// The program; where there is none beside (`crates/dan-node/benches`), this one.
+fn program() -> PathBuf {
+    option_env!("CARGO_BIN_EXE_use-aa").map_or_else(|| std::env::current_exe().unwrap(), PathBuf::from)
+}
+
 /// A paymaster that every node is told of.
 pub const OWN_SPONSOR: Address = Address::repeat_byte(9);
 
@@ -174,7 +179,7 @@ impl Cluster {
         let log_level = self.log_level;
         let node = &mut self.nodes[usize::from(id) - 1];
         let (secrets, arguments) = node.arguments.split_at(2);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
+        let mut command = Command::new(program());
         command.args(arguments).env_clear().env("RUST_LOG", log_level).current_dir(self.folder.path());
         // As long as may be: the machine is busy with other tests.
         command.env("USE_AA_DAN_SIGNING_TIMEOUT", "60");
@@ -327,7 +332,7 @@ impl Cluster {
             return Err(refusals.into_iter().filter_map(Result::err).collect());
         }
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-        let user_op_hash = body.request.user_operation.hash(ENTRY_POINT, CHAIN_ID);
+        let user_op_hash = body.request.user_operation.hash(CHAIN_ID);
         for answer in &answers {
             assert_eq!((answer.user_op_hash, &answer.signature), (user_op_hash, &answers[0].signature));
         }
@@ -354,7 +359,7 @@ pub fn run_command(nodes: &str, words: &[&str]) -> (i32, String, String) {
 /// The same with other keys.
 pub fn run_command_as(nodes: &str, keys: &[(&str, &str)], words: &[&str]) -> (i32, String, String) {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_use-aa"));
+    let mut command = Command::new(program());
     command.args(words).env_clear().env("USE_AA_DAN_NODES", nodes).current_dir(folder.path());
     let output = command.envs(keys.iter().copied()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

@@ -61,6 +61,7 @@ fn mint_session() -> SessionLeaf {
 
 fn operation(nonce: U256, calls: &[Call], force_batch: bool) -> UserOperation {
     UserOperation {
+        entry_point: Default::default(),
         sender: ACCOUNT,
         nonce,
         init_code: Bytes::new(),
@@ -91,7 +92,7 @@ fn sponsored(mut operation: UserOperation) -> UserOperation {
 }
 
 fn hash(operation: &UserOperation) -> B256 {
-    operation.hash(ENTRY_POINT, CHAIN_ID)
+    operation.hash(CHAIN_ID)
 }
 
 fn signed_by_owner(mut operation: UserOperation) -> UserOperation {

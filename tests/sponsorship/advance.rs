@@ -156,7 +156,7 @@ impl Person {
     }
 
     fn sign(&self, mut operation: UserOperation) -> UserOperation {
-        let hash = operation.hash(ENTRY_POINT, CHAIN);
+        let hash = operation.hash(CHAIN);
         operation.signature = wrap(ECDSA_MODULE, &self.key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
         operation
     }
@@ -308,7 +308,7 @@ async fn who_was_not_charged_gets_nothing_until_it_has_paid() {
     assert!(!lost.is_zero() && lost <= advanced.required_prefund(), "{lost}");
 
     // One operation is what it costs: everything else of this account is refused, with the way out.
-    let hash = json!(advanced.hash(ENTRY_POINT, CHAIN));
+    let hash = json!(advanced.hash(CHAIN));
     let row = settling::row(&url, &hash, "settled").await;
     assert_eq!((row.actual_cost, row.charged), (Some(lost.to_string()), None));
     give_dollars(attacker.account, 50).await;

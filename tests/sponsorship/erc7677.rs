@@ -42,7 +42,7 @@ async fn a_wallet_that_speaks_erc_7677_is_sponsored() {
     let signed = serde_json::from_value::<Bytes>(signed["result"]["paymasterAndData"].clone()).unwrap();
     assert_eq!(signed.len(), operation.paymaster_and_data.len());
     operation.paymaster_and_data = signed;
-    let hash = operation.hash(ENTRY_POINT, CHAIN);
+    let hash = operation.hash(CHAIN);
     operation.signature = wrap(ECDSA_MODULE, &key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
     let sent = rpc(&server, "v2", "eth_sendUserOperation", json!([operation, ENTRY_POINT])).await;
     assert_eq!(sent["result"], json!(hash), "{sent}");

@@ -108,7 +108,7 @@ fn mint(account: Address) -> Vec<Call> {
 }
 
 fn sign(key: &PrivateKeySigner, mut operation: UserOperation) -> UserOperation {
-    let hash = operation.hash(ENTRY_POINT, CHAIN);
+    let hash = operation.hash(CHAIN);
     operation.signature = wrap(ECDSA_MODULE, &key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
     operation
 }
@@ -170,7 +170,7 @@ async fn whoever_bundles_his_own_operations_earns_next_to_nothing() {
     let transaction = json!({"from": robber, "to": ENTRY_POINT, "data": Bytes::from(bundle.abi_encode()),
         "gas": "0x2dc6c0", "maxFeePerGas": format!("{:#x}", 100 * GWEI), "maxPriorityFeePerGas": format!("{GWEI:#x}")});
     world.rpc("eth_sendTransaction", json!([transaction])).await;
-    let hash = json!(taken.hash(ENTRY_POINT, CHAIN));
+    let hash = json!(taken.hash(CHAIN));
     let settled = settling::row(&world.url, &hash, "settled").await;
     let after = number(&world.rpc("eth_getBalance", json!([robber, "latest"])).await);
     let paid: U256 = settled.actual_cost.unwrap().parse().unwrap();

@@ -129,7 +129,7 @@ fn with_answer(operation: &UserOperation, answer: &Value) -> UserOperation {
 }
 
 async fn bundled(world: &World, key: &PrivateKeySigner, operation: UserOperation) {
-    let hash = operation.hash(ENTRY_POINT, CHAIN);
+    let hash = operation.hash(CHAIN);
     let signature = wrap(ECDSA_MODULE, &key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
     let operation = UserOperation { signature, ..operation };
     let bundle =

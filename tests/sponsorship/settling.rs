@@ -12,7 +12,7 @@ use alloy::{
 use use_aa::{
     lab::{Lab, LabOptions},
     protocol::{
-        addresses::{ECDSA_MODULE, ENTRY_POINT},
+        addresses::ECDSA_MODULE,
         signature::{DUMMY_ECDSA, wrap},
         smart_account::{counterfactual_address, init_code},
         user_operation::UserOperation,
@@ -81,7 +81,7 @@ async fn sponsored_mint(server: &Server, expiry: u64) -> (UserOperation, Value) 
     operation.verification_gas_limit = gas("verificationGasLimit");
     operation.pre_verification_gas = gas("preVerificationGas");
     operation.paymaster_and_data = serde_json::from_value::<Bytes>(answer["paymasterAndData"].clone()).unwrap();
-    let hash = operation.hash(ENTRY_POINT, CHAIN);
+    let hash = operation.hash(CHAIN);
     operation.signature = wrap(ECDSA_MODULE, &key.sign_message_sync(hash.as_slice()).unwrap().as_bytes());
     (operation, json!(hash))
 }

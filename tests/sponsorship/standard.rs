@@ -47,7 +47,7 @@ async fn bundler() -> Upstream {
         "eth_sendUserOperation" => {
             let sent: UserOperation = serde_json::from_value(call["params"][0].clone()).unwrap();
             match sent.nonce {
-                U256::ZERO => Reply::Result(json!(sent.hash(ENTRY_POINT, CHAIN))),
+                U256::ZERO => Reply::Result(json!(sent.hash(CHAIN))),
                 _ => Reply::Error { code: -32507, message: "AA24 signature error".into(), data: Value::Null },
             }
         }
@@ -141,7 +141,7 @@ async fn answers_have_hex_quantities_and_errors_the_standards_codes() {
     let gas = json!({"callGasLimit": "0x12da1", "verificationGasLimit": "0x1536f", "preVerificationGas": "0xbcb43"});
     assert_eq!(ask("eth_estimateUserOperationGas", json!([operation, ENTRY_POINT, {}])).await.1["result"], gas);
     let sent: UserOperation = serde_json::from_value(operation.clone()).unwrap();
-    let hash = json!(sent.hash(ENTRY_POINT, CHAIN));
+    let hash = json!(sent.hash(CHAIN));
     assert_eq!(ask("eth_sendUserOperation", json!([operation, ENTRY_POINT])).await.1["result"], hash);
     let fees = json!({"maxFeePerGas": format!("{FEE:#x}"), "maxPriorityFeePerGas": "0x1"});
     let advice = json!({"slow": fees, "standard": fees, "fast": fees});

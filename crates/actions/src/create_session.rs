@@ -36,7 +36,7 @@ use super::{
     native_rest::prepare_with_withdrawal,
     options::BuildUserOpOptions,
     ports::SessionStore,
-    prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_chain_snapshot},
+    prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_owner_snapshot},
     raise_fees::raised,
     reviewed_sessions::{Kept, ReviewedSessions, refuse_ends_elsewhere},
     send_transaction::prepare_owner_operation,
@@ -48,6 +48,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    accounts::biconomy_v2,
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
     policy::{Policy, SessionPolicy},
     session::{SessionBook, SessionLeaf},
@@ -275,7 +276,8 @@ pub(super) async fn prepare_grant_of(
     grant: GrantRequest,
     mut material: Material,
 ) -> Result<PreparedCreateSession, AppError> {
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &grant.options);
+    client.check_kind(biconomy_v2::NAME)?;
+    let snapshot = read_owner_snapshot(client, &grant.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     agreed_roots(&snapshot.account)?;
     material.check_windows(snapshot.now())?;

@@ -23,7 +23,6 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
     distributed_key::{
         DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant,
         default_operation_cost_with_data, policy_hash, verify_grant,
@@ -179,7 +178,7 @@ async fn sign_grant(
         account: client.account,
         account_index: 0,
         chain_id,
-        entry_point: ENTRY_POINT,
+        entry_point: prepared.operation().user_operation.entry_point.address(),
         session_key_address: offer.session_key_address,
         key_id: offer.key_id,
         ephemeral_key: ephemeral_key.public_key(),

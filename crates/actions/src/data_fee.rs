@@ -11,7 +11,8 @@ use serde_json::json;
 use super::ports::Relay;
 use use_aa_protocol::{
     abi::{IGasPriceOracle::getL1FeeCall, INodeInterface::gasEstimateL1ComponentCall},
-    addresses::{ENTRY_POINT, GAS_PRICE_ORACLE, NODE_INTERFACE},
+    addresses::{GAS_PRICE_ORACLE, NODE_INTERFACE},
+    entry_point::EntryPoint,
 };
 
 /// Words of a bundle with an operation of a session: more than most.
@@ -23,7 +24,8 @@ pub(super) async fn modest_data_fee(relay: &dyn Relay, max_fee_per_gas: U256) ->
     let words = (0..MODEST_WORDS).flat_map(|word| keccak256(B256::from(U256::from(word))));
     let data = Bytes::from_iter(words);
     let oracle = getL1FeeCall { data: data.clone() }.abi_encode();
-    let arbitrum = gasEstimateL1ComponentCall { to: ENTRY_POINT, contractCreation: false, data }.abi_encode();
+    let arbitrum =
+        gasEstimateL1ComponentCall { to: EntryPoint::default().address(), contractCreation: false, data }.abi_encode();
     let (wei, gas) = join(told(relay, GAS_PRICE_ORACLE, oracle, 1), told(relay, NODE_INTERFACE, arbitrum, 3)).await;
     wei.or_else(|| gas.map(|gas| gas.saturating_mul(max_fee_per_gas))).unwrap_or_default()
 }

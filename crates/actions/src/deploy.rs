@@ -4,7 +4,7 @@ use super::{
     account::SmartAccountClient,
     default_paymaster::default_paymaster,
     options::BuildUserOpOptions,
-    prepare_user_operation::read_chain_snapshot,
+    prepare_user_operation::read_owner_snapshot,
     send_transaction::{complete_transaction, prepare_owner_operation},
 };
 use crate::error::AppError;
@@ -29,7 +29,7 @@ pub async fn deploy_smart_account(
     options: &BuildUserOpOptions,
 ) -> Result<UserOpResponse, AppError> {
     let account = client.account;
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), account, options).await?;
+    let snapshot = read_owner_snapshot(client, options).await?;
     if snapshot.account.deployed {
         return Err(AppError::AccountAlreadyDeployed { account });
     }

@@ -314,7 +314,13 @@ pub enum AppError {
         /// How many blocks were read.
         blocks: u64,
     },
-    /// Browser storage refused (full, blocked, or unreadable content, which is kept).
+    /// No room is left where sessions are kept. Nothing was written, and what was there is there.
+    #[error("{place} is full; nothing was changed")]
+    StorageFull {
+        /// The browser's storage, or a folder.
+        place: String,
+    },
+    /// Browser storage refused (blocked, or unreadable content, which is kept).
     #[error("browser storage: {reason}")]
     Storage {
         /// Why.

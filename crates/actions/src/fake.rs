@@ -22,9 +22,10 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::{ENTRY_POINT, SESSION_KEY_MANAGER},
+    addresses::SESSION_KEY_MANAGER,
     clocks::Clocks,
     distributed_key::{EphemeralKey, TypedData},
+    entry_point::EntryPoint,
     paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
     rpc::{
         AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, SimulationType, SponsorContext, Sponsorship,
@@ -192,7 +193,7 @@ impl Fake {
         if user_operation.nonce != (lane << 64) | U256::from(*sequence) {
             return Err(rejected("AA25 invalid account nonce"));
         }
-        let user_op_hash = user_operation.hash(ENTRY_POINT, 31_337);
+        let user_op_hash = user_operation.hash(31_337);
         let receipt = |success| UserOpReceipt {
             user_op_hash,
             sender: user_operation.sender,
@@ -211,7 +212,7 @@ impl Fake {
         };
         if ending != Ending::Dropped {
             let others = world.sent.iter().filter(|sent| sent.nonce == user_operation.nonce);
-            let others = others.map(|sent| sent.hash(ENTRY_POINT, 31_337)).collect::<Vec<_>>();
+            let others = others.map(|sent| sent.hash(31_337)).collect::<Vec<_>>();
             for other in others {
                 let mined = Some(B256::repeat_byte(1));
                 world.updates.insert(other, UserOpUpdate::Replaced { by: user_op_hash, transaction_hash: mined });
@@ -220,7 +221,10 @@ impl Fake {
         }
         if ending == Ending::Confirmed {
             world.deployed = true;
-            for call in decode_calls(&user_operation.call_data)? {
+            // Of other kinds of accounts nothing is kept here.
+            let is_v2 = user_operation.entry_point == EntryPoint::default();
+            let calls = if is_v2 { decode_calls(&user_operation.call_data)? } else { Vec::new() };
+            for call in calls {
                 match (call.to, call.data.get(4..)) {
                     (SESSION_KEY_MANAGER, Some(root)) => world.root = B256::from_slice(root),
                     (to, _) if to == user_operation.sender => world.session_key_manager_enabled = true,
@@ -270,7 +274,7 @@ impl Relay for Fake {
         Ok(ChainInfo {
             chain_id: 31_337,
             name: "fake".into(),
-            entry_point: ENTRY_POINT,
+            entry_point: EntryPoint::default().address(),
             lab: true,
             sponsored: true,
             page_sponsorship: true,
@@ -317,7 +321,12 @@ impl Relay for Fake {
     async fn estimate(&self, _: &UserOperation, _: Option<serde_json::Value>) -> Result<GasEstimate, AppError> {
         self.pass(Step::Estimate)?;
         let hundred = U256::from(100);
-        Ok(GasEstimate { call_gas_limit: hundred, verification_gas_limit: hundred, pre_verification_gas: hundred })
+        Ok(GasEstimate {
+            call_gas_limit: hundred,
+            verification_gas_limit: hundred,
+            pre_verification_gas: hundred,
+            paymaster: None,
+        })
     }
 
     async fn sponsor(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Sponsorship, AppError> {
@@ -325,11 +334,7 @@ impl Relay for Fake {
         let reckoned = self.estimate(user_operation, None).await?;
         let gas = match context.calculate_gas_limits {
             true => reckoned,
-            false => GasEstimate {
-                call_gas_limit: user_operation.call_gas_limit,
-                verification_gas_limit: user_operation.verification_gas_limit,
-                pre_verification_gas: user_operation.pre_verification_gas,
-            },
+            false => GasEstimate::of(user_operation),
         };
         let paymaster = VerifyingPaymasterData {
             paymaster: Address::repeat_byte(9),

@@ -95,8 +95,8 @@ fn a_failed_grant_leaves_everything_as_it_was() {
         (Step::WalletChain, AppError::NoWallet { reason: "gone".into() }),
         (Step::WalletSign, AppError::WalletRejected),
         (Step::StoreLoad, AppError::Storage { reason: "blocked".into() }),
-        (Step::StoreUpdate, AppError::Storage { reason: "full".into() }),
-        (Step::StorePutSigner, AppError::Storage { reason: "full".into() }),
+        (Step::StoreUpdate, AppError::StorageFull { place: "the store".into() }),
+        (Step::StorePutSigner, AppError::StorageFull { place: "the store".into() }),
     ];
     for (step, error) in steps {
         let (fake, client) = granted();

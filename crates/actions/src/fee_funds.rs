@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{data_fee::modest_data_fee, ports::Relay, token};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
+    entry_point::EntryPoint,
     paymaster::{FeeQuote, FeeQuotesRequest},
     user_operation::UserOperation,
 };
@@ -63,19 +63,35 @@ pub struct FeeFunds {
 /// # Errors
 /// Those of the [`Relay`].
 pub async fn read_native_funds(relay: &dyn Relay, account: Address) -> Result<NativeFunds, AppError> {
+    read_native_funds_at(relay, EntryPoint::default(), account).await
+}
+
+/// [`read_native_funds`] of an account whose operations this entry point takes.
+///
+/// # Errors
+/// Those of the [`Relay`].
+pub async fn read_native_funds_at(
+    relay: &dyn Relay,
+    entry_point: EntryPoint,
+    account: Address,
+) -> Result<NativeFunds, AppError> {
     let balance = async {
         let answer = relay.read("eth_getBalance", json!([account, "latest"])).await?;
         serde_json::from_value(answer)
             .map_err(|error| AppError::UpstreamMalformed { upstream: Upstream::Node, reason: error.to_string() })
     };
-    let (balance, deposit) = try_join(balance, read_deposit(relay, account)).await?;
+    let (balance, deposit) = try_join(balance, read_deposit(relay, entry_point, account)).await?;
     Ok(NativeFunds { balance, deposit })
 }
 
 /// What the account holds at the entry point, wei.
-pub(super) async fn read_deposit(relay: &dyn Relay, account: Address) -> Result<U256, AppError> {
+pub(super) async fn read_deposit(
+    relay: &dyn Relay,
+    entry_point: EntryPoint,
+    account: Address,
+) -> Result<U256, AppError> {
     // The entry point's function has the name and the form of a token's.
-    token::balance_of(relay, ENTRY_POINT, account).await
+    token::balance_of(relay, entry_point.address(), account).await
 }
 
 /// Reads all that fees can be paid with.

@@ -39,14 +39,13 @@ pub fn offset_limits(gas: &GasEstimate, offset: &GasOffset) -> Result<GasEstimat
             offset.pre_verification_gas_offset_pct,
             "gasOffset.preVerificationGasOffsetPct",
         )?,
+        paymaster: gas.paymaster,
     })
 }
 
-/// Puts the three limits into the operation.
+/// Puts the limits into the operation.
 pub fn set_limits(user_operation: &mut UserOperation, gas: &GasEstimate) {
-    user_operation.call_gas_limit = gas.call_gas_limit;
-    user_operation.verification_gas_limit = gas.verification_gas_limit;
-    user_operation.pre_verification_gas = gas.pre_verification_gas;
+    gas.set(user_operation);
 }
 
 fn raise(value: U256, percent: Option<u32>, field: &str) -> Result<U256, AppError> {

@@ -3,7 +3,7 @@
 use alloy::primitives::U256;
 
 use super::{
-    account::SmartAccountClient, options::BuildUserOpOptions, prepare_user_operation::read_chain_snapshot,
+    account::SmartAccountClient, options::BuildUserOpOptions, prepare_user_operation::read_owner_snapshot,
     send_transaction::prepare_owner_operation, token_payment::rich,
 };
 use crate::{error::AppError, options::merge_options};
@@ -22,7 +22,7 @@ pub async fn get_gas_estimate(
 ) -> Result<U256, AppError> {
     let funded = BuildUserOpOptions { state_override_set: Some(rich(client.account)), ..Default::default() };
     let options = merge_options([funded, options.clone()]);
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &options).await?;
+    let snapshot = read_owner_snapshot(client, &options).await?;
     let prepared = prepare_owner_operation(client, &snapshot, calls, &options).await?;
     Ok(prepared.required_prefund())
 }

@@ -53,6 +53,7 @@
 //! | [`prove_revocation`] | shows that the chain refuses a session |
 //! | [`deploy`] | deploys the account |
 //! | [`sign_message`] | signs a message in the account's name, and checks such signatures |
+//! | [`scheme_sessions`] | sessions of accounts of any kind: list, grant, use, end |
 //! | [`session_client`] | all of these over one account and its store |
 //! | [`session_key`], [`session_params`] | `@biconomy/use-aa`'s helpers: a key ahead of its grant, the sessions an operation would use |
 //! | [`speed_up_user_operation`] | overtakes a stuck operation, a grant or revocation too: the same again with higher fees |
@@ -62,8 +63,10 @@
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod account_kind;
 pub mod adapters;
-mod clock;
+mod chain_reads;
+pub mod clock;
 pub mod create_batch_session;
 pub mod create_session;
 pub mod create_session_with_distributed_key;
@@ -87,6 +90,7 @@ mod random;
 pub mod restore_sessions;
 pub mod reviewed_sessions;
 pub mod revoke_sessions;
+pub mod scheme_sessions;
 pub mod send_gas_token_transaction;
 pub mod send_sponsored_transaction;
 pub mod send_transaction;

@@ -1,9 +1,6 @@
 //! Operations that take out all of the native currency but what they cost themselves.
 
-use alloy::{
-    primitives::{Address, B256, U256, keccak256},
-    sol_types::{SolCall, SolValue},
-};
+use alloy::primitives::{Address, B256, U256};
 use serde_json::{Value, json};
 
 use super::{
@@ -15,7 +12,7 @@ use super::{
     token_payment::rich,
 };
 use crate::error::AppError;
-use use_aa_protocol::{abi::IEntryPoint, addresses::ENTRY_POINT, smart_account::Call};
+use use_aa_protocol::{entry_point::EntryPoint, smart_account::Call};
 
 /// How often the rest that is left for gas is reckoned anew: each round is nearer.
 const ROUNDS: usize = 3;
@@ -35,7 +32,8 @@ pub(super) async fn prepare_rest(
         return prepare_owner_operation(client, snapshot, &calls(left), options).await;
     }
     // The estimate shall not fail for the very ether that is not left yet.
-    let state = merge_json(rich(client.account), rich_deposit(client.account));
+    let entry_point = client.kind().entry_point();
+    let state = merge_json(rich(client.account), rich_deposit(entry_point, client.account));
     let funded = BuildUserOpOptions { state_override_set: Some(state), ..Default::default() };
     let options = merge_options([funded, options.clone()]);
     let mut rest = left;
@@ -54,10 +52,9 @@ pub(super) async fn prepare_rest(
 }
 
 /// State override that gives the account a deposit of 2^96 wei: an estimate takes more of it than the operation will.
-fn rich_deposit(account: Address) -> Value {
-    // `deposits[account]` of the entry point, its first variable; the deposit is in the lowest bits.
-    let slot = keccak256((account, U256::ZERO).abi_encode());
-    json!({ ENTRY_POINT.to_string(): { "stateDiff": { slot.to_string(): B256::from(U256::from(1) << 96) } } })
+fn rich_deposit(entry_point: EntryPoint, account: Address) -> Value {
+    let (entry_point, slot) = (entry_point.address(), EntryPoint::deposit_slot(account));
+    json!({ entry_point.to_string(): { "stateDiff": { slot.to_string(): B256::from(U256::from(1) << 96) } } })
 }
 
 fn is_paid_by_others(options: &BuildUserOpOptions) -> bool {
@@ -80,11 +77,13 @@ pub(super) async fn prepare_with_withdrawal(
     options: &BuildUserOpOptions,
 ) -> Result<PreparedUserOperation, AppError> {
     let balance = snapshot.account.balance;
-    let funds = NativeFunds { balance, deposit: read_deposit(client.relay.as_ref(), client.account).await? };
+    let entry_point = client.kind().entry_point();
+    let deposit = read_deposit(client.relay.as_ref(), entry_point, client.account).await?;
+    let funds = NativeFunds { balance, deposit };
     if funds.total().is_zero() {
         return prepare_owner_operation(client, snapshot, &calls, options).await;
     }
-    let with_rest = |rest| [calls.clone(), withdrawals(client.owner, balance, rest)].concat();
+    let with_rest = |rest| [calls.clone(), withdrawals(entry_point, client.owner, balance, rest)].concat();
     prepare_rest(client, snapshot, with_rest, funds.total(), options).await.map_err(|error| match error {
         AppError::SponsorshipRefused { reason } => AppError::SponsorshipRefused {
             reason: format!("{reason}. The account's native currency was to be withdrawn with it: try without"),
@@ -94,12 +93,11 @@ pub(super) async fn prepare_with_withdrawal(
 }
 
 /// Of the balance first: the entry point takes what the operation costs from the deposit.
-fn withdrawals(owner: Address, balance: U256, rest: U256) -> Vec<Call> {
+fn withdrawals(entry_point: EntryPoint, owner: Address, balance: U256, rest: U256) -> Vec<Call> {
     let of_balance = rest.min(balance);
     let of_deposit = rest.saturating_sub(balance);
     let transfer = Call { to: owner, value: of_balance, data: Default::default() };
-    let withdraw = IEntryPoint::withdrawToCall { withdrawAddress: owner, withdrawAmount: of_deposit };
-    let withdraw = Call { to: ENTRY_POINT, value: U256::ZERO, data: withdraw.abi_encode().into() };
+    let withdraw = entry_point.withdraw_to(owner, of_deposit);
     let both = [(of_balance, transfer), (of_deposit, withdraw)];
     both.into_iter().filter(|(amount, _)| !amount.is_zero()).map(|(_, call)| call).collect()
 }

@@ -118,6 +118,21 @@ pub trait SessionStore {
     /// Reads, changes and writes as one step: two tabs do not lose each other's writes.
     /// When `change` fails nothing is written. Returns the book as written.
     async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError>;
+    /// What a session scheme keeps of the account's sessions, in the order in which they came
+    /// ([`SchemeSessions`](super::scheme_sessions::SchemeSessions)). Smart Account V2's are in the book.
+    async fn records(&self, _account: Address, _scheme: &str) -> Result<Vec<serde_json::Value>, AppError> {
+        Ok(Vec::new())
+    }
+    /// Keeps one of them in its place, or behind the others; `None` forgets it.
+    async fn put_record(
+        &self,
+        _account: Address,
+        scheme: &str,
+        _id: B256,
+        _record: Option<serde_json::Value>,
+    ) -> Result<(), AppError> {
+        Err(AppError::Storage { reason: format!("this store keeps no sessions of the scheme {scheme}") })
+    }
     /// Keeps the private key of a session; encrypted where the store outlives the process.
     async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError>;
     /// The session key with this address, or [`AppError::SessionNotFound`].

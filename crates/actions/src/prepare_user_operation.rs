@@ -5,6 +5,8 @@ use futures::future::try_join3;
 use serde_json::Value;
 
 use super::{
+    account::SmartAccountClient,
+    account_kind::AccountKind,
     clock::unix_seconds,
     gas::{offset_fees, offset_limits, set_limits},
     options::{BuildUserOpOptions, GasOffset, PaymasterServiceData, merge_json},
@@ -13,7 +15,9 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    ProtocolError,
     clocks::Clocks,
+    entry_point::EntryPoint,
     paymaster::{TokenPaymasterData, VerifyingPaymasterData},
     rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo},
     session::RevocationOperation,
@@ -56,18 +60,47 @@ pub async fn read_chain_snapshot(
     account: Address,
     options: &BuildUserOpOptions,
 ) -> Result<ChainSnapshot, AppError> {
-    let nonce_key = options.nonce_options.and_then(|nonce| nonce.nonce_key).unwrap_or(U256::ZERO);
-    if nonce_key >> 192 != U256::ZERO {
-        return Err(AppError::invalid("nonceOptions.nonceKey", "a number below 2^192", nonce_key));
-    }
+    let nonce_key = nonce_key(options)?;
     let (chain, account, fees) =
         try_join3(relay.chain_info(), relay.account_state(account, nonce_key), relay.gas_fees()).await?;
     Ok(ChainSnapshot { chain, account, fees, read_at: unix_seconds() })
 }
 
+/// The same for an account of any kind. `key_of` makes the key of nonces out of the lane that the options name.
+pub(super) async fn read_snapshot_of(
+    kind: &dyn AccountKind,
+    relay: &dyn Relay,
+    options: &BuildUserOpOptions,
+    key_of: impl Fn(U256) -> Result<U256, ProtocolError>,
+) -> Result<ChainSnapshot, AppError> {
+    let nonce_key = key_of(nonce_key(options)?)?;
+    let (chain, account, fees) =
+        try_join3(relay.chain_info(), kind.read_state(relay, nonce_key), relay.gas_fees()).await?;
+    Ok(ChainSnapshot { chain, account, fees, read_at: unix_seconds() })
+}
+
+/// [`read_chain_snapshot`] for what the owner signs.
+pub(super) async fn read_owner_snapshot(
+    client: &SmartAccountClient,
+    options: &BuildUserOpOptions,
+) -> Result<ChainSnapshot, AppError> {
+    let kind = client.kind();
+    read_snapshot_of(kind, client.relay.as_ref(), options, |lane| kind.owner_nonce_key(lane)).await
+}
+
+fn nonce_key(options: &BuildUserOpOptions) -> Result<U256, AppError> {
+    let nonce_key = options.nonce_options.and_then(|nonce| nonce.nonce_key).unwrap_or(U256::ZERO);
+    if nonce_key >> 192 != U256::ZERO {
+        return Err(AppError::invalid("nonceOptions.nonceKey", "a number below 2^192", nonce_key));
+    }
+    Ok(nonce_key)
+}
+
 /// What the operation does and how it is proved, before gas is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserOperationDraft {
+    /// Who takes it.
+    pub entry_point: EntryPoint,
     /// The account.
     pub sender: Address,
     /// Deploys the account; empty when it has code.
@@ -82,6 +115,7 @@ impl UserOperationDraft {
     /// The operation without limits and paymaster, at the fees of the snapshot.
     pub fn unpaid(&self, snapshot: &ChainSnapshot) -> UserOperation {
         UserOperation {
+            entry_point: self.entry_point,
             sender: self.sender,
             nonce: snapshot.account.nonce,
             init_code: self.init_code.clone(),
@@ -241,7 +275,7 @@ pub async fn prepare_user_operation(
     if let Some(payment) = &payment {
         payment.check_signed(&user_operation)?;
     }
-    let user_op_hash = user_operation.hash(snapshot.chain.entry_point, snapshot.chain.chain_id);
+    let user_op_hash = user_operation.hash(snapshot.chain.chain_id);
     Ok(PreparedUserOperation {
         user_operation,
         user_op_hash,
@@ -272,7 +306,7 @@ async fn sponsor(
     context: &SponsorContext,
 ) -> Result<(), AppError> {
     let sponsorship = relay.sponsor(user_operation, context).await?;
-    if sponsorship.paymaster_and_data.len() < 20 {
+    if sponsorship.paymaster_and_data.len() < user_operation.entry_point.paymaster_data_offset() {
         return Err(AppError::SponsorshipRefused { reason: "the paymaster gave no signature".into() });
     }
     set_limits(user_operation, &sponsorship.gas);

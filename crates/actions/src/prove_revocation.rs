@@ -15,11 +15,10 @@ use super::ports::{Relay, SessionStore};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::IEntryPoint,
-    addresses::ENTRY_POINT,
+    accounts::biconomy_v2::{ENTRY_POINT, encode_calls},
     lint::example_call,
     revert::{decode_revert, revert_data},
     signature::{DUMMY_SESSION, session_key_manager, wrap},
-    smart_account::encode_calls,
     user_operation::{UserOperation, nonce_with_key},
 };
 
@@ -59,6 +58,7 @@ pub async fn prove_revocation(
     let leaf = book.find(session_id).ok_or_else(|| AppError::SessionNotFound { wanted: session_id.to_owned() })?;
     let proof = book.proof(session_id).ok().or_else(|| book.last_proof(session_id)).unwrap_or_default();
     let mut trial = UserOperation {
+        entry_point: ENTRY_POINT,
         sender: account,
         nonce: nonce_with_key(U256::from(TRIAL_LANE), 0),
         call_data: encode_calls(&[example_call(leaf).unwrap_or_default()], false)?,
@@ -68,15 +68,17 @@ pub async fn prove_revocation(
     // The root is looked at before the signature, so a key that is not stored here, or that nodes share, changes nothing.
     let signature = match store.signer(account, leaf.session_key_address).await {
         Ok(key) => {
-            let signed = key.sign_message_sync(trial.hash(ENTRY_POINT, chain.chain_id).as_slice());
+            let signed = key.sign_message_sync(trial.hash(chain.chain_id).as_slice());
             signed.map_err(|error| AppError::Key { reason: error.to_string() })?.as_bytes()
         }
         Err(AppError::SessionNotFound { .. } | AppError::Key { .. }) => DUMMY_SESSION,
         Err(error) => return Err(error),
     };
     trial.signature = wrap(leaf.manager().address(), &session_key_manager(leaf, &proof, &signature));
+    let entry_point = trial.entry_point;
     let data = IEntryPoint::simulateValidationCall { operation: trial.into() }.abi_encode();
-    let answer = relay.read("eth_call", json!([{ "to": ENTRY_POINT, "data": Bytes::from(data) }, "latest"])).await;
+    let answer =
+        relay.read("eth_call", json!([{ "to": entry_point.address(), "data": Bytes::from(data) }, "latest"])).await;
     judge(answer)
 }
 

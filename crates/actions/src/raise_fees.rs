@@ -33,7 +33,7 @@ pub(super) async fn raised(
     }
     let Some(fees) = fees_that_are_taken(relay, first, refusal).await else { return Ok(None) };
     let user_operation = with_fees(relay, first, fees, prepared.sponsor_context.clone()).await?;
-    let user_op_hash = user_operation.hash(prepared.chain.entry_point, prepared.chain.chain_id);
+    let user_op_hash = user_operation.hash(prepared.chain.chain_id);
     Ok(Some(PreparedUserOperation { user_operation, user_op_hash, ..prepared.clone() }))
 }
 

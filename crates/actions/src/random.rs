@@ -1,8 +1,11 @@
 //! Randomness from the operating system (in a page: `crypto.getRandomValues`), never `Math.random`.
 
-use alloy::signers::{
-    k256::elliptic_curve::rand_core::{OsRng, RngCore},
-    local::PrivateKeySigner,
+use alloy::{
+    primitives::B256,
+    signers::{
+        k256::elliptic_curve::rand_core::{OsRng, RngCore},
+        local::PrivateKeySigner,
+    },
 };
 use zeroize::Zeroizing;
 
@@ -34,6 +37,13 @@ pub fn session_id() -> Result<String, AppError> {
     let mut bytes = [0u8; 16];
     fill(&mut bytes)?;
     Ok(hex::encode(bytes))
+}
+
+/// A random word, for what must be unlike anybody else's.
+pub fn word() -> Result<B256, AppError> {
+    let mut word = B256::ZERO;
+    fill(word.as_mut_slice())?;
+    Ok(word)
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), AppError> {

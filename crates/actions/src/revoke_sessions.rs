@@ -20,7 +20,7 @@ use super::{
     default_paymaster::default_paymaster,
     options::BuildUserOpOptions,
     ports::SessionStore,
-    prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
+    prepare_user_operation::{PreparedUserOperation, read_owner_snapshot},
     raise_fees::raised,
     reviewed_sessions::{Kept, ReviewedSessions},
     send_transaction::prepare_owner_operation,
@@ -32,6 +32,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    accounts::biconomy_v2,
     session::{SessionBook, SessionKeyManager, SessionLeaf, SessionStatus},
     smart_account::{set_merkle_root, set_merkle_root_at},
     user_op_response::UserOpResponse,
@@ -138,10 +139,11 @@ pub async fn prepare_revoke_sessions(
     store: &dyn SessionStore,
     request: RevokeSessionsVariables,
 ) -> Result<PreparedRevocation, AppError> {
+    client.check_kind(biconomy_v2::NAME)?;
     if matches!(&request.sessions, SessionsToRevoke::These(ids) if ids.is_empty()) {
         return Err(AppError::invalid("sessions", "at least one session id", "none"));
     }
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &request.options);
+    let snapshot = read_owner_snapshot(client, &request.options);
     let (snapshot, mut book) = try_join(snapshot, store.load(client.account)).await?;
     agreed_roots(&snapshot.account)?;
     let chain_root = snapshot.account.merkle_root;

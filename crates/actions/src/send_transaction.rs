@@ -4,17 +4,13 @@ use super::{
     account::SmartAccountClient,
     options::{BuildUserOpOptions, Options, merge_options},
     prepare_user_operation::{
-        ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_chain_snapshot,
+        ChainSnapshot, PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_owner_snapshot,
     },
-    send_user_operation::{owner_dummy_signature, sign_and_send_user_operation},
+    send_user_operation::sign_and_send_user_operation,
     token_payment::{self, TokenPayment},
 };
 use crate::error::AppError;
-use use_aa_protocol::{
-    paymaster::patch_call_data,
-    smart_account::{Call, encode_calls},
-    user_op_response::UserOpResponse,
-};
+use use_aa_protocol::{call::Call, user_op_response::UserOpResponse};
 
 /// What is to be done; variables of `use_send_transaction` and
 /// `use_send_sponsored_transaction`.
@@ -47,7 +43,7 @@ pub async fn prepare_transaction(
     calls: &[Call],
     options: &BuildUserOpOptions,
 ) -> Result<PreparedUserOperation, AppError> {
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, options).await?;
+    let snapshot = read_owner_snapshot(client, options).await?;
     prepare_owner_operation(client, &snapshot, calls, options).await
 }
 
@@ -80,8 +76,9 @@ pub(super) async fn prepare_owner_operation(
         let reason = "an operation that only deploys cannot approve the fee; pay it in another way".into();
         return Err(AppError::GasTokenRefused { reason });
     }
-    for approval in approvals.iter().rev() {
-        draft.call_data = patch_call_data(&draft.call_data, approval)?;
+    if !approvals.is_empty() {
+        let calls = client.kind().decode_calls(&draft.call_data)?;
+        draft.call_data = client.kind().encode_calls(&[approvals, calls].concat(), true)?;
     }
     let quoted = Options::gas_token_fee_quote(payment.quote, Some(payment.spender), max_approval);
     prepare_user_operation(relay, snapshot, draft, &merge_options([options.clone(), quoted])).await
@@ -97,12 +94,13 @@ pub(super) fn draft(
     let call_data = if options.use_empty_deploy_call_data.unwrap_or(false) {
         Default::default()
     } else {
-        encode_calls(calls, options.force_encode_for_batch.unwrap_or(false))?
+        client.kind().encode_calls(calls, options.force_encode_for_batch.unwrap_or(false))?
     };
     Ok(UserOperationDraft {
+        entry_point: client.kind().entry_point(),
         sender: client.account,
         init_code: client.init_code(snapshot.account.deployed),
         call_data,
-        dummy_signature: owner_dummy_signature(),
+        dummy_signature: client.kind().owner_stub(),
     })
 }

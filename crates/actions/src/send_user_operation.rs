@@ -1,23 +1,13 @@
 //! Signs a prepared operation as the owner and hands operations to the bundler.
 
-use alloy::primitives::{Bytes, eip191_hash_message};
+use alloy::primitives::eip191_hash_message;
 
 use super::{
     account::SmartAccountClient, owner_signature::owner_signature, ports::Relay,
     prepare_user_operation::PreparedUserOperation, raise_fees::raised,
 };
 use crate::error::{AppError, Upstream};
-use use_aa_protocol::{
-    addresses::ECDSA_MODULE,
-    signature::{DUMMY_ECDSA, wrap},
-    user_op_response::UserOpResponse,
-    user_operation::UserOperation,
-};
-
-/// The signature to estimate an owner's operation with.
-pub fn owner_dummy_signature() -> Bytes {
-    wrap(ECDSA_MODULE, &DUMMY_ECDSA)
-}
+use use_aa_protocol::{user_op_response::UserOpResponse, user_operation::UserOperation};
 
 /// Asks the owner's wallet for the signature and puts it into the operation.
 ///
@@ -32,7 +22,7 @@ pub async fn sign_user_operation(
     let given = client.wallet.sign_message(prepared.user_op_hash.as_slice()).await?;
     let signature = owner_signature(client.owner, eip191_hash_message(prepared.user_op_hash), &given)?;
     let mut user_operation = prepared.user_operation.clone();
-    user_operation.signature = wrap(ECDSA_MODULE, &signature);
+    user_operation.signature = client.kind().owner_signature(signature);
     Ok(user_operation)
 }
 

@@ -11,7 +11,6 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
     distributed_key::{DanModuleInfo, EphemeralKey, Revocation, RunKind, SignOutcome, SignRequest, joint_challenge},
     session::SessionLeaf,
     signature::personal_digest,
@@ -140,7 +139,7 @@ async fn sign(
         let mut request = SignRequest {
             key_id: key.key_id,
             user_operation: operation.clone(),
-            entry_point: ENTRY_POINT,
+            entry_point: operation.entry_point.address(),
             chain_id: key.info.chain_id,
             challenge: joint_challenge(RunKind::Signing, &nonces)?,
             signers: nonces.iter().map(|nonce| nonce.node).collect(),

@@ -21,12 +21,13 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    accounts::biconomy_v2::{ENTRY_POINT, encode_calls},
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
+    call::Call,
     merkle::MerkleTree,
     session::{SessionBook, SessionLeaf, SessionStatus},
     signature::{DUMMY_SESSION, batched_router, session_key_manager, wrap},
     simulate::simulate_single,
-    smart_account::{Call, encode_calls},
     user_op_response::UserOpResponse,
 };
 
@@ -228,6 +229,7 @@ async fn build_use(
     SessionUse { account, call_data, sessions, batched }: SessionUse,
 ) -> Result<UnsignedUse, AppError> {
     let draft = UserOperationDraft {
+        entry_point: ENTRY_POINT,
         sender: account,
         init_code: Bytes::new(),
         call_data,

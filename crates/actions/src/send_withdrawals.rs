@@ -10,7 +10,7 @@ use super::{
     account::SmartAccountClient,
     native_rest::prepare_rest,
     options::BuildUserOpOptions,
-    prepare_user_operation::{PreparedUserOperation, read_chain_snapshot},
+    prepare_user_operation::{PreparedUserOperation, read_owner_snapshot},
     send_transaction::{complete_transaction, prepare_owner_operation},
     token,
     token_payment::asked,
@@ -105,7 +105,7 @@ pub async fn prepare_withdrawals(
     let all = [WithdrawalRequest::all(NATIVE_TOKEN)];
     let requests = if requests.is_empty() { &all } else { requests };
     let default_recipient = default_recipient.unwrap_or(client.owner);
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, options).await?;
+    let snapshot = read_owner_snapshot(client, options).await?;
     let withdrawals = amounts(client, requests, default_recipient, options).await?;
     let native = |withdrawal: &&Withdrawal| withdrawal.token.is_none();
     let rests = withdrawals.iter().filter(native).filter(|withdrawal| withdrawal.amount.is_none()).count();

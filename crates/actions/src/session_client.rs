@@ -3,6 +3,8 @@
 
 use std::{ops::Deref, rc::Rc};
 
+mod steps;
+
 use super::{
     account::SmartAccountClient,
     create_batch_session::{CreateBatchSessionVariables, create_batch_session},
@@ -10,6 +12,7 @@ use super::{
     create_session_with_distributed_key::create_session_with_distributed_key,
     options::BuildUserOpOptions,
     ports::{DistributedKeys, SessionStore},
+    restore_sessions::{RestoreSessionsVariables, restore_sessions},
     revoke_sessions::{RevokeSessionsVariables, revoke_sessions},
     send_with_batch_session::{SendWithBatchSessionRequest, send_with_batch_session},
     send_with_distributed_session::send_with_distributed_session,
@@ -184,6 +187,14 @@ impl SessionClient {
     /// Those of [`revoke_sessions`].
     pub async fn revoke_sessions(&self, request: RevokeSessionsVariables) -> Result<UserOpResponse, AppError> {
         revoke_sessions(self, self.store(), request).await
+    }
+
+    /// [`restore_sessions`]: brings revoked sessions back. Follow it with [`Self::settle`].
+    ///
+    /// # Errors
+    /// Those of [`restore_sessions`].
+    pub async fn restore_sessions(&self, request: RestoreSessionsVariables) -> Result<UserOpResponse, AppError> {
+        restore_sessions(self, self.store(), request).await
     }
 
     /// [`settle_session`], without news on the way: follows a grant to its end, which makes its sessions usable.

@@ -100,7 +100,7 @@ impl SessionTree {
     }
 
     fn over(book: &SessionBook) -> Self {
-        let frontier: MerkleFrontier = leaves(book).map(SessionLeaf::hash).collect();
+        let frontier = book.frontier();
         let root = frontier.root().unwrap_or_default();
         Self { root, session_ids: ids(book), frontier, stale: None, left_out: HashSet::new() }
     }

@@ -11,7 +11,7 @@ use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     abi::ISmartAccount,
     addresses::{ACCOUNT_FACTORY, ECDSA_MODULE},
-    signature::{counterfactual, split_counterfactual, unwrap, wrap},
+    signature::{split_counterfactual, unwrap},
     smart_account::{AccountTemplate, counterfactual_address},
 };
 
@@ -27,17 +27,10 @@ const ERC_1271_VALID: [u8; 4] = ISmartAccount::isValidSignatureCall::SELECTOR;
 /// # Errors
 /// `WalletRejected`; `NotTheOwnersSignature`, `OwnerIsContract` when what comes back is no signature of the owner; those of reading the chain.
 pub async fn sign_message(client: &SmartAccountClient, message: &[u8]) -> Result<Bytes, AppError> {
-    let state = client.relay.account_state(client.account, U256::ZERO).await?;
+    let state = client.kind().read_state(client.relay.as_ref(), U256::ZERO).await?;
     let given = client.wallet.sign_message(message).await?;
     let signature = owner_signature(client.owner, eip191_hash_message(message), &given)?;
-    let wrapped = wrap(ECDSA_MODULE, &signature);
-    Ok(match state.deployed {
-        true => wrapped,
-        false => {
-            let factory_data = AccountTemplate::ecdsa(client.owner).factory_data(U256::ZERO);
-            counterfactual(ACCOUNT_FACTORY, factory_data, wrapped)
-        }
-    })
+    Ok(client.kind().message_signature(signature, state.deployed)?)
 }
 
 /// Is `signature` the account's over `message`? Asks the account where it has code (ERC-1271). Where it has none, the

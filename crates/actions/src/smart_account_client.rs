@@ -35,7 +35,7 @@ impl SmartAccountClient {
     /// # Errors
     /// Those of reading the chain.
     pub async fn is_account_deployed(&self) -> Result<bool, AppError> {
-        Ok(self.relay.account_state(self.account, U256::ZERO).await?.deployed)
+        Ok(self.kind().read_state(self.relay.as_ref(), U256::ZERO).await?.deployed)
     }
 
     /// [`send_transaction`]: calls that the owner signs (`@biconomy/use-aa`'s `sendTransaction`).

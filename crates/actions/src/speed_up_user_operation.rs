@@ -1,12 +1,13 @@
 //! Overtakes an operation that is stuck: the same again with higher fees, signed anew.
 
 use alloy::{
-    primitives::{Address, B256, Bytes, U256, eip191_hash_message},
+    primitives::{B256, Bytes, U256, eip191_hash_message},
     signers::SignerSync,
 };
 
 use super::{
     account::SmartAccountClient,
+    account_kind::{AccountKind, biconomy_v2::BiconomyV2},
     fee_funds::read_deposit,
     overtaken_sessions::{OvertakenSessions, SessionChange},
     owner_signature::owner_signature,
@@ -17,14 +18,8 @@ use super::{
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
-    abi::{IEntryPoint, decode},
-    addresses::{ECDSA_MODULE, ENTRY_POINT},
-    distributed_key::DanModuleInfo,
-    rpc::GasFees,
-    signature::{SessionSignature, wrap},
-    smart_account::decode_calls,
-    user_op_response::UserOpResponse,
-    user_operation::UserOperation,
+    call::Call, distributed_key::DanModuleInfo, rpc::GasFees, signature::SessionSignature,
+    user_op_response::UserOpResponse, user_operation::UserOperation,
 };
 
 /// Sends an operation once more with the same nonce and higher fees: one of the two is included, never both. The
@@ -76,13 +71,14 @@ async fn speed_up_as_owner(
     let relay = client.relay.as_ref();
     let chain_id = relay.chain_info().await?.chain_id;
     check_wallet_chain(client, chain_id).await?;
-    replace(relay, store, stuck, fees, async |_, user_op_hash, is_again| {
+    let at = Replaced { relay, store, kind: client.kind() };
+    replace(at, stuck, fees, async |_, user_op_hash, is_again| {
         if is_again {
             client.wallet.signs_again();
         }
         let given = client.wallet.sign_message(user_op_hash.as_slice()).await?;
         let signature = owner_signature(client.owner, eip191_hash_message(user_op_hash), &given)?;
-        Ok(wrap(ECDSA_MODULE, &signature))
+        Ok(client.kind().owner_signature(signature))
     })
     .await
 }
@@ -111,7 +107,8 @@ pub async fn speed_up_user_operation_with(
     fees: &GasFees,
     sign: impl Fn(B256) -> Result<Bytes, AppError>,
 ) -> Result<UserOpResponse, AppError> {
-    replace(relay, None, stuck, fees, async |_, user_op_hash, _| sign(user_op_hash)).await
+    let at = Replaced { relay, store: None, kind: &BiconomyV2::deployed(stuck.sender) };
+    replace(at, stuck, fees, async |_, user_op_hash, _| sign(user_op_hash)).await
 }
 
 /// The same for a use of sessions: their key, stored here or shared by nodes, signs anew around the same proofs.
@@ -135,7 +132,8 @@ pub async fn speed_up_session_use(
         Some(_) => None,
         None => Some(store.signer(stuck.sender, leaf.session_key_address).await?),
     };
-    replace(relay, None, stuck, fees, async |operation, user_op_hash, _| {
+    let at = Replaced { relay, store: None, kind: &BiconomyV2::deployed(stuck.sender) };
+    replace(at, stuck, fees, async |operation, user_op_hash, _| {
         let signature = match &key {
             Some(key) => {
                 let signature = key.sign_message_sync(user_op_hash.as_slice());
@@ -148,10 +146,16 @@ pub async fn speed_up_session_use(
     .await
 }
 
+/// Where an operation is replaced, and what is known of its account.
+struct Replaced<'a> {
+    relay: &'a dyn Relay,
+    store: Option<&'a dyn SessionStore>,
+    kind: &'a dyn AccountKind,
+}
+
 /// Sends the replacement; once more when the bundler wants still higher fees.
 async fn replace(
-    relay: &dyn Relay,
-    store: Option<&dyn SessionStore>,
+    Replaced { relay, store, kind }: Replaced<'_>,
     stuck: &UserOperation,
     fees: &GasFees,
     sign: impl AsyncFn(&UserOperation, B256, bool) -> Result<Bytes, AppError>,
@@ -159,7 +163,7 @@ async fn replace(
     refuse_paid_in_a_token(stuck)?;
     let chain_id = relay.chain_info().await?.chain_id;
     let sessions = match store {
-        Some(store) => Some(OvertakenSessions::of(store, stuck, stuck.hash(ENTRY_POINT, chain_id)).await?),
+        Some(store) => Some(OvertakenSessions::of(store, stuck, stuck.hash(chain_id)).await?),
         None if SessionChange::of(stuck) != SessionChange::Nothing => {
             let expected = "an operation that changes no sessions (`speed_up_session_change` keeps their book)";
             return Err(AppError::invalid("stuck.callData", expected, "a new root of sessions"));
@@ -177,8 +181,8 @@ async fn replace(
                 Bytes::copy_from_slice(paymaster_of(stuck)),
             ));
         }
-        check_rest(relay, stuck, &operation).await?;
-        let user_op_hash = operation.hash(ENTRY_POINT, chain_id);
+        check_rest(relay, kind, stuck, &operation).await?;
+        let user_op_hash = operation.hash(chain_id);
         operation.signature = sign(&operation, user_op_hash, is_again).await?;
         let overtaken = match &sessions {
             Some(sessions) => sessions.wait_for(&operation, user_op_hash).await?,
@@ -228,13 +232,18 @@ fn refuse_paid_in_a_token(stuck: &UserOperation) -> Result<(), AppError> {
 
 /// An account that pays itself and sends all its native currency away leaves just what the first fees may cost: with higher
 /// ones the calls would revert. What the first one did not cover either comes from elsewhere.
-async fn check_rest(relay: &dyn Relay, stuck: &UserOperation, faster: &UserOperation) -> Result<(), AppError> {
-    let leaves = native_that_leaves(stuck);
+async fn check_rest(
+    relay: &dyn Relay,
+    kind: &dyn AccountKind,
+    stuck: &UserOperation,
+    faster: &UserOperation,
+) -> Result<(), AppError> {
+    let leaves = native_that_leaves(kind, stuck);
     if !faster.paymaster_and_data.is_empty() || leaves.is_zero() {
         return Ok(());
     }
-    let balance = relay.account_state(stuck.sender, U256::ZERO).await?.balance;
-    let funds = balance.saturating_add(read_deposit(relay, stuck.sender).await?);
+    let balance = kind.read_state(relay, U256::ZERO).await?.balance;
+    let funds = balance.saturating_add(read_deposit(relay, stuck.entry_point, stuck.sender).await?);
     let is_covered = |operation: &UserOperation| leaves.saturating_add(operation.required_prefund()) <= funds;
     if is_covered(stuck) && !is_covered(faster) {
         let expected = "an operation that leaves the account what the higher fees need: start anew";
@@ -244,15 +253,10 @@ async fn check_rest(relay: &dyn Relay, stuck: &UserOperation, faster: &UserOpera
 }
 
 /// What the calls take out of balance and deposit.
-fn native_that_leaves(operation: &UserOperation) -> U256 {
-    let calls = decode_calls(&operation.call_data).unwrap_or_default();
-    let of_deposit = |to: Address, data: &[u8]| {
-        let withdrawal = decode::call::<IEntryPoint::withdrawToCall>(data).ok().filter(|_| to == ENTRY_POINT);
-        withdrawal.map_or(U256::ZERO, |call| call.withdrawAmount)
-    };
-    calls
-        .iter()
-        .fold(U256::ZERO, |sum, call| sum.saturating_add(call.value).saturating_add(of_deposit(call.to, &call.data)))
+fn native_that_leaves(kind: &dyn AccountKind, operation: &UserOperation) -> U256 {
+    let calls = kind.decode_calls(&operation.call_data).unwrap_or_default();
+    let of_deposit = |call: &Call| operation.entry_point.withdrawn_by(call).unwrap_or_default();
+    calls.iter().fold(U256::ZERO, |sum, call| sum.saturating_add(call.value).saturating_add(of_deposit(call)))
 }
 
 #[cfg(test)]
@@ -305,8 +309,8 @@ mod tests {
                 (sent.nonce, &sent.call_data, sent.call_gas_limit),
                 (stuck.nonce, &stuck.call_data, stuck.call_gas_limit)
             );
-            assert_eq!(response.user_op_hash, sent.hash(ENTRY_POINT, 31_337));
-            assert_ne!(response.user_op_hash, stuck.hash(ENTRY_POINT, 31_337));
+            assert_eq!(response.user_op_hash, sent.hash(31_337));
+            assert_ne!(response.user_op_hash, stuck.hash(31_337));
             let inner = &sent.signature[sent.signature.len() - 96..][..65];
             let signer = Signature::from_raw(inner).unwrap().recover_address_from_msg(response.user_op_hash);
             assert_eq!(signer.unwrap(), client.owner);
@@ -370,7 +374,7 @@ mod tests {
         let gone = Call { to: client.owner, value: U256::from(1_000), ..Default::default() };
         stuck.call_data = encode_calls(&[gone], false).unwrap();
         let just_enough = U256::from(1_000) + stuck.required_prefund();
-        fake.answer_amount(ENTRY_POINT, just_enough);
+        fake.answer_amount(stuck.entry_point.address(), just_enough);
         let error = speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap_err();
         assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.callData"), "{error}");
         assert_eq!(fake.sent(), 0);
@@ -378,7 +382,7 @@ mod tests {
         for there in [just_enough * U256::from(2), U256::from(5)] {
             let (fake, client, _) = world();
             let stuck = UserOperation { sender: client.account, ..stuck.clone() };
-            fake.answer_amount(ENTRY_POINT, there);
+            fake.answer_amount(stuck.entry_point.address(), there);
             speed_up_user_operation(&client, &stuck, &fees(0, 0)).await.unwrap();
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     account::SmartAccountClient,
     options::{BuildUserOpOptions, Options, merge_options},
-    prepare_user_operation::read_chain_snapshot,
+    prepare_user_operation::read_owner_snapshot,
     send_transaction::draft,
     token_payment::{fee_quotes, request},
 };
@@ -21,7 +21,7 @@ pub async fn get_token_fees(
     options: &BuildUserOpOptions,
 ) -> Result<FeeQuotes, AppError> {
     let options = merge_options([Options::gas_token_payment(), options.clone()]);
-    let snapshot = read_chain_snapshot(client.relay.as_ref(), client.account, &options).await?;
+    let snapshot = read_owner_snapshot(client, &options).await?;
     let user_operation = draft(client, &snapshot, calls, &options)?.unpaid(&snapshot);
     fee_quotes(client.relay.as_ref(), &user_operation, &options, &request(&options)).await
 }

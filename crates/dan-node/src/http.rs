@@ -13,13 +13,9 @@ use axum::{
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
-use use_aa_listener::Room;
+use use_aa_listener::{CancellationToken, Room};
 
 use super::{
     api::{LiftRequest, MAX_BODY, NodeRefusal, NonceRequest},
@@ -72,14 +68,14 @@ pub async fn serve(
     room: Room,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let stopping = watch::Sender::new(false);
+    let stopping = CancellationToken::new();
     let by_peer = Arc::new(|peer: std::net::SocketAddr, _: Option<&_>| Some(peer.ip().to_canonical()));
-    let serving = use_aa_listener::serve(listener, router(node), room, by_peer, stopping.subscribe());
+    let serving = use_aa_listener::serve(listener, router(node), room, by_peer, stopping.clone());
     tokio::select! {
         () = serving => {}
         () = async {
             stop.await;
-            stopping.send_replace(true);
+            stopping.cancel();
             tokio::time::sleep(GRACE).await;
         } => {}
     }

@@ -6,7 +6,7 @@
 //! | [`run`], [`runs`] | rounds of messages among the participants of one computation; time-outs, refusals, bounds |
 //! | [`share`] | a share of a key that cannot be printed |
 //! | [`key_generation`], [`signing`], [`refresh`] | the protocols, over runs |
-//! | [`workers`] | where they compute |
+//! | [`workers`], [`laps`] | where they compute, and where the time of a signature goes |
 //! | [`vault`] | encrypted files that survive crashes |
 //! | [`config`], [`node`], [`http`], [`callers`] | a node: what it is told, what it decides, its HTTP interface, who may use that |
 //! | [`keys`], [`nonces`], [`limits`] | what it keeps: keys and their grants, single-use nonces, signatures per minute |
@@ -20,6 +20,7 @@ pub mod frame;
 pub mod http;
 pub mod key_generation;
 pub mod keys;
+pub mod laps;
 pub mod limits;
 pub mod mesh;
 pub mod message;

@@ -294,7 +294,7 @@ fn evidence(run: &Run, kind: RunKind, key_id: B256, epoch: u64) -> BanEvidence {
 
 /// Unix seconds.
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    now_ms() / 1_000
 }
 
 /// Unix milliseconds.

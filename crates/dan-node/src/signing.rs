@@ -15,6 +15,7 @@ use use_aa_threshold as threshold;
 use zeroize::Zeroizing;
 
 use super::{
+    laps::{Laps, Part},
     run::{Run, RunError},
     share::{KeyShare, SecretBytes, aborted, decode, encode, index},
     workers::Workers,
@@ -23,6 +24,7 @@ use super::{
 /// Signs `digest`. Before the last message is sent, which makes the signature, `release` must succeed.
 pub async fn sign(
     run: &mut Run,
+    laps: &mut Laps,
     workers: &Workers,
     share: Arc<KeyShare>,
     digest: B256,
@@ -35,46 +37,70 @@ pub async fn sign(
     let (own, data_1) = (share.clone(), data.clone());
     let (fingerprint, first) = workers.run(move || (own.fingerprint(), threshold::sign_1(&own.party, &data_1))).await?;
     let (unique, kept, messages) = first.map_err(aborted)?;
+    laps.lap(Part::Computing);
     let mut outgoing = BTreeMap::new();
     for message in &messages {
         outgoing.insert(message.parties.receiver.as_u8(), marked(fingerprint, &encode(message)?));
     }
     let mut received = Vec::new();
-    for (node, bytes) in run.exchange(outgoing).await? {
+    for (node, bytes) in exchange(run, laps, outgoing).await? {
         let message: TransmitPhase1to2 = decode(node, unmarked(node, fingerprint, &bytes)?)?;
         check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
         received.push(message);
     }
 
+    laps.lap(Part::Coding);
     let (own, data_2) = (share.clone(), data.clone());
     let (unique, kept, messages) =
         workers.run(move || threshold::sign_2(&own.party, &data_2, unique, kept, &received)).await?.map_err(aborted)?;
+    laps.lap(Part::Computing);
     let mut outgoing = BTreeMap::new();
     for message in &messages {
         outgoing.insert(message.parties.receiver.as_u8(), encode(message)?);
     }
     let mut received = Vec::new();
-    for (node, bytes) in run.exchange(outgoing).await? {
+    for (node, bytes) in exchange(run, laps, outgoing).await? {
         let message: TransmitPhase2to3<Secp256k1> = decode(node, &bytes)?;
         check(node, me, message.parties.sender.as_u8(), message.parties.receiver.as_u8())?;
         received.push(message);
     }
 
+    laps.lap(Part::Coding);
     let (own, data_3) = (share.clone(), data.clone());
     let (x_coordinate, broadcast) =
         workers.run(move || threshold::sign_3(&own.party, &data_3, unique, kept, &received)).await?.map_err(aborted)?;
+    laps.lap(Part::Computing);
     release.await?;
+    laps.lap(Part::Disk);
     let body = encode(&broadcast)?;
     let mut broadcasts = vec![broadcast];
-    for (node, bytes) in run.broadcast(body).await? {
+    let outgoing = run.others().map(|node| (node, body.clone())).collect();
+    for (node, bytes) in exchange(run, laps, outgoing).await? {
         broadcasts.push(decode::<Broadcast3to4<Secp256k1>>(node, &bytes)?);
     }
 
+    laps.lap(Part::Coding);
     let (own, x) = (share.clone(), x_coordinate.clone());
     let (s, recovery_id) =
         workers.run(move || threshold::sign_4(&own.party, &data, &x, &broadcasts)).await?.map_err(aborted)?;
     let address = share.address().ok_or_else(|| RunError::Internal("a share without an address".into()))?;
-    signature(&x_coordinate, &s, recovery_id, digest, address)
+    let signature = signature(&x_coordinate, &s, recovery_id, digest, address);
+    laps.lap(Part::Computing);
+    signature
+}
+
+/// [`Run::exchange`], measured.
+async fn exchange(
+    run: &mut Run,
+    laps: &mut Laps,
+    outgoing: BTreeMap<u8, SecretBytes>,
+) -> Result<BTreeMap<u8, SecretBytes>, RunError> {
+    run.send(outgoing)?;
+    laps.lap(Part::Coding);
+    let others: Vec<u8> = run.others().collect();
+    let received = run.receive(&others).await;
+    laps.lap(Part::Others);
+    received
 }
 
 /// The message behind the fingerprint of our shares.

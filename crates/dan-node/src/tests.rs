@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     key_generation::generate,
+    laps::Laps,
     message::Message,
     refresh::{be_helped, help, refresh},
     run::{Losses, Network, Run, RunError, RunName, Runs},
@@ -101,7 +102,7 @@ async fn signature(
     let signing = opened(runs, &name("signing", byte, signers)).into_iter().map(|mut run| {
         let (workers, share) = (workers.clone(), shares[usize::from(run.me()) - 1].clone());
         async move {
-            let made = sign(&mut run, &workers, share, digest, async { Ok(()) }).await;
+            let made = sign(&mut run, &mut Laps::begin(), &workers, share, digest, async { Ok(()) }).await;
             made.map(|made| (made, run.sent())).inspect_err(|error| run.tell(error))
         }
     });

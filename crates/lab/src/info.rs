@@ -12,7 +12,10 @@ use super::{
         ENTRY_POINT_V07, NEXUS_K1_FACTORY, OWNER_VALIDATOR, TOKEN_PAYMASTER_V07, VERIFYING_PAYMASTER_V07,
     },
 };
-use use_aa_server::config::{SignerKey, UpstreamUrl};
+use use_aa_server::{
+    config::{DanNodeAddress, SignerKey, UpstreamUrl},
+    lab_links::LabLinks,
+};
 
 /// Addresses, URLs and (public) keys of a running lab.
 #[derive(Clone, Debug)]
@@ -49,6 +52,24 @@ impl LabInfo {
         &ACCOUNTS
     }
 
+    /// What a server needs to work on it.
+    pub fn links(&self) -> LabLinks {
+        let keys = self.dan_keys.as_ref();
+        let node = |node: &DanNodeInfo| {
+            let key = keys?.server.clone();
+            Some(DanNodeAddress { url: node.url.clone(), identity: node.identity, key })
+        };
+        LabLinks {
+            rpc_url: self.rpc_url.clone(),
+            bundler_url: self.bundler_url.clone(),
+            paymaster: self.paymaster,
+            paymaster_id: self.paymaster_id,
+            paymaster_signer: self.paymaster_signer.clone(),
+            folder: self.folder.clone(),
+            dan_nodes: self.dan_nodes.iter().filter_map(node).collect(),
+        }
+    }
+
     /// The same as JSON, for scripts.
     pub fn to_json(&self) -> serde_json::Value {
         let contracts: serde_json::Map<_, _> =
@@ -68,6 +89,7 @@ impl LabInfo {
             // What permissionless' Nexus account wants to be told.
             "nexus": { "factoryAddress": NEXUS_K1_FACTORY, "validatorAddress": OWNER_VALIDATOR },
             "contracts": contracts,
+            "folder": self.folder,
             "processes": { "anvil": self.processes[0], "alto": self.processes[1] },
             "danNodes": self.dan_nodes.iter().map(|node| json!({
                 "id": node.id,

@@ -19,11 +19,9 @@ mod supervisor;
 
 use std::{path::PathBuf, thread::JoinHandle, time::Duration};
 
-use alloy::primitives::U256;
 use tokio::sync::{oneshot, watch};
 
-use use_aa_protocol::addresses::{DEMO_TOKEN, TOKEN_PAYMASTER};
-use use_aa_server::config::{Config, DanNodeAddress, FeeToken, LabConfig, PaymasterConfig, TokenPaymasterConfig};
+use use_aa_server::config::{Config, LabConfig};
 
 pub use accounts::{ACCOUNTS, LabAccount, Role};
 pub use dan::{DanKeys, DanNodeInfo};
@@ -96,32 +94,7 @@ impl Lab {
 
     /// Fills in what a server needs to work on this lab.
     pub fn fill(&self, config: &mut Config) {
-        config.lab = true;
-        config.chain_id = self.info.chain_id;
-        config.rpc_urls = vec![self.info.rpc_url.clone()];
-        config.bundler_urls = vec![self.info.bundler_url.clone()];
-        config.paymaster = Some(PaymasterConfig::BuiltIn {
-            signer_key: self.info.paymaster_signer.clone(),
-            address: self.info.paymaster,
-            paymaster_id: self.info.paymaster_id,
-        });
-        if !config.data_dir_given {
-            // A ledger of another chain's life would be wrong on this one.
-            config.data_dir.clone_from(&self.info.folder);
-        }
-        if let Some(keys) = self.info.dan_keys.as_ref().filter(|_| config.dan_nodes.is_empty()) {
-            let node = |node: &DanNodeInfo| DanNodeAddress {
-                url: node.url.clone(),
-                identity: node.identity,
-                key: keys.server.clone(),
-            };
-            config.dan_nodes = self.info.dan_nodes.iter().map(node).collect();
-        }
-        config.token_paymaster = Some(TokenPaymasterConfig {
-            signer_key: self.info.paymaster_signer.clone(),
-            address: TOKEN_PAYMASTER,
-            tokens: vec![demo_dollar()],
-        });
+        self.info.links().fill(config);
     }
 
     /// Ends the lab and returns when its processes are gone.
@@ -132,17 +105,6 @@ impl Lab {
         while self.keeper.as_ref().is_some_and(|keeper| !keeper.is_finished()) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-    }
-}
-
-/// The demo token as money for gas: 2,500 of them are one ether, and 5 % on top.
-fn demo_dollar() -> FeeToken {
-    FeeToken {
-        symbol: "DUSD".into(),
-        address: DEMO_TOKEN,
-        decimals: 6,
-        exchange_rate: U256::from(2_500_000_000_u64),
-        price_markup: 1_050_000,
     }
 }
 

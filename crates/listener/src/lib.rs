@@ -16,3 +16,5 @@ mod serve;
 
 pub use connections::{Asking, Connections, Room, Seat};
 pub use serve::{OwnerOf, accept, serve};
+/// By what a listener is told to stop.
+pub use tokio_util::sync::CancellationToken;

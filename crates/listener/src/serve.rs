@@ -27,9 +27,9 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
     time::Instant,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 use super::{
@@ -48,36 +48,25 @@ const LOGGED: Duration = Duration::from_secs(60);
 /// trusted, which speaks for others.
 pub type OwnerOf = Arc<dyn Fn(SocketAddr, Option<&HeaderMap>) -> Option<IpAddr> + Send + Sync>;
 
-/// Serves `router` within `room` until `stopping` holds true; ends when the last connection has ended.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    room: Room,
-    owner_of: OwnerOf,
-    mut stopping: watch::Receiver<bool>,
-) {
+/// Serves `router` within `room` until `stopping` is cancelled; ends when the last connection has ended.
+pub async fn serve(listener: TcpListener, router: Router, room: Room, owner_of: OwnerOf, stopping: CancellationToken) {
     let connections = Connections::new(room);
-    // Each connection holds one end; the other one knows when there is none left.
-    let open = watch::Sender::new(());
+    let open = TaskTracker::new();
     // What the routes share is made now, not for each request.
     let router = router.with_state::<()>(());
     loop {
         let (stream, peer) = tokio::select! {
             accepted = accept(&listener, &connections) => accepted,
-            () = told(&mut stopping) => break,
+            () = stopping.cancelled() => break,
         };
         // Nobody has more, and all of them are being answered: closed at once.
         let Some(seat) = connections.admit(owner_of(peer, None)) else { continue };
-        let (router, stopping, open) = (router.clone(), stopping.clone(), open.subscribe());
-        let owner_of = owner_of.clone();
-        tokio::spawn(async move {
-            connection(stream, peer, Arc::new(seat), router, owner_of, stopping).await;
-            drop(open);
-        });
+        open.spawn(connection(stream, peer, Arc::new(seat), router.clone(), owner_of.clone(), stopping.clone()));
     }
     // Whoever comes now is refused at once, and goes elsewhere.
     drop(listener);
-    open.closed().await;
+    open.close();
+    open.wait().await;
 }
 
 /// The next connection. When the system has no room for one, a silent one is closed.
@@ -110,11 +99,6 @@ fn log(error: &io::Error, open: usize) {
     }
 }
 
-async fn told(stopping: &mut watch::Receiver<bool>) {
-    // The sender being gone comes to the same.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
 /// One connection, to its end: when the server stops, the request that is under way is the last one.
 async fn connection(
     stream: TcpStream,
@@ -122,7 +106,7 @@ async fn connection(
     seat: Arc<Seat>,
     router: Router,
     owner_of: OwnerOf,
-    mut stopping: watch::Receiver<bool>,
+    stopping: CancellationToken,
 ) {
     // Without it every small answer waits 40 ms for an acknowledgement (Nagle's algorithm).
     let _ = stream.set_nodelay(true);
@@ -139,7 +123,7 @@ async fn connection(
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = seat.is_over() => return,
-        () = told(&mut stopping) => {
+        () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection => ended,
@@ -214,8 +198,8 @@ mod tests {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let stop = watch::Sender::new(false);
-        let server = tokio::spawn(serve(listener, router, Room::default(), by_peer(), stop.subscribe()));
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve(listener, router, Room::default(), by_peer(), stop.clone()));
         let mut idle = TcpStream::connect(addr).await.unwrap();
         let mut busy = TcpStream::connect(addr).await.unwrap();
         // Two requests on one connection; the peer's address is known in both.
@@ -227,7 +211,7 @@ mod tests {
         }
         busy.write_all(ASK).await.unwrap();
         begun.notified().await;
-        stop.send_replace(true);
+        stop.cancel();
         assert_eq!(read(&mut idle).await, "", "closed: it asked for nothing");
         assert!(!server.is_finished());
         go_on.notify_one();
@@ -238,15 +222,14 @@ mod tests {
     }
 
     /// A server within `room` that answers `/` at once and `/large` with more than any buffer holds.
-    async fn served(room: Room) -> (SocketAddr, watch::Sender<bool>) {
+    async fn served(room: Room) -> SocketAddr {
         let router = Router::new()
             .route("/", get(async || "here"))
             .route("/large", get(async || Bytes::from(vec![b'x'; 32 * 1024 * 1024])));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let stop = watch::Sender::new(false);
-        tokio::spawn(serve(listener, router, room, by_peer(), stop.subscribe()));
-        (addr, stop)
+        tokio::spawn(serve(listener, router, room, by_peer(), CancellationToken::new()));
+        addr
     }
 
     async fn is_cut(stream: &mut TcpStream) -> bool {
@@ -256,7 +239,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_silent_are_closed_in_time_and_at_once_when_there_is_no_room() {
         let head = Duration::from_millis(1_500);
-        let (addr, _stop) = served(Room { connections: 50, head, ..Room::default() }).await;
+        let addr = served(Room { connections: 50, head, ..Room::default() }).await;
         let begun = Instant::now();
         let mut silent = Vec::new();
         for number in 0..300 {
@@ -282,7 +265,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_takes_nothing_in_is_cut_and_who_is_slow_is_not() {
         let stall = Duration::from_millis(600);
-        let (addr, _stop) = served(Room { stall, ..Room::default() }).await;
+        let addr = served(Room { stall, ..Room::default() }).await;
         let ask = async || {
             let mut stream = TcpStream::connect(addr).await.unwrap();
             stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();

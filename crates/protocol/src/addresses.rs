@@ -2,8 +2,9 @@
 
 use alloy::primitives::{Address, B256, address, b256};
 
-/// ERC-4337 entry point v0.6.
-pub const ENTRY_POINT: Address = address!("5ff137d4b0fdcd49dca30c7cf57e578a026d2789");
+/// ERC-4337 entry point v0.6, Smart Account V2's. Of an operation or an account ask its
+/// [`EntryPoint`](crate::entry_point::EntryPoint) instead: it may be another version's.
+pub use crate::entry_point::v06::ENTRY_POINT;
 /// Factory of Smart Accounts V2.
 pub const ACCOUNT_FACTORY: Address = address!("000000a56Aaca3e9a4C479ea6b6CD0DbcB6634F5");
 /// Implementation 2.0.0 behind the account proxies.
@@ -42,6 +43,10 @@ pub const MODULE_SENTINEL: Address = address!("000000000000000000000000000000000
 pub const DEMO_NFT: Address = address!("1758f42Af7026fBbB559Dc60EcE0De3ef81f665e");
 /// Demo ERC-20 with 6 decimals.
 pub const DEMO_TOKEN: Address = address!("747A4168DB14F57871fa8cda8B5455D8C2a8e90a");
+/// Verifying paymaster of entry point v0.7 in the lab; ours, like its address.
+pub const VERIFYING_PAYMASTER_V07: Address = address!("4d809E7a5B3481220529D015a72133B7DAa9047E");
+/// Token paymaster of entry point v0.7 in the lab; ours, like its address.
+pub const TOKEN_PAYMASTER_V07: Address = address!("61f8c91eF06AE286D6402ec54B1DC1C3f59348f5");
 /// `keccak(proxyCreationCode ‖ uint256(implementation))` for [`ACCOUNT_IMPLEMENTATION`] (docs/protocol.md 2.2).
 pub const PROXY_INIT_CODE_HASH: B256 = b256!("9e23d82770fbe728cd88babbb4dd51431b0a3c40bfd053a9fba2db0c3edaa369");
 

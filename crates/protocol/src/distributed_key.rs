@@ -48,7 +48,7 @@ pub use challenge::{MAX_NODES, NodeNonce, RunKind, joint_challenge};
 pub use ephemeral_key::EphemeralKey;
 pub use grant::{GRANT_VERSION, Grant, GrantedLeaf, MAX_LEAVES, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant};
 pub use module_info::{DanModuleInfo, clear_text_key, is_distributed, remove_clear_text_key};
-pub use offer::{KeyNetwork, KeyOffer, NodeIdentity, SignOutcome};
+pub use offer::{KeyNetwork, KeyOffer, KeyProgress, NodeIdentity, SignOutcome};
 pub use operation_cost::{
     CostRules, DEFAULT_MAX_OPERATION_COST, default_operation_cost, default_operation_cost_with_data,
 };

@@ -6,9 +6,11 @@
 #![warn(missing_docs)]
 
 pub mod abi;
+pub mod accounts;
 pub mod addresses;
 pub mod amount;
 mod bounds;
+pub mod call;
 pub mod clocks;
 pub mod describe;
 pub mod distributed_key;
@@ -20,7 +22,6 @@ pub mod known_functions;
 pub mod lint;
 pub mod merkle;
 pub mod multichain;
-pub mod nexus;
 pub mod owner;
 pub mod paymaster;
 pub mod policy;
@@ -30,6 +31,7 @@ pub mod revert;
 pub mod rpc;
 pub mod session;
 pub mod session_data;
+pub mod session_scheme;
 pub mod signature;
 pub mod simulate;
 pub mod smart_account;
@@ -39,4 +41,5 @@ pub mod time_window;
 pub mod user_op_response;
 pub mod user_operation;
 
+pub use accounts::nexus;
 pub use error::ProtocolError;

@@ -12,11 +12,11 @@ use alloy::primitives::{Address, B256};
 
 use super::{
     addresses::{
-        ABI_SESSION_VALIDATION_MODULE, BATCHED_SESSION_ROUTER, ECDSA_MODULE, ENTRY_POINT,
-        ERC20_SESSION_VALIDATION_MODULE, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
-        SESSION_KEY_MANAGER_V1_0_0,
+        ABI_SESSION_VALIDATION_MODULE, BATCHED_SESSION_ROUTER, ECDSA_MODULE, ERC20_SESSION_VALIDATION_MODULE,
+        MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
     },
     bounds::satisfiable,
+    entry_point::EntryPoint,
     policy::SessionEpoch,
     session::SessionLeaf,
     session_data::{ABI_HEADER, ABI_RULE, AbiSessionData, Erc20SessionData},
@@ -192,21 +192,20 @@ fn window(leaf: &SessionLeaf, now: u64, found: &mut Findings<'_>) {
 }
 
 /// Contracts that do what the account says: whoever may call them through the account owns it.
-const OBEDIENT: [Address; 7] = [
+const OBEDIENT: [Address; 6] = [
     SESSION_KEY_MANAGER,
     SESSION_KEY_MANAGER_V1_0_0,
     BATCHED_SESSION_ROUTER,
     ECDSA_MODULE,
     MULTICHAIN_MODULE,
     PASSKEY_MODULE,
-    ENTRY_POINT,
 ];
 
 fn destination(to: Address, context: LintContext<'_>, found: &mut Findings<'_>) {
     if to == context.account {
         let text = "It may call your account itself, and so change who controls it.";
         found.stop(FindingKind::OwnAccount, text);
-    } else if OBEDIENT.contains(&to) || context.modules.contains(&to) {
+    } else if OBEDIENT.contains(&to) || EntryPoint::from_address(to).is_some() || context.modules.contains(&to) {
         let text = format!("It may call {to}, which obeys your account: the app could allow itself everything.");
         found.stop(FindingKind::SessionModule, text);
     } else if to.is_zero() {

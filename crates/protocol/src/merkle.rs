@@ -3,7 +3,11 @@
 //! Leaves in insertion order, neither sorted nor hashed again; pairs sorted by bytes; a last node
 //! without partner moves up unchanged.
 
+mod growing;
+
 use alloy::primitives::{B256, keccak256};
+
+pub use growing::GrowingTree;
 
 /// Parent of two nodes: keccak of the smaller followed by the larger.
 pub fn parent(a: B256, b: B256) -> B256 {

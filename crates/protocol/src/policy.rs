@@ -4,9 +4,8 @@ use alloy::primitives::{Address, Bytes, U256};
 
 use super::{
     ProtocolError,
-    addresses::{
-        ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
-    },
+    addresses::{ECDSA_MODULE, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0},
+    entry_point::EntryPoint,
     session_data::AbiSessionData,
 };
 
@@ -93,13 +92,12 @@ pub struct Policy {
 }
 
 /// Contracts that obey the account: a session that may call them could give itself everything.
-const FORBIDDEN_DESTINATIONS: [(Address, &str); 6] = [
+const FORBIDDEN_DESTINATIONS: [(Address, &str); 5] = [
     (SESSION_KEY_MANAGER, "the session key manager: the session could grant itself anything"),
     (SESSION_KEY_MANAGER_V1_0_0, "the session key manager: the session could grant itself anything"),
     (ECDSA_MODULE, "the ownership module: the session could take the account over"),
     (MULTICHAIN_MODULE, "the ownership module: the session could take the account over"),
     (PASSKEY_MODULE, "the ownership module: the session could take the account over"),
-    (ENTRY_POINT, "the entry point: the session could withdraw the account's deposit"),
 ];
 
 /// Refuses destinations that obey the account, and the zero address.
@@ -109,6 +107,10 @@ pub(crate) fn check_destination(account: Address, destination: Address) -> Resul
     }
     if destination == account {
         let reason = "the account itself: the session could change its modules";
+        return Err(ProtocolError::refused("contractAddress", reason));
+    }
+    if EntryPoint::from_address(destination).is_some() {
+        let reason = "the entry point: the session could withdraw the account's deposit";
         return Err(ProtocolError::refused("contractAddress", reason));
     }
     match FORBIDDEN_DESTINATIONS.iter().find(|(address, _)| *address == destination) {
@@ -270,7 +272,8 @@ mod tests {
     #[test]
     fn a_session_must_not_reach_what_obeys_the_account() {
         assert_eq!(policy().check(ACCOUNT, NOW), Ok(()));
-        let forbidden = [ACCOUNT, SESSION_KEY_MANAGER, ECDSA_MODULE, MULTICHAIN_MODULE, ENTRY_POINT, Address::ZERO];
+        let modules = [ACCOUNT, SESSION_KEY_MANAGER, ECDSA_MODULE, MULTICHAIN_MODULE, Address::ZERO];
+        let forbidden = modules.into_iter().chain(EntryPoint::ALL.map(EntryPoint::address));
         for destination in forbidden {
             let error = error(|policy| policy.contract_address = destination);
             assert!(error.contains("contractAddress"), "{destination}: {error}");

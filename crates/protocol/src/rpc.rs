@@ -5,7 +5,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
-use super::{clocks::Clocks, describe::TokenFacts, owner::OwnerKind};
+use super::{clocks::Clocks, describe::TokenFacts, entry_point::UserOperation, owner::OwnerKind};
 use crate::read_tagged;
 
 /// What the page must know of the chain and the services behind the server.
@@ -143,15 +143,51 @@ impl GasFees {
 }
 
 /// Gas limits of a user operation, gas units (`eth_estimateUserOperationGas`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GasEstimate {
     /// Limit of the call itself.
     pub call_gas_limit: U256,
-    /// Limit of account and paymaster validation.
+    /// Limit of account validation; on v0.6 of paymaster validation, too.
     pub verification_gas_limit: U256,
     /// Gas paid to the bundler beside execution.
     pub pre_verification_gas: U256,
+    /// The paymaster's own limits: on v0.7, for an operation with a paymaster.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub paymaster: Option<PaymasterGas>,
+}
+
+/// Gas limits that a paymaster has for itself on entry point v0.7, gas units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymasterGas {
+    /// Limit of its validation.
+    #[serde(rename = "paymasterVerificationGasLimit")]
+    pub verification: U256,
+    /// Limit of its work after the call.
+    #[serde(rename = "paymasterPostOpGasLimit")]
+    pub post_op: U256,
+}
+
+impl GasEstimate {
+    /// The limits that an operation has.
+    pub fn of(operation: &UserOperation) -> Self {
+        Self {
+            call_gas_limit: operation.call_gas_limit,
+            verification_gas_limit: operation.verification_gas_limit,
+            pre_verification_gas: operation.pre_verification_gas,
+            paymaster: operation.paymaster_gas(),
+        }
+    }
+
+    /// Puts them into an operation; the paymaster's where it has one with limits of its own.
+    pub fn set(&self, operation: &mut UserOperation) {
+        operation.call_gas_limit = self.call_gas_limit;
+        operation.verification_gas_limit = self.verification_gas_limit;
+        operation.pre_verification_gas = self.pre_verification_gas;
+        if let Some(gas) = self.paymaster {
+            operation.set_paymaster_gas(gas);
+        }
+    }
 }
 
 /// How gas is paid.

@@ -13,6 +13,7 @@ use super::{
 
 mod book;
 mod grants;
+mod hashed;
 mod kept;
 mod listing;
 mod manager;
@@ -20,6 +21,7 @@ mod overtaking;
 mod published;
 mod reconcile;
 mod revocation;
+mod scheme;
 mod signers;
 mod state;
 mod status;
@@ -35,6 +37,7 @@ pub use manager::SessionKeyManager;
 pub use overtaking::Overtaken;
 pub use published::{Adoption, MAX_PUBLISHED_LEAVES, PublishedLeaves};
 pub use reconcile::Reconciliation;
+pub use scheme::KeyManagerSessions;
 pub use signers::{SignerBook, StoredSigner};
 pub use state::{Ending, GrantOperation, ImpossibleChange, RevocationOperation, SessionEvent, SessionState};
 pub use status::SessionStatus;
@@ -105,6 +108,12 @@ impl SessionLeaf {
         data.check()?;
         let module = ERC20_SESSION_VALIDATION_MODULE;
         Self::pending(interval, module, data.session_key_address, data.encode(), session_id)
+    }
+
+    /// What it may send, if it is a session of the ERC-20 module that can be read.
+    pub fn transfers(&self) -> Option<Erc20SessionData> {
+        let is_transfer = self.session_validation_module == ERC20_SESSION_VALIDATION_MODULE;
+        is_transfer.then(|| Erc20SessionData::decode(&self.session_key_data).ok()).flatten()
     }
 
     fn pending(

@@ -1,4 +1,4 @@
-//! Smart Sessions: sessions of [Nexus](crate::nexus) accounts, each independent of the others, with policies that the
+//! Smart Sessions: sessions of [Nexus](crate::accounts::nexus) accounts, each independent of the others, with policies that the
 //! chain adds up (vectors 17 and 18).
 //!
 //! - what a session is: [`Session`], ids ([`ids`]), what its policies are set to ([`PolicyConfig`]), and how our
@@ -25,20 +25,23 @@ pub mod model;
 mod obedient;
 mod policy_data;
 pub mod reads;
+mod scheme;
 mod session;
 mod session_key;
 mod signature;
 mod universal;
 
+pub use crate::session_scheme::{ActionLimits, SessionLimits};
 pub use condition::ParamCondition;
 pub use describe::{ActionDescription, SessionDescription};
 pub use errors::{policy_check_reason, policy_error, revert_words, smart_session_error};
 pub use events::{PolicyPlace, SessionModuleEvent, session_module_event};
 pub use explain::explain;
-pub use from_policy::{ActionLimits, SessionLimits, session_of};
+pub use from_policy::session_of;
 pub use lint::{SessionFinding, SessionFindingKind, SessionLintContext, lint};
 pub use obedient::obeys_account;
 pub use policy_data::{PolicyConfig, PolicyContract};
+pub use scheme::{SmartSessions, StoredSession};
 pub use session::{
     ActionData, Erc7739Context, Erc7739Data, MAX_ACTIONS, MAX_POLICIES, MAX_SESSIONS, PolicyData, Session,
 };

@@ -118,6 +118,7 @@ fn user_operation() -> impl Strategy<Value = UserOperation> {
     let gas = (number(), number(), number(), number(), number());
     (address(), number(), data(60), data(300), gas, data(300), data(600)).prop_map(
         |(sender, nonce, init_code, call_data, gas, paymaster_and_data, signature)| UserOperation {
+            entry_point: Default::default(),
             sender,
             nonce,
             init_code,
@@ -246,9 +247,9 @@ proptest! {
         let again: UserOperation = serde_json::from_str(&serde_json::to_string(&op).unwrap()).unwrap();
         prop_assert_eq!(&again, &op);
         prop_assert_eq!(op.packed().len(), 320);
-        let hash = op.hash(ENTRY_POINT, 1);
-        prop_assert_eq!(UserOperation { signature: other, ..op.clone() }.hash(ENTRY_POINT, 1), hash);
-        prop_assert_ne!(op.hash(ENTRY_POINT, 2), hash);
+        let hash = op.hash(1);
+        prop_assert_eq!(UserOperation { signature: other, ..op.clone() }.hash(1), hash);
+        prop_assert_ne!(op.hash(2), hash);
         op.required_prefund();
     }
 

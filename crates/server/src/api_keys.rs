@@ -4,10 +4,9 @@
 //! the secret's keccak-256 is kept. A slow hash (argon2, bcrypt) would add nothing: it is there for secrets that can be
 //! guessed, and 256 random bits cannot. Digits and the dot are all that `@biconomy/account`'s pattern for its URLs takes.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use alloy::primitives::{B256, U256, keccak256};
 use subtle::ConstantTimeEq;
+use use_aa_actions::clock::unix_seconds;
 use use_aa_protocol::foreign_text;
 
 use super::{
@@ -103,7 +102,7 @@ impl Database {
             scopes: new.scopes,
             requests_per_minute: new.requests_per_minute,
             budget_per_day: new.budget_per_day,
-            created_at: unix_now(),
+            created_at: unix_seconds(),
             expires_at: new.expires_at,
             revoked_at: None,
         };
@@ -137,7 +136,7 @@ impl Database {
     pub async fn revoke_key(&self, id: &str) -> Result<bool, DatabaseError> {
         let changed = on_pool!(self, pool => {
             sqlx::query("UPDATE api_keys SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL")
-                .bind(signed(unix_now()))
+                .bind(signed(unix_seconds()))
                 .bind(id)
                 .execute(pool)
                 .await?
@@ -169,7 +168,10 @@ impl Database {
                 found
             }
         };
-        found.filter(|key| key.chain_id == chain_id).ok_or(KeyError::Unknown).and_then(|key| usable(key, unix_now()))
+        found
+            .filter(|key| key.chain_id == chain_id)
+            .ok_or(KeyError::Unknown)
+            .and_then(|key| usable(key, unix_seconds()))
     }
 
     async fn find_key(&self, id: &str, secret_hash: &B256) -> Result<Option<ApiKey>, DatabaseError> {
@@ -222,8 +224,4 @@ fn read(row: Row) -> Result<(ApiKey, B256), DatabaseError> {
 /// Chain ids and times fit into 63 bits; what does not is as good as the largest.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -15,6 +15,7 @@ mod operation;
 mod paymaster;
 mod receipt;
 mod standard;
+mod unpacked;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -24,8 +25,7 @@ use std::{
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{Path, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
@@ -73,23 +73,6 @@ pub async fn paymaster(state: State<ServerState>, path: Path<(String, String)>, 
 /// `POST /rpc/{chainId}/{key}`.
 pub async fn standard(state: State<ServerState>, path: Path<(String, String)>, request: Request) -> Response {
     serve(Service::Standard, state, path, request).await
-}
-
-/// Dapps live on sites of their own: every site may call, because the key in the URL is what admits.
-pub async fn cross_origin(request: Request, next: Next) -> Response {
-    const HEADERS: [(HeaderName, HeaderValue); 6] = [
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS")),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("accept, content-type, x-request-id")),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, x-request-id")),
-        (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400")),
-        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
-    ];
-    let preflight = request.method() == http::Method::OPTIONS;
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
-    response.headers_mut().extend(HEADERS);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 async fn serve(

@@ -6,10 +6,10 @@ mod client;
 mod customs;
 mod fee_advice;
 mod passed_on;
+mod refusal;
 mod send;
 mod status;
 
 pub use advice::Advice;
 pub use client::Bundler;
-pub(crate) use client::estimate_params;
 pub(crate) use status::BundlerStatus;

@@ -4,6 +4,7 @@
 
 mod dan_nodes;
 mod fee_token;
+mod from_env;
 mod paymaster_context;
 mod protection;
 #[cfg(test)]
@@ -83,12 +84,19 @@ pub struct ServeArgs {
     /// Verifying paymaster contract of the built-in paymaster
     #[arg(long, env = "USE_AA_PAYMASTER_ADDRESS", value_name = "ADDRESS")]
     pub paymaster_address: Option<String>,
+    /// Verifying paymaster contract of the built-in paymaster on entry point v0.7, with the same signer [default: operations
+    /// of v0.7 are not paid for]
+    #[arg(long, env = "USE_AA_PAYMASTER_ADDRESS_V07", value_name = "ADDRESS")]
+    pub paymaster_address_v07: Option<String>,
     /// Account whose deposit inside the verifying paymaster pays [default: the signer's address]
     #[arg(long, env = "USE_AA_PAYMASTER_ID", value_name = "ADDRESS")]
     pub paymaster_id: Option<String>,
     /// Token paymaster contract of the built-in paymaster, so that people can pay gas in tokens
     #[arg(long, env = "USE_AA_TOKEN_PAYMASTER_ADDRESS", value_name = "ADDRESS")]
     pub token_paymaster_address: Option<String>,
+    /// Token paymaster contract of the built-in paymaster on entry point v0.7, with the same signer and tokens [default: none]
+    #[arg(long, env = "USE_AA_TOKEN_PAYMASTER_ADDRESS_V07", value_name = "ADDRESS")]
+    pub token_paymaster_address_v07: Option<String>,
     /// Tokens that it takes, comma-separated SYMBOL:ADDRESS:DECIMALS:RATE[:PREMIUM%]; the rate is the price of one
     /// whole native token in whole tokens
     #[arg(long, env = "USE_AA_FEE_TOKENS", value_name = "TOKENS")]
@@ -125,6 +133,10 @@ pub struct ServeArgs {
     /// Options of the lab, used when it is started.
     #[command(flatten)]
     pub lab: LabArgs,
+    /// File with the line that `use-aa lab --json` prints: work on that lab, which runs already, instead of starting one
+    /// [default: the lab is started]
+    #[arg(long, env = "USE_AA_LAB_JSON", value_name = "FILE")]
+    pub lab_json: Option<String>,
     /// Check the configuration, upstreams and their chain ids included, say what was found, and end
     #[arg(long)]
     pub check: bool,
@@ -186,6 +198,8 @@ pub enum PaymasterConfig {
         address: Address,
         /// Whose deposit inside the contract pays.
         paymaster_id: Address,
+        /// The contract on entry point v0.7, with the same signer; `None` = its operations are not paid for.
+        address_v07: Option<Address>,
     },
     /// Another service.
     Remote {
@@ -244,6 +258,8 @@ pub struct Config {
     pub lab: bool,
     /// How the lab runs, when it does.
     pub lab_options: LabConfig,
+    /// Where a lab that runs already says how it is reached; `None` = one is started.
+    pub lab_json: Option<PathBuf>,
     /// Whom the server answers, and how often.
     pub protection: Protection,
 }
@@ -311,6 +327,7 @@ impl Config {
             )?,
             lab,
             lab_options: LabConfig::from_args(&args.lab)?,
+            lab_json: values::lab_json("USE_AA_LAB_JSON", args.lab_json.as_deref(), lab)?,
             protection: Protection::from_args(&args.protection, lab)?,
         })
     }
@@ -382,6 +399,7 @@ fn paymaster(args: &ServeArgs) -> Result<Option<PaymasterConfig>, ConfigError> {
     let dialect = values::dialect("USE_AA_PAYMASTER_DIALECT", args.paymaster_dialect.as_deref())?;
     let signer_key = values::signer_key("USE_AA_PAYMASTER_SIGNER_KEY", args.paymaster_signer_key.as_ref())?;
     let address = values::address("USE_AA_PAYMASTER_ADDRESS", args.paymaster_address.as_deref())?;
+    let address_v07 = values::address("USE_AA_PAYMASTER_ADDRESS_V07", args.paymaster_address_v07.as_deref())?;
     let paymaster_id = values::address("USE_AA_PAYMASTER_ID", args.paymaster_id.as_deref())?;
     let urls = values::urls("USE_AA_PAYMASTER_URL", args.paymaster_url.as_ref(), &["http", "https"])?;
     if !urls.is_empty() {
@@ -391,7 +409,11 @@ fn paymaster(args: &ServeArgs) -> Result<Option<PaymasterConfig>, ConfigError> {
     match (signer_key, address) {
         (Some(signer_key), Some(address)) => {
             let paymaster_id = paymaster_id.unwrap_or_else(|| signer_key.address());
-            Ok(Some(PaymasterConfig::BuiltIn { signer_key, address, paymaster_id }))
+            Ok(Some(PaymasterConfig::BuiltIn { signer_key, address, paymaster_id, address_v07 }))
+        }
+        // It would be signed for beside the other, never alone.
+        (_, None) if address_v07.is_some() => {
+            Err(missing_half("USE_AA_PAYMASTER_ADDRESS", "USE_AA_PAYMASTER_ADDRESS_V07"))
         }
         (None, None) => Ok(None),
         // The key may be meant for the token paymaster alone.

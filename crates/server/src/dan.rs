@@ -7,5 +7,6 @@ pub mod bans;
 pub mod coordinator;
 mod disputes;
 mod failure;
+mod making;
 pub mod operator;
 mod pool;

@@ -1,4 +1,4 @@
-//! Watching operations: one watcher for the chain, whoever and however many wait.
+//! Watching operations of all entry points: one watcher for the chain, whoever and however many wait.
 //!
 //! | Part | Asks | How often |
 //! |---|---|---|
@@ -50,7 +50,7 @@ use std::{
     },
 };
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::B256;
 use futures::{Stream, stream};
 use tokio::{
     sync::{Notify, Semaphore, watch},
@@ -58,7 +58,7 @@ use tokio::{
 };
 
 use super::{bundler::Bundler, node::ChainNode, upstream_url::UpstreamUrl};
-use operation::{Operation, Sent, Signed};
+use operation::{Operation, Place, Sent, Signed};
 pub(super) use pace::Pace;
 use push::Pushing;
 use use_aa_actions::error::AppError;
@@ -80,9 +80,9 @@ const ROOM: usize = 64 * 1024 * 1024;
 #[derive(Default)]
 struct Registry {
     operations: HashMap<B256, Arc<Operation>>,
-    /// Those that were sent from here, or are known as if they were, by account and nonce, the latest last: only one of each
-    /// can be mined.
-    by_nonce: HashMap<(Address, U256), Vec<B256>>,
+    /// Those that were sent from here, or are known as if they were, by entry point, account and nonce, the latest last: only
+    /// one of each can be mined.
+    by_nonce: HashMap<Place, Vec<B256>>,
     /// To be looked for in blocks of the past.
     newcomers: Vec<Arc<Operation>>,
     /// When to look after which operation. Only what agrees with the operation's own `due_at` counts: each has one turn
@@ -156,7 +156,7 @@ impl Inner {
             return false;
         }
         self.unknown.fetch_sub(1, Ordering::Relaxed);
-        let same_nonce = by_nonce.entry((sent.sender, sent.nonce)).or_default();
+        let same_nonce = by_nonce.entry(sent.place()).or_default();
         // Who replaces pays more. When it was sent is not known.
         let is_dearer = |hash: &B256| {
             let other = operations.get(hash).and_then(|other| other.sent.get());
@@ -177,11 +177,11 @@ impl Inner {
         }
         match operation.sent.get() {
             None => drop(self.unknown.fetch_sub(1, Ordering::Relaxed)),
-            Some(Sent { sender, nonce, .. }) => {
-                if let Some(hashes) = registry.by_nonce.get_mut(&(*sender, *nonce)) {
+            Some(sent) => {
+                if let Some(hashes) = registry.by_nonce.get_mut(&sent.place()) {
                     hashes.retain(|hash| *hash != operation.user_op_hash);
                     if hashes.is_empty() {
-                        registry.by_nonce.remove(&(*sender, *nonce));
+                        registry.by_nonce.remove(&sent.place());
                     }
                 }
             }
@@ -308,9 +308,7 @@ impl Watcher {
             });
         }
         match &sent {
-            Some(Sent { sender, nonce, .. }) => {
-                registry.by_nonce.entry((*sender, *nonce)).or_default().push(user_op_hash);
-            }
+            Some(sent) => registry.by_nonce.entry(sent.place()).or_default().push(user_op_hash),
             None => drop(inner.unknown.fetch_add(1, Ordering::Relaxed)),
         }
         let operation = Arc::new(Operation::new(user_op_hash, sent));
@@ -344,7 +342,10 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use std::time::Duration;
 
-    use super::*;
+    use alloy::primitives::{Address, U256};
+    use use_aa_protocol::entry_point::EntryPoint;
+
+    use super::{super::receipt::Sighting, *};
 
     fn watcher() -> Watcher {
         watcher_with(1)
@@ -419,7 +420,10 @@ mod tests {
         let operation = UserOperation { nonce: U256::from(7), ..Default::default() };
         let sent = watcher.follow(B256::repeat_byte(1), Some(Sent::from(&operation))).unwrap();
         let stranger = watcher.follow(B256::repeat_byte(2), None).unwrap();
-        assert_eq!(watcher.inner.registry().by_nonce[&(Address::ZERO, U256::from(7))], [B256::repeat_byte(1)]);
+        assert_eq!(
+            watcher.inner.registry().by_nonce[&(EntryPoint::V06, Address::ZERO, U256::from(7))],
+            [B256::repeat_byte(1)]
+        );
         for _ in 0..2 {
             watcher.inner.forget(&mut watcher.inner.registry(), &stranger);
             watcher.inner.forget(&mut watcher.inner.registry(), &sent);
@@ -427,6 +431,33 @@ mod tests {
         assert_eq!(watcher.inner.unknown.load(Ordering::Relaxed), 0);
         let registry = watcher.inner.registry();
         assert!(registry.operations.is_empty() && registry.by_nonce.is_empty());
+    }
+
+    /// Nonces of one entry point say nothing of those of the other, even of an account that takes operations of both.
+    #[tokio::test]
+    async fn only_an_operation_of_the_same_entry_point_takes_a_nonce() {
+        let watcher = watcher();
+        let inner = &watcher.inner;
+        let hashes = EntryPoint::ALL.map(|entry_point| B256::repeat_byte(entry_point as u8 + 1));
+        for (hash, entry_point) in hashes.into_iter().zip(EntryPoint::ALL) {
+            watcher.follow_sent(hash, &UserOperation { entry_point, ..Default::default() });
+        }
+        let [old, new] = hashes.map(|hash| inner.operation(hash).unwrap());
+        assert_eq!(ends::replacement(inner, &old), None);
+        let receipt = use_aa_protocol::rpc::UserOpReceipt {
+            user_op_hash: B256::repeat_byte(9),
+            sender: Address::ZERO,
+            success: true,
+            reason: None,
+            transaction_hash: B256::repeat_byte(7),
+            block_number: 10,
+            actual_gas_cost: U256::ZERO,
+            actual_gas_used: U256::ZERO,
+        };
+        let mined = Sighting { entry_point: EntryPoint::V07, nonce: U256::ZERO, receipt, block_hash: None };
+        inner.seen(vec![mined]);
+        assert!(matches!(new.progress.borrow().last(), Some(UserOpUpdate::Replaced { .. })));
+        assert_eq!(old.progress.borrow().last(), Some(&UserOpUpdate::Submitted));
     }
 
     #[tokio::test]
@@ -443,7 +474,7 @@ mod tests {
             inner.keep(stranger, operation(tip));
             inner.keep(stranger, operation(99));
         }
-        assert_eq!(inner.registry().by_nonce[&(Address::ZERO, U256::ZERO)], hashes);
+        assert_eq!(inner.registry().by_nonce[&(EntryPoint::V06, Address::ZERO, U256::ZERO)], hashes);
         assert_eq!(inner.unknown.load(Ordering::Relaxed), 0);
         assert_eq!(strangers.each_ref().map(|one| ends::replacement(inner, one)), [Some(hashes[2]); 2]);
         assert_eq!(ends::replacement(inner, &inner.operation(hashes[2]).unwrap()), None);

@@ -12,6 +12,8 @@
 //! | [`authority`], [`caller`] | for which site a request is, and whose it is |
 //! | [`biconomy`], [`api_keys`], [`call_count`] | JSON-RPC for programs, its keys, and how often they may call |
 //! | [`check`], [`readiness`], [`metrics`] | does it work? |
+//! | [`lab_links`] | how a lab is reached that runs already |
+//! | [`dev_events`] | whether pages listen to `make dev` |
 #![warn(missing_docs)]
 
 mod api_key;
@@ -26,12 +28,14 @@ pub mod check;
 pub mod config;
 pub mod dan;
 pub mod database;
+pub mod dev_events;
 pub mod events;
 pub mod fees;
 mod inner_error;
 mod json_rpc;
 pub mod json_shape;
 mod key_cache;
+pub mod lab_links;
 mod logs;
 pub mod market;
 pub mod metrics;

@@ -8,7 +8,6 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use alloy::primitives::Address;
 use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
@@ -67,12 +66,12 @@ impl ChainNode {
         self.rpc.longest_logs()
     }
 
-    /// The height, and the logs since `from_block`: in one request, when that is taken. `filters` are topic lists. Without
+    /// The height, and the logs since `from_block`: in one request, when that is taken. `address` is one or a list, `filters` are topic lists. Without
     /// logs the height is told all the same.
     pub(super) async fn head_and_logs(
         &self,
         from_block: u64,
-        address: Address,
+        address: Value,
         filters: &[Value],
         reading: Reading,
     ) -> Result<(u64, Result<Vec<Value>, AppError>), AppError> {

@@ -5,10 +5,7 @@ mod known;
 mod second_opinion;
 mod trial;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use alloy::{
     primitives::{Address, B256, Bytes, U256, aliases::U192},
@@ -28,13 +25,17 @@ use super::{
 };
 pub(super) use known::{Known, News};
 pub(super) use trial::Trial;
-use use_aa_actions::error::{AppError, Upstream};
+use use_aa_actions::{
+    clock::unix_seconds,
+    error::{AppError, Upstream},
+};
 use use_aa_protocol::{
     abi::decode,
     addresses::{
         BATCHED_SESSION_ROUTER, ENTRY_POINT, MODULE_SENTINEL, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0,
     },
     clocks::Clocks,
+    entry_point::EntryPoint,
     owner::OwnerKind,
     rpc::AccountState,
 };
@@ -242,12 +243,12 @@ impl ChainNode {
         })
     }
 
-    /// The next nonce of an account in one of its lanes.
-    pub async fn nonce(&self, account: Address, lane: U256) -> Result<U256, AppError> {
+    /// The next nonce of an account in one of its lanes, as this entry point counts.
+    pub async fn nonce(&self, entry_point: EntryPoint, account: Address, lane: U256) -> Result<U256, AppError> {
         let key = U192::checked_from_limbs_slice(lane.as_limbs())
             .ok_or_else(|| AppError::invalid("nonce_key", "a nonce key below 2^192", lane))?;
         let call = getNonceCall { sender: account, key }.abi_encode();
-        let call = json!([{"to": ENTRY_POINT, "data": Bytes::from(call)}, "latest"]);
+        let call = json!([{"to": entry_point.address(), "data": Bytes::from(call)}, "latest"]);
         let nonce = self.rpc.call_value("eth_call", call).await?;
         Ok(self.word("EntryPoint.getNonce", &nonce)?.into())
     }
@@ -386,8 +387,7 @@ fn roots(account: Address, at: &Value) -> [(&'static str, Value); 2] {
 /// Many nodes have no pending block, or refuse to tell; the latest one stands in.
 fn clocks(block: u64, pending: &Result<Value, AppError>) -> Clocks {
     let pending = pending.as_ref().ok().and_then(|pending| pending.get("timestamp")).and_then(small);
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Clocks { block, pending: pending.unwrap_or(block), wall }
+    Clocks { block, pending: pending.unwrap_or(block), wall: unix_seconds() }
 }
 
 /// A number as JSON-RPC wants it.

@@ -18,7 +18,6 @@ use super::{
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
     foreign_text,
     rpc::{UserOpReceipt, UserOpUpdate},
 };
@@ -132,7 +131,7 @@ async fn seen_in_blocks(state: &ServerState, user_op_hash: B256) -> Result<Read,
     let back = LOOK_BACK.min(node.longest_logs().saturating_mul(MOST_PARTS));
     let from_block = node.height().await?.saturating_sub(back);
     let topics = json!([receipt::topics(), [user_op_hash]]);
-    let (head, logs) = node.head_and_logs(from_block, ENTRY_POINT, &[topics], Reading::Counting).await?;
+    let (head, logs) = node.head_and_logs(from_block, receipt::entry_points(), &[topics], Reading::Counting).await?;
     let of_it = |sighting: &Sighting| sighting.receipt.user_op_hash == user_op_hash;
     let found = receipt::sightings(&logs?).into_iter().find(of_it);
     Ok(Read {

@@ -26,7 +26,7 @@ pub async fn sponsor(
     // Without a paymaster the better answer is that there is none.
     if config.has_paymaster() && !config.sponsors_pages() {
         let refusal = refusal();
-        metrics::sponsorship(Err(&refusal));
+        metrics::sponsorship(user_operation.entry_point, Err(&refusal));
         return Err(refusal);
     }
     sponsorship::sponsor(state, user_operation, context, Requester { api_key: None, caller }).await

@@ -17,6 +17,7 @@ pub(crate) use remote::Remote;
 pub use upstreams::Upstreams;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
+    entry_point::{EntryPoint, v07},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
 };
@@ -39,7 +40,19 @@ pub fn check_request(user_operation: &UserOperation, expiry_duration: Option<u64
     if user_operation.sender.is_zero() {
         return Err(AppError::invalid("user_operation.sender", "a smart account", user_operation.sender));
     }
+    // Gas values that cannot be written down would be signed as others.
+    if user_operation.entry_point == EntryPoint::V07 {
+        v07::pack(user_operation)
+            .map_err(|error| AppError::invalid("user_operation", "what contracts can see", error))?;
+    }
     Ok(())
+}
+
+/// Nobody pays for operations of this entry point here.
+pub(crate) fn none_for(entry_point: EntryPoint) -> AppError {
+    AppError::SponsorshipRefused {
+        reason: format!("no paymaster for entry point {entry_point} is configured on this server"),
+    }
 }
 
 impl Paymaster {
@@ -50,8 +63,9 @@ impl Paymaster {
         timeout: Duration,
     ) -> Result<Self, AppError> {
         Ok(match config {
-            PaymasterConfig::BuiltIn { signer_key, address, paymaster_id } => {
-                Self::BuiltIn(Box::new(BuiltIn::new(signer_key.clone(), *address, *paymaster_id, chain_id)))
+            PaymasterConfig::BuiltIn { signer_key, address, paymaster_id, address_v07 } => {
+                let contracts = (*address, *address_v07);
+                Self::BuiltIn(Box::new(BuiltIn::new(signer_key.clone(), contracts, *paymaster_id, chain_id)))
             }
             PaymasterConfig::Remote { urls, dialect: PaymasterDialect::Biconomy, api_key } => {
                 Self::Biconomy(Remote::biconomy(urls, api_key.as_ref(), chain_id, timeout)?)
@@ -73,7 +87,7 @@ impl Paymaster {
     /// Data of the right length and form for an estimate of gas (ERC-7677).
     pub async fn stub(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<Bytes, AppError> {
         match self {
-            Self::BuiltIn(paymaster) => Ok(paymaster.stub()),
+            Self::BuiltIn(paymaster) => paymaster.stub(user_operation),
             Self::Erc7677(remote) => remote.stub_erc7677(user_operation, context).await,
             Self::Biconomy(_) => Err(AppError::SponsorshipRefused {
                 reason: "the paymaster behind this server has no stub data; ask pm_sponsorUserOperation".into(),
@@ -94,6 +108,10 @@ impl Paymaster {
         check_request(user_operation, context.expiry_duration)?;
         match self {
             Self::BuiltIn(paymaster) => paymaster.sponsor(upstreams, user_operation, context).await,
+            // Its service knows no other entry point.
+            Self::Biconomy(_) if user_operation.entry_point != EntryPoint::V06 => {
+                Err(none_for(user_operation.entry_point))
+            }
             Self::Biconomy(paymaster) => paymaster.sponsor_biconomy(user_operation, context).await,
             Self::Erc7677(paymaster) => paymaster.sponsor_erc7677(upstreams, user_operation, context).await,
         }

@@ -8,15 +8,11 @@ use serde_json::Value;
 pub(super) fn quantity(value: &Value) -> Option<U256> {
     match value {
         Value::Number(number) => number.as_u64().map(U256::from),
-        Value::String(text) => {
-            let text = text.trim();
-            match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-                Some("") => Some(U256::ZERO),
-                Some(digits) => U256::from_str_radix(digits, 16).ok(),
-                None if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) => None,
-                None => U256::from_str_radix(text, 10).ok(),
-            }
-        }
+        Value::String(text) => match text.trim() {
+            // What some write for nothing.
+            "0x" | "0X" => Some(U256::ZERO),
+            text => use_aa_protocol::quantity::parse(text),
+        },
         _ => None,
     }
 }
@@ -59,10 +55,19 @@ mod tests {
     #[test]
     fn what_is_no_quantity_is_refused() {
         let too_wide = format!("0x1{}", "0".repeat(64));
-        for value in
-            [json!(-1), json!(1.5), json!(1e30), json!("0xzz"), json!(""), json!("1_0"), json!(null), json!([])]
-                .into_iter()
-                .chain([json!(too_wide)])
+        for value in [
+            json!(-1),
+            json!(1.5),
+            json!(1e30),
+            json!("0xzz"),
+            json!("0x1_0"),
+            json!(""),
+            json!("1_0"),
+            json!(null),
+            json!([]),
+        ]
+        .into_iter()
+        .chain([json!(too_wide)])
         {
             assert_eq!(quantity(&value), None, "{value}");
         }

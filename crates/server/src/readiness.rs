@@ -4,9 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::state::ServerState;
+use super::{
+    config::{Config, PaymasterConfig},
+    state::ServerState,
+};
 use use_aa_actions::error::{AppError, Upstream};
-use use_aa_protocol::addresses::ENTRY_POINT;
+use use_aa_protocol::entry_point::EntryPoint;
 
 /// How long an upstream may take here.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -69,13 +72,22 @@ async fn node(state: &ServerState) -> Result<(), AppError> {
 }
 
 async fn bundler(state: &ServerState) -> Result<(), AppError> {
-    match state.bundler().supported_entry_points().await?.contains(&ENTRY_POINT) {
-        true => Ok(()),
-        false => Err(AppError::UpstreamMalformed {
+    let served = state.bundler().supported_entry_points().await?;
+    match needed(state.config()).find(|entry_point| !served.contains(&entry_point.address())) {
+        None => Ok(()),
+        Some(missing) => Err(AppError::UpstreamMalformed {
             upstream: Upstream::Bundler,
-            reason: format!("it does not serve the entry point {ENTRY_POINT}"),
+            reason: format!("it does not serve the entry point {} ({missing})", missing.address()),
         }),
     }
+}
+
+/// Entry points that the bundler must serve: that of V2 accounts, and the one for which a paymaster is set up.
+fn needed(config: &Config) -> impl Iterator<Item = EntryPoint> {
+    let verifying = matches!(config.paymaster, Some(PaymasterConfig::BuiltIn { address_v07: Some(_), .. }));
+    let in_tokens = config.token_paymaster.as_ref().is_some_and(|paymaster| paymaster.address_v07.is_some());
+    let later = (verifying || in_tokens).then_some(EntryPoint::V07);
+    [EntryPoint::V06].into_iter().chain(later)
 }
 
 async fn paymaster(state: &ServerState) -> Result<(), AppError> {

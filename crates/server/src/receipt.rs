@@ -4,38 +4,47 @@ mod token_charge;
 
 use std::collections::HashMap;
 
-use alloy::{
-    primitives::{Address, B256, Bytes, U256},
-    sol,
-    sol_types::SolEvent,
-};
-use serde_json::Value;
+use alloy::primitives::{Address, B256, Bytes, U256};
+use serde_json::{Value, json};
 
 use super::quantity::{quantity, small, truth};
-use use_aa_protocol::{abi::decode, addresses::ENTRY_POINT, revert::decode_revert, rpc::UserOpReceipt};
-
-pub(super) use token_charge::{
-    PaymentDue, TokenCharge, payment_due_topic, payments_due, token_charge_topic, token_charges, transfer_topic,
-    transfers,
+use use_aa_protocol::{
+    entry_point::{EntryPoint, EntryPointEvent},
+    revert::decode_revert,
+    rpc::UserOpReceipt,
+    smart_sessions::revert_words,
 };
 
-sol! {
-    event UserOperationEvent(bytes32 indexed userOpHash, address indexed sender, address indexed paymaster,
-        uint256 nonce, bool success, uint256 actualGasCost, uint256 actualGasUsed);
-    event UserOperationRevertReason(bytes32 indexed userOpHash, address indexed sender, uint256 nonce, bytes revertReason);
-}
+pub(super) use token_charge::{
+    PaymentDue, TokenCharge, payment_due_topic, payments_due, token_charge_topics, token_charges, transfer_topic,
+    transfers,
+};
 
 /// Text of a call that failed and said nothing.
 const NO_REASON: &str = "no reason given";
 
-/// The first topics of the two events that tell of an operation.
-pub(super) fn topics() -> [B256; 2] {
-    [UserOperationEvent::SIGNATURE_HASH, UserOperationRevertReason::SIGNATURE_HASH]
+/// Text of a call that was undone because its gas cost more than was prefunded (v0.7).
+const PREFUND_TOO_LOW: &str = "the gas cost more than was prefunded";
+
+/// The first topic of the event that tells that an operation is in a block; alike in all versions.
+pub(super) const MINED: B256 = EntryPointEvent::USER_OPERATION;
+
+/// First topics of all events that tell of an operation: that, and why its call was undone.
+pub(super) fn topics() -> [B256; 4] {
+    let [reason, post_op, prefund] = EntryPointEvent::REASONS;
+    [MINED, reason, post_op, prefund]
+}
+
+/// Whose events these are: the entry points of all versions. For filters of logs.
+pub(super) fn entry_points() -> Value {
+    json!(EntryPoint::ALL.map(EntryPoint::address))
 }
 
 /// An operation that was seen in a block.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sighting {
+    /// Who took it: nonces of one entry point say nothing of those of another.
+    pub(super) entry_point: EntryPoint,
     /// Its nonce: no other operation of the account with this one can be mined any more.
     pub(super) nonce: U256,
     /// What its event says, with the revert reason when that was among the logs.
@@ -44,43 +53,60 @@ pub(super) struct Sighting {
     pub(super) block_hash: Option<B256>,
 }
 
-/// All operations whose `UserOperationEvent` is among `logs`, in their order; logs of other contracts,
-/// removed ones and unreadable ones are passed over.
+/// All operations whose `UserOperationEvent` is among `logs`, in their order; logs of other contracts than the known entry
+/// points, removed ones and unreadable ones are passed over.
 pub(super) fn sightings(logs: &[Value]) -> Vec<Sighting> {
-    sightings_at(ENTRY_POINT, logs)
+    sightings_of(logs, |address| Some((EntryPoint::from_address(address)?, address)))
 }
 
-/// As [`sightings`], of another entry point: the events are the same in all versions.
-fn sightings_at(entry_point: Address, logs: &[Value]) -> Vec<Sighting> {
-    let ours: Vec<Log> =
-        logs.iter().filter_map(Log::read).filter(|log| log.address == entry_point && !log.removed).collect();
-    let reasons: HashMap<B256, String> = ours
+/// As [`sightings`], of the contracts that `known` names, with the version that their errors are read by.
+fn sightings_of(logs: &[Value], known: impl Fn(Address) -> Option<(EntryPoint, Address)>) -> Vec<Sighting> {
+    let events: Vec<_> = logs
         .iter()
-        .filter(|log| log.topics.first() == Some(&UserOperationRevertReason::SIGNATURE_HASH))
-        .filter_map(|log| {
-            let (_, reason) = decode::loose_params::<(U256, Bytes)>(&log.data).ok()?;
-            Some((*log.topics.get(1)?, readable(&reason)))
-        })
+        .filter_map(Log::read)
+        .filter(|log| !log.removed)
+        .filter_map(|log| Some((known(log.address)?, EntryPointEvent::read(&log.topics, &log.data)?, log)))
         .collect();
-    ours.iter()
-        .filter(|log| log.topics.first() == Some(&UserOperationEvent::SIGNATURE_HASH))
-        .filter_map(|log| {
-            let user_op_hash = *log.topics.get(1)?;
-            let (nonce, success, cost, used) = decode::loose_params::<(U256, bool, U256, U256)>(&log.data).ok()?;
-            let reason = reasons.get(&user_op_hash).cloned().unwrap_or_else(|| NO_REASON.to_owned());
-            let receipt = UserOpReceipt {
-                user_op_hash,
-                sender: Address::from_word(*log.topics.get(2)?),
-                success,
-                reason: (!success).then_some(reason),
-                transaction_hash: log.transaction_hash,
-                block_number: log.block_number,
-                actual_gas_cost: cost,
-                actual_gas_used: used,
-            };
-            Some(Sighting { nonce, receipt, block_hash: log.block_hash })
-        })
-        .collect()
+    let mut reasons = HashMap::<(Address, B256), String>::new();
+    for ((entry_point, address), event, _) in &events {
+        let (hash, reason) = match event {
+            EntryPointEvent::RevertReason { user_op_hash, reason, .. }
+            | EntryPointEvent::PostOpRevertReason { user_op_hash, reason, .. } => {
+                (*user_op_hash, readable(*entry_point, reason))
+            }
+            EntryPointEvent::PrefundTooLow { user_op_hash, .. } => (*user_op_hash, PREFUND_TOO_LOW.to_owned()),
+            EntryPointEvent::UserOperation { .. } | EntryPointEvent::AccountDeployed { .. } => continue,
+        };
+        reasons.insert((*address, hash), reason);
+    }
+    let mut found = Vec::new();
+    for ((entry_point, address), event, log) in events {
+        let EntryPointEvent::UserOperation {
+            user_op_hash,
+            sender,
+            nonce,
+            success,
+            actual_gas_cost,
+            actual_gas_used,
+            ..
+        } = event
+        else {
+            continue;
+        };
+        let reason = reasons.get(&(address, user_op_hash)).cloned().unwrap_or_else(|| NO_REASON.to_owned());
+        let receipt = UserOpReceipt {
+            user_op_hash,
+            sender,
+            success,
+            reason: (!success).then_some(reason),
+            transaction_hash: log.transaction_hash,
+            block_number: log.block_number,
+            actual_gas_cost,
+            actual_gas_used,
+        };
+        found.push(Sighting { entry_point, nonce, receipt, block_hash: log.block_hash });
+    }
+    found
 }
 
 /// The operations in a transaction's receipt; none when it is the receipt of another transaction.
@@ -92,13 +118,18 @@ pub(super) fn sightings_in_transaction(transaction_hash: B256, transaction_recei
 
 /// The receipt of one operation out of its transaction's receipt.
 pub(super) fn from_transaction(user_op_hash: B256, transaction_receipt: &Value) -> Option<UserOpReceipt> {
-    sighting_in(ENTRY_POINT, user_op_hash, transaction_receipt).map(|sighting| sighting.receipt)
+    let logs = transaction_receipt.get("logs").and_then(Value::as_array)?;
+    let of_it = |sighting: &Sighting| sighting.receipt.user_op_hash == user_op_hash;
+    sightings(logs).into_iter().find(of_it).map(|sighting| sighting.receipt)
 }
 
-/// One operation of an entry point out of its transaction's receipt.
-pub(super) fn sighting_in(entry_point: Address, user_op_hash: B256, transaction_receipt: &Value) -> Option<Sighting> {
+/// One operation out of its transaction's receipt, of an entry point whose version need not be known here: the events
+/// are the same in all.
+pub(super) fn sighting_in(address: Address, user_op_hash: B256, transaction_receipt: &Value) -> Option<Sighting> {
     let logs = transaction_receipt.get("logs").and_then(Value::as_array)?;
-    sightings_at(entry_point, logs).into_iter().find(|sighting| sighting.receipt.user_op_hash == user_op_hash)
+    let version = EntryPoint::from_address(address).unwrap_or(EntryPoint::V07);
+    let found = sightings_of(logs, |emitter| (emitter == address).then_some((version, address)));
+    found.into_iter().find(|sighting| sighting.receipt.user_op_hash == user_op_hash)
 }
 
 /// An event that a reorganisation took back.
@@ -112,8 +143,8 @@ pub(super) struct Removed {
 
 /// The log is one that a reorganisation took back.
 pub(super) fn removed(log: &Value) -> Option<Removed> {
-    let log = Log::read(log).filter(|log| log.removed && log.address == ENTRY_POINT)?;
-    (log.topics.first() == Some(&UserOperationEvent::SIGNATURE_HASH)).then_some(())?;
+    let log = Log::read(log).filter(|log| log.removed && EntryPoint::from_address(log.address).is_some())?;
+    (log.topics.first() == Some(&MINED)).then_some(())?;
     let Log { transaction_hash, block_number, block_hash, .. } = log;
     Some(Removed { user_op_hash: *log.topics.get(1)?, transaction_hash, block_number, block_hash })
 }
@@ -121,7 +152,7 @@ pub(super) fn removed(log: &Value) -> Option<Removed> {
 /// The log tells why an operation's call reverted; its event is another log.
 pub(super) fn is_reason(log: &Value) -> bool {
     let topic = log.get("topics").and_then(|topics| topics.get(0)).and_then(hash);
-    topic == Some(UserOperationRevertReason::SIGNATURE_HASH)
+    topic.is_some_and(|topic| EntryPointEvent::REASONS.contains(&topic))
 }
 
 /// The operation that a log is about.
@@ -144,7 +175,8 @@ pub(super) fn from_bundler(user_op_hash: B256, answer: &Value) -> Option<UserOpR
     let reason = match answer.get("reason").and_then(Value::as_str).map(str::trim) {
         None | Some("" | "0x") => NO_REASON.to_owned(),
         Some(text) => match text.parse::<Bytes>() {
-            Ok(data) if text.starts_with("0x") => readable(&data),
+            // Of which version is not said; the later one's words know those of the earlier one, too.
+            Ok(data) if text.starts_with("0x") => readable(EntryPoint::V07, &data),
             _ => text.chars().take(500).collect(),
         },
     };
@@ -166,8 +198,12 @@ pub(super) fn hash(value: &Value) -> Option<B256> {
     value.as_str()?.parse().ok()
 }
 
-fn readable(revert_data: &[u8]) -> String {
-    if revert_data.is_empty() { NO_REASON.to_owned() } else { decode_revert(revert_data) }
+fn readable(entry_point: EntryPoint, revert_data: &[u8]) -> String {
+    match entry_point {
+        _ if revert_data.is_empty() => NO_REASON.to_owned(),
+        EntryPoint::V06 => decode_revert(revert_data),
+        EntryPoint::V07 => revert_words(revert_data),
+    }
 }
 
 /// The parts of a log that matter here.
@@ -212,15 +248,23 @@ mod tests {
     const SENDER: Address = address!("0788816536DEFa6A14779711c0B08b7f0edFe68b");
 
     fn event(success: bool) -> Value {
+        event_at(EntryPoint::V06, success)
+    }
+
+    fn event_at(entry_point: EntryPoint, success: bool) -> Value {
         let data =
             (U256::from(3), success, U256::from(9_007_199_254_740_993u64), U256::from(120_000)).abi_encode_params();
-        json!({"address": ENTRY_POINT, "topics": [UserOperationEvent::SIGNATURE_HASH, HASH, SENDER.into_word(), B256::ZERO],
+        json!({"address": entry_point.address(), "topics": [MINED, HASH, SENDER.into_word(), B256::ZERO],
             "data": Bytes::from(data), "transactionHash": TRANSACTION, "blockNumber": "0x10"})
     }
 
     fn reverted(reason: &[u8]) -> Value {
+        reverted_at(EntryPoint::V06, EntryPointEvent::REVERT_REASON, reason)
+    }
+
+    fn reverted_at(entry_point: EntryPoint, topic: B256, reason: &[u8]) -> Value {
         let data = (U256::from(3), Bytes::copy_from_slice(reason)).abi_encode_params();
-        json!({"address": ENTRY_POINT, "topics": [UserOperationRevertReason::SIGNATURE_HASH, HASH, SENDER.into_word()],
+        json!({"address": entry_point.address(), "topics": [topic, HASH, SENDER.into_word()],
             "data": Bytes::from(data), "transactionHash": TRANSACTION, "blockNumber": 16, "removed": false})
     }
 
@@ -235,6 +279,30 @@ mod tests {
         assert_eq!(topics()[0], B256::from(expected));
         let expected = hex!("1c4fada7374c0a9ee8841fc38afe82932dc0f8e69012e927f061a8bae611a201");
         assert_eq!(topics()[1], B256::from(expected));
+    }
+
+    /// Each entry point's own word counts for its operations, with the reasons that v0.7 adds.
+    #[test]
+    fn operations_of_both_entry_points_are_told_apart() {
+        let [_, post_op, _] = EntryPointEvent::REASONS;
+        // Of a policy, in the words of the module.
+        let policy = hex!(
+            "3b5773610000000000000000000000000000000000000000000000000000000000000007000000000000000000000000000000000000000000d30f611fa3bf652ac6879428586930"
+        );
+        let at = |entry_point, topic, reason: &[u8]| {
+            let logs = [reverted_at(entry_point, topic, reason), event_at(EntryPoint::V07, false), event(true)];
+            let found = sightings(&logs);
+            assert_eq!([found[0].entry_point, found[1].entry_point], [EntryPoint::V07, EntryPoint::V06]);
+            assert_eq!(found[1].receipt.reason, None);
+            found[0].receipt.reason.clone().unwrap()
+        };
+        assert!(at(EntryPoint::V07, EntryPointEvent::REVERT_REASON, &policy).starts_with("PolicyViolation"));
+        assert!(at(EntryPoint::V07, post_op, &policy).starts_with("PolicyViolation"));
+        assert_eq!(at(EntryPoint::V06, EntryPointEvent::REVERT_REASON, &policy), NO_REASON, "another one's word");
+        let transaction = json!({"logs": [event_at(EntryPoint::V07, true)]});
+        assert!(from_transaction(HASH, &transaction).is_some());
+        assert!(sighting_in(EntryPoint::V06.address(), HASH, &transaction).is_none());
+        assert_eq!(sighting_in(EntryPoint::V07.address(), HASH, &transaction).unwrap().entry_point, EntryPoint::V07);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     database::{Database, DatabaseError, in_transaction, on_pool},
     state::ServerState,
 };
-use use_aa_actions::error::AppError;
+use use_aa_actions::{clock::unix_seconds, error::AppError};
 use use_aa_protocol::session::PublishedLeaves;
 
 pub use upkeep::keep_tidy;
@@ -155,8 +155,7 @@ fn lower(account: Address) -> String {
 }
 
 fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    since.as_secs().cast_signed()
+    unix_seconds().cast_signed()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use super::{
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
+    entry_point::EntryPoint,
     session::{OperationUse, SessionUses, Signers, count_uses, session_uses_in},
 };
 
@@ -150,7 +150,7 @@ impl ChainNode {
         };
         let (mut from_block, to_block, logs) = (read.from_block, read.to_block, &read.logs);
         let mut found = receipt::sightings(logs);
-        found.retain(|seen| seen.receipt.sender == account);
+        found.retain(|seen| seen.entry_point == EntryPoint::V06 && seen.receipt.sender == account);
         let (cut, transactions) =
             newest(found.iter().map(|seen| (seen.receipt.block_number, seen.receipt.transaction_hash)));
         from_block = cut.unwrap_or(from_block);
@@ -189,7 +189,7 @@ impl ChainNode {
             return Ok(None);
         }
         let (to_block, logs) =
-            self.head_and_logs(from_block, ENTRY_POINT, &[filter_of(account)], Reading::Counting).await?;
+            self.head_and_logs(from_block, entry_point(), &[filter_of(account)], Reading::Counting).await?;
         match logs {
             Ok(logs) => Ok(Some(Arc::new(Logs { from_block, to_block, logs }))),
             Err(AppError::TooLarge { .. }) => Ok(None),
@@ -214,7 +214,7 @@ impl ChainNode {
             );
         }
         let (to_block, found) =
-            self.head_and_logs(begin, ENTRY_POINT, &[filter_of(account)], Reading::Counting).await?;
+            self.head_and_logs(begin, entry_point(), &[filter_of(account)], Reading::Counting).await?;
         logs.extend(found?);
         let read = Arc::new(Logs { from_block, to_block, logs });
         self.known().uses.logs.keep(account, read.clone()).await;
@@ -273,10 +273,14 @@ impl ChainNode {
     }
 }
 
+/// Whose events are read: sessions that are counted here sign for accounts of this one.
+fn entry_point() -> Value {
+    json!(EntryPoint::V06.address())
+}
+
 /// The topics of an account's operations.
 fn filter_of(account: Address) -> Value {
-    let [event, _] = receipt::topics();
-    json!([event, null, account.into_word()])
+    json!([receipt::MINED, null, account.into_word()])
 }
 
 fn weight_of(shown: &Shown) -> usize {
@@ -312,7 +316,7 @@ fn newest(seen: impl Iterator<Item = (u64, B256)>) -> (Option<u64>, Vec<B256>) {
 fn input_of(transaction: &Value) -> Option<Bytes> {
     let to = serde_json::from_value::<Address>(transaction.get("to")?.clone()).ok()?;
     let input = serde_json::from_value(transaction.get("input")?.clone()).ok()?;
-    (to == ENTRY_POINT).then_some(input)
+    (to == EntryPoint::V06.address()).then_some(input)
 }
 
 #[cfg(test)]
@@ -338,7 +342,7 @@ mod tests {
     #[test]
     fn only_transactions_to_the_entry_point_are_read() {
         let transaction = |to: Value| json!({ "to": to, "input": "0x1fad948c" });
-        assert_eq!(input_of(&transaction(json!(ENTRY_POINT))).unwrap().len(), 4);
+        assert_eq!(input_of(&transaction(json!(EntryPoint::V06.address()))).unwrap().len(), 4);
         assert_eq!(input_of(&transaction(json!(Address::ZERO))), None);
         assert_eq!(input_of(&transaction(Value::Null)), None);
         assert_eq!(input_of(&Value::Null), None);

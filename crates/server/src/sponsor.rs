@@ -5,23 +5,29 @@
 //! sponsored.
 
 mod advance;
+mod calls;
 mod check;
 mod deployment;
 mod file;
 mod ledger;
 mod limits;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod nexus_tests;
 pub(super) mod policy;
 pub(super) mod pre_verification_gas;
 mod requester;
+mod sessions;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod unused_gas;
 mod webhook;
 
 use std::{
     net::IpAddr,
     sync::{Arc, atomic::AtomicBool},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use alloy::primitives::{Address, U256};
@@ -33,9 +39,10 @@ use self::{
     limits::{BudgetOutcome, Limits},
 };
 use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAULT_FEE_FACTOR, node::ChainNode};
-use use_aa_actions::error::AppError;
+use use_aa_actions::{clock::unix_seconds, error::AppError};
 use use_aa_protocol::{
-    addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
+    addresses::TOKEN_PAYMASTER,
+    entry_point::{EntryPoint, v07},
     paymaster::{TokenPaymasterData, VerifyingPaymasterData},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
@@ -71,6 +78,8 @@ struct Inner {
     default_policy: bool,
     /// May be approved to take its fee, in mode ERC20.
     token_paymaster: Address,
+    /// The same on entry point v0.7; `None` = there is none.
+    token_paymaster_v07: Option<Address>,
     /// It is ours: what it pays before it is paid back is our money.
     advances: bool,
     chain_id: u64,
@@ -98,6 +107,8 @@ pub(super) struct Settings {
     pub(super) chain_id: u64,
     /// The contract that takes fees in tokens, when the server signs for one.
     pub(super) token_paymaster: Option<Address>,
+    /// The same on entry point v0.7.
+    pub(super) token_paymaster_v07: Option<Address>,
     /// Days for which decisions are kept.
     pub(super) ledger_days: u64,
 }
@@ -145,7 +156,7 @@ impl Sponsor {
         node: ChainNode,
         bundler: Bundler,
     ) -> Result<Self, AppError> {
-        let Settings { policy, lab, pays, chain_id, token_paymaster, ledger_days } = settings;
+        let Settings { policy, lab, pays, chain_id, token_paymaster, token_paymaster_v07, ledger_days } = settings;
         let default_policy = policy.is_none() && !lab;
         let policy = match policy {
             Some(policy) => policy,
@@ -165,6 +176,7 @@ impl Sponsor {
             policy,
             default_policy,
             token_paymaster: token_paymaster.unwrap_or(TOKEN_PAYMASTER),
+            token_paymaster_v07,
             advances: token_paymaster.is_some(),
             chain_id,
             database,
@@ -187,11 +199,21 @@ impl Sponsor {
     ) -> Result<Sponsorship, AppError> {
         let Request { user_operation, context, .. } = request;
         let mut decision = self.decision(request);
-        let mut allowed = self.inner.policy.check(user_operation, context.mode, self.fee_taker(context));
+        let fee = self.fee_taker(user_operation.entry_point, context);
+        let mut allowed = self.inner.policy.check(user_operation, context.mode, fee);
         if !context.calculate_gas_limits {
             allowed = allowed.and_then(|()| self.inner.policy.caps.check(user_operation));
         }
         if let Err(reason) = allowed {
+            return Err(self.refuse(decision, reason).await);
+        }
+        if user_operation.entry_point == EntryPoint::V07
+            && let Err(reason) = deployment::nexus::makes_the_sender(&self.inner.node, user_operation).await?
+        {
+            return Err(self.refuse(decision, reason).await);
+        }
+        let chain_id = self.inner.chain_id;
+        if let Err(reason) = sessions::may_be_paid_for(&self.inner.node, chain_id, user_operation).await? {
             return Err(self.refuse(decision, reason).await);
         }
         let wanted = self.advance_request(request);
@@ -225,7 +247,14 @@ impl Sponsor {
         {
             return Err(self.refuse(decision, reason).await);
         }
-        decision.user_op_hash = signed.hash(ENTRY_POINT, self.inner.chain_id);
+        // Limits that were found here are the bundler's own; of a fee in tokens the account pays this, too.
+        if context.mode == PaymasterMode::Sponsored
+            && !context.calculate_gas_limits
+            && let Err(reason) = unused_gas::check(&self.inner.bundler, &signed).await
+        {
+            return Err(self.refuse(decision, reason).await);
+        }
+        decision.user_op_hash = signed.hash(self.inner.chain_id);
         // By the chain's clock, as it is settled by that.
         decision.valid_until = match valid_until(&signed) {
             Some(valid_until) => valid_until,
@@ -251,7 +280,7 @@ impl Sponsor {
         });
         match self.inner.database.grant(&decision, limits.as_ref()).await? {
             BudgetOutcome::Written => {
-                tracing::info!(user_op_hash = %decision.user_op_hash, account = %decision.account,
+                tracing::info!(user_op_hash = %decision.user_op_hash, entry_point = %decision.entry_point, account = %decision.account,
                     max_cost = %decision.max_cost, mode = decision.mode, "sponsored");
                 self.start_settling();
                 Ok(sponsorship)
@@ -290,31 +319,42 @@ impl Sponsor {
 
     /// Would the policy pay for it, as far as can be told before anything is signed? Nothing is written.
     pub(super) fn would_allow(&self, user_operation: &UserOperation, context: &SponsorContext) -> Result<(), AppError> {
-        let checked = self.inner.policy.check(user_operation, context.mode, self.fee_taker(context));
+        let fee = self.fee_taker(user_operation.entry_point, context);
+        let checked = self.inner.policy.check(user_operation, context.mode, fee);
         checked.map_err(|reason| AppError::SponsorshipRefused { reason })
     }
 
     /// Who takes the fee, when it is paid in a token.
-    fn fee_taker(&self, context: &SponsorContext) -> Option<FeeTaker> {
+    fn fee_taker(&self, entry_point: EntryPoint, context: &SponsorContext) -> Option<FeeTaker> {
         let token = context.token_info.filter(|_| context.mode == PaymasterMode::Erc20)?.fee_token_address;
-        Some(FeeTaker { token, spender: self.inner.token_paymaster })
+        let spender = match entry_point {
+            EntryPoint::V06 => self.inner.token_paymaster,
+            EntryPoint::V07 => self.inner.token_paymaster_v07?,
+        };
+        Some(FeeTaker { token, spender })
     }
 
-    /// What is advanced from our own deposit.
+    /// What is advanced from our own deposit. On v0.7 nothing is: there the fee is taken while the operation is validated.
     fn advance_request(&self, Request { user_operation, context, .. }: Request<'_>) -> Option<AdvanceRequest> {
-        let FeeTaker { token, .. } = self.fee_taker(context).filter(|_| self.inner.advances)?;
-        Some(AdvanceRequest { account: user_operation.sender, token, nonce: user_operation.nonce })
+        if user_operation.entry_point == EntryPoint::V07 {
+            return None;
+        }
+        let FeeTaker { token, .. } =
+            self.fee_taker(user_operation.entry_point, context).filter(|_| self.inner.advances)?;
+        let UserOperation { entry_point, sender: account, nonce, .. } = *user_operation;
+        Some(AdvanceRequest { entry_point, account, token, nonce })
     }
 
     fn decision(&self, request: Request<'_>) -> Decision {
         let Request { user_operation, context, requester: Requester { api_key, caller } } = request;
         Decision {
             chain_id: self.inner.chain_id,
-            decided_at: unix_now(),
+            decided_at: unix_seconds(),
+            entry_point: user_operation.entry_point,
             mode: mode_name(context.mode),
             account: user_operation.sender,
             nonce: user_operation.nonce,
-            user_op_hash: user_operation.hash(ENTRY_POINT, self.inner.chain_id),
+            user_op_hash: user_operation.hash(self.inner.chain_id),
             max_cost: user_operation.required_prefund(),
             policy_version: self.inner.policy.version.clone(),
             api_key: api_key.map(|key| key.id.clone()),
@@ -357,23 +397,25 @@ fn first_grants(count: u64, signed: &UserOperation) -> U256 {
 
 /// The operation as the paymaster signed it.
 fn signed_operation(user_operation: &UserOperation, sponsorship: &Sponsorship) -> UserOperation {
-    UserOperation {
-        paymaster_and_data: sponsorship.paymaster_and_data.clone(),
-        call_gas_limit: sponsorship.gas.call_gas_limit,
-        verification_gas_limit: sponsorship.gas.verification_gas_limit,
-        pre_verification_gas: sponsorship.gas.pre_verification_gas,
-        ..user_operation.clone()
-    }
+    let paymaster_and_data = sponsorship.paymaster_and_data.clone();
+    let mut signed = UserOperation { paymaster_and_data, ..user_operation.clone() };
+    sponsorship.gas.set(&mut signed);
+    signed
 }
 
 /// When the signature runs out, unix seconds of the chain; `None` when its layout is not known, or it never does.
 fn valid_until(signed: &UserOperation) -> Option<u64> {
-    let data = &signed.paymaster_and_data;
-    let verifying = VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
-    let until = verifying.or_else(|_| TokenPaymasterData::decode(data).map(|data| data.valid_until)).ok()?;
-    (until > 0).then_some(until)
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    let until = match signed.entry_point {
+        EntryPoint::V06 => {
+            let data = &signed.paymaster_and_data;
+            let verifying = VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
+            verifying.or_else(|_| TokenPaymasterData::decode(data).map(|data| data.valid_until))
+        }
+        EntryPoint::V07 => {
+            let data = signed.paymaster_data();
+            let verifying = v07::VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
+            verifying.or_else(|_| v07::TokenPaymasterData::decode(data).map(|data| data.valid_until))
+        }
+    };
+    until.ok().filter(|until| *until > 0)
 }

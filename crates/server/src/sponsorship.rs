@@ -5,7 +5,7 @@ use alloy::primitives::Bytes;
 use super::{
     fees, metrics,
     paymaster::{
-        DEFAULT_EXPIRY, Paymaster, Remote, check_request,
+        DEFAULT_EXPIRY, Paymaster, Remote, check_request, none_for,
         token::{TokenPaymaster, fee_token},
     },
     sponsor::{Request, Requester},
@@ -13,6 +13,7 @@ use super::{
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
+    entry_point::EntryPoint,
     paymaster::{FeeQuotes, FeeQuotesRequest},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
@@ -37,7 +38,7 @@ pub async fn sponsor(
     // Boxed: what waits for upstreams, database and webhooks is large, and each layer above would hold it once more.
     let signing = Box::pin(sign(state, user_operation, &shortened));
     let result = Box::pin(state.sponsor().guard(request, signing)).await;
-    metrics::sponsorship(result.as_ref().map(|_| ()));
+    metrics::sponsorship(user_operation.entry_point, result.as_ref().map(|_| ()));
     result
 }
 
@@ -63,6 +64,9 @@ async fn sign(
                 Taker::BuiltIn(paymaster) => {
                     check.await?;
                     paymaster.sponsor(upstreams, user_operation, context, token).await
+                }
+                Taker::Remote(_) if user_operation.entry_point != EntryPoint::V06 => {
+                    Err(none_for(user_operation.entry_point))
                 }
                 Taker::Remote(service) => {
                     let sponsorship = service.sponsor_biconomy(user_operation, context).await?;
@@ -90,7 +94,7 @@ pub async fn stub(
         PaymasterMode::Sponsored => state.paymaster().ok_or_else(none_configured)?.stub(user_operation, context).await,
         PaymasterMode::Erc20 => {
             let paymaster = state.token_paymaster().ok_or_else(|| no_quotes(state.paymaster()))?;
-            paymaster.stub(fee_token(context)?)
+            paymaster.stub(user_operation, fee_token(context)?)
         }
     }
 }
@@ -110,6 +114,7 @@ pub async fn fee_quotes(
     }
     match taker(state)? {
         Taker::BuiltIn(paymaster) => paymaster.fee_quotes(state.upstreams(), user_operation, request).await,
+        Taker::Remote(_) if user_operation.entry_point != EntryPoint::V06 => Err(none_for(user_operation.entry_point)),
         Taker::Remote(service) => service.fee_quotes_biconomy(user_operation, request).await,
     }
 }

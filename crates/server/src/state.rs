@@ -6,6 +6,7 @@ use std::{
 };
 
 use alloy::primitives::B256;
+use serde_json::Value;
 
 use super::{
     bundler::Bundler,
@@ -23,7 +24,7 @@ use super::{
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    rpc::{GasFees, SimulationType},
+    rpc::{GasEstimate, GasFees, SimulationType},
     user_operation::UserOperation,
 };
 
@@ -78,6 +79,7 @@ impl ServerState {
             pays: config.paymaster.is_some() || config.token_paymaster.is_some(),
             chain_id: config.chain_id,
             token_paymaster: config.token_paymaster.as_ref().map(|paymaster| paymaster.address),
+            token_paymaster_v07: config.token_paymaster.as_ref().and_then(|paymaster| paymaster.address_v07),
             ledger_days: config.ledger_days,
         };
         let sponsor = Sponsor::new(settings, database.clone(), node.clone(), bundler.clone())?;
@@ -181,6 +183,23 @@ impl ServerState {
         Upstreams { node: self.node(), bundler: self.bundler() }
     }
 
+    /// Gas limits for an operation with a signature that does not fit.
+    ///
+    /// # Errors
+    /// As [`Upstreams::estimate`].
+    pub async fn estimate(
+        &self,
+        user_operation: &UserOperation,
+        state_override: Option<Value>,
+    ) -> Result<GasEstimate, AppError> {
+        if let Some(paymaster) = self.token_paymaster()
+            && let Some(gas) = paymaster.estimate_v07(self.upstreams(), user_operation, state_override.clone()).await?
+        {
+            return Ok(gas);
+        }
+        self.upstreams().estimate(user_operation, state_override).await
+    }
+
     /// Fees to offer now: the bundler's own advice as far as it is believed, else the node's.
     ///
     /// # Errors
@@ -200,6 +219,7 @@ impl ServerState {
     ) -> Result<B256, AppError> {
         let user_op_hash = self.bundler().send(user_operation, simulation_type).await?;
         self.watcher().follow_sent(user_op_hash, user_operation);
+        super::metrics::operation_sent(user_operation.entry_point);
         Ok(user_op_hash)
     }
 

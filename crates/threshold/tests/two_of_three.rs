@@ -1,77 +1,19 @@
 //! A key made by three parties, used by two of them: what they sign recovers to the key, and one alone signs nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+mod parties;
 
-use dkls23::{
-    protocols::{Parameters, PartyIndex, dkg::SessionData, signing::SignData},
-    secp256k1::{Party, PublicKeyPackage},
-};
+use dkls23::protocols::{PartyIndex, signing::SignData};
 use k256::{
     PublicKey,
     ecdsa::{RecoveryId, Signature, VerifyingKey},
 };
+use parties::{generate, index, to};
 use use_aa_threshold as threshold;
-
-const PARTIES: u8 = 3;
-
-fn index(party: u8) -> PartyIndex {
-    PartyIndex::new(party).unwrap()
-}
-
-/// The messages of all parties that are for one of them.
-fn to<T: Clone>(party: u8, sent: &[Vec<T>], receiver: impl Fn(&T) -> PartyIndex) -> Vec<T> {
-    sent.iter().flatten().filter(|message| receiver(message) == index(party)).cloned().collect()
-}
-
-fn generate() -> Vec<(Party, PublicKeyPackage)> {
-    let parameters = Parameters::new(2, PARTIES).unwrap();
-    let data: Vec<SessionData> = (1..=PARTIES)
-        .map(|party| SessionData {
-            parameters: parameters.clone(),
-            party_index: index(party),
-            session_id: b"a test".to_vec(),
-        })
-        .collect();
-    let points: Vec<_> = data.iter().map(threshold::generate_1).collect();
-    // Each gets what every party made for it.
-    let second: Vec<_> = (0..usize::from(PARTIES))
-        .map(|party| {
-            let own: Vec<_> = points.iter().map(|made| made[party]).collect();
-            threshold::generate_2(&data[party], &own)
-        })
-        .collect();
-    let third: Vec<_> =
-        data.iter().zip(&second).map(|(data, second)| threshold::generate_3(data, &second.2, &second.4)).collect();
-    let proofs: Vec<_> = second.iter().map(|second| second.1.clone()).collect();
-    let chain_2: BTreeMap<_, _> = (1..).map(index).zip(second.iter().map(|second| second.5.clone())).collect();
-    let chain_3: BTreeMap<_, _> = (1..).map(index).zip(third.iter().map(|third| third.4.clone())).collect();
-    let seeds_2: Vec<_> = second.iter().map(|second| second.3.clone()).collect();
-    let seeds_3: Vec<_> = third.iter().map(|third| third.1.clone()).collect();
-    let multiplications: Vec<_> = third.iter().map(|third| third.3.clone()).collect();
-    (1..=PARTIES)
-        .map(|party| {
-            let at = usize::from(party) - 1;
-            threshold::generate_4(
-                &data[at],
-                &second[at].0,
-                &proofs,
-                &third[at].0,
-                &to(party, &seeds_2, |message| message.parties.receiver),
-                &to(party, &seeds_3, |message| message.parties.receiver),
-                &third[at].2,
-                &to(party, &multiplications, |message| message.parties.receiver),
-                &chain_2,
-                &chain_3,
-            )
-            .unwrap_or_else(|_| panic!("party {party} takes part"))
-        })
-        .collect()
-}
 
 #[test]
 fn two_of_three_sign_and_one_alone_does_not() {
-    let parties = generate();
+    let parties = generate(2, 3);
     let digest = [7; 32];
     let with = |counterparties: Vec<PartyIndex>| SignData {
         sign_id: b"one signature".to_vec(),

@@ -3,6 +3,8 @@
 mod archive;
 mod bindgen;
 mod compress;
+#[cfg(feature = "dev")]
+mod dev;
 mod functions;
 mod highlight;
 mod loader;
@@ -34,6 +36,7 @@ const HELP: &str = "\
 cargo xtask page [OPTIONS]        the page into target/site and target/site.tar
     --profile NAME   cargo's profile for the wasm (wasm-release)
     --wasm FILE      a linked wasm that is there already, instead of a build
+cargo xtask dev                   lab and page, built anew at each change (feature dev; `make dev`)
 cargo xtask functions [--check]   known functions out of the ABIs in npm packages, or whether the table is that
 cargo xtask size                  what of the page that was built last is large: crates and functions, file by file
 cargo xtask wasm [OPTIONS]        only the wasm, as the first step of the page; needs nothing from npm
@@ -69,6 +72,11 @@ fn run(args: Vec<OsString>) -> Result<()> {
         ["functions"] | ["functions", "--check"] => {
             to_workspace()?;
             functions::run(words.len() > 1)
+        }
+        #[cfg(feature = "dev")]
+        ["dev"] => {
+            to_workspace()?;
+            dev::run()
         }
         ["bindgen", _, _] => bindgen::bind_file(args[1].as_ref(), args[2].as_ref()),
         ["help" | "--help" | "-h"] => {

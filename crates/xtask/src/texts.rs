@@ -1,4 +1,4 @@
-//! The texts that pages show in colours: sources of demos, comparisons, signatures of hooks.
+//! The texts that pages show in colours: sources of demos, shortest components and the same in React, signatures of hooks.
 
 use std::{
     fs,
@@ -41,13 +41,18 @@ pub fn all(src: &Path) -> Result<Vec<Text>> {
     for path in files(&src.join("demos"))? {
         texts.push(read(&path)?);
     }
-    for path in files(&src.join("pages/hooks/compare"))? {
+    for path in files(&src.join("../examples/hooks"))? {
         texts.push(read(&path)?);
     }
     for path in files(&src.join("hooks"))? {
         let (language, source) = read(&path)?;
         let hook = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        texts.extend(signature(&source, hook).map(|signature| (language, signature)));
+        let signatures = [signature(&source, hook), signature(&source, &format!("{hook}_with"))];
+        if let [Some(plain), with_options] = signatures {
+            // Both forms stand in one listing.
+            let both = format!("{plain}\n\n{}", with_options.unwrap_or_default());
+            texts.push((language, both.trim_end().to_owned()));
+        }
     }
     ensure!(!texts.is_empty(), "{} holds no demo", src.display());
     texts.sort();
@@ -55,7 +60,7 @@ pub fn all(src: &Path) -> Result<Vec<Text>> {
     Ok(texts)
 }
 
-/// The head of the function that the file is named after, as `demos::documentation` shows it.
+/// The head of the function of that name, as `demos::documentation` shows it.
 fn signature(source: &str, hook: &str) -> Option<String> {
     let head = format!("pub fn {hook}");
     let mut lines =
@@ -100,7 +105,9 @@ mod tests {
         let has = |language, start: &str| texts.iter().any(|(of, text)| *of == language && text.contains(start));
         assert!(has(Language::Rust, "pub fn SmartAccount() -> impl IntoView"), "a demo");
         assert!(texts.iter().any(|(_, text)| text.starts_with("pub fn use_session(") && !text.contains('{')), "a hook");
-        assert!(has(Language::JavaScript, "useSmartAccount()"), "a comparison");
+        assert!(has(Language::JavaScript, "useSmartAccount()"), "the same in React");
+        assert!(has(Language::Rust, "pub fn Grant() -> impl IntoView"), "a shortest component");
+        assert!(has(Language::Rust, "\n\npub fn use_session_with("), "both forms of a hook");
     }
 
     #[test]

@@ -212,5 +212,8 @@ pub(super) fn failed(reason: &str) -> AppError {
 }
 
 fn blocked(reason: &str) -> AppError {
+    if reason.contains("QuotaExceededError") {
+        return browser_storage::full();
+    }
     AppError::Storage { reason: format!("IndexedDB, which guards the session keys, is blocked: {reason}") }
 }

@@ -110,9 +110,10 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         AppError::UserOpUntold { .. } => {
             "Nobody who was asked could know: it may wait at the bundler, be in an older block, or not exist. Ask again later, or look the hash up in an explorer of the chain."
         }
-        AppError::Storage { .. } => {
-            "Allow this site to store data, or make room, and try again. What is stored is kept."
+        AppError::StorageFull { .. } => {
+            "Nothing that was stored is lost. Make room, then try again: browsers give each site little. On the page Sessions, export the sessions of accounts that you no longer use here, then choose “Forget this device” for them."
         }
+        AppError::Storage { .. } => "Allow this site to store data, and try again. What is stored is kept.",
         AppError::NoDistributedKeys => "Grant an ordinary session: its key is kept, encrypted, in this browser.",
         AppError::TooFewNodes { .. } => {
             "Nothing was signed. The nodes that share the key are down or unreachable; try again in a moment."
@@ -187,6 +188,14 @@ mod tests {
         assert!(retryable(&AppError::WalletRejected));
         assert!(!retryable(&AppError::PolicyViolation { rule: "rule 0".into(), reason: String::new() }));
         assert!(retryable(&rejected(-32504, "no", None)) && !retryable(&rejected(-32507, "no", None)));
+    }
+
+    #[test]
+    fn a_full_store_says_that_nothing_is_lost_and_how_to_make_room() {
+        let error = AppError::StorageFull { place: "the browser's storage for this site".into() };
+        let text = advice(&error, "POL");
+        assert!(text.contains("Nothing that was stored is lost") && text.contains("Forget this device"), "{text}");
+        assert!(retryable(&error) && error.to_string().ends_with("is full; nothing was changed"));
     }
 
     #[test]

@@ -1,27 +1,34 @@
 //! Distributed keys: the page's port to the nodes, and what the gateways need of it.
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    pin::pin,
+    rc::Rc,
+};
 
 use alloy::primitives::Address;
 use async_trait::async_trait;
+use futures::future::{Either, select};
 
 use super::Outcome;
 use crate::{
     actions::{
-        account::SmartAccountClient,
         create_session::CreateSessionVariables,
-        create_session_with_distributed_key::{
-            PreparedDistributedGrant, complete_create_session_with_distributed_key,
-            prepare_create_session_with_distributed_key,
-        },
+        create_session_with_distributed_key::PreparedDistributedGrant,
         ports::DistributedKeys,
         send_with_distributed_session::{
             PreparedDistributedUse, complete_send_with_distributed_session, prepare_send_with_distributed_session,
             revoke_at_nodes,
         },
         send_with_session::SendWithSessionRequest,
+        session_client::SessionClient,
     },
-    client::{relay::ServerRelay, session_store::local::LocalSessionStore, time::now_millis},
+    client::{
+        relay::ServerRelay,
+        session_store::local::LocalSessionStore,
+        time::{now_millis, sleep},
+    },
+    hooks::{Progress, UserOpStatus},
     protocol::{
         distributed_key::{
             KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
@@ -36,10 +43,38 @@ const TIME_TO_SIGN: u64 = 240;
 thread_local! {
     /// A key that was offered to this page and not taken: whoever opens the review twice needs no second one.
     static OFFER: RefCell<Option<KeyOffer>> = const { RefCell::new(None) };
+    /// Since when the server has been asked for a key, milliseconds since the epoch.
+    static ASKED_AT: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// With a key in the pool an offer takes less than this, milliseconds.
+const AT_ONCE: u64 = 800;
+/// How often is looked whether a key is being waited for, milliseconds.
+const LOOK: u64 = 400;
+
+fn waits_for_a_key() -> bool {
+    ASKED_AT.get().is_some_and(|asked_at| now_millis().saturating_sub(asked_at) > AT_ONCE)
+}
+
+/// Does `work`, and tells meanwhile when it waits for a key that is still being made.
+pub async fn telling<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut told = false;
+    loop {
+        let pause = pin!(sleep(LOOK));
+        match select(work, pause).await {
+            Either::Left((done, _)) => return done,
+            Either::Right(((), rest)) => work = rest,
+        }
+        if waits_for_a_key() != told {
+            told = !told;
+            progress.set(if told { UserOpStatus::AwaitingKey } else { UserOpStatus::Preparing });
+        }
+    }
 }
 
 /// The nodes, through our server.
-struct PageKeys;
+pub(super) struct PageKeys;
 
 #[async_trait(?Send)]
 impl DistributedKeys for PageKeys {
@@ -54,7 +89,10 @@ impl DistributedKeys for PageKeys {
         if let Some(known) = known {
             return Ok(known);
         }
-        let offer = ServerRelay.offer().await?;
+        ASKED_AT.set(Some(now_millis()));
+        let offer = ServerRelay.offer().await;
+        ASKED_AT.set(None);
+        let offer = offer?;
         OFFER.set(Some(offer.clone()));
         Ok(offer)
     }
@@ -88,17 +126,16 @@ pub async fn network() -> Outcome<KeyNetwork> {
 }
 
 pub async fn prepare_grant(
-    client: &SmartAccountClient,
+    client: SessionClient,
     variables: CreateSessionVariables,
 ) -> Outcome<Box<PreparedDistributedGrant>> {
-    prepare_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, variables).await.map(Box::new)
+    let client = client.with_distributed_keys(Rc::new(PageKeys));
+    client.prepare_create_session_with_distributed_key(variables).await.map(Box::new)
 }
 
-pub async fn complete_grant(
-    client: &SmartAccountClient,
-    prepared: PreparedDistributedGrant,
-) -> Outcome<UserOpResponse> {
-    complete_create_session_with_distributed_key(client, &LocalSessionStore, &PageKeys, prepared).await
+pub async fn complete_grant(client: SessionClient, prepared: PreparedDistributedGrant) -> Outcome<UserOpResponse> {
+    let client = client.with_distributed_keys(Rc::new(PageKeys));
+    client.complete_create_session_with_distributed_key(prepared).await
 }
 
 pub async fn prepare_use(request: SendWithSessionRequest) -> Outcome<Box<PreparedDistributedUse>> {

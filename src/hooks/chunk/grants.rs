@@ -4,15 +4,13 @@ use std::cell::RefCell;
 
 use futures::FutureExt;
 
-use super::{Eventually, Outcome, client_of, following, used_addresses};
+use super::{Eventually, Outcome, distributed::telling, following, session_client_of, used_addresses};
 use crate::{
     actions::{
-        account::SmartAccountClient,
-        create_batch_session::prepare_create_batch_session,
-        create_session::{PreparedCreateSession, complete_create_session, prepare_create_session},
-        create_session_with_distributed_key::PreparedDistributedGrant,
+        create_session::PreparedCreateSession, create_session_with_distributed_key::PreparedDistributedGrant,
+        session_client::SessionClient,
     },
-    client::session_store::{key_vault, local::LocalSessionStore, persistence},
+    client::session_store::{key_vault, persistence},
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, distributed, operations::GrantVariables},
     protocol::user_op_response::UserOpResponse,
 };
@@ -44,7 +42,7 @@ pub async fn prepare(owner: ConnectedOwner, variables: GrantVariables) -> Outcom
 }
 
 async fn build_grant(owner: ConnectedOwner, variables: GrantVariables) -> Outcome<PreparedGrant> {
-    let client = client_of(&owner, None).await?;
+    let client = session_client_of(&owner, None).await?;
     prepare_grant(&client, variables).await
 }
 
@@ -55,29 +53,28 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
     let ahead = AHEAD.take().filter(|(known, from, _)| *known == owner && *from == variables);
     let ahead = match ahead {
         // What could not be built ahead is built again: the reason may be gone.
-        Some((.., work)) => work.await.ok(),
+        Some((.., work)) => telling(&progress, work).await.ok(),
         None => None,
     };
-    let client = client_of(&owner, Some(&progress)).await?;
+    let client = session_client_of(&owner, Some(&progress)).await?;
     let prepared = match ahead {
         Some(prepared) => prepared,
-        None => prepare_grant(&client, variables).await?,
+        None => telling(&progress, prepare_grant(&client, variables)).await?,
     };
-    let response = prepared.complete(&client).await?;
+    let response = telling(&progress, prepared.complete(&client)).await?;
     progress.set(UserOpStatus::Submitted);
     used_addresses::note(client.account, addresses);
     following::sent(client.account, kind, &response);
     Ok(response)
 }
 
-async fn prepare_grant(client: &SmartAccountClient, variables: GrantVariables) -> Outcome<PreparedGrant> {
-    let store = &LocalSessionStore;
+async fn prepare_grant(client: &SessionClient, variables: GrantVariables) -> Outcome<PreparedGrant> {
     match variables {
         GrantVariables::Sessions(variables) => {
-            prepare_create_session(client, store, variables).await.map(Box::new).map(PreparedGrant::Own)
+            client.prepare_create_session(variables).await.map(Box::new).map(PreparedGrant::Own)
         }
         GrantVariables::Batch(variables) => {
-            prepare_create_batch_session(client, store, variables).await.map(Box::new).map(PreparedGrant::Own)
+            client.prepare_create_batch_session(variables).await.map(Box::new).map(PreparedGrant::Own)
         }
         GrantVariables::Distributed(variables) => {
             distributed::prepare_grant(client.clone(), variables).await.map(PreparedGrant::Distributed)
@@ -95,9 +92,9 @@ enum PreparedGrant {
 }
 
 impl PreparedGrant {
-    async fn complete(self, client: &SmartAccountClient) -> Outcome<UserOpResponse> {
+    async fn complete(self, client: &SessionClient) -> Outcome<UserOpResponse> {
         match self {
-            Self::Own(prepared) => complete_create_session(client, &LocalSessionStore, *prepared).await,
+            Self::Own(prepared) => client.complete_create_session(*prepared).await,
             Self::Distributed(prepared) => distributed::complete_grant(client.clone(), prepared).await,
         }
     }

@@ -2,11 +2,11 @@
 
 use alloy::primitives::{Address, B256};
 
-use super::{Outcome, client_of, following};
+use super::{Outcome, following, session_client_of};
 use crate::{
     actions::{
         ports::Relay,
-        speed_up_user_operation::{check_speed_up, speed_up_session_change, speed_up_session_use},
+        speed_up_user_operation::{check_speed_up, speed_up_session_use},
     },
     client::{
         operation_log::{self, OperationKind},
@@ -32,7 +32,7 @@ async fn sent_operation(user_op_hash: B256) -> Outcome<UserOperation> {
     })?;
     let chain = chain_info().await?;
     // The server is not trusted: what is signed is what was sent before.
-    if operation.hash(chain.entry_point, chain.chain_id) != user_op_hash {
+    if operation.hash(chain.chain_id) != user_op_hash {
         return Err(AppError::Internal { reason: "the server has another operation by this hash".into() });
     }
     Ok(operation)
@@ -58,8 +58,8 @@ pub async fn speed_up(
         progress.set(UserOpStatus::AwaitingSignature);
         speed_up_session_use(&ServerRelay, &LocalSessionStore, &ServerRelay, &operation, &fees).await?
     } else {
-        let client = client_of(&owner.ok_or(AppError::NoSmartAccount)?, Some(&progress)).await?;
-        speed_up_session_change(&client, &LocalSessionStore, &operation, &fees).await?
+        let client = session_client_of(&owner.ok_or(AppError::NoSmartAccount)?, Some(&progress)).await?;
+        client.speed_up(&operation, &fees).await?
     };
     progress.set(UserOpStatus::Submitted);
     let faster = UserOpResponse { session: stuck.session, ..faster };

@@ -23,7 +23,9 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
-    let Documentation { signature, text, on_server, takes, returns } = documentation;
+    let Documentation { signature, signature_with_options, text, on_server, takes, returns } = documentation;
+    // As `cargo xtask page` colours them.
+    let signatures = [signature, signature_with_options].join("\n\n").trim_end().to_owned();
     let file = ["src/demos/", demo.module, ".rs"].concat();
     view! {
         <Title text=demo.hook />
@@ -39,27 +41,22 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
                 </h1>
                 <p class="lead">{demo.summary}</p>
                 <ReactName name=demo.react />
+                <nav class="on-page" aria-label="On this page">
+                    <a href="#demo">"Try it"</a>
+                    {(!takes.is_empty()).then(|| view! { <a href="#options">"Options"</a> })}
+                    <a href="#returned">"Returned"</a>
+                    <a href="#source">"Source of the demo"</a>
+                </nav>
             </header>
-            <section aria-labelledby="demo">
-                <h2 id="demo">"Try it"</h2>
-                <Before demo />
-                <NoScriptNotice text="The demo needs it, for the wallet and to sign. Everything else on this page works without." />
-                <LiveDemo />
-            </section>
+            <Component demo />
             <section aria-labelledby="what">
                 <h2 id="what">"What it does"</h2>
                 {text.iter().map(|paragraph| view! { <p>{inline(paragraph)}</p> }).collect_view()}
-                <Listing what="Signature" caption="Signature" html=highlight::rust(&signature) />
+                <Listing what="Signature" caption="Signature" html=highlight::rust(&signatures) />
                 <p>
                     <strong>"While the server renders: "</strong>
                     {inline(&on_server)}
                 </p>
-            </section>
-            <Compare demo />
-            <section aria-labelledby="source">
-                <h2 id="source">"Source of this demo"</h2>
-                <p>"The file that is compiled into this page. Copy it as it is."</p>
-                <Listing what="Source of the demo" caption=file html=highlight::rust(demo.source) />
             </section>
             {(!takes.is_empty())
                 .then(|| {
@@ -74,8 +71,43 @@ fn Hook(demo: &'static Demo, documentation: Documentation) -> impl IntoView {
                 <h2 id="returned">"Returned"</h2>
                 <Types types=returns />
             </section>
+            <section aria-labelledby="demo">
+                <h2 id="demo">"Try it"</h2>
+                <Before demo />
+                <NoScriptNotice text="The demo needs it, for the wallet and to sign. Everything else on this page works without." />
+                <LiveDemo />
+            </section>
+            <section aria-labelledby="source">
+                <h2 id="source">"Source of this demo"</h2>
+                <p>"The file that is compiled into this page, with the parts that this app's forms are made of."</p>
+                <Listing what="Source of the demo" caption=file html=highlight::rust(demo.source) />
+            </section>
             <Neighbours demo />
         </article>
+    }
+    .into_any()
+}
+
+/// The shortest whole component and, where there is one, the same job in React beside it.
+#[component]
+fn Component(demo: &'static Demo) -> impl IntoView {
+    let beside = (!demo.react_component.is_empty()).then(|| {
+        let html = highlight::javascript(demo.react_component);
+        view! { <Listing what="The same in React" caption="React, useAA" html /> }
+    });
+    view! {
+        <section class="component" aria-labelledby="component">
+            <h2 id="component">"The shortest whole component"</h2>
+            <p>
+                "It compiles as it is, in an app that depends on " <code translate="no">"leptos"</code> ", "
+                <code translate="no">"use-aa"</code> " and " <code translate="no">"alloy"</code> "."
+                {beside.is_some().then_some(" Beside it stands the same job in React.")}
+            </p>
+            <div class="compare">
+                <Listing what="Component" caption="Leptos, use-aa" html=highlight::rust(demo.component) />
+                {beside}
+            </div>
+        </section>
     }
     .into_any()
 }
@@ -104,24 +136,6 @@ fn Before(demo: &'static Demo) -> impl IntoView {
                     </a>
                     " makes; do that first, in this browser."
                 </p>
-            }
-        })
-        .into_any()
-}
-
-/// The same few lines in React and here.
-#[component]
-fn Compare(demo: &'static Demo) -> impl IntoView {
-    demo.compare
-        .map(|(react, here)| {
-            view! {
-                <section aria-labelledby="compare">
-                    <h2 id="compare">"Coming from useAA"</h2>
-                    <div class="compare">
-                        <Listing what="With useAA" caption="useAA" html=highlight::javascript(react) />
-                        <Listing what="With use-aa" caption="use-aa" html=highlight::rust(here) />
-                    </div>
-                </section>
             }
         })
         .into_any()
@@ -191,3 +205,18 @@ mod highlight {
 
 #[cfg(feature = "ssr")]
 use super::highlight;
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_job_in_react_stands_beside_what_useaa_has() {
+        for demo in DEMOS {
+            let html = Owner::new().with(|| view! { <Component demo /> }.to_html());
+            let listings = if demo.react.is_empty() { 1 } else { 2 };
+            assert_eq!(html.matches("<figure").count(), listings, "{}: {html}", demo.hook);
+            assert!(html.contains("#[component]") && html.contains(demo.react), "{}", demo.hook);
+        }
+    }
+}

@@ -42,7 +42,7 @@ fn CopyListing() -> impl IntoView {
     };
     view! {
         <span node_ref=place>
-            <CopyButton value=Signal::derive(move || text().unwrap_or_default()) what="code" />
+            <CopyButton value=Signal::derive(move || text().unwrap_or_default()) what="code" label="Copy" />
         </span>
     }
 }

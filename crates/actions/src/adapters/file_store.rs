@@ -8,14 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+use alloy::{
+    primitives::{Address, B256},
+    signers::local::PrivateKeySigner,
+};
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use self::seal::Seal;
-use super::stored_keys::entry_name;
+use super::{kept_records::KeptRecords, stored_keys::entry_name};
 use crate::{
     adapters::timer::sleep,
     error::AppError,
@@ -114,6 +117,25 @@ impl SessionStore for FileSessionStore {
         read(&self.path(account, "sessions.json"))
     }
 
+    async fn records(&self, account: Address, scheme: &str) -> Result<Vec<Value>, AppError> {
+        let kept: KeptRecords = read(&self.path(account, &format!("{scheme}.json")))?;
+        Ok(kept.values())
+    }
+
+    async fn put_record(
+        &self,
+        account: Address,
+        scheme: &str,
+        id: B256,
+        record: Option<Value>,
+    ) -> Result<(), AppError> {
+        let _lock = self.lock(account).await?;
+        let path = self.path(account, &format!("{scheme}.json"));
+        let mut kept: KeptRecords = read(&path)?;
+        kept.put(id, record);
+        write(&path, &kept)
+    }
+
     async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError> {
         let _lock = self.lock(account).await?;
         let before: SessionBook = self.load(account).await?;
@@ -175,7 +197,12 @@ fn write(path: &Path, content: &impl Serialize) -> Result<(), AppError> {
 }
 
 fn storage(path: &Path) -> impl FnOnce(io::Error) -> AppError {
-    move |error| AppError::Storage { reason: format!("{}: {error}", path.display()) }
+    move |error| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            AppError::StorageFull { place: path.display().to_string() }
+        }
+        _ => AppError::Storage { reason: format!("{}: {error}", path.display()) },
+    }
 }
 
 #[cfg(test)]
@@ -261,6 +288,15 @@ mod tests {
         let error = store.update(ACCOUNT, push("two".into())).await.unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "{\"merkleRoot\": secret");
+    }
+
+    /// What the system says of a full disk; what was there is still there, as a new file takes its place or none.
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        let error = fs::write("/dev/full", "x").map_err(storage(Path::new("sessions"))).unwrap_err();
+        assert_eq!(error, AppError::StorageFull { place: "sessions".into() });
+        let other = fs::write("/dev/null/x", "x").map_err(storage(Path::new("sessions"))).unwrap_err();
+        assert!(matches!(other, AppError::Storage { .. }), "{other}");
     }
 
     /// Each store locks for itself, as processes do.

@@ -2,9 +2,14 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-use alloy::{primitives::Address, signers::local::PrivateKeySigner};
+use alloy::{
+    primitives::{Address, B256},
+    signers::local::PrivateKeySigner,
+};
 use async_trait::async_trait;
+use serde_json::Value;
 
+use super::kept_records::KeptRecords;
 use crate::{
     error::AppError,
     ports::{SessionBookChange, SessionStore},
@@ -22,6 +27,7 @@ struct AccountEntry {
     book: SessionBook,
     signers: HashMap<Address, PrivateKeySigner>,
     ephemeral_keys: HashMap<Address, EphemeralKey>,
+    records: HashMap<String, KeptRecords>,
 }
 
 impl MemorySessionStore {
@@ -50,6 +56,24 @@ impl SessionStore for MemorySessionStore {
         change(&mut book)?;
         self.accounts.borrow_mut().entry(account).or_default().book = book.clone();
         Ok(book)
+    }
+
+    async fn records(&self, account: Address, scheme: &str) -> Result<Vec<Value>, AppError> {
+        let accounts = self.accounts.borrow();
+        let kept = accounts.get(&account).and_then(|entry| entry.records.get(scheme));
+        Ok(kept.map(KeptRecords::values).unwrap_or_default())
+    }
+
+    async fn put_record(
+        &self,
+        account: Address,
+        scheme: &str,
+        id: B256,
+        record: Option<Value>,
+    ) -> Result<(), AppError> {
+        let mut accounts = self.accounts.borrow_mut();
+        accounts.entry(account).or_default().records.entry(scheme.to_owned()).or_default().put(id, record);
+        Ok(())
     }
 
     async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError> {
@@ -125,6 +149,24 @@ mod tests {
         assert_eq!(block_on(store.update(ACCOUNT, change)).unwrap().merkle_root, "0x02");
         assert_eq!(block_on(tab.load(ACCOUNT)).unwrap().merkle_root, "0x02");
         assert_eq!(block_on(tab.load(Address::repeat_byte(2))).unwrap().merkle_root, "");
+    }
+
+    #[test]
+    fn records_keep_their_place_and_schemes_do_not_meet() {
+        let store = MemorySessionStore::new();
+        let put = |scheme: &str, id: u8, record: Option<&str>| {
+            block_on(store.put_record(ACCOUNT, scheme, B256::repeat_byte(id), record.map(Value::from))).unwrap();
+        };
+        put("a", 1, Some("one"));
+        put("a", 2, Some("two"));
+        put("b", 1, Some("other"));
+        put("a", 1, Some("uno"));
+        assert_eq!(block_on(store.records(ACCOUNT, "a")).unwrap(), ["uno", "two"]);
+        put("a", 1, None);
+        put("a", 9, None);
+        assert_eq!(block_on(store.records(ACCOUNT, "a")).unwrap(), ["two"]);
+        assert_eq!(block_on(store.records(ACCOUNT, "b")).unwrap(), ["other"]);
+        assert!(block_on(store.records(Address::repeat_byte(2), "a")).unwrap().is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 pub mod file_store;
 #[cfg(feature = "native")]
 pub mod http_relay;
+mod kept_records;
 pub mod local_wallet;
 pub mod memory_store;
 pub mod status_stream;

@@ -68,6 +68,7 @@ variants! {
     WaitTimedOut { user_op_hash, seconds },
     UserOpNotFound { user_op_hash, blocks },
     UserOpUntold { user_op_hash, blocks },
+    StorageFull { place },
     Storage { reason },
     NoDistributedKeys,
     TooFewNodes { live, needed },

@@ -92,7 +92,7 @@ impl World {
         let sent = self.fake.sent();
         let refused = self.speed_up(stuck).unwrap_err();
         assert!(matches!(&refused, AppError::InvalidInput { field, .. } if field == "stuck.userOpHash"), "{refused}");
-        let hash = stuck.hash(use_aa_protocol::addresses::ENTRY_POINT, 31_337);
+        let hash = stuck.hash(31_337);
         assert_eq!(block_on(check_speed_up(&self.fake, stuck, hash)), Err(refused));
         assert_eq!(self.fake.sent(), sent);
         self.fake.fail(Step::WalletSign, None);
@@ -163,7 +163,7 @@ fn a_speed_up_that_is_refused_leaves_the_first_one_waited_for() {
     assert_eq!(world.speed_up(&stuck), Err(AppError::WalletRejected));
     world.fake.fail(Step::WalletSign, None);
     assert_eq!(world.fake.book(world.client.account), before);
-    world.fake.fail(Step::StoreUpdate, AppError::Storage { reason: "full".into() });
+    world.fake.fail(Step::StoreUpdate, AppError::StorageFull { place: "the store".into() });
     let sent = world.fake.sent();
     world.speed_up(&stuck).unwrap_err();
     assert_eq!(world.fake.sent(), sent, "nothing is sent that the book does not know");

@@ -8,6 +8,7 @@ use super::{Node, evidence, now};
 use crate::{
     api::{NodeRefusal, RunKind, SignAnswer, SignBody},
     keys::Key,
+    laps::{Laps, Part},
     run::{RunError, RunName},
     signing::sign,
 };
@@ -16,6 +17,7 @@ use use_aa_protocol::distributed_key::authorize_sign_by;
 impl Node {
     /// Signs a user operation together with the others, if this node finds that it may.
     pub async fn sign(self: &Arc<Self>, body: SignBody) -> Result<SignAnswer, NodeRefusal> {
+        let mut laps = Laps::begin();
         let request = &body.request;
         let (own, challenge) = self.challenge(RunKind::Signing, &body.nonces)?;
         let mut participants: Vec<u8> = body.nonces.iter().map(|nonce| nonce.node).collect();
@@ -26,8 +28,10 @@ impl Node {
         let name = RunName::new(kind, challenge, 0, request.key_id, digest, &participants);
         let decided = self.decide(&body, own, challenge, &participants).await;
         let key = decided.inspect_err(|refusal| self.runs.refuse(&name, &refusal.code, &refusal.message))?;
-        let user_op_hash = request.user_operation.hash(request.entry_point, request.chain_id);
-        let signature = self.sign_together(name, &key, digest).await?;
+        let user_op_hash = request.user_operation.hash(request.chain_id);
+        laps.lap(Part::Deciding);
+        let signature = self.sign_together(name, &mut laps, &key, digest).await?;
+        laps.log(self.config.id);
         Ok(SignAnswer { node: self.config.id, user_op_hash, signature })
     }
 
@@ -68,6 +72,7 @@ impl Node {
     async fn sign_together(
         self: &Arc<Self>,
         name: RunName,
+        laps: &mut Laps,
         key: &Arc<Key>,
         digest: B256,
     ) -> Result<alloy::primitives::Bytes, NodeRefusal> {
@@ -86,13 +91,14 @@ impl Node {
             });
             let share = self.share_with(key, run.others().collect()).await?;
             epoch = share.epoch();
+            laps.lap(Part::Share);
             let release = async {
                 match writing {
                     Some(writing) => writing.await.map_err(|error| RunError::Internal(error.to_string()))?,
                     None => Ok(()),
                 }
             };
-            sign(&mut run, &self.workers, share, digest, release).await
+            sign(&mut run, laps, &self.workers, share, digest, release).await
         };
         match result.await {
             Ok(signature) => Ok(signature),

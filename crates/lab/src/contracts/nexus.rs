@@ -40,10 +40,7 @@ pub const OWNER_VALIDATOR: Address = address!("4741D465b86c6Fdf67B3604698dFF78EF
 pub const SESSION_VALIDATOR: Address = address!("8b34EAeAA7cF9b4CB5fA6DcCF05A5Af67441bD0d");
 /// Accounts by owner and index, ours, over [`NEXUS_FACTORY`]. Like the paymasters' its address is the hash of its name.
 pub const NEXUS_K1_FACTORY: Address = address!("d315fef6e26B247AB24dDD7953d81b43DCc5fF8a");
-/// Verifying paymaster of v0.7, ours.
-pub const VERIFYING_PAYMASTER_V07: Address = address!("4d809E7a5B3481220529D015a72133B7DAa9047E");
-/// Token paymaster of v0.7, ours.
-pub const TOKEN_PAYMASTER_V07: Address = address!("61f8c91eF06AE286D6402ec54B1DC1C3f59348f5");
+pub use use_aa_protocol::addresses::{TOKEN_PAYMASTER_V07, VERIFYING_PAYMASTER_V07};
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{MAX_NODES, Refusal, operation_cost::check_limit_is_signed, typed_data::signed_by};
 use crate::{
     ProtocolError,
-    addresses::{ABI_SESSION_VALIDATION_MODULE, ENTRY_POINT},
+    addresses::ABI_SESSION_VALIDATION_MODULE,
+    entry_point::EntryPoint,
     policy::{UINT48_END, check_destination},
     session::SessionLeaf,
     session_data::AbiSessionData,
@@ -159,8 +160,9 @@ pub fn verify_grant(signed: &SignedGrant, now: u64) -> Result<Grant, Refusal> {
         let reason = format!("{} of {} nodes", grant.threshold, grant.nodes);
         return Err(Refusal::malformed("threshold", reason));
     }
-    if grant.entry_point != ENTRY_POINT {
-        return Err(Refusal::OtherEntryPoint { granted: ENTRY_POINT, got: grant.entry_point });
+    let entry_point = EntryPoint::default().address();
+    if grant.entry_point != entry_point {
+        return Err(Refusal::OtherEntryPoint { granted: entry_point, got: grant.entry_point });
     }
     check_lifetime(grant, now)?;
     check_ephemeral_key(grant.ephemeral_key)?;

@@ -78,6 +78,22 @@ pub struct KeyNetwork {
     pub pooled: u32,
     /// A key is being made now.
     pub making: bool,
+    /// How far that is; absent while none is made, and of servers before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<KeyProgress>,
+}
+
+/// How far the making of a key is, for whoever waits for one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyProgress {
+    /// It was begun so long ago, milliseconds.
+    pub elapsed_ms: u64,
+    /// The last one took so long, milliseconds; absent while none was made here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_ms: Option<u64>,
+    /// How many wait for a key.
+    pub waiting: u32,
 }
 
 /// What came of a request to sign.

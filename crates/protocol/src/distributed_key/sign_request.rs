@@ -24,7 +24,7 @@ pub struct SignRequest {
     pub key_id: B256,
     /// What is to be signed. Its own `signature` field does not count.
     pub user_operation: UserOperation,
-    /// For this entry point.
+    /// For this entry point, the operation's own.
     pub entry_point: Address,
     /// On this chain.
     pub chain_id: u64,
@@ -39,7 +39,7 @@ pub struct SignRequest {
 impl SignRequest {
     /// What the session key must sign: `personal_sign` of the user operation hash.
     pub fn digest(&self) -> B256 {
-        personal_digest(self.user_operation.hash(self.entry_point, self.chain_id))
+        personal_digest(self.user_operation.hash(self.chain_id))
     }
 
     /// What the ephemeral key signs: kind, challenge, key, digest and the set of nodes.
@@ -83,8 +83,10 @@ pub fn authorize_sign_by(
     if grant.valid_until <= now {
         return Err(Refusal::GrantExpired { valid_until: grant.valid_until });
     }
-    if request.entry_point != grant.entry_point {
-        return Err(Refusal::OtherEntryPoint { granted: grant.entry_point, got: request.entry_point });
+    // The operation is hashed for its own one.
+    let named = [request.entry_point, request.user_operation.entry_point.address()];
+    if let Some(got) = named.into_iter().find(|named| *named != grant.entry_point) {
+        return Err(Refusal::OtherEntryPoint { granted: grant.entry_point, got });
     }
     if request.chain_id != grant.chain_id {
         return Err(Refusal::OtherChain { granted: grant.chain_id, got: request.chain_id });

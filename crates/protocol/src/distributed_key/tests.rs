@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     addresses::{DEMO_NFT, ENTRY_POINT, SESSION_KEY_MANAGER, TOKEN_PAYMASTER, VERIFYING_PAYMASTER},
+    entry_point::EntryPoint,
     policy::{Condition, Policy, SessionEpoch},
     session::SessionLeaf,
     smart_account::{Call, counterfactual_address, encode_calls},
@@ -123,7 +124,7 @@ fn what_the_owner_signed_is_granted_and_used() {
     assert_eq!(verify_grant(&signed, NOW), Ok(grant()));
     for calls in [vec![mint(account())], vec![approve(7, 5)], vec![mint(account()), approve(1, 0), mint(account())]] {
         let request = request(operation(&calls));
-        let user_op_hash = request.user_operation.hash(ENTRY_POINT, 31337);
+        let user_op_hash = request.user_operation.hash(31337);
         let digest = crate::signature::personal_digest(user_op_hash);
         assert_eq!(authorize_sign(&signed, &request, NOW), Ok(digest));
     }
@@ -406,10 +407,18 @@ fn a_node_signs_nothing_but_what_was_granted() {
     assert!(authorize_sign(&signed, &good(), NOW).is_ok());
 
     // Signed anew by the page: the grant itself says no.
-    let changes: [Change<SignRequest>; 8] = [
+    let changes: [Change<SignRequest>; 10] = [
         (|r| r.key_id = B256::ZERO, "other-key"),
         (|r| r.chain_id = 1, "other-chain"),
         (|r| r.entry_point = Address::ZERO, "other-entry-point"),
+        (|r| r.user_operation.entry_point = EntryPoint::V07, "other-entry-point"),
+        (
+            |r| {
+                r.user_operation.entry_point = EntryPoint::V07;
+                r.entry_point = EntryPoint::V07.address();
+            },
+            "other-entry-point",
+        ),
         (|r| r.user_operation.sender = Address::ZERO, "other-account"),
         (|r| r.signers = vec![1, 2], "signer-set"),
         (|r| r.signers = vec![1, 2, 2], "signer-set"),

@@ -5,6 +5,7 @@ use super::*;
 use crate::{
     addresses::{DEMO_NFT, DEMO_TOKEN},
     distributed_key::DanModuleInfo,
+    entry_point::EntryPoint,
     policy::{Condition, Policy},
 };
 
@@ -70,7 +71,7 @@ fn a_key_that_nodes_share_is_not_said_to_decide_its_fees() {
 fn what_obeys_the_account_is_stopped() {
     let to = |contract_address| kinds_of(&Policy { contract_address, ..mint() });
     assert_eq!(to(ACCOUNT), [FindingKind::OwnAccount]);
-    for module in OBEDIENT {
+    for module in OBEDIENT.into_iter().chain(EntryPoint::ALL.map(EntryPoint::address)) {
         assert_eq!(to(module), [FindingKind::SessionModule], "{module}");
     }
     assert_eq!(to(Address::ZERO), [FindingKind::ZeroAddress]);

@@ -38,6 +38,7 @@ impl TokenPaymasterData {
             call_gas_limit: user_operation.call_gas_limit,
             verification_gas_limit: user_operation.verification_gas_limit,
             pre_verification_gas: user_operation.pre_verification_gas,
+            paymaster: None,
         };
         most_charged(&gas, user_operation.max_fee_per_gas, self.exchange_rate, self.price_markup)
     }
@@ -56,6 +57,7 @@ mod tests {
             call_gas_limit: U256::from(77_217),
             verification_gas_limit: U256::from(86_895),
             pre_verification_gas: U256::from(772_931),
+            paymaster: None,
         };
         let fee = U256::from(100_000_000);
         // one unit per wei

@@ -3,10 +3,10 @@
 use alloy::primitives::{Address, B256};
 use serde_json::{Map, Value};
 
-use super::{SessionKeyManager, SessionLeaf, SessionStatus};
+use super::{SessionKeyManager, SessionLeaf, SessionStatus, hashed};
 use crate::{
     ProtocolError,
-    merkle::{MerkleFrontier, MerkleTree},
+    merkle::{GrowingTree, MerkleFrontier, MerkleTree},
 };
 
 /// All sessions of one account, in insertion order: this order is the tree.
@@ -42,7 +42,18 @@ impl SessionBook {
 
     /// The tree of [`Self::tree_leaves`].
     pub fn tree(&self) -> MerkleTree {
-        MerkleTree::new(self.leaf_nodes.iter().filter(|leaf| leaf.is_in_tree()).map(SessionLeaf::hash).collect())
+        hashed::read(&self.tree_leaves(), GrowingTree::tree)
+    }
+
+    /// The frontier of [`Self::tree_leaves`]: their root, and that of any leaves behind them.
+    pub fn frontier(&self) -> MerkleFrontier {
+        hashed::read(&self.tree_leaves(), GrowingTree::frontier)
+    }
+
+    /// Hashes up to `most` leaves of a long book ahead; true when all are hashed. [`Self::root`], [`Self::tree`] and
+    /// [`Self::frontier`] of it then take no time that a person notices. For pages, which must not stand still.
+    pub fn hash_some(&self, most: usize) -> bool {
+        hashed::hash_some(&self.tree_leaves(), most)
     }
 
     /// Root of [`Self::tree_leaves`]; zero when there are none, as the chain has it.
@@ -53,8 +64,9 @@ impl SessionBook {
     /// The root after adding `new` leaves behind the tree's: what a grant sends to the chain.
     /// Pending leaves of the book do not enter it.
     pub fn root_with(&self, new: &[SessionLeaf]) -> B256 {
-        let leaves = self.leaf_nodes.iter().filter(|leaf| leaf.is_in_tree()).chain(new);
-        leaves.map(SessionLeaf::hash).collect::<MerkleFrontier>().root().unwrap_or_default()
+        let mut frontier = self.frontier();
+        new.iter().for_each(|leaf| frontier.push(leaf.hash()));
+        frontier.root().unwrap_or_default()
     }
 
     /// Proof for a session in the tree of [`Self::tree_leaves`], or of the older manager; an error when it is not in it

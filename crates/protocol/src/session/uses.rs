@@ -3,17 +3,15 @@
 
 use std::collections::HashMap;
 
-use alloy::{
-    primitives::{Address, B256, Bytes, U256, aliases::U48},
-    sol_types::SolCall,
-};
+use alloy::primitives::{Address, B256, Bytes, U256, aliases::U48};
 use serde::{Deserialize, Serialize};
 
 use super::SessionLeaf;
 use crate::{
     ProtocolError,
-    abi::{BatchedRouterSignature, IEntryPoint, SessionKeyManagerSignature, decode},
+    abi::{BatchedRouterSignature, SessionKeyManagerSignature, decode},
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0},
+    entry_point::EntryPoint,
     signature::unwrap,
 };
 
@@ -79,12 +77,8 @@ pub enum Signers {
 /// # Errors
 /// The input is unreadable: what its operations show stays unknown.
 pub fn session_uses_in(input: &[u8], account: Address) -> Result<HashMap<U256, Signers>, ProtocolError> {
-    if !input.starts_with(&IEntryPoint::handleOpsCall::SELECTOR) {
-        return Ok(HashMap::new());
-    }
-    let call = decode::mined_call::<IEntryPoint::handleOpsCall>(input)
-        .map_err(|error| ProtocolError::invalid("input", "canonical arguments of handleOps", error))?;
-    let own = call.operations.into_iter().filter(|operation| operation.sender == account);
+    let operations = EntryPoint::default().operations_in(input)?;
+    let own = operations.into_iter().filter(|operation| operation.sender == account);
     Ok(own.map(|operation| (operation.nonce, signers(&operation.signature))).collect())
 }
 
@@ -147,8 +141,11 @@ pub fn count_uses(operations: impl IntoIterator<Item = OperationUse>) -> Vec<Ses
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use alloy::sol_types::SolCall;
+
     use super::*;
     use crate::{
+        abi::IEntryPoint,
         addresses::{DEMO_NFT, ECDSA_MODULE},
         policy::Policy,
         signature::{DUMMY_ECDSA, DUMMY_SESSION, batched_router, session_key_manager, wrap},

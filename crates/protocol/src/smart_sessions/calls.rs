@@ -15,7 +15,7 @@ use crate::{
         decode,
         smart_sessions::{self as abi, ISmartSession, InstalledSessions},
     },
-    smart_account::Call,
+    call::Call,
 };
 
 fn to_module(data: Vec<u8>) -> Call {

@@ -7,8 +7,8 @@ use crate::{
         decode,
         smart_sessions::{ISessionPolicy::ISessionPolicyErrors, ISmartSession::ISmartSessionErrors},
     },
+    accounts::nexus::nexus_error_words,
     entry_point::v07::failed_op,
-    nexus::nexus_error_words,
     revert::decode_revert,
 };
 
@@ -120,7 +120,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::abi::{entry_point_v07::IEntryPointV07, smart_sessions::ISmartSession};
+    use crate::{abi::smart_sessions::ISmartSession, entry_point::v07::abi::IEntryPointV07};
 
     #[test]
     fn the_innermost_reason_comes_first() {

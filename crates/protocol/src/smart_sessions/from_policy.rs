@@ -14,29 +14,8 @@ use crate::{
     ProtocolError,
     known_functions::published_function,
     policy::{Erc20Policy, FunctionSelector, Policy, SessionEpoch, SessionPolicy},
+    session_scheme::{ActionLimits, SessionLimits},
 };
-
-/// What is limited over all calls of one action. Each action counts for itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ActionLimits {
-    /// Most calls.
-    pub uses: Option<u128>,
-    /// Most native currency in all, wei.
-    pub total_value: Option<U256>,
-    /// Most that the words at these offsets, bytes after the selector, may add up to: amounts of a token.
-    pub totals: Vec<(u32, U256)>,
-}
-
-/// What is limited over all operations of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionLimits {
-    /// Most operations.
-    pub operations: Option<u128>,
-    /// When it works; beside the time of each policy.
-    pub interval: SessionEpoch,
-    /// Others may pay for its operations: the app sponsors it.
-    pub sponsored: bool,
-}
 
 /// A session of these policies for the lab's session validator. `salt` is random, 32 bytes, for each session anew: with
 /// the same key and salt it would be the same session. `now` in unix seconds.
@@ -301,8 +280,8 @@ mod tests {
             (to(FALLBACK_TARGET), limits(), "contractAddress"),
             (to(ACCOUNT), limits(), "contractAddress"),
             (to(Address::ZERO), limits(), "contractAddress"),
-            (to(crate::entry_point::v07::ENTRY_POINT), limits(), "contractAddress"),
-            (to(crate::nexus::NexusRelease::V1_2_0.parts().owner_validator), limits(), "contractAddress"),
+            (to(crate::entry_point::EntryPoint::V07.address()), limits(), "contractAddress"),
+            (to(crate::accounts::nexus::NexusRelease::V1_2_0.parts().owner_validator), limits(), "contractAddress"),
             (many, limits(), "rules"),
             (policy().with_valid_until(1_000), limits(), "interval.validUntil"),
             (policy(), ActionLimits { uses: Some(0), ..limits() }, "usageLimit"),

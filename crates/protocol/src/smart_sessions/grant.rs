@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ProtocolError,
     abi::smart_sessions::typed,
-    nexus::{AccountDomain, GrantSigning, NestedTypedData, recoverable},
+    accounts::nexus::{AccountDomain, GrantSigning, NestedTypedData, recoverable},
 };
 
 mod wallet;
@@ -160,7 +160,7 @@ pub fn permission_enable_sig(
             nested(digests, &typed::MultiChainSession::eip712_encode_type()).signature(&signature)?
         }
     };
-    Ok(crate::nexus::erc1271_signature(owner_validator, &signature))
+    Ok(crate::accounts::nexus::erc1271_signature(owner_validator, &signature))
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ use super::{
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
     policy_data::PolicyContract,
 };
-use crate::{entry_point::v07, nexus::NexusRelease};
+use crate::{accounts::nexus::NexusRelease, entry_point::EntryPoint};
 
 /// Contracts that do what the account says: a session that may call them through the account could give itself
 /// everything. The account's other modules are for whoever knows them to name.
 pub fn obeys_account(contract: Address) -> bool {
     let owner_validator = |release: NexusRelease| release.parts().owner_validator == contract;
-    let own = [SMART_SESSION, SIMPLE_SIGNER, v07::ENTRY_POINT, crate::addresses::ENTRY_POINT];
-    own.contains(&contract)
+    [SMART_SESSION, SIMPLE_SIGNER].contains(&contract)
+        || EntryPoint::from_address(contract).is_some()
         || NexusRelease::ALL.into_iter().any(owner_validator)
         || PolicyContract::at(contract).is_some()
 }

@@ -3,9 +3,12 @@
 use alloy::primitives::{Address, B256, Bytes, FixedBytes, U256};
 use proptest::{collection::vec, prelude::*};
 use use_aa_protocol::{
-    entry_point::v07::{
-        ENTRY_POINT, UserOperation, ValidationData, VerifyingPaymasterData, bundler_refusal, entry_point_event,
-        failed_op, unpack,
+    entry_point::{
+        EntryPoint, EntryPointEvent, UserOperation,
+        v07::{
+            ValidationData, VerifyingPaymasterData, bundler_refusal, failed_op, init_code, pack, paymaster_and_data,
+            unpack,
+        },
     },
     nexus::{
         DecodedExecution, NonceKey, computed_address, decode_calls, decode_execution, decode_validators, encode_calls,
@@ -95,33 +98,26 @@ fn session() -> impl Strategy<Value = Session> {
 
 fn operation() -> impl Strategy<Value = UserOperation> {
     let half = || any::<u128>().prop_map(U256::from);
-    let factory = prop::option::of((address(), prop::option::of(data(60))));
-    let paymaster = prop::option::of((address(), prop::option::of(half()), prop::option::of(half()), data(90)));
+    let factory = prop::option::of((address(), data(60)));
+    let paymaster = prop::option::of((address(), [any::<u128>(), any::<u128>()], data(90)));
     let gas = (half(), half(), number(), half(), half());
     (address(), number(), factory, data(200), gas, paymaster, data(100)).prop_map(
         |(sender, nonce, factory, call_data, gas, paymaster, signature)| {
-            let (factory, factory_data) = factory.map_or((None, None), |(factory, data)| (Some(factory), data));
-            let mut op = UserOperation {
+            let paymaster = paymaster.map(|(paymaster, limits, data)| paymaster_and_data(paymaster, limits, &data));
+            UserOperation {
+                entry_point: EntryPoint::V07,
                 sender,
                 nonce,
-                factory,
-                factory_data,
+                init_code: factory.map(|(factory, data)| init_code(factory, &data)).unwrap_or_default(),
                 call_data,
                 call_gas_limit: gas.0,
                 verification_gas_limit: gas.1,
                 pre_verification_gas: gas.2,
                 max_fee_per_gas: gas.3,
                 max_priority_fee_per_gas: gas.4,
+                paymaster_and_data: paymaster.unwrap_or_default(),
                 signature,
-                ..UserOperation::default()
-            };
-            if let Some((paymaster, verification, post_op, data)) = paymaster {
-                op.paymaster = Some(paymaster);
-                op.paymaster_verification_gas_limit = verification;
-                op.paymaster_post_op_gas_limit = post_op;
-                op.paymaster_data = Some(data);
             }
-            op
         },
     )
 }
@@ -135,15 +131,15 @@ proptest! {
 
     #[test]
     fn operations_survive_packing_and_json(op in operation(), other in data(80)) {
-        let packed = op.packed().unwrap();
-        let again = unpack(&packed).unwrap();
-        prop_assert_eq!(&again.packed().unwrap(), &packed);
-        let hash = op.hash(ENTRY_POINT, 1).unwrap();
-        prop_assert_eq!(again.hash(ENTRY_POINT, 1).unwrap(), hash);
+        let again = unpack(&pack(&op).unwrap()).unwrap();
+        prop_assert_eq!(&again, &op);
+        let hash = op.hash(1);
+        let bundle = EntryPoint::V07.handle_ops(vec![op.clone()], op.sender).unwrap();
+        prop_assert_eq!(EntryPoint::V07.operations_in(&bundle).unwrap(), vec![op.clone()]);
         let json = serde_json::to_string(&op).unwrap();
         prop_assert_eq!(&serde_json::from_str::<UserOperation>(&json).unwrap(), &op);
-        prop_assert_eq!(UserOperation { signature: other, ..op.clone() }.hash(ENTRY_POINT, 1).unwrap(), hash);
-        prop_assert_ne!(op.hash(ENTRY_POINT, 2).unwrap(), hash);
+        prop_assert_eq!(UserOperation { signature: other, ..op.clone() }.hash(1), hash);
+        prop_assert_ne!(op.hash(2), hash);
         op.required_prefund();
     }
 
@@ -298,7 +294,7 @@ proptest! {
         let _ = reads::decode_session_validator(&bytes);
         let _ = reads::decode_universal_action(&bytes);
         let _ = session_module_event(&[topic], &bytes);
-        let _ = entry_point_event(&[topic], &bytes);
+        let _ = EntryPointEvent::read(&[topic], &bytes);
         signed_by_session_key(topic, &bytes, &bytes);
         let _ = serde_json::from_slice::<Session>(&bytes);
     }
@@ -330,8 +326,14 @@ proptest! {
         let id = ids::permission_id(&session);
         let _ = state.judge(id, &call_data, false, account);
         for signature in [Bytes::from(spoilt), use_signature(id, &[1; 65])] {
-            let op = UserOperation { sender: account, call_data: call_data.clone().into(), signature, ..Default::default() };
-            let _ = state.validate_user_op(&op.packed().unwrap(), id, account, around(account));
+            let op = UserOperation {
+                entry_point: EntryPoint::V07,
+                sender: account,
+                call_data: call_data.clone().into(),
+                signature,
+                ..Default::default()
+            };
+            let _ = state.validate_user_op(&pack(&op).unwrap(), id, account, around(account));
         }
     }
 }

@@ -71,7 +71,7 @@ fn every_sign_request_signs_the_js_sdks_text() {
         // what the node must sign
         let (op, entry_point, chain_id) = parse_message(message).unwrap();
         assert_eq!(entry_point, ENTRY_POINT);
-        let hash = op.hash(entry_point, chain_id);
+        let hash = op.hash(chain_id);
         assert_eq!(hash, word(output, "userOpHash"));
         assert_eq!(personal_digest(hash), word(output, "digestTheSessionKeyMustSign"));
         // our own message says the same, whatever spelling of numbers `@biconomy/use-aa` happened to send
@@ -155,9 +155,10 @@ fn the_whole_flows_have_our_frames() {
 
         // the message is the operation that is sent afterwards, and the answer its session signature
         let (op, entry_point, chain_id) = parse_message(&request.decoded_message().unwrap()).unwrap();
+        assert_eq!(op.entry_point.address(), entry_point, "{sdk}");
         let rpc = list(flow, "useRpc").iter().find(|call| call["method"] == "eth_sendUserOperation").unwrap();
         let submitted: UserOperation = user_operation(&rpc["params"]);
-        assert_eq!(op.hash(entry_point, chain_id), submitted.hash(ENTRY_POINT, number(info, "chainId")), "{sdk}");
+        assert_eq!(op.hash(chain_id), submitted.hash(number(info, "chainId")), "{sdk}");
         let session_signature = parse_sign_answer(answers[1]).unwrap();
         let (_, module_signature) = unwrap(&submitted.signature).unwrap();
         let expected = use_aa_protocol::signature::session_key_manager(&leaf, &[], &session_signature);

@@ -54,7 +54,7 @@ fn every_single_session_signature_is_the_js_sdks_and_accepted_on_chain() {
         assert!(verify(tree.root().unwrap(), leaf.hash(), &proof));
 
         let op = user_operation(&case["userOp"]);
-        let hash = op.hash(address(case, "entryPoint"), number(case, "chainId"));
+        let hash = op.hash(number(case, "chainId"));
         assert_eq!(hash, word(output, "userOpHash"), "{name}");
         let key: PrivateKeySigner = text(case, "sessionKeyPrivate").parse().unwrap();
         assert_eq!(key.address(), address(case, "sessionKeyAddress"));
@@ -99,7 +99,7 @@ fn every_batch_signature_is_the_js_sdks_and_accepted_on_chain() {
             assert_eq!(*proof, words(expected), "{name}");
         }
         let op = user_operation(&case["userOp"]);
-        let hash = op.hash(address(case, "entryPoint"), number(case, "chainId"));
+        let hash = op.hash(number(case, "chainId"));
         assert_eq!(hash, word(output, "userOpHash"), "{name}");
         let key: PrivateKeySigner = text(case, "sessionKeyPrivate").parse().unwrap();
         assert_eq!(key.address(), address(case, "sessionKeyAddress"));

@@ -7,10 +7,8 @@ use alloy::{
 };
 use serde_json::Value;
 use use_aa_protocol::{
-    abi::{
-        entry_point_v07::IOverUserOperations,
-        smart_sessions::{ISessionPolicy as Policies, ISessionValidator, ISmartSession as Module, typed},
-    },
+    abi::smart_sessions::{ISessionPolicy as Policies, ISessionValidator, ISmartSession as Module, typed},
+    entry_point::v07::abi::IOverUserOperations,
     nexus::GrantSigning,
     policy::SessionEpoch,
     smart_sessions::{

@@ -7,8 +7,10 @@ use alloy::{
 };
 use serde_json::{Value, json};
 use use_aa_protocol::{
-    abi::entry_point_v07::IEntryPointV07,
-    entry_point::v07::{ENTRY_POINT, UserOperation, ValidationData, failed_op},
+    entry_point::{
+        UserOperation,
+        v07::{ValidationData, abi::IEntryPointV07, failed_op, pack},
+    },
     nexus::{AccountDomain, GrantSigning, NexusRelease, decode_execution, split_erc1271},
     smart_account::Call,
     smart_sessions::{
@@ -76,10 +78,10 @@ fn validate(
     around: Surroundings<'_>,
 ) -> Result<ValidationData, Refusal> {
     let op = operation(file, &step["userOp"]);
-    let hash = op.hash(ENTRY_POINT, around.chain_id).unwrap();
+    let hash = op.hash(around.chain_id);
     assert_eq!(hash, word(step, "userOpHash"));
     let caller = step.get("caller").map_or(around.account, |_| address(step, "caller"));
-    state.validate_user_op(&op.packed().unwrap(), hash, caller, around)
+    state.validate_user_op(&pack(&op).unwrap(), hash, caller, around)
 }
 
 /// What a read step asks for, as the vector writes the answer.
@@ -242,7 +244,7 @@ fn grants_for_a_k1_validator_are_signed_byte_for_byte() {
         let (session, account): (Session, _) = (session(&case["session"]), address(case, "account"));
         let op = operation(&file, &case["userOp"]);
         let chain_id = number(&file, "chainId");
-        let hash = op.hash(ENTRY_POINT, chain_id).unwrap();
+        let hash = op.hash(chain_id);
         assert_eq!(hash, word(case, "userOpHash"), "{name}");
         let session_digest = grant::session_digest(&session, account, U256::ZERO, EnableMode::Enable);
         let digests = vec![ChainDigest { chain_id, session_digest }];

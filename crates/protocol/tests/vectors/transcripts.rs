@@ -103,7 +103,7 @@ fn every_sent_signature_is_ours_or_verifies_as_ours() {
         let name = text(scenario, "scenario");
         for params in requests(scenario, "eth_sendUserOperation") {
             let op = user_operation(&params[0]);
-            let hash = op.hash(ENTRY_POINT, CHAIN);
+            let hash = op.hash(CHAIN);
             if op.signature.is_empty() {
                 assert!(name.starts_with("wait"), "{name}: the waiting scenarios send a stub");
                 continue;

@@ -14,7 +14,8 @@ fn every_case_has_the_entry_points_hash() {
         let op = user_operation(&case["userOp"]);
         assert_eq!(op.packed(), bytes(output, "packed").to_vec(), "{name}");
         assert_eq!(keccak256(op.packed()), word(output, "packedKeccak"), "{name}");
-        let hash = op.hash(address(case, "entryPoint"), number(case, "chainId"));
+        assert_eq!(op.entry_point.address(), address(case, "entryPoint"), "{name}");
+        let hash = op.hash(number(case, "chainId"));
         assert_eq!(hash, word(output, "userOpHash"), "{name}");
         assert_eq!(personal_digest(hash), word(output, "ethSignedMessageHash"), "{name}");
         let again: UserOperation = serde_json::from_value(serde_json::to_value(&op).unwrap()).unwrap();

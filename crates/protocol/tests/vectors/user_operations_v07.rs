@@ -7,8 +7,13 @@ use alloy::{
 };
 use serde_json::Value;
 use use_aa_protocol::{
-    abi::entry_point_v07::IEntryPointV07 as Abi,
-    entry_point::v07::{ENTRY_POINT, MAX_GAS_VALUE, UserOperation, ValidationData, VerifyingPaymasterData, unpack},
+    entry_point::{
+        EntryPoint, UserOperation,
+        v07::{
+            MAX_GAS_VALUE, ValidationData, VerifyingPaymasterData, abi::IEntryPointV07 as Abi, pack,
+            paymaster_and_data, paymaster_gas_limits, unpack,
+        },
+    },
     signature::personal_digest,
     time_window::Window,
 };
@@ -26,11 +31,12 @@ fn operation(value: &Value) -> UserOperation {
 #[test]
 fn every_operation_is_packed_and_hashed_as_the_entry_point_does() {
     let file = file();
-    assert_eq!(address(&file, "entryPoint"), ENTRY_POINT);
+    assert_eq!(address(&file, "entryPoint"), EntryPoint::V07.address());
     for case in list(&file, "cases") {
         let (name, output) = (text(case, "name"), &case["output"]);
         let op = operation(&case["userOp"]);
-        let packed = op.packed().unwrap();
+        assert_eq!(op.entry_point, EntryPoint::V07, "{name}");
+        let packed = pack(&op).unwrap();
         let expected = &output["packed"];
         assert_eq!(packed.sender, address(expected, "sender"), "{name}");
         assert_eq!(packed.nonce, big(expected, "nonce"), "{name}");
@@ -41,15 +47,16 @@ fn every_operation_is_packed_and_hashed_as_the_entry_point_does() {
         assert_eq!(packed.gasFees, word(expected, "gasFees"), "{name}");
         assert_eq!(packed.paymasterAndData, bytes(expected, "paymasterAndData"), "{name}");
         assert_eq!(packed.signature, bytes(expected, "signature"), "{name}");
-        assert_eq!(packed.hashed_encoding(), bytes(output, "hashedEncoding").to_vec(), "{name}");
-        assert_eq!(keccak256(packed.hashed_encoding()), word(output, "hashedEncodingKeccak"), "{name}");
-        let hash = op.hash(address(case, "entryPoint"), number(case, "chainId")).unwrap();
+        assert_eq!(op.packed(), bytes(output, "hashedEncoding").to_vec(), "{name}");
+        assert_eq!(keccak256(op.packed()), word(output, "hashedEncodingKeccak"), "{name}");
+        assert_eq!(address(case, "entryPoint"), EntryPoint::V07.address(), "{name}");
+        let hash = op.hash(number(case, "chainId"));
         assert_eq!(hash, word(output, "userOpHash"), "{name}");
         assert_eq!(personal_digest(hash), word(output, "ethSignedMessageHash"), "{name}");
         // Where the product overflows there is none; ours saturates.
         let prefund = output["requiredPrefund"].as_str().map_or(U256::MAX, |_| big(output, "requiredPrefund"));
         assert_eq!(op.required_prefund(), prefund, "{name}");
-        assert_eq!(unpack(&packed).unwrap().packed().unwrap(), packed, "{name}");
+        assert_eq!(unpack(&packed).unwrap(), op, "{name}");
         assert_eq!(operation(&serde_json::to_value(&op).unwrap()), op, "{name}");
         let over = op.call_gas_limit > U256::from(MAX_GAS_VALUE);
         assert_eq!(over, name.contains("AA94"), "{name}");
@@ -62,7 +69,7 @@ fn the_paymasters_signer_signs_what_the_paymaster_checks() {
     for case in list(&file(), "verifyingPaymaster") {
         let (name, output) = (text(case, "name"), &case["output"]);
         let mut op = operation(&case["userOpWithoutPaymasterData"]);
-        assert_eq!(op.paymaster, Some(address(case, "paymaster")), "{name}");
+        assert_eq!(op.paymaster(), Some(address(case, "paymaster")), "{name}");
         let (valid_until, valid_after) = (number(case, "validUntil"), number(case, "validAfter"));
         let mut data = VerifyingPaymasterData { valid_until, valid_after, ..Default::default() };
         let hash = data.hash(&op, number(case, "chainId")).unwrap();
@@ -73,12 +80,16 @@ fn the_paymasters_signer_signs_what_the_paymaster_checks() {
         assert_eq!(data.signature, bytes(output, "signature"), "{name}");
         assert_eq!(data.encode(), bytes(output, "paymasterData"), "{name}");
         assert_eq!(VerifyingPaymasterData::decode(&data.encode()).unwrap(), data, "{name}");
-        op.paymaster_data = Some(data.encode());
-        assert_eq!(op.packed().unwrap().paymasterAndData, bytes(output, "paymasterAndData"), "{name}");
-        assert_eq!(op.hash(ENTRY_POINT, number(case, "chainId")).unwrap(), word(output, "userOpHash"), "{name}");
+        let limits = paymaster_gas_limits(&op.paymaster_and_data).map(|limit| limit.to());
+        op.paymaster_and_data = paymaster_and_data(address(case, "paymaster"), limits, &data.encode());
+        assert_eq!(op.paymaster_data(), &data.encode()[..], "{name}");
+        assert_eq!(op.paymaster_and_data, bytes(output, "paymasterAndData"), "{name}");
+        assert_eq!(op.hash(number(case, "chainId")), word(output, "userOpHash"), "{name}");
         // The paymaster's own data is not signed, its gas limits are.
         assert_eq!(data.hash(&op, number(case, "chainId")).unwrap(), hash, "{name}");
-        let dearer = UserOperation { paymaster_post_op_gas_limit: Some(U256::from(1_000_000)), ..op };
+        let [verification, _] = limits;
+        let dearer = paymaster_and_data(address(case, "paymaster"), [verification, 1_000_000], &data.encode());
+        let dearer = UserOperation { paymaster_and_data: dearer, ..op };
         assert_ne!(data.hash(&dearer, number(case, "chainId")).unwrap(), hash, "{name}");
         for (field, authorizer) in [("validationData", 0), ("validationDataWithSpoiltSignature", 1)] {
             let answer = ValidationData::from_word(big(output, field));

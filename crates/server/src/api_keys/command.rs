@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{ApiKey, NewKey, Scope, unix_now};
+use super::{ApiKey, NewKey, Scope, unix_seconds};
 use crate::{
     config::{ConfigError, DatabaseArgs},
     database::{Database, DatabaseError},
@@ -91,7 +91,7 @@ pub async fn run(args: KeyArgs) -> Result<String, KeyCommandError> {
 async fn act(database: &Database, command: KeyCommand) -> Result<String, KeyCommandError> {
     match command {
         KeyCommand::Issue(args) => {
-            let (secret, key) = database.issue_key(args.check(unix_now())?).await?;
+            let (secret, key) = database.issue_key(args.check(unix_seconds())?).await?;
             let ApiKey { id, chain_id, .. } = &key;
             Ok(format!(
                 "{}\n\nKey {id} for chain {chain_id}, kept as a hash in the {}: this is the only time it is shown.\n\
@@ -103,7 +103,7 @@ async fn act(database: &Database, command: KeyCommand) -> Result<String, KeyComm
         }
         KeyCommand::List { json } => {
             let keys = database.keys().await?;
-            Ok(if json { serde_json::json!(keys).to_string() } else { table(&keys, unix_now()) })
+            Ok(if json { serde_json::json!(keys).to_string() } else { table(&keys, unix_seconds()) })
         }
         KeyCommand::Revoke { id } => match database.revoke_key(&id).await? {
             true => Ok(format!("key {id} is revoked")),

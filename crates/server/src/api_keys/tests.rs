@@ -64,7 +64,7 @@ async fn other_keys_are_not_accepted() {
 #[tokio::test]
 async fn an_expired_key_is_refused_even_out_of_the_cache() {
     let database = database();
-    let (secret, _) = database.issue_key(new(Some(unix_now() + 1))).await.unwrap();
+    let (secret, _) = database.issue_key(new(Some(unix_seconds() + 1))).await.unwrap();
     assert!(database.verify_key(31_337, secret.expose()).await.is_ok());
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert_eq!(database.verify_key(31_337, secret.expose()).await, Err(KeyError::Expired));

@@ -165,7 +165,7 @@ async fn by_hash(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcEr
     let Some(operation) = answer.get("userOperation") else { return Ok(Value::Null) };
     // A bundler may lie: what is handed on is what was asked for.
     let parsed = operation::read(std::slice::from_ref(operation), 0, Purpose::Sponsor)?;
-    if parsed.hash(ENTRY_POINT, state.config().chain_id) != user_op_hash {
+    if parsed.hash(state.config().chain_id) != user_op_hash {
         return Ok(Value::Null);
     }
     let mut flat = json!(parsed);

@@ -2,17 +2,18 @@
 //! `pm_getPaymasterData` before the owner signs. Parameters: the operation, the entry point, the chain id, a context,
 //! whose fields are those of `pm_sponsorUserOperation` (all optional; mode SPONSORED when there is none).
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, Bytes};
 use serde_json::{Map, Value, json};
 
 use super::{
     super::{quantity::small, sponsor::Requester, sponsorship, state::ServerState},
     context::Context,
     errors::RpcError,
-    operation::{self, Purpose},
+    operation::Purpose,
+    unpacked::{self, Given},
 };
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
+    entry_point::EntryPoint,
     rpc::{PaymasterMode, SponsorContext},
     user_operation::UserOperation,
 };
@@ -21,14 +22,30 @@ use use_aa_protocol::{
 pub(super) async fn stub(state: &ServerState, params: &[Value]) -> Result<Value, RpcError> {
     let (operation, context) = read(state, params)?;
     let stub = sponsorship::stub(state, &operation, &context).await?;
-    Ok(json!({"paymasterAndData": stub, "isFinal": false}))
+    let mut answer = told(operation, stub);
+    answer["isFinal"] = json!(false);
+    Ok(answer)
+}
+
+/// The fields as the operation's entry point has them.
+fn told(operation: UserOperation, paymaster_and_data: Bytes) -> Value {
+    let operation = UserOperation { paymaster_and_data, ..operation };
+    match (operation.entry_point, operation.paymaster_gas()) {
+        (EntryPoint::V07, Some(gas)) => json!({
+            "paymaster": operation.paymaster().map(|paymaster| paymaster.to_string()),
+            "paymasterData": Bytes::copy_from_slice(operation.paymaster_data()),
+            "paymasterVerificationGasLimit": gas.verification,
+            "paymasterPostOpGasLimit": gas.post_op,
+        }),
+        _ => json!({"paymasterAndData": operation.paymaster_and_data}),
+    }
 }
 
 /// The signature, for the limits that the operation carries.
 pub(super) async fn data(state: &ServerState, requester: Requester<'_>, params: &[Value]) -> Result<Value, RpcError> {
     let (operation, context) = read(state, params)?;
     let sponsorship = sponsorship::sponsor(state, &operation, &context, requester).await?;
-    Ok(json!({"paymasterAndData": sponsorship.paymaster_and_data}))
+    Ok(told(operation, sponsorship.paymaster_and_data))
 }
 
 fn read(state: &ServerState, params: &[Value]) -> Result<(UserOperation, SponsorContext), RpcError> {
@@ -41,9 +58,11 @@ fn read_on(ours: u64, params: &[Value]) -> Result<(UserOperation, SponsorContext
         [_, entry_point, chain_id, context] => (entry_point, chain_id, context),
         _ => return Err(RpcError::fields("params should be userOp, entry point, chain id and context")),
     };
-    if entry_point.as_str().and_then(|address| address.parse::<Address>().ok()) != Some(ENTRY_POINT) {
-        return Err(RpcError::fields(format!("the entry point should be {ENTRY_POINT} (v0.6)")));
-    }
+    let entry_point = entry_point.as_str().and_then(|address| address.parse::<Address>().ok());
+    let Some(entry_point) = entry_point.filter(|address| EntryPoint::from_address(*address).is_some()) else {
+        let known = EntryPoint::ALL.map(|known| format!("{} ({known})", known.address()));
+        return Err(RpcError::fields(format!("the entry point should be {}", known.join(" or "))));
+    };
     if small(chain_id) != Some(ours) {
         return Err(RpcError::other_chain(ours));
     }
@@ -56,7 +75,10 @@ fn read_on(ours: u64, params: &[Value]) -> Result<(UserOperation, SponsorContext
     let mode = context.mode()?.unwrap_or(PaymasterMode::Sponsored);
     // The caller has the gas estimated: what is signed must be what it has.
     let context = SponsorContext { calculate_gas_limits: false, ..context.sponsor_context(mode)? };
-    Ok((operation::read(params, 0, Purpose::Sponsor)?, context))
+    match unpacked::given(params, entry_point, Purpose::Sponsor)? {
+        Given::Known(operation) => Ok((*operation, context)),
+        Given::Other(_) => Err(RpcError::fields("accounts of EIP-7702 are not paid for here")),
+    }
 }
 
 #[cfg(test)]
@@ -71,26 +93,31 @@ mod tests {
 
     #[test]
     fn the_context_is_optional_and_limits_are_the_callers() {
-        let whole =
-            params(json!(ENTRY_POINT), json!("0x7a69"), json!({"calculateGasLimits": true, "expiryDuration": 60}));
+        let whole = params(
+            json!(EntryPoint::V06.address()),
+            json!("0x7a69"),
+            json!({"calculateGasLimits": true, "expiryDuration": 60}),
+        );
         let (operation, context) = read_on(31_337, &whole).unwrap();
         assert_eq!((operation.sender, context.mode), (Address::repeat_byte(1), PaymasterMode::Sponsored));
         assert_eq!((context.calculate_gas_limits, context.expiry_duration), (false, Some(60)));
-        for short in [&whole[..3], &params(json!(ENTRY_POINT), json!("0x7a69"), Value::Null)] {
+        for short in [&whole[..3], &params(json!(EntryPoint::V06.address()), json!("0x7a69"), Value::Null)] {
             assert_eq!(read_on(31_337, short).unwrap().1.expiry_duration, None);
         }
     }
 
     #[test]
     fn other_entry_points_and_chains_are_refused() {
-        let seven = json!("0x0000000071727De22E5E9d8BAf0edAc6f37da032");
+        let eight = json!("0x4337084D9E255Ff0702461CF8895CE9E3b5Ff108");
+        let seven = params(json!(EntryPoint::V07.address()), json!("0x7a69"), json!({}));
+        assert_eq!(read_on(31_337, &seven).unwrap().0.entry_point, EntryPoint::V07);
         for wrong in [
-            params(seven, json!("0x7a69"), json!({})),
+            params(eight, json!("0x7a69"), json!({})),
             params(json!(null), json!("0x7a69"), json!({})),
-            params(json!(ENTRY_POINT), json!("0x1"), json!({})),
-            params(json!(ENTRY_POINT), json!(null), json!({})),
-            params(json!(ENTRY_POINT), json!("0x7a69"), json!([])),
-            params(json!(ENTRY_POINT), json!("0x7a69"), json!({"mode": "FREE"})),
+            params(json!(EntryPoint::V06.address()), json!("0x1"), json!({})),
+            params(json!(EntryPoint::V06.address()), json!(null), json!({})),
+            params(json!(EntryPoint::V06.address()), json!("0x7a69"), json!([])),
+            params(json!(EntryPoint::V06.address()), json!("0x7a69"), json!({"mode": "FREE"})),
             vec![json!({})],
         ] {
             assert!(read_on(31_337, &wrong).is_err(), "{wrong:?}");

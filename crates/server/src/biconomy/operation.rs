@@ -4,7 +4,10 @@ use alloy::primitives::{Address, B256, Bytes};
 use serde_json::{Value, json};
 
 use super::{super::quantity::quantity, errors::RpcError};
-use use_aa_protocol::{addresses::ENTRY_POINT, user_operation::UserOperation};
+use use_aa_protocol::{
+    addresses::ENTRY_POINT,
+    user_operation::{EntryPoint, UserOperation},
+};
 
 /// Fields that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub(super) enum Purpose {
     Estimate,
     /// The paymaster's methods: the limits, when it is to find them out.
     Sponsor,
+    /// A bundler tells it: as for the paymaster.
+    Told,
 }
 
 const BYTES: [&str; 4] = ["initCode", "callData", "paymasterAndData", "signature"];
@@ -26,7 +31,7 @@ impl Purpose {
         match self {
             Self::Send => !matches!(field, "initCode" | "paymasterAndData"),
             Self::Estimate => matches!(field, "sender" | "nonce" | "initCode" | "callData"),
-            Self::Sponsor => matches!(field, "sender" | "nonce" | "callData"),
+            Self::Sponsor | Self::Told => matches!(field, "sender" | "nonce" | "callData"),
         }
     }
 }
@@ -78,6 +83,8 @@ pub(super) fn read(params: &[Value], index: usize, purpose: Purpose) -> Result<U
         max_priority_fee_per_gas: number("maxPriorityFeePerGas")?,
         paymaster_and_data: bytes("paymasterAndData")?,
         signature: bytes("signature")?,
+        // The service knows no other entry point.
+        entry_point: EntryPoint::default(),
     })
 }
 

@@ -5,7 +5,7 @@ use alloy::primitives::{Address, B256};
 use serde_json::{Value, json};
 
 use super::{
-    super::receipt::{Sighting, sighting_in, topics},
+    super::receipt::{MINED, Sighting, sighting_in},
     operation::number,
 };
 use use_aa_protocol::addresses::ENTRY_POINT;
@@ -72,17 +72,16 @@ fn find(entry_point: Address, user_op_hash: B256, transaction: &Value) -> Option
 /// The operation's logs and its own event among them. They lie between the event of the operation before it (or the
 /// begin of execution) and its own.
 fn own_logs(entry_point: Address, user_op_hash: B256, logs: &[Value]) -> Option<(Vec<Value>, &Value)> {
-    let [operation_event, _] = topics();
     let from_it = |log: &Value| log.get("address").and_then(|it| it.as_str()?.parse().ok()) == Some(entry_point);
     let topic = |log: &Value, index: usize| log.get("topics")?.get(index)?.as_str()?.parse::<B256>().ok();
     let before_execution: Option<B256> = BEFORE_EXECUTION.parse().ok();
     let mut first = 0;
     for (index, log) in logs.iter().enumerate().filter(|(_, log)| from_it(log)) {
         let event = topic(log, 0);
-        if event == Some(operation_event) && topic(log, 1) == Some(user_op_hash) {
+        if event == Some(MINED) && topic(log, 1) == Some(user_op_hash) {
             return Some((logs.get(first..=index)?.to_vec(), log));
         }
-        if event == Some(operation_event) || event == before_execution {
+        if event == Some(MINED) || event == before_execution {
             first = index + 1;
         }
     }
@@ -111,7 +110,7 @@ mod tests {
         let data = (nonce, success, U256::from(9_007_199_254_740_993_u64), U256::from(120_000)).abi_encode_params();
         let paymaster = Address::repeat_byte(5).into_word();
         let sender = Address::repeat_byte(3).into_word();
-        log(ENTRY_POINT, &[topics()[0], user_op_hash, sender, paymaster], data.into())
+        log(ENTRY_POINT, &[MINED, user_op_hash, sender, paymaster], data.into())
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! `/rpc/{chainId}/{key}`: ERC-7769 (bundler) and ERC-7677 (paymaster) to the letter: truth values, hex quantities, the
-//! operation in a field of its own, and the standards' error codes. Operations of the entry point that is followed here
-//! take the same way as those of the pages; those of others that the bundler serves are passed on (`passed_on.rs`).
-
-mod passed_on;
+//! operation in a field of its own, and the standards' error codes. Operations of the known entry points take the same way
+//! as those of the pages; those of others that the bundler serves, and accounts of EIP-7702, are passed on (`unpacked.rs`).
 
 use alloy::primitives::{Address, B256};
 use serde_json::{Value, json};
@@ -13,8 +11,9 @@ use super::{
     errors::RpcError,
     operation::{self, Purpose},
     receipt,
+    unpacked::{self, Given},
 };
-use use_aa_protocol::addresses::ENTRY_POINT;
+use use_aa_protocol::{entry_point::EntryPoint, rpc::GasEstimate};
 
 /// Calls a method. Fees are no part of either standard: without the advice of the bundler in the two ways in which
 /// clients ask for it, they would have to guess what it takes.
@@ -55,17 +54,25 @@ async fn estimate(state: &ServerState, params: &[Value]) -> Result<Value, RpcErr
             ));
         }
     };
-    if entry_point != ENTRY_POINT {
-        let operation = passed_on::read(params, Purpose::Estimate)?;
-        return Ok(state.bundler().estimate_passed_on(&operation, entry_point, state_override).await?);
+    match unpacked::given(params, entry_point, Purpose::Estimate)? {
+        Given::Known(operation) => {
+            let GasEstimate { call_gas_limit, verification_gas_limit, pre_verification_gas, paymaster } =
+                state.estimate(&operation, state_override).await?;
+            let mut limits = json!({
+                "preVerificationGas": pre_verification_gas,
+                "verificationGasLimit": verification_gas_limit,
+                "callGasLimit": call_gas_limit,
+            });
+            if let Some(gas) = paymaster {
+                limits["paymasterVerificationGasLimit"] = json!(gas.verification);
+                limits["paymasterPostOpGasLimit"] = json!(gas.post_op);
+            }
+            Ok(limits)
+        }
+        Given::Other(operation) => {
+            Ok(state.bundler().estimate_passed_on(&operation, entry_point, state_override).await?)
+        }
     }
-    let operation = operation::read(params, 0, Purpose::Estimate)?;
-    let gas = state.upstreams().estimate(&operation, state_override).await?;
-    Ok(json!({
-        "preVerificationGas": gas.pre_verification_gas,
-        "verificationGasLimit": gas.verification_gas_limit,
-        "callGasLimit": gas.call_gas_limit,
-    }))
 }
 
 async fn send(state: &ServerState, params: &[Value]) -> Result<Value, RpcError> {
@@ -73,12 +80,10 @@ async fn send(state: &ServerState, params: &[Value]) -> Result<Value, RpcError> 
         return Err(RpcError::fields("params should be userOperation and entryPoint"));
     };
     let entry_point = address(entry_point)?;
-    if entry_point != ENTRY_POINT {
-        let operation = passed_on::read(params, Purpose::Send)?;
-        return Ok(json!(state.bundler().send_passed_on(&operation, entry_point).await?));
-    }
-    let operation = operation::read(params, 0, Purpose::Send)?;
-    Ok(json!(state.send_and_follow(&operation, None).await?))
+    Ok(json!(match unpacked::given(params, entry_point, Purpose::Send)? {
+        Given::Known(operation) => state.send_and_follow(&operation, None).await?,
+        Given::Other(operation) => state.bundler().send_passed_on(&operation, entry_point).await?,
+    }))
 }
 
 /// An operation that waits has `null` for its block and transaction.
@@ -86,16 +91,12 @@ async fn by_hash(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcEr
     let Some(answer) = state.bundler().operation_by_hash(user_op_hash).await? else { return Ok(Value::Null) };
     let Some(operation) = answer.get("userOperation") else { return Ok(Value::Null) };
     let operation = std::slice::from_ref(operation);
-    let entry_point = answer.get("entryPoint").map_or(Ok(ENTRY_POINT), address)?;
-    let operation = if entry_point == ENTRY_POINT {
+    let entry_point = answer.get("entryPoint").map_or(Ok(EntryPoint::default().address()), address)?;
+    let operation = match unpacked::given(operation, entry_point, Purpose::Told)? {
         // A bundler may lie: what is handed on is what was asked for.
-        let operation = operation::read(operation, 0, Purpose::Sponsor)?;
-        if operation.hash(ENTRY_POINT, state.config().chain_id) != user_op_hash {
-            return Ok(Value::Null);
-        }
-        json!(operation)
-    } else {
-        passed_on::read(operation, Purpose::Sponsor)?
+        Given::Known(operation) if operation.hash(state.config().chain_id) != user_op_hash => return Ok(Value::Null),
+        Given::Known(operation) => json!(operation),
+        Given::Other(operation) => operation,
     };
     Ok(json!({
         "userOperation": operation,
@@ -108,7 +109,8 @@ async fn by_hash(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcEr
 
 async fn mined(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcError> {
     let Some(transaction) = bundler::transaction_of(state, user_op_hash).await? else { return Ok(Value::Null) };
-    if let Some(receipt) = receipt::standard(ENTRY_POINT, user_op_hash, &transaction) {
+    let known = EntryPoint::ALL.map(EntryPoint::address);
+    if let Some(receipt) = known.into_iter().find_map(|known| receipt::standard(known, user_op_hash, &transaction)) {
         return Ok(receipt);
     }
     // Any contract can log such an event: only those of entry points count.
@@ -117,7 +119,7 @@ async fn mined(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcErro
     Ok(found.unwrap_or_default())
 }
 
-fn address(entry_point: &Value) -> Result<Address, RpcError> {
+pub(super) fn address(entry_point: &Value) -> Result<Address, RpcError> {
     let entry_point = entry_point.as_str().and_then(|text| text.parse().ok());
     entry_point.ok_or_else(|| RpcError::fields("entryPoint should be an address"))
 }

@@ -1,11 +1,14 @@
 //! What is checked before a bundler sees it: operations that none would take, state override sets.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, U256};
 use serde_json::{Map, Value, json};
 
 use super::super::quantity::quantity;
 use use_aa_actions::error::AppError;
-use use_aa_protocol::user_operation::UserOperation;
+use use_aa_protocol::{
+    entry_point::{EntryPoint, UserOperation, v07::MAX_GAS_VALUE},
+    rpc::PaymasterGas,
+};
 
 /// What no bundler would take: caught here, with the field's name.
 pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
@@ -17,12 +20,28 @@ pub(super) fn check(user_operation: &UserOperation) -> Result<(), AppError> {
         return Err(AppError::invalid("user_operation.initCode", "empty, or a factory and its call data", init_code));
     }
     let paymaster = user_operation.paymaster_and_data.len();
-    if paymaster != 0 && paymaster < 20 {
+    if paymaster != 0 && paymaster < user_operation.entry_point.paymaster_data_offset() {
         return Err(AppError::invalid(
             "user_operation.paymasterAndData",
             "empty, or a paymaster and its data",
             paymaster,
         ));
+    }
+    if user_operation.entry_point == EntryPoint::V07 {
+        let PaymasterGas { verification, post_op } = user_operation.paymaster_gas().unwrap_or_default();
+        for (name, value) in [
+            ("callGasLimit", user_operation.call_gas_limit),
+            ("verificationGasLimit", user_operation.verification_gas_limit),
+            ("preVerificationGas", user_operation.pre_verification_gas),
+            ("maxFeePerGas", user_operation.max_fee_per_gas),
+            ("maxPriorityFeePerGas", user_operation.max_priority_fee_per_gas),
+            ("paymasterVerificationGasLimit", verification),
+            ("paymasterPostOpGasLimit", post_op),
+        ] {
+            if value > U256::from(MAX_GAS_VALUE) {
+                return Err(AppError::invalid(format!("user_operation.{name}"), "less than 2^120", value));
+            }
+        }
     }
     Ok(())
 }
@@ -69,7 +88,7 @@ pub(super) fn state_override_set(set: Option<Value>) -> Result<Option<Value>, Ap
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use use_aa_protocol::addresses::ENTRY_POINT;
+    use use_aa_protocol::entry_point::v07;
 
     #[test]
     fn state_overrides_are_normalised_and_checked() {
@@ -94,7 +113,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(field(UserOperation::default()), "user_operation.sender");
-        let sender = ENTRY_POINT;
+        let sender = Address::repeat_byte(1);
         let init_code = vec![1, 2, 3].into();
         assert_eq!(field(UserOperation { sender, init_code, ..Default::default() }), "user_operation.initCode");
         let paymaster_and_data = vec![1; 19].into();
@@ -102,5 +121,31 @@ mod tests {
             field(UserOperation { sender, paymaster_and_data, ..Default::default() }),
             "user_operation.paymasterAndData"
         );
+    }
+
+    /// AA94 on v0.7, and an operation that cannot be written down from 2^128 on.
+    #[test]
+    fn gas_values_that_v07_does_not_take_are_named() {
+        let most = UserOperation {
+            entry_point: EntryPoint::V07,
+            sender: Address::repeat_byte(1),
+            max_fee_per_gas: U256::from(MAX_GAS_VALUE),
+            paymaster_and_data: v07::paymaster_and_data(Address::repeat_byte(2), [MAX_GAS_VALUE; 2], &[]),
+            ..Default::default()
+        };
+        assert_eq!(check(&most), Ok(()));
+        let over = U256::from(MAX_GAS_VALUE) + U256::from(1);
+        let mut post_op = most.clone();
+        post_op.set_paymaster_gas(PaymasterGas { verification: U256::ZERO, post_op: over });
+        for (operation, name) in [
+            (UserOperation { max_fee_per_gas: over, ..most.clone() }, "maxFeePerGas"),
+            (UserOperation { pre_verification_gas: U256::MAX, ..most.clone() }, "preVerificationGas"),
+            (post_op, "paymasterPostOpGasLimit"),
+        ] {
+            let Err(AppError::InvalidInput { field, .. }) = check(&operation) else { panic!("{name}") };
+            assert_eq!(field, format!("user_operation.{name}"));
+            let as_ever = UserOperation { entry_point: EntryPoint::V06, ..operation };
+            assert_eq!(check(&as_ever), Ok(()), "v0.6 has no such bound");
+        }
     }
 }

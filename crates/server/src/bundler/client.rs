@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,12 +23,12 @@ use super::{
     advice::Advice,
     checks::{check, state_override_set},
     customs::Customs,
+    refusal::in_words,
     status::{BundlerStatus, read_by_hash, read_status},
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
-    rpc::{GasEstimate, UserOpReceipt},
+    rpc::{GasEstimate, PaymasterGas, UserOpReceipt},
     user_operation::UserOperation,
 };
 
@@ -104,16 +104,34 @@ impl Bundler {
         user_operation: &UserOperation,
         state_override: Option<Value>,
     ) -> Result<GasEstimate, AppError> {
-        self.estimate_for(estimate_params(user_operation, state_override)?).await
+        let method = "eth_estimateUserOperationGas";
+        check(user_operation)?;
+        let mut params = vec![to_json(user_operation)?, json!(user_operation.entry_point.address())];
+        params.extend(state_override_set(state_override)?);
+        let answer = self.rpc.call_value(method, Value::Array(params)).await;
+        let answer = answer.map_err(|refusal| in_words(user_operation.entry_point, refusal))?;
+        let mut gas = self.gas_limits(&answer, method)?;
+        // Bundlers name the paymaster's limits always, zero where there is none.
+        if let Some(own) = user_operation.paymaster_gas() {
+            gas.paymaster = Some(self.paymaster_gas(&answer, own, method)?);
+        }
+        Ok(gas)
     }
 
-    /// [`Self::estimate`] for what [`estimate_params`] made.
-    pub(crate) async fn estimate_for(&self, params: Value) -> Result<GasEstimate, AppError> {
-        let answer = self.rpc.call_value("eth_estimateUserOperationGas", params).await?;
-        self.gas_limits(&answer, "eth_estimateUserOperationGas")
+    /// The paymaster's limits in an answer; of what a bundler does not estimate (some leave out the work afterwards), those
+    /// of the operation.
+    fn paymaster_gas(&self, answer: &Value, own: PaymasterGas, method: &str) -> Result<PaymasterGas, AppError> {
+        let field = |name: &str, own: U256| match answer.get(name) {
+            None | Some(Value::Null) => Ok(own),
+            Some(limit) => quantity(limit).ok_or_else(|| self.rpc.malformed(format!("{method}: {name} is no number"))),
+        };
+        let verification = field("paymasterVerificationGasLimit", own.verification)?;
+        // Some bundlers take no operation whose paymaster has nothing for afterwards.
+        let post_op = field("paymasterPostOpGasLimit", own.post_op)?.max(U256::ONE);
+        Ok(PaymasterGas { verification, post_op })
     }
 
-    /// The three gas limits in an answer.
+    /// The gas limits in an answer that all versions have.
     fn gas_limits(&self, answer: &Value, method: &str) -> Result<GasEstimate, AppError> {
         let field = |name: &str| answer.get(name).and_then(quantity);
         let missing = |name: &str| self.rpc.malformed(format!("{method}: no {name}"));
@@ -124,6 +142,7 @@ impl Bundler {
                 .or_else(|| field("verificationGas"))
                 .ok_or_else(|| missing("verificationGasLimit"))?,
             pre_verification_gas: field("preVerificationGas").ok_or_else(|| missing("preVerificationGas"))?,
+            paymaster: None,
         })
     }
 
@@ -219,7 +238,7 @@ impl Bundler {
     pub(crate) async fn signed_operation(&self, user_op_hash: B256) -> Result<Option<UserOperation>, AppError> {
         let Some(answer) = self.operation_by_hash(user_op_hash).await? else { return Ok(None) };
         let told = answer.get("userOperation").and_then(|told| UserOperation::deserialize(told).ok());
-        Ok(told.filter(|told| told.hash(ENTRY_POINT, self.chain_id) == user_op_hash && !told.signature.is_empty()))
+        Ok(told.filter(|told| told.hash(self.chain_id) == user_op_hash && !told.signature.is_empty()))
     }
 }
 
@@ -231,15 +250,4 @@ fn in_turn<'a>(methods: &'a [&'static str], start: usize) -> impl Iterator<Item 
 pub(super) fn to_json(user_operation: &UserOperation) -> Result<Value, AppError> {
     serde_json::to_value(user_operation)
         .map_err(|error| AppError::Internal { reason: inner_error::logged("writing an operation", &error) })
-}
-
-/// What an estimate is asked with, checked before anybody is asked.
-pub(crate) fn estimate_params(
-    user_operation: &UserOperation,
-    state_override: Option<Value>,
-) -> Result<Value, AppError> {
-    check(user_operation)?;
-    let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
-    params.extend(state_override_set(state_override)?);
-    Ok(Value::Array(params))
 }

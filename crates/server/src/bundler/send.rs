@@ -11,10 +11,11 @@ use super::{
     super::{json_rpc::Failure, receipt},
     checks::check,
     client::{Bundler, to_json},
+    refusal::in_words,
     status::is_about,
 };
 use use_aa_actions::error::AppError;
-use use_aa_protocol::{addresses::ENTRY_POINT, rpc::SimulationType, user_operation::UserOperation};
+use use_aa_protocol::{rpc::SimulationType, user_operation::UserOperation};
 
 const METHOD: &str = "eth_sendUserOperation";
 /// How long a bundler whose answer was lost may take to say whether it has the operation.
@@ -36,8 +37,8 @@ impl Bundler {
         if user_operation.signature.is_empty() {
             return Err(AppError::invalid("user_operation.signature", "a signature", "0x"));
         }
-        let user_op_hash = user_operation.hash(ENTRY_POINT, self.chain_id);
-        let mut params = vec![to_json(user_operation)?, json!(ENTRY_POINT)];
+        let user_op_hash = user_operation.hash(self.chain_id);
+        let mut params = vec![to_json(user_operation)?, json!(user_operation.entry_point.address())];
         params.extend(simulation_type.map(|simulation_type| json!({"simulation_type": simulation_type})));
         let params = Value::Array(params);
         let deadline = Instant::now() + self.rpc.patience();
@@ -52,7 +53,7 @@ impl Bundler {
                     Err(Failure::Answer(error)) if is_known_already(&error) => return Ok(user_op_hash),
                     Err(Failure::Answer(refusal) | Failure::Refused(refusal)) => {
                         self.learn_fees(index, user_operation, &refusal).await;
-                        let Some(lost) = lost else { return Err(refusal) };
+                        let Some(lost) = lost else { return Err(in_words(user_operation.entry_point, refusal)) };
                         // The first one may have taken it, and that may be why this one refuses.
                         return if self.somebody_has(user_op_hash).await { Ok(user_op_hash) } else { Err(lost) };
                     }

@@ -68,6 +68,8 @@ pub struct TokenPaymasterConfig {
     pub signer_key: SignerKey,
     /// The contract.
     pub address: Address,
+    /// The contract on entry point v0.7, with the same signer; `None` = there is none.
+    pub address_v07: Option<Address>,
     /// What it takes.
     pub tokens: Vec<FeeToken>,
 }
@@ -77,12 +79,17 @@ pub(super) fn token_paymaster(
     signer_key: Option<&SignerKey>,
 ) -> Result<Option<TokenPaymasterConfig>, ConfigError> {
     let address = values::address("USE_AA_TOKEN_PAYMASTER_ADDRESS", args.token_paymaster_address.as_deref())?;
+    let address_v07 =
+        values::address("USE_AA_TOKEN_PAYMASTER_ADDRESS_V07", args.token_paymaster_address_v07.as_deref())?;
     let tokens = fee_tokens(args.fee_tokens.as_deref())?;
     let missing = |variable, other: &str| {
         let expected = format!("a value, because {other} is set (paying gas in tokens needs both)");
         ConfigError::new(variable, expected, "nothing")
     };
     match (address, tokens.is_empty()) {
+        (None, _) if address_v07.is_some() => {
+            Err(missing("USE_AA_TOKEN_PAYMASTER_ADDRESS", "USE_AA_TOKEN_PAYMASTER_ADDRESS_V07"))
+        }
         (None, true) => Ok(None),
         (None, false) => Err(missing("USE_AA_TOKEN_PAYMASTER_ADDRESS", VARIABLE)),
         (Some(_), true) => Err(missing(VARIABLE, "USE_AA_TOKEN_PAYMASTER_ADDRESS")),
@@ -90,7 +97,7 @@ pub(super) fn token_paymaster(
             let signer_key = signer_key.cloned();
             let signer_key =
                 signer_key.ok_or_else(|| missing("USE_AA_PAYMASTER_SIGNER_KEY", "USE_AA_TOKEN_PAYMASTER_ADDRESS"))?;
-            Ok(Some(TokenPaymasterConfig { signer_key, address, tokens }))
+            Ok(Some(TokenPaymasterConfig { signer_key, address, address_v07, tokens }))
         }
     }
 }

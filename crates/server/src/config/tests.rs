@@ -86,7 +86,7 @@ fn secrets_are_never_printed() {
 fn the_paymaster_is_built_in_remote_or_none() {
     let built_in =
         ServeArgs { paymaster_signer_key: secret(KEY), paymaster_address: Some(PAYMASTER.into()), ..on_networks() };
-    let Some(PaymasterConfig::BuiltIn { signer_key, address, paymaster_id }) =
+    let Some(PaymasterConfig::BuiltIn { signer_key, address, paymaster_id, address_v07: None }) =
         Config::from_args(&built_in).unwrap().paymaster
     else {
         panic!("not built in")

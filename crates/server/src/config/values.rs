@@ -92,6 +92,15 @@ pub(super) fn chain_id(variable: &'static str, value: Option<&str>, default: u64
         .ok_or_else(|| ConfigError::new(variable, "a decimal chain id of 1 or more, such as 31337", text))
 }
 
+/// The file of a lab that runs: what is in it is read when the lab is needed.
+pub(super) fn lab_json(variable: &'static str, value: Option<&str>, lab: bool) -> Result<Option<PathBuf>, ConfigError> {
+    let Some(text) = given(value) else { return Ok(None) };
+    if !lab {
+        return Err(ConfigError::new(variable, "nothing, because USE_AA_RPC_URL names another network", text));
+    }
+    Ok(Some(text.into()))
+}
+
 /// Wallets take symbols of up to 11 characters (MetaMask's `wallet_addEthereumChain`).
 pub(super) fn symbol(variable: &'static str, value: Option<&str>) -> Result<Option<String>, ConfigError> {
     let Some(text) = given(value) else { return Ok(None) };

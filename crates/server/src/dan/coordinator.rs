@@ -13,6 +13,7 @@ use super::{
     super::{config::DanNodeAddress, inner_error},
     disputes::Disputes,
     failure::error_of,
+    making::Making,
     pool::{MOST_KEYS, Pool},
 };
 use use_aa_actions::error::{AppError, Upstream};
@@ -62,7 +63,7 @@ struct Inner {
     pool_size: usize,
     /// How many must sign, once the nodes have said so.
     threshold: std::sync::Mutex<Option<u8>>,
-    making: std::sync::atomic::AtomicBool,
+    making: Making,
     disputes: Disputes,
     /// Nodes that do not know this server, and what they say.
     locked_out: std::sync::Mutex<BTreeMap<u8, Failure>>,
@@ -89,7 +90,7 @@ impl DanCoordinator {
             pool: Pool::default(),
             pool_size,
             threshold: std::sync::Mutex::new(None),
-            making: false.into(),
+            making: Making::default(),
             disputes: Disputes::default(),
             locked_out: std::sync::Mutex::default(),
             seen: Mutex::new(None),
@@ -139,12 +140,14 @@ impl DanCoordinator {
         }
         let statuses = self.inner.statuses().await;
         let (pooled, _) = self.inner.pool.count();
+        let progress = self.inner.making.progress();
         let network = KeyNetwork {
             nodes: self.inner.count(),
             live: u8::try_from(statuses.len()).unwrap_or(u8::MAX),
             threshold: self.inner.known_threshold().unwrap_or_default(),
             pooled: u32::try_from(pooled).unwrap_or(u32::MAX),
-            making: self.inner.making.load(std::sync::atomic::Ordering::Relaxed),
+            making: progress.is_some(),
+            progress,
         };
         *seen = Some((Instant::now(), network));
         network
@@ -234,7 +237,7 @@ impl DanCoordinator {
             return Err(AppError::invalid("signers", expected, format!("{:?}", request.signers)));
         }
         let needed = u8::try_from(signers.len()).unwrap_or(u8::MAX);
-        let user_op_hash = request.user_operation.hash(request.entry_point, request.chain_id);
+        let user_op_hash = request.user_operation.hash(request.chain_id);
         let body = Arc::new(SignBody { request, nonces });
         // Tasks of their own: the first answer is enough, and no node shall see its caller hang up for that.
         let ask = |index: usize| {
@@ -394,6 +397,7 @@ impl Inner {
 
     async fn wait_for_key(&self) -> Result<PooledKey, AppError> {
         let deadline = Instant::now() + OFFER_PATIENCE;
+        let _waiting = self.making.wait();
         loop {
             let changed = self.pool.changed.notified();
             if let Some(key) = self.pool.take() {
@@ -432,10 +436,9 @@ impl Inner {
             if waiting >= self.pool_size.max(1) || all >= MOST_KEYS {
                 return Ok(());
             }
-            self.making.store(true, std::sync::atomic::Ordering::Relaxed);
-            let made = self.make_one(first.threshold).await;
-            self.making.store(false, std::sync::atomic::Ordering::Relaxed);
-            made?;
+            let begun = self.making.begin();
+            self.make_one(first.threshold).await?;
+            begun.made();
             let listed = join_all(self.nodes.iter().map(|node| node.get::<PoolAnswer>("/v1/pool", QUICK))).await;
             let listed = listed.into_iter().collect::<Result<Vec<_>, _>>()?;
             self.pool.fill(common(&listed), std::time::Instant::now());

@@ -3,13 +3,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use alloy::primitives::B256;
 use futures::future::join_all;
 
 use super::super::config::{self, ConfigError, Secret};
+use use_aa_actions::clock::unix_seconds;
 use use_aa_dan::api::{
     HeldKey, KEYS_AT_ONCE, KeysAnswer, NodeNonce, NonceAnswer, NonceRequest, RefreshAnswer, RefreshRequest, RunKind,
     StatusAnswer,
@@ -186,7 +187,7 @@ impl Network {
 
     /// Every key that can still sign, and who has a share of it. One node's word does not end a key: most say so.
     async fn keys(&self) -> Result<BTreeMap<B256, BTreeSet<u8>>, OperatorError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = unix_seconds();
         let mut keys: BTreeMap<B256, BTreeSet<u8>> = BTreeMap::new();
         let mut over: BTreeMap<B256, usize> = BTreeMap::new();
         for (node, listed) in self.nodes.iter().zip(join_all(self.nodes.iter().map(held)).await) {

@@ -12,7 +12,6 @@ use super::{
     past,
 };
 use use_aa_actions::error::AppError;
-use use_aa_protocol::addresses::ENTRY_POINT;
 
 /// The same when all events of the entry point are read, not only those of the operations that are followed.
 const WIDE_OVERLAP: u64 = 4;
@@ -136,7 +135,7 @@ impl Read {
         }
         let wide = open.len() > MOST_BY_HASH;
         let filters = if wide { vec![json!([receipt::topics()])] } else { filters_of(open) };
-        let (head, logs) = inner.node.head_and_logs(from, ENTRY_POINT, &filters, Reading::Urgent).await?;
+        let (head, logs) = inner.node.head_and_logs(from, receipt::entry_points(), &filters, Reading::Urgent).await?;
         let logs = match logs {
             Ok(logs) => logs,
             Err(error) => {

@@ -36,7 +36,7 @@ pub(super) async fn give_up(inner: &Inner, operation: &Operation, reason: String
 pub(super) fn replacement(inner: &Inner, operation: &Operation) -> Option<B256> {
     let sent = operation.sent.get()?;
     let registry = inner.registry();
-    let same_nonce = registry.by_nonce.get(&(sent.sender, sent.nonce))?;
+    let same_nonce = registry.by_nonce.get(&sent.place())?;
     let place = same_nonce.iter().position(|hash| *hash == operation.user_op_hash)?;
     same_nonce.get(place + 1..)?.last().copied()
 }

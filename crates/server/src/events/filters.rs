@@ -37,7 +37,7 @@ fn filters(hashes: &[B256], mut senders: Vec<Address>) -> Vec<Value> {
     senders.dedup();
     if !senders.is_empty() {
         let senders: Vec<B256> = senders.iter().map(|sender| sender.into_word()).collect();
-        filters.push(json!([receipt::topics()[0], null, senders]));
+        filters.push(json!([receipt::MINED, null, senders]));
     }
     filters
 }

@@ -92,7 +92,7 @@ async fn send_again(inner: &Arc<Inner>, operation: &Operation, signed: &UserOper
 
 /// Says that it is gone. Where its nonce was used the chain has it, or what took its place, and is asked for that first.
 async fn lose(inner: &Arc<Inner>, operation: &Operation, signed: &UserOperation, reason: String) {
-    match inner.node.nonce(signed.sender, signed.nonce >> 64).await {
+    match inner.node.nonce(signed.entry_point, signed.sender, signed.nonce >> 64).await {
         Ok(next) if next <= signed.nonce => give_up(inner, operation, reason).await,
         Ok(_) if operation.is_placed() => {}
         Ok(_) => match past::look_for(inner, operation).await {

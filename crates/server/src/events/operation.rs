@@ -15,6 +15,7 @@ use tokio::{
 use super::standing::Standing;
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
+    entry_point::EntryPoint,
     rpc::{GasFees, UserOpUpdate},
     user_operation::UserOperation,
 };
@@ -74,14 +75,25 @@ impl Progress {
 /// What is known of an operation that this server sent, or has from a bundler.
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
+    pub(super) entry_point: EntryPoint,
     pub(super) sender: Address,
     pub(super) nonce: U256,
     pub(super) fees: GasFees,
 }
 
+/// What one operation only can have on the chain: a nonce of an account, at an entry point.
+pub(super) type Place = (EntryPoint, Address, U256);
+
+impl Sent {
+    pub(super) fn place(&self) -> Place {
+        (self.entry_point, self.sender, self.nonce)
+    }
+}
+
 impl From<&UserOperation> for Sent {
     fn from(operation: &UserOperation) -> Self {
         Self {
+            entry_point: operation.entry_point,
             sender: operation.sender,
             nonce: operation.nonce,
             fees: GasFees {

@@ -15,13 +15,13 @@ use super::{
     operation::Operation,
     standing::{Outcome, Placed, Proof, Verdict},
 };
-use use_aa_protocol::{addresses::ENTRY_POINT, rpc::UserOpUpdate};
+use use_aa_protocol::rpc::UserOpUpdate;
 
 impl Inner {
     /// Operations that were seen in blocks, in any order, as often as they are seen.
     pub(super) fn seen(self: &Arc<Self>, sightings: Vec<Sighting>) {
-        for Sighting { nonce, receipt, block_hash } in sightings {
-            let key = (receipt.sender, nonce);
+        for Sighting { entry_point, nonce, receipt, block_hash } in sightings {
+            let key = (entry_point, receipt.sender, nonce);
             let (operation, others) = {
                 let registry = self.registry();
                 let others = registry.by_nonce.get(&key).into_iter().flatten();
@@ -167,7 +167,7 @@ impl Inner {
     /// There is no receipt. The node that was asked may lag, while its block and its logs know more.
     async fn proof_of_block(&self, mined: B256, placed: &Placed) -> Proof {
         let block = hex(placed.block);
-        let filter = json!({"fromBlock": block, "toBlock": block, "address": ENTRY_POINT,
+        let filter = json!({"fromBlock": block, "toBlock": block, "address": receipt::entry_points(),
             "topics": [receipt::topics(), [mined]]});
         let calls = [("eth_getBlockByNumber", json!([block, false])), ("eth_getLogs", json!([filter]))];
         let answers = self.node.batch(&calls).await;
@@ -195,9 +195,10 @@ impl Inner {
         for Removed { user_op_hash, transaction_hash, block_number, block_hash } in removed {
             let mut registry = self.registry();
             let operations: Vec<_> = match registry.operations.get(user_op_hash) {
-                Some(operation) => registry
-                    .by_nonce
-                    .get(&operation.sent.get().map(|sent| (sent.sender, sent.nonce)).unwrap_or_default())
+                Some(operation) => operation
+                    .sent
+                    .get()
+                    .and_then(|sent| registry.by_nonce.get(&sent.place()))
                     .into_iter()
                     .flatten()
                     .filter(|hash| *hash != user_op_hash)
@@ -244,7 +245,7 @@ mod tests {
         time::Duration,
     };
 
-    use use_aa_protocol::rpc::UserOpReceipt;
+    use use_aa_protocol::{entry_point::EntryPoint, rpc::UserOpReceipt};
 
     use super::{super::tests::watcher_with, *};
 
@@ -262,7 +263,8 @@ mod tests {
             actual_gas_cost: Default::default(),
             actual_gas_used: Default::default(),
         };
-        Sighting { nonce: Default::default(), receipt, block_hash: Some(block_hash(block)) }
+        let entry_point = EntryPoint::V06;
+        Sighting { entry_point, nonce: Default::default(), receipt, block_hash: Some(block_hash(block)) }
     }
 
     fn block_hash(block: u64) -> B256 {

@@ -12,7 +12,6 @@ use super::{
     operation::Operation,
 };
 use use_aa_actions::error::AppError;
-use use_aa_protocol::addresses::ENTRY_POINT;
 
 /// How far back the logs are read for a hash that this server did not send, blocks.
 pub(super) const LOOK_BACK: u64 = 2_000;
@@ -38,7 +37,7 @@ async fn find(inner: &Arc<Inner>, newcomers: Vec<Arc<Operation>>, back: u64) {
     }
     let found = async {
         let from_block = inner.node.block_number().await?.saturating_sub(back);
-        inner.node.head_and_logs(from_block, ENTRY_POINT, &by_hash(&wanted), Reading::InTurn).await
+        inner.node.head_and_logs(from_block, receipt::entry_points(), &by_hash(&wanted), Reading::InTurn).await
     };
     match found.await {
         Ok((head, logs)) => {
@@ -65,7 +64,7 @@ async fn find(inner: &Arc<Inner>, newcomers: Vec<Arc<Operation>>, back: u64) {
 pub(super) async fn look_for(inner: &Arc<Inner>, operation: &Operation) -> Result<(), AppError> {
     let from_block = inner.node.block_number().await?.saturating_sub(LOOK_BACK);
     let filters = filters_for(operation.user_op_hash, operation.sent.get().map(|sent| sent.sender));
-    let (_, logs) = inner.node.head_and_logs(from_block, ENTRY_POINT, &filters, Reading::InTurn).await?;
+    let (_, logs) = inner.node.head_and_logs(from_block, receipt::entry_points(), &filters, Reading::InTurn).await?;
     inner.seen(receipt::sightings(&logs?));
     Ok(())
 }
@@ -75,7 +74,7 @@ pub(super) fn catch_up(inner: &Arc<Inner>, open: &[Arc<Operation>], from: u64, t
     let (inner, filters) = (inner.clone(), filters_of(open));
     tokio::spawn(async move {
         for topics in filters {
-            let filter = serde_json::json!({"address": ENTRY_POINT, "topics": topics});
+            let filter = serde_json::json!({"address": receipt::entry_points(), "topics": topics});
             let from = from.max(to.saturating_sub(LOOK_BACK));
             match inner.node.logs(&filter, from, to, Reading::InTurn).await {
                 Ok(logs) => inner.seen(receipt::sightings(&logs)),

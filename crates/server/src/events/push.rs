@@ -28,7 +28,6 @@ use super::{
     super::{json_shape, quantity::small, receipt, upstream_url::UpstreamUrl},
     Inner,
 };
-use use_aa_protocol::addresses::ENTRY_POINT;
 
 /// How long connecting and subscribing may take.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -157,7 +156,7 @@ impl PubSubConnect for Once {
     }
 }
 
-/// Connects, checks the chain, and subscribes to the entry point's two events. Errors are words without the URL.
+/// Connects, checks the chain, and subscribes to the entry points' events. Errors are words without the URL.
 async fn subscribe(url: &UpstreamUrl, chain_id: u64) -> Result<(PubSubFrontend, RawSubscription), String> {
     let config = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
     let connect = WsConnect::new(url.expose().as_str()).with_config(config).with_keepalive_interval(KEEPALIVE);
@@ -167,7 +166,7 @@ async fn subscribe(url: &UpstreamUrl, chain_id: u64) -> Result<(PubSubFrontend, 
     if small(&chain) != Some(chain_id) {
         return Err(format!("it does not serve chain {chain_id}"));
     }
-    let filter = json!(["logs", {"address": ENTRY_POINT, "topics": [receipt::topics()]}]);
+    let filter = json!(["logs", {"address": receipt::entry_points(), "topics": [receipt::topics()]}]);
     let id = call(&frontend, 2, "eth_subscribe", filter).await?;
     let id = receipt::hash(&id).ok_or("it answers eth_subscribe with something else than an id")?;
     let subscription = frontend.get_subscription(id).await.map_err(|_| "the subscription is gone".to_owned())?;
@@ -295,7 +294,7 @@ mod tests {
             let mut pushed = Pushed::default();
             for number in 0..count {
                 let hash = alloy::primitives::B256::from(alloy::primitives::U256::from(number));
-                pushed.read(&json!({"address": ENTRY_POINT, "topics": [receipt::topics()[1], hash]}).to_string());
+                pushed.read(&json!({"address": use_aa_protocol::entry_point::EntryPoint::V06.address(), "topics": [receipt::topics()[1], hash]}).to_string());
             }
             prop_assert!(pushed.reasons.len() <= REASONS);
         }

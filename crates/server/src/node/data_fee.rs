@@ -17,8 +17,9 @@ use super::{
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
-    abi::{IEntryPoint, IGasPriceOracle::getL1FeeCall, INodeInterface::gasEstimateL1ComponentCall, decode},
-    addresses::{ENTRY_POINT, GAS_PRICE_ORACLE, NODE_INTERFACE},
+    abi::{IGasPriceOracle::getL1FeeCall, INodeInterface::gasEstimateL1ComponentCall, decode},
+    addresses::{GAS_PRICE_ORACLE, NODE_INTERFACE},
+    entry_point::EntryPoint,
     user_operation::UserOperation,
 };
 
@@ -128,7 +129,9 @@ fn question(price: DataPrice, bytes: &[u8]) -> (&'static str, Value) {
     let data = Bytes::copy_from_slice(bytes);
     let (to, call) = match price {
         DataPrice::Arbitrum => {
-            (NODE_INTERFACE, gasEstimateL1ComponentCall { to: ENTRY_POINT, contractCreation: false, data }.abi_encode())
+            // What it is sent to makes no difference to what the data costs.
+            let to = EntryPoint::default().address();
+            (NODE_INTERFACE, gasEstimateL1ComponentCall { to, contractCreation: false, data }.abi_encode())
         }
         _ => (GAS_PRICE_ORACLE, getL1FeeCall { data }.abi_encode()),
     };
@@ -164,7 +167,7 @@ fn bundled(operation: &UserOperation) -> Vec<u8> {
         ..operation.clone()
     };
     let beneficiary = Address::from_word(B256::repeat_byte(0xff));
-    IEntryPoint::handleOpsCall { operations: vec![operation.into()], beneficiary }.abi_encode()
+    operation.entry_point.handle_ops(vec![operation], beneficiary).map(Into::into).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
-//! The built-in paymaster: signs for a verifying paymaster v1.1.0 whose deposit pays (docs/protocol.md 5.7).
+//! The built-in paymaster: signs for a verifying paymaster v1.1.0 whose deposit pays (docs/protocol.md 5.7), or
+//! for one of entry point v0.7 (docs/nexus.md 1.6).
 
 use alloy::{
-    primitives::{Address, Bytes, U256},
+    primitives::{Address, B256, Bytes, U256},
     signers::SignerSync,
 };
 
-use super::{super::secret::SignerKey, upstreams::Upstreams};
+use super::{super::secret::SignerKey, none_for, upstreams::Upstreams};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
+    entry_point::{EntryPoint, v07},
     paymaster::VerifyingPaymasterData,
-    rpc::{GasEstimate, SponsorContext, Sponsorship},
+    rpc::{GasEstimate, PaymasterGas, SponsorContext, Sponsorship},
     signature::DUMMY_ECDSA,
     simulate::Window,
     user_operation::UserOperation,
@@ -22,17 +24,27 @@ pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
 /// Most call data of an operation, bytes.
 const MAX_CALL_DATA: usize = 128 * 1024;
 
-/// Signs for one paymaster contract.
+/// Limits of the contract on v0.7 where nobody estimated them: its check of a signature over a long operation, and nothing
+/// after the call, of which some bundlers want one unit.
+const V07_GAS: [u128; 2] = [100_000, 1];
+
+/// Signs for one paymaster contract of each entry point.
 pub(crate) struct BuiltIn {
     signer_key: SignerKey,
     address: Address,
+    address_v07: Option<Address>,
     paymaster_id: Address,
     chain_id: u64,
 }
 
 impl BuiltIn {
-    pub(super) fn new(signer_key: SignerKey, address: Address, paymaster_id: Address, chain_id: u64) -> Self {
-        Self { signer_key, address, paymaster_id, chain_id }
+    pub(super) fn new(
+        signer_key: SignerKey,
+        (address, address_v07): (Address, Option<Address>),
+        paymaster_id: Address,
+        chain_id: u64,
+    ) -> Self {
+        Self { signer_key, address, address_v07, paymaster_id, chain_id }
     }
 
     pub(super) async fn sponsor(
@@ -47,50 +59,67 @@ impl BuiltIn {
         let mut operation = user_operation.clone();
         if context.calculate_gas_limits {
             // A signature of the right length and form over provisional limits: it does not fit, but costs the same.
-            operation.paymaster_and_data = self.sign(&operation, window)?.encode();
+            operation.paymaster_and_data = self.signed(&operation, window)?;
             let estimate = upstreams.estimate(&operation, None).await?;
-            set_gas(&mut operation, with_headroom(estimate));
+            with_headroom(estimate).set(&mut operation);
         }
-        let gas = gas_of(&operation);
+        operation.paymaster_and_data = self.signed(&operation, window)?;
+        let gas = GasEstimate::of(&operation);
         check_gas(&gas)?;
-        let paymaster_and_data = self.sign(&operation, window)?.encode();
-        Ok(Sponsorship { paymaster_and_data, gas })
+        Ok(Sponsorship { paymaster_and_data: operation.paymaster_and_data, gas })
     }
 
     /// Data as long as the true ones, no byte of them zero that will not be: they cost the same gas, and pay for nothing.
-    pub(super) fn stub(&self) -> Bytes {
+    pub(super) fn stub(&self, user_operation: &UserOperation) -> Result<Bytes, AppError> {
         let [valid_after, valid_until] = STUB_TIMES;
-        let data = VerifyingPaymasterData {
-            paymaster: self.address,
-            paymaster_id: self.paymaster_id,
-            valid_until,
-            valid_after,
-            signature: DUMMY_ECDSA.to_vec().into(),
-        };
-        data.encode()
+        self.with_signature(user_operation, Window { valid_until, valid_after }, |_| Ok(DUMMY_ECDSA.to_vec().into()))
     }
 
-    fn sign(
+    /// `paymasterAndData` for the operation; of the limits that it has on v0.7, or usual ones.
+    fn signed(&self, user_operation: &UserOperation, window: Window) -> Result<Bytes, AppError> {
+        self.with_signature(user_operation, window, |hash| {
+            let signature = self
+                .signer_key
+                .signer()
+                .sign_message_sync(hash.as_slice())
+                .map_err(|_| AppError::Internal { reason: "the paymaster's key cannot sign".into() })?;
+            Ok(signature.as_bytes().to_vec().into())
+        })
+    }
+
+    fn with_signature(
         &self,
         user_operation: &UserOperation,
         Window { valid_until, valid_after }: Window,
-    ) -> Result<VerifyingPaymasterData, AppError> {
-        let mut data = VerifyingPaymasterData {
-            paymaster: self.address,
-            paymaster_id: self.paymaster_id,
-            valid_until,
-            valid_after,
-            signature: Default::default(),
-        };
-        let hash = data.hash(user_operation, self.chain_id)?;
-        let signature = self
-            .signer_key
-            .signer()
-            .sign_message_sync(hash.as_slice())
-            .map_err(|_| AppError::Internal { reason: "the paymaster's key cannot sign".into() })?;
-        data.signature = signature.as_bytes().to_vec().into();
-        Ok(data)
+        sign: impl FnOnce(B256) -> Result<Bytes, AppError>,
+    ) -> Result<Bytes, AppError> {
+        match user_operation.entry_point {
+            EntryPoint::V06 => {
+                let (paymaster, paymaster_id) = (self.address, self.paymaster_id);
+                let signature = Bytes::new();
+                let mut data = VerifyingPaymasterData { paymaster, paymaster_id, valid_until, valid_after, signature };
+                data.signature = sign(data.hash(user_operation, self.chain_id)?)?;
+                Ok(data.encode())
+            }
+            EntryPoint::V07 => {
+                let paymaster = self.address_v07.ok_or_else(|| none_for(EntryPoint::V07))?;
+                let limits = paymaster_limits(user_operation, V07_GAS);
+                let paymaster_and_data = v07::paymaster_and_data(paymaster, limits, &[]);
+                let operation = UserOperation { paymaster_and_data, ..user_operation.clone() };
+                let mut data = v07::VerifyingPaymasterData { valid_until, valid_after, signature: Bytes::new() };
+                data.signature = sign(data.hash(&operation, self.chain_id)?)?;
+                Ok(v07::paymaster_and_data(paymaster, limits, &data.encode()))
+            }
+        }
     }
+}
+
+/// The paymaster's limits that the operation brings along, each a usual one where it has none.
+pub(super) fn paymaster_limits(user_operation: &UserOperation, usual: [u128; 2]) -> [u128; 2] {
+    let PaymasterGas { verification, post_op } = user_operation.paymaster_gas().unwrap_or_default();
+    let [least_verification, least_post_op] = usual;
+    let or = |limit: U256, usual: u128| if limit.is_zero() { usual } else { limit.saturating_to() };
+    [or(verification, least_verification), or(post_op, least_post_op)]
 }
 
 /// What this paymaster never pays for. Budgets, targets and caps are a policy's business.
@@ -132,28 +161,17 @@ pub(super) fn with_headroom(estimate: GasEstimate) -> GasEstimate {
         call_gas_limit: estimate.call_gas_limit,
         verification_gas_limit: percent(estimate.verification_gas_limit, 110).saturating_add(U256::from(10_000)),
         pre_verification_gas: percent(estimate.pre_verification_gas, 103),
+        paymaster: estimate.paymaster.map(|gas| PaymasterGas {
+            verification: percent(gas.verification, 110).saturating_add(U256::from(10_000)),
+            ..gas
+        }),
     }
-}
-
-pub(super) fn gas_of(user_operation: &UserOperation) -> GasEstimate {
-    GasEstimate {
-        call_gas_limit: user_operation.call_gas_limit,
-        verification_gas_limit: user_operation.verification_gas_limit,
-        pre_verification_gas: user_operation.pre_verification_gas,
-    }
-}
-
-/// Puts limits into an operation.
-pub(super) fn set_gas(user_operation: &mut UserOperation, gas: GasEstimate) {
-    user_operation.call_gas_limit = gas.call_gas_limit;
-    user_operation.verification_gas_limit = gas.verification_gas_limit;
-    user_operation.pre_verification_gas = gas.pre_verification_gas;
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::{B256, address, eip191_hash_message};
+    use alloy::primitives::{address, eip191_hash_message};
 
     use super::*;
 
@@ -173,15 +191,16 @@ mod tests {
 
     fn paymaster() -> BuiltIn {
         let key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
-        BuiltIn::new(key, address!("00000f79B7FaF42EEBAdbA19aCc07cD08Af44789"), Address::repeat_byte(9), 31337)
+        let contracts = (address!("00000f79B7FaF42EEBAdbA19aCc07cD08Af44789"), Some(Address::repeat_byte(8)));
+        BuiltIn::new(key, contracts, Address::repeat_byte(9), 31337)
     }
 
     #[test]
     fn the_signature_recovers_to_the_signer_and_covers_the_gas() {
         let paymaster = paymaster();
-        let data = paymaster.sign(&operation(), WINDOW).unwrap();
-        assert_eq!(data.signature.len(), 65);
-        let decoded = VerifyingPaymasterData::decode(&data.encode()).unwrap();
+        let data = paymaster.signed(&operation(), WINDOW).unwrap();
+        let decoded = VerifyingPaymasterData::decode(&data).unwrap();
+        assert_eq!(decoded.signature.len(), 65);
         let recover = |operation: &UserOperation| {
             let digest = eip191_hash_message(decoded.hash(operation, 31337).unwrap());
             let signature = alloy::primitives::Signature::from_raw(&decoded.signature).unwrap();
@@ -195,13 +214,38 @@ mod tests {
     #[test]
     fn a_stub_is_as_long_as_a_signature_and_none() {
         let paymaster = paymaster();
-        let (stub, signed) = (paymaster.stub(), paymaster.sign(&operation(), WINDOW).unwrap());
-        assert_eq!(stub.len(), signed.encode().len());
+        let (stub, signed) = (paymaster.stub(&operation()).unwrap(), paymaster.signed(&operation(), WINDOW).unwrap());
+        assert_eq!(stub.len(), signed.len());
         let stub = VerifyingPaymasterData::decode(&stub).unwrap();
         let digest = eip191_hash_message(stub.hash(&operation(), 31337).unwrap());
         let signature = alloy::primitives::Signature::from_raw(&stub.signature).unwrap();
         let signer = signature.recover_address_from_prehash(&digest).unwrap();
         assert_ne!(signer, paymaster.signer_key.address());
+    }
+
+    #[test]
+    fn on_v07_the_signature_covers_the_paymasters_limits_too() {
+        let paymaster = paymaster();
+        let operation = UserOperation { entry_point: EntryPoint::V07, ..operation() };
+        let signed =
+            UserOperation { paymaster_and_data: paymaster.signed(&operation, WINDOW).unwrap(), ..operation.clone() };
+        assert_eq!(signed.paymaster(), Some(Address::repeat_byte(8)));
+        let recover = |operation: &UserOperation| {
+            let data = v07::VerifyingPaymasterData::decode(operation.paymaster_data()).unwrap();
+            let digest = eip191_hash_message(data.hash(operation, 31337).unwrap());
+            let signature = alloy::primitives::Signature::from_raw(&data.signature).unwrap();
+            signature.recover_address_from_prehash(&digest).unwrap()
+        };
+        assert_eq!(recover(&signed), paymaster.signer_key.address());
+        let mut dearer = signed.clone();
+        dearer.set_paymaster_gas(PaymasterGas { verification: U256::from(100_000), post_op: U256::from(1_000_000) });
+        assert_ne!(recover(&dearer), paymaster.signer_key.address());
+        let again = UserOperation { paymaster_and_data: paymaster.signed(&dearer, WINDOW).unwrap(), ..dearer.clone() };
+        assert_eq!(again.paymaster_gas(), dearer.paymaster_gas(), "limits that it brings along are kept");
+        assert_eq!(paymaster.stub(&operation).unwrap().len(), signed.paymaster_and_data.len());
+        let key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
+        let none = BuiltIn::new(key, (Address::repeat_byte(1), None), Address::ZERO, 31337);
+        assert!(matches!(none.signed(&operation, WINDOW), Err(AppError::SponsorshipRefused { .. })));
     }
 
     #[test]
@@ -212,12 +256,12 @@ mod tests {
         let long = UserOperation { call_data: vec![0; MAX_CALL_DATA + 1].into(), ..operation() };
         assert!(matches!(check(&long), Err(AppError::TooLarge { .. })));
         let none = UserOperation { verification_gas_limit: U256::ZERO, ..operation() };
-        assert!(matches!(check_gas(&gas_of(&none)), Err(AppError::InvalidInput { .. })));
+        assert!(matches!(check_gas(&GasEstimate::of(&none)), Err(AppError::InvalidInput { .. })));
     }
 
     #[test]
     fn headroom_is_modest() {
-        let gas = with_headroom(gas_of(&operation()));
+        let gas = with_headroom(GasEstimate::of(&operation()));
         assert_eq!(gas.verification_gas_limit, U256::from(120_000));
         assert_eq!(gas.call_gas_limit, U256::from(100_000));
         assert_eq!(gas.pre_verification_gas, U256::from(51_500));

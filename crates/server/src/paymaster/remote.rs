@@ -16,13 +16,13 @@ use super::{
         config::PaymasterContext, json_rpc::JsonRpcClient, quantity::quantity, secret::Secret,
         upstream_health::UpstreamHealth, upstream_url::UpstreamUrl,
     },
-    built_in::set_gas,
+    built_in::paymaster_limits,
     upstreams::Upstreams,
 };
 use context::{AboutContext, about_context};
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    addresses::ENTRY_POINT,
+    entry_point::{EntryPoint, v07},
     paymaster::{FeeQuotes, FeeQuotesRequest},
     rpc::{GasEstimate, PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
@@ -133,7 +133,7 @@ impl Remote {
         let stub = self.ask(method, user_operation, context).await?;
         let data = self.sponsorship(method, &stub, user_operation, context.mode)?.paymaster_and_data;
         if stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false) {
-            return Ok(without_signature(&data));
+            return Ok(without_signature(&data, user_operation.entry_point.paymaster_data_offset()));
         }
         Ok(data)
     }
@@ -150,7 +150,7 @@ impl Remote {
         operation.paymaster_and_data = sponsorship.paymaster_and_data.clone();
         if context.calculate_gas_limits {
             let estimate = upstreams.estimate(&operation, None).await?;
-            set_gas(&mut operation, estimate);
+            estimate.set(&mut operation);
         }
         let is_final = stub.get("isFinal").and_then(Value::as_bool).unwrap_or(false);
         if is_final && !context.calculate_gas_limits {
@@ -164,7 +164,8 @@ impl Remote {
     /// what it says of that operation is no matter.
     pub(crate) async fn try_context(&self) -> Result<(), AppError> {
         let nobody = UserOperation { sender: Address::repeat_byte(1), ..Default::default() };
-        let params = json!([nobody, ENTRY_POINT, format!("{:#x}", self.chain_id), self.context_for(&plain())]);
+        let params =
+            json!([nobody, nobody.entry_point.address(), format!("{:#x}", self.chain_id), self.context_for(&plain())]);
         match self.rpc.call_value("pm_getPaymasterStubData", params).await {
             Err(error) if about_context(&error) == AboutContext::Yes => Err(error),
             _ => Ok(()),
@@ -178,7 +179,7 @@ impl Remote {
         context: &SponsorContext,
     ) -> Result<Value, AppError> {
         let chain_id = format!("{:#x}", self.chain_id);
-        let params = json!([user_operation, ENTRY_POINT, chain_id, self.context_for(context)]);
+        let params = json!([user_operation, user_operation.entry_point.address(), chain_id, self.context_for(context)]);
         self.rpc.call_value(method, params).await.map_err(|error| self.told(error))
     }
 
@@ -192,6 +193,9 @@ impl Remote {
     ) -> Result<Sponsorship, AppError> {
         if mode_of(answer).is_some_and(|mode| !mode.eq_ignore_ascii_case(asked.name())) {
             return Err(self.rpc.malformed(format!("{method}: a mode that was not asked for")));
+        }
+        if operation.entry_point == EntryPoint::V07 {
+            return self.sponsorship_v07(method, answer, operation);
         }
         let data = answer.get("paymasterAndData").filter(|data| !data.is_null());
         let data: Bytes = data
@@ -216,8 +220,45 @@ impl Remote {
                 call_gas_limit: limit("callGasLimit", operation.call_gas_limit)?,
                 verification_gas_limit: limit("verificationGasLimit", operation.verification_gas_limit)?,
                 pre_verification_gas: limit("preVerificationGas", operation.pre_verification_gas)?,
+                paymaster: None,
             },
         })
+    }
+}
+
+impl Remote {
+    /// The same on v0.7: the paymaster is a field of its own, its limits are the service's, else the operation's.
+    fn sponsorship_v07(
+        &self,
+        method: &str,
+        answer: &Value,
+        operation: &UserOperation,
+    ) -> Result<Sponsorship, AppError> {
+        let given = |name: &str| answer.get(name).filter(|value| !value.is_null());
+        let missing = |name: &str| self.rpc.malformed(format!("{method}: no {name}"));
+        let Some(paymaster) = given("paymaster") else {
+            return Err(AppError::SponsorshipRefused {
+                reason: "the paymaster answered without data: no policy of it covers this operation".into(),
+            });
+        };
+        let paymaster: Address = serde_json::from_value(paymaster.clone()).map_err(|_| missing("paymaster"))?;
+        let data: Bytes = match given("paymasterData") {
+            Some(data) => serde_json::from_value(data.clone()).map_err(|_| missing("paymasterData"))?,
+            None => Bytes::new(),
+        };
+        let limit = |name: &str, own: u128| match given(name) {
+            None => Ok(own),
+            Some(value) => {
+                let limit = quantity(value).and_then(|limit| u128::try_from(limit).ok());
+                limit.ok_or_else(|| self.rpc.malformed(format!("{method}: {name}: {value}")))
+            }
+        };
+        let [verification, post_op] = paymaster_limits(operation, [0, 0]);
+        let limits =
+            [limit("paymasterVerificationGasLimit", verification)?, limit("paymasterPostOpGasLimit", post_op)?];
+        let paymaster_and_data = v07::paymaster_and_data(paymaster, limits, &data);
+        let gas = GasEstimate { paymaster: None, ..GasEstimate::of(operation) };
+        Ok(Sponsorship { paymaster_and_data, gas })
     }
 }
 
@@ -321,9 +362,9 @@ fn sponsorship_info(webhook_data: Option<&Value>) -> Value {
     Value::Object(info)
 }
 
-/// The same paymaster and length, every other byte as dear as a byte can be.
-fn without_signature(data: &Bytes) -> Bytes {
-    let (paymaster, rest) = data.split_at(data.len().min(20));
+/// The same paymaster, limits and length, every other byte as dear as a byte can be.
+fn without_signature(data: &Bytes, offset: usize) -> Bytes {
+    let (paymaster, rest) = data.split_at(data.len().min(offset));
     [paymaster, vec![0xff; rest.len()].as_slice()].concat().into()
 }
 
@@ -338,7 +379,7 @@ mod tests {
 
     fn operation() -> UserOperation {
         UserOperation {
-            sender: ENTRY_POINT,
+            sender: Address::repeat_byte(1),
             nonce: U256::from(5),
             max_fee_per_gas: U256::from(35),
             ..Default::default()

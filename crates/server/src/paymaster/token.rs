@@ -1,11 +1,12 @@
 //! Gas paid in tokens: quotes (`pm_getFeeQuoteOrData`) and signatures in mode ERC20 of the built-in token paymaster.
 
 mod outcome;
+mod v07;
 
 use alloy::{
     primitives::{Address, Bytes, U256},
     signers::SignerSync,
-    sol_types::{SolCall, SolValue},
+    sol_types::SolCall,
 };
 use serde_json::json;
 
@@ -15,12 +16,13 @@ use super::{
         node::ChainNode,
         sponsor::pre_verification_gas::usual,
     },
-    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, gas_of, set_gas, with_headroom},
+    built_in::{DEFAULT_EXPIRY, STUB_TIMES, check, check_gas, with_headroom},
     upstreams::{Upstreams, with_data},
 };
 use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::{
-    abi::{IEntryPoint, IErc20},
+    abi::IErc20,
+    entry_point::EntryPoint,
     paymaster::{
         DecimalText, FeeQuote, FeeQuotes, FeeQuotesRequest, TOKEN_PAYMASTER_AND_DATA, TokenPaymasterData, approved,
         most_charged,
@@ -68,10 +70,19 @@ impl TokenPaymaster {
         let known = |token: &Address| self.config.tokens.iter().any(|known| known.address == *token);
         let quoted: Vec<_> =
             self.config.tokens.iter().filter(|token| wanted.is_empty() || wanted.contains(&token.address)).collect();
+        let unsupported_tokens = wanted.iter().filter(|token| !known(token)).copied().collect();
+        if user_operation.entry_point == EntryPoint::V07 {
+            let window = upstreams.node.clocks().await?.window(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY));
+            return Ok(FeeQuotes {
+                token_paymaster_address: self.contract_v07()?,
+                fee_quotes: self.quotes_v07(upstreams, user_operation, &quoted, window.valid_until).await?,
+                unsupported_tokens,
+            });
+        }
         let (clocks, gas) = tokio::try_join!(upstreams.node.clocks(), async {
             match quoted.first() {
                 Some(token) => self.quoted_limits(upstreams, user_operation, token).await,
-                None => Ok(gas_of(user_operation)),
+                None => Ok(GasEstimate::of(user_operation)),
             }
         })?;
         let valid_until = clocks.window(request.expiry_duration.unwrap_or(DEFAULT_EXPIRY)).valid_until;
@@ -81,7 +92,7 @@ impl TokenPaymaster {
                 .into_iter()
                 .map(|token| quote(token, &gas, user_operation.max_fee_per_gas, valid_until))
                 .collect::<Result<_, _>>()?,
-            unsupported_tokens: wanted.iter().filter(|token| !known(token)).copied().collect(),
+            unsupported_tokens,
         })
     }
 
@@ -95,14 +106,17 @@ impl TokenPaymaster {
     ) -> Result<Sponsorship, AppError> {
         check(user_operation)?;
         let token = self.token(token)?;
+        if user_operation.entry_point == EntryPoint::V07 {
+            return self.sponsor_v07(upstreams, user_operation, context, token).await;
+        }
         let mut operation = user_operation.clone();
         let holdings = holdings(upstreams.node, operation.sender, token.address, self.config.address);
         let (clocks, (balance, allowance)) = tokio::try_join!(upstreams.node.clocks(), holdings)?;
         if context.calculate_gas_limits {
             let gas = self.limits(upstreams, &operation, token).await?;
-            set_gas(&mut operation, gas);
+            gas.set(&mut operation);
         }
-        let gas = gas_of(&operation);
+        let gas = GasEstimate::of(&operation);
         check_gas(&gas)?;
         let most = most_of(token, &gas, operation.max_fee_per_gas)?;
         let allowance = approved(&operation.call_data, token.address, self.config.address).unwrap_or(allowance);
@@ -114,8 +128,12 @@ impl TokenPaymaster {
     }
 
     /// Data of the right length and form for an estimate of gas.
-    pub fn stub(&self, token: Address) -> Result<Bytes, AppError> {
-        Ok(self.stub_in(self.token(token)?))
+    pub fn stub(&self, user_operation: &UserOperation, token: Address) -> Result<Bytes, AppError> {
+        let token = self.token(token)?;
+        match user_operation.entry_point {
+            EntryPoint::V06 => Ok(self.stub_in(token)),
+            EntryPoint::V07 => self.stub_v07(user_operation, token),
+        }
     }
 
     fn stub_in(&self, token: &FeeToken) -> Bytes {
@@ -149,7 +167,7 @@ impl TokenPaymaster {
         user_operation: &UserOperation,
         token: &FeeToken,
     ) -> Result<GasEstimate, AppError> {
-        let given = gas_of(user_operation);
+        let given = GasEstimate::of(user_operation);
         if given.verification_gas_limit.is_zero() {
             return self.limits(upstreams, user_operation, token).await;
         }
@@ -166,6 +184,7 @@ impl TokenPaymaster {
                 call_gas_limit: given.call_gas_limit.max(found.call_gas_limit),
                 verification_gas_limit: given.verification_gas_limit.max(found.verification_gas_limit),
                 pre_verification_gas: given.pre_verification_gas.max(found.pre_verification_gas),
+                paymaster: None,
             }),
             // Only an approval in front of it may let it run.
             Err(AppError::UpstreamRejected { .. }) => Ok(given),
@@ -234,7 +253,7 @@ fn at_least_a_charge(gas: GasEstimate) -> GasEstimate {
 fn with_charge(gas: GasEstimate, operation: &UserOperation) -> GasEstimate {
     let mut data = U256::from(DATA_GAS);
     if gas.pre_verification_gas > usual(operation) {
-        let bytes = IEntryPoint::Operation::from(operation.clone()).abi_encoded_size();
+        let bytes = operation.abi_encoded().len();
         let share = gas.pre_verification_gas.saturating_mul(U256::from(TOKEN_PAYMASTER_AND_DATA));
         data = data.max(share / U256::from(bytes.max(1)));
     }
@@ -287,18 +306,23 @@ fn most_of(token: &FeeToken, gas: &GasEstimate, max_fee_per_gas: U256) -> Result
 }
 
 fn quote(token: &FeeToken, gas: &GasEstimate, max_fee_per_gas: U256, valid_until: u64) -> Result<FeeQuote, AppError> {
-    Ok(FeeQuote {
+    Ok(quote_of(token, most_of(token, gas, max_fee_per_gas)?, valid_until))
+}
+
+/// A quote of at most so many of the token's smallest units.
+fn quote_of(token: &FeeToken, most: U256, valid_until: u64) -> FeeQuote {
+    FeeQuote {
         symbol: token.symbol.clone(),
         token_address: token.address,
         decimal: token.decimals,
-        max_gas_fee: DecimalText::from_units(most_of(token, gas, max_fee_per_gas)?, token.decimals),
+        max_gas_fee: DecimalText::from_units(most, token.decimals),
         max_gas_fee_usd: None,
         usd_payment: None,
         exchange_rate: Some(DecimalText::from_units(token.exchange_rate, 0)),
         premium_percentage: Some(token.premium_percentage()),
         logo_url: None,
         valid_until: Some(valid_until),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -324,6 +348,7 @@ mod tests {
             call_gas_limit: U256::from(80_000),
             verification_gas_limit: U256::from(60_000),
             pre_verification_gas: U256::from(50_000),
+            paymaster: None,
         }
     }
 
@@ -364,7 +389,12 @@ mod tests {
     #[test]
     fn the_signature_recovers_to_the_signer_and_covers_the_gas() {
         let signer_key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
-        let config = TokenPaymasterConfig { signer_key, address: Address::repeat_byte(6), tokens: vec![token()] };
+        let config = TokenPaymasterConfig {
+            signer_key,
+            address: Address::repeat_byte(6),
+            address_v07: None,
+            tokens: vec![token()],
+        };
         let paymaster = TokenPaymaster::new(config, 31_337);
         let operation = UserOperation { sender: Address::repeat_byte(1), ..Default::default() };
         let window = Window { valid_until: 1_700_000_300, valid_after: 1_700_000_000 };

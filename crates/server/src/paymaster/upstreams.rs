@@ -3,10 +3,7 @@
 use alloy::primitives::U256;
 use serde_json::Value;
 
-use super::super::{
-    bundler::{Bundler, estimate_params},
-    node::ChainNode,
-};
+use super::super::{bundler::Bundler, node::ChainNode};
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{rpc::GasEstimate, user_operation::UserOperation};
 
@@ -31,9 +28,10 @@ impl Upstreams<'_> {
         user_operation: &UserOperation,
         state_override: Option<Value>,
     ) -> Result<GasEstimate, AppError> {
-        let estimate = self.bundler.estimate_for(estimate_params(user_operation, state_override)?);
-        let (gas, data) = tokio::join!(estimate, self.node.data_gas(user_operation));
-        let gas = gas?;
+        // The estimate first: what it refuses at sight costs no question to the node.
+        let estimate = self.bundler.estimate(user_operation, state_override);
+        let data = async { Ok(self.node.data_gas(user_operation).await) };
+        let (gas, data) = tokio::try_join!(biased; estimate, data)?;
         Ok(GasEstimate { pre_verification_gas: with_data(gas.pre_verification_gas, data), ..gas })
     }
 }

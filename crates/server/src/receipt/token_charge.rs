@@ -13,6 +13,13 @@ use super::Log;
 sol! {
     event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
         address oracleAggregator, uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate, uint8 priceSource);
+
+    // On v0.7.
+    interface IV07 {
+        event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
+            uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate);
+    }
+
     event TokenPaymentDue(address indexed token, address indexed account, uint256 indexed charge);
 
     interface IErc20Events {
@@ -63,23 +70,23 @@ pub(in super::super) struct TokenTransfer {
     pub(in super::super) block_number: u64,
 }
 
-/// The first topic of the event that tells of a charge.
-pub(in super::super) fn token_charge_topic() -> B256 {
-    TokenPaymasterOperation::SIGNATURE_HASH
+/// The first topics of the events that tell of a charge, on either entry point.
+pub(in super::super) fn token_charge_topics() -> [B256; 2] {
+    [TokenPaymasterOperation::SIGNATURE_HASH, IV07::TokenPaymasterOperation::SIGNATURE_HASH]
 }
 
 /// All charges among `logs`; removed and unreadable logs and those of other events are passed over. Any contract can
 /// write such an event: the caller looks at the paymaster.
 pub(in super::super) fn token_charges(logs: &[Value]) -> Vec<TokenCharge> {
     let charge = |log: Log| {
-        let event =
-            decode::loose_event::<TokenPaymasterOperation>(&log.topics, &log.data).ok().filter(|_| !log.removed)?;
-        Some(TokenCharge {
-            paymaster: log.address,
-            user_op_hash: event.userOpHash,
-            token: event.token,
-            charged: event.totalCharge,
-        })
+        let log = Some(log).filter(|log| !log.removed)?;
+        let old = decode::loose_event::<TokenPaymasterOperation>(&log.topics, &log.data);
+        let new = || decode::loose_event::<IV07::TokenPaymasterOperation>(&log.topics, &log.data);
+        let (user_op_hash, token, charged) = match old {
+            Ok(event) => (event.userOpHash, event.token, event.totalCharge),
+            Err(_) => new().map(|event| (event.userOpHash, event.token, event.totalCharge)).ok()?,
+        };
+        Some(TokenCharge { paymaster: log.address, user_op_hash, token, charged })
     };
     logs.iter().filter_map(Log::read).filter_map(charge).collect()
 }
@@ -149,6 +156,23 @@ mod tests {
             charged: U256::from(1_258_551),
         };
         assert_eq!(token_charges(&[log()]), [charge]);
+    }
+
+    #[test]
+    fn a_charge_on_v07_is_read_too() {
+        let event = IV07::TokenPaymasterOperation {
+            sender: Address::repeat_byte(2),
+            token: Address::repeat_byte(3),
+            totalCharge: U256::from(7),
+            priceMarkup: 1_050_000,
+            userOpHash: HASH,
+            exchangeRate: U256::from(2_500_000_000_u64),
+        };
+        let written = event.encode_log_data();
+        let mut log = log();
+        (log["topics"], log["data"]) = (json!(written.topics()), json!(written.data));
+        let [charge] = token_charges(&[log]).try_into().unwrap();
+        assert_eq!((charge.user_op_hash, charge.charged), (HASH, U256::from(7)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use alloy::primitives::{Address, U256};
 use self::ledger::{Obstacle, Reserved};
 use super::{Inner, ledger::Decision, policy::AdvanceLimits};
 use use_aa_actions::error::AppError;
-use use_aa_protocol::{paymaster::TokenPaymasterData, user_operation::UserOperation};
+use use_aa_protocol::{entry_point::EntryPoint, paymaster::TokenPaymasterData, user_operation::UserOperation};
 
 /// How long somebody who asks for a signature waits for a look at the blocks.
 const LOOKING: Duration = Duration::from_secs(10);
@@ -25,6 +25,7 @@ const LOOKING: Duration = Duration::from_secs(10);
 /// The account wants to pay for one operation in a token.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdvanceRequest {
+    pub(super) entry_point: EntryPoint,
     pub(super) account: Address,
     pub(super) token: Address,
     pub(super) nonce: U256,
@@ -46,7 +47,9 @@ impl Inner {
 
     async fn look_again(&self, wanted: &AdvanceRequest, obstacle: &Obstacle, asked: Instant) -> Result<(), AppError> {
         let used = match obstacle {
-            Obstacle::Waits { nonce, .. } if self.node.nonce(wanted.account, *nonce >> 64).await? > *nonce => {
+            Obstacle::Waits { nonce, .. }
+                if self.node.nonce(wanted.entry_point, wanted.account, *nonce >> 64).await? > *nonce =>
+            {
                 Some(*nonce)
             }
             _ => None,

@@ -1,5 +1,7 @@
 //! The policy's rules, held against one operation. Pure: budgets, webhooks and the ledger are elsewhere.
 
+mod nexus;
+
 use std::ops::Range;
 
 use alloy::{
@@ -7,15 +9,19 @@ use alloy::{
     sol_types::SolCall,
 };
 
+use super::calls::{calls_of, check_nonce};
 use super::policy::{Caps, SponsorPolicy, Target, TargetAddress};
 use use_aa_protocol::{
-    abi::{IEntryPoint, IErc20, ISessionKeyManager, ISmartAccount, decode},
+    abi::{IErc20, ISessionKeyManager, ISmartAccount, decode},
     addresses::{
-        BATCHED_SESSION_ROUTER, ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
+        BATCHED_SESSION_ROUTER, ECDSA_MODULE, MULTICHAIN_MODULE, PASSKEY_MODULE, SESSION_KEY_MANAGER,
         SESSION_KEY_MANAGER_V1_0_0,
     },
+    entry_point::EntryPoint,
+    nexus::NexusRelease,
     rpc::PaymasterMode,
-    smart_account::{Call, decode_calls},
+    smart_account::Call,
+    smart_sessions::addresses::SMART_SESSION,
     user_operation::UserOperation,
 };
 
@@ -29,8 +35,13 @@ const GUARDED: [Address; 7] = [
     ECDSA_MODULE,
     MULTICHAIN_MODULE,
     PASSKEY_MODULE,
-    ENTRY_POINT,
+    SMART_SESSION,
 ];
+
+/// One of [`GUARDED`], or the owners' validator of a release of Nexus.
+fn is_guarded(address: Address) -> bool {
+    GUARDED.contains(&address) || NexusRelease::ALL.iter().any(|release| release.parts().owner_validator == address)
+}
 
 /// Gas of an operation that needs no price to be paid for, where the policy names no limit: half a block of most chains.
 const MODEST_GAS: U256 = U256::from_limbs([15_000_000, 0, 0, 0]);
@@ -65,6 +76,7 @@ impl SponsorPolicy {
         if self.allowed_accounts.as_ref().is_some_and(|allowed| !allowed.contains(&account)) {
             return Err(format!("the policy does not list the account {account}"));
         }
+        check_nonce(operation)?;
         self.check_deployment(operation)?;
         if operation.call_data.is_empty() {
             return match operation.init_code.is_empty() {
@@ -72,7 +84,7 @@ impl SponsorPolicy {
                 false => Ok(()),
             };
         }
-        let calls = decode_calls(&operation.call_data).map_err(|error| error.to_string())?;
+        let calls = calls_of(operation)?;
         if calls.is_empty() {
             return Err("the operation calls nothing".into());
         }
@@ -104,7 +116,9 @@ impl Target {
     fn allows(&self, account: Address, call: &Call) -> bool {
         let address = match self.address {
             TargetAddress::Account => call.to == account,
-            TargetAddress::Any => call.to != account && !GUARDED.contains(&call.to),
+            TargetAddress::Any => {
+                call.to != account && !is_guarded(call.to) && EntryPoint::from_address(call.to).is_none()
+            }
             // The account itself is never meant by its address: that would open it for its owner only.
             TargetAddress::Is(address) => call.to == address && call.to != account,
         };
@@ -117,20 +131,26 @@ impl Target {
     }
 }
 
-/// Storing a root of sessions, enabling or disabling a session module on the account itself, or taking the account's
+/// Storing a root of sessions, enabling, removing or changing a session of Smart Sessions, enabling or disabling a session module on the account itself, or taking the account's
 /// deposit out of the entry point, so that no session key finds it there.
 fn sets_sessions_up(account: Address, call: &Call) -> bool {
     if !call.value.is_zero() {
         return false;
     }
-    if call.to == ENTRY_POINT {
-        return decode::call::<IEntryPoint::withdrawToCall>(&call.data).is_ok();
+    if let Some(entry_point) = EntryPoint::from_address(call.to) {
+        return entry_point.withdrawn_by(call).is_some();
     }
     if [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0].contains(&call.to) {
         return decode::call::<ISessionKeyManager::setMerkleRootCall>(&call.data).is_ok();
     }
+    if call.to == SMART_SESSION {
+        return nexus::administers_sessions(&call.data);
+    }
     if call.to != account {
         return false;
+    }
+    if nexus::installs_sessions(&call.data) {
+        return true;
     }
     let module = match call.data.first_chunk::<4>() {
         Some(&ISmartAccount::enableModuleCall::SELECTOR) => {
@@ -170,10 +190,17 @@ fn fee_approvals(calls: &[Call], fee: FeeTaker) -> Range<usize> {
 impl Caps {
     /// Is this operation, with the limits that are going to be signed, within the caps?
     pub(super) fn check(&self, operation: &UserOperation) -> Result<(), String> {
-        let total = operation
-            .call_gas_limit
-            .saturating_add(operation.verification_gas_limit)
-            .saturating_add(operation.pre_verification_gas);
+        // On v0.7 a paymaster has limits of its own: they are asked for, paid for and, in part, charged for when unused.
+        let paymaster = operation.paymaster_gas().unwrap_or_default();
+        let total = [
+            operation.call_gas_limit,
+            operation.verification_gas_limit,
+            operation.pre_verification_gas,
+            paymaster.verification,
+            paymaster.post_op,
+        ]
+        .into_iter()
+        .fold(U256::ZERO, U256::saturating_add);
         // A unit of gas is worth a wei at least, or numbers of it would have no limit.
         let is_modest = operation.required_prefund().max(total) <= MODEST_COST;
         // Of those that nobody chose.
@@ -182,6 +209,8 @@ impl Caps {
             ("callGasLimit", operation.call_gas_limit, gas(self.call_gas)),
             ("verificationGasLimit", operation.verification_gas_limit, gas(self.verification_gas)),
             ("preVerificationGas", operation.pre_verification_gas, gas(self.pre_verification_gas)),
+            ("paymasterVerificationGasLimit", paymaster.verification, gas(self.verification_gas)),
+            ("paymasterPostOpGasLimit", paymaster.post_op, gas(self.call_gas)),
             ("total gas", total, gas(self.total_gas)),
             ("maxFeePerGas", operation.max_fee_per_gas, self.fee_per_gas),
             ("the cost in wei may become", operation.required_prefund(), self.cost),

@@ -4,12 +4,15 @@
 //! would be a way to run anything on the sponsor's gas, past targets and caps. So the call must be, byte for byte, the
 //! one that this crate would make for a module that the policy names and some owner.
 
+pub(super) mod nexus;
+
 use alloy::primitives::Address;
 
 use super::policy::SponsorPolicy;
 use use_aa_protocol::{
     abi::{IEcdsaModule, ISmartAccountFactory, decode},
     addresses::ACCOUNT_FACTORY,
+    entry_point::EntryPoint,
     smart_account::AccountTemplate,
     user_operation::UserOperation,
 };
@@ -30,6 +33,13 @@ impl SponsorPolicy {
         if !self.factories.contains(&factory) {
             return Err(format!("the policy does not pay for accounts of the factory {factory}"));
         }
+        match operation.entry_point {
+            EntryPoint::V06 => self.check_v2(factory, call, operation),
+            EntryPoint::V07 => nexus::check(self, factory, operation),
+        }
+    }
+
+    fn check_v2(&self, factory: Address, call: &[u8], operation: &UserOperation) -> Result<(), String> {
         let unknown = || "initCode asks the factory for something else than an account of a known set-up".to_owned();
         let told = decode::call::<ISmartAccountFactory::deployCounterFactualAccountCall>(call);
         let told = told.map_err(|_| unknown())?;

@@ -16,6 +16,7 @@ use super::{
 use use_aa_protocol::{
     addresses::{ACCOUNT_FACTORY, ECDSA_MODULE, MULTICHAIN_MODULE},
     amount,
+    nexus::NexusRelease,
     policy::FunctionSelector,
     rpc::PaymasterMode,
 };
@@ -108,7 +109,7 @@ struct File {
     modes: Vec<PaymasterMode>,
     #[serde(default = "yes")]
     deployments: bool,
-    #[serde(default = "public_factory")]
+    #[serde(default = "public_factories")]
     factories: Vec<Address>,
     #[serde(default = "known_modules")]
     deployment_modules: Vec<Address>,
@@ -253,12 +254,14 @@ fn yes() -> bool {
     true
 }
 
-fn public_factory() -> Vec<Address> {
-    vec![ACCOUNT_FACTORY]
+fn public_factories() -> Vec<Address> {
+    let nexus = NexusRelease::ALL.map(|release| release.parts().factory);
+    [ACCOUNT_FACTORY].into_iter().chain(nexus).collect()
 }
 
 fn known_modules() -> Vec<Address> {
-    vec![ECDSA_MODULE, MULTICHAIN_MODULE]
+    let nexus = NexusRelease::ALL.map(|release| release.parts().owner_validator);
+    [ECDSA_MODULE, MULTICHAIN_MODULE].into_iter().chain(nexus).collect()
 }
 
 fn webhook_timeout() -> u64 {

@@ -13,6 +13,7 @@
 use std::net::IpAddr;
 
 use alloy::primitives::{Address, B256, U256};
+use use_aa_protocol::entry_point::EntryPoint;
 
 use super::{
     super::database::{Database, DatabaseError, in_transaction, on_pool},
@@ -24,6 +25,8 @@ use super::{
 #[derive(Clone, Debug)]
 pub(super) struct Decision {
     pub(super) chain_id: u64,
+    /// Of the operation.
+    pub(super) entry_point: EntryPoint,
     /// Unix seconds.
     pub(super) decided_at: u64,
     pub(super) mode: &'static str,
@@ -55,6 +58,7 @@ struct Reservation {
 pub(super) struct Expired {
     /// Of its row.
     pub(super) id: i64,
+    pub(super) entry_point: EntryPoint,
     pub(super) account: Address,
     pub(super) nonce: U256,
 }
@@ -68,6 +72,8 @@ type OpenRow = (i64, i64, String, Option<String>, i64);
 pub struct LedgerEntry {
     /// When it was decided.
     pub decided_at: i64,
+    /// Of the operation, `0.6`.
+    pub entry_point: String,
     /// `SPONSORED` or `ERC20`.
     pub mode: String,
     /// Who asked.
@@ -119,16 +125,16 @@ fn scopes(account: &str, api_key: Option<&str>) -> Vec<String> {
 }
 
 const INSERT: &str = "INSERT INTO sponsorships (chain_id, decided_at, day, mode, account, user_op_hash, outcome, reason, \
-    max_cost, policy_version, api_key, webhooks, state, reserved, valid_until, paymaster, nonce, caller) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
+    max_cost, policy_version, api_key, webhooks, state, reserved, valid_until, paymaster, nonce, caller, entry_point) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING";
 /// Nothing happens when the sum would exceed `$5`.
 const TAKE: &str = "INSERT INTO sponsor_budgets (chain_id, day, scope, used) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (chain_id, day, scope) DO UPDATE SET used = sponsor_budgets.used + excluded.used \
     WHERE sponsor_budgets.used + excluded.used <= $5";
 /// Earlier offers of the same operation to the same requester that hold something in the same budgets.
 const EARLIER: &str = "SELECT id, reserved, valid_until FROM sponsorships WHERE chain_id = $1 AND account = $2 AND nonce = $3 \
-    AND day = $4 AND COALESCE(api_key, '') = $5 AND COALESCE(caller, '') = $6 AND state = 'reserved' AND reserved > 0 \
-    ORDER BY id";
+    AND day = $4 AND COALESCE(api_key, '') = $5 AND COALESCE(caller, '') = $6 AND entry_point = $7 AND state = 'reserved' \
+    AND reserved > 0 ORDER BY id";
 const HAND_OVER: &str = "UPDATE sponsorships SET reserved = 0 WHERE id = $1 AND reserved = $2 AND state = 'reserved'";
 const GIVE_BACK: &str = "UPDATE sponsor_budgets SET used = used + $1 WHERE chain_id = $2 AND day = $3 AND scope = $4";
 
@@ -154,6 +160,7 @@ macro_rules! insert {
             .bind($decision.paymaster.map(hex))
             .bind($decision.nonce.to_string())
             .bind($decision.caller.filter(|_| $state == "reserved").map(|caller| caller.to_string()))
+            .bind($decision.entry_point.version())
     };
 }
 
@@ -201,6 +208,7 @@ impl Database {
                 .bind(day)
                 .bind(requester[0])
                 .bind(requester[1])
+                .bind(decision.entry_point.version())
                 .fetch_all(&mut *transaction)
                 .await?;
             // Any of the offers may be the one that is mined: the money is held until the last of them has run out.
@@ -374,13 +382,12 @@ impl Database {
     pub(super) async fn release_replaced(
         &self,
         chain_id: u64,
-        account: Address,
-        nonce: U256,
+        (entry_point, account, nonce): (EntryPoint, Address, U256),
         mined: B256,
     ) -> Result<usize, DatabaseError> {
         let find = where_unsettled!(
             "SELECT id, day, account, api_key, reserved FROM sponsorships WHERE chain_id = $1 AND",
-            "AND account = $2 AND nonce = $3 AND user_op_hash <> $4 ORDER BY id LIMIT 1000"
+            "AND account = $2 AND nonce = $3 AND user_op_hash <> $4 AND entry_point = $5 ORDER BY id LIMIT 1000"
         );
         let found: Vec<OpenRow> = on_pool!(self, pool => {
             sqlx::query_as(find)
@@ -388,22 +395,23 @@ impl Database {
                 .bind(hex(account))
                 .bind(nonce.to_string())
                 .bind(format!("{mined:#x}"))
+                .bind(entry_point.version())
                 .fetch_all(pool)
                 .await?
         });
         self.release_all(chain_id, found).await
     }
 
-    /// Signatures that ran out before `chain_time`: account, nonce and how the row is called.
+    /// Signatures that ran out before `chain_time`: entry point, account, nonce and how the row is called.
     pub(super) async fn expired(
         &self,
         chain_id: u64,
         chain_time: u64,
         most: u32,
     ) -> Result<Vec<Expired>, DatabaseError> {
-        let find = "SELECT id, account, nonce FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
+        let find = "SELECT id, account, nonce, entry_point FROM sponsorships WHERE chain_id = $1 AND state = 'reserved' \
             AND valid_until < $2 ORDER BY id LIMIT $3";
-        let found: Vec<(i64, String, Option<String>)> = on_pool!(self, pool => {
+        let found: Vec<(i64, String, Option<String>, String)> = on_pool!(self, pool => {
             sqlx::query_as(find)
                 .bind(signed(chain_id))
                 .bind(signed(chain_time))
@@ -411,8 +419,9 @@ impl Database {
                 .fetch_all(pool)
                 .await?
         });
-        let read = |(id, account, nonce): (i64, String, Option<String>)| {
-            Some(Expired { id, account: account.parse().ok()?, nonce: nonce?.parse().ok()? })
+        let read = |(id, account, nonce, version): (i64, String, Option<String>, String)| {
+            let entry_point = EntryPoint::ALL.into_iter().find(|known| known.version() == version)?;
+            Some(Expired { id, entry_point, account: account.parse().ok()?, nonce: nonce?.parse().ok()? })
         };
         Ok(found.into_iter().filter_map(read).collect())
     }
@@ -512,7 +521,7 @@ impl Database {
 
     /// The latest decisions on a chain, the newest first.
     pub async fn sponsorships(&self, chain_id: u64, most: u32) -> Result<Vec<LedgerEntry>, DatabaseError> {
-        let query = "SELECT decided_at, mode, account, user_op_hash, outcome, reason, max_cost, policy_version, api_key, \
+        let query = "SELECT decided_at, entry_point, mode, account, user_op_hash, outcome, reason, max_cost, policy_version, api_key, \
             webhooks, state, actual_cost, token, charged FROM sponsorships WHERE chain_id = $1 ORDER BY id DESC LIMIT $2";
         Ok(on_pool!(self, pool => {
             sqlx::query_as(query).bind(signed(chain_id)).bind(i64::from(most)).fetch_all(pool).await?

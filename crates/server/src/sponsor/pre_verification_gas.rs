@@ -3,10 +3,13 @@
 //! Whoever bundles an operation keeps all of it, used or not, and may well be who asked: what is paid for beyond the
 //! real cost is money for the asking.
 
-use alloy::{primitives::U256, sol_types::SolValue};
+use alloy::primitives::U256;
 
-use super::super::{bundler::Bundler, node::ChainNode};
-use use_aa_protocol::{abi::IEntryPoint, smart_account::decode_calls, user_operation::UserOperation};
+use super::{
+    super::{bundler::Bundler, node::ChainNode},
+    calls::calls_of,
+};
+use use_aa_protocol::user_operation::UserOperation;
 
 /// Gas of a bundle's transaction and of what the entry point does for an operation without measuring it: 21,000 and
 /// 18,300 in ERC-4337's reference, 21,000 and 17,090 in alto; the rest is tolerance.
@@ -42,7 +45,7 @@ pub(in super::super) fn usual(operation: &UserOperation) -> U256 {
         ..operation.clone()
     };
     let gas_of = |byte: &u8| if *byte == 0 { ZERO_BYTE } else { OTHER_BYTE };
-    let head: u64 = IEntryPoint::Operation::from(head).abi_encode().iter().map(gas_of).sum();
+    let head: u64 = head.abi_encoded().iter().map(gas_of).sum();
     let signature = operation.signature.len().clamp(LEAST_SIGNATURE, most_signature(operation));
     let gas = |bytes: usize, each: u64| u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(each);
     let unfinished = gas(operation.paymaster_and_data.len().saturating_add(LEAST_SIGNATURE), UNFINISHED_BYTE);
@@ -81,7 +84,7 @@ fn as_counted(operation: &UserOperation) -> UserOperation {
 }
 
 fn most_signature(operation: &UserOperation) -> usize {
-    let further = decode_calls(&operation.call_data).map_or(0, |calls| calls.len().saturating_sub(1));
+    let further = calls_of(operation).map_or(0, |calls| calls.len().saturating_sub(1));
     MOST_SIGNATURE.saturating_add(further.saturating_mul(SESSION_OF_A_CALL)).min(MOST_OF_A_BATCH)
 }
 

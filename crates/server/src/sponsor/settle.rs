@@ -12,10 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy::{
-    primitives::{Address, Bytes, U256, aliases::U192},
-    sol_types::SolCall,
-};
+use alloy::primitives::Address;
 use serde_json::{Value, json};
 
 use super::{
@@ -24,10 +21,12 @@ use super::{
         quantity::quantity,
         receipt::{self, Sighting},
     },
-    Inner, Sponsor, unix_now,
+    Inner, Sponsor,
+    ledger::Expired,
+    unix_seconds,
 };
 use use_aa_actions::error::AppError;
-use use_aa_protocol::{abi::IEntryPoint, addresses::ENTRY_POINT, user_operation::split_nonce};
+use use_aa_protocol::{entry_point::EntryPoint, user_operation::split_nonce};
 
 /// Blocks that are read again each time, for reorganisations.
 const OVERLAP: u64 = 20;
@@ -144,8 +143,7 @@ impl Inner {
             if expired.is_empty() {
                 return Ok(released);
             }
-            let calls: Vec<_> =
-                expired.iter().map(|row| ("eth_call", next_nonce_call(row.account, row.nonce))).collect();
+            let calls: Vec<_> = expired.iter().map(|row| ("eth_call", next_nonce_call(row))).collect();
             let answers = self.node.batch(&calls).await?;
             for (row, answer) in expired.iter().zip(answers) {
                 let (_, sequence) = split_nonce(row.nonce);
@@ -162,7 +160,7 @@ impl Inner {
 
     /// Deletes what is older than the configuration wants it kept.
     async fn tidy(&self) -> Result<(), AppError> {
-        let before = unix_now().saturating_sub(self.kept);
+        let before = unix_seconds().saturating_sub(self.kept);
         let forgotten = self.database.forget_before(self.chain_id, before).await?;
         if forgotten > 0 {
             tracing::info!(forgotten, "old sponsorship decisions are deleted");
@@ -175,18 +173,18 @@ impl Inner {
         let takers: Vec<Address> =
             open.iter().filter(|(_, mode)| mode == "ERC20").map(|(paymaster, _)| *paymaster).collect();
         let charges = self.charges(&takers, from, to).await?;
-        let [mined, _] = receipt::topics();
         let paymasters: Vec<_> = open.iter().map(|(paymaster, _)| paymaster.into_word()).collect();
-        let topics = json!([mined, Value::Null, Value::Null, paymasters]);
-        let logs = self.logs(json!(ENTRY_POINT), topics, from, to).await?;
+        let topics = json!([receipt::MINED, Value::Null, Value::Null, paymasters]);
+        let logs = self.logs(receipt::entry_points(), topics, from, to).await?;
         for sighting in receipt::sightings(&logs) {
             self.settle_advance(&charges, &sighting).await?;
-            let Sighting { nonce, receipt, .. } = sighting;
+            let Sighting { entry_point, nonce, receipt, .. } = sighting;
             let (account, user_op_hash) = (receipt.sender, receipt.user_op_hash);
-            self.database.release_replaced(self.chain_id, account, nonce, user_op_hash).await?;
+            let used = (entry_point, account, nonce);
+            self.database.release_replaced(self.chain_id, used, user_op_hash).await?;
             let (user_op_hash, cost, transaction) =
                 (receipt.user_op_hash, receipt.actual_gas_cost, receipt.transaction_hash);
-            if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_now()).await? {
+            if self.database.settle(self.chain_id, user_op_hash, cost, transaction, unix_seconds()).await? {
                 tracing::info!(%user_op_hash, actual_cost = %cost, "sponsorship settled");
             }
         }
@@ -199,9 +197,8 @@ impl Inner {
     }
 }
 
-/// `EntryPoint.getNonce` in the lane of a nonce.
-fn next_nonce_call(account: Address, nonce: U256) -> Value {
-    let (lane, _) = split_nonce(nonce);
-    let data = IEntryPoint::getNonceCall { sender: account, key: U192::from(lane) }.abi_encode();
-    json!([{"to": ENTRY_POINT, "data": Bytes::from(data)}, "latest"])
+/// `getNonce` of the operation's entry point in the lane of its nonce.
+fn next_nonce_call(row: &Expired) -> Value {
+    let (lane, _) = split_nonce(row.nonce);
+    json!([{"to": row.entry_point.address(), "data": EntryPoint::get_nonce(row.account, lane)}, "latest"])
 }

@@ -12,6 +12,8 @@ use use_aa_protocol::{
         ACCOUNT_FACTORY, BATCHED_SESSION_ROUTER, DEMO_NFT, DEMO_TOKEN, ECDSA_MODULE, ENTRY_POINT, MULTICHAIN_MODULE,
         SESSION_KEY_MANAGER, TOKEN_PAYMASTER,
     },
+    entry_point::EntryPoint,
+    nexus::NexusRelease,
     smart_account::{
         AccountTemplate, Call, counterfactual_address, disable_module, enable_module, encode_calls, init_code,
         set_merkle_root, setup_and_enable_module,
@@ -107,8 +109,10 @@ fn json_does_as_well() {
     assert!(!policy.session_setup);
     assert_eq!((policy.open.per_account, policy.open.per_caller), (Some(16), Some(64)));
     assert_eq!(policy.open.caller_amount, Some(U256::from(100_000_000)));
-    assert_eq!(policy.deployment_modules, [ECDSA_MODULE, MULTICHAIN_MODULE]);
-    assert_eq!(policy.factories, [ACCOUNT_FACTORY]);
+    assert_eq!(policy.deployment_modules[..2], [ECDSA_MODULE, MULTICHAIN_MODULE]);
+    assert_eq!(policy.deployment_modules[2..], NexusRelease::ALL.map(|release| release.parts().owner_validator));
+    assert_eq!(policy.factories[0], ACCOUNT_FACTORY);
+    assert_eq!(policy.factories[1..], NexusRelease::ALL.map(|release| release.parts().factory));
     let pay = |value: u64| Call { to: DEMO_NFT, value: U256::from(value), data: Bytes::new() };
     assert_eq!(sponsored(&policy, &[pay(1_000_000_000)]), Ok(()));
     assert!(sponsored(&policy, &[pay(1_000_000_001)]).is_err());
@@ -496,6 +500,7 @@ mod in_the_database {
     fn decision(number: u8, gwei: u64) -> Decision {
         Decision {
             chain_id: 31_337,
+            entry_point: EntryPoint::V06,
             decided_at: NOW,
             mode: "SPONSORED",
             account: ACCOUNT,
@@ -742,7 +747,7 @@ mod in_the_database {
         // Mined, it counts for all; the stranger's offer for that nonce is worth nothing any more.
         let mined = B256::repeat_byte(6);
         database.settle(31_337, mined, U256::from(90_000_000_000u64), B256::ZERO, NOW).await.unwrap();
-        database.release_replaced(31_337, ACCOUNT, U256::from(1), mined).await.unwrap();
+        database.release_replaced(31_337, (EntryPoint::V06, ACCOUNT, U256::from(1)), mined).await.unwrap();
         assert!(matches!(
             ask(without_key(8, 2, 4, 10)).await,
             BudgetOutcome::Exhausted { budget: "the account's", .. }
@@ -793,7 +798,10 @@ mod in_the_database {
         let settled =
             database.settle(31_337, B256::repeat_byte(1), U256::from(5_000_000_000u64), B256::ZERO, NOW).await;
         assert_eq!(settled, Ok(true));
-        assert_eq!(database.release_replaced(31_337, ACCOUNT, U256::from(2), B256::ZERO).await, Ok(1));
+        assert_eq!(
+            database.release_replaced(31_337, (EntryPoint::V06, ACCOUNT, U256::from(2)), B256::ZERO).await,
+            Ok(1)
+        );
         assert_eq!(used(&database).await, 45);
     }
 
@@ -811,10 +819,14 @@ mod in_the_database {
         database.grant(&decision(3, 40), Some(&Limits::default())).await.unwrap();
         assert_eq!(used(&database).await, 120);
         let mined = B256::repeat_byte(1);
-        assert_eq!(database.release_replaced(31_337, ACCOUNT, U256::from(7), mined).await, Ok(1));
+        assert_eq!(database.release_replaced(31_337, (EntryPoint::V06, ACCOUNT, U256::from(7)), mined).await, Ok(1));
         assert_eq!(database.settle(31_337, mined, U256::from(5_000_000_000u64), B256::ZERO, NOW).await, Ok(true));
         assert_eq!(used(&database).await, 45, "5 paid, 40 of another nonce");
-        assert_eq!(database.release_replaced(31_337, DEMO_NFT, U256::from(3), mined).await, Ok(0), "another account");
+        assert_eq!(
+            database.release_replaced(31_337, (EntryPoint::V06, DEMO_NFT, U256::from(3)), mined).await,
+            Ok(0),
+            "another account"
+        );
     }
 
     #[tokio::test]

@@ -10,13 +10,9 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{super::json_shape, check::mode_name, policy::Webhook};
+use super::{super::json_shape, calls::calls_of, check::mode_name, policy::Webhook};
 use use_aa_actions::error::AppError;
-use use_aa_protocol::{
-    rpc::SponsorContext,
-    smart_account::{Call, decode_calls},
-    user_operation::UserOperation,
-};
+use use_aa_protocol::{rpc::SponsorContext, smart_account::Call, user_operation::UserOperation};
 
 /// Largest answer that is read, bytes.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -73,9 +69,10 @@ pub(super) async fn ask(
 
 /// What the operation does, so that a webhook can compare it with the data.
 fn described(chain_id: u64, operation: &UserOperation, context: &SponsorContext) -> Value {
-    let calls: Vec<Call> = decode_calls(&operation.call_data).unwrap_or_default();
+    let calls: Vec<Call> = calls_of(operation).unwrap_or_default();
     json!({
         "chainId": chain_id,
+        "entryPoint": operation.entry_point.address(),
         "sender": operation.sender,
         "nonce": operation.nonce,
         "mode": mode_name(context.mode),

@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{ProtocolError, addresses::ENTRY_POINT, user_operation::UserOperation};
+use crate::{ProtocolError, user_operation::UserOperation};
 
 /// The message of a sign request: JSON of the operation, not yet Base64.
 ///
@@ -26,8 +26,8 @@ pub fn user_operation_message(user_operation: &UserOperation, chain_id: u64) -> 
             "callGasLimit": user_operation.call_gas_limit.to_string(),
             "preVerificationGas": quantity(user_operation.pre_verification_gas),
         },
-        "entryPointVersion": "v0.6.0",
-        "entryPointAddress": hex::encode_prefixed(ENTRY_POINT),
+        "entryPointVersion": format!("{}.0", user_operation.entry_point),
+        "entryPointAddress": hex::encode_prefixed(user_operation.entry_point.address()),
         "chainId": chain_id,
     })
     .to_string()

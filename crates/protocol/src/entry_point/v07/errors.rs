@@ -2,10 +2,8 @@
 
 use alloy::primitives::{Bytes, U256};
 
-use crate::{
-    abi::{decode, entry_point_v07::IEntryPointV07::IEntryPointV07Errors},
-    foreign_text,
-};
+use super::abi::IEntryPointV07::IEntryPointV07Errors;
+use crate::{abi::decode, foreign_text};
 
 /// What the entry point reverted with about one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +69,7 @@ mod tests {
     use alloy::sol_types::SolError;
 
     use super::*;
-    use crate::abi::entry_point_v07::IEntryPointV07;
+    use crate::entry_point::v07::abi::IEntryPointV07;
 
     #[test]
     fn the_inner_reason_is_kept_and_a_text_is_cleaned() {

@@ -5,7 +5,7 @@ use alloy::{
     sol_types::SolValue,
 };
 
-pub use crate::abi::entry_point_v07::PackedUserOperation;
+pub use super::abi::PackedUserOperation;
 
 impl PackedUserOperation {
     /// The eight words whose hash goes into [`Self::hash`]: dynamic fields by their keccak, no signature.

@@ -5,12 +5,11 @@ use alloy::{
     sol_types::SolValue,
 };
 
-use super::user_operation::UserOperation;
-use crate::{
-    ProtocolError,
-    abi::{decode, entry_point_v07::VerifyingPaymasterWindow},
-    session::uint48,
+use super::{
+    abi::VerifyingPaymasterWindow,
+    packing::{PAYMASTER_DATA_OFFSET, pack},
 };
+use crate::{ProtocolError, abi::decode, entry_point::UserOperation, session::uint48};
 
 /// `paymasterData` with a signature of 65 bytes.
 pub const VERIFYING_PAYMASTER_DATA: usize = WINDOW + 65;
@@ -63,30 +62,35 @@ impl VerifyingPaymasterData {
     /// the window. The paymaster's gas limits are covered.
     ///
     /// # Errors
-    /// As [`UserOperation::packed`]; for times from 2^48 on; and for an operation without a paymaster.
+    /// As [`pack`]; for times from 2^48 on; and for an operation without a paymaster.
     pub fn hash(&self, op: &UserOperation, chain_id: u64) -> Result<B256, ProtocolError> {
-        let packed = op.packed()?;
-        let paymaster =
-            op.paymaster.ok_or_else(|| ProtocolError::invalid("paymaster", "the paymaster that is to pay", "none"))?;
-        let gas = packed.paymasterAndData.get(20..52).map(U256::from_be_slice).unwrap_or_default();
         let valid_until = uint48("validUntil", self.valid_until)?;
         let valid_after = uint48("validAfter", self.valid_after)?;
-        let signed = (
-            packed.sender,
-            packed.nonce,
-            keccak256(&packed.initCode),
-            keccak256(&packed.callData),
-            packed.accountGasLimits,
-            gas,
-            packed.preVerificationGas,
-            packed.gasFees,
-            U256::from(chain_id),
-            paymaster,
-            U256::from(valid_until),
-            U256::from(valid_after),
-        );
-        Ok(keccak256(signed.abi_encode()))
+        let window = (U256::from(valid_until), U256::from(valid_after)).abi_encode();
+        Ok(keccak256([signed_words(op, chain_id)?, window].concat()))
     }
+}
+
+/// What a paymaster's signer signs before its own terms: all of the operation but for its signature and the paymaster's
+/// data, chain and paymaster.
+pub(super) fn signed_words(op: &UserOperation, chain_id: u64) -> Result<Vec<u8>, ProtocolError> {
+    let packed = pack(op)?;
+    let paymaster =
+        op.paymaster().ok_or_else(|| ProtocolError::invalid("paymaster", "the paymaster that is to pay", "none"))?;
+    let gas = packed.paymasterAndData.get(20..PAYMASTER_DATA_OFFSET).map(U256::from_be_slice).unwrap_or_default();
+    let signed = (
+        packed.sender,
+        packed.nonce,
+        keccak256(&packed.initCode),
+        keccak256(&packed.callData),
+        packed.accountGasLimits,
+        gas,
+        packed.preVerificationGas,
+        packed.gasFees,
+        U256::from(chain_id),
+        paymaster,
+    );
+    Ok(signed.abi_encode())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     abi::{nexus::INexus, smart_sessions::ISmartSession as Abi},
-    nexus::split_erc1271,
+    accounts::nexus::split_erc1271,
     signature::personal_digest,
     smart_sessions::{
         ActionData, EnableGrant, EnableMode, PolicyContract, PolicyData, Session,

@@ -17,9 +17,9 @@ use crate::{
         nexus::{Execution, INexus},
         smart_sessions::{EnableSignature, ISmartSession as Abi},
     },
+    accounts::nexus::{CallType, ExecType, ExecutionMode},
+    call::Call,
     entry_point::v07::{PackedUserOperation, ValidationData},
-    nexus::{CallType, ExecType, ExecutionMode},
-    smart_account::Call,
     smart_sessions::{
         EnableGrant, EnableMode,
         addresses::{FALLBACK_TARGET, SMART_SESSION, VALUE_SELECTOR},

@@ -9,9 +9,9 @@ use alloy::{
 use super::*;
 use crate::{
     abi::smart_sessions::ISmartSession,
+    accounts::nexus::{GrantSigning, ModuleType, encode_calls, install_module},
     addresses::DEMO_TOKEN,
-    entry_point::v07::UserOperation,
-    nexus::{GrantSigning, ModuleType, encode_calls, install_module},
+    entry_point::{EntryPoint, UserOperation, v07::pack},
     smart_account::Call,
     smart_sessions::{
         ActionData, EnableGrant, EnableMode, ParamRule, PolicyConfig, Session, UniversalAction, addresses::*, calls,
@@ -79,12 +79,16 @@ fn an_unused_grant_brings_a_removed_session_back_unless_it_is_revoked() {
     let grant = EnableGrant { chain_digest_index: 0, digests, session: session.clone(), permission_enable_sig };
     around(|around| {
         let mut state = ModuleState::with_session(&session, around).unwrap();
-        let mut op =
-            UserOperation { sender: ACCOUNT, call_data: call(TARGET, vec![1; 4]).into(), ..Default::default() };
+        let mut op = UserOperation {
+            entry_point: EntryPoint::V07,
+            sender: ACCOUNT,
+            call_data: call(TARGET, vec![1; 4]).into(),
+            ..Default::default()
+        };
         let hash = B256::repeat_byte(5);
         let signed = key(7).sign_message_sync(hash.as_slice()).unwrap().as_bytes();
         op.signature = grant.signature(&signed).unwrap();
-        let op = op.packed().unwrap();
+        let op = pack(&op).unwrap();
         state.call(&calls::remove_session(id).data, around).unwrap();
         assert!(state.session(id).is_none());
         let mut revoked = state.clone();

@@ -11,11 +11,12 @@ use super::{
             metrics,
             receipt::{self, PaymentDue, Sighting, TokenCharge},
         },
-        Inner, unix_now,
+        Inner, unix_seconds,
     },
     ledger::{Charge, Mined},
 };
 use use_aa_actions::error::AppError;
+use use_aa_protocol::entry_point::EntryPoint;
 
 /// What token paymasters said in some blocks.
 #[derive(Default)]
@@ -54,7 +55,8 @@ impl Inner {
         if takers.is_empty() {
             return Ok(Charges { nobody_takes: true, ..Charges::default() });
         }
-        let topics = json!([[receipt::token_charge_topic(), receipt::payment_due_topic()]]);
+        let [charge, charge_v07] = receipt::token_charge_topics();
+        let topics = json!([[charge, charge_v07, receipt::payment_due_topic()]]);
         let logs = self.logs(json!(takers), topics, from, to).await?;
         let mut charges =
             Charges { nobody_takes: false, taken: receipt::token_charges(&logs), due: receipt::payments_due(&logs) };
@@ -70,9 +72,10 @@ impl Inner {
     pub(in super::super) async fn settle_advance(
         &self,
         charges: &Charges,
-        Sighting { nonce, receipt, .. }: &Sighting,
+        Sighting { entry_point, nonce, receipt, .. }: &Sighting,
     ) -> Result<(), AppError> {
-        if charges.nobody_takes {
+        // Nothing is advanced elsewhere, and nonces there are others.
+        if charges.nobody_takes || *entry_point != EntryPoint::V06 {
             return Ok(());
         }
         let mined = Mined {
@@ -134,7 +137,7 @@ impl Inner {
 
     /// Advances that can no longer be used, and old debts.
     pub(in super::super) async fn tidy_advances(&self, before: u64) -> Result<(), AppError> {
-        Ok(self.database.forget_debts(self.chain_id, before, unix_now()).await?)
+        Ok(self.database.forget_debts(self.chain_id, before, unix_seconds()).await?)
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     ledger::{Charge, Debt, Mined, Obstacle, Reserved},
 };
 use crate::{database::Database, sponsor::ledger::Decision};
+use use_aa_protocol::entry_point::EntryPoint;
 
 const CHAIN: u64 = 31_337;
 const NOW: u64 = 1_790_000_000;
@@ -22,7 +23,7 @@ fn gwei(number: u64) -> U256 {
 }
 
 fn wanted(account: Address, nonce: u64) -> AdvanceRequest {
-    AdvanceRequest { account, token: TOKEN, nonce: U256::from(nonce) }
+    AdvanceRequest { entry_point: EntryPoint::V06, account, token: TOKEN, nonce: U256::from(nonce) }
 }
 
 async fn ask_with(
@@ -45,6 +46,7 @@ async fn ask_for(
 ) -> Reserved {
     let decision = Decision {
         chain_id: CHAIN,
+        entry_point: EntryPoint::V06,
         decided_at: NOW,
         mode: "ERC20",
         account: wanted.account,

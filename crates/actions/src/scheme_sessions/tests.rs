@@ -1,0 +1,254 @@
+//! A third account kind and a third session scheme, as CONTRIBUTING.md says how they are added: nothing but these two types
+//! is needed for the verbs to work with them.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::rc::Rc;
+
+use alloy::primitives::{Address, B256, Bytes, Signature, U256, eip191_hash_message, keccak256};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+use crate::{
+    adapters::memory_store::MemorySessionStore,
+    create_session::{CreateSessionVariables, create_session},
+    fake::{Fake, Step, rejected},
+    revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke, revoke_sessions},
+    send_transaction::send_transaction,
+};
+use use_aa_protocol::{
+    ProtocolError, describe::Names, entry_point::EntryPoint, policy::Policy, rpc::AccountState,
+    session_scheme::SchemeFinding, simulate::Violation,
+};
+
+const POCKET: Address = Address::repeat_byte(0x90);
+const NOTES: Address = Address::repeat_byte(0x91);
+const SHOP: Address = Address::repeat_byte(0x92);
+const FORBIDDEN: Address = Address::repeat_byte(0x93);
+
+/// An account whose call data is JSON, whose nonces begin far up and whose owner's signatures have a mark in front.
+struct Pocket;
+
+#[async_trait(?Send)]
+impl AccountKind for Pocket {
+    fn name(&self) -> &'static str {
+        "pocket"
+    }
+
+    fn entry_point(&self) -> EntryPoint {
+        EntryPoint::V07
+    }
+
+    fn address(&self) -> Address {
+        POCKET
+    }
+
+    fn init_code(&self) -> Bytes {
+        vec![0x94; 25].into()
+    }
+
+    fn encode_calls(&self, calls: &[Call], _: bool) -> Result<Bytes, ProtocolError> {
+        Ok(serde_json::to_vec(calls).unwrap().into())
+    }
+
+    fn decode_calls(&self, call_data: &[u8]) -> Result<Vec<Call>, ProtocolError> {
+        serde_json::from_slice(call_data).map_err(|error| ProtocolError::invalid("callData", "a list of calls", error))
+    }
+
+    fn owner_nonce_key(&self, lane: U256) -> Result<U256, ProtocolError> {
+        Ok(lane + (U256::from(7) << 100))
+    }
+
+    fn owner_stub(&self) -> Bytes {
+        self.owner_signature([0; 65])
+    }
+
+    fn owner_signature(&self, signature: [u8; 65]) -> Bytes {
+        [&[0xaa][..], &signature].concat().into()
+    }
+
+    fn message_signature(&self, signature: [u8; 65], _: bool) -> Result<Bytes, ProtocolError> {
+        Ok(self.owner_signature(signature))
+    }
+
+    async fn read_state(&self, relay: &dyn Relay, nonce_key: U256) -> Result<AccountState, AppError> {
+        relay.account_state(POCKET, nonce_key).await
+    }
+}
+
+/// Sessions that may send anything to one contract; the chain tells how many there are.
+struct Notes;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Note {
+    key: Address,
+    to: Address,
+    salt: B256,
+}
+
+impl SessionScheme for Notes {
+    type Session = Note;
+
+    const NAME: &'static str = "notes";
+
+    fn session(terms: &SessionTerms<'_>) -> Result<Note, ProtocolError> {
+        Ok(Note { key: terms.session_key, to: terms.policies[0].0.contract(), salt: terms.salt })
+    }
+
+    fn id(note: &Note) -> B256 {
+        keccak256([note.key.as_slice(), note.to.as_slice(), note.salt.as_slice()].concat())
+    }
+
+    fn session_key(note: &Note) -> Address {
+        note.key
+    }
+
+    fn listing_call(account: Address) -> Call {
+        Call { to: NOTES, value: U256::ZERO, data: account.to_vec().into() }
+    }
+
+    fn listed(stored: &[Stored<Note>], answer: &[u8]) -> Result<Vec<Note>, ProtocolError> {
+        let count = usize::from(*answer.last().unwrap());
+        Ok(stored.iter().take(count).map(|stored| stored.session.clone()).collect())
+    }
+
+    fn grant_calls(_: &OnChain<'_, Note>, new: &[Note]) -> Result<Vec<Call>, ProtocolError> {
+        let call = |note| Call { to: NOTES, value: U256::ZERO, data: Self::id(note).to_vec().into() };
+        Ok(new.iter().map(call).collect())
+    }
+
+    fn revocation_calls(_: &OnChain<'_, Note>, ended: &[B256]) -> Result<Vec<Call>, ProtocolError> {
+        Ok(ended.iter().map(|id| Call { to: NOTES, value: U256::ONE, data: id.to_vec().into() }).collect())
+    }
+
+    fn nonce_key(lane: U256) -> Result<U256, ProtocolError> {
+        Ok(lane + (U256::from(9) << 100))
+    }
+
+    fn use_signature(_: &OnChain<'_, Note>, note: &Note, signature: &[u8]) -> Result<Bytes, ProtocolError> {
+        Ok([Self::id(note).as_slice(), signature].concat().into())
+    }
+
+    fn judge(note: &Note, used: &SessionCalls<'_>) -> Result<(), Violation> {
+        let refused =
+            || Violation { rule: "destination".into(), reason: note.to.to_string(), revert_text: String::new() };
+        used.calls.iter().all(|call| call.to == note.to).then_some(()).ok_or_else(refused)
+    }
+
+    fn lint(note: &Note, _: &OnChain<'_, Note>, _: u64) -> Vec<SchemeFinding> {
+        let stop = || SchemeFinding { severity: Severity::Stop, text: "not there".into() };
+        (note.to == FORBIDDEN).then(stop).into_iter().collect()
+    }
+
+    fn describe(note: &Note, names: &Names<'_>) -> Vec<String> {
+        vec![names.contract(note.to, use_aa_protocol::describe::Detail::Review)]
+    }
+
+    fn refusal(text: &str, _: Option<&[u8]>) -> Option<Violation> {
+        let reason = text.strip_prefix("NOTES ")?.to_owned();
+        Some(Violation { rule: "notes".into(), reason, revert_text: text.into() })
+    }
+}
+
+struct World {
+    fake: Rc<Fake>,
+    owner: SmartAccountClient,
+    store: MemorySessionStore,
+    sessions: SchemeSessions<Notes>,
+}
+
+fn world() -> World {
+    let fake = Rc::new(Fake::new());
+    fake.answer_amount(NOTES, U256::ZERO);
+    let owner = SmartAccountClient::of_kind(Rc::new(Pocket), fake.clone(), fake.clone());
+    let store = MemorySessionStore::new();
+    let sessions = SchemeSessions::new(owner.shared_kind(), fake.clone(), Rc::new(store.clone()));
+    World { fake, owner, store, sessions }
+}
+
+fn grant(to: Address) -> SessionGrant {
+    SessionGrant { policies: vec![(Policy::new(to, "buy()").into(), ActionLimits::default())], ..Default::default() }
+}
+
+fn none() -> BuildUserOpOptions {
+    BuildUserOpOptions::default()
+}
+
+fn buy(to: Address) -> [Call; 1] {
+    [Call { to, ..Call::default() }]
+}
+
+#[tokio::test]
+async fn a_third_kind_and_scheme_need_nothing_but_themselves() {
+    let World { fake, owner, store, sessions } = world();
+    let (id, granted) = sessions.grant(&owner, grant(SHOP)).await.unwrap();
+    let sent = fake.last_sent();
+    assert_eq!((sent.entry_point, sent.hash(31_337)), (EntryPoint::V07, granted.user_op_hash));
+    assert_eq!((sent.nonce, sent.factory()), (U256::from(7) << 164, Some(Address::repeat_byte(0x94))));
+    assert_eq!(owner.kind().decode_calls(&sent.call_data).unwrap()[0].data[..], id[..]);
+    let by_owner = Signature::from_raw(&sent.signature[1..]).unwrap();
+    let digest = eip191_hash_message(granted.user_op_hash);
+    assert_eq!(by_owner.recover_address_from_prehash(&digest).unwrap(), owner.owner);
+
+    // On its way; then there.
+    assert!(!sessions.list().await.unwrap()[0].on_chain);
+    let early = sessions.use_session(id, &buy(SHOP), &none()).await.unwrap_err();
+    assert!(matches!(early, AppError::SessionNotFound { .. }), "{early}");
+    fake.answer_amount(NOTES, U256::ONE);
+    let used = sessions.use_session(id, &buy(SHOP), &none()).await.unwrap();
+    let sent = fake.last_sent();
+    assert_eq!((sent.nonce, sent.init_code.len(), &sent.signature[..32]), (U256::from(9) << 164, 0, &id[..]));
+    let by_key = Signature::from_raw(&sent.signature[32..]).unwrap();
+    let digest = eip191_hash_message(used.user_op_hash);
+    assert_eq!(by_key.recover_address_from_prehash(&digest).unwrap(), sessions.list().await.unwrap()[0].session.key);
+    let before = fake.sent();
+    let elsewhere = sessions.use_session(id, &buy(NOTES), &none()).await.unwrap_err();
+    assert!(matches!(elsewhere, AppError::PolicyViolation { .. }), "{elsewhere}");
+    assert_eq!(fake.sent(), before, "refused before it is sent");
+    fake.fail(Step::Estimate, rejected("NOTES used up"));
+    let refused = sessions.use_session(id, &buy(SHOP), &none()).await.unwrap_err();
+    assert!(matches!(&refused, AppError::PolicyViolation { reason, .. } if reason == "used up"), "{refused}");
+    fake.fail(Step::Estimate, None);
+
+    send_transaction(&owner, &buy(SHOP), &none()).await.unwrap();
+    sessions.revoke(&owner, &[id], &none()).await.unwrap();
+    assert_eq!(owner.kind().decode_calls(&fake.last_sent().call_data).unwrap()[0].value, U256::ONE);
+    fake.answer_amount(NOTES, U256::ZERO);
+    sessions.forget(id).await.unwrap();
+    assert_eq!(sessions.list().await.unwrap(), []);
+    assert!(store.session_key_addresses(POCKET).is_empty());
+}
+
+/// Their calls would mean something else, or nothing, to another account.
+#[tokio::test]
+async fn the_verbs_of_one_kinds_sessions_refuse_other_accounts() {
+    let World { fake, owner, store, .. } = world();
+    let request = CreateSessionVariables { policy: vec![Policy::new(SHOP, "buy()")], ..Default::default() };
+    let granted = create_session(&owner, &store, request).await.unwrap_err();
+    let all = RevokeSessionsVariables { sessions: SessionsToRevoke::All, ..RevokeSessionsVariables::default() };
+    let revoked = revoke_sessions(&owner, &store, all).await.unwrap_err();
+    for error in [granted, revoked] {
+        assert!(matches!(&error, AppError::InvalidInput { field, got, .. } if field == "account" && got == "pocket"));
+    }
+    assert_eq!(fake.sent(), 0);
+}
+
+#[tokio::test]
+async fn what_was_not_sent_leaves_nothing_and_what_must_not_be_granted_is_not_asked_for() {
+    let World { fake, owner, store, sessions } = world();
+    let stopped = sessions.grant(&owner, grant(FORBIDDEN)).await.unwrap_err();
+    assert!(matches!(&stopped, AppError::PolicyRefused { reason } if reason == "not there"), "{stopped}");
+    fake.fail(Step::WalletSign, AppError::WalletRejected);
+    assert_eq!(sessions.grant(&owner, grant(SHOP)).await.unwrap_err(), AppError::WalletRejected);
+    assert_eq!(sessions.list().await.unwrap(), []);
+    assert!(store.session_key_addresses(POCKET).is_empty());
+    fake.fail(Step::WalletSign, None);
+    // The bundler has it, though its answer is lost: the key must not be.
+    fake.fail(Step::SendAnswer, AppError::Network { reason: "cut".into() });
+    assert!(sessions.grant(&owner, grant(SHOP)).await.is_err());
+    assert_eq!((sessions.list().await.unwrap().len(), store.session_key_addresses(POCKET).len()), (1, 1));
+    fake.fail(Step::SendAnswer, None);
+    let v2 = SmartAccountClient::new(fake.clone(), fake);
+    let other = sessions.grant(&v2, grant(SHOP)).await.unwrap_err();
+    assert!(matches!(&other, AppError::InvalidInput { field, .. } if field == "owner"), "{other}");
+}

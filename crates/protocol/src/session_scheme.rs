@@ -1,0 +1,190 @@
+//! [`SessionScheme`]: what a grant, a use, a revocation and a listing of sessions are on chain, what their policies mean, and
+//! what is stored of them. One folder for each scheme: [`session`](crate::session) with the session key manager of Smart
+//! Account V2, [`smart_sessions`](crate::smart_sessions) of Nexus.
+//!
+//! Schemes are types without values, so that whoever names none compiles none.
+
+use std::fmt;
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    ProtocolError,
+    call::Call,
+    describe::Names,
+    lint::Severity,
+    policy::{SessionEpoch, SessionPolicy},
+    signature::DUMMY_SESSION,
+    simulate::Violation,
+};
+
+/// What is limited over all calls of one action. Each action counts for itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActionLimits {
+    /// Most calls.
+    pub uses: Option<u128>,
+    /// Most native currency in all, wei.
+    pub total_value: Option<U256>,
+    /// Most that the words at these offsets, bytes after the selector, may add up to: amounts of a token.
+    pub totals: Vec<(u32, U256)>,
+}
+
+/// What is limited over all operations of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Most operations.
+    pub operations: Option<u128>,
+    /// When it works; beside the time of each policy.
+    pub interval: SessionEpoch,
+    /// Others may pay for its operations: the app sponsors it.
+    pub sponsored: bool,
+}
+
+/// What a session is made of.
+#[derive(Clone, Debug)]
+pub struct SessionTerms<'a> {
+    /// The account that grants it.
+    pub account: Address,
+    /// What it may do.
+    pub policies: &'a [(SessionPolicy, ActionLimits)],
+    /// What holds of all that it does.
+    pub limits: SessionLimits,
+    /// Its key.
+    pub session_key: Address,
+    /// Random, for each session anew.
+    pub salt: B256,
+    /// Unix seconds.
+    pub now: u64,
+}
+
+/// A session in its owner's store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stored<S> {
+    /// The session.
+    pub session: S,
+    /// An operation was sent that ends it.
+    #[serde(default)]
+    pub ending: bool,
+}
+
+/// What the chain knows of an account's sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct OnChain<'a, S> {
+    /// The account.
+    pub account: Address,
+    /// Its modules.
+    pub modules: &'a [Address],
+    /// Its sessions there, in the order in which they are stored.
+    pub sessions: &'a [S],
+}
+
+/// What an operation of a session would do.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionCalls<'a> {
+    /// The account.
+    pub account: Address,
+    /// Its calls.
+    pub calls: &'a [Call],
+    /// The same as the account's call data.
+    pub call_data: &'a [u8],
+    /// Somebody else pays.
+    pub sponsored: bool,
+    /// Unix seconds.
+    pub now: u64,
+}
+
+/// What a person should know of a session, or must be kept from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemeFinding {
+    /// What must not be granted, or what the person decides.
+    pub severity: Severity,
+    /// In words.
+    pub text: String,
+}
+
+/// One way to have sessions.
+pub trait SessionScheme {
+    /// A session, as it is stored.
+    type Session: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned;
+
+    /// Names the scheme in stores: never changed.
+    const NAME: &'static str;
+
+    /// A session on these terms.
+    ///
+    /// # Errors
+    /// `PolicyRefused` or `Invalid` with the field, also for terms that no session of this scheme can say.
+    fn session(terms: &SessionTerms<'_>) -> Result<Self::Session, ProtocolError>;
+
+    /// What the chain knows it by.
+    fn id(session: &Self::Session) -> B256;
+
+    /// The session key.
+    fn session_key(session: &Self::Session) -> Address;
+
+    /// A call whose answer tells which sessions an account has.
+    fn listing_call(account: Address) -> Call;
+
+    /// Those of the stored sessions that the chain has, in their order, by the answer to [`Self::listing_call`]. Stored
+    /// are they in the order in which they were granted.
+    ///
+    /// # Errors
+    /// `Invalid` for an answer that cannot be read, or that the stored sessions do not explain where all of them must be
+    /// known.
+    fn listed(stored: &[Stored<Self::Session>], answer: &[u8]) -> Result<Vec<Self::Session>, ProtocolError>;
+
+    /// What the account does to have new sessions beside its others.
+    ///
+    /// # Errors
+    /// `Invalid` for none, and for one that is there already.
+    fn grant_calls(on_chain: &OnChain<'_, Self::Session>, new: &[Self::Session]) -> Result<Vec<Call>, ProtocolError>;
+
+    /// What the account does to end these sessions and keep its others.
+    ///
+    /// # Errors
+    /// `SessionNotFound` for one that is not there.
+    fn revocation_calls(on_chain: &OnChain<'_, Self::Session>, ended: &[B256]) -> Result<Vec<Call>, ProtocolError>;
+
+    /// Key (192 bits) of the nonces of a session's operations, in a lane that a caller chose.
+    ///
+    /// # Errors
+    /// `Invalid` for a lane that the scheme has not.
+    fn nonce_key(lane: U256) -> Result<U256, ProtocolError>;
+
+    /// An operation's signature around the session key's `personal_sign` of its hash.
+    ///
+    /// # Errors
+    /// `SessionNotFound` for a session that is not there.
+    fn use_signature(
+        on_chain: &OnChain<'_, Self::Session>,
+        session: &Self::Session,
+        session_signature: &[u8],
+    ) -> Result<Bytes, ProtocolError>;
+
+    /// [`Self::use_signature`] by nobody, for estimates.
+    ///
+    /// # Errors
+    /// As [`Self::use_signature`].
+    fn use_stub(on_chain: &OnChain<'_, Self::Session>, session: &Self::Session) -> Result<Bytes, ProtocolError> {
+        Self::use_signature(on_chain, session, &DUMMY_SESSION)
+    }
+
+    /// Would the session's policies let this through? What they count from one operation to the next begins at nothing
+    /// here: what was used before, the chain knows.
+    ///
+    /// # Errors
+    /// The check that fails.
+    fn judge(session: &Self::Session, used: &SessionCalls<'_>) -> Result<(), Violation>;
+
+    /// What there is to say about a session before it is granted, the gravest first.
+    fn lint(session: &Self::Session, on_chain: &OnChain<'_, Self::Session>, now: u64) -> Vec<SchemeFinding>;
+
+    /// What it allows, line by line, out of the very bytes that are put on chain.
+    fn describe(session: &Self::Session, names: &Names<'_>) -> Vec<String>;
+
+    /// What a bundler's refusal says of a session's policies, by its text and, where a server has put it there, the revert
+    /// data beside it; `None` where it says nothing of them.
+    fn refusal(text: &str, revert_data: Option<&[u8]>) -> Option<Violation>;
+}

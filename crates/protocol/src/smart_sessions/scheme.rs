@@ -1,0 +1,258 @@
+//! Smart Sessions as a [`SessionScheme`]: each session for itself, under an id of its own.
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    SessionDescription, SessionLintContext,
+    addresses::{SIMPLE_SIGNER, SMART_SESSION},
+    calls,
+    explain::explain,
+    from_policy::session_of,
+    ids, lint,
+    model::{ModuleState, Refusal, Surroundings},
+    policy_error, reads, revert_words,
+    session::Session,
+    session_key_of, smart_session_error, use_signature,
+};
+use crate::{
+    ProtocolError,
+    accounts::nexus::{ModuleType, NonceKey, install_module},
+    call::Call,
+    describe::Names,
+    entry_point::v07::bundler_refusal,
+    session_scheme::{OnChain, SchemeFinding, SessionCalls, SessionScheme, SessionTerms, Stored},
+    simulate::Violation,
+};
+
+/// Sessions of Nexus accounts.
+#[derive(Clone, Copy, Debug)]
+pub struct SmartSessions;
+
+/// A session, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredSession {
+    /// What was granted.
+    pub session: Session,
+    /// The owner signed a grant that an operation of the session carries. Whoever holds it brings the session back, so
+    /// ending the session ends the grant, too.
+    #[serde(default)]
+    pub grant_signed: bool,
+}
+
+impl From<Session> for StoredSession {
+    fn from(session: Session) -> Self {
+        Self { session, grant_signed: false }
+    }
+}
+
+impl SessionScheme for SmartSessions {
+    type Session = StoredSession;
+
+    const NAME: &'static str = "smart-sessions";
+
+    fn session(terms: &SessionTerms<'_>) -> Result<StoredSession, ProtocolError> {
+        let SessionTerms { account, policies, limits, session_key, salt, now } = terms;
+        session_of(policies, *session_key, *salt, limits, *account, *now).map(StoredSession::from)
+    }
+
+    fn id(stored: &StoredSession) -> B256 {
+        ids::permission_id(&stored.session)
+    }
+
+    fn session_key(stored: &StoredSession) -> Address {
+        session_key_of(&stored.session).unwrap_or_default()
+    }
+
+    fn listing_call(account: Address) -> Call {
+        Call { to: SMART_SESSION, value: U256::ZERO, data: reads::permission_ids_call(account) }
+    }
+
+    fn listed(stored: &[Stored<StoredSession>], answer: &[u8]) -> Result<Vec<StoredSession>, ProtocolError> {
+        let ids = reads::decode_ids(answer)?;
+        let sessions = stored.iter().map(|stored| &stored.session);
+        Ok(sessions.filter(|session| ids.contains(&Self::id(session))).cloned().collect())
+    }
+
+    fn grant_calls(on_chain: &OnChain<'_, StoredSession>, new: &[StoredSession]) -> Result<Vec<Call>, ProtocolError> {
+        // A second grant would set the counters of the first one back.
+        let is_there =
+            |stored: &&StoredSession| on_chain.sessions.iter().any(|other| Self::id(other) == Self::id(stored));
+        if let Some(again) = new.iter().find(is_there) {
+            return Err(ProtocolError::invalid("sessions", "sessions that are not enabled yet", Self::id(again)));
+        }
+        let is_installed = on_chain.modules.contains(&SMART_SESSION);
+        let install = || install_module(on_chain.account, ModuleType::Validator, SMART_SESSION, Bytes::new());
+        let sessions = new.iter().map(|stored| stored.session.clone()).collect::<Vec<_>>();
+        let enable = calls::enable_sessions(&sessions)?;
+        Ok((!is_installed).then(install).into_iter().chain([enable]).collect())
+    }
+
+    fn revocation_calls(on_chain: &OnChain<'_, StoredSession>, ended: &[B256]) -> Result<Vec<Call>, ProtocolError> {
+        let end = |id: &B256| {
+            let found = on_chain.sessions.iter().find(|stored| Self::id(stored) == *id);
+            let found = found.ok_or_else(|| ProtocolError::SessionNotFound { wanted: id.to_string() })?;
+            Ok(calls::revoke(*id, found.grant_signed))
+        };
+        Ok(ended.iter().map(end).collect::<Result<Vec<_>, ProtocolError>>()?.concat())
+    }
+
+    fn nonce_key(lane: U256) -> Result<U256, ProtocolError> {
+        let key = NonceKey::new(SMART_SESSION, u32::try_from(lane).unwrap_or(u32::MAX))?;
+        Ok(U256::from(key.to_u192()))
+    }
+
+    fn use_signature(
+        _: &OnChain<'_, StoredSession>,
+        stored: &StoredSession,
+        session_signature: &[u8],
+    ) -> Result<Bytes, ProtocolError> {
+        Ok(use_signature(Self::id(stored), session_signature))
+    }
+
+    fn judge(stored: &StoredSession, used: &SessionCalls<'_>) -> Result<(), Violation> {
+        let violation = |refusal: Refusal| {
+            let revert_text = refusal.to_string();
+            Violation { rule: named(&revert_text), reason: revert_text.clone(), revert_text }
+        };
+        // Nobody's consent is asked for: the session counts as enabled.
+        let around = Surroundings {
+            account: used.account,
+            chain_id: 0,
+            simple_signers: &[SIMPLE_SIGNER],
+            is_valid_signature: &|_, _| Ok(false),
+        };
+        let mut state = ModuleState::with_session(&stored.session, around).map_err(violation)?;
+        let answer = state.judge(Self::id(stored), used.call_data, used.sponsored, used.account).map_err(violation)?;
+        let window = answer.window;
+        if used.now < window.valid_after || (window.valid_until != 0 && used.now > window.valid_until) {
+            let reason = format!("it works from {} to {} (unix seconds)", window.valid_after, window.valid_until);
+            return Err(Violation { rule: "window".into(), reason, revert_text: "AA22 expired or not due".into() });
+        }
+        Ok(())
+    }
+
+    fn lint(stored: &StoredSession, on_chain: &OnChain<'_, StoredSession>, now: u64) -> Vec<SchemeFinding> {
+        let enabled = on_chain.sessions.iter().map(Self::id).collect::<Vec<_>>();
+        let context = SessionLintContext {
+            account: on_chain.account,
+            now,
+            enabled: &enabled,
+            modules: on_chain.modules,
+            ..SessionLintContext::default()
+        };
+        let found = lint(&stored.session, context);
+        found.into_iter().map(|found| SchemeFinding { severity: found.severity, text: found.text }).collect()
+    }
+
+    fn describe(stored: &StoredSession, names: &Names<'_>) -> Vec<String> {
+        let description = SessionDescription::of(&stored.session);
+        let actions = description.actions.iter().flat_map(|action| action.lines(names));
+        actions.chain(description.lines(names)).collect()
+    }
+
+    fn refusal(text: &str, revert_data: Option<&[u8]>) -> Option<Violation> {
+        let data = revert_data.map(Bytes::copy_from_slice).or_else(|| bundler_refusal(text).revert_data)?;
+        let of_sessions = smart_session_error(&data).is_some() || policy_error(&data).is_some();
+        of_sessions.then(|| {
+            let reason = revert_words(&data);
+            Violation { rule: named(&reason), reason, revert_text: text.to_owned() }
+        })
+    }
+}
+
+/// What the error is called for people, or as the contract calls it.
+fn named(words: &str) -> String {
+    let end = words.find(|c: char| !c.is_alphanumeric()).unwrap_or(words.len());
+    explain(words).map_or_else(|| words.get(..end).unwrap_or_default().to_owned(), |found| found.name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::{
+        accounts::nexus::encode_calls,
+        addresses::DEMO_NFT,
+        lint::Severity,
+        policy::{Condition, Policy, SessionPolicy},
+        session_scheme::{ActionLimits, SessionLimits},
+    };
+
+    const ACCOUNT: Address = Address::repeat_byte(0xaa);
+
+    fn stored(salt: u8, uses: u128) -> StoredSession {
+        let mint = Policy::new(DEMO_NFT, "safeMint(address to)").with_rule(0, Condition::Equal, ACCOUNT);
+        let limits = ActionLimits { uses: Some(uses), ..ActionLimits::default() };
+        let terms = SessionTerms {
+            account: ACCOUNT,
+            policies: &[(SessionPolicy::from(mint), limits)],
+            limits: SessionLimits::default(),
+            session_key: Address::repeat_byte(7),
+            salt: B256::repeat_byte(salt),
+            now: 1_000,
+        };
+        SmartSessions::session(&terms).unwrap()
+    }
+
+    fn mint(to: Address) -> Call {
+        let data = [&[0x40, 0xd0, 0x97, 0xc3][..], to.into_word().as_slice()].concat();
+        Call { to: DEMO_NFT, value: U256::ZERO, data: data.into() }
+    }
+
+    #[test]
+    fn sessions_are_granted_and_ended_each_for_itself() {
+        let [one, two] = [stored(1, 2), stored(2, 2)];
+        let around = |modules, sessions| OnChain { account: ACCOUNT, modules, sessions };
+        let none = around(&[], &[]);
+        assert_eq!(SmartSessions::grant_calls(&none, std::slice::from_ref(&one)).unwrap().len(), 2, "the module first");
+        let sessions = [one.clone()];
+        let there = around(&[SMART_SESSION], &sessions);
+        assert_eq!(SmartSessions::grant_calls(&there, std::slice::from_ref(&two)).unwrap().len(), 1);
+        let again = SmartSessions::grant_calls(&there, &sessions).unwrap_err().to_string();
+        assert!(again.starts_with("sessions"), "{again}");
+        let [one_id, two_id] = [&one, &two].map(SmartSessions::id);
+        assert_eq!(SmartSessions::revocation_calls(&there, &[one_id]).unwrap(), [calls::remove_session(one_id)]);
+        assert!(SmartSessions::revocation_calls(&there, &[two_id]).is_err());
+        let signed = [StoredSession { grant_signed: true, ..one }];
+        let calls = SmartSessions::revocation_calls(&around(&[SMART_SESSION], &signed), &[one_id]).unwrap();
+        assert_eq!(calls, calls::revoke(one_id, true), "the grant would bring it back");
+        let json = serde_json::to_value(&two).unwrap();
+        assert_eq!(serde_json::from_value::<StoredSession>(json).unwrap(), two);
+    }
+
+    #[test]
+    fn what_no_policy_allows_is_refused_before_it_is_sent() {
+        let session = stored(1, 1);
+        let judge = |calls: &[Call]| {
+            let call_data = encode_calls(calls).unwrap();
+            let used = SessionCalls { account: ACCOUNT, calls, call_data: &call_data, sponsored: false, now: 1_000 };
+            SmartSessions::judge(&session, &used)
+        };
+        assert_eq!(judge(&[mint(ACCOUNT)]), Ok(()));
+        let other = judge(&[mint(DEMO_NFT)]).unwrap_err();
+        assert!(other.revert_text.contains("PolicyViolation"), "{other}");
+        let twice = judge(&[mint(ACCOUNT), mint(ACCOUNT)]).unwrap_err();
+        assert_eq!(twice.rule, "SessionPolicyViolationError", "{twice}");
+        let elsewhere = judge(&[Call { to: ACCOUNT, ..mint(ACCOUNT) }]).unwrap_err();
+        assert!(!elsewhere.reason.is_empty(), "{elsewhere}");
+    }
+
+    #[test]
+    fn a_bundlers_text_is_decoded() {
+        let text = "UserOperation reverted during simulation with reason: AA23 reverted 0x3b577361";
+        let data = [B256::repeat_byte(1), Address::repeat_byte(2).into_word()].concat();
+        let refusal = SmartSessions::refusal(&format!("{text}{}", hex::encode(&data)), None).unwrap();
+        assert_eq!(refusal.rule, "SessionPolicyViolationError");
+        // As a server tells it: in words, the data apart.
+        let apart = [&[0x3b, 0x57, 0x73, 0x61][..], &data].concat();
+        let told = SmartSessions::refusal("AA23 reverted PolicyViolation(…)", Some(&apart)).unwrap();
+        assert_eq!((told.rule, told.reason), (refusal.rule, refusal.reason));
+        assert_eq!(SmartSessions::refusal("AA25 invalid account nonce", None), None);
+        let none = OnChain { account: ACCOUNT, modules: &[], sessions: &[] };
+        let found = SmartSessions::lint(&stored(1, 1), &none, 1_000);
+        assert!(found.iter().all(|found| found.severity == Severity::Warning), "{found:?}");
+        assert!(SmartSessions::describe(&stored(1, 1), &Names::default()).len() > 1);
+    }
+}

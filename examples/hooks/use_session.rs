@@ -1,0 +1,26 @@
+use alloy::sol;
+use leptos::prelude::*;
+use use_aa::{prelude::*, protocol::addresses::DEMO_NFT};
+
+sol! {
+    function safeMint(address to);
+}
+
+/// Mints with the newest session; the wallet is not asked.
+#[component]
+pub fn MintBySession() -> impl IntoView {
+    let account = use_smart_account();
+    let mint = use_session();
+    let wait = use_user_op_wait(mint.data);
+    let click = move |_| {
+        let Some(to) = account.smart_account_address.get() else { return };
+        let calls = vec![Call::to(DEMO_NFT, &safeMintCall { to })];
+        mint.mutate.run(UseSessionVariables { calls, ..Default::default() });
+    };
+    let error = move || mint.error.get().or(wait.error.get());
+    view! {
+        <button on:click=click disabled=mint.is_pending>"Mint"</button>
+        <p>{move || wait.is_success.get().then_some("Minted")}</p>
+        <p role="alert">{move || error().map(|error| error.to_string())}</p>
+    }
+}

@@ -1,0 +1,23 @@
+//! What became of an operation.
+
+use leptos::prelude::*;
+use use_aa::prelude::*;
+
+/// How far it is, its transaction once that succeeded, or why it failed.
+#[component]
+pub fn Outcome<V: Send + Sync + 'static>(
+    /// What sends it.
+    of: UseMutationReturn<V, UserOpResponse>,
+    /// What follows it.
+    wait: UseUserOpWaitReturn,
+) -> impl IntoView {
+    let status = move || match of.progress.get() {
+        Some(progress) if of.is_pending.get() => Some(progress),
+        _ => of.data.with(Option::is_some).then(|| wait.status.get()),
+    };
+    view! {
+        <p role="status">{move || status().map(|status| status.to_string())}</p>
+        <output>{move || wait.data.get().map(|receipt| receipt.transaction_hash.to_string())}</output>
+        <p role="alert">{move || of.error.get().or(wait.error.get()).map(|error| error.to_string())}</p>
+    }
+}

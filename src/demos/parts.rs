@@ -1,0 +1,5 @@
+//! What several demos show besides their hook; nothing to copy.
+
+mod demo_dollars;
+
+pub use demo_dollars::DemoDollars;

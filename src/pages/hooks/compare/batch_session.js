@@ -1,2 +1,0 @@
-const { mutate } = useBatchSession();
-mutate({ transactions: [mint, pay], correspondingIndexes: [0, 1] });

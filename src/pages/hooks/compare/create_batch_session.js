@@ -1,2 +1,0 @@
-const { mutate } = useCreateBatchSession();
-mutate({ policy: [mint, pay], options });

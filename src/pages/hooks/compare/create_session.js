@@ -1,2 +1,0 @@
-const { mutate } = useCreateSession();
-mutate({ policy: [policy], options });

@@ -1,5 +1,0 @@
-let grant = use_create_session();
-grant.mutate.run(CreateSessionVariables {
-    policy: vec![policy],
-    ..Default::default()
-});

@@ -1,2 +1,0 @@
-const { mutate } = useCreateSessionWithDistributedKey();
-mutate({ policy, options });

@@ -1,2 +1,0 @@
-const { mutate } = useDeploySmartAccount();
-mutate({ options });

@@ -1,2 +1,0 @@
-let deploy = use_deploy_smart_account();
-deploy.mutate.run(DeploySmartAccountVariables::default());

@@ -1,2 +1,0 @@
-let estimate = use_gas_estimate(arguments);
-estimate.data.get()

@@ -1,2 +1,0 @@
-const { mutate } = useSendGasTokenTransaction();
-mutate({ transactions: [{ to, data }], tokenParam: feeQuote });

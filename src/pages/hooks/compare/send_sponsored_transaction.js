@@ -1,2 +1,0 @@
-const { mutate } = useSendSponsoredTransaction();
-mutate({ transactions: [{ to, data }] });

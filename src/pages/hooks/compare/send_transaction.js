@@ -1,2 +1,0 @@
-const { mutate } = useSendTransaction();
-mutate({ transactions: [{ to, data }] });

@@ -1,2 +1,0 @@
-const { mutate } = useSendWithdrawals();
-mutate({ withdrawalRequests: [{ address: token, recipient }] });

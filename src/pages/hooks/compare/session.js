@@ -1,2 +1,0 @@
-const { mutate } = useSession();
-mutate({ transactions: tx, correspondingIndex: 0 });

@@ -1,2 +1,0 @@
-const { mutate } = useSessionWithDistributedKey();
-mutate({ transactions: tx, correspondingIndex: 0 });

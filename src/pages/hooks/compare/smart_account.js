@@ -1,1 +1,0 @@
-const { smartAccountAddress } = useSmartAccount();

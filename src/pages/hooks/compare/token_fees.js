@@ -1,1 +1,0 @@
-const { data } = useTokenFees({ transactions });

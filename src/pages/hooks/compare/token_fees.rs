@@ -1,2 +1,0 @@
-let fees = use_token_fees(arguments);
-fees.data.get()

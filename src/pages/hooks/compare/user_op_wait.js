@@ -1,1 +1,0 @@
-const { isSuccess } = useUserOpWait(userOpResponse);

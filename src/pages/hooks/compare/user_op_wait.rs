@@ -1,2 +1,0 @@
-let wait = use_user_op_wait(send.data);
-wait.is_success.get()
