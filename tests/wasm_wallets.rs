@@ -96,6 +96,8 @@ fn chain() -> ChainInfo {
         public_rpc_url: Some("http://127.0.0.1:8545".into()),
         explorer_url: None,
         native_currency: NativeCurrency::new("Test Coin", "TEST"),
+        account: Default::default(),
+        account_kinds: Vec::new(),
     }
 }
 

@@ -93,6 +93,7 @@ fn is_early(error: &AppError) -> bool {
     matches!(
         error,
         AppError::InvalidInput { .. }
+            | AppError::AccountKindCannot { .. }
             | AppError::NoSmartAccount
             | AppError::NoWallet { .. }
             | AppError::WrongChain { .. }

@@ -12,7 +12,7 @@ use server_fn::{
     error::{FromServerFnError, ServerFnErrorErr},
 };
 
-use use_aa_protocol::{ProtocolError, session::ImpossibleChange, simulate::Violation};
+use use_aa_protocol::{ProtocolError, kind::AccountKind, session::ImpossibleChange, simulate::Violation};
 
 /// Which service behind the server failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +55,16 @@ pub enum AppError {
         expected: String,
         /// What was given, shortened.
         got: String,
+    },
+    /// What was asked for is not there on accounts of this kind. Nothing was sent.
+    #[error("{what}: not on accounts of kind {kind}; those of kind {other} can")]
+    AccountKindCannot {
+        /// What was asked for.
+        what: String,
+        /// The kind of the account.
+        kind: AccountKind,
+        /// A kind that can.
+        other: AccountKind,
     },
     /// A hook needs a connected smart account and there is none.
     #[error("no smart account: connect a wallet first")]
@@ -403,6 +413,15 @@ impl AppError {
             None => got,
         };
         Self::InvalidInput { field: field.into(), expected: expected.into(), got }
+    }
+
+    /// `what` is not there on accounts of this kind, and is on those of the other.
+    pub fn kind_cannot(kind: AccountKind, what: impl Into<String>) -> Self {
+        let other = match kind {
+            AccountKind::BiconomyV2 => AccountKind::Nexus,
+            AccountKind::Nexus => AccountKind::BiconomyV2,
+        };
+        Self::AccountKindCannot { what: what.into(), kind, other }
     }
 }
 

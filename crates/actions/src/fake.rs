@@ -281,6 +281,8 @@ impl Relay for Fake {
             public_rpc_url: None,
             explorer_url: None,
             native_currency: NativeCurrency::default(),
+            account: Default::default(),
+            account_kinds: Vec::new(),
         })
     }
 

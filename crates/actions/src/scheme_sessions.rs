@@ -4,13 +4,21 @@
 
 use std::{marker::PhantomData, rc::Rc};
 
-use alloy::{primitives::B256, signers::SignerSync};
+use alloy::{
+    primitives::{Address, B256},
+    signers::{SignerSync, local::PrivateKeySigner},
+};
 use futures::future::try_join;
+
+mod choice;
+mod listing;
 
 use super::{
     account::SmartAccountClient,
     account_kind::AccountKind,
     chain_reads::eth_call,
+    clock::unix_seconds,
+    default_paymaster::default_paymaster,
     options::BuildUserOpOptions,
     ports::{Relay, SessionStore},
     prepare_user_operation::{
@@ -24,10 +32,14 @@ use super::{
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     call::Call,
+    clocks::Clocks,
+    foreign_text,
     lint::Severity,
     policy::SessionPolicy,
     revert::revert_data,
-    session_scheme::{ActionLimits, OnChain, SessionCalls, SessionLimits, SessionScheme, SessionTerms, Stored},
+    session_scheme::{
+        AboutSession, ActionLimits, OnChain, SessionCalls, SessionLimits, SessionScheme, SessionTerms, Stored,
+    },
     user_op_response::UserOpResponse,
 };
 
@@ -40,7 +52,39 @@ pub struct SessionGrant {
     pub limits: SessionLimits,
     /// How the owner's operation is built.
     pub options: BuildUserOpOptions,
+    /// A name for people, kept in the store only.
+    pub label: Option<String>,
 }
+
+/// Several sessions of one key, in one operation.
+#[derive(Clone, Debug, Default)]
+pub struct SessionGrants {
+    /// What each of them may do.
+    pub sessions: Vec<Vec<(SessionPolicy, ActionLimits)>>,
+    /// What holds of all that each of them does.
+    pub limits: SessionLimits,
+    /// How the owner's operation is built.
+    pub options: BuildUserOpOptions,
+    /// A name for people, kept in the store only.
+    pub label: Option<String>,
+    /// Without a paymaster in the options it is sponsored wherever the server sponsors pages, and its sessions' uses may be,
+    /// too.
+    pub sponsored_where_possible: bool,
+}
+
+/// What a grant made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantedSessions {
+    /// Ids of the sessions, in their order.
+    pub ids: Vec<B256>,
+    /// Address of their key.
+    pub session_key: Address,
+    /// The operation.
+    pub response: UserOpResponse,
+}
+
+pub use choice::SessionChoice;
+pub use listing::{LimitLeft, SessionListing};
 
 /// A session, and whether the chain has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,10 +105,40 @@ pub struct SchemeSessions<S> {
     scheme: PhantomData<S>,
 }
 
+/// A grant that lacks only the owner's signature. Nothing of it is stored yet.
+#[derive(Clone, Debug)]
+pub struct PreparedGrant<S> {
+    sessions: Vec<S>,
+    key: PrivateKeySigner,
+    label: Option<String>,
+    operation: PreparedUserOperation,
+}
+
+impl<S> PreparedGrant<S> {
+    /// The operation: hash, gas, who pays.
+    pub fn operation(&self) -> &PreparedUserOperation {
+        &self.operation
+    }
+
+    /// The sessions as they will be stored.
+    pub fn sessions(&self) -> &[S] {
+        &self.sessions
+    }
+}
+
+/// What is to be done, and when.
+struct Calling<'a> {
+    account: Address,
+    calls: &'a [Call],
+    now: Clocks,
+}
+
 /// What was read before a step.
 struct Known<S> {
     stored: Vec<Stored<S>>,
     on_chain: Vec<S>,
+    /// Ids of those on chain.
+    ids: Vec<B256>,
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -78,8 +152,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// # Errors
     /// Those of relay and store.
     pub async fn list(&self) -> Result<Vec<ListedSession<S::Session>>, AppError> {
-        let Known { stored, on_chain } = self.read().await?;
-        let ids = on_chain.iter().map(S::id).collect::<Vec<_>>();
+        let Known { stored, ids, .. } = self.read().await?;
         let listed = stored.into_iter().map(|Stored { session, .. }| {
             let id = S::id(&session);
             ListedSession { id, session, on_chain: ids.contains(&id) }
@@ -96,7 +169,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let stored: Vec<Stored<S::Session>> =
             records.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(damaged)?;
         let on_chain = S::listed(&stored, &answer)?;
-        Ok(Known { stored, on_chain })
+        let ids = on_chain.iter().map(S::id).collect();
+        Ok(Known { stored, on_chain, ids })
     }
 
     /// Makes a key, keeps it, and has the owner grant it a session. The session can be used once the operation is mined.
@@ -109,39 +183,113 @@ impl<S: SessionScheme> SchemeSessions<S> {
         owner: &SmartAccountClient,
         grant: SessionGrant,
     ) -> Result<(B256, UserOpResponse), AppError> {
+        let SessionGrant { policies, limits, options, label } = grant;
+        let sessions = vec![policies];
+        let grants = SessionGrants { sessions, limits, options, label, sponsored_where_possible: false };
+        let granted = self.grant_several(owner, grants).await?;
+        let id = granted.ids.first().copied().unwrap_or_default();
+        Ok((id, granted.response))
+    }
+
+    /// [`Self::grant`] for several sessions of one key, in one operation.
+    ///
+    /// # Errors
+    /// As [`Self::grant`].
+    pub async fn grant_several(
+        &self,
+        owner: &SmartAccountClient,
+        grants: SessionGrants,
+    ) -> Result<GrantedSessions, AppError> {
+        let prepared = self.prepare_grant(owner, grants).await?;
+        self.complete_grant(owner, prepared).await
+    }
+
+    /// All of [`Self::grant_several`] but store, sign and send: while a person reads.
+    ///
+    /// # Errors
+    /// `PolicyRefused` for what must not be granted; those of preparing.
+    pub async fn prepare_grant(
+        &self,
+        owner: &SmartAccountClient,
+        grants: SessionGrants,
+    ) -> Result<PreparedGrant<S::Session>, AppError> {
         self.check_owner(owner)?;
         let account = self.kind.address();
-        let (snapshot, known) = try_join(read_owner_snapshot(owner, &grant.options), self.read()).await?;
+        let (snapshot, known) = try_join(read_owner_snapshot(owner, &grants.options), self.read()).await?;
+        let (mut options, mut limits) = (grants.options, grants.limits);
+        if grants.sponsored_where_possible {
+            limits.sponsored |= snapshot.chain.sponsors_pages();
+            options = default_paymaster(&snapshot, &options);
+        }
         let now = snapshot.now().latest();
         let key = random::session_key()?;
-        let session = S::session(&SessionTerms {
-            account,
-            policies: &grant.policies,
-            limits: grant.limits,
-            session_key: key.address(),
-            salt: random::word()?,
-            now,
-        })?;
         let on_chain = OnChain { account, modules: &snapshot.account.modules, sessions: &known.on_chain };
-        let found = S::lint(&session, &on_chain, now);
-        if let Some(stop) = found.into_iter().find(|found| found.severity == Severity::Stop) {
-            return Err(AppError::PolicyRefused { reason: stop.text });
+        let mut sessions = Vec::new();
+        for policies in &grants.sessions {
+            let session = S::session(&SessionTerms {
+                account,
+                policies,
+                limits: limits.clone(),
+                session_key: key.address(),
+                salt: random::word()?,
+                now,
+            })?;
+            let found = S::lint(&session, &on_chain, now);
+            if let Some(stop) = found.into_iter().find(|found| found.severity == Severity::Stop) {
+                return Err(AppError::PolicyRefused { reason: stop.text });
+            }
+            sessions.push(session);
         }
-        let calls = S::grant_calls(&on_chain, std::slice::from_ref(&session))?;
-        let prepared = prepare_owner_operation(owner, &snapshot, &calls, &grant.options).await?;
-        let id = S::id(&session);
+        let calls = S::grant_calls(&on_chain, &sessions)?;
+        let operation = prepare_owner_operation(owner, &snapshot, &calls, &options).await?;
+        let label = grants.label.as_deref().and_then(foreign_text::name);
+        Ok(PreparedGrant { sessions, key, label, operation })
+    }
+
+    /// Keeps key and sessions of a prepared grant, has the owner sign it, and sends it.
+    ///
+    /// # Errors
+    /// Those of the wallet, the bundler and the store.
+    pub async fn complete_grant(
+        &self,
+        owner: &SmartAccountClient,
+        grant: PreparedGrant<S::Session>,
+    ) -> Result<GrantedSessions, AppError> {
+        let account = self.kind.address();
+        let PreparedGrant { sessions, key, label, operation } = grant;
+        let ids = sessions.iter().map(S::id).collect::<Vec<_>>();
+        let record = |granted_by| {
+            let created_at = Some(unix_seconds());
+            let about = AboutSession { label: label.clone(), created_at, granted_by, ..AboutSession::default() };
+            sessions.iter().map(move |session| Stored {
+                session: session.clone(),
+                ending: false,
+                about: about.clone(),
+            })
+        };
         self.store.put_signer(account, &key).await?;
-        self.put(id, session, false).await?;
-        match complete_transaction(owner, &prepared).await {
-            Ok(response) => Ok((id, response)),
+        for stored in record(Some(operation.user_op_hash)) {
+            self.put(stored).await?;
+        }
+        let response = match complete_transaction(owner, &operation).await {
+            Ok(response) => response,
             Err(error) => {
                 if !may_have_arrived(&error) {
-                    self.store.put_record(account, S::NAME, id, None).await?;
+                    for id in ids {
+                        self.store.put_record(account, S::NAME, id, None).await?;
+                    }
                     self.store.remove_signer(account, key.address()).await?;
                 }
-                Err(error)
+                return Err(error);
+            }
+        };
+        if response.user_op_hash != operation.user_op_hash {
+            // It was sent with higher fees.
+            for stored in record(Some(response.user_op_hash)) {
+                self.put(stored).await?;
             }
         }
+        Ok(GrantedSessions { ids, session_key: key.address(), response })
     }
 
     /// Makes the account do what a session allows. Its key signs, nobody else. The account pays unless the options name a
@@ -156,14 +304,31 @@ impl<S: SessionScheme> SchemeSessions<S> {
         calls: &[Call],
         options: &BuildUserOpOptions,
     ) -> Result<UserOpResponse, AppError> {
+        self.use_one(&SessionChoice::Id(id), calls, options, false).await
+    }
+
+    /// [`Self::use_session`] with the session that is meant. `sponsored_where_possible`: without a paymaster in the options
+    /// others pay wherever the server sponsors pages and the session allows it.
+    ///
+    /// # Errors
+    /// As [`Self::use_session`]; those of the choice.
+    pub async fn use_one(
+        &self,
+        choice: &SessionChoice,
+        calls: &[Call],
+        options: &BuildUserOpOptions,
+        sponsored_where_possible: bool,
+    ) -> Result<UserOpResponse, AppError> {
         let (relay, account) = (self.relay.as_ref(), self.kind.address());
         let snapshot = read_snapshot_of(self.kind.as_ref(), relay, options, S::nonce_key);
         let (snapshot, known) = try_join(snapshot, self.read()).await?;
         if !snapshot.account.deployed {
             return Err(AppError::AccountNotDeployed { account });
         }
-        let absent = || AppError::SessionNotFound { wanted: format!("session {id} of {account} on chain") };
-        let session = known.on_chain.iter().find(|session| S::id(session) == id).ok_or_else(absent)?;
+        let calling = Calling { account, calls, now: snapshot.now() };
+        let session = self.choose(choice, &known, &calling).await?;
+        let sponsored = sponsored_where_possible && S::may_be_sponsored(session);
+        let options = &if sponsored { default_paymaster(&snapshot, options) } else { options.clone() };
         let call_data = self.kind.encode_calls(calls, options.force_encode_for_batch.unwrap_or(false))?;
         let sponsored = options.paymaster_service_data.as_ref().is_some_and(|data| data.mode.is_some());
         let now = snapshot.now().latest();
@@ -211,14 +376,37 @@ impl<S: SessionScheme> SchemeSessions<S> {
             OnChain { account: self.kind.address(), modules: &snapshot.account.modules, sessions: &known.on_chain };
         let calls = S::revocation_calls(&on_chain, ended)?;
         let prepared = prepare_owner_operation(owner, &snapshot, &calls, options).await?;
-        for session in known.on_chain.iter().filter(|session| ended.contains(&S::id(session))) {
-            self.put(S::id(session), session.clone(), true).await?;
+        let ended = known.stored.into_iter().filter(|stored| ended.contains(&S::id(&stored.session)));
+        let ended = ended.collect::<Vec<_>>();
+        let mark = async |operation: B256| {
+            for stored in &ended {
+                let about = AboutSession { ended_by: Some(operation), ..stored.about.clone() };
+                self.put(Stored { session: stored.session.clone(), ending: true, about }).await?;
+            }
+            Ok::<_, AppError>(())
+        };
+        mark(prepared.user_op_hash).await?;
+        match complete_transaction(owner, &prepared).await {
+            Ok(response) => {
+                if response.user_op_hash != prepared.user_op_hash {
+                    mark(response.user_op_hash).await?;
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                if !may_have_arrived(&error) {
+                    for stored in ended {
+                        self.put(stored).await?;
+                    }
+                }
+                Err(error)
+            }
         }
-        complete_transaction(owner, &prepared).await
     }
 
-    async fn put(&self, id: B256, session: S::Session, ending: bool) -> Result<(), AppError> {
-        let record = serde_json::to_value(Stored { session, ending })
+    async fn put(&self, stored: Stored<S::Session>) -> Result<(), AppError> {
+        let id = S::id(&stored.session);
+        let record = serde_json::to_value(stored)
             .map_err(|error| AppError::Storage { reason: format!("a session cannot be written: {error}") })?;
         self.store.put_record(self.kind.address(), S::NAME, id, Some(record)).await
     }
@@ -228,8 +416,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// # Errors
     /// `InvalidInput` while the chain has it; those of relay and store.
     pub async fn forget(&self, id: B256) -> Result<(), AppError> {
-        let Known { stored, on_chain } = self.read().await?;
-        if on_chain.iter().any(|session| S::id(session) == id) {
+        let Known { stored, ids, .. } = self.read().await?;
+        if ids.contains(&id) {
             return Err(AppError::invalid("id", "a session that the chain has not", id));
         }
         let account = self.kind.address();

@@ -18,6 +18,7 @@ pub mod entry_point;
 mod error;
 pub mod fee_refusal;
 pub mod foreign_text;
+pub mod kind;
 pub mod known_functions;
 pub mod lint;
 pub mod merkle;

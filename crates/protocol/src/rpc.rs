@@ -5,7 +5,9 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
-use super::{clocks::Clocks, describe::TokenFacts, entry_point::UserOperation, owner::OwnerKind};
+use super::{
+    clocks::Clocks, describe::TokenFacts, entry_point::UserOperation, kind::AccountKind, owner::OwnerKind,
+};
 use crate::read_tagged;
 
 /// What the page must know of the chain and the services behind the server.
@@ -32,6 +34,16 @@ pub struct ChainInfo {
     pub explorer_url: Option<String>,
     /// What gas is paid in.
     pub native_currency: NativeCurrency,
+    /// The account kind that pages begin with where nobody chose one (`USE_AA_ACCOUNT`).
+    #[serde(default)]
+    pub account: AccountKind,
+    /// The account kinds that a page may offer; servers that do not say so know one.
+    #[serde(default = "one_kind")]
+    pub account_kinds: Vec<AccountKind>,
+}
+
+fn one_kind() -> Vec<AccountKind> {
+    vec![AccountKind::default()]
 }
 
 impl ChainInfo {

@@ -15,6 +15,7 @@ use super::{
     describe::Names,
     lint::Severity,
     policy::{SessionEpoch, SessionPolicy},
+    session::SessionLeaf,
     signature::DUMMY_SESSION,
     simulate::Violation,
 };
@@ -67,6 +68,56 @@ pub struct Stored<S> {
     /// An operation was sent that ends it.
     #[serde(default)]
     pub ending: bool,
+    /// What is known of it beside the chain.
+    #[serde(flatten)]
+    pub about: AboutSession,
+}
+
+/// What is stored of a session for people, and to know what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AboutSession {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// When it was granted, unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<u64>,
+    /// The operation that grants it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted_by: Option<B256>,
+    /// The operation that ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<B256>,
+    /// The chain had it. When it has it no more, it was ended.
+    #[serde(default)]
+    pub was_on_chain: bool,
+}
+
+/// What is counted over many calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Counted {
+    /// Calls, or operations.
+    Uses,
+    /// Native currency, wei.
+    Native,
+    /// Amounts of the token at this address, in its smallest unit.
+    Token(Address),
+}
+
+/// A limit over many calls, and who knows how much of it was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Place of the action in the session; `None`: it holds of all operations.
+    pub action: Option<usize>,
+    /// What is counted.
+    pub what: Counted,
+    /// The limit.
+    pub most: U256,
+    /// The call that tells.
+    pub call: Call,
+    /// Place of the rule whose words are counted.
+    pub rule: Option<usize>,
 }
 
 /// What the chain knows of an account's sessions.
@@ -183,6 +234,30 @@ pub trait SessionScheme {
 
     /// What it allows, line by line, out of the very bytes that are put on chain.
     fn describe(session: &Self::Session, names: &Names<'_>) -> Vec<String>;
+
+    /// The single calls that it lets through, each said as a leaf of Smart Account V2's sessions, for lists and words that
+    /// know those. Names, ids and status are the caller's to fill in; what no leaf can say has empty data.
+    fn leaves(_session: &Self::Session) -> Vec<SessionLeaf> {
+        Vec::new()
+    }
+
+    /// May others pay for its operations?
+    fn may_be_sponsored(_session: &Self::Session) -> bool {
+        true
+    }
+
+    /// What the chain counts of it.
+    fn counters(_session: &Self::Session, _account: Address) -> Vec<Counter> {
+        Vec::new()
+    }
+
+    /// What is left of a limit, by the answer to its call.
+    ///
+    /// # Errors
+    /// `Invalid` for an answer that cannot be read.
+    fn left(counter: &Counter, _answer: &[u8]) -> Result<U256, ProtocolError> {
+        Ok(counter.most)
+    }
 
     /// What a bundler's refusal says of a session's policies, by its text and, where a server has put it there, the revert
     /// data beside it; `None` where it says nothing of them.

@@ -11,6 +11,7 @@
 pub mod addresses;
 pub mod calls;
 mod condition;
+mod counters;
 mod describe;
 mod errors;
 mod events;

@@ -3,6 +3,7 @@
 use super::config::Config;
 use use_aa_protocol::{
     addresses::ENTRY_POINT,
+    kind::AccountKind,
     rpc::{ChainInfo, NativeCurrency},
 };
 
@@ -65,7 +66,15 @@ pub fn chain_info_of(config: &Config) -> ChainInfo {
         public_rpc_url: config.rpc_urls.first().filter(|_| config.lab).map(|url| url.expose().to_string()),
         explorer_url: config.explorer_url.clone().or_else(|| known.map(|chain| chain.explorer.to_owned())),
         native_currency,
+        account: config.account,
+        account_kinds: account_kinds(config),
     }
+}
+
+/// The lab has the contracts of all kinds. Elsewhere the operator vouches for a second one by beginning with it.
+fn account_kinds(config: &Config) -> Vec<AccountKind> {
+    let is_offered = |kind: &AccountKind| config.lab || *kind == AccountKind::default() || *kind == config.account;
+    AccountKind::ALL.into_iter().filter(is_offered).collect()
 }
 
 #[cfg(test)]
@@ -112,5 +121,20 @@ mod tests {
         let lab = chain_info_of(&Config::from_args(&ServeArgs::default()).unwrap());
         assert_eq!((lab.name.as_str(), lab.explorer_url), ("Local lab", None));
         assert_eq!(lab.native_currency, NativeCurrency::default());
+    }
+
+    #[test]
+    fn the_lab_offers_every_account_kind_and_others_what_the_operator_says() {
+        let of = |args: ServeArgs| chain_info_of(&Config::from_args(&args).unwrap());
+        let lab = of(ServeArgs::default());
+        assert_eq!((lab.account, lab.account_kinds), (AccountKind::BiconomyV2, AccountKind::ALL.to_vec()));
+        let begins_with = |account: &str| ServeArgs { account: Some(account.to_owned()), ..ServeArgs::default() };
+        assert_eq!(of(begins_with("nexus")).account, AccountKind::Nexus);
+        let url = || Some(Secret::new("http://127.0.0.1:1/"));
+        let elsewhere = |args| ServeArgs { rpc_url: url(), bundler_url: url(), ..args };
+        assert_eq!(of(elsewhere(ServeArgs::default())).account_kinds, [AccountKind::BiconomyV2]);
+        assert_eq!(of(elsewhere(begins_with("nexus"))).account_kinds, AccountKind::ALL);
+        let wrong = Config::from_args(&begins_with("safe")).unwrap_err();
+        assert_eq!(wrong.to_string(), "USE_AA_ACCOUNT: expected biconomy-v2 or nexus, got safe");
     }
 }

@@ -17,6 +17,7 @@ use alloy::primitives::Address;
 
 use super::{market, sponsor::policy::SponsorPolicy};
 use use_aa_dan::caller_key::CallerKey;
+use use_aa_protocol::kind::AccountKind;
 
 pub use dan_nodes::DanNodeAddress;
 use dan_nodes::SERVER_KEY;
@@ -52,6 +53,9 @@ pub struct ServeArgs {
     /// Symbol of the chain's native currency, such as XDAI [default: that of a known chain, else ETH]
     #[arg(long, env = "USE_AA_NATIVE_CURRENCY", value_name = "SYMBOL")]
     pub native_currency: Option<String>,
+    /// Account kind that pages begin with: biconomy-v2, nexus [default: biconomy-v2]
+    #[arg(long, env = "USE_AA_ACCOUNT", value_name = "KIND")]
+    pub account: Option<String>,
     /// Block explorer of the chain, for links to transactions [default: that of a known chain, else none]
     #[arg(long, env = "USE_AA_EXPLORER_URL", value_name = "URL")]
     pub explorer_url: Option<String>,
@@ -221,6 +225,8 @@ pub struct Config {
     pub chain_id: u64,
     /// Symbol of the native currency; `None` = that of a known chain, else ETH.
     pub native_currency: Option<String>,
+    /// The account kind that pages begin with.
+    pub account: AccountKind,
     /// Block explorer, without trailing slash; `None` = that of a known chain, else none.
     pub explorer_url: Option<String>,
     /// Chain nodes in failover order; empty until the lab has been started when `lab` is true.
@@ -291,6 +297,7 @@ impl Config {
             addr,
             chain_id,
             native_currency: values::symbol("USE_AA_NATIVE_CURRENCY", args.native_currency.as_deref())?,
+            account: values::account_kind("USE_AA_ACCOUNT", args.account.as_deref())?,
             explorer_url: values::web_page("USE_AA_EXPLORER_URL", args.explorer_url.as_deref())?,
             rpc_urls,
             bundler_urls,

@@ -42,6 +42,7 @@ fn reason_in(data: &str) -> Option<String> {
 pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
     let text = match error {
         AppError::InvalidInput { .. } => "Correct the value and try again. Nothing was sent.",
+        AppError::AccountKindCannot { .. } => "Nothing was sent. Choose the other account kind beside the account.",
         AppError::NoSmartAccount => "Connect the wallet that owns the account.",
         AppError::NoWallet { .. } => "Install or unlock a wallet, reload the page, and connect it.",
         AppError::WalletRejected => "Nothing was sent and nothing changed. You can try again.",
@@ -143,6 +144,7 @@ pub fn retryable(error: &AppError) -> bool {
     !matches!(
         error,
         AppError::InvalidInput { .. }
+            | AppError::AccountKindCannot { .. }
             | AppError::NoSmartAccount
             | AppError::OwnerIsContract { .. }
             | AppError::WalletScriptStopped { .. }

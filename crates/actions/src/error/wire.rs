@@ -32,6 +32,7 @@ macro_rules! variants {
 
 variants! {
     InvalidInput { field, expected, got },
+    AccountKindCannot { what, kind, other },
     NoSmartAccount,
     NoWallet { reason },
     WalletRejected,

@@ -137,6 +137,10 @@ impl SessionScheme for KeyManagerSessions {
         vec![PolicyDescription::of_leaf(leaf).whole_line(names)]
     }
 
+    fn leaves(leaf: &SessionLeaf) -> Vec<SessionLeaf> {
+        vec![leaf.clone()]
+    }
+
     fn refusal(_: &str, _: Option<&[u8]>) -> Option<Violation> {
         // The text is the contract's own: `revert::explain` knows it.
         None

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     SessionDescription, SessionLintContext,
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
-    calls,
+    calls, counters,
     explain::explain,
     from_policy::session_of,
-    ids, lint,
+    ids,
+    leaf::{as_leaf, both, window_of},
+    lint,
     model::{ModuleState, Refusal, Surroundings},
     policy_error, reads, revert_words,
     session::Session,
@@ -21,7 +23,9 @@ use crate::{
     call::Call,
     describe::Names,
     entry_point::v07::bundler_refusal,
-    session_scheme::{OnChain, SchemeFinding, SessionCalls, SessionScheme, SessionTerms, Stored},
+    policy::SessionEpoch,
+    session::SessionLeaf,
+    session_scheme::{Counter, OnChain, SchemeFinding, SessionCalls, SessionScheme, SessionTerms, Stored},
     simulate::Violation,
 };
 
@@ -150,6 +154,37 @@ impl SessionScheme for SmartSessions {
         let description = SessionDescription::of(&stored.session);
         let actions = description.actions.iter().flat_map(|action| action.lines(names));
         actions.chain(description.lines(names)).collect()
+    }
+
+    fn leaves(stored: &StoredSession) -> Vec<SessionLeaf> {
+        let key = Self::session_key(stored);
+        let window = window_of(&stored.session.user_op_policies);
+        let leaf = |action| {
+            let leaf = as_leaf(action, key).unwrap_or_else(|| {
+                let window = window_of(&action.action_policies);
+                SessionLeaf {
+                    valid_until: window.valid_until,
+                    valid_after: window.valid_after,
+                    session_key_address: key,
+                    ..SessionLeaf::default()
+                }
+            });
+            let SessionEpoch { valid_until, valid_after } = both(leaf.interval(), window);
+            SessionLeaf { valid_until, valid_after, ..leaf }
+        };
+        stored.session.actions.iter().map(leaf).collect()
+    }
+
+    fn may_be_sponsored(stored: &StoredSession) -> bool {
+        stored.session.permit_erc4337_paymaster
+    }
+
+    fn counters(stored: &StoredSession, account: Address) -> Vec<Counter> {
+        counters::counters(&stored.session, account)
+    }
+
+    fn left(counter: &Counter, answer: &[u8]) -> Result<U256, ProtocolError> {
+        counters::left(counter, answer)
     }
 
     fn refusal(text: &str, revert_data: Option<&[u8]>) -> Option<Violation> {

@@ -9,6 +9,7 @@ use std::{
 
 use alloy::primitives::{Address, B256};
 use reqwest::Url;
+use use_aa_protocol::kind::AccountKind;
 
 use super::{PaymasterDialect, SponsorPolicy};
 pub use crate::{
@@ -203,6 +204,11 @@ pub(super) fn on_off(variable: &'static str, value: Option<&str>) -> Result<Opti
         Some("off") => Ok(Some(false)),
         Some(other) => Err(ConfigError::new(variable, "on or off", other)),
     }
+}
+
+pub(super) fn account_kind(variable: &'static str, value: Option<&str>) -> Result<AccountKind, ConfigError> {
+    let Some(text) = given(value) else { return Ok(AccountKind::default()) };
+    text.parse().map_err(|_| ConfigError::new(variable, "biconomy-v2 or nexus", text))
 }
 
 pub(super) fn block_time(variable: &'static str, value: Option<&str>) -> Result<u64, ConfigError> {

@@ -1,0 +1,97 @@
+//! Which session is meant.
+
+use alloy::primitives::B256;
+use use_aa_protocol::session_scheme::{SessionCalls, SessionScheme, Stored};
+
+use super::{Calling, Known, SchemeSessions, listing};
+use crate::{error::AppError, session_choice::check_usable};
+
+/// How a caller says which session is to be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SessionChoice {
+    /// The newest one that allows the calls; where none does, the newest one says why.
+    #[default]
+    Newest,
+    /// The usable one at this place, oldest first.
+    Place(usize),
+    /// The one that the chain knows by this id.
+    Id(B256),
+    /// The one of this id in a [listing](SchemeSessions::listing).
+    Listed(String),
+}
+
+impl<S: SessionScheme> SchemeSessions<S> {
+    pub(super) async fn choose<'a>(
+        &self,
+        choice: &SessionChoice,
+        known: &'a Known<S::Session>,
+        calling: &Calling<'_>,
+    ) -> Result<&'a S::Session, AppError> {
+        let on_chain = &known.on_chain;
+        let named = |id: B256| on_chain.iter().find(|session| S::id(session) == id);
+        match choice {
+            SessionChoice::Id(id) => {
+                let account = calling.account;
+                let absent = || AppError::SessionNotFound { wanted: format!("session {id} of {account} on chain") };
+                named(*id).ok_or_else(absent)
+            }
+            SessionChoice::Listed(text) => {
+                let not_found = || AppError::SessionNotFound { wanted: text.clone() };
+                let id = listing::permission_of(text).ok_or_else(not_found)?;
+                let stored = known.stored.iter().find(|stored| S::id(&stored.session) == id).ok_or_else(not_found)?;
+                self.check(stored, known, calling)?;
+                named(id).ok_or_else(not_found)
+            }
+            SessionChoice::Place(place) => {
+                let usable = self.usable(known, calling).await;
+                let wanted = format!("number {place} of {} usable sessions (0 is the first)", usable.len());
+                usable.get(*place).copied().ok_or(AppError::SessionNotFound { wanted })
+            }
+            SessionChoice::Newest => {
+                let usable = self.usable(known, calling).await;
+                let now = calling.now.latest();
+                let call_data = self.kind.encode_calls(calling.calls, false)?;
+                let allows = |session: &&&S::Session| {
+                    let (account, calls, call_data) = (calling.account, calling.calls, call_data.as_ref());
+                    let sponsored = false;
+                    S::judge(session, &SessionCalls { account, calls, call_data, sponsored, now }).is_ok()
+                };
+                if let Some(session) = usable.iter().rev().find(allows).or(usable.last()) {
+                    return Ok(session);
+                }
+                let newest = known.stored.last();
+                let newest = newest.ok_or_else(|| AppError::SessionNotFound { wanted: "any session".into() })?;
+                self.check(newest, known, calling)?;
+                Err(AppError::SessionNotFound { wanted: "a session that can be used here".into() })
+            }
+        }
+    }
+
+    /// Those that the chain has, whose time it is, and whose key the store can open, oldest first.
+    async fn usable<'a>(&self, known: &'a Known<S::Session>, calling: &Calling<'_>) -> Vec<&'a S::Session> {
+        // A store that cannot say so says it when the key is asked for.
+        let lost = self.store.lost_keys(calling.account).await.unwrap_or_default();
+        let is_usable = |session: &&S::Session| {
+            let stored = known.stored.iter().find(|stored| S::id(&stored.session) == S::id(session));
+            !lost.contains(&S::session_key(session))
+                && stored.is_some_and(|stored| self.check(stored, known, calling).is_ok())
+        };
+        known.on_chain.iter().filter(is_usable).collect()
+    }
+
+    /// Why it cannot be used now.
+    fn check(
+        &self,
+        stored: &Stored<S::Session>,
+        known: &Known<S::Session>,
+        calling: &Calling<'_>,
+    ) -> Result<(), AppError> {
+        let leaves = listing::leaves_of::<S>(stored, known.has(S::id(&stored.session)));
+        // Several actions of one session may end at different times: it works while one of them does.
+        let mut checked = leaves.iter().map(|leaf| check_usable(leaf, calling.now));
+        match checked.next() {
+            None => Ok(()),
+            Some(first) => first.or_else(|error| checked.find(Result::is_ok).unwrap_or(Err(error))),
+        }
+    }
+}

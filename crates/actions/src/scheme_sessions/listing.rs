@@ -1,0 +1,175 @@
+//! The sessions of an account as lists show them, and what became of the operations that change them.
+
+use alloy::primitives::{Address, B256, U256};
+use futures::future::{join_all, try_join};
+use use_aa_protocol::{
+    session::{SessionEvent, SessionLeaf, SessionStatus},
+    session_scheme::{AboutSession, Counted, SessionScheme, Stored},
+};
+
+use super::{Known, SchemeSessions};
+use crate::{chain_reads::eth_call, error::AppError};
+
+/// What is left of a limit, read from the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitLeft {
+    /// The listed session.
+    pub session_id: String,
+    /// What is counted.
+    pub what: Counted,
+    /// The limit.
+    pub most: U256,
+    /// What is left of it.
+    pub left: U256,
+}
+
+/// What is stored, compared with the chain.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionListing {
+    /// What the sessions may do, call by call, oldest first. A session of several calls has a leaf for each; taking one
+    /// back takes all of them back.
+    pub leaves: Vec<SessionLeaf>,
+    /// What is left of their limits; a limit that the chain would not tell is missing.
+    pub left: Vec<LimitLeft>,
+    /// Operations that grant or end sessions and are on their way.
+    pub pending: Vec<B256>,
+    /// Modules of the account.
+    pub modules: Vec<Address>,
+    /// The account has code.
+    pub is_deployed: bool,
+}
+
+/// Id in a listing: the session's own, and for each further call of it a number behind.
+fn listed_id(id: B256, place: usize) -> String {
+    if place == 0 { id.to_string() } else { format!("{id}-{place}") }
+}
+
+/// The session that a listed id stands for.
+pub(super) fn permission_of(listed: &str) -> Option<B256> {
+    let id = listed.split_once('-').map_or(listed, |(id, _)| id);
+    id.parse().ok()
+}
+
+/// One session's leaves: what it may do, and where it stands.
+pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, on_chain: bool) -> Vec<SessionLeaf> {
+    let Stored { session, ending, about } = stored;
+    let id = S::id(session);
+    let leaf = |(place, leaf): (usize, SessionLeaf)| {
+        let mut leaf = SessionLeaf {
+            session_id: listed_id(id, place),
+            label: about.label.clone(),
+            created_at: about.created_at,
+            status: match (on_chain, about.was_on_chain || *ending) {
+                (true, _) => SessionStatus::Active,
+                (false, true) => SessionStatus::Revoked,
+                (false, false) => SessionStatus::Pending,
+            },
+            user_op_hash: about.granted_by.filter(|_| !on_chain && !about.was_on_chain),
+            ..leaf
+        };
+        if let (true, true, Some(operation)) = (on_chain, *ending, about.ended_by) {
+            // One that is on chain can be on its way out: nothing else is possible.
+            leaf.record(&SessionEvent::RevocationSent { operation: operation.into() }).ok();
+        }
+        leaf
+    };
+    S::leaves(session).into_iter().enumerate().map(leaf).collect()
+}
+
+impl<S> Known<S> {
+    pub(super) fn has(&self, id: B256) -> bool {
+        self.ids.contains(&id)
+    }
+}
+
+impl<S: SessionScheme> SchemeSessions<S> {
+    /// What is stored, compared with the chain; what was seen there is noted.
+    ///
+    /// # Errors
+    /// Those of relay and store.
+    pub async fn listing(&self) -> Result<SessionListing, AppError> {
+        let relay = self.relay.as_ref();
+        let (known, state) = try_join(self.read(), self.kind.read_state(relay, U256::ZERO)).await?;
+        let mut listing =
+            SessionListing { modules: state.modules, is_deployed: state.deployed, ..SessionListing::default() };
+        let asked = known.on_chain.iter().flat_map(|session| self.asked(session)).collect::<Vec<_>>();
+        let answers = join_all(asked.iter().map(|(_, counter)| async {
+            let answer = eth_call(relay, counter.call.to, counter.call.data.clone()).await.ok()?;
+            S::left(counter, &answer).ok()
+        }))
+        .await;
+        for ((session_id, counter), left) in asked.iter().zip(answers) {
+            let limit = |left| LimitLeft { session_id: session_id.clone(), what: counter.what, most: counter.most, left };
+            listing.left.extend(left.map(limit));
+        }
+        for stored in &known.stored {
+            let on_chain = known.has(S::id(&stored.session));
+            listing.leaves.extend(leaves_of::<S>(stored, on_chain));
+            let AboutSession { granted_by, ended_by, was_on_chain, .. } = &stored.about;
+            let granting = granted_by.filter(|_| !on_chain && !was_on_chain && !stored.ending);
+            listing.pending.extend(granting.into_iter().chain(ended_by.filter(|_| on_chain && stored.ending)));
+            if on_chain && !was_on_chain {
+                let about = AboutSession { was_on_chain: true, ..stored.about.clone() };
+                self.put(Stored { about, ..stored.clone() }).await?;
+            }
+        }
+        listing.pending.sort_unstable();
+        listing.pending.dedup();
+        Ok(listing)
+    }
+
+    fn asked(&self, session: &S::Session) -> Vec<(String, use_aa_protocol::session_scheme::Counter)> {
+        let id = S::id(session);
+        let counters = S::counters(session, self.kind.address()).into_iter();
+        counters.map(|counter| (listed_id(id, counter.action.unwrap_or(0)), counter)).collect()
+    }
+
+    /// The operation ended, well or not: what waited for it waits no more. Sessions whose grant came to nothing are
+    /// forgotten with their keys.
+    ///
+    /// # Errors
+    /// Those of relay and store.
+    pub async fn settle(&self, user_op_hash: B256, succeeded: bool) -> Result<(), AppError> {
+        let known = self.read().await?;
+        for stored in known.stored {
+            let id = S::id(&stored.session);
+            let (granted_by, ended_by) = (stored.about.granted_by, stored.about.ended_by);
+            if granted_by == Some(user_op_hash) && !stored.about.was_on_chain {
+                let on_chain = known.ids.contains(&id);
+                if succeeded || on_chain {
+                    let about = AboutSession { was_on_chain: true, ..stored.about };
+                    self.put(Stored { about, ..stored }).await?;
+                } else {
+                    self.forget(id).await?;
+                }
+            } else if ended_by == Some(user_op_hash) && stored.ending && !succeeded {
+                let about = AboutSession { ended_by: None, ..stored.about };
+                self.put(Stored { ending: false, about, ..stored }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids of the sessions that these listed ids stand for, each once.
+    ///
+    /// # Errors
+    /// `SessionNotFound` for an id that is none.
+    pub fn ids_of(listed: &[String]) -> Result<Vec<B256>, AppError> {
+        let mut ids = Vec::new();
+        for text in listed {
+            let id = permission_of(text).ok_or_else(|| AppError::SessionNotFound { wanted: text.clone() })?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Ids of all stored sessions that the chain has.
+    ///
+    /// # Errors
+    /// Those of relay and store.
+    pub async fn ids_on_chain(&self) -> Result<Vec<B256>, AppError> {
+        Ok(self.read().await?.on_chain.iter().map(S::id).collect())
+    }
+}
