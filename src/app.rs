@@ -67,7 +67,7 @@ fn Provider(
     /// The page.
     children: Children,
 ) -> impl IntoView {
-    provide_smart_account_on_demand(SmartAccountConfig::default());
+    provide_smart_account_on_demand(SmartAccountConfig { offers_kinds: true, ..SmartAccountConfig::default() });
     provide_frame_state();
     children()
 }

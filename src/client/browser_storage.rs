@@ -1,5 +1,6 @@
 //! `localStorage`, probed first: a browser may block it, and then reading throws.
 
+use alloy::primitives::Address;
 use gloo_storage::{LocalStorage, Storage, errors::StorageError};
 use js_sys::Reflect;
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,6 +20,11 @@ pub fn raw() -> Result<web_sys::Storage, AppError> {
 /// Is there a value, readable or not? Brings no JSON along: for code of the first load.
 pub fn has(key: &str) -> bool {
     storage().is_some_and(|storage| storage.get_item(key).is_ok_and(|value| value.is_some()))
+}
+
+/// `<account>_nexus`: what is kept of a Nexus account. Where it stands, the account is of that kind.
+pub fn nexus_key(account: Address) -> String {
+    format!("{account:#x}_nexus")
 }
 
 /// A value kept as JSON; `None` when absent or unreadable.

@@ -3,10 +3,17 @@
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::kind::AccountKind;
+
 /// Key of the wallet's rdns in `localStorage`.
 pub const WALLET_KEY: &str = "use_aa_wallet";
 /// Key of the last account in `localStorage`.
 pub const ACCOUNT_KEY: &str = "use_aa_account";
+
+/// Key of the last Nexus account in `localStorage`.
+pub const NEXUS_ACCOUNT_KEY: &str = "use_aa_nexus_account";
+/// Key of the account kind that was last chosen in `localStorage`.
+pub const KIND_KEY: &str = "use_aa_account_kind";
 
 /// A smart account and what it was computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +29,7 @@ pub struct RememberedAccount {
 /// Is anything remembered at all?
 #[cfg(feature = "hydrate")]
 pub fn anything() -> bool {
-    [WALLET_KEY, ACCOUNT_KEY].into_iter().any(super::browser_storage::has)
+    [WALLET_KEY, ACCOUNT_KEY, NEXUS_ACCOUNT_KEY].into_iter().any(super::browser_storage::has)
 }
 
 /// The wallet last connected, unless it was disconnected since.
@@ -40,20 +47,48 @@ pub fn set_wallet(rdns: Option<&str>) {
     }
 }
 
-/// The account last used; it outlives the wallet's connection, because sessions work without it.
+/// The account kind last shown. Who was here before there were two had an account of the first.
 #[cfg(feature = "hydrate")]
-pub fn account() -> Option<RememberedAccount> {
-    super::browser_storage::get(ACCOUNT_KEY)
+pub fn kind() -> Option<AccountKind> {
+    let before = || super::browser_storage::has(ACCOUNT_KEY).then(AccountKind::default);
+    super::browser_storage::get(KIND_KEY).or_else(before)
+}
+
+/// Remembers the account kind.
+#[cfg(feature = "hydrate")]
+pub fn set_kind(kind: AccountKind) {
+    super::browser_storage::set(KIND_KEY, &kind).ok();
+}
+
+#[cfg(feature = "hydrate")]
+fn key_of(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::BiconomyV2 => ACCOUNT_KEY,
+        AccountKind::Nexus => NEXUS_ACCOUNT_KEY,
+    }
+}
+
+/// The account of this kind that was last used; it outlives the wallet's connection, because sessions work without it.
+#[cfg(feature = "hydrate")]
+pub fn account(kind: AccountKind) -> Option<RememberedAccount> {
+    super::browser_storage::get(key_of(kind))
 }
 
 /// Remembers the account.
 #[cfg(feature = "hydrate")]
-pub fn set_account(account: &RememberedAccount) {
-    super::browser_storage::set(ACCOUNT_KEY, account).ok();
+pub fn set_account(kind: AccountKind, account: &RememberedAccount) {
+    super::browser_storage::set(key_of(kind), account).ok();
 }
 
-/// Forgets the account.
+/// Forgets the account of this kind.
 #[cfg(feature = "hydrate")]
-pub fn forget_account() {
-    super::browser_storage::remove(ACCOUNT_KEY);
+pub fn forget_account(kind: AccountKind) {
+    super::browser_storage::remove(key_of(kind));
+}
+
+/// The account of any kind at this address, while it is remembered.
+#[cfg(feature = "hydrate")]
+pub fn account_at(address: Address) -> Option<(AccountKind, RememberedAccount)> {
+    let found = AccountKind::ALL.into_iter().filter_map(|kind| Some((kind, account(kind)?)));
+    found.into_iter().find(|(_, last)| last.smart_account_address == address)
 }

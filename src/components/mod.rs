@@ -1,5 +1,6 @@
 //! Building blocks of the pages, one component per file. They call hooks and nothing below.
 pub mod account_bar;
+pub mod account_kind;
 pub mod action_button;
 pub mod address;
 pub mod address_check;

@@ -1,5 +1,6 @@
 //! The account's side of the provider: finds the account, reads its state, keeps its sessions current.
 
+mod each_for_itself;
 mod owner;
 
 use std::collections::BTreeSet;
@@ -15,22 +16,31 @@ use crate::{
         remembered::{self, RememberedAccount},
         session_store::{changes, local::sessions_key},
     },
-    protocol::smart_account::counterfactual_address,
+    protocol::{kind::AccountKind, smart_account::counterfactual_address},
 };
 
 /// Starts following; runs once, in the browser.
 pub(super) fn follow(context: SmartAccountContext) {
-    if let Some(last) = remembered::account() {
-        found(context, last.smart_account_address);
+    context.chosen_kind.try_set(remembered::kind());
+    let kind = Memo::new(move |_| context.wanted_kind());
+    if let Some(kind) = kind.get_untracked() {
+        show_last(context, kind);
     }
+    Effect::new(move |before: Option<Option<AccountKind>>| {
+        let kind = kind.get();
+        if let Some(kind) = kind.filter(|kind| !context.is_of(*kind) || before.is_some_and(|before| before.is_none())) {
+            show_last(context, kind);
+        }
+        kind
+    });
     ended_operations::subscribe(move |account| {
         if account.is_none() || context.account.try_get_untracked() == Some(account) {
             context.refetch.try_update(|version| *version += 1);
         }
     });
     Effect::new(move |_| {
-        if let Some(owner) = context.owner.get() {
-            find_account(context, owner);
+        if let (Some(owner), Some(kind)) = (context.owner.get(), kind.get()) {
+            find_account(context, kind, owner);
         }
     });
     Effect::new(move |_| {
@@ -41,7 +51,9 @@ pub(super) fn follow(context: SmartAccountContext) {
         }
     });
     // Once, although both may come true one after the other.
-    let with_sessions = Memo::new(move |_| context.account.get().filter(|account| sessions_matter(context, *account)));
+    let of_v2 = move || context.account.get().filter(|_| context.account_kind.get() == AccountKind::BiconomyV2);
+    let with_sessions = Memo::new(move |_| of_v2().filter(|account| sessions_matter(context, *account)));
+    each_for_itself::follow(context);
     Effect::new(move |_| {
         let account = with_sessions.get()?;
         settle(context, account);
@@ -62,6 +74,30 @@ pub(super) fn follow(context: SmartAccountContext) {
     });
 }
 
+/// The person chose a kind. Nothing of the other is lost: it is shown again once that is chosen.
+pub(super) fn choose_kind(context: SmartAccountContext, kind: AccountKind) {
+    remembered::set_kind(kind);
+    context.chosen_kind.try_set(Some(kind));
+}
+
+/// The account of this kind that was last used here, or none until the owner's is found.
+fn show_last(context: SmartAccountContext, kind: AccountKind) {
+    let owner = context.owner.try_get_untracked().flatten();
+    let is_owners = |last: &RememberedAccount| owner.is_none() || last.owner_address == owner;
+    let last = remembered::account(kind).filter(is_owners);
+    if context.is_of(kind) && last.is_none() {
+        return;
+    }
+    if !context.is_of(kind) {
+        forgotten(context);
+        context.account_error.try_set(None);
+        context.account_kind.try_set(kind);
+    }
+    if let Some(last) = last {
+        found(context, last.smart_account_address);
+    }
+}
+
 /// A hook asked for sessions, or some are stored here. Who only connects needs none of the code that reads them.
 fn sessions_matter(context: SmartAccountContext, account: Address) -> bool {
     context.sessions_wanted.get() || browser_storage::has(&sessions_key(account))
@@ -72,7 +108,8 @@ fn sessions_matter(context: SmartAccountContext, account: Address) -> bool {
 pub(super) fn brought_in(context: SmartAccountContext, account: Address) {
     match context.account.try_get_untracked().flatten() {
         None => {
-            remembered::set_account(&RememberedAccount { owner_address: None, smart_account_address: account });
+            let last = RememberedAccount { owner_address: None, smart_account_address: account };
+            remembered::set_account(AccountKind::BiconomyV2, &last);
             found(context, account);
         }
         Some(shown) if shown == account => settle(context, account),
@@ -95,6 +132,7 @@ fn no_sessions_known(context: SmartAccountContext) {
     context.in_sync.try_set(None);
     context.sessions_error.try_set(None);
     context.lost_keys.try_set(BTreeSet::new());
+    context.limits_left.try_set(Vec::new());
     context.modules.try_set(Vec::new());
     context.older_unknown.try_set(false);
     context.ended_elsewhere.try_set(Vec::new());
@@ -112,13 +150,22 @@ fn found(context: SmartAccountContext, account: Address) {
 }
 
 /// The account of the last visit, when the owner is the same, else the one that follows from the owner.
-fn find_account(context: SmartAccountContext, owner: Address) {
-    if let Some(last) = remembered::account().filter(|last| last.owner_address == Some(owner)) {
+fn find_account(context: SmartAccountContext, kind: AccountKind, owner: Address) {
+    if context.config.try_with_value(|config| config.offers_kinds) == Some(true) {
+        remembered::set_kind(kind);
+    }
+    if let Some(last) = remembered::account(kind).filter(|last| last.owner_address == Some(owner)) {
         return found(context, last.smart_account_address);
     }
-    let account = address_of(owner);
-    remembered::set_account(&RememberedAccount { owner_address: Some(owner), smart_account_address: account });
-    found(context, account);
+    match kind {
+        AccountKind::BiconomyV2 => {
+            let account = address_of(owner);
+            let last = RememberedAccount { owner_address: Some(owner), smart_account_address: account };
+            remembered::set_account(kind, &last);
+            found(context, account);
+        }
+        AccountKind::Nexus => each_for_itself::find(context, owner),
+    }
 }
 
 /// The smart account of an owner: three hashes, nothing that would have to be loaded.
@@ -127,6 +174,9 @@ fn address_of(owner: Address) -> Address {
 }
 
 fn read_state(context: SmartAccountContext, account: Address) {
+    if !context.is_of(AccountKind::BiconomyV2) {
+        return;
+    }
     let owner = owner::owner_of(context, account);
     spawn_local(async move {
         let state = relay::account_state(account, U256::ZERO, owner).await;
@@ -150,6 +200,9 @@ fn read_state(context: SmartAccountContext, account: Address) {
 /// sessions, maybe another device.
 pub(super) fn compare_root(context: SmartAccountContext) {
     let Some(account) = context.account.try_get_untracked().flatten() else { return };
+    if !context.is_of(AccountKind::BiconomyV2) {
+        return each_for_itself::read(context, account);
+    }
     spawn_local(async move {
         let Ok(state) = relay::account_state(account, U256::ZERO, None).await else { return };
         if context.account.try_get_untracked() != Some(Some(account)) {

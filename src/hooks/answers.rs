@@ -1,10 +1,13 @@
 //! What the [gateway](super::gateway) answers beyond the wire's own types.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
 use alloy::primitives::{Address, B256};
 
-use crate::protocol::{rpc::UserOpUpdate, session::SessionLeaf};
+use crate::{
+    actions::scheme_sessions::LimitLeft,
+    protocol::{rpc::UserOpUpdate, session::SessionLeaf},
+};
 
 /// Hears each update of an operation that is waited for.
 pub(super) type OnUpdate = Rc<dyn Fn(&UserOpUpdate)>;
@@ -28,6 +31,23 @@ pub(super) struct StoredSessions {
     pub older_in_sync: bool,
     /// Clear-text keys of the JavaScript SDK that were encrypted on the way.
     pub taken_over: usize,
+}
+
+/// What is stored for an account whose sessions stand each for itself, compared with the chain.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct KindSessions {
+    /// What they may do, oldest first.
+    pub leaves: Vec<SessionLeaf>,
+    /// What is left of their limits.
+    pub left: Vec<LimitLeft>,
+    /// Operations that grant or end sessions and are on their way.
+    pub pending: Vec<B256>,
+    /// Modules of the account.
+    pub modules: Vec<Address>,
+    /// The account has code.
+    pub is_deployed: bool,
+    /// Session keys that are stored here and cannot be opened any more.
+    pub lost_keys: BTreeSet<Address>,
 }
 
 /// What an import brought.

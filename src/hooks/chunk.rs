@@ -25,6 +25,7 @@ pub mod custody;
 pub mod distributed;
 pub mod following;
 pub mod grants;
+pub mod nexus;
 pub mod owner_operations;
 pub mod speeding_up;
 pub mod stored_sessions;
@@ -54,13 +55,16 @@ pub async fn prove_revocation(account: Address, session_id: String) -> Outcome<R
 }
 
 async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {
+    Ok(SmartAccountClient::new(wallet_of(owner, progress).await?, Rc::new(ServerRelay)))
+}
+
+async fn wallet_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<Rc<dyn Wallet>> {
     let chain = chain_info().await?;
     let wallet = wallet::port(&owner.wallet, owner.address, chain.chain_id)?;
-    let wallet = match progress {
+    Ok(match progress {
         Some(progress) => Rc::new(ReportingWallet { wallet, progress: progress.clone(), again: Cell::new(false) }),
         None => wallet,
-    };
-    Ok(SmartAccountClient::new(wallet, Rc::new(ServerRelay)))
+    })
 }
 
 /// The same with this browser's sessions.

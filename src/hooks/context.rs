@@ -10,21 +10,28 @@ use super::{
     query_status::QueryStatus,
 };
 use crate::{
+    actions::scheme_sessions::LimitLeft,
     client::wallet::info::WalletInfo,
     error::AppError,
-    protocol::{rpc::ChainInfo, session::SessionLeaf},
+    protocol::{kind::AccountKind, rpc::ChainInfo, session::SessionLeaf},
 };
 
 /// What the provider is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmartAccountConfig {
+    /// The kind of account that the hooks work with (default Smart Account V2). What a hook cannot do with it is refused
+    /// with `AccountKindCannot`.
+    pub account: AccountKind,
+    /// Let the person choose ([`use_account_kind`](super::use_account_kind)) among the kinds that the server offers, and begin
+    /// with the server's own (`USE_AA_ACCOUNT`) instead of `account`. The choice outlives a reload. Default false.
+    pub offers_kinds: bool,
     /// Connect the wallet of the last visit again without asking (default true).
     pub reconnect: bool,
 }
 
 impl Default for SmartAccountConfig {
     fn default() -> Self {
-        Self { reconnect: true }
+        Self { account: AccountKind::default(), offers_kinds: false, reconnect: true }
     }
 }
 
@@ -43,6 +50,10 @@ pub(crate) struct ConnectedOwner {
 pub(crate) struct SmartAccountContext {
     pub config: StoredValue<SmartAccountConfig>,
     pub chain_info: RwSignal<Option<ChainInfo>>,
+    /// The account kind that the person chose, now or in an earlier visit.
+    pub chosen_kind: RwSignal<Option<AccountKind>>,
+    /// The kind of `account`, or of the one that is being found.
+    pub account_kind: RwSignal<AccountKind>,
     pub wallets: RwSignal<Vec<WalletInfo>>,
     pub connected: RwSignal<Option<WalletInfo>>,
     /// The account that the connected wallet shares.
@@ -71,6 +82,8 @@ pub(crate) struct SmartAccountContext {
     pub sessions: RwSignal<Vec<SessionLeaf>>,
     pub sessions_status: RwSignal<QueryStatus>,
     pub sessions_error: RwSignal<Option<AppError>>,
+    /// What is left of the limits that the chain counts.
+    pub limits_left: RwSignal<Vec<LimitLeft>>,
     /// Session keys that are stored here and cannot be opened any more.
     pub lost_keys: RwSignal<BTreeSet<Address>>,
     /// Are the stored sessions those on chain?
@@ -93,9 +106,12 @@ pub(crate) struct SmartAccountContext {
 
 impl SmartAccountContext {
     pub fn new(config: SmartAccountConfig) -> Self {
+        let kind = config.account;
         Self {
             config: StoredValue::new(config),
             chain_info: RwSignal::new(None),
+            chosen_kind: RwSignal::new(None),
+            account_kind: RwSignal::new(kind),
             wallets: RwSignal::new(Vec::new()),
             connected: RwSignal::new(None),
             shared: RwSignal::new(None),
@@ -116,6 +132,7 @@ impl SmartAccountContext {
             sessions: RwSignal::new(Vec::new()),
             sessions_status: RwSignal::new(QueryStatus::Pending),
             sessions_error: RwSignal::new(None),
+            limits_left: RwSignal::new(Vec::new()),
             lost_keys: RwSignal::new(BTreeSet::new()),
             in_sync: RwSignal::new(None),
             modules: RwSignal::new(Vec::new()),
@@ -136,6 +153,47 @@ impl SmartAccountContext {
             self.sessions_wanted.try_set(true);
         }
         self
+    }
+
+    /// The kind of account that is wanted; `None` until the server has said which one it begins with.
+    pub fn wanted_kind(self) -> Option<AccountKind> {
+        let (account, offers_kinds) = self.config.try_with_value(|config| (config.account, config.offers_kinds))?;
+        if !offers_kinds {
+            return Some(account);
+        }
+        let chosen = self.chosen_kind.get();
+        match self.chain_info.get() {
+            None => chosen,
+            Some(chain) => chosen.filter(|kind| chain.account_kinds.contains(kind)).or(Some(chain.account)),
+        }
+    }
+
+    /// Is the account that is shown of this kind?
+    pub fn is_of(self, kind: AccountKind) -> bool {
+        self.account_kind.try_get_untracked() == Some(kind)
+    }
+
+    /// Refuses what works on Smart Account V2 only.
+    ///
+    /// # Errors
+    /// `AccountKindCannot` while an account of another kind is shown.
+    pub fn only_on_v2(self, what: &str) -> Result<(), AppError> {
+        match self.account_kind.try_get_untracked() {
+            None | Some(AccountKind::BiconomyV2) => Ok(()),
+            Some(kind) => Err(AppError::kind_cannot(kind, what)),
+        }
+    }
+
+    /// The kind of an account that sessions act for.
+    pub fn kind_of(self, account: Address) -> AccountKind {
+        if self.account.try_get_untracked() == Some(Some(account)) {
+            return self.account_kind.try_get_untracked().unwrap_or_default();
+        }
+        #[cfg(feature = "hydrate")]
+        if crate::client::browser_storage::has(&crate::client::browser_storage::nexus_key(account)) {
+            return AccountKind::Nexus;
+        }
+        AccountKind::BiconomyV2
     }
 
     /// Reads the store again and compares it with the chain.

@@ -15,6 +15,7 @@ mod distributed;
 mod ended_operations;
 mod gateway;
 mod mutation;
+mod nexus;
 mod operations;
 mod provider;
 mod query;
@@ -23,6 +24,7 @@ mod rest;
 mod retry;
 mod returning;
 mod reviewed_grant;
+mod use_account_kind;
 mod use_address_book;
 mod use_batch_session;
 mod use_create_batch_session;
@@ -71,6 +73,7 @@ pub use query::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, invalidate_q
 pub use query_status::{FetchStatus, QueryStatus};
 pub use returning::is_returning_visitor;
 pub use reviewed_grant::{GrantDecision, GrantRequest, KeyHolder};
+pub use use_account_kind::{UseAccountKindReturn, use_account_kind};
 pub use use_address_book::{UseAddressBookReturn, use_address_book};
 pub use use_batch_session::{use_batch_session, use_batch_session_with};
 pub use use_create_batch_session::{use_create_batch_session, use_create_batch_session_with};
@@ -121,6 +124,7 @@ pub use crate::{
         restore_sessions::RestoreSessionsVariables,
         reviewed_sessions::ReviewedSessions,
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
+        scheme_sessions::LimitLeft,
         send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
         send_transaction::SendTransactionVariables,
         send_withdrawals::{SendWithdrawalsVariables, WithdrawalRequest},
@@ -132,5 +136,8 @@ pub use crate::{
         time::now_seconds,
         wallet::info::{LAB_WALLET, WalletInfo},
     },
-    protocol::user_op_response::{CreatedSession, UserOpResponse},
+    protocol::{
+        kind::AccountKind,
+        user_op_response::{CreatedSession, UserOpResponse},
+    },
 };

@@ -3,7 +3,14 @@
 use alloy::primitives::{Address, U256};
 
 use super::{CreateBatchSessionVariables, CreateSessionVariables, ReviewedSessions};
-use crate::protocol::policy::{Policy, SessionPolicy};
+use crate::{
+    actions::grant_limits::{limits_at, set_total, set_uses},
+    error::AppError,
+    protocol::{
+        policy::{Policy, SessionPolicy},
+        session_scheme::ActionLimits,
+    },
+};
 
 /// Who will hold the session key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +42,9 @@ pub struct GrantRequest {
     /// `None`: the default, 0.05 of the native currency or what a million gas costs now, which is more; in what is granted
     /// it is named.
     pub max_operation_cost: Option<U256>,
+    /// What each policy's calls are limited to over all of them, in the order of the policies; those that are missing count
+    /// nothing. Only account kinds whose sessions count take any.
+    pub limits: Vec<ActionLimits>,
     /// In what is granted: what the review showed of sessions that were granted elsewhere. Pass it on with the grant.
     pub reviewed: Option<ReviewedSessions>,
     /// In what is granted: the review said that it ends sessions granted elsewhere. Pass it on with the grant.
@@ -46,6 +56,28 @@ impl GrantRequest {
     /// [`use_reviewed_grant`](super::use_reviewed_grant).
     pub fn new<P: Into<SessionPolicy>>(label: impl Into<String>, policies: impl IntoIterator<Item = P>) -> Self {
         Self { label: label.into(), policies: policies.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Allows each policy so many calls.
+    #[must_use]
+    pub fn with_uses(mut self, uses: u128) -> Self {
+        set_uses(&mut self.limits, self.policies.len(), uses);
+        self
+    }
+
+    /// Allows the amounts that the policies bound per call to add up to so much, each policy for itself, in the token's
+    /// smallest unit.
+    ///
+    /// # Errors
+    /// `InvalidInput` where no policy bounds an amount.
+    pub fn with_total(mut self, total: U256) -> Result<Self, AppError> {
+        set_total(&mut self.limits, &self.policies, total)?;
+        Ok(self)
+    }
+
+    /// What the calls of the policy at this place are limited to over all of them.
+    pub fn limits_of(&self, policy: usize) -> ActionLimits {
+        limits_at(&self.limits, policy)
     }
 
     /// The policies that the ABI module judges, for hooks that take no others.
@@ -88,6 +120,7 @@ impl From<GrantRequest> for CreateSessionVariables {
             replace_unknown: granted.replace_unknown,
             withdraw_native: granted.withdraw_native,
             max_operation_cost: granted.max_operation_cost,
+            limits: granted.limits,
             ..Self::default()
         }
     }
@@ -101,6 +134,7 @@ impl From<GrantRequest> for CreateBatchSessionVariables {
             reviewed: granted.reviewed,
             replace_unknown: granted.replace_unknown,
             withdraw_native: granted.withdraw_native,
+            limits: granted.limits,
             ..Self::default()
         }
     }

@@ -4,9 +4,10 @@ use alloy::primitives::U256;
 use leptos::prelude::*;
 
 use super::{
-    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, provider::use_context_or_detached, rest,
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, nexus, provider::use_context_or_detached, rest,
     use_query,
 };
+use crate::protocol::kind::AccountKind;
 
 /// The most that calls can cost, in wei: all gas limits times the highest fee, as the entry point wants it prefunded. The
 /// account need not have it. With a paymaster in the options, that one is asked. Asked again when the calls change and
@@ -33,6 +34,10 @@ pub fn use_gas_estimate_with(arguments: Signal<CostArguments>, options: QueryOpt
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });
     use_query("gas-estimate", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
-        rest::gas_estimate(context.connected_owner()?, key.arguments).await
+        let owner = context.connected_owner()?;
+        match context.is_of(AccountKind::Nexus) {
+            true => nexus::gas_estimate(owner, key.arguments).await,
+            false => rest::gas_estimate(owner, key.arguments).await,
+        }
     })
 }

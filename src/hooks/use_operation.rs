@@ -6,12 +6,12 @@ use leptos::{prelude::*, task::spawn_local};
 use super::{
     MutationOptions, Progress, UseMutationReturn, UserOpResponse,
     context::SmartAccountContext,
-    gateway,
+    gateway, nexus,
     operations::{GrantVariables, OwnerOperation, UseVariables},
     provider::use_context_or_detached,
     rest, use_mutation,
 };
-use crate::error::AppError;
+use crate::{error::AppError, protocol::kind::AccountKind};
 
 /// The mutation of a hook that grants sessions. Its `prepare` builds the operation while the person reads the review.
 pub(super) fn use_grant<V>(
@@ -23,14 +23,21 @@ where
 {
     let context = use_context_or_detached().with_sessions();
     let mutation = use_mutation(options, move |variables, progress: Progress| async move {
-        let outcome = gateway::grant(context.connected_owner()?, grant(variables), progress).await;
+        let owner = context.connected_owner()?;
+        let outcome = match context.is_of(AccountKind::Nexus) {
+            true => nexus::grant(owner, grant(variables), progress).await,
+            false => gateway::grant(owner, grant(variables), progress).await,
+        };
         compare_after(context, &outcome);
         outcome
     });
     let prepare = Callback::new(move |variables| {
         if let Ok(owner) = context.connected_owner() {
             // What fails here fails again, and is shown, when it is confirmed.
-            spawn_local(async move { drop(gateway::prepare_grant(owner, grant(variables)).await) });
+            match context.is_of(AccountKind::Nexus) {
+                true => spawn_local(async move { drop(nexus::prepare_grant().await) }),
+                false => spawn_local(async move { drop(gateway::prepare_grant(owner, grant(variables)).await) }),
+            }
         }
     });
     UseMutationReturn { prepare, ..mutation }
@@ -49,10 +56,14 @@ where
     let context = use_context_or_detached().with_sessions();
     let mutation = use_mutation(options, move |variables: V, progress: Progress| async move {
         let account = context.account_or(account_of(&variables))?;
-        gateway::use_sessions_with(account, session_use(variables), progress).await
+        match context.kind_of(account) {
+            AccountKind::Nexus => nexus::use_sessions_with(account, session_use(variables), progress).await,
+            AccountKind::BiconomyV2 => gateway::use_sessions_with(account, session_use(variables), progress).await,
+        }
     });
     let prepare = Callback::new(move |variables: V| {
-        if let Ok(account) = context.account_or(account_of(&variables)) {
+        let account = context.account_or(account_of(&variables));
+        if let Some(account) = account.ok().filter(|account| context.kind_of(*account) == AccountKind::BiconomyV2) {
             spawn_local(async move { drop(gateway::prepare_use(account, session_use(variables)).await) });
         }
     });
@@ -69,7 +80,11 @@ where
 {
     let context = use_context_or_detached();
     use_mutation(options, move |variables, progress: Progress| async move {
-        let outcome = rest::send_owner_operation(context.connected_owner()?, operation(variables), progress).await;
+        let owner = context.connected_owner()?;
+        let outcome = match context.is_of(AccountKind::Nexus) {
+            true => nexus::send_owner_operation(owner, operation(variables), progress).await,
+            false => rest::send_owner_operation(owner, operation(variables), progress).await,
+        };
         compare_after(context, &outcome);
         outcome
     })

@@ -40,6 +40,7 @@ pub fn use_revocation_proof_with(
 ) -> UseMutationReturn<String, RevocationProof> {
     let context = use_context_or_detached();
     use_mutation(options, move |session_id, _| async move {
+        context.only_on_v2("trying a session that was taken back")?;
         rest::prove_revocation(context.account_or(None)?, session_id).await
     })
 }

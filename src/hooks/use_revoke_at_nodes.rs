@@ -41,6 +41,7 @@ pub fn use_revoke_at_nodes_with(
     let context = use_context_or_detached();
     use_mutation(options, move |variables: RevokeAtNodesVariables, _: Progress| async move {
         let account = context.account_or(variables.smart_account_address)?;
+        context.only_on_v2("sessions with distributed keys")?;
         rest::revoke_at_nodes(account, variables.session_id).await
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy::primitives::Address;
 use leptos::prelude::*;
 
-use super::{QueryStatus, provider::use_context_or_detached};
+use super::{LimitLeft, QueryStatus, provider::use_context_or_detached};
 use crate::{client::time::now_seconds, error::AppError, protocol::session::SessionLeaf};
 
 /// What [`use_session_list`] returns.
@@ -19,6 +19,8 @@ pub struct UseSessionListReturn {
     /// Session keys that are stored here and cannot be opened any more, because the browser deleted what they are
     /// encrypted with. Their sessions stay on the chain: grant again, import a file with the keys, or revoke.
     pub lost_keys: Signal<BTreeSet<Address>>,
+    /// What is left of the limits over many calls, read from the chain; only on account kinds whose sessions count.
+    pub limits_left: Signal<Vec<LimitLeft>>,
     /// Where reading stands.
     pub status: Signal<QueryStatus>,
     /// Why the sessions could not be read or compared with the chain.
@@ -62,6 +64,7 @@ pub fn use_session_list() -> UseSessionListReturn {
         sessions: context.sessions.into(),
         now: use_clock(),
         lost_keys: context.lost_keys.into(),
+        limits_left: context.limits_left.into(),
         status: context.sessions_status.into(),
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),

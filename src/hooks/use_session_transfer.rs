@@ -97,9 +97,11 @@ pub fn use_session_transfer(
     let context = use_context_or_detached().with_sessions();
     UseSessionTransferReturn {
         export: use_mutation(export, move |variables: ExportSessionsVariables, _: Progress| async move {
+            context.only_on_v2("moving sessions to another device")?;
             rest::export_sessions(context.account_or(None)?, variables.passphrase.take()).await
         }),
         import: use_mutation(import, move |variables: ImportSessionsVariables, _: Progress| async move {
+            context.only_on_v2("moving sessions from another device")?;
             let imported = rest::import_sessions(variables.text, variables.passphrase.take()).await?;
             #[cfg(feature = "hydrate")]
             super::account::brought_in(context, imported.account);

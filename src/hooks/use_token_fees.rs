@@ -34,6 +34,7 @@ pub fn use_token_fees_with(arguments: Signal<CostArguments>, options: QueryOptio
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });
     use_query("token-fees", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
+        context.only_on_v2("fees in tokens")?;
         rest::token_fees(context.connected_owner()?, key.arguments).await
     })
 }

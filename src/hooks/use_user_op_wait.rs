@@ -170,13 +170,19 @@ pub fn use_user_op_wait_with(
         }
         spawn_local(async move {
             // What cannot be found out now is no reason: trying says it.
-            let refusal = rest::can_speed_up(hash).await.err();
-            let refusal =
-                refusal.filter(|error| matches!(error, AppError::InvalidInput { .. } | AppError::UserOpDropped { .. }));
+            let refusal = match context.only_on_v2("speeding an operation up") {
+                Ok(()) => rest::can_speed_up(hash).await.err(),
+                Err(refusal) => Some(refusal),
+            };
+            let refusal = refusal.filter(|error| {
+                use AppError::{AccountKindCannot, InvalidInput, UserOpDropped};
+                matches!(error, InvalidInput { .. } | UserOpDropped { .. } | AccountKindCannot { .. })
+            });
             cannot_speed_up.try_set(refusal.map(|refusal| (hash, refusal)));
         });
     });
     let speed_up = use_mutation(MutationOptions::default(), move |(), progress| async move {
+        context.only_on_v2("speeding an operation up")?;
         let stuck = response.try_get_untracked().flatten();
         let first = sent.try_get_untracked().flatten();
         let (Some(stuck), Some(first)) = (stuck, first) else {

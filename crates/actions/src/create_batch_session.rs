@@ -4,12 +4,17 @@ use super::{
     account::SmartAccountClient,
     create_session::{PreparedCreateSession, complete_create_session, prepare_grant},
     grant::GrantRequest,
+    grant_limits::{set_total, set_uses},
     options::BuildUserOpOptions,
     ports::SessionStore,
     reviewed_sessions::ReviewedSessions,
 };
+use alloy::primitives::U256;
+
 use crate::error::AppError;
-use use_aa_protocol::{policy::SessionPolicy, user_op_response::UserOpResponse};
+use use_aa_protocol::{
+    ProtocolError, policy::SessionPolicy, session_scheme::ActionLimits, user_op_response::UserOpResponse,
+};
 
 /// What is to be done; variables of `use_create_batch_session`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +32,26 @@ pub struct CreateBatchSessionVariables {
     pub replace_unknown: bool,
     /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
     pub withdraw_native: bool,
+    /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
+    pub limits: Vec<ActionLimits>,
+}
+
+impl CreateBatchSessionVariables {
+    /// As [`CreateSessionVariables::with_uses`](super::create_session::CreateSessionVariables::with_uses).
+    #[must_use]
+    pub fn with_uses(mut self, uses: u128) -> Self {
+        set_uses(&mut self.limits, self.policy.len(), uses);
+        self
+    }
+
+    /// As [`CreateSessionVariables::with_total`](super::create_session::CreateSessionVariables::with_total).
+    ///
+    /// # Errors
+    /// `Invalid` where no policy bounds an amount.
+    pub fn with_total(mut self, total: U256) -> Result<Self, ProtocolError> {
+        set_total(&mut self.limits, &self.policy, total)?;
+        Ok(self)
+    }
 }
 
 /// The former name of [`CreateBatchSessionVariables`].
@@ -35,9 +60,9 @@ pub type CreateBatchSessionRequest = CreateBatchSessionVariables;
 
 impl From<CreateBatchSessionVariables> for GrantRequest {
     fn from(request: CreateBatchSessionVariables) -> Self {
-        let CreateBatchSessionVariables { policy, label, options, reviewed, replace_unknown, withdraw_native } =
+        let CreateBatchSessionVariables { policy, label, options, reviewed, replace_unknown, withdraw_native, limits } =
             request;
-        Self { policy, label, options, reviewed, replace_unknown, batched: true, withdraw_native }
+        Self { policy, label, options, reviewed, replace_unknown, batched: true, withdraw_native, limits }
     }
 }
 

@@ -33,6 +33,7 @@ use super::{
     account::SmartAccountClient,
     default_paymaster::default_paymaster,
     grant::{GrantRequest, Material},
+    grant_limits::{set_total, set_uses},
     native_rest::prepare_with_withdrawal,
     options::BuildUserOpOptions,
     ports::SessionStore,
@@ -48,10 +49,12 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    ProtocolError,
     accounts::biconomy_v2,
     addresses::{BATCHED_SESSION_ROUTER, SESSION_KEY_MANAGER},
     policy::{Policy, SessionPolicy},
     session::{SessionBook, SessionLeaf},
+    session_scheme::ActionLimits,
     smart_account::{Call, enable_module, set_merkle_root},
     user_op_response::{CreatedSession, UserOpResponse},
     user_operation::UserOperation,
@@ -91,6 +94,29 @@ pub struct CreateSessionVariables {
     /// [`default_operation_cost`](use_aa_protocol::distributed_key::default_operation_cost) at this grant's fee. Zero: only a
     /// known sponsor pays.
     pub max_operation_cost: Option<U256>,
+    /// What each policy's calls are limited to over all of them, in the order of the policies; those that are missing count
+    /// nothing. Only account kinds whose sessions count take any (`AccountKindCannot`).
+    pub limits: Vec<ActionLimits>,
+}
+
+impl CreateSessionVariables {
+    /// Allows each policy so many calls.
+    #[must_use]
+    pub fn with_uses(mut self, uses: u128) -> Self {
+        set_uses(&mut self.limits, self.policy.len(), uses);
+        self
+    }
+
+    /// Allows the amounts that the policies bound per call to add up to so much, each policy for itself, in the token's
+    /// smallest unit.
+    ///
+    /// # Errors
+    /// `Invalid` where no policy bounds an amount.
+    pub fn with_total(mut self, total: U256) -> Result<Self, ProtocolError> {
+        let policies = self.policy.iter().cloned().map(SessionPolicy::from).collect::<Vec<_>>();
+        set_total(&mut self.limits, &policies, total)?;
+        Ok(self)
+    }
 }
 
 /// The former name of [`CreateSessionVariables`].
@@ -253,9 +279,11 @@ enum Obstacle {
 
 impl From<CreateSessionVariables> for GrantRequest {
     fn from(request: CreateSessionVariables) -> Self {
-        let CreateSessionVariables { policy, label, options, reviewed, replace_unknown, withdraw_native, .. } = request;
+        let CreateSessionVariables {
+            policy, label, options, reviewed, replace_unknown, withdraw_native, limits, ..
+        } = request;
         let policy = policy.into_iter().map(SessionPolicy::from).collect();
-        Self { policy, label, options, reviewed, replace_unknown, batched: false, withdraw_native }
+        Self { policy, label, options, reviewed, replace_unknown, batched: false, withdraw_native, limits }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
-    clock::unix_seconds, options::BuildUserOpOptions, ports::SessionStore,
+    clock::unix_seconds, grant_limits::refuse_limits, options::BuildUserOpOptions, ports::SessionStore,
     prepare_user_operation::PreparedUserOperation, random, reviewed_sessions::ReviewedSessions,
 };
 use crate::error::AppError;
@@ -16,6 +16,7 @@ use use_aa_protocol::{
     lint::{FindingKind, LintContext, Severity, lint},
     policy::SessionPolicy,
     session::{GrantOperation, SessionBook, SessionEvent, SessionLeaf, SessionState},
+    session_scheme::ActionLimits,
 };
 
 /// Most sessions in one grant.
@@ -34,6 +35,8 @@ pub(super) struct GrantRequest {
     pub batched: bool,
     /// Send the account's native currency to its owner in the same operation.
     pub withdraw_native: bool,
+    /// What is limited over many calls: nothing, or it is refused.
+    pub limits: Vec<ActionLimits>,
 }
 
 impl GrantRequest {
@@ -44,6 +47,7 @@ impl GrantRequest {
             let expected = format!("1 to {MAX_SESSIONS_PER_GRANT} policies");
             return Err(AppError::invalid("policy", expected, policies.len()));
         }
+        refuse_limits(&self.limits)?;
         let now = unix_seconds();
         policies.iter().try_for_each(|policy| policy.check(account, now))?;
         Ok(())

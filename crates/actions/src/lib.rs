@@ -40,6 +40,7 @@
 //! | Action | Does |
 //! |---|---|
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
+//! | [`grant_limits`] | what grants limit over many calls, on accounts whose sessions count |
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |
 //! | [`create_batch_session`], [`send_with_batch_session`] | the same for several calls at once, each under its own leaf |
 //! | [`create_session_with_distributed_key`], [`send_with_distributed_session`] | the same with a key that nodes share |
@@ -78,6 +79,7 @@ pub mod fee_funds;
 mod gas;
 pub mod gas_estimate;
 mod grant;
+pub mod grant_limits;
 mod native_rest;
 pub mod options;
 mod overtaken_sessions;

@@ -261,11 +261,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let record = |granted_by| {
             let created_at = Some(unix_seconds());
             let about = AboutSession { label: label.clone(), created_at, granted_by, ..AboutSession::default() };
-            sessions.iter().map(move |session| Stored {
-                session: session.clone(),
-                ending: false,
-                about: about.clone(),
-            })
+            sessions.iter().map(move |session| Stored { session: session.clone(), ending: false, about: about.clone() })
         };
         self.store.put_signer(account, &key).await?;
         for stored in record(Some(operation.user_op_hash)) {

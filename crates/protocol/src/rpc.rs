@@ -5,9 +5,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    clocks::Clocks, describe::TokenFacts, entry_point::UserOperation, kind::AccountKind, owner::OwnerKind,
-};
+use super::{clocks::Clocks, describe::TokenFacts, entry_point::UserOperation, kind::AccountKind, owner::OwnerKind};
 use crate::read_tagged;
 
 /// What the page must know of the chain and the services behind the server.

@@ -9,6 +9,8 @@ pub mod key_vault;
 #[cfg(feature = "hydrate")]
 pub mod local;
 #[cfg(feature = "hydrate")]
+pub mod nexus;
+#[cfg(feature = "hydrate")]
 pub mod persistence;
 pub mod transfer;
 

@@ -166,10 +166,15 @@ impl Draft {
     /// What was asked for, and what would be granted now.
     pub fn decision(&self) -> GrantDecision {
         let (kept, left_out) = (0..self.edits.len()).partition::<Vec<_>, _>(|index| self.is_kept(*index));
+        let limits = match self.requested.limits.as_slice() {
+            [] => Vec::new(),
+            _ => kept.iter().map(|index| self.requested.limits_of(*index)).collect(),
+        };
         let policies = kept.into_iter().filter_map(|index| self.policy(index)).collect();
         let max_operation_cost = self.cost_limit().or(self.requested.max_operation_cost);
         let requested = self.requested.clone();
-        let granted = GrantRequest { policies, withdraw_native: self.withdraw, max_operation_cost, ..requested };
+        let granted =
+            GrantRequest { policies, limits, withdraw_native: self.withdraw, max_operation_cost, ..requested };
         GrantDecision { requested: self.requested.clone(), granted, left_out }
     }
 

@@ -8,6 +8,7 @@ use super::none_found::NoneFound;
 use crate::{
     components::{
         account_bar::AccountBar,
+        account_kind::AccountKindChoice,
         chain_notice::ChainNotice,
         code_split::split_function,
         connect_button::WALLET_OPTIONS,
@@ -89,6 +90,7 @@ fn Bar(
 ) -> impl IntoView {
     let connected = Memo::new(move |_| wallets.connected.with(Option::is_some));
     view! {
+        <AccountKindChoice />
         <AccountBar />
         {move || {
             if connected.get() {

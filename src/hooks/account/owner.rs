@@ -13,7 +13,7 @@ use crate::{
     },
     error::AppError,
     hooks::{context::SmartAccountContext, query_status::QueryStatus},
-    protocol::rpc::AccountState,
+    protocol::{kind::AccountKind, rpc::AccountState},
 };
 
 /// The connected wallet shares this account. Who was looked at in an earlier visit is the owner at once; reading the
@@ -24,7 +24,10 @@ pub(in crate::hooks) fn shared(context: SmartAccountContext, address: Address) {
     }
     context.owner_refused.try_set(None);
     context.shared.try_set(Some(address));
-    if remembered::account().is_some_and(|last| last.owner_address == Some(address)) {
+    if AccountKind::ALL
+        .into_iter()
+        .any(|kind| remembered::account(kind).is_some_and(|last| last.owner_address == Some(address)))
+    {
         context.owner.try_set(Some(address));
     } else {
         context.owner.try_set(None);
@@ -54,9 +57,11 @@ pub(super) fn look_again(context: SmartAccountContext) {
 
 /// The owner of the account as far as it is known: the connected one, else that of the last visit.
 pub(super) fn owner_of(context: SmartAccountContext, account: Address) -> Option<Address> {
-    context.owner.try_get_untracked().flatten().or_else(|| {
-        remembered::account().filter(|last| last.smart_account_address == account).and_then(|last| last.owner_address)
-    })
+    context
+        .owner
+        .try_get_untracked()
+        .flatten()
+        .or_else(|| remembered::account_at(account).and_then(|(_, last)| last.owner_address))
 }
 
 /// The code of the owner came with the state of the account: is it a contract's?
@@ -73,8 +78,9 @@ pub(super) fn is_contract(context: SmartAccountContext, owner: Address, state: &
 /// for it, and its sessions work.
 pub(in crate::hooks) fn refused(context: SmartAccountContext, owner: Address, error: &AppError) {
     let is_deployed = context.is_deployed.try_get_untracked().flatten() == Some(true);
-    if let Some(last) = remembered::account().filter(|last| last.owner_address == Some(owner) && !is_deployed) {
-        remembered::forget_account();
+    let kind = context.account_kind.try_get_untracked().unwrap_or_default();
+    if let Some(last) = remembered::account(kind).filter(|last| last.owner_address == Some(owner) && !is_deployed) {
+        remembered::forget_account(kind);
         if context.account.try_get_untracked() == Some(Some(last.smart_account_address)) {
             forgotten(context);
         }
@@ -104,7 +110,7 @@ fn look_at(context: SmartAccountContext, address: Address) {
                 Ok(state) => {
                     if !is_contract(context, address, &state) {
                         let last = RememberedAccount { owner_address: Some(address), smart_account_address: account };
-                        remembered::set_account(&last);
+                        remembered::set_account(AccountKind::BiconomyV2, &last);
                         context.owner.try_set(Some(address));
                     }
                     return;

@@ -10,6 +10,7 @@ use super::{Eventually, Outcome};
 use crate::{
     actions::{self, ports::SessionStore, wait_for_user_operation_receipt::wait_for_user_operation_receipt},
     client::{
+        browser_storage::{self, nexus_key},
         operation_log::{self, OperationKind},
         relay::ServerRelay,
         session_store::local::LocalSessionStore,
@@ -53,6 +54,10 @@ pub async fn wait_for_user_operation(
     on_update: OnUpdate,
 ) -> Outcome<UserOpReceipt> {
     let grant = response.session.map(|session| session.account);
+    if let Some(account) = account.or(grant).filter(|account| browser_storage::has(&nexus_key(*account))) {
+        // Its sessions are in no book: what becomes of them is settled beside this.
+        return follow(Some(account), None, response.user_op_hash, on_update).await;
+    }
     let change = match (grant, account) {
         (Some(account), _) => Some((account, Change::Grant)),
         (None, Some(account)) => change_by(account, response.user_op_hash).await.map(|change| (account, change)),

@@ -1,6 +1,8 @@
 //! Biconomy Nexus. Its address is asked of the factory once, checked and stored ([`NexusAccount`]); from then on the stored
 //! account says which release it is of, and nobody guesses.
 
+mod verbs;
+
 use std::rc::Rc;
 
 use alloy::primitives::{Address, B256, Bytes, U256};
@@ -27,6 +29,11 @@ use use_aa_protocol::{
     },
     rpc::AccountState,
     signature::counterfactual,
+};
+
+pub use verbs::{
+    NexusSessions, create_batch_session, create_session, owner_setup, revoke_sessions, send_with_batch_session,
+    send_with_session,
 };
 
 /// Most validators of an account that are read.

@@ -99,7 +99,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }))
         .await;
         for ((session_id, counter), left) in asked.iter().zip(answers) {
-            let limit = |left| LimitLeft { session_id: session_id.clone(), what: counter.what, most: counter.most, left };
+            let limit =
+                |left| LimitLeft { session_id: session_id.clone(), what: counter.what, most: counter.most, left };
             listing.left.extend(left.map(limit));
         }
         for stored in &known.stored {

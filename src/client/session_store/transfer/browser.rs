@@ -122,8 +122,8 @@ pub fn forget_account(account: Address) -> Result<(), AppError> {
     for name in browser_storage::names()?.iter().filter(|name| name.starts_with(&own)) {
         browser_storage::remove(name);
     }
-    if remembered::account().is_some_and(|last| last.smart_account_address == account) {
-        remembered::forget_account();
+    if let Some((kind, _)) = remembered::account_at(account) {
+        remembered::forget_account(kind);
     }
     changes::notify(account);
     Ok(())

@@ -1,0 +1,211 @@
+//! The verbs of Smart Account V2's sessions, under their names and with their variables, over the Smart Sessions of a Nexus
+//! account.
+//!
+//! - A policy of [`create_session`] becomes a session of its own, as it becomes a leaf of its own on V2. Those of
+//!   [`create_batch_session`] become one session together: an operation names one session, so what is to be done in one
+//!   operation must be granted in one.
+//! - Sessions do not stand under a root: what a grant on V2 says of others (`reviewed`, `replace_unknown`) has nothing to
+//!   say here.
+
+use alloy::primitives::U256;
+use use_aa_protocol::{
+    kind::AccountKind,
+    nexus::{NexusRelease, NexusSetup},
+    policy::SessionPolicy,
+    session_scheme::{ActionLimits, SessionLimits},
+    smart_sessions::{SmartSessions, addresses::SMART_SESSION},
+    user_op_response::{CreatedSession, UserOpResponse},
+};
+
+use crate::{
+    account::SmartAccountClient,
+    create_batch_session::CreateBatchSessionVariables,
+    create_session::CreateSessionVariables,
+    default_paymaster::sponsored_where_possible,
+    error::AppError,
+    grant::MAX_SESSIONS_PER_GRANT,
+    grant_limits::limits_at,
+    options::BuildUserOpOptions,
+    revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
+    scheme_sessions::{SchemeSessions, SessionChoice, SessionGrants},
+    send_with_batch_session::SendWithBatchSessionRequest,
+    send_with_session::SendWithSessionRequest,
+};
+
+/// The sessions of a Nexus account.
+pub type NexusSessions = SchemeSessions<SmartSessions>;
+
+/// What a page makes an owner's account with: the release whose contracts the lab has, with Smart Sessions from the
+/// beginning.
+pub fn owner_setup() -> NexusSetup {
+    NexusSetup::new(NexusRelease::Modulekit0_5_9).with_validator(SMART_SESSION)
+}
+
+/// Grants a session for each policy, with one key for all of them. Resolves when the bundler has the operation.
+///
+/// # Errors
+/// `PolicyRefused`, `InvalidInput` and `AccountKindCannot` for what cannot be granted; those of preparing, the wallet, the
+/// bundler and the store.
+pub async fn create_session(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    variables: CreateSessionVariables,
+) -> Result<UserOpResponse, AppError> {
+    let CreateSessionVariables { policy, label, options, withdraw_native, max_operation_cost, limits, .. } = variables;
+    if max_operation_cost.is_some() {
+        return Err(cannot("a limit for what one operation may cost, which the nodes of distributed keys keep to"));
+    }
+    let policy = policy.into_iter().map(SessionPolicy::from).collect();
+    let each = limited(policy, &limits)?.into_iter().map(|policy| vec![policy]).collect();
+    grant(sessions, owner, each, (label, options, withdraw_native)).await
+}
+
+/// Grants one session for all the policies. Resolves when the bundler has the operation.
+///
+/// # Errors
+/// As [`create_session`].
+pub async fn create_batch_session(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    variables: CreateBatchSessionVariables,
+) -> Result<UserOpResponse, AppError> {
+    let CreateBatchSessionVariables { policy, label, options, withdraw_native, limits, .. } = variables;
+    let together = vec![limited(policy, &limits)?];
+    grant(sessions, owner, together, (label, options, withdraw_native)).await
+}
+
+fn limited(
+    policies: Vec<SessionPolicy>,
+    limits: &[ActionLimits],
+) -> Result<Vec<(SessionPolicy, ActionLimits)>, AppError> {
+    if policies.is_empty() || policies.len() > MAX_SESSIONS_PER_GRANT {
+        let expected = format!("1 to {MAX_SESSIONS_PER_GRANT} policies");
+        return Err(AppError::invalid("policy", expected, policies.len()));
+    }
+    if policies.iter().any(|policy| policy.session_key_address().is_some()) {
+        return Err(cannot("a session key that the policy brings"));
+    }
+    Ok(policies.into_iter().enumerate().map(|(place, policy)| (policy, limits_at(limits, place))).collect())
+}
+
+async fn grant(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    policies: Vec<Vec<(SessionPolicy, ActionLimits)>>,
+    (label, options, withdraw_native): (Option<String>, BuildUserOpOptions, bool),
+) -> Result<UserOpResponse, AppError> {
+    if withdraw_native {
+        return Err(cannot("sending the native currency to the owner with the grant"));
+    }
+    let grants = SessionGrants {
+        sessions: policies,
+        limits: SessionLimits::default(),
+        options,
+        label,
+        sponsored_where_possible: true,
+    };
+    let granted = sessions.grant_several(owner, grants).await?;
+    let session = CreatedSession {
+        account: owner.account,
+        session_ids: granted.ids.iter().map(ToString::to_string).collect(),
+        session_key_address: granted.session_key,
+    };
+    Ok(UserOpResponse { session: Some(session), ..granted.response })
+}
+
+/// Does what a session allows. Without an id and a place the newest one that allows the call.
+///
+/// # Errors
+/// As [`SchemeSessions::use_one`]; `InvalidInput` for more than one call.
+pub async fn send_with_session(
+    sessions: &NexusSessions,
+    request: SendWithSessionRequest,
+) -> Result<UserOpResponse, AppError> {
+    let SendWithSessionRequest { calls, session_id, corresponding_index, options, .. } = request;
+    if calls.len() != 1 {
+        return Err(AppError::invalid("calls", "exactly one call (a batch session takes several)", calls.len()));
+    }
+    let choice = match (session_id, corresponding_index) {
+        (Some(id), _) => SessionChoice::Listed(id),
+        (None, Some(place)) => SessionChoice::Place(place),
+        (None, None) => SessionChoice::Newest,
+    };
+    sessions.use_one(&choice, &calls, &in_own_lane(options)?, true).await
+}
+
+/// Several calls in one operation, all or nothing, within one session.
+///
+/// # Errors
+/// As [`send_with_session`]; `InvalidInput` for ids of several sessions.
+pub async fn send_with_batch_session(
+    sessions: &NexusSessions,
+    request: SendWithBatchSessionRequest,
+) -> Result<UserOpResponse, AppError> {
+    let SendWithBatchSessionRequest { calls, session_ids, corresponding_indexes, options, .. } = request;
+    let count = calls.len();
+    let one_each = |field, named: usize| match named == count {
+        true => Ok(()),
+        false => Err(AppError::invalid(field, format!("one for each of the {count} calls"), named)),
+    };
+    let choice = match (session_ids, corresponding_indexes) {
+        (Some(ids), _) => {
+            one_each("sessionIds", ids.len())?;
+            match (NexusSessions::ids_of(&ids)?.as_slice(), ids.into_iter().next()) {
+                ([_], Some(first)) => SessionChoice::Listed(first),
+                (several, _) => return Err(one_session("sessionIds", several.len())),
+            }
+        }
+        (None, Some(places)) => {
+            one_each("correspondingIndexes", places.len())?;
+            match places.first() {
+                Some(first) if places.iter().all(|place| place == first) => SessionChoice::Place(*first),
+                _ => return Err(one_session("correspondingIndexes", places.len())),
+            }
+        }
+        (None, None) => SessionChoice::Newest,
+    };
+    sessions.use_one(&choice, &calls, &in_own_lane(options)?, true).await
+}
+
+fn one_session(field: &str, named: usize) -> AppError {
+    AppError::invalid(
+        field,
+        "one session: on this kind of account an operation names one, granted for all calls",
+        named,
+    )
+}
+
+/// A use waits for no other, unless the caller says so.
+fn in_own_lane(mut options: BuildUserOpOptions) -> Result<BuildUserOpOptions, AppError> {
+    if options.nonce_options.and_then(|nonce| nonce.nonce_key).is_none() {
+        let [a, b, c, ..] = crate::random::word()?.0;
+        let lane = U256::from(u32::from_be_bytes([0, a, b, c]));
+        options.nonce_options = Some(crate::options::NonceOptions { nonce_key: Some(lane), ..Default::default() });
+    }
+    Ok(options)
+}
+
+/// Takes sessions back.
+///
+/// # Errors
+/// As [`SchemeSessions::revoke`].
+pub async fn revoke_sessions(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    variables: RevokeSessionsVariables,
+) -> Result<UserOpResponse, AppError> {
+    let RevokeSessionsVariables { sessions: which, options, .. } = variables;
+    let ids = match which {
+        SessionsToRevoke::These(listed) => NexusSessions::ids_of(&listed)?,
+        SessionsToRevoke::All => sessions.ids_on_chain().await?,
+    };
+    if ids.is_empty() {
+        return Err(AppError::SessionNotFound { wanted: "any session on chain".into() });
+    }
+    let chain = owner.relay.chain_info().await?;
+    sessions.revoke(owner, &ids, &sponsored_where_possible(&chain, &options)).await
+}
+
+fn cannot(what: &str) -> AppError {
+    AppError::kind_cannot(AccountKind::Nexus, what)
+}

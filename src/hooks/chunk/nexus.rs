@@ -1,0 +1,177 @@
+//! The hooks' verbs on Nexus accounts: actions over the browser's wallet, store and relay.
+
+use std::rc::Rc;
+
+use alloy::primitives::{Address, U256};
+use leptos::task::spawn_local;
+
+use super::{Outcome, following, used_addresses, wallet_of};
+use crate::{
+    actions::{
+        self,
+        account::SmartAccountClient,
+        account_kind::nexus::{self, Nexus, NexusSessions},
+        ports::{Relay, SessionStore},
+        scheme_sessions::SessionListing,
+        send_with_batch_session::SendWithBatchSessionRequest,
+        send_with_session::SendWithSessionRequest,
+    },
+    client::{
+        relay::ServerRelay,
+        session_store::{key_vault, nexus::NexusStore, persistence},
+    },
+    error::AppError,
+    hooks::{
+        Progress, UserOpStatus,
+        answers::KindSessions,
+        context::ConnectedOwner,
+        operations::{GrantVariables, OwnerOperation, UseVariables},
+        variables::{CostArguments, UseBatchSessionVariables, UseSessionVariables},
+    },
+    protocol::{kind::AccountKind, user_op_response::UserOpResponse},
+};
+
+/// The owner's account. It is kept, with its release.
+pub async fn find_account(owner: Address) -> Outcome<Address> {
+    let found = Nexus::find(&ServerRelay, owner, &nexus::owner_setup()).await?;
+    NexusStore.put_account(found.account())?;
+    Ok(found.account().address)
+}
+
+fn sessions_of(account: Address) -> Outcome<NexusSessions> {
+    let kind = Nexus::stored(NexusStore.account(account)?)?;
+    Ok(NexusSessions::new(Rc::new(kind), Rc::new(ServerRelay), Rc::new(NexusStore)))
+}
+
+async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {
+    let wallet = wallet_of(owner, progress).await?;
+    let relay: Rc<dyn Relay> = Rc::new(ServerRelay);
+    let (client, account) = nexus::connect(wallet, relay, None, &nexus::owner_setup()).await?;
+    NexusStore.put_account(&account)?;
+    Ok(client)
+}
+
+/// The stored sessions, compared with the chain.
+pub async fn sessions(account: Address) -> Outcome<KindSessions> {
+    let SessionListing { leaves, left, pending, modules, is_deployed } = sessions_of(account)?.listing().await?;
+    let lost_keys = NexusStore.lost_keys(account).await.unwrap_or_default();
+    Ok(KindSessions { leaves, left, pending, modules, is_deployed, lost_keys })
+}
+
+/// Gets ready for a grant: makes the key that encrypts session keys.
+pub async fn prepare_grant() -> Outcome<()> {
+    key_vault::warm_up().await
+}
+
+pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> Outcome<UserOpResponse> {
+    progress.set(UserOpStatus::Preparing);
+    persistence::ask_once();
+    let (kind, addresses) = (variables.kind(), used_addresses::of_grant(&variables));
+    if matches!(variables, GrantVariables::Distributed(_)) {
+        return Err(AppError::kind_cannot(AccountKind::Nexus, "sessions with distributed keys"));
+    }
+    let client = client_of(&owner, Some(&progress)).await?;
+    let sessions = sessions_of(client.account)?;
+    let response = match variables {
+        GrantVariables::Batch(variables) => nexus::create_batch_session(&sessions, &client, variables).await?,
+        GrantVariables::Sessions(variables) | GrantVariables::Distributed(variables) => {
+            nexus::create_session(&sessions, &client, variables).await?
+        }
+    };
+    progress.set(UserOpStatus::Submitted);
+    used_addresses::note(client.account, addresses);
+    following::sent(client.account, kind, &response);
+    settle_later(client.account, &response);
+    Ok(response)
+}
+
+pub async fn use_sessions_with(
+    account: Address,
+    variables: UseVariables,
+    progress: Progress,
+) -> Outcome<UserOpResponse> {
+    progress.set(UserOpStatus::Preparing);
+    let kind = variables.kind();
+    let sessions = sessions_of(account)?;
+    let response = match variables {
+        UseVariables::Single(UseSessionVariables { calls, corresponding_index, session_id, options, .. }) => {
+            let request = SendWithSessionRequest { account, calls, session_id, corresponding_index, options };
+            nexus::send_with_session(&sessions, request).await?
+        }
+        UseVariables::Batch(UseBatchSessionVariables {
+            calls, corresponding_indexes, session_ids, options, ..
+        }) => {
+            let request = SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options };
+            nexus::send_with_batch_session(&sessions, request).await?
+        }
+        UseVariables::Distributed(_) => {
+            return Err(AppError::kind_cannot(AccountKind::Nexus, "sessions with distributed keys"));
+        }
+    };
+    progress.set(UserOpStatus::Submitted);
+    following::sent(account, kind, &response);
+    Ok(response)
+}
+
+pub async fn send_owner_operation(
+    owner: ConnectedOwner,
+    operation: OwnerOperation,
+    progress: Progress,
+) -> Outcome<UserOpResponse> {
+    progress.set(UserOpStatus::Preparing);
+    let (kind, addresses) = (operation.kind(), used_addresses::of_operation(&operation));
+    let cannot = |what| Err(AppError::kind_cannot(AccountKind::Nexus, what));
+    match &operation {
+        OwnerOperation::SendGasTokenTransaction(_) => return cannot("gas paid in tokens"),
+        OwnerOperation::RestoreSessions(_) => return cannot("bringing back a session that was taken back"),
+        _ => {}
+    }
+    let client = client_of(&owner, Some(&progress)).await?;
+    let response = match operation {
+        OwnerOperation::SendTransaction(variables) => {
+            client.send_transaction(&variables.calls, &variables.options).await?
+        }
+        OwnerOperation::SendSponsoredTransaction(variables) => {
+            client.send_sponsored_transaction(&variables.calls, &variables.options).await?
+        }
+        OwnerOperation::SendWithdrawals(variables) => {
+            let to = variables.default_recipient;
+            client.withdraw(&variables.withdrawal_requests, to, &variables.options).await?
+        }
+        OwnerOperation::DeploySmartAccount(variables) => client.deploy(&variables.options).await?,
+        OwnerOperation::RevokeSessions(variables) => {
+            nexus::revoke_sessions(&sessions_of(client.account)?, &client, variables).await?
+        }
+        OwnerOperation::SendGasTokenTransaction(_) | OwnerOperation::RestoreSessions(_) => return cannot("this"),
+    };
+    progress.set(UserOpStatus::Submitted);
+    used_addresses::note(client.account, addresses);
+    following::sent(client.account, kind, &response);
+    if kind == crate::hooks::OperationKind::RevokeSessions {
+        settle_later(client.account, &response);
+    }
+    Ok(response)
+}
+
+pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<U256> {
+    let client = client_of(&owner, None).await?;
+    actions::gas_estimate::get_gas_estimate(&client, &arguments.calls, &arguments.options).await
+}
+
+/// Writes what becomes of the operation into the stored sessions, whether or not anybody waits for it.
+fn settle_later(account: Address, response: &UserOpResponse) {
+    let user_op_hash = response.user_op_hash;
+    spawn_local(async move { drop(settle(account, user_op_hash).await) });
+}
+
+/// Follows an operation that grants or ends sessions to its end.
+pub async fn settle(account: Address, user_op_hash: alloy::primitives::B256) -> Outcome<()> {
+    let response = UserOpResponse { user_op_hash, session: None };
+    let outcome = following::wait_for_user_operation(Some(account), response, Rc::new(|_| ())).await;
+    match outcome {
+        Ok(_) => sessions_of(account)?.settle(user_op_hash, true).await,
+        // Only this is an end: what was dropped may still be included.
+        Err(AppError::UserOpReverted { .. }) => sessions_of(account)?.settle(user_op_hash, false).await,
+        Err(_) => Ok(()),
+    }
+}

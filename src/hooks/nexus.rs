@@ -1,0 +1,53 @@
+//! The way to Nexus accounts, as [`gateway`](super::gateway) and [`rest`](super::rest) are to Smart Account V2's: the same
+//! verbs in a part of their own, which only a page that shows such an account loads.
+
+#![cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+#![allow(unsafe_code)] // inside `wasm_split`'s expansion: the import of the chunk's entry points
+
+use alloy::primitives::{Address, B256, U256};
+
+#[cfg(feature = "hydrate")]
+use super::chunk::nexus;
+use super::{
+    Progress,
+    answers::KindSessions,
+    context::ConnectedOwner,
+    operations::{GrantVariables, OwnerOperation, UseVariables},
+    variables::CostArguments,
+    verbs::verbs,
+};
+use crate::protocol::user_op_response::UserOpResponse;
+
+verbs! {
+    in nexus:
+
+    /// Asks the factory for the owner's account, and keeps it.
+    fn find_account(owner: Address) -> Address = nexus::find_account(owner);
+
+    /// The stored sessions, compared with the chain.
+    fn sessions(account: Address) -> KindSessions = nexus::sessions(account);
+
+    /// Gets ready for a grant while the person reads.
+    fn prepare_grant() -> () = nexus::prepare_grant();
+
+    /// Grants sessions.
+    fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> UserOpResponse =
+        nexus::grant(owner, variables, progress);
+
+    /// Uses sessions.
+    fn use_sessions_with(account: Address, variables: UseVariables, progress: Progress) -> UserOpResponse =
+        nexus::use_sessions_with(account, variables, progress);
+
+    /// Sends what the owner signs.
+    fn send_owner_operation(
+        owner: ConnectedOwner,
+        operation: OwnerOperation,
+        progress: Progress,
+    ) -> UserOpResponse = nexus::send_owner_operation(owner, operation, progress);
+
+    /// What an operation would cost at most, wei.
+    fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> U256 = nexus::gas_estimate(owner, arguments);
+
+    /// Follows an operation that grants or ends sessions to its end.
+    fn settle(account: Address, user_op_hash: B256) -> () = nexus::settle(account, user_op_hash);
+}
