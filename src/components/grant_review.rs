@@ -19,6 +19,7 @@ mod draft;
 mod ends;
 mod fees;
 mod kept;
+mod limits;
 mod names;
 mod token_facts;
 
@@ -173,7 +174,9 @@ fn body(
         .policies
         .iter()
         .enumerate()
-        .map(|(index, policy)| card(index, policy, request.account, draft, several, shared.is_none()))
+        .map(|(index, policy)| {
+            card(index, policy, request.limits_of(index), request.account, draft, several, shared.is_none())
+        })
         .collect::<Vec<_>>();
     let window = shared.map(|window| ends((0..request.policies.len()).collect(), window, draft));
     let gas = if request.sponsored { "Paid by this app's sponsor" } else { "Paid by your smart account" };

@@ -30,6 +30,7 @@ pub mod nft_balance;
 pub mod no_script_notice;
 pub mod not_loaded_notice;
 #[cfg(feature = "app")]
+pub mod only_on_v2;
 pub mod operation_facts;
 pub mod operation_line;
 pub mod operation_status;
@@ -39,6 +40,7 @@ pub mod recipient_field;
 pub mod row_steps;
 pub mod row_window;
 pub mod session_changes;
+pub mod session_left;
 pub mod session_list;
 pub mod session_picker;
 pub mod session_row;
@@ -59,6 +61,7 @@ pub mod token_amount;
 pub mod token_balance;
 pub mod transfer_session;
 #[cfg(feature = "app")]
+pub mod uses_field;
 pub mod wallet_menu;
 pub mod wallet_notice;
 pub mod whole_address;

@@ -9,11 +9,12 @@ use super::{
     live_text::{live, verbatim},
     native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
+    session_left::SessionLeft,
     session_words::{badge_text, permission_text, title_of, title_view, whole_permission_text},
     time::local_time,
 };
 use crate::{
-    hooks::{UseSessionsReturn, use_smart_account},
+    hooks::{AccountKind, UseSessionsReturn, use_account_kind, use_smart_account},
     protocol::{
         foreign_text::{isolated, message},
         lint::{LintContext, Severity, lint_kept},
@@ -38,8 +39,10 @@ pub fn SessionRow(
     selectable: bool,
 ) -> impl IntoView {
     let account = use_smart_account();
+    let kind = use_account_kind().kind;
     let owner_here = move || account.owner_address.get().is_some();
     let id = leaf.with_untracked(|leaf| leaf.session_id.clone());
+    let left_of = id.clone();
     let now = sessions.list.now;
     let status = Memo::new(move |_| leaf.with(|leaf| leaf.listed_at(now.get())));
     let title = Memo::new(move |_| leaf.with(title_of));
@@ -78,6 +81,7 @@ pub fn SessionRow(
         end != 0 && end <= now.get()
     };
     let actions = move || match status.get() {
+        ListedStatus::Revoked if kind.get() != AccountKind::BiconomyV2 => ().into_any(),
         ListedStatus::Revoked => view! {
             <button
                 type="button"
@@ -173,6 +177,7 @@ pub fn SessionRow(
                 <span>"Key " <span class="mono" title=key data-value=key>{move || verbatim(shortened(&key.get()))}</span></span>
                 {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
             </p>
+            <SessionLeft session_id=left_of list=sessions.list />
             {move || is_gone.get().then(gone_view)}
             {news}
             {doubts}

@@ -9,6 +9,7 @@ use crate::{
         grant_form::GrantForm,
         recipient_field::{RecipientField, use_recipient},
         token_amount::typed_amount,
+        uses_field::{UsesField, typed_uses},
     },
     prelude::*,
     protocol::addresses::{DEMO_NFT, DEMO_TOKEN},
@@ -21,6 +22,8 @@ pub fn CreateBatchSession() -> impl IntoView {
     let recipient = use_recipient(use_smart_account().owner_address);
     let most = RwSignal::new("10".to_owned());
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
+    // Only some kinds of account count uses.
+    let (uses, kind) = (RwSignal::new(String::new()), use_account_kind().kind);
     // What cannot be granted is said, and kept from being confirmed, by the review.
     let form = use_reviewed_grant(use_create_batch_session(), OperationKind::CreateBatchSession, move |me| {
         let (to, amount) = (recipient.address()?, typed_amount(DEMO_TOKEN, &most.get())?);
@@ -31,7 +34,11 @@ pub fn CreateBatchSession() -> impl IntoView {
             .with_rule_on("amount", Condition::LessThanOrEqual, amount)?;
         let send = Erc20Policy::new(DEMO_TOKEN, to, amount);
         let policies: [SessionPolicy; 3] = [mint_nft.into(), mint_tokens.into(), send.into()];
-        Ok(GrantRequest::new("Mint and send", policies.map(|policy| policy.with_valid_until(until))))
+        let request = GrantRequest::new("Mint and send", policies.map(|policy| policy.with_valid_until(until)));
+        Ok(match typed_uses(&uses.get(), kind.get())? {
+            Some(uses) => request.with_uses(uses),
+            None => request,
+        })
     });
     view! {
         <GrantForm form testid="create-batch-session" hash_testid="create-batch-session-hash">
@@ -45,6 +52,7 @@ pub fn CreateBatchSession() -> impl IntoView {
                 />
                 <AmountField amount=most id="batch-most" label="Most per call, DUSD" />
                 <EndTime ends />
+                <UsesField uses id="batch-uses" />
             </div>
         </GrantForm>
     }

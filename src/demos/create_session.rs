@@ -3,7 +3,12 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{connect_state::use_connect_state, end_time::EndTime, grant_form::GrantForm},
+    components::{
+        connect_state::use_connect_state,
+        end_time::EndTime,
+        grant_form::GrantForm,
+        uses_field::{UsesField, typed_uses},
+    },
     prelude::*,
     protocol::addresses::DEMO_NFT,
 };
@@ -13,12 +18,18 @@ use crate::{
 pub fn CreateSession() -> impl IntoView {
     let label = RwSignal::new("Demo NFT mint".to_owned());
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
+    // Only some kinds of account count uses.
+    let (uses, kind) = (RwSignal::new(String::new()), use_account_kind().kind);
     // What cannot be granted is said, and kept from being confirmed, by the review.
     let form = use_reviewed_grant(use_create_session(), OperationKind::CreateSession, move |me| {
         let mint = Policy::new(DEMO_NFT, "safeMint(address to)")
             .with_rule_on("to", Condition::Equal, me)?
             .with_valid_until(ends.get().unwrap_or(0));
-        Ok(GrantRequest::new(label.get().trim(), [mint]))
+        let request = GrantRequest::new(label.get().trim(), [mint]);
+        Ok(match typed_uses(&uses.get(), kind.get())? {
+            Some(uses) => request.with_uses(uses),
+            None => request,
+        })
     });
     view! {
         <GrantForm form testid="create-session" hash_testid="create-session-hash" pressed=use_connect_state().grant_pressed>
@@ -37,6 +48,7 @@ pub fn CreateSession() -> impl IntoView {
                     <span class="hint">"So that you recognise it in the list."</span>
                 </div>
                 <EndTime ends />
+                <UsesField uses id="session-uses" />
             </div>
         </GrantForm>
     }

@@ -37,7 +37,7 @@ pub fn Frame(
             {children()}
         </main>
         <footer class="site-footer">
-            <p>"Grants and uses are ERC-4337 user operations, checked by the session modules of Biconomy Smart Account V2."</p>
+            <p>"Grants and uses are ERC-4337 user operations, checked by the session modules of Biconomy Smart Account V2, or by Smart Sessions on Nexus."</p>
         </footer>
     }
     .into_any()

@@ -82,7 +82,11 @@ const SEAMS: [Seam; 3] = [
             "crates/protocol/src/smart_sessions",
             "crates/protocol/src/abi/",
             "crates/protocol/src/lib.rs",
-            "crates/actions/src/account_kind/nexus.rs",
+            "crates/actions/src/account_kind/nexus",
+            // A page's verbs over it, its store, and the way to them.
+            "src/hooks/chunk/nexus.rs",
+            "src/hooks/nexus.rs",
+            "src/client/session_store/nexus.rs",
             "crates/lab/src/",
             "crates/server/src/",
         ],

@@ -13,8 +13,18 @@ use anyhow::{Context, Result, ensure};
 use crate::{npm, split::Pieces};
 
 /// The parts of the page by their split points' names, in the order in which people come to them.
-const ORDER: &[&str] =
-    &["wallets", COMMON, "smart_account", "session_list", "rest", "explain", "sessions", "operation", "gallery"];
+const ORDER: &[&str] = &[
+    "wallets",
+    COMMON,
+    "smart_account",
+    "session_list",
+    "rest",
+    "explain",
+    "sessions",
+    "operation",
+    "gallery",
+    "nexus",
+];
 
 /// Nobody comes here on their way, and from anywhere: what it shares must not bring the whole of another part along.
 const ASIDE: &str = "explain";

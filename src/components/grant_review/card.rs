@@ -7,6 +7,7 @@ use super::{
     addresses::address_rows,
     draft::{Draft, Place, adjustable, asked_for, place_name},
     ends::ends,
+    limits::limits_row,
     names::names,
     token_facts::use_token_facts,
 };
@@ -21,6 +22,7 @@ use crate::{
             DescribedValue, Names, PolicyDescription, TokenFacts, amount_input, amount_words, policy_name, read_amount,
         },
         policy::SessionPolicy,
+        session_scheme::ActionLimits,
     },
 };
 
@@ -28,13 +30,15 @@ use crate::{
 pub fn card(
     index: usize,
     requested: &SessionPolicy,
+    limits: ActionLimits,
     account: Address,
     draft: RwSignal<Option<Draft>>,
     several: bool,
     own_window: bool,
 ) -> AnyView {
     let places = adjustable(requested);
-    let token = if places.iter().any(|place| *place != Place::Native) || names_amounts(requested) {
+    let counts_amounts = !limits.totals.is_empty();
+    let token = if counts_amounts || places.iter().any(|place| *place != Place::Native) || names_amounts(requested) {
         use_token_facts(requested.contract())
     } else {
         Signal::stored(TokenFacts::default())
@@ -94,6 +98,7 @@ pub fn card(
                     <dt>"Calls may send"</dt>
                     <dd>{move || live(may_spend())}</dd>
                 </div>
+                {limits_row(limits, token, native)}
                 {key}
             </dl>
             {(!fields.is_empty()).then(|| view! { <div class="fields">{fields}</div> })}

@@ -5,7 +5,10 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{code_split::split_function, connect_button::ConnectButton, deferred_view::when_account_known},
+    components::{
+        code_split::split_function, connect_button::ConnectButton, deferred_view::when_account_known,
+        only_on_v2::OnlyOnV2,
+    },
     demos,
 };
 
@@ -14,7 +17,12 @@ split_function! {
     in gallery: fn load(demo: (Owner, String)) -> AnyView {
         let (owner, hook) = demo;
         owner.with(|| {
-            demos::live(&hook).unwrap_or_else(|| ().into_any())
+            let of_its_kind = demos::only_on_v2(&hook);
+            let demo = move || demos::live(&hook).unwrap_or_else(|| ().into_any());
+            match of_its_kind {
+                Some(what) => view! { <OnlyOnV2 what>{demo()}</OnlyOnV2> }.into_any(),
+                None => demo(),
+            }
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     addresses::ABI_SESSION_VALIDATION_MODULE,
     policy::{Condition, SessionEpoch},
     session::SessionLeaf,
-    session_data::AbiSessionData,
+    session_data::{AbiSessionData, Erc20SessionData},
 };
 
 /// What single calls an action lets through; `None` when a policy is not known here or cannot be read, or says what
@@ -63,6 +63,28 @@ pub(super) fn as_leaf(action: &ActionData, key: Address) -> Option<SessionLeaf> 
         ..SessionLeaf::default()
     })
 }
+
+/// A leaf that lets nothing but transfers of one token to one recipient through, said as those are: as a leaf of V2's ERC-20
+/// module. Where there are two limits the lower one holds.
+pub(super) fn as_transfer(leaf: &SessionLeaf) -> Option<SessionLeaf> {
+    let data = AbiSessionData::decode(&leaf.session_key_data).ok()?;
+    let [(0, equal, recipient), limits @ ..] = data.rules.as_slice() else { return None };
+    let is_limit =
+        |(offset, condition, _): &(u16, u8, B256)| *offset == 32 && *condition == Condition::LessThanOrEqual.code();
+    if data.selector != TRANSFER || *equal != Condition::Equal.code() || !limits.iter().all(is_limit) {
+        return None;
+    }
+    let data = Erc20SessionData {
+        session_key_address: leaf.session_key_address,
+        token: data.contract_address,
+        recipient: Address::from_word(*recipient),
+        max_amount: limits.iter().map(|(.., most)| U256::from_be_bytes(most.0)).min()?,
+    };
+    SessionLeaf::erc20(&data, leaf.interval(), "").ok()
+}
+
+/// `transfer(address,uint256)`.
+const TRANSFER: [u8; 4] = [0xa9, 0x05, 0x9c, 0xbb];
 
 /// Where the amount stands that the spending limit counts; `None` for functions that it lets nobody call.
 fn amount_offset(selector: [u8; 4]) -> Option<u16> {

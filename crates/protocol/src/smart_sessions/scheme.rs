@@ -10,7 +10,7 @@ use super::{
     explain::explain,
     from_policy::session_of,
     ids,
-    leaf::{as_leaf, both, window_of},
+    leaf::{as_leaf, as_transfer, both, window_of},
     lint,
     model::{ModuleState, Refusal, Surroundings},
     policy_error, reads, revert_words,
@@ -160,7 +160,7 @@ impl SessionScheme for SmartSessions {
         let key = Self::session_key(stored);
         let window = window_of(&stored.session.user_op_policies);
         let leaf = |action| {
-            let leaf = as_leaf(action, key).unwrap_or_else(|| {
+            let leaf = as_leaf(action, key).map(|leaf| as_transfer(&leaf).unwrap_or(leaf)).unwrap_or_else(|| {
                 let window = window_of(&action.action_policies);
                 SessionLeaf {
                     valid_until: window.valid_until,
