@@ -3,6 +3,7 @@
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "hydrate")]
 use crate::protocol::kind::AccountKind;
 
 /// Key of the wallet's rdns in `localStorage`.

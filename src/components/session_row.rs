@@ -175,7 +175,8 @@ pub fn SessionRow(
                 {countdown}
                 {move || granted().map(|text| view! { <span>{live(text)}</span> })}
                 <span>"Key " <span class="mono" title=key data-value=key>{move || verbatim(shortened(&key.get()))}</span></span>
-                {move || uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get())}
+                // Uses are counted by V2's leaves; where the chain counts, it says what is left.
+                {move || (kind.get() == AccountKind::BiconomyV2).then(|| uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get()))}
             </p>
             <SessionLeft session_id=left_of list=sessions.list />
             {move || is_gone.get().then(gone_view)}

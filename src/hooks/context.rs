@@ -155,6 +155,7 @@ impl SmartAccountContext {
         self
     }
 
+    #[cfg(feature = "hydrate")]
     /// The kind of account that is wanted; `None` until the server has said which one it begins with.
     pub fn wanted_kind(self) -> Option<AccountKind> {
         let (account, offers_kinds) = self.config.try_with_value(|config| (config.account, config.offers_kinds))?;

@@ -15,7 +15,7 @@ mod distributed;
 mod ended_operations;
 mod gateway;
 mod mutation;
-mod nexus;
+mod nexus_gateway;
 mod operations;
 mod provider;
 mod query;

@@ -3,8 +3,11 @@
 use alloy::primitives::Address;
 use leptos::prelude::*;
 
-use super::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, gateway, use_query};
-use crate::actions::fee_funds::FeeFunds;
+use super::{
+    QueryKey, QueryOptions, QueryScope, UseQueryReturn, gateway, nexus_gateway, provider::use_context_or_detached,
+    use_query,
+};
+use crate::{actions::fee_funds::FeeFunds, protocol::kind::AccountKind};
 
 /// What an account can be made to pay fees with: its native balance, its deposit at the entry point, and what the
 /// server's token paymaster may still take. All of it is at stake when a session is granted, because the session key
@@ -30,7 +33,17 @@ use crate::actions::fee_funds::FeeFunds;
 ///
 /// In React: nothing; ours.
 pub fn use_fee_funds(account: Signal<Option<Address>>) -> UseQueryReturn<FeeFunds> {
-    use_query("fee-funds", QueryScope::Account, account, QueryOptions::default(), |key: QueryKey<Address>| {
-        gateway::fee_funds(key.arguments)
-    })
+    let context = use_context_or_detached();
+    use_query(
+        "fee-funds",
+        QueryScope::Account,
+        account,
+        QueryOptions::default(),
+        move |key: QueryKey<Address>| async move {
+            match context.kind_of(key.arguments) {
+                AccountKind::Nexus => nexus_gateway::fee_funds(key.arguments).await,
+                AccountKind::BiconomyV2 => gateway::fee_funds(key.arguments).await,
+            }
+        },
+    )
 }

@@ -4,8 +4,8 @@ use alloy::primitives::U256;
 use leptos::prelude::*;
 
 use super::{
-    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, nexus, provider::use_context_or_detached, rest,
-    use_query,
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, nexus_gateway,
+    provider::use_context_or_detached, rest, use_query,
 };
 use crate::protocol::kind::AccountKind;
 
@@ -36,7 +36,7 @@ pub fn use_gas_estimate_with(arguments: Signal<CostArguments>, options: QueryOpt
     use_query("gas-estimate", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
         let owner = context.connected_owner()?;
         match context.is_of(AccountKind::Nexus) {
-            true => nexus::gas_estimate(owner, key.arguments).await,
+            true => nexus_gateway::gas_estimate(owner, key.arguments).await,
             false => rest::gas_estimate(owner, key.arguments).await,
         }
     })

@@ -6,7 +6,7 @@ use leptos::{prelude::*, task::spawn_local};
 use super::{
     MutationOptions, Progress, UseMutationReturn, UserOpResponse,
     context::SmartAccountContext,
-    gateway, nexus,
+    gateway, nexus_gateway,
     operations::{GrantVariables, OwnerOperation, UseVariables},
     provider::use_context_or_detached,
     rest, use_mutation,
@@ -25,7 +25,7 @@ where
     let mutation = use_mutation(options, move |variables, progress: Progress| async move {
         let owner = context.connected_owner()?;
         let outcome = match context.is_of(AccountKind::Nexus) {
-            true => nexus::grant(owner, grant(variables), progress).await,
+            true => nexus_gateway::grant(owner, grant(variables), progress).await,
             false => gateway::grant(owner, grant(variables), progress).await,
         };
         compare_after(context, &outcome);
@@ -35,7 +35,7 @@ where
         if let Ok(owner) = context.connected_owner() {
             // What fails here fails again, and is shown, when it is confirmed.
             match context.is_of(AccountKind::Nexus) {
-                true => spawn_local(async move { drop(nexus::prepare_grant().await) }),
+                true => spawn_local(async move { drop(nexus_gateway::prepare_grant().await) }),
                 false => spawn_local(async move { drop(gateway::prepare_grant(owner, grant(variables)).await) }),
             }
         }
@@ -57,7 +57,7 @@ where
     let mutation = use_mutation(options, move |variables: V, progress: Progress| async move {
         let account = context.account_or(account_of(&variables))?;
         match context.kind_of(account) {
-            AccountKind::Nexus => nexus::use_sessions_with(account, session_use(variables), progress).await,
+            AccountKind::Nexus => nexus_gateway::use_sessions_with(account, session_use(variables), progress).await,
             AccountKind::BiconomyV2 => gateway::use_sessions_with(account, session_use(variables), progress).await,
         }
     });
@@ -82,7 +82,7 @@ where
     use_mutation(options, move |variables, progress: Progress| async move {
         let owner = context.connected_owner()?;
         let outcome = match context.is_of(AccountKind::Nexus) {
-            true => nexus::send_owner_operation(owner, operation(variables), progress).await,
+            true => nexus_gateway::send_owner_operation(owner, operation(variables), progress).await,
             false => rest::send_owner_operation(owner, operation(variables), progress).await,
         };
         compare_after(context, &outcome);

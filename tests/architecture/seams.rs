@@ -85,7 +85,7 @@ const SEAMS: [Seam; 3] = [
             "crates/actions/src/account_kind/nexus",
             // A page's verbs over it, its store, and the way to them.
             "src/hooks/chunk/nexus.rs",
-            "src/hooks/nexus.rs",
+            "src/hooks/nexus_gateway.rs",
             "src/client/session_store/nexus.rs",
             "crates/lab/src/",
             "crates/server/src/",

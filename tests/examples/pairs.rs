@@ -12,22 +12,28 @@ use serde_json::json;
 use use_aa::{
     actions::{
         account::SmartAccountClient,
-        account_kind::nexus::connect,
+        account_kind::nexus::{
+            connect, create_batch_session, create_session, send_with_batch_session, send_with_session,
+        },
+        create_batch_session::CreateBatchSessionVariables,
+        create_session::CreateSessionVariables,
         fee_funds::read_native_funds_at,
         options::{BuildUserOpOptions, Options},
         ports::{Relay, SessionStore},
-        scheme_sessions::{SchemeSessions, SessionGrant},
+        scheme_sessions::{SchemeSessions, SessionGrant, SessionListing},
         send_transaction::send_transaction,
+        send_with_batch_session::SendWithBatchSessionRequest,
+        send_with_session::SendWithSessionRequest,
     },
     client::{session_store::memory::MemorySessionStore, wallet::local::LocalWallet},
     error::AppError,
     protocol::{
-        addresses::DEMO_NFT,
+        addresses::{DEMO_NFT, DEMO_TOKEN},
         call::Call,
         nexus::{NexusAccount, NexusRelease, NexusSetup},
-        policy::{Condition, Policy},
-        session::KeyManagerSessions,
-        session_scheme::{ActionLimits, SessionLimits, SessionScheme},
+        policy::{Condition, Erc20Policy, Policy},
+        session::{KeyManagerSessions, SessionStatus},
+        session_scheme::{ActionLimits, Counted, SessionLimits, SessionScheme},
         smart_sessions::{SmartSessions, addresses::SMART_SESSION},
         user_op_response::UserOpResponse,
     },
@@ -193,6 +199,62 @@ async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
         matches!(&used_up, AppError::PolicyViolation { rule, .. } if rule == "SessionPolicyViolationError"),
         "{used_up:?}"
     );
+    // A page asks what is left before.
+    let newest = SendWithSessionRequest {
+        account: owner.account,
+        calls: vec![Person::mint_call(to)],
+        session_id: None,
+        corresponding_index: None,
+        options: none.clone(),
+    };
+    let used_up = send_with_session(&sessions, newest).await.unwrap_err();
+    assert!(
+        matches!(&used_up, AppError::PolicyViolation { rule, reason } if rule == "uses" && reason.ends_with("only 0 is left")),
+        "{used_up:?}"
+    );
+    // The list says so, from the chain; a session of two calls is listed call by call.
+    let listing = sessions.listing().await.unwrap();
+    let left = listing.left.iter().map(|limit| (limit.session_id.clone(), limit.what, limit.left.to::<u64>()));
+    assert_eq!(left.collect::<Vec<_>>(), [(second.to_string(), Counted::Uses, 0)]);
+    assert_eq!(listing.leaves.iter().map(|leaf| leaf.status).collect::<Vec<_>>(), [SessionStatus::Active]);
+    assert!(listing.is_deployed && listing.pending.is_empty());
+    let send = Erc20Policy::new(DEMO_TOKEN, to, U256::from(5));
+    let mint = Policy::new(DEMO_NFT, "safeMint(address to)").with_rule(0, Condition::Equal, to);
+    let variables = CreateBatchSessionVariables { policy: vec![mint.into(), send.into()], ..Default::default() };
+    let variables = variables.with_uses(3).with_total(U256::from(20)).unwrap();
+    let granted = create_batch_session(&sessions, &owner, variables).await.unwrap();
+    let before = sessions.listing().await.unwrap();
+    mined(&granted).await;
+    let after = sessions.listing().await.unwrap();
+    let id = granted.session.unwrap().session_ids[0].clone();
+    let statuses = |listing: &SessionListing| {
+        let of_it = listing.leaves.iter().filter(|leaf| leaf.session_id.starts_with(&id));
+        of_it.map(|leaf| (leaf.session_id.len() - id.len(), leaf.status)).collect::<Vec<_>>()
+    };
+    if before.pending == [granted.user_op_hash] {
+        assert_eq!(statuses(&before), [(0, SessionStatus::Pending), (2, SessionStatus::Pending)]);
+    }
+    assert_eq!(statuses(&after), [(0, SessionStatus::Active), (2, SessionStatus::Active)]);
+    assert!(after.leaves.last().unwrap().transfers().is_some_and(|said| said.max_amount == U256::from(5)));
+    let left = after.left.iter().filter(|limit| limit.session_id.starts_with(&id));
+    let left = left.map(|limit| (limit.session_id.len() - id.len(), limit.what, limit.left.to::<u64>()));
+    let token = Counted::Token(DEMO_TOKEN);
+    assert_eq!(left.collect::<Vec<_>>(), [(0, Counted::Uses, 3), (2, token, 20), (2, Counted::Uses, 3)]);
+    // By either of its listed ids it is one session, which takes what it was granted for and no more.
+    let both = |ids: [String; 2]| SendWithBatchSessionRequest {
+        account: owner.account,
+        calls: vec![Person::mint_call(to), Person::mint_call(to)],
+        session_ids: Some(ids.into()),
+        corresponding_indexes: None,
+        options: BuildUserOpOptions::default(),
+    };
+    mined(&send_with_batch_session(&sessions, both([id.clone(), format!("{id}-1")])).await.unwrap()).await;
+    let apart = send_with_batch_session(&sessions, both([id.clone(), second.to_string()])).await.unwrap_err();
+    assert!(matches!(&apart, AppError::InvalidInput { field, .. } if field == "sessionIds"), "{apart}");
+    let cannot = CreateSessionVariables { withdraw_native: true, ..Default::default() };
+    let cannot = CreateSessionVariables { policy: vec![Policy::new(DEMO_NFT, "safeMint(address to)")], ..cannot };
+    let cannot = create_session(&sessions, &owner, cannot).await.unwrap_err();
+    assert!(cannot.to_string().contains("kind nexus; those of kind biconomy-v2 can"), "{cannot}");
     // The account is found again as it is stored, and by nobody else.
     let (again, _) = connect(wallet, Rc::clone(&relay), Some(stored.clone()), &setup).await.unwrap();
     assert_eq!(again.account, owner.account);

@@ -99,12 +99,24 @@ pub(super) async fn read_deposit(
 /// # Errors
 /// Those of reading the native currency.
 pub async fn read_fee_funds(relay: &dyn Relay, account: Address) -> Result<FeeFunds, AppError> {
+    read_fee_funds_at(relay, EntryPoint::default(), account).await
+}
+
+/// [`read_fee_funds`] of an account whose operations this entry point takes.
+///
+/// # Errors
+/// Those of reading the native currency.
+pub async fn read_fee_funds_at(
+    relay: &dyn Relay,
+    entry_point: EntryPoint,
+    account: Address,
+) -> Result<FeeFunds, AppError> {
     let allowances = async { Ok::<_, AppError>(read_allowances(relay, account).await.ok()) };
     let fees = async {
         let fee = relay.gas_fees().await.ok().map(|fees| fees.max_fee_per_gas);
         Ok((fee, modest_data_fee(relay, fee.unwrap_or_default()).await))
     };
-    let native = read_native_funds(relay, account);
+    let native = read_native_funds_at(relay, entry_point, account);
     let (native, allowances, (max_fee_per_gas, data_fee)) = try_join3(native, allowances, fees).await?;
     Ok(FeeFunds { native, allowances, max_fee_per_gas, data_fee })
 }

@@ -303,8 +303,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         self.use_one(&SessionChoice::Id(id), calls, options, false).await
     }
 
-    /// [`Self::use_session`] with the session that is meant. `sponsored_where_possible`: without a paymaster in the options
-    /// others pay wherever the server sponsors pages and the session allows it.
+    /// [`Self::use_session`] with the session that is meant. `as_in_pages`: without a paymaster in the options others pay
+    /// wherever the server sponsors pages and the session allows it, and what is left of its limits is asked before anybody
+    /// else is.
     ///
     /// # Errors
     /// As [`Self::use_session`]; those of the choice.
@@ -313,7 +314,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         choice: &SessionChoice,
         calls: &[Call],
         options: &BuildUserOpOptions,
-        sponsored_where_possible: bool,
+        as_in_pages: bool,
     ) -> Result<UserOpResponse, AppError> {
         let (relay, account) = (self.relay.as_ref(), self.kind.address());
         let snapshot = read_snapshot_of(self.kind.as_ref(), relay, options, S::nonce_key);
@@ -323,12 +324,15 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }
         let calling = Calling { account, calls, now: snapshot.now() };
         let session = self.choose(choice, &known, &calling).await?;
-        let sponsored = sponsored_where_possible && S::may_be_sponsored(session);
+        let sponsored = as_in_pages && S::may_be_sponsored(session);
         let options = &if sponsored { default_paymaster(&snapshot, options) } else { options.clone() };
         let call_data = self.kind.encode_calls(calls, options.force_encode_for_batch.unwrap_or(false))?;
         let sponsored = options.paymaster_service_data.as_ref().is_some_and(|data| data.mode.is_some());
         let now = snapshot.now().latest();
         S::judge(session, &SessionCalls { account, calls, call_data: &call_data, sponsored, now })?;
+        if as_in_pages {
+            self.check_left(session, calls).await?;
+        }
         let on_chain = OnChain { account, modules: &snapshot.account.modules, sessions: &known.on_chain };
         let draft = UserOperationDraft {
             entry_point: self.kind.entry_point(),

@@ -105,6 +105,16 @@ pub enum Counted {
     Token(Address),
 }
 
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uses => f.write_str("uses"),
+            Self::Native => f.write_str("native currency in all"),
+            Self::Token(token) => write!(f, "amounts of {token} in all"),
+        }
+    }
+}
+
 /// A limit over many calls, and who knows how much of it was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
@@ -257,6 +267,11 @@ pub trait SessionScheme {
     /// `Invalid` for an answer that cannot be read.
     fn left(counter: &Counter, _answer: &[u8]) -> Result<U256, ProtocolError> {
         Ok(counter.most)
+    }
+
+    /// How much of a limit these calls would take.
+    fn taken(_session: &Self::Session, _counter: &Counter, _calls: &[Call]) -> U256 {
+        U256::ZERO
     }
 
     /// What a bundler's refusal says of a session's policies, by its text and, where a server has put it there, the revert

@@ -9,7 +9,7 @@ use crate::{
         remembered::{self, RememberedAccount},
         session_store::changes,
     },
-    hooks::{answers::KindSessions, context::SmartAccountContext, nexus, query_status::QueryStatus},
+    hooks::{answers::KindSessions, context::SmartAccountContext, nexus_gateway, query_status::QueryStatus},
     protocol::kind::AccountKind,
 };
 
@@ -35,7 +35,7 @@ pub(super) fn follow(context: SmartAccountContext) {
 /// Asks for the owner's account, and shows it unless another was chosen meanwhile.
 pub(super) fn find(context: SmartAccountContext, owner: Address) {
     spawn_local(async move {
-        let answer = nexus::find_account(owner).await;
+        let answer = nexus_gateway::find_account(owner).await;
         let is_wanted = context.owner.try_get_untracked() == Some(Some(owner)) && context.is_of(AccountKind::Nexus);
         match answer {
             Ok(account) => {
@@ -57,7 +57,7 @@ pub(super) fn find(context: SmartAccountContext, owner: Address) {
 /// Reads what the chain and the store say now.
 pub(super) fn read(context: SmartAccountContext, account: Address) {
     spawn_local(async move {
-        let read = nexus::sessions(account).await;
+        let read = nexus_gateway::sessions(account).await;
         if context.account.try_get_untracked() != Some(Some(account)) {
             return;
         }
@@ -75,7 +75,7 @@ pub(super) fn read(context: SmartAccountContext, account: Address) {
                 context.sessions_error.try_set(None);
                 context.sessions_status.try_set(QueryStatus::Success);
                 for user_op_hash in pending {
-                    spawn_local(async move { drop(nexus::settle(account, user_op_hash).await) });
+                    spawn_local(async move { drop(nexus_gateway::settle(account, user_op_hash).await) });
                 }
             }
             Err(error) => {

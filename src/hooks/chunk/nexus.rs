@@ -11,6 +11,7 @@ use crate::{
         self,
         account::SmartAccountClient,
         account_kind::nexus::{self, Nexus, NexusSessions},
+        fee_funds::FeeFunds,
         ports::{Relay, SessionStore},
         scheme_sessions::SessionListing,
         send_with_batch_session::SendWithBatchSessionRequest,
@@ -28,7 +29,7 @@ use crate::{
         operations::{GrantVariables, OwnerOperation, UseVariables},
         variables::{CostArguments, UseBatchSessionVariables, UseSessionVariables},
     },
-    protocol::{kind::AccountKind, user_op_response::UserOpResponse},
+    protocol::{kind::AccountKind, nexus::ENTRY_POINT, user_op_response::UserOpResponse},
 };
 
 /// The owner's account. It is kept, with its release.
@@ -156,6 +157,11 @@ pub async fn send_owner_operation(
 pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<U256> {
     let client = client_of(&owner, None).await?;
     actions::gas_estimate::get_gas_estimate(&client, &arguments.calls, &arguments.options).await
+}
+
+/// What the account can be made to pay fees with; its deposit is at its own entry point.
+pub async fn fee_funds(account: Address) -> Outcome<FeeFunds> {
+    actions::fee_funds::read_fee_funds_at(&ServerRelay, ENTRY_POINT, account).await
 }
 
 /// Writes what becomes of the operation into the stored sessions, whether or not anybody waits for it.

@@ -3,6 +3,7 @@
 use alloy::primitives::{Address, B256, U256};
 use futures::future::{join_all, try_join};
 use use_aa_protocol::{
+    call::Call,
     session::{SessionEvent, SessionLeaf, SessionStatus},
     session_scheme::{AboutSession, Counted, SessionScheme, Stored},
 };
@@ -117,6 +118,24 @@ impl<S: SessionScheme> SchemeSessions<S> {
         listing.pending.sort_unstable();
         listing.pending.dedup();
         Ok(listing)
+    }
+
+    /// Refuses calls that would go over what the chain has counted. What the chain does not tell now it judges itself.
+    pub(super) async fn check_left(&self, session: &S::Session, calls: &[Call]) -> Result<(), AppError> {
+        let relay = self.relay.as_ref();
+        let asked = self.asked(session).into_iter().map(|(_, counter)| async move {
+            let answer = eth_call(relay, counter.call.to, counter.call.data.clone()).await.ok()?;
+            Some((S::left(&counter, &answer).ok()?, counter))
+        });
+        for (left, counter) in join_all(asked).await.into_iter().flatten() {
+            let taken = S::taken(session, &counter, calls);
+            if taken > left {
+                let most = counter.most;
+                let reason = format!("this takes {taken}, and of {most} granted only {left} is left");
+                return Err(AppError::PolicyViolation { rule: counter.what.to_string(), reason });
+            }
+        }
+        Ok(())
     }
 
     fn asked(&self, session: &S::Session) -> Vec<(String, use_aa_protocol::session_scheme::Counter)> {

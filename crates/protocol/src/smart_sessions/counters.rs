@@ -3,6 +3,7 @@
 use alloy::primitives::{Address, U256};
 
 use super::{
+    addresses::VALUE_SELECTOR,
     ids,
     policy_data::PolicyConfig,
     reads,
@@ -78,6 +79,40 @@ pub(super) fn left(counter: &Counter, answer: &[u8]) -> Result<U256, ProtocolErr
     }
 }
 
+/// How much of a limit calls would take, as its contract would count.
+pub(super) fn taken(session: &Session, counter: &Counter, calls: &[Call]) -> U256 {
+    let action = counter.action.and_then(|place| session.actions.get(place));
+    let concerned = calls.iter().filter(|call| action.is_none_or(|action| is_of(call, action)));
+    let sum = |amounts: &mut dyn Iterator<Item = U256>| amounts.fold(U256::ZERO, U256::saturating_add);
+    match (counter.what, action) {
+        (Counted::Uses, None) => U256::ONE,
+        (Counted::Uses, Some(_)) => U256::from(concerned.count()),
+        (Counted::Native, _) => sum(&mut concerned.map(|call| call.value)),
+        (Counted::Token(_), action) => {
+            let policies = action.into_iter().flat_map(|action| &action.action_policies);
+            let offset =
+                policies.filter_map(|policy| PolicyConfig::read(policy).ok()).find_map(|policy| match policy {
+                    PolicyConfig::UniversalAction(action) => {
+                        action.rules.get(counter.rule?).and_then(|rule| usize::try_from(rule.offset).ok())
+                    }
+                    _ => None,
+                });
+            // The spending limit reads allowances, too: the chain judges that.
+            let Some(offset) = offset else { return U256::ZERO };
+            let word = |call: &Call| {
+                let begin = offset.checked_add(4)?;
+                call.data.get(begin..begin.checked_add(32)?).map(U256::from_be_slice)
+            };
+            sum(&mut concerned.filter_map(word))
+        }
+    }
+}
+
+fn is_of(call: &Call, action: &ActionData) -> bool {
+    let selector = call.data.first_chunk::<4>().copied().unwrap_or(VALUE_SELECTOR);
+    call.to == action.action_target && selector == action.action_target_selector.0
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -118,5 +153,17 @@ mod tests {
         assert_eq!(left(&counters[2], &used), Ok(U256::ZERO), "more than the limit is nothing left");
         assert!(left(&counters[1], &[1, 2]).is_err());
         assert!(left(&counters[0], &used).is_err(), "no rules in it");
+
+        let send = |amount: u64| {
+            let words = [ACCOUNT.into_word().0, U256::from(amount).to_be_bytes::<32>()].concat();
+            Call { to: DEMO_TOKEN, value: U256::ZERO, data: [&[0xa9, 0x05, 0x9c, 0xbb][..], &words].concat().into() }
+        };
+        let taken = |calls: &[Call]| {
+            counters.iter().map(|counter| taken(&session, counter, calls).to::<u64>()).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(&[send(3), send(4)]), [7, 2, 1]);
+        assert_eq!(taken(&[Call { to: ACCOUNT, ..send(3) }]), [0, 0, 1], "another contract's");
+        let cut = Call { data: send(3).data.slice(..40), ..send(3) };
+        assert_eq!(taken(&[cut]), [0, 1, 1]);
     }
 }

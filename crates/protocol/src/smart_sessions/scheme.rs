@@ -187,6 +187,10 @@ impl SessionScheme for SmartSessions {
         counters::left(counter, answer)
     }
 
+    fn taken(stored: &StoredSession, counter: &Counter, calls: &[Call]) -> U256 {
+        counters::taken(&stored.session, counter, calls)
+    }
+
     fn refusal(text: &str, revert_data: Option<&[u8]>) -> Option<Violation> {
         let data = revert_data.map(Bytes::copy_from_slice).or_else(|| bundler_refusal(text).revert_data)?;
         let of_sessions = smart_session_error(&data).is_some() || policy_error(&data).is_some();

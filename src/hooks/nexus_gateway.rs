@@ -16,7 +16,7 @@ use super::{
     variables::CostArguments,
     verbs::verbs,
 };
-use crate::protocol::user_op_response::UserOpResponse;
+use crate::{actions::fee_funds::FeeFunds, protocol::user_op_response::UserOpResponse};
 
 verbs! {
     in nexus:
@@ -47,6 +47,9 @@ verbs! {
 
     /// What an operation would cost at most, wei.
     fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> U256 = nexus::gas_estimate(owner, arguments);
+
+    /// What an account can be made to pay fees with.
+    fn fee_funds(account: Address) -> FeeFunds = nexus::fee_funds(account);
 
     /// Follows an operation that grants or ends sessions to its end.
     fn settle(account: Address, user_op_hash: B256) -> () = nexus::settle(account, user_op_hash);

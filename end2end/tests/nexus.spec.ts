@@ -1,0 +1,139 @@
+import { type Address, type Hex, parseAbi } from "viem";
+import type { Chain } from "../fixtures/chain.ts";
+import { expect, type Manager, test } from "../fixtures/test.ts";
+import { TestWallet } from "../fixtures/wallet.ts";
+
+const SMART_SESSION: Address = "0x00000000008bDABA73cD9815d79069c247Eb4bDA";
+const ENTRY_POINT: Address = "0x0000000071727De22E5E9d8BAf0edAc6f37da032";
+const abi = parseAbi([
+  "function getPermissionIDs(address account) view returns (bytes32[])",
+  "event UserOperationEvent(bytes32 indexed userOpHash, address indexed sender, address indexed paymaster, uint256 nonce, bool success, uint256 actualGasCost, uint256 actualGasUsed)",
+]);
+const NOBODY = "0x0000000000000000000000000000000000000000";
+
+/** Ids of the sessions that the module has of an account. */
+const permissions = (chain: Chain, account: Address): Promise<readonly Hex[]> =>
+  chain.client.readContract({ address: SMART_SESSION, abi, functionName: "getPermissionIDs", args: [account] });
+
+/** Operations of the account at its entry point: did it succeed, and did somebody else pay? */
+async function operations(chain: Chain, sender: Address): Promise<[boolean, boolean][]> {
+  const logs = await chain.client.getContractEvents({
+    address: ENTRY_POINT, abi, eventName: "UserOperationEvent", args: { sender }, fromBlock: 0n, strict: true,
+  });
+  return logs.map(({ args }) => [args.success, args.paymaster !== NOBODY]);
+}
+
+/** Chooses a kind and waits for another account than `before`. */
+async function choose(manager: Manager, kind: string, before?: Address): Promise<Address> {
+  await manager.page.getByTestId("account-kind").selectOption(kind);
+  const shown = manager.page.getByTestId("smart-account-address");
+  if (before) await expect(shown).not.toHaveAttribute("data-value", before);
+  return manager.account();
+}
+
+test("a session on a Nexus account: granted for two uses, used up, taken back; that of V2 is still there", async ({ manager, page, chain, wallet }) => {
+  test.setTimeout(120_000);
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const kind = page.getByTestId("account-kind");
+  await expect(kind).toHaveValue("biconomy-v2");
+  await expect(page.getByTestId("grant-uses")).toBeHidden();
+  const v2 = await manager.account();
+  await page.getByTestId("session-label").fill("On V2");
+  await manager.grantAndWait();
+  await expect(manager.rows("ACTIVE")).toHaveCount(1);
+
+  const nexus = await choose(manager, "nexus", v2);
+  await expect(manager.rows()).toHaveCount(0);
+  await page.getByTestId("session-label").fill("On Nexus");
+  await page.getByTestId("grant-uses").fill("2");
+  await page.getByTestId("create-session").click();
+  const review = page.getByTestId("grant-review");
+  await expect(review.getByTestId("grant-limits")).toContainText("At most 2 times");
+  await expect(review.getByTestId("grant-limits")).toContainText("Fees are not limited by this");
+  await expect(page.getByTestId("grant-withdraw")).toHaveCount(0);
+  const asked = wallet.asked.filter((method) => method === "personal_sign").length;
+  await page.getByTestId("grant-confirm").click();
+  await manager.hash("create-session-hash");
+  expect(wallet.asked.filter((method) => method === "personal_sign")).toHaveLength(asked + 1);
+  await expect(manager.rows("ACTIVE")).toHaveCount(1);
+  const row = manager.rows();
+  const [id] = await permissions(chain, nexus);
+  await expect(row).toHaveAttribute("data-session-id", id);
+  await expect(row).toContainText("May call safeMint on Demo NFT");
+  const left = row.getByTestId("session-left");
+  await expect(left).toHaveAttribute("data-left", "2");
+  await expect(left).toHaveAttribute("data-kind", "uses");
+
+  // The session alone, also after a reload and without a wallet.
+  await page.reload();
+  await expect(kind).toHaveValue("nexus");
+  expect(await manager.account()).toBe(nexus);
+  await page.getByTestId("disconnect-wallet").click();
+  await manager.useAndWait();
+  await expect(left).toHaveAttribute("data-left", "1");
+  await expect(left).toContainText("1 of 2 uses left");
+  await page.getByTestId("use-session").click();
+  await expect(left).toHaveAttribute("data-left", "0");
+  expect(await chain.nfts(nexus)).toBe(2n);
+  expect(await operations(chain, nexus)).toEqual([[true, true], [true, true], [true, true]]);
+
+  // Beyond it nothing is sent, and there is a way on.
+  await page.getByTestId("use-session").click();
+  await expect(manager.error("PolicyViolation")).toBeVisible();
+  await expect(page.getByTestId("step-up")).toBeVisible();
+  expect(await operations(chain, nexus)).toHaveLength(3);
+
+  await page.getByTestId("connect-wallet").click();
+  await page.getByTestId(`wallet-option-${TestWallet.rdns}`).click();
+  await row.getByTestId("revoke-session").click();
+  await page.getByTestId("revoke-confirm").click();
+  await manager.hash("revoke-sessions-hash");
+  await expect(manager.rows("REVOKED")).toHaveCount(1);
+  expect(await permissions(chain, nexus)).toEqual([]);
+
+  // The other kind lost nothing.
+  expect(await choose(manager, "biconomy-v2", nexus)).toBe(v2);
+  await expect(manager.rows("ACTIVE")).toHaveCount(1);
+  await expect(manager.rows("ACTIVE")).toContainText("On V2");
+  await manager.useAndWait();
+  expect(await chain.nfts(v2)).toBe(1n);
+  expect(await choose(manager, "nexus", v2)).toBe(nexus);
+  await expect(manager.rows("REVOKED")).toHaveCount(1);
+});
+
+test("a batch, and the owner's own operations, on a Nexus account; what it cannot do is said", async ({ manager, page, chain, wallet }) => {
+  test.setTimeout(120_000);
+  await manager.open("/hooks/use_create_batch_session");
+  await manager.connect(TestWallet.rdns);
+  const account = await choose(manager, "nexus", await manager.account());
+  await page.getByTestId("create-batch-session").click();
+  await page.getByTestId("grant-confirm").click();
+  await manager.hash("create-batch-session-hash");
+  expect(await permissions(chain, account)).toHaveLength(1);
+
+  await manager.open("/hooks/use_batch_session");
+  const owner = wallet.account.address;
+  await expect(page.getByTestId("batch-to")).toHaveText(owner);
+  await page.getByTestId("batch-amount").fill("11");
+  await page.getByTestId("use-batch-session").click();
+  await expect(manager.error("PolicyViolation")).toBeVisible();
+  await page.getByTestId("batch-amount").fill("5");
+  await page.getByTestId("use-batch-session").click();
+  await manager.hash("use-batch-session-hash");
+  expect(await chain.nfts(account)).toBe(1n);
+  expect(await chain.tokens(owner)).toBe(5_000_000n);
+
+  await manager.open("/hooks/use_send_sponsored_transaction");
+  await page.getByTestId("send-sponsored-transaction").click();
+  await manager.hash("send-sponsored-transaction-hash");
+  expect(await chain.nfts(account)).toBe(2n);
+
+  for (const hook of ["use_token_fees", "use_create_session_with_distributed_key"]) {
+    await manager.open(`/hooks/${hook}`);
+    await expect(page.getByTestId("kind-notice")).toContainText("not on Nexus accounts yet");
+  }
+  await expect(page.getByTestId("create-distributed-session")).toHaveCount(0);
+  await page.getByTestId("account-kind").selectOption("biconomy-v2");
+  await expect(page.getByTestId("create-distributed-session")).toBeVisible();
+});
