@@ -129,6 +129,11 @@ test("a batch, and the owner's own operations, on a Nexus account; what it canno
   await manager.hash("send-sponsored-transaction-hash");
   expect(await chain.nfts(account)).toBe(2n);
 
+  // Whoever looks the account up is not told that it had none.
+  await manager.open(`/sessions?account=${account}`);
+  await expect(page.getByTestId("smart-sessions")).toHaveAttribute("data-count", "1");
+  await expect(page.getByTestId("sessions-empty")).toHaveCount(0);
+
   for (const hook of ["use_token_fees", "use_create_session_with_distributed_key"]) {
     await manager.open(`/hooks/${hook}`);
     await expect(page.getByTestId("kind-notice")).toContainText("not on Nexus accounts yet");

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error::AppError,
     hooks::{
-        OperationKind, SendTransactionVariables, UseMutationReturn, UseSessionListReturn, UserOpResponse,
+        LimitLeft, OperationKind, SendTransactionVariables, UseMutationReturn, UseSessionListReturn, UserOpResponse,
         use_create_batch_session, use_create_session, use_create_session_with_distributed_key, use_send_transaction,
         use_smart_account, use_user_op_wait,
     },
@@ -31,6 +31,7 @@ use crate::{
         distributed_key::is_distributed,
         policy::{SessionPolicy, widen_for},
         session::SessionLeaf,
+        session_scheme::Counted,
         smart_account::Call,
     },
 };
@@ -157,6 +158,7 @@ fn ways_on(Refused { error, calls, session_id, sessions, kind, .. }: Refused) ->
         let Some(own_account) = account.smart_account_address.get_untracked() else { return };
         let sponsored = is_sponsored.get_untracked();
         let request = extension(&leaves, &calls.get_untracked(), kind, now_seconds());
+        let request = limited_again(request, &leaves, &sessions.limits_left.get_untracked());
         review.set(Some(GrantRequest { account: own_account, sponsored, ..request }));
     };
     let confirm = Callback::new(move |decision: GrantDecision| run.run(decision.granted));
@@ -251,6 +253,16 @@ fn extension(leaves: &[SessionLeaf], calls: &[Call], kind: StepUpKind, now: u64)
         max_operation_cost: first.filter(|_| is_distributed).and_then(|leaf| leaf.max_operation_cost),
         ..GrantRequest::default()
     }
+}
+
+/// Limited in all as the sessions were: what was used up begins anew, and nothing becomes limitless.
+fn limited_again(request: GrantRequest, leaves: &[SessionLeaf], limits: &[LimitLeft]) -> GrantRequest {
+    let of_them = limits.iter().filter(|limit| leaves.iter().any(|leaf| leaf.session_id == limit.session_id));
+    of_them.fold(request, |request, limit| match limit.what {
+        Counted::Uses => request.with_uses(limit.most.saturating_to()),
+        Counted::Token(_) => request.clone().with_total(limit.most).unwrap_or(request),
+        Counted::Native => request,
+    })
 }
 
 /// Their policies, widened to the calls and, where their time is over or nearly so, with a new end.

@@ -3,6 +3,7 @@
 
 mod account;
 mod board;
+mod each_for_itself;
 mod facts;
 mod manager;
 

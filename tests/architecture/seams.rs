@@ -87,6 +87,8 @@ const SEAMS: [Seam; 3] = [
             "src/hooks/chunk/nexus.rs",
             "src/hooks/nexus_gateway.rs",
             "src/client/session_store/nexus.rs",
+            // Renders what the module says of an account.
+            "src/pages/sessions/each_for_itself.rs",
             "crates/lab/src/",
             "crates/server/src/",
         ],

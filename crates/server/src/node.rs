@@ -214,7 +214,12 @@ impl ChainNode {
         let older_merkle_root = self.older_root(&older_root?)?;
         let roots_disputed = self.dispute_about(node, account, block_hash, [merkle_root, older_merkle_root]).await;
         let module = |answer: Result<Value, AppError>| -> Result<bool, AppError> {
-            Ok(deployed && !self.word("isModuleEnabled", &answer?)?.is_zero())
+            match answer {
+                Ok(answer) => Ok(deployed && !self.word("isModuleEnabled", &answer)?.is_zero()),
+                // Accounts of another kind.
+                Err(AppError::UpstreamRejected { .. }) => Ok(false),
+                Err(error) => Err(error),
+            }
         };
         let modules = match modules {
             Ok(answer) if deployed => self.modules(&self.bytes("getModulesPaginated", &answer)?)?,

@@ -4,7 +4,10 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::facts::{AccountFacts, Listed, PER_PAGE, read_account};
+use super::{
+    each_for_itself,
+    facts::{AccountFacts, Listed, PER_PAGE, read_account},
+};
 use crate::{
     api::chain_info,
     components::{
@@ -63,8 +66,12 @@ pub(super) fn AccountSessions(
 async fn known(account: Address, page: usize, answer: Answer) -> AnyView {
     let chain = chain_info().await.ok();
     let facts = AccountFacts::of(account).await;
+    let others = each_for_itself::count(account).await;
+    let has_others = !matches!(others, Ok(None | Some(0)));
     let native = chain.as_ref().map(|chain| chain.native_currency.clone()).unwrap_or_default().facts();
     let body = match &facts {
+        // "None" would not be true.
+        Ok(facts) if facts.is_empty() && has_others => ().into_any(),
         Ok(facts) => list(account, facts, page, &native),
         Err(error) => {
             answer.failed(error);
@@ -80,6 +87,7 @@ async fn known(account: Address, page: usize, answer: Answer) -> AnyView {
             </p>
             <p class="reason">{live(as_of(chain.as_ref(), &facts))}</p>
         </section>
+        {each_for_itself::notice(&others)}
         {body}
         <section class="another" aria-labelledby="not-here">
             <h2 id="not-here">"What cannot be known here"</h2>
