@@ -4,6 +4,7 @@
 //! leaves before its cost is reserved and the decision is in the database. When the database does not answer, nothing is
 //! sponsored.
 
+mod account_code;
 mod advance;
 mod calls;
 mod check;
@@ -19,6 +20,9 @@ pub(super) mod pre_verification_gas;
 mod requester;
 mod sessions;
 mod settle;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod settle_tests;
 #[cfg(test)]
 mod tests;
 mod unused_gas;
@@ -142,6 +146,7 @@ impl SponsorPolicy {
             policy.advance = AdvanceLimits::default();
             // The lab's gas, of which an operation takes more elsewhere.
             policy.caps.built_in = true;
+            policy.caps.unused_call_gas = None;
             "default".clone_into(&mut policy.version);
         }
         Ok(policy)
@@ -202,15 +207,20 @@ impl Sponsor {
         let fee = self.fee_taker(user_operation.entry_point, context);
         let mut allowed = self.inner.policy.check(user_operation, context.mode, fee);
         if !context.calculate_gas_limits {
-            allowed = allowed.and_then(|()| self.inner.policy.caps.check(user_operation));
+            allowed = allowed.and_then(|()| self.inner.policy.check_gas(user_operation, context.mode));
         }
         if let Err(reason) = allowed {
             return Err(self.refuse(decision, reason).await);
         }
-        if user_operation.entry_point == EntryPoint::V07
-            && let Err(reason) = deployment::nexus::makes_the_sender(&self.inner.node, user_operation).await?
-        {
-            return Err(self.refuse(decision, reason).await);
+        if user_operation.entry_point == EntryPoint::V07 {
+            let Inner { node, policy, .. } = &*self.inner;
+            let is_known = match user_operation.factory() {
+                Some(_) => deployment::nexus::makes_the_sender(node, user_operation).await?,
+                None => account_code::check(node, policy, user_operation.sender).await?,
+            };
+            if let Err(reason) = is_known {
+                return Err(self.refuse(decision, reason).await);
+            }
         }
         let chain_id = self.inner.chain_id;
         if let Err(reason) = sessions::may_be_paid_for(&self.inner.node, chain_id, user_operation).await? {
@@ -239,18 +249,11 @@ impl Sponsor {
         };
         let signed = signed_operation(user_operation, &sponsorship);
         decision.max_cost = signed.required_prefund();
-        if let Err(reason) = self.inner.policy.caps.check(&signed) {
+        if let Err(reason) = self.inner.policy.check_gas(&signed, context.mode) {
             return Err(self.refuse(decision, reason).await);
         }
         if self.inner.policy.caps.pre_verification_gas.is_none()
             && let Err(reason) = pre_verification_gas::check(&self.inner.node, &self.inner.bundler, &signed).await
-        {
-            return Err(self.refuse(decision, reason).await);
-        }
-        // Limits that were found here are the bundler's own; of a fee in tokens the account pays this, too.
-        if context.mode == PaymasterMode::Sponsored
-            && !context.calculate_gas_limits
-            && let Err(reason) = unused_gas::check(&self.inner.bundler, &signed).await
         {
             return Err(self.refuse(decision, reason).await);
         }
