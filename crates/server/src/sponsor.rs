@@ -46,8 +46,7 @@ use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAU
 use use_aa_actions::{clock::unix_seconds, error::AppError};
 use use_aa_protocol::{
     addresses::TOKEN_PAYMASTER,
-    entry_point::{EntryPoint, v07},
-    paymaster::{TokenPaymasterData, VerifyingPaymasterData},
+    entry_point::{EntryPoint, sponsored_until},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
 };
@@ -259,7 +258,7 @@ impl Sponsor {
         }
         decision.user_op_hash = signed.hash(self.inner.chain_id);
         // By the chain's clock, as it is settled by that.
-        decision.valid_until = match valid_until(&signed) {
+        decision.valid_until = match sponsored_until(&signed) {
             Some(valid_until) => valid_until,
             None => self.inner.node.clocks().await?.window(UNKNOWN_LIFE).valid_until,
         };
@@ -404,21 +403,4 @@ fn signed_operation(user_operation: &UserOperation, sponsorship: &Sponsorship) -
     let mut signed = UserOperation { paymaster_and_data, ..user_operation.clone() };
     sponsorship.gas.set(&mut signed);
     signed
-}
-
-/// When the signature runs out, unix seconds of the chain; `None` when its layout is not known, or it never does.
-fn valid_until(signed: &UserOperation) -> Option<u64> {
-    let until = match signed.entry_point {
-        EntryPoint::V06 => {
-            let data = &signed.paymaster_and_data;
-            let verifying = VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
-            verifying.or_else(|_| TokenPaymasterData::decode(data).map(|data| data.valid_until))
-        }
-        EntryPoint::V07 => {
-            let data = signed.paymaster_data();
-            let verifying = v07::VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
-            verifying.or_else(|_| v07::TokenPaymasterData::decode(data).map(|data| data.valid_until))
-        }
-    };
-    until.ok().filter(|until| *until > 0)
 }
