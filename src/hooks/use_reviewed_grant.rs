@@ -70,7 +70,7 @@ impl<V: Send + Sync + 'static> Clone for UseReviewedGrantReturn<V> {
 ///     let error = move || form.refused.get().or(form.grant.error.get()).or(form.wait.error.get());
 ///     view! {
 ///         <button on:click=move |_| form.review.run(())>"Review and grant"</button>
-///         <p>{move || form.wait.status.get().to_string()}</p>
+///         <p>{move || form.wait.response.get().map(|_| form.wait.status.get().to_string())}</p>
 ///         <p role="alert">{move || error().map(|error| error.to_string())}</p>
 ///         <GrantReview
 ///             request=form.request
