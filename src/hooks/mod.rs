@@ -12,6 +12,8 @@ mod connection;
 mod context;
 mod ended_operations;
 mod gateway;
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+mod key_requests;
 mod mutation;
 mod operations;
 mod provider;
