@@ -390,6 +390,17 @@ mod tests {
         let ways = [(TokenParam::from(token), BuildUserOpOptions::default()), (TokenParam::from(quote.clone()), named)];
         let send = |(param, options): &_| block_on(send_gas_token_transaction(&client, &calls, param, options));
         fake.answer_amount(token, U256::from(999_999));
+        // Nor does an approval among the account's own calls count.
+        let own = [approve_call(token, PAYMASTER, U256::from(1_000_000))];
+        let own = use_aa_protocol::smart_account::encode_calls(&own, false).unwrap();
+        let operation = UserOperation { entry_point: EntryPoint::V07, sender: client.account, ..Default::default() };
+        let (param, options) = &ways[1];
+        let now = Clocks { block: 0, pending: 0, wall: 0 };
+        let found = block_on(TokenPayment::find(&fake, &operation, &param.options(options), now)).unwrap();
+        for call_data in [&[][..], &own] {
+            assert_eq!(block_on(found.missing_approvals(&fake, client.account, call_data, false)), Ok(Vec::new()));
+            assert!(block_on(found.check_allowed(&fake, client.account, call_data)).is_err());
+        }
         for way in &ways {
             let refused = send(way).unwrap_err().to_string();
             assert!(refused.contains(&PAYMASTER.to_string()) && refused.contains("before"), "{refused}");
