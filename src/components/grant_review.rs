@@ -52,6 +52,12 @@ pub fn GrantReview(
     let draft = RwSignal::new(None::<Draft>);
     Effect::new(move |_| {
         draft.set(request.get().map(Draft::new));
+        if request.with(Option::is_none)
+            && let Some(dialog) = dialog.get()
+        {
+            // Taken back by the app, when it was not closed by the person.
+            dialog.close();
+        }
         if let (Some(dialog), true) = (dialog.get(), request.with(Option::is_some))
             && !dialog.open()
         {

@@ -22,7 +22,7 @@ pub fn CreateBatchSession() -> impl IntoView {
     let most = RwSignal::new("10".to_owned());
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
     // What cannot be granted is said, and kept from being confirmed, by the review.
-    let form = use_reviewed_grant(use_create_batch_session(), OperationKind::CreateBatchSession, move |me| {
+    let form = use_reviewed_grant(use_create_batch_session(), move |me| {
         let (to, amount) = (recipient.address()?, typed_amount(DEMO_TOKEN, &most.get())?);
         let until = ends.get().unwrap_or(0);
         let mint_nft = Policy::new(DEMO_NFT, "safeMint(address to)").with_rule_on("to", Condition::Equal, me)?;

@@ -14,7 +14,7 @@ pub fn CreateSession() -> impl IntoView {
     let label = RwSignal::new("Demo NFT mint".to_owned());
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
     // What cannot be granted is said, and kept from being confirmed, by the review.
-    let form = use_reviewed_grant(use_create_session(), OperationKind::CreateSession, move |me| {
+    let form = use_reviewed_grant(use_create_session(), move |me| {
         let mint = Policy::new(DEMO_NFT, "safeMint(address to)")
             .with_rule_on("to", Condition::Equal, me)?
             .with_valid_until(ends.get().unwrap_or(0));
