@@ -402,7 +402,10 @@ async fn an_operation_neither_flaps_nor_hangs_on_a_node_that_lags() {
             lines = server.follow(&sent, PATIENCE) => lines,
             () = blocks => unreachable!(),
         };
-        assert_eq!(states(&lines), ["submitted", "bundled", "included", "confirmed"], "{confirmations}");
+        // Who begins to follow late misses what was before; nothing comes twice or is taken back.
+        let told = states(&lines);
+        let all = ["submitted", "bundled", "included", "confirmed"];
+        assert!(told.len() >= 2 && all.map(String::from).ends_with(&told), "{confirmations}: {told:?}");
         assert_eq!(states(&server.follow(&sent, PATIENCE).await), ["confirmed"]);
     }
 }

@@ -22,6 +22,8 @@ mod postgres_support;
 mod retention;
 #[path = "sponsorship/robbery.rs"]
 mod robbery;
+#[path = "sponsorship/robbery_nexus.rs"]
+mod robbery_nexus;
 #[path = "sponsorship/rollups.rs"]
 mod rollups;
 mod server_support;

@@ -28,6 +28,7 @@ use use_aa::{
         user_op_response::UserOpResponse,
     },
 };
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -151,6 +152,37 @@ async fn concurrent_updates_lose_nothing() {
     }
 }
 
+/// The JavaScript SDK in another tab writes between two tasks of ours, and asks for no lock.
+#[wasm_bindgen_test]
+async fn what_a_page_without_the_lock_writes_meanwhile_is_not_lost() {
+    let account = account();
+    let key = sessions_key(account);
+    let leaves = (0..2_000).map(|number| leaf(&format!("{number:032x}"))).collect();
+    let mut theirs = SessionBook { leaf_nodes: leaves, ..Default::default() };
+    storage().set_item(&key, &serde_json::to_string(&theirs).unwrap()).unwrap();
+    STORE.load(account).await.unwrap();
+    let others = async {
+        for number in 0..8 {
+            sleep(0).await;
+            let text = storage().get_item(&key).unwrap().unwrap();
+            theirs = serde_json::from_str(&text).unwrap();
+            theirs.leaf_nodes.push(leaf(&format!("theirs {number}")));
+            storage().set_item(&key, &serde_json::to_string(&theirs).unwrap()).unwrap();
+        }
+    };
+    let ours = async {
+        for number in 0..3 {
+            add(account, format!("ours {number}")).await.unwrap();
+        }
+    };
+    join(others, ours).await;
+    let book = STORE.load(account).await.unwrap();
+    for (who, count) in [("ours", 3), ("theirs", 8)] {
+        assert_eq!(ids(&book).iter().filter(|id| id.starts_with(who)).count(), count, "{who}");
+    }
+    storage().remove_item(&key).unwrap();
+}
+
 #[wasm_bindgen_test]
 async fn a_writer_waits_for_the_lock_of_another_tab() {
     let account = account();
@@ -206,6 +238,45 @@ async fn a_key_whose_vault_is_gone_is_lost_and_one_that_is_put_again_is_not() {
     assert!(matches!(STORE.signer(account, old.address()).await, Err(AppError::Key { .. })));
     STORE.put_signer(account, &old).await.unwrap();
     assert!(STORE.lost_keys(account).await.unwrap().is_empty());
+}
+
+/// IndexedDB that says yes to each write and takes it back, as on a full disk; `error` is what it gives as the reason.
+/// The function that it returns mends it.
+fn indexed_db_takes_back(error: &str) -> js_sys::Function {
+    let script = format!(
+        "const kept = ['put', 'delete'].map((name) => [name, IDBObjectStore.prototype[name]]);
+        for (const [name, call] of kept) IDBObjectStore.prototype[name] = function (...args) {{
+            const request = call.apply(this, args), transaction = this.transaction;
+            request.addEventListener('success', () => {{
+                if ('{error}') Object.defineProperty(transaction, 'error', {{ get: () => new DOMException('', '{error}') }});
+                transaction.abort();
+            }});
+            return request;
+        }};
+        return () => kept.forEach(([name, call]) => (IDBObjectStore.prototype[name] = call));"
+    );
+    js_sys::Function::new_no_args(&script).call0(&JsValue::NULL).unwrap().unchecked_into()
+}
+
+#[wasm_bindgen_test]
+async fn no_key_is_encrypted_by_what_the_browser_did_not_keep() {
+    let (account, signer) = (account(), PrivateKeySigner::random());
+    let is_full = |error: &AppError| matches!(error, AppError::StorageFull { .. });
+    let is_blocked = |error: &AppError| matches!(error, AppError::Storage { .. });
+    for (error, expected) in [("QuotaExceededError", &is_full as &dyn Fn(&AppError) -> bool), ("", &is_blocked)] {
+        key_vault::forget().await.unwrap();
+        let mend = indexed_db_takes_back(error);
+        let refused = STORE.put_signer(account, &signer).await;
+        mend.call0(&JsValue::NULL).unwrap();
+        assert!(refused.as_ref().is_err_and(expected), "{error}: {refused:?}");
+        assert_eq!(storage().get_item(&signers_key(account)).unwrap(), None, "{error}");
+    }
+    STORE.put_signer(account, &signer).await.unwrap();
+    let mend = indexed_db_takes_back("");
+    let refused = key_vault::forget().await;
+    mend.call0(&JsValue::NULL).unwrap();
+    assert!(refused.as_ref().is_err_and(is_blocked), "the key is still there: {refused:?}");
+    assert_eq!(STORE.signer(account, signer.address()).await.unwrap().to_bytes(), signer.to_bytes());
 }
 
 #[wasm_bindgen_test]

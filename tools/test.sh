@@ -65,7 +65,7 @@ beside "browsers and PostgreSQL" tools/install.sh system
 export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
 
 # cargo compiles a crate again for other features, and those are of all crates that a command names: name the same each time
-crates="--workspace --exclude starter --exclude use-aa-xtask"
+crates="--workspace --exclude starter --exclude shown-hooks --exclude use-aa-xtask"
 xtask="--package use-aa-xtask --features wasm-tests,dev"
 
 check "formatted" cargo fmt --all --check
@@ -97,9 +97,10 @@ check "front end builds" cargo run --quiet $xtask -- page
 runner=CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)_RUNNER
 suite "unit, integration and doc tests" env "$runner=timeout --kill-after=10 600" cargo test $crates --features ssr --no-fail-fast
 # An app that has use-aa as a dependency, without our pages; the browser's side is linked, so that names clash here and not there.
-suite "an app on the crate: server" cargo test --quiet --package starter --features ssr
+suite "an app on the crate: server" cargo test --quiet --package starter --package shown-hooks --features starter/ssr,shown-hooks/ssr
 check "an app on the crate: browser" \
-  cargo build --quiet --package starter --lib --test shown --target wasm32-unknown-unknown --features hydrate
+  cargo build --quiet --package starter --package shown-hooks --lib --target wasm32-unknown-unknown \
+  --features starter/hydrate,shown-hooks/hydrate
 suite "wasm tests in Chromium" tools/wasm-test.sh
 # `cargo test` has built it for the integration tests; `cargo build` would compile fifty crates again without the
 # features that only tests need.

@@ -78,6 +78,7 @@ test("from the first visit to a revoked session without a mouse", async ({ manag
   await expect(review).toBeHidden();
   await expect(byId("create-session")).toBeFocused();
   await page.keyboard.press("Enter");
+  await expect(review).toBeVisible();
   await expect(byId("grant-confirm")).toBeEnabled();
   // The focus begins inside the dialog, before the buttons, and stays in it.
   expect(await review.evaluate((dialog) => dialog.contains(document.activeElement))).toBe(true);

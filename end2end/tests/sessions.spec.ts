@@ -194,6 +194,8 @@ test("filter, search and selection by keyboard", async ({ manager, page }) => {
 });
 
 test("a second browser sees the sessions of the first, adds to them and takes them back", async ({ manager, page, chain, wallet, browser }) => {
+  // Two browsers, and what each learns of the other it learns within ten seconds, three times.
+  test.slow();
   const [ofA] = await granted(manager, 1);
   const account = await manager.account();
   const [context, other] = await elsewhere(browser, wallet, manager.url);

@@ -1,9 +1,7 @@
 use alloy::{primitives::U256, sol};
 use leptos::prelude::*;
-use use_aa::{
-    prelude::*,
-    protocol::addresses::{DEMO_NFT, DEMO_TOKEN},
-};
+use use_aa::prelude::*;
+use use_aa::protocol::addresses::{DEMO_NFT, DEMO_TOKEN};
 
 sol! {
     function safeMint(address to);
@@ -24,9 +22,10 @@ pub fn MintAndPay() -> impl IntoView {
         let pay = Call::to(DEMO_TOKEN, &transferCall { to: owner, amount: U256::from(1_000_000) });
         batch.mutate.run(UseBatchSessionVariables { calls: vec![mint, pay], ..Default::default() });
     };
+    let blocked = move || batch.is_pending.get() || account.owner_address.get().is_none();
     let error = move || batch.error.get().or(wait.error.get());
     view! {
-        <button on:click=click disabled=batch.is_pending>"Mint and pay"</button>
+        <button on:click=click disabled=blocked>"Mint and pay"</button>
         <p>{move || wait.is_success.get().then_some("Done")}</p>
         <p role="alert">{move || error().map(|error| error.to_string())}</p>
     }

@@ -20,9 +20,10 @@ pub fn GrantBatch() -> impl IntoView {
         let policy = vec![mint.into(), pay.into()];
         grant.mutate.run(CreateBatchSessionVariables { policy, ..Default::default() });
     };
+    let blocked = move || grant.is_pending.get() || account.owner_address.get().is_none();
     let error = move || grant.error.get().or(wait.error.get());
     view! {
-        <button on:click=click disabled=grant.is_pending>"Allow minting and paying"</button>
+        <button on:click=click disabled=blocked>"Allow minting and paying"</button>
         <p>{move || wait.is_success.get().then_some("Allowed")}</p>
         <p role="alert">{move || error().map(|error| error.to_string())}</p>
     }

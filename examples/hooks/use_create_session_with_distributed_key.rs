@@ -12,9 +12,10 @@ pub fn GrantToNodes() -> impl IntoView {
         let mint = Policy::new(DEMO_NFT, "safeMint(address to)").with_rule(0, Condition::Equal, me);
         grant.mutate.run(CreateSessionVariables { policy: vec![mint], ..Default::default() });
     };
+    let blocked = move || grant.is_pending.get() || account.smart_account_address.get().is_none();
     let error = move || grant.error.get().or(wait.error.get());
     view! {
-        <button on:click=click disabled=grant.is_pending>"Allow minting to me"</button>
+        <button on:click=click disabled=blocked>"Allow minting to me"</button>
         <p>{move || wait.is_success.get().then_some("Allowed")}</p>
         <p role="alert">{move || error().map(|error| error.to_string())}</p>
     }

@@ -1,9 +1,7 @@
 use alloy::sol;
 use leptos::prelude::*;
-use use_aa::{
-    prelude::*,
-    protocol::addresses::{DEMO_NFT, DEMO_TOKEN},
-};
+use use_aa::prelude::*;
+use use_aa::protocol::addresses::{DEMO_NFT, DEMO_TOKEN};
 
 sol! {
     function safeMint(address to);
@@ -24,9 +22,10 @@ pub fn MintPaidInDollars() -> impl IntoView {
             options: Default::default(),
         });
     };
+    let blocked = move || mint.is_pending.get() || account.smart_account_address.get().is_none();
     let error = move || mint.error.get().or(wait.error.get());
     view! {
-        <button on:click=click disabled=mint.is_pending>"Mint"</button>
+        <button on:click=click disabled=blocked>"Mint"</button>
         <p>{move || wait.is_success.get().then_some("Minted")}</p>
         <p role="alert">{move || error().map(|error| error.to_string())}</p>
     }

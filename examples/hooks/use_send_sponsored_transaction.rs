@@ -17,9 +17,10 @@ pub fn MintSponsored() -> impl IntoView {
         let calls = vec![Call::to(DEMO_NFT, &safeMintCall { to })];
         mint.mutate.run(SendTransactionVariables { calls, ..Default::default() });
     };
+    let blocked = move || mint.is_pending.get() || account.smart_account_address.get().is_none();
     let error = move || mint.error.get().or(wait.error.get());
     view! {
-        <button on:click=click disabled=mint.is_pending>"Mint"</button>
+        <button on:click=click disabled=blocked>"Mint"</button>
         <p>{move || wait.is_success.get().then_some("Minted")}</p>
         <p role="alert">{move || error().map(|error| error.to_string())}</p>
     }

@@ -16,5 +16,6 @@ pub fn Sessions() -> impl IntoView {
                 <li>{leaf.label.clone()} " " {move || leaf.status_at(sessions.list.now.get()).wire_name()}</li>
             </For>
         </ul>
+        <p role="alert">{move || sessions.list.error.get().map(|error| error.to_string())}</p>
     }
 }

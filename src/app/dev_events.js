@@ -19,14 +19,14 @@
 	building.textContent = "Building …";
 	const failure = layer("inset:0;width:100%;height:100%;padding:24px;overflow:auto;background:#160f0f;color:#fdd", "alert");
 	failure.dataset.testid = "dev-error";
-	const fail = (text) => {
+	const fail = (title, text) => {
 		const hide = document.createElement("button");
 		hide.textContent = "Hide";
 		hide.style.cssText = "position:fixed;inset:16px 24px auto auto;padding:4px 16px;font:inherit;background:#fdd;color:#160f0f";
 		hide.addEventListener("click", () => failure.remove());
 		const heading = document.createElement("strong");
 		heading.style.fontSize = "18px";
-		heading.textContent = "This does not build";
+		heading.textContent = title;
 		const said = document.createElement("pre");
 		said.style.cssText = "white-space:pre-wrap;overflow-wrap:anywhere;font:inherit";
 		said.textContent = text;
@@ -40,18 +40,19 @@
 			building.remove();
 			failure.remove();
 		},
-		error: ({ text }) => {
+		error: ({ heading, text }) => {
 			building.remove();
-			fail(text);
+			fail(heading, text);
 		},
 		style: ({ href }) => {
 			failure.remove();
-			const old = document.getElementById("styles");
-			const style = old.cloneNode();
+			// More than one while another new one is still being loaded.
+			const old = [...document.querySelectorAll("#styles")];
+			const style = old[0].cloneNode();
 			style.href = href;
-			// The old one goes when the new one is there: nothing is without style in between.
-			style.addEventListener("load", () => old.remove());
-			old.after(style);
+			// Older ones go when the new one is there: nothing is without style in between, and the newest stays.
+			style.addEventListener("load", () => old.forEach((older) => older.remove()));
+			old.at(-1).after(style);
 		},
 		page: () => location.reload(),
 	};

@@ -52,13 +52,14 @@ pub fn set_wallet(rdns: Option<&str>) {
 #[cfg(feature = "hydrate")]
 pub fn kind() -> Option<AccountKind> {
     let before = || super::browser_storage::has(ACCOUNT_KEY).then(AccountKind::default);
-    super::browser_storage::get(KIND_KEY).or_else(before)
+    let kept = super::browser_storage::raw().ok()?.get_item(KIND_KEY).ok().flatten();
+    kept.and_then(|name| name.parse().ok()).or_else(before)
 }
 
 /// Remembers the account kind.
 #[cfg(feature = "hydrate")]
 pub fn set_kind(kind: AccountKind) {
-    super::browser_storage::set(KIND_KEY, &kind).ok();
+    super::browser_storage::set_text(KIND_KEY, kind.as_str()).ok();
 }
 
 #[cfg(feature = "hydrate")]

@@ -2,40 +2,33 @@
 
 use leptos::prelude::*;
 
-use super::live_text::live;
 use crate::{hooks::use_account_kind, protocol::kind::AccountKind};
 
-/// A select; nothing where there is no choice.
+/// A select; nothing where there is no choice. Its words are its own, for the bytes: this is in every visit.
 #[component]
 pub fn AccountKindChoice() -> impl IntoView {
     let account = use_account_kind();
-    let options = move || {
-        let option = |kind: AccountKind| {
-            view! {
-                <option value=kind.as_str() selected=move || account.kind.get() == kind>
-                    {live(kind.title())}
-                </option>
-            }
-        };
-        let kinds = account.offered.get();
-        (!kinds.is_empty()).then(|| {
+    let is_nexus = move || account.kind.get() == AccountKind::Nexus;
+    let choice = move || {
+        account.has_choice.get().then(|| {
             view! {
                 <label class="account-kind">
                     <span>"Account kind"</span>
                     <select
                         data-testid="account-kind"
-                        prop:value=move || account.kind.get().as_str()
-                        on:change:target=move |event| {
-                            if let Ok(kind) = event.target().value().parse() {
+                        on:change=move |event| {
+                            if let Ok(kind) = event_target_value(&event).parse() {
                                 account.choose.run(kind);
                             }
                         }
                     >
-                        {kinds.into_iter().map(option).collect::<Vec<_>>()}
+                        <option value="biconomy-v2">"V2"</option>
+                        <option value="nexus" selected=is_nexus>"Nexus"</option>
                     </select>
                 </label>
             }
+            .into_any()
         })
     };
-    view! { {options} }.into_any()
+    view! { {choice} }.into_any()
 }

@@ -53,6 +53,12 @@ pub fn GrantReview(
     let draft = RwSignal::new(None::<Draft>);
     Effect::new(move |_| {
         draft.set(request.get().map(Draft::new));
+        if request.with(Option::is_none)
+            && let Some(dialog) = dialog.get()
+        {
+            // Taken back by the app, when it was not closed by the person.
+            dialog.close();
+        }
         if let (Some(dialog), true) = (dialog.get(), request.with(Option::is_some))
             && !dialog.open()
         {
@@ -79,7 +85,7 @@ pub fn GrantReview(
     let cannot = move || is_stopped.get() || kept.is_blocked();
     // What one operation may cost is part of what is signed, too.
     let unsure = move || unsure() || draft.with(|draft| draft.as_ref().is_some_and(Draft::lacks_cost_limit));
-    let blocked = move || unsure() || cannot() || has_problems();
+    let blocked = move || !is_open.get() || unsure() || cannot() || has_problems();
     let decide = move |draft: &Draft| {
         let mut decision = draft.decision();
         decision.granted.reviewed = Some(kept.reviewed());
@@ -114,7 +120,12 @@ pub fn GrantReview(
             data-testid="grant-review"
             aria-labelledby="review-title"
             aria-describedby="review-summary"
-            on:close=move |_| request.set(None)
+            // The event comes a moment after the dialog has closed: it may be open again by then.
+            on:close=move |_| {
+                if dialog.get_untracked().is_none_or(|dialog| !dialog.open()) {
+                    request.set(None);
+                }
+            }
         >
             {move || request.get().map(|request| body(&request, draft, remarks, replaces, kept))}
             <div class="review-foot">

@@ -248,7 +248,12 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
             node_ref=dialog
             data-testid="session-change"
             aria-labelledby="session-change-title"
-            on:close=move |_| ask.set(None)
+            // The event comes a moment after the dialog has closed: it may be open again by then.
+            on:close=move |_| {
+                if dialog.get_untracked().is_none_or(|dialog| !dialog.open()) {
+                    ask.set(None);
+                }
+            }
         >
             {move || {
                 ask.get()

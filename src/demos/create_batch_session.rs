@@ -25,7 +25,7 @@ pub fn CreateBatchSession() -> impl IntoView {
     // Only some kinds of account count uses.
     let (uses, kind) = (RwSignal::new(String::new()), use_account_kind().kind);
     // What cannot be granted is said, and kept from being confirmed, by the review.
-    let form = use_reviewed_grant(use_create_batch_session(), OperationKind::CreateBatchSession, move |me| {
+    let form = use_reviewed_grant(use_create_batch_session(), move |me| {
         let (to, amount) = (recipient.address()?, typed_amount(DEMO_TOKEN, &most.get())?);
         let until = ends.get().unwrap_or(0);
         let mint_nft = Policy::new(DEMO_NFT, "safeMint(address to)").with_rule_on("to", Condition::Equal, me)?;

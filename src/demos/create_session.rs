@@ -21,7 +21,7 @@ pub fn CreateSession() -> impl IntoView {
     // Only some kinds of account count uses.
     let (uses, kind) = (RwSignal::new(String::new()), use_account_kind().kind);
     // What cannot be granted is said, and kept from being confirmed, by the review.
-    let form = use_reviewed_grant(use_create_session(), OperationKind::CreateSession, move |me| {
+    let form = use_reviewed_grant(use_create_session(), move |me| {
         let mint = Policy::new(DEMO_NFT, "safeMint(address to)")
             .with_rule_on("to", Condition::Equal, me)?
             .with_valid_until(ends.get().unwrap_or(0));

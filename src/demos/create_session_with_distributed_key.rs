@@ -13,7 +13,7 @@ use crate::{
 pub fn CreateSessionWithDistributedKey() -> impl IntoView {
     let ends = RwSignal::new(Some(now_seconds() + 3_600));
     let create = use_create_session_with_distributed_key();
-    let form = use_reviewed_grant(create, OperationKind::CreateDistributedSession, move |me| {
+    let form = use_reviewed_grant(create, move |me| {
         let mint = Policy::new(DEMO_NFT, "safeMint(address to)")
             .with_rule_on("to", Condition::Equal, me)?
             .with_valid_until(ends.get().unwrap_or(0));

@@ -11,7 +11,6 @@ const TYPES: &[&str] = &[
     include_str!("../hooks/query.rs"),
     include_str!("../hooks/query/options.rs"),
     include_str!("../hooks/query_status.rs"),
-    include_str!("../hooks/retry.rs"),
     include_str!("../hooks/user_op_status.rs"),
     include_str!("../hooks/variables.rs"),
     include_str!("../../crates/actions/src/create_batch_session.rs"),
@@ -23,9 +22,9 @@ const TYPES: &[&str] = &[
     include_str!("../../crates/actions/src/send_gas_token_transaction.rs"),
     include_str!("../../crates/actions/src/send_transaction.rs"),
     include_str!("../../crates/actions/src/send_withdrawals.rs"),
+    include_str!("../../crates/protocol/src/call.rs"),
     include_str!("../../crates/protocol/src/policy.rs"),
     include_str!("../../crates/protocol/src/policy/erc20.rs"),
-    include_str!("../../crates/protocol/src/smart_account.rs"),
     include_str!("../../crates/protocol/src/user_op_response.rs"),
     include_str!("../../crates/protocol/src/paymaster/fee_quote.rs"),
     include_str!("../../crates/protocol/src/rpc.rs"),
@@ -207,6 +206,17 @@ mod tests {
                 assert!(!field.doc.is_empty(), "{}: {}.{} is documented", demo.hook, of.name, field.name);
             }
         }
+    }
+
+    #[test]
+    fn every_listed_file_declares_a_type_and_a_call_is_told_by_its_fields() {
+        for source in TYPES {
+            let declares = |line: &str| ["pub struct ", "pub enum "].iter().any(|kind| line.starts_with(kind));
+            assert!(source.lines().any(declares), "{:?} declares a type", source.lines().next());
+        }
+        let documentation = Documentation::of(crate::demos::find("use_session").unwrap()).unwrap();
+        let call = documentation.takes.iter().find(|ty| ty.name == "Call").expect("what a session is used for");
+        assert_eq!(call.fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["to", "value", "data"]);
     }
 
     #[test]

@@ -22,25 +22,25 @@ use crate::{
 /// Starts following; runs once, in the browser.
 pub(super) fn follow(context: SmartAccountContext) {
     context.chosen_kind.try_set(remembered::kind());
-    let kind = Memo::new(move |_| context.wanted_kind());
-    if let Some(kind) = kind.get_untracked() {
-        show_last(context, kind);
-    }
-    Effect::new(move |before: Option<Option<AccountKind>>| {
-        let kind = kind.get();
-        if let Some(kind) = kind.filter(|kind| !context.is_of(*kind) || before.is_some_and(|before| before.is_none())) {
+    // Until the server has said with which kind it begins, where nobody chose one.
+    let is_known = RwSignal::new(false);
+    let wanted = move || {
+        let Some(kind) = context.wanted_kind() else { return };
+        if !context.is_of(kind) || !is_known.get_untracked() {
             show_last(context, kind);
         }
-        kind
-    });
+        is_known.set(true);
+    };
+    untrack(wanted);
+    Effect::new(move |_| wanted());
     ended_operations::subscribe(move |account| {
         if account.is_none() || context.account.try_get_untracked() == Some(account) {
             context.refetch.try_update(|version| *version += 1);
         }
     });
     Effect::new(move |_| {
-        if let (Some(owner), Some(kind)) = (context.owner.get(), kind.get()) {
-            find_account(context, kind, owner);
+        if let (Some(owner), true) = (context.owner.get(), is_known.get()) {
+            find_account(context, context.account_kind.get(), owner);
         }
     });
     Effect::new(move |_| {

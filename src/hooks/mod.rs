@@ -14,6 +14,8 @@ mod context;
 mod distributed;
 mod ended_operations;
 mod gateway;
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+mod key_requests;
 mod mutation;
 mod nexus_gateway;
 mod operations;

@@ -9,7 +9,7 @@ use std::{future::Future, sync::Arc};
 use futures::channel::oneshot;
 use leptos::prelude::*;
 
-use super::{UserOpStatus, retry};
+use super::{OperationKind, UserOpStatus, retry};
 use crate::{client::time::sleep, error::AppError};
 
 mod options;
@@ -62,6 +62,8 @@ where
     /// Back to idle; a pending run goes on, but the state no longer follows it.
     pub reset: Callback<()>,
     pub(super) start: Callback<Start<V, T>>,
+    /// As what a grant is noted while it is on its way; `None` in mutations that grant nothing.
+    pub(super) grants: Option<OperationKind>,
 }
 
 impl<V: Send + Sync + 'static, T: Send + Sync + 'static> Copy for UseMutationReturn<V, T> {}
@@ -162,6 +164,7 @@ where
         is_error: is(MutationStatus::Error),
         reset: Callback::new(move |()| state.reset()),
         start,
+        grants: None,
     }
 }
 
@@ -178,8 +181,8 @@ where
     F: Fn(V, Progress) -> Fut,
     Fut: Future<Output = Result<T, AppError>>,
 {
-    let progress = Progress(Arc::new(move |status| {
-        if state.is_current(id) {
+    let progress = Progress(Arc::new(move |status, if_now| {
+        if state.is_current(id) && state.progress.try_get_untracked().is_some_and(if_now) {
             state.progress.try_set(Some(status));
         }
     }));

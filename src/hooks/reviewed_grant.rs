@@ -80,7 +80,8 @@ impl GrantRequest {
         limits_at(&self.limits, policy)
     }
 
-    /// The policies that the ABI module judges, for hooks that take no others.
+    /// The policies that the ABI module judges, for hooks that take no others: `use_reviewed_grant` refuses the others
+    /// before they are reviewed.
     pub fn abi_policies(&self) -> Vec<Policy> {
         let abi = |policy: &SessionPolicy| match policy {
             SessionPolicy::Abi(policy) => Some(policy.clone()),

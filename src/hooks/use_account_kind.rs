@@ -10,9 +10,10 @@ use crate::protocol::kind::AccountKind;
 pub struct UseAccountKindReturn {
     /// The kind of the account that is shown, or being found.
     pub kind: Signal<AccountKind>,
-    /// The kinds to choose from; empty where the person has no choice
-    /// ([`SmartAccountConfig::offers_kinds`](super::SmartAccountConfig::offers_kinds)) and until the server has answered.
-    pub offered: Signal<Vec<AccountKind>>,
+    /// The person may choose among all kinds ([`AccountKind::ALL`]). False until the server has answered that it offers
+    /// them, and where the app decides
+    /// ([`SmartAccountConfig::offers_kinds`](super::SmartAccountConfig::offers_kinds)).
+    pub has_choice: Signal<bool>,
     /// Shows the account of another kind: its sessions and balances with it. The choice outlives a reload; nothing of the
     /// other kind is lost.
     pub choose: Callback<AccountKind>,
@@ -22,15 +23,17 @@ pub struct UseAccountKindReturn {
 ///
 /// ```
 /// use leptos::prelude::*;
-/// use use_aa::hooks::use_account_kind;
+/// use use_aa::hooks::{AccountKind, use_account_kind};
 ///
 /// #[component]
 /// fn Kinds() -> impl IntoView {
 ///     let account = use_account_kind();
 ///     view! {
-///         <For each=move || account.offered.get() key=|kind| *kind let:kind>
-///             <button on:click=move |_| account.choose.run(kind)>{kind.title()}</button>
-///         </For>
+///         <Show when=move || account.has_choice.get()>
+///             {AccountKind::ALL
+///                 .map(|kind| view! { <button on:click=move |_| account.choose.run(kind)>{kind.title()}</button> })
+///                 .collect_view()}
+///         </Show>
 ///     }
 /// }
 /// ```
@@ -42,13 +45,12 @@ pub struct UseAccountKindReturn {
 pub fn use_account_kind() -> UseAccountKindReturn {
     let context = use_context_or_detached();
     let offers = context.config.try_with_value(|config| config.offers_kinds).unwrap_or(false);
-    let offered = Memo::new(move |_| {
-        let offered = context.chain_info.with(|chain| chain.as_ref().map(|chain| chain.account_kinds.clone()));
-        offered.filter(|kinds| offers && kinds.len() > 1).unwrap_or_default()
+    let has_choice = Memo::new(move |_| {
+        offers && context.chain_info.with(|chain| chain.as_ref().is_some_and(|chain| chain.account_kinds.len() > 1))
     });
     UseAccountKindReturn {
         kind: context.account_kind.into(),
-        offered: offered.into(),
+        has_choice: has_choice.into(),
         choose: Callback::new(move |kind: AccountKind| {
             #[cfg(feature = "hydrate")]
             super::account::choose_kind(context, kind);

@@ -1,8 +1,8 @@
 //! [`use_create_batch_session`].
 
 use super::{
-    CreateBatchSessionVariables, MutationOptions, UseMutationReturn, UserOpResponse, operations::GrantVariables,
-    use_operation::use_grant,
+    CreateBatchSessionVariables, MutationOptions, OperationKind, UseMutationReturn, UserOpResponse,
+    operations::GrantVariables, use_operation::use_grant,
 };
 
 /// Grants sessions that can be used together, several calls in one operation: one key is made in this browser, and
@@ -28,5 +28,5 @@ pub fn use_create_batch_session() -> UseMutationReturn<CreateBatchSessionVariabl
 pub fn use_create_batch_session_with(
     options: MutationOptions<CreateBatchSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateBatchSessionVariables, UserOpResponse> {
-    use_grant(options, GrantVariables::Batch)
+    use_grant(options, OperationKind::CreateBatchSession, GrantVariables::Batch)
 }

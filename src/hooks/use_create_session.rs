@@ -1,8 +1,8 @@
 //! [`use_create_session`].
 
 use super::{
-    CreateSessionVariables, MutationOptions, UseMutationReturn, UserOpResponse, operations::GrantVariables,
-    use_operation::use_grant,
+    CreateSessionVariables, MutationOptions, OperationKind, UseMutationReturn, UserOpResponse,
+    operations::GrantVariables, use_operation::use_grant,
 };
 
 /// Grants sessions: one key is made in this browser, and the owner signs one operation that allows it what the
@@ -31,5 +31,5 @@ pub fn use_create_session() -> UseMutationReturn<CreateSessionVariables, UserOpR
 pub fn use_create_session_with(
     options: MutationOptions<CreateSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
-    use_grant(options, GrantVariables::Sessions)
+    use_grant(options, OperationKind::CreateSession, GrantVariables::Sessions)
 }

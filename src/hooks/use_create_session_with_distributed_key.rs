@@ -1,8 +1,8 @@
 //! [`use_create_session_with_distributed_key`].
 
 use super::{
-    CreateSessionVariables, MutationOptions, UseMutationReturn, UserOpResponse, operations::GrantVariables,
-    use_operation::use_grant,
+    CreateSessionVariables, MutationOptions, OperationKind, UseMutationReturn, UserOpResponse,
+    operations::GrantVariables, use_operation::use_grant,
 };
 
 /// Grants sessions whose key nobody holds: nodes share it, and as many as agreed (3 of 5, say) must sign together. This
@@ -31,5 +31,5 @@ pub fn use_create_session_with_distributed_key() -> UseMutationReturn<CreateSess
 pub fn use_create_session_with_distributed_key_with(
     options: MutationOptions<CreateSessionVariables, UserOpResponse>,
 ) -> UseMutationReturn<CreateSessionVariables, UserOpResponse> {
-    use_grant(options, GrantVariables::Distributed)
+    use_grant(options, OperationKind::CreateDistributedSession, GrantVariables::Distributed)
 }

@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
-    MutationOptions, Progress, UseMutationReturn, UserOpResponse,
+    MutationOptions, OperationKind, Progress, UseMutationReturn, UserOpResponse,
     context::SmartAccountContext,
     gateway, nexus_gateway,
     operations::{GrantVariables, OwnerOperation, UseVariables},
@@ -16,6 +16,7 @@ use crate::{error::AppError, protocol::kind::AccountKind};
 /// The mutation of a hook that grants sessions. Its `prepare` builds the operation while the person reads the review.
 pub(super) fn use_grant<V>(
     options: MutationOptions<V, UserOpResponse>,
+    kind: OperationKind,
     grant: fn(V) -> GrantVariables,
 ) -> UseMutationReturn<V, UserOpResponse>
 where
@@ -40,7 +41,7 @@ where
             }
         }
     });
-    UseMutationReturn { prepare, ..mutation }
+    UseMutationReturn { prepare, grants: Some(kind), ..mutation }
 }
 
 /// The mutation of a hook that uses sessions. Its `prepare` builds the operation ahead of the click. `account_of`:

@@ -19,7 +19,7 @@ use super::{OperationKind, UserOpResponse};
 ///     let mint = use_session();
 ///     let operation = use_resumed_operation(OperationKind::UseSession, mint.data);
 ///     let wait = use_user_op_wait(operation);
-///     view! { <p>{move || wait.status.get().to_string()}</p> }
+///     view! { <p>{move || wait.response.get().map(|_| wait.status.get().to_string())}</p> }
 /// }
 /// ```
 ///

@@ -55,7 +55,7 @@ impl<V: Send + Sync + 'static> Clone for UseSessionActionReturn<V> {
 ///     let error = move || mint.refused.get().or(mint.mutation.error.get()).or(mint.wait.error.get());
 ///     view! {
 ///         <button on:focus=move |_| mint.get_ready.run(()) on:click=move |_| mint.run.run(())>"Mint"</button>
-///         <p>{move || mint.wait.status.get().to_string()}</p>
+///         <p>{move || mint.wait.response.get().map(|_| mint.wait.status.get().to_string())}</p>
 ///         <p role="alert">{move || error().map(|error| error.to_string())}</p>
 ///     }
 /// }

@@ -188,6 +188,11 @@ async fn any_entry_point_that_the_bundler_serves_passes_through() {
     assert_eq!((&passed[0], &passed[2][&rich]["balance"]), (&operation, &json!("0x1")));
     assert_eq!(ask("eth_sendUserOperation", json!([operation, SEVEN])).await, json!(hash_at_seven()));
     assert_eq!(upstream.params("eth_sendUserOperation")[0], operation, "field by field");
+    // Clients of the other path know nothing of that entry point.
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_getUserOperationByHash", "params": [hash_at_seven()]});
+    let v2 = server.client.post(format!("{}/api/v2/{CHAIN}/{all}", server.url)).json(&body).send().await.unwrap();
+    let v2 = v2.json::<Value>().await.unwrap();
+    assert_eq!((v2.get("result"), v2.get("error")), (Some(&Value::Null), None), "{v2}");
     let known = ask("eth_getUserOperationByHash", json!([hash_at_seven()])).await;
     let expected = json!({"userOperation": operation, "entryPoint": SEVEN, "transactionHash": TRANSACTION,
         "blockHash": TRANSACTION, "blockNumber": "0x10"});

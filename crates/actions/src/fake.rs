@@ -17,19 +17,25 @@ use async_trait::async_trait;
 use futures::stream::{self, LocalBoxStream, StreamExt};
 
 use super::{
+    account::SmartAccountClient,
+    account_kind::nexus::Nexus,
     clock::unix_seconds,
-    ports::{Relay, SessionBookChange, SessionStore, Wallet},
+    ports::{DistributedKeys, Relay, SessionBookChange, SessionStore, Wallet},
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
     addresses::SESSION_KEY_MANAGER,
     clocks::Clocks,
-    distributed_key::{EphemeralKey, TypedData},
-    entry_point::EntryPoint,
+    distributed_key::{
+        EphemeralKey, KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest,
+        SignedGrant, TypedData,
+    },
+    entry_point::{EntryPoint, v07},
+    nexus::{NexusRelease, NexusSetup},
     paymaster::{FeeQuotes, FeeQuotesRequest, VerifyingPaymasterData},
     rpc::{
-        AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, SimulationType, SponsorContext, Sponsorship,
-        UserOpReceipt, UserOpUpdate,
+        AccountState, ChainInfo, GasEstimate, GasFees, NativeCurrency, PaymasterGas, SimulationType, SponsorContext,
+        Sponsorship, UserOpReceipt, UserOpUpdate,
     },
     session::{PublishedLeaves, SessionBook},
     smart_account::decode_calls,
@@ -79,6 +85,11 @@ struct World {
     ephemeral_keys: HashMap<Address, EphemeralKey>,
     lost_keys: BTreeSet<Address>,
 }
+
+/// Who signs for fees.
+pub const PAYMASTER: Address = Address::repeat_byte(9);
+/// What its own work is found to cost on entry point v0.7.
+pub const PAYMASTER_GAS: [u128; 2] = [1_234, 567];
 
 /// What becomes of sent operations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,12 +249,48 @@ impl Fake {
     }
 }
 
+/// The owner's Nexus account, which has no code here.
+pub fn nexus_client(fake: &Fake) -> SmartAccountClient {
+    let setup = NexusSetup::new(NexusRelease::V1_0_2);
+    let account = setup.account(fake.address(), setup.address(fake.address()).unwrap().unwrap());
+    let kind = Nexus::stored(account).unwrap();
+    SmartAccountClient::of_kind(Rc::new(kind), Rc::new(fake.clone()), Rc::new(fake.clone()))
+}
+
 pub fn rejected(message: &str) -> AppError {
     AppError::UpstreamRejected { upstream: Upstream::Bundler, code: -32_500, message: message.into(), data: None }
 }
 
 pub fn unavailable() -> AppError {
     AppError::UpstreamUnavailable { upstream: Upstream::Bundler, reason: "connection refused".into() }
+}
+
+/// No node answers.
+#[async_trait(?Send)]
+impl DistributedKeys for Fake {
+    async fn network(&self) -> Result<KeyNetwork, AppError> {
+        Err(unavailable())
+    }
+
+    async fn offer(&self) -> Result<KeyOffer, AppError> {
+        Err(unavailable())
+    }
+
+    async fn bind(&self, _: &SignedGrant, _: &[NodeNonce]) -> Result<Vec<KeyAttestation>, AppError> {
+        Err(unavailable())
+    }
+
+    async fn challenge(&self, _: u8) -> Result<Vec<NodeNonce>, AppError> {
+        Err(unavailable())
+    }
+
+    async fn sign(&self, _: &SignRequest, _: &[NodeNonce], _: Address) -> Result<SignOutcome, AppError> {
+        Err(unavailable())
+    }
+
+    async fn revoke(&self, _: &Revocation) -> Result<(), AppError> {
+        Err(unavailable())
+    }
 }
 
 #[async_trait(?Send)]
@@ -309,8 +356,23 @@ impl Relay for Fake {
         })
     }
 
-    async fn read(&self, _: &str, asked: serde_json::Value) -> Result<serde_json::Value, AppError> {
+    async fn read(&self, method: &str, asked: serde_json::Value) -> Result<serde_json::Value, AppError> {
+        match method {
+            "eth_getCode" => return Ok(serde_json::json!(Bytes::new())),
+            "eth_getBalance" => return Ok(serde_json::json!("0x0")),
+            "eth_getBlockByNumber" => return Ok(serde_json::json!({"timestamp": format!("{:#x}", unix_seconds())})),
+            _ => {}
+        }
         let token = serde_json::from_value::<Address>(asked[0]["to"].clone()).ok();
+        if token == Some(EntryPoint::V07.address())
+            && !self.world.borrow().amounts.contains_key(&EntryPoint::V07.address())
+        {
+            // `getNonce`: its second argument is the lane.
+            let data: Bytes = serde_json::from_value(asked[0]["data"].clone()).unwrap();
+            let lane = data.get(36..68).map(U256::from_be_slice).unwrap_or_default();
+            let sequence = self.world.borrow().nonces.get(&lane).copied().unwrap_or_default();
+            return Ok(serde_json::json!(B256::from((lane << 64) | U256::from(sequence))));
+        }
         let amount = token.and_then(|token| self.world.borrow().amounts.get(&token).copied());
         Ok(amount.map_or(serde_json::Value::Null, |amount| serde_json::json!(B256::from(amount))))
     }
@@ -320,14 +382,17 @@ impl Relay for Fake {
         Ok(GasFees { max_fee_per_gas: U256::from(10), max_priority_fee_per_gas: U256::from(1) })
     }
 
-    async fn estimate(&self, _: &UserOperation, _: Option<serde_json::Value>) -> Result<GasEstimate, AppError> {
+    async fn estimate(&self, operation: &UserOperation, _: Option<serde_json::Value>) -> Result<GasEstimate, AppError> {
         self.pass(Step::Estimate)?;
         let hundred = U256::from(100);
         Ok(GasEstimate {
             call_gas_limit: hundred,
             verification_gas_limit: hundred,
             pre_verification_gas: hundred,
-            paymaster: None,
+            paymaster: operation.paymaster_gas().map(|_| {
+                let [verification, post_op] = PAYMASTER_GAS.map(U256::from);
+                PaymasterGas { verification, post_op }
+            }),
         })
     }
 
@@ -338,14 +403,29 @@ impl Relay for Fake {
             true => reckoned,
             false => GasEstimate::of(user_operation),
         };
-        let paymaster = VerifyingPaymasterData {
-            paymaster: Address::repeat_byte(9),
-            paymaster_id: Address::ZERO,
-            valid_until: 4_000_000_000 + self.world.borrow().ahead,
-            valid_after: 0,
-            signature: vec![1; 65].into(),
+        let valid_until = 4_000_000_000 + self.world.borrow().ahead;
+        let (valid_after, signature) = (0, Bytes::from(vec![1; 65]));
+        if user_operation.entry_point == EntryPoint::V06 {
+            let (paymaster, paymaster_id) = (PAYMASTER, Address::ZERO);
+            let data = VerifyingPaymasterData { paymaster, paymaster_id, valid_until, valid_after, signature };
+            return Ok(Sponsorship { paymaster_and_data: data.encode(), gas });
+        }
+        // As our server: limits that the operation has are signed, and the least ones where it has none.
+        let limits = match (context.calculate_gas_limits, user_operation.paymaster_gas()) {
+            (true, _) => PAYMASTER_GAS,
+            (false, Some(gas)) => [gas.verification, gas.post_op].map(|limit| limit.to()),
+            (false, None) => [1, 1],
         };
-        Ok(Sponsorship { paymaster_and_data: paymaster.encode(), gas })
+        let data = match context.token_info {
+            None => v07::VerifyingPaymasterData { valid_until, valid_after, signature }.encode(),
+            Some(token) => {
+                let (fee_token, exchange_rate) = (token.fee_token_address, U256::from(10).pow(U256::from(18)));
+                let terms =
+                    v07::TokenPaymasterData { fee_token, exchange_rate, valid_until, signature, ..Default::default() };
+                v07::TokenPaymasterData { price_markup: 1_000_000, ..terms }.encode().unwrap()
+            }
+        };
+        Ok(Sponsorship { paymaster_and_data: v07::paymaster_and_data(PAYMASTER, limits, &data), gas })
     }
 
     async fn fee_quotes(&self, _: &UserOperation, _: &FeeQuotesRequest) -> Result<FeeQuotes, AppError> {

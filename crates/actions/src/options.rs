@@ -107,7 +107,7 @@ pub struct PaymasterServiceData {
     /// The accepted quote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fee_quote: Option<FeeQuote>,
-    /// Who may take the fee; default the token paymaster.
+    /// Who may take the fee; default who quotes, and with a [`Self::fee_quote`] the token paymaster of entry point v0.6.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spender: Option<Address>,
     /// Approve without limit instead of the quoted fee.
@@ -152,12 +152,12 @@ impl Options {
         })
     }
 
-    /// Gas is paid as quoted; `spender` defaults to the token paymaster, `max_approval` to false.
+    /// Gas is paid as quoted. `spender` is who gave the quote: `None` stands for the token paymaster of entry point v0.6.
     pub fn gas_token_fee_quote(quote: FeeQuote, spender: Option<Address>, max_approval: bool) -> BuildUserOpOptions {
         paymaster(PaymasterServiceData {
             mode: Some(PaymasterMode::Erc20),
             fee_quote: Some(quote),
-            spender: Some(spender.unwrap_or(use_aa_protocol::addresses::TOKEN_PAYMASTER)),
+            spender,
             max_approval: Some(max_approval),
             ..Default::default()
         })
@@ -327,7 +327,6 @@ mod tests {
         }));
         let quote: FeeQuote = quote.unwrap();
         let data = Options::gas_token_fee_quote(quote, None, false).paymaster_service_data.unwrap();
-        assert_eq!(data.spender, Some(use_aa_protocol::addresses::TOKEN_PAYMASTER));
-        assert_eq!(data.max_approval, Some(false));
+        assert_eq!((data.spender, data.max_approval), (None, Some(false)));
     }
 }

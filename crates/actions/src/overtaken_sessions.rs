@@ -6,7 +6,6 @@ use alloy::primitives::{Address, B256};
 
 use super::{
     ports::{Relay, SessionStore},
-    prepare_user_operation::sponsored_until,
     send_user_operation::may_have_arrived,
     settle_revocation::doubt_revocation,
     settle_session::doubt,
@@ -14,6 +13,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
+    entry_point::sponsored_until,
     session::{Overtaken, SessionBook, SessionKeyManager},
     smart_account::{decode_calls, set_merkle_root},
     user_operation::UserOperation,

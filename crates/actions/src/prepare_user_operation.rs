@@ -17,9 +17,8 @@ use crate::error::AppError;
 use use_aa_protocol::{
     ProtocolError,
     clocks::Clocks,
-    entry_point::EntryPoint,
-    paymaster::{TokenPaymasterData, VerifyingPaymasterData},
-    rpc::{AccountState, ChainInfo, GasEstimate, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo},
+    entry_point::{EntryPoint, sponsored_until},
+    rpc::{AccountState, ChainInfo, GasFees, PaymasterMode, SimulationType, SponsorContext, TokenInfo},
     session::RevocationOperation,
     user_operation::UserOperation,
 };
@@ -126,16 +125,6 @@ impl UserOperationDraft {
             ..Default::default()
         }
     }
-}
-
-/// End of the paymaster's signature on an operation, unix seconds; `None` when it has none.
-pub(super) fn sponsored_until(user_operation: &UserOperation) -> Option<u64> {
-    let data = &user_operation.paymaster_and_data;
-    let until = match TokenPaymasterData::decode(data) {
-        Ok(token) => token.valid_until,
-        Err(_) => VerifyingPaymasterData::decode(data).ok()?.valid_until,
-    };
-    Some(until).filter(|until| *until != 0)
 }
 
 /// An operation that needs nothing but its signature.
@@ -252,7 +241,10 @@ pub async fn prepare_user_operation(
     let asked_sponsor = sponsor_context(&snapshot.chain, options, payment.as_ref())?;
     match asked_sponsor.clone() {
         None => {
-            let gas = estimate(relay, &user_operation, options, options.state_override_set.clone()).await?;
+            // The caller's stand-in is for the estimate only.
+            let paymaster_and_data = options.dummy_pnd_override.clone().unwrap_or_default();
+            let estimated = UserOperation { paymaster_and_data, ..user_operation.clone() };
+            let gas = relay.estimate(&estimated, options.state_override_set.clone()).await?;
             set_limits(&mut user_operation, &limits(gas)?);
         }
         Some(context) if context.calculate_gas_limits && offset.is_none() && !for_bundler => {
@@ -260,13 +252,18 @@ pub async fn prepare_user_operation(
         }
         Some(context) => {
             let gas = if context.calculate_gas_limits && !for_bundler {
-                relay.sponsor(&user_operation, &context).await?.gas
+                let sponsorship = relay.sponsor(&user_operation, &context).await?;
+                user_operation.paymaster_and_data = sponsorship.paymaster_and_data;
+                sponsorship.gas
             } else {
                 // The account need not be able to pay what a paymaster will pay.
                 let caller = options.state_override_set.clone().unwrap_or(Value::Null);
                 let state = merge_json(rich(user_operation.sender), caller);
-                estimate(relay, &user_operation, options, Some(state)).await?
+                user_operation.paymaster_and_data = options.dummy_pnd_override.clone().unwrap_or_default();
+                relay.estimate(&user_operation, Some(state)).await?
             };
+            // What is left are the paymaster's own limits, where it has some: they are signed as they were found.
+            user_operation.clear_paymaster_data();
             set_limits(&mut user_operation, &limits(gas)?);
             let context = SponsorContext { calculate_gas_limits: false, ..context };
             sponsor(relay, &mut user_operation, &context).await?;
@@ -287,20 +284,8 @@ pub async fn prepare_user_operation(
     })
 }
 
-/// Gas limits from the bundler, with the caller's stand-in for `paymasterAndData` if there is one.
-async fn estimate(
-    relay: &dyn Relay,
-    user_operation: &UserOperation,
-    options: &BuildUserOpOptions,
-    state_override: Option<Value>,
-) -> Result<GasEstimate, AppError> {
-    let paymaster_and_data = options.dummy_pnd_override.clone().unwrap_or_default();
-    let user_operation = UserOperation { paymaster_and_data, ..user_operation.clone() };
-    relay.estimate(&user_operation, state_override).await
-}
-
 /// Takes over what the paymaster signed: its data and the limits that the signature covers.
-async fn sponsor(
+pub(super) async fn sponsor(
     relay: &dyn Relay,
     user_operation: &mut UserOperation,
     context: &SponsorContext,
@@ -325,23 +310,17 @@ fn sponsor_context(
     else {
         return Ok(None);
     };
-    match mode {
-        PaymasterMode::Erc20 => Ok(Some(SponsorContext {
-            mode: *mode,
-            calculate_gas_limits: calculate_gas_limits.unwrap_or(true),
-            expiry_duration: *expiry_duration,
-            webhook_data: webhook_data.clone(),
-            token_info: payment.map(|payment| TokenInfo { fee_token_address: payment.quote.token_address }),
-        })),
-        PaymasterMode::Sponsored if !chain.sponsored => {
-            Err(AppError::SponsorshipRefused { reason: "this server has no paymaster".into() })
-        }
-        PaymasterMode::Sponsored => Ok(Some(SponsorContext {
-            mode: *mode,
-            calculate_gas_limits: calculate_gas_limits.unwrap_or(true),
-            expiry_duration: *expiry_duration,
-            webhook_data: webhook_data.clone(),
-            token_info: None,
-        })),
+    if *mode == PaymasterMode::Sponsored && !chain.sponsored {
+        return Err(AppError::SponsorshipRefused { reason: "this server has no paymaster".into() });
     }
+    Ok(Some(SponsorContext {
+        mode: *mode,
+        calculate_gas_limits: calculate_gas_limits.unwrap_or(true),
+        expiry_duration: *expiry_duration,
+        webhook_data: webhook_data.clone(),
+        token_info: payment.map(|payment| TokenInfo { fee_token_address: payment.quote.token_address }),
+    }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,14 @@
 //! refusal names or what is advised now, and never beyond twice what was signed first or what is advised now, whichever is
 //! more ([`MOST_RAISED`](use_aa_protocol::fee_refusal::MOST_RAISED)).
 
-use alloy::primitives::Bytes;
-
-use super::{ports::Relay, prepare_user_operation::PreparedUserOperation};
+use super::{
+    ports::Relay,
+    prepare_user_operation::{PreparedUserOperation, sponsor},
+};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
+    entry_point::TokenTerms,
     fee_refusal::FeeRefusal,
-    paymaster::TokenPaymasterData,
     rpc::{GasFees, PaymasterMode, SponsorContext},
     user_operation::UserOperation,
 };
@@ -73,37 +74,30 @@ pub(super) async fn with_fees(
     if operation.paymaster_and_data.is_empty() {
         return Ok(operation);
     }
-    // The limits stay: the call is the same.
-    operation.paymaster_and_data = Bytes::new();
-    let context = context.unwrap_or(SponsorContext {
-        mode: PaymasterMode::Sponsored,
-        calculate_gas_limits: false,
-        expiry_duration: None,
-        webhook_data: None,
-        token_info: None,
-    });
+    // The limits stay, the paymaster's own too: the call is the same.
+    operation.clear_paymaster_data();
+    let context = context.unwrap_or_else(SponsorContext::sponsored);
     let context = SponsorContext { calculate_gas_limits: false, ..context };
-    let sponsorship = relay.sponsor(&operation, &context).await?;
-    operation.paymaster_and_data = sponsorship.paymaster_and_data;
-    operation.call_gas_limit = sponsorship.gas.call_gas_limit;
-    operation.verification_gas_limit = sponsorship.gas.verification_gas_limit;
-    operation.pre_verification_gas = sponsorship.gas.pre_verification_gas;
+    sponsor(relay, &mut operation, &context).await?;
     Ok(operation)
 }
 
-/// A quote in a token is for the fees that it was made for. Only our own paymaster's layout is known.
+/// A quote in a token is for the fees that it was made for. Only our own paymasters' layouts are known.
 pub(super) fn is_paid_in_a_token(operation: &UserOperation) -> bool {
-    TokenPaymasterData::decode(&operation.paymaster_and_data).is_ok()
+    TokenTerms::read(operation).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use alloy::primitives::{B256, U256};
+    use alloy::primitives::{B256, Bytes, U256};
 
     use super::*;
-    use crate::fake::Fake;
-    use use_aa_protocol::clocks::Clocks;
+    use crate::fake::{Fake, PAYMASTER, rejected};
+    use use_aa_protocol::{
+        clocks::Clocks,
+        entry_point::{EntryPoint, sponsored_until, v07},
+    };
 
     /// In a layout that nobody here reads.
     #[tokio::test]
@@ -131,13 +125,52 @@ mod tests {
                 sponsor_context: Some(SponsorContext {
                     mode,
                     calculate_gas_limits: true,
-                    expiry_duration: None,
-                    webhook_data: None,
-                    token_info: None,
+                    ..SponsorContext::sponsored()
                 }),
             };
             let higher = raised(&relay, &prepared, &refusal).await.unwrap();
             assert_eq!(higher.is_some(), is_raised, "{mode:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_paymasters_own_limits_are_signed_again() {
+        let relay = Fake::new();
+        let sponsored = v07::VerifyingPaymasterData { signature: vec![1; 65].into(), ..Default::default() };
+        let first = UserOperation {
+            entry_point: EntryPoint::V07,
+            paymaster_and_data: v07::paymaster_and_data(PAYMASTER, [50_000, 7], &sponsored.encode()),
+            ..UserOperation::default()
+        };
+        let fees = GasFees { max_fee_per_gas: U256::from(9), max_priority_fee_per_gas: U256::ONE };
+        let again = with_fees(&relay, &first, fees, None).await.unwrap();
+        assert_eq!((again.paymaster_gas(), again.max_fee_per_gas), (first.paymaster_gas(), U256::from(9)));
+        assert!(sponsored_until(&again).is_some(), "signed anew");
+    }
+
+    /// Nothing but the operation is known, as when somebody else's is sped up.
+    #[tokio::test]
+    async fn terms_in_a_token_are_recognized_on_every_entry_point() {
+        let refusal = rejected("maxPriorityFeePerGas must be at least 18");
+        let refusal = match refusal {
+            AppError::UpstreamRejected { upstream, message, data, .. } => {
+                AppError::UpstreamRejected { upstream, code: -32_602, message, data }
+            }
+            other => other,
+        };
+        let signature = Bytes::from(vec![1; 65]);
+        let in_a_token = v07::TokenPaymasterData { signature: signature.clone(), ..Default::default() };
+        let sponsored = v07::VerifyingPaymasterData { signature, ..Default::default() };
+        for (data, is_raised) in [(in_a_token.encode().unwrap(), false), (sponsored.encode(), true)] {
+            let operation = UserOperation {
+                entry_point: EntryPoint::V07,
+                max_fee_per_gas: U256::from(100),
+                max_priority_fee_per_gas: U256::from(15),
+                paymaster_and_data: v07::paymaster_and_data(PAYMASTER, [1, 1], &data),
+                ..UserOperation::default()
+            };
+            assert_eq!(is_paid_in_a_token(&operation), !is_raised);
+            assert_eq!(fees_that_are_taken(&Fake::new(), &operation, &refusal).await.is_some(), is_raised);
         }
     }
 }

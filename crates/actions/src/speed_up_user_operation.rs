@@ -64,10 +64,7 @@ async fn speed_up_as_owner(
     stuck: &UserOperation,
     fees: &GasFees,
 ) -> Result<UserOpResponse, AppError> {
-    if client.account != stuck.sender {
-        let expected = format!("the account of the wallet, {}", client.account);
-        return Err(AppError::invalid("stuck.sender", expected, stuck.sender));
-    }
+    check_account(client.kind(), stuck)?;
     let relay = client.relay.as_ref();
     let chain_id = relay.chain_info().await?.chain_id;
     check_wallet_chain(client, chain_id).await?;
@@ -97,21 +94,23 @@ pub async fn check_speed_up(
 }
 
 /// The same for whoever else signed the first one, a session key for instance: `sign` makes the whole signature of the
-/// operation out of the hash.
+/// operation out of the hash. `kind` is the account that sent it.
 ///
 /// # Errors
 /// As [`speed_up_user_operation`]; those of `sign`.
 pub async fn speed_up_user_operation_with(
     relay: &dyn Relay,
+    kind: &dyn AccountKind,
     stuck: &UserOperation,
     fees: &GasFees,
     sign: impl Fn(B256) -> Result<Bytes, AppError>,
 ) -> Result<UserOpResponse, AppError> {
-    let at = Replaced { relay, store: None, kind: &BiconomyV2::deployed(stuck.sender) };
+    let at = Replaced { relay, store: None, kind };
     replace(at, stuck, fees, async |_, user_op_hash, _| sign(user_op_hash)).await
 }
 
-/// The same for a use of sessions: their key, stored here or shared by nodes, signs anew around the same proofs.
+/// The same for a use of Smart Account V2's sessions: their key, stored here or shared by nodes, signs anew around the same
+/// proofs.
 ///
 /// # Errors
 /// As [`speed_up_user_operation`]; `SessionNotFound` when the session is not stored here; those of store and nodes.
@@ -122,6 +121,8 @@ pub async fn speed_up_session_use(
     stuck: &UserOperation,
     fees: &GasFees,
 ) -> Result<UserOpResponse, AppError> {
+    let kind = &BiconomyV2::deployed(stuck.sender);
+    check_account(kind, stuck)?;
     let used = SessionSignature::read(&stuck.signature)
         .ok_or_else(|| AppError::invalid("stuck.signature", "that of a session key", "another one"))?;
     let book = store.load(stuck.sender).await?;
@@ -132,7 +133,7 @@ pub async fn speed_up_session_use(
         Some(_) => None,
         None => Some(store.signer(stuck.sender, leaf.session_key_address).await?),
     };
-    let at = Replaced { relay, store: None, kind: &BiconomyV2::deployed(stuck.sender) };
+    let at = Replaced { relay, store: None, kind };
     replace(at, stuck, fees, async |operation, user_op_hash, _| {
         let signature = match &key {
             Some(key) => {
@@ -160,6 +161,7 @@ async fn replace(
     fees: &GasFees,
     sign: impl AsyncFn(&UserOperation, B256, bool) -> Result<Bytes, AppError>,
 ) -> Result<UserOpResponse, AppError> {
+    check_account(kind, stuck)?;
     refuse_paid_in_a_token(stuck)?;
     let chain_id = relay.chain_info().await?.chain_id;
     let sessions = match store {
@@ -222,6 +224,19 @@ fn named(user_op_hash: B256, reported: B256) -> Result<UserOpResponse, AppError>
     Ok(UserOpResponse { user_op_hash, session: None })
 }
 
+/// Did this account send it? What is decoded and read of it by another kind would tell nothing.
+fn check_account(kind: &dyn AccountKind, stuck: &UserOperation) -> Result<(), AppError> {
+    if kind.entry_point() != stuck.entry_point {
+        let expected = format!("entry point {}, of accounts of kind {}", kind.entry_point(), kind.name());
+        return Err(AppError::invalid("stuck.entryPoint", expected, stuck.entry_point));
+    }
+    if kind.address() != stuck.sender {
+        let expected = format!("the account that is to send it again, {}", kind.address());
+        return Err(AppError::invalid("stuck.sender", expected, stuck.sender));
+    }
+    Ok(())
+}
+
 fn refuse_paid_in_a_token(stuck: &UserOperation) -> Result<(), AppError> {
     if is_paid_in_a_token(stuck) {
         let expected = "an operation that is sponsored or pays itself (its token quote is for the old fees)";
@@ -270,7 +285,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::fake::Fake;
+    use crate::fake::{Fake, nexus_client};
     use use_aa_protocol::{
         paymaster::{TokenPaymasterData, VerifyingPaymasterData},
         smart_account::{Call, encode_calls},
@@ -368,6 +383,43 @@ mod tests {
         assert_eq!(fake.sent(), 0);
     }
 
+    /// Read as another kind's, the call data would seem to send nothing away.
+    #[tokio::test]
+    async fn an_operation_is_sped_up_as_the_kind_of_account_that_sent_it() {
+        let fake = Fake::new();
+        let client = nexus_client(&fake);
+        let gone = Call { to: client.owner, value: U256::from(1_000), ..Default::default() };
+        let stuck = UserOperation {
+            entry_point: client.kind().entry_point(),
+            sender: client.account,
+            nonce: client.kind().owner_nonce_key(U256::ZERO).unwrap() << 64,
+            call_data: client.kind().encode_calls(&[gone], false).unwrap(),
+            call_gas_limit: U256::from(777),
+            max_fee_per_gas: U256::from(100),
+            max_priority_fee_per_gas: U256::from(15),
+            signature: vec![1].into(),
+            ..Default::default()
+        };
+        let sign = |_| Ok(Bytes::from(vec![2]));
+        let refused = async |kind: &dyn AccountKind, stuck: &UserOperation, expected: &str| {
+            let error = speed_up_user_operation_with(&fake, kind, stuck, &fees(0, 0), sign).await.unwrap_err();
+            assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == expected), "{error}");
+        };
+        refused(&BiconomyV2::deployed(stuck.sender), &stuck, "stuck.entryPoint").await;
+        refused(client.kind(), &UserOperation { sender: client.owner, ..stuck.clone() }, "stuck.sender").await;
+        let error = speed_up_session_use(&fake, &fake, &fake, &stuck, &fees(0, 0)).await.unwrap_err();
+        assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "stuck.entryPoint"), "{error}");
+        fake.answer_amount(stuck.entry_point.address(), U256::from(1_000) + stuck.required_prefund());
+        refused(client.kind(), &stuck, "stuck.callData").await;
+        assert_eq!(fake.sent(), 0);
+        fake.answer_amount(stuck.entry_point.address(), U256::from(1_000) + stuck.required_prefund() * U256::from(2));
+        speed_up_user_operation_with(&fake, client.kind(), &stuck, &fees(0, 0), sign).await.unwrap();
+        speed_up_user_operation(&client, &UserOperation { nonce: stuck.nonce + U256::ONE, ..stuck }, &fees(0, 0))
+            .await
+            .unwrap();
+        assert_eq!(fake.sent(), 2);
+    }
+
     #[tokio::test]
     async fn what_the_higher_fees_need_must_not_be_sent_away() {
         let (fake, client, mut stuck) = world();
@@ -392,7 +444,8 @@ mod tests {
         let (fake, _, stuck) = world();
         let key = PrivateKeySigner::random();
         let sign = |hash: B256| Ok(key.sign_message_sync(hash.as_slice()).unwrap().as_bytes().into());
-        let response = speed_up_user_operation_with(&fake, &stuck, &fees(0, 0), sign).await.unwrap();
+        let kind = BiconomyV2::deployed(stuck.sender);
+        let response = speed_up_user_operation_with(&fake, &kind, &stuck, &fees(0, 0), sign).await.unwrap();
         let signature = Signature::from_raw(&fake.last_sent().signature).unwrap();
         assert_eq!(signature.recover_address_from_msg(response.user_op_hash).unwrap(), key.address());
     }

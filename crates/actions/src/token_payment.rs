@@ -14,9 +14,9 @@ use use_aa_protocol::{
     addresses::{NATIVE_TOKEN, TOKEN_PAYMASTER},
     clocks::Clocks,
     describe::exact_amount_words,
+    entry_point::TokenTerms,
     paymaster::{
-        FeeQuote, FeeQuotes, FeeQuotesRequest, TokenPaymasterData, approval, approval_amount, approve_call, approved,
-        patch_call_data,
+        FeeQuote, FeeQuotes, FeeQuotesRequest, approval, approval_amount, approve_call, approved, patch_call_data,
     },
     rpc::{GasFees, PaymasterMode},
     smart_account::Call,
@@ -36,6 +36,8 @@ pub(super) struct TokenPayment {
     pub spender: Address,
     /// The most that is charged, the token's smallest units.
     pub most: U256,
+    /// It is taken before the calls are made, so they cannot approve it.
+    pub taken_first: bool,
 }
 
 /// The caller's wish to pay in a token, if it is one.
@@ -48,7 +50,8 @@ impl TokenPayment {
     /// `now` is what chain and server say: a device whose clock is fast would find every quote expired.
     ///
     /// # Errors
-    /// `GasTokenRefused` when there is neither quote nor token, or the token is not taken; `FeeQuoteExpired`.
+    /// `GasTokenRefused` when there is neither quote nor token, or the token is not taken; `FeeQuoteExpired`;
+    /// `InvalidInput` for a quote without the paymaster that gave it, where the entry point has no usual one.
     pub async fn find(
         relay: &dyn Relay,
         user_operation: &UserOperation,
@@ -56,8 +59,15 @@ impl TokenPayment {
         now: Clocks,
     ) -> Result<Self, AppError> {
         let data = asked(options).cloned().unwrap_or_default();
+        let entry_point = user_operation.entry_point;
         let (quote, offered_by) = match (data.fee_quote, data.preferred_token) {
-            (Some(quote), _) => (quote, TOKEN_PAYMASTER),
+            (Some(quote), _) => {
+                let spender = data.spender.or(entry_point.token_paymaster()).ok_or_else(|| {
+                    let expected = "the paymaster that gave the quote (`FeeQuotes::token_paymaster_address`)";
+                    AppError::invalid("paymasterServiceData.spender", expected, "none")
+                })?;
+                (quote, spender)
+            }
             (None, Some(token)) if token.is_zero() => {
                 return Err(AppError::invalid("preferredToken", "the address of a token, not zero", token));
             }
@@ -77,10 +87,12 @@ impl TokenPayment {
             return Err(AppError::FeeQuoteExpired { valid_until });
         }
         let most = approval_amount(&quote, false)?;
-        Ok(Self { quote, spender: data.spender.unwrap_or(offered_by), most })
+        let taken_first = entry_point.takes_fee_first();
+        Ok(Self { quote, spender: data.spender.unwrap_or(offered_by), most, taken_first })
     }
 
-    /// The approvals that are missing: none when the account allowed enough before, or when its own calls do; two for a
+    /// The approvals that are missing and can be put in front of the calls: none where the fee is taken before these, which
+    /// [`Self::check_allowed`] then refuses; none when the account allowed enough before, or when its own calls do; two for a
     /// token that refuses to change what is left of an earlier one (USD₮ on its main chain), the first of nothing.
     pub async fn missing_approvals(
         &self,
@@ -89,6 +101,9 @@ impl TokenPayment {
         call_data: &[u8],
         max_approval: bool,
     ) -> Result<Vec<Call>, AppError> {
+        if self.taken_first {
+            return Ok(Vec::new());
+        }
         let token = self.quote.token_address;
         let own = approved(call_data, token, self.spender);
         if own.is_some_and(|own| own >= self.most) {
@@ -105,9 +120,10 @@ impl TokenPayment {
         Ok(zero.into_iter().chain([approval]).collect())
     }
 
-    /// What the paymaster may take once the calls have run.
+    /// What the paymaster may take when it takes the fee: once the calls have run, or before.
     async fn allowed(&self, relay: &dyn Relay, account: Address, call_data: &[u8]) -> Result<U256, AppError> {
-        match approved(call_data, self.quote.token_address, self.spender) {
+        let own = approved(call_data, self.quote.token_address, self.spender).filter(|_| !self.taken_first);
+        match own {
             Some(amount) => Ok(amount),
             None => token::allowance(relay, self.quote.token_address, account, self.spender).await,
         }
@@ -117,7 +133,7 @@ impl TokenPayment {
     ///
     /// # Errors
     /// `GasTokenRefused` when the paymaster may not take enough. The calls of a session are what its policy allows, so
-    /// nothing is put in front of them (docs/protocol.md 10-S11).
+    /// nothing is put in front of them (docs/protocol.md 10-S11); where the fee is taken first, that would not help.
     pub async fn check_allowed(&self, relay: &dyn Relay, account: Address, call_data: &[u8]) -> Result<(), AppError> {
         let allowed = self.allowed(relay, account, call_data).await?;
         if allowed >= self.most {
@@ -125,24 +141,35 @@ impl TokenPayment {
         }
         let [allowed, most] = [allowed, self.most].map(|units| exact_amount_words(units, &self.quote.facts()));
         let reason = format!(
-            "the paymaster may take {allowed} and needs up to {most}; approve it with a transaction of the owner"
+            "the paymaster {} may take {allowed} and needs up to {most}; approve it with a transaction of the owner before",
+            self.spender
         );
         Err(AppError::GasTokenRefused { reason })
     }
 
-    /// What the paymaster signed is what was quoted, or less. Data of another layout than the known one cannot be
-    /// read; there the allowance is the limit.
+    /// What the paymaster signed is what was quoted, or less. Another service's data, in a layout of its own, cannot be
+    /// read; there the allowance is the limit. From a paymaster of ours unreadable data is refused, as is another
+    /// paymaster than the one that quoted where all of them are ours.
     ///
     /// # Errors
     /// `GasTokenRefused` with both amounts.
     pub fn check_signed(&self, user_operation: &UserOperation) -> Result<(), AppError> {
-        let Ok(terms) = TokenPaymasterData::decode(&user_operation.paymaster_and_data) else { return Ok(()) };
         let refuse = |reason: String| Err(AppError::GasTokenRefused { reason });
+        let by = user_operation.paymaster();
+        let usual = user_operation.entry_point.token_paymaster();
+        if usual.is_none() && by != Some(self.spender) {
+            return refuse(format!("another paymaster than {} signed", self.spender));
+        }
+        let terms = match TokenTerms::read(user_operation) {
+            Ok(terms) => terms,
+            Err(_) if usual.is_some() && usual != by => return Ok(()),
+            Err(_) => return refuse("what the paymaster signed cannot be read".into()),
+        };
         if terms.fee_token != self.quote.token_address {
             return refuse(format!("the paymaster wants {} instead", terms.fee_token));
         }
         let whole = |units| exact_amount_words(units, &self.quote.facts());
-        match terms.most_charged(user_operation) {
+        match terms.most_charged {
             Some(most) if most <= self.most => Ok(()),
             most => refuse(format!(
                 "up to {} may be charged, {} were quoted; ask for a new quote",
@@ -164,7 +191,8 @@ pub(super) fn request(options: &BuildUserOpOptions) -> FeeQuotesRequest {
     }
 }
 
-/// Quotes for an operation without limits and without raised fees, high enough for an approval in front of its calls.
+/// Quotes for an operation without limits and without raised fees, high enough for an approval in front of its calls where
+/// one can be put there.
 pub(super) async fn fee_quotes(
     relay: &dyn Relay,
     user_operation: &UserOperation,
@@ -190,7 +218,9 @@ pub(super) async fn fee_quotes(
         user_operation.max_fee_per_gas = fees.max_fee_per_gas;
         user_operation.max_priority_fee_per_gas = fees.max_priority_fee_per_gas;
     }
-    gas.call_gas_limit = gas.call_gas_limit.saturating_add(U256::from(APPROVAL_GAS));
+    if !user_operation.entry_point.takes_fee_first() {
+        gas.call_gas_limit = gas.call_gas_limit.saturating_add(U256::from(APPROVAL_GAS));
+    }
     set_limits(&mut user_operation, &gas);
     relay.fee_quotes(&user_operation, request).await
 }
@@ -223,17 +253,23 @@ mod tests {
     use super::{
         super::{
             account::SmartAccountClient,
-            fake::{Fake, Step, unavailable},
+            fake::{Fake, PAYMASTER, Step, nexus_client, unavailable},
+            options::Options,
             send_gas_token_transaction::{TokenParam, send_gas_token_transaction},
         },
         *,
+    };
+    use use_aa_protocol::{
+        entry_point::{EntryPoint, v07},
+        paymaster::TokenPaymasterData,
     };
 
     fn payment(most: u64) -> TokenPayment {
         let quote = serde_json::from_value(json!({
             "symbol": "T", "tokenAddress": Address::repeat_byte(5), "decimal": 6, "maxGasFee": "1",
         }));
-        TokenPayment { quote: quote.unwrap(), spender: TOKEN_PAYMASTER, most: U256::from(most) }
+        let (spender, most) = (TOKEN_PAYMASTER, U256::from(most));
+        TokenPayment { quote: quote.unwrap(), spender, most, taken_first: false }
     }
 
     /// Costs 145,000 wei at most with the charge itself; one unit per wei.
@@ -291,8 +327,96 @@ mod tests {
         for (payment, operation) in dearer {
             assert!(matches!(payment.check_signed(&operation), Err(AppError::GasTokenRefused { .. })));
         }
-        // Data of a service with another layout: the allowance is the limit.
+        // Data of a service with another layout: the allowance is the limit. The usual one has no other layout.
         let other = UserOperation { paymaster_and_data: vec![1; 200].into(), ..Default::default() };
         assert_eq!(payment(0).check_signed(&other), Ok(()));
+        let unreadable = [TOKEN_PAYMASTER.as_slice(), &[1; 200]].concat();
+        let other = UserOperation { paymaster_and_data: unreadable.into(), ..Default::default() };
+        assert!(payment(0).check_signed(&other).is_err());
+    }
+
+    /// Costs 100,000 wei at most with the paymaster's own limits; one unit per wei.
+    fn signed_v07(paymaster: Address, fee_token: Address, price_markup: u32) -> UserOperation {
+        let terms = v07::TokenPaymasterData {
+            fee_token,
+            exchange_rate: U256::from(10).pow(U256::from(18)),
+            price_markup,
+            signature: vec![1; 65].into(),
+            ..Default::default()
+        };
+        UserOperation {
+            entry_point: EntryPoint::V07,
+            call_gas_limit: U256::from(70_000),
+            verification_gas_limit: U256::from(10_000),
+            max_fee_per_gas: U256::ONE,
+            paymaster_and_data: v07::paymaster_and_data(paymaster, [15_000, 5_000], &terms.encode().unwrap()),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn nor_is_it_where_the_fee_is_taken_first() {
+        let token = Address::repeat_byte(5);
+        let payment = |most| TokenPayment { spender: PAYMASTER, taken_first: true, ..payment(most) };
+        assert_eq!(payment(100_000).check_signed(&signed_v07(PAYMASTER, token, 1_000_000)), Ok(()));
+        let unreadable = v07::paymaster_and_data(PAYMASTER, [15_000, 5_000], &[1; 129]);
+        let sponsored = UserOperation { paymaster_and_data: unreadable, ..signed_v07(PAYMASTER, token, 1_000_000) };
+        let dearer = [
+            (payment(99_999), signed_v07(PAYMASTER, token, 1_000_000)),
+            (payment(100_000), signed_v07(PAYMASTER, token, 1_000_010)),
+            (payment(100_000), signed_v07(PAYMASTER, Address::repeat_byte(6), 1_000_000)),
+            // What another contract does with the same words nobody knows.
+            (payment(100_000), signed_v07(Address::repeat_byte(8), token, 1_000_000)),
+            (payment(100_000), sponsored),
+        ];
+        for (payment, operation) in dearer {
+            assert!(matches!(payment.check_signed(&operation), Err(AppError::GasTokenRefused { .. })), "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn an_approval_that_comes_too_late_is_not_put_in_front() {
+        let fake = Fake::new();
+        let client = nexus_client(&fake);
+        let token = Address::repeat_byte(5);
+        let calls = [Call { to: Address::repeat_byte(3), ..Call::default() }];
+        let quote = payment(1_000_000).quote;
+        fake.offer(FeeQuotes {
+            token_paymaster_address: PAYMASTER,
+            fee_quotes: vec![quote.clone()],
+            ..Default::default()
+        });
+        let named = Options::gas_token_fee_quote(quote.clone(), Some(PAYMASTER), false);
+        let ways = [(TokenParam::from(token), BuildUserOpOptions::default()), (TokenParam::from(quote.clone()), named)];
+        let send = |(param, options): &_| block_on(send_gas_token_transaction(&client, &calls, param, options));
+        fake.answer_amount(token, U256::from(999_999));
+        // Nor does an approval among the account's own calls count.
+        let own = [approve_call(token, PAYMASTER, U256::from(1_000_000))];
+        let own = use_aa_protocol::smart_account::encode_calls(&own, false).unwrap();
+        let operation = UserOperation { entry_point: EntryPoint::V07, sender: client.account, ..Default::default() };
+        let (param, options) = &ways[1];
+        let now = Clocks { block: 0, pending: 0, wall: 0 };
+        let found = block_on(TokenPayment::find(&fake, &operation, &param.options(options), now)).unwrap();
+        for call_data in [&[][..], &own] {
+            assert_eq!(block_on(found.missing_approvals(&fake, client.account, call_data, false)), Ok(Vec::new()));
+            assert!(block_on(found.check_allowed(&fake, client.account, call_data)).is_err());
+        }
+        for way in &ways {
+            let refused = send(way).unwrap_err().to_string();
+            assert!(refused.contains(&PAYMASTER.to_string()) && refused.contains("before"), "{refused}");
+        }
+        // Its paymaster must be told: v0.6's would be approved, and is not the one that charges.
+        let unnamed = (TokenParam::from(quote), BuildUserOpOptions::default());
+        let refused = send(&unnamed).unwrap_err();
+        let field = "paymasterServiceData.spender";
+        assert!(matches!(&refused, AppError::InvalidInput { field: named, .. } if named == field), "{refused}");
+        assert_eq!(fake.sent(), 0);
+        fake.answer_amount(token, U256::from(1_000_000));
+        for (sent, way) in ways.iter().enumerate() {
+            send(way).unwrap();
+            let operation = fake.last_sent();
+            assert_eq!((fake.sent(), operation.paymaster()), (sent + 1, Some(PAYMASTER)));
+            assert_eq!(operation.call_data, client.kind().encode_calls(&calls, false).unwrap(), "nothing in front");
+        }
     }
 }

@@ -9,12 +9,14 @@ use alloy::primitives::{Address, B256, U256};
 mod bundle;
 mod deposit;
 mod events;
+mod paid;
 mod user_operation;
 pub mod v06;
 pub mod v07;
 mod wire;
 
 pub use events::EntryPointEvent;
+pub use paid::{TokenTerms, sponsored_until};
 pub use user_operation::UserOperation;
 
 /// A version of the ERC-4337 entry point: the contract that takes an operation.

@@ -11,11 +11,26 @@ pub use growing::GrowingTree;
 
 /// Parent of two nodes: keccak of the smaller followed by the larger.
 pub fn parent(a: B256, b: B256) -> B256 {
+    #[cfg(test)]
+    PARENTS.set(PARENTS.get() + 1);
     let (low, high) = if a <= b { (a, b) } else { (b, a) };
     let mut pair = [0u8; 64];
     pair[..32].copy_from_slice(low.as_slice());
     pair[32..].copy_from_slice(high.as_slice());
     keccak256(pair)
+}
+
+#[cfg(test)]
+thread_local! {
+    static PARENTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How many nodes `work` hashes on this thread.
+#[cfg(test)]
+pub(crate) fn parents_of(work: impl FnOnce()) -> usize {
+    let before = PARENTS.get();
+    work();
+    PARENTS.get() - before
 }
 
 /// Folds a proof over a leaf as OpenZeppelin's `MerkleProof.verify` does.

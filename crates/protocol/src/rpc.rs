@@ -239,6 +239,19 @@ pub struct SponsorContext {
     pub token_info: Option<TokenInfo>,
 }
 
+impl SponsorContext {
+    /// The dapp pays for the limits that the operation has.
+    pub fn sponsored() -> Self {
+        Self {
+            mode: PaymasterMode::Sponsored,
+            calculate_gas_limits: false,
+            expiry_duration: None,
+            webhook_data: None,
+            token_info: None,
+        }
+    }
+}
+
 /// Which token is charged (`tokenInfo`, docs/protocol.md 5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -66,11 +67,12 @@ impl LabLinks {
             let expected = "a file with the line that `use-aa lab --json` prints";
             ConfigError::new("USE_AA_LAB_JSON", expected, format!("{}: {reason}", file.display()))
         };
-        let size = fs::metadata(file).map_err(|error| wrong(&error))?.len();
-        if size > LONGEST {
-            return Err(wrong(&format!("{size} bytes")));
+        let mut text = String::new();
+        // One more than is taken: what a file says of its size may be another's, or of another moment.
+        let read = fs::File::open(file).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+        if read.map_err(|error| wrong(&error))? as u64 > LONGEST {
+            return Err(wrong(&format!("more than {LONGEST} bytes")));
         }
-        let text = fs::read_to_string(file).map_err(|error| wrong(&error))?;
         Self::parse(&text).map_err(|reason| wrong(&reason))
     }
 
@@ -80,6 +82,9 @@ impl LabLinks {
             .map_err(|error| format!("something else from line {}, column {} on", error.line(), error.column()))?;
         if line.chain_id != LAB_CHAIN_ID {
             return Err(format!("chainId {}, which is no lab's", line.chain_id));
+        }
+        if !line.folder.is_absolute() || !line.folder.is_dir() {
+            return Err("a folder that is not there".into());
         }
         let key = line.dan_server_key.as_deref().map(|key| CallerKey::parse(key).ok_or("danServerKey is no key"));
         let key = key.transpose()?;
@@ -166,7 +171,7 @@ mod tests {
         json!({
             "chainId": 31337, "rpcUrl": "http://127.0.0.1:1/", "bundlerUrl": "http://127.0.0.1:2/",
             "paymasterAddress": Address::repeat_byte(1), "paymasterId": Address::repeat_byte(2),
-            "paymasterSignerKey": B256::repeat_byte(5), "folder": "/tmp/lab",
+            "paymasterSignerKey": B256::repeat_byte(5), "folder": std::env::temp_dir(),
             "danNodes": [{ "id": 1, "url": "http://127.0.0.1:3/", "identity": B256::repeat_byte(3), "process": 4 }],
             "danServerKey": "0123456789".repeat(4), "accounts": [],
         })
@@ -179,7 +184,7 @@ mod tests {
         assert!(config.lab && config.has_paymaster() && config.token_paymaster.is_some());
         assert_eq!(config.rpc_urls[0].expose().as_str(), "http://127.0.0.1:1/");
         assert_eq!(config.bundler_urls[0].expose().as_str(), "http://127.0.0.1:2/");
-        assert_eq!(config.data_dir, Path::new("/tmp/lab"));
+        assert_eq!(config.data_dir, std::env::temp_dir());
         assert_eq!(config.dan_nodes.len(), 1);
     }
 
@@ -196,12 +201,17 @@ mod tests {
             ("/paymasterId", json!("secret")),
             ("/paymasterSignerKey", json!(B256::ZERO)),
             ("/folder", json!(7)),
+            ("/folder", json!("src")),
+            ("/folder", json!("/nowhere/secret")),
         ] {
             let mut other = line();
             *other.pointer_mut(pointer).unwrap() = wrong;
             let reason = LabLinks::parse(&other.to_string()).expect_err(pointer);
             assert!(!reason.contains("secret"), "{reason}");
         }
+        // It says that it has no bytes, and never ends.
+        let endless = LabLinks::read(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(endless.contains("more than 1048576 bytes"), "{endless}");
         let missing = LabLinks::read(Path::new("/nowhere/lab.json")).unwrap_err().to_string();
         assert!(missing.starts_with("USE_AA_LAB_JSON: expected a file with the line"), "{missing}");
     }

@@ -4,6 +4,7 @@
 //! leaves before its cost is reserved and the decision is in the database. When the database does not answer, nothing is
 //! sponsored.
 
+mod account_code;
 mod advance;
 mod calls;
 mod check;
@@ -19,6 +20,9 @@ pub(super) mod pre_verification_gas;
 mod requester;
 mod sessions;
 mod settle;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod settle_tests;
 #[cfg(test)]
 mod tests;
 mod unused_gas;
@@ -42,8 +46,7 @@ use super::{api_key::ApiKey, bundler::Bundler, database::Database, market::DEFAU
 use use_aa_actions::{clock::unix_seconds, error::AppError};
 use use_aa_protocol::{
     addresses::TOKEN_PAYMASTER,
-    entry_point::{EntryPoint, v07},
-    paymaster::{TokenPaymasterData, VerifyingPaymasterData},
+    entry_point::{EntryPoint, sponsored_until},
     rpc::{PaymasterMode, SponsorContext, Sponsorship},
     user_operation::UserOperation,
 };
@@ -142,6 +145,7 @@ impl SponsorPolicy {
             policy.advance = AdvanceLimits::default();
             // The lab's gas, of which an operation takes more elsewhere.
             policy.caps.built_in = true;
+            policy.caps.unused_call_gas = None;
             "default".clone_into(&mut policy.version);
         }
         Ok(policy)
@@ -202,15 +206,20 @@ impl Sponsor {
         let fee = self.fee_taker(user_operation.entry_point, context);
         let mut allowed = self.inner.policy.check(user_operation, context.mode, fee);
         if !context.calculate_gas_limits {
-            allowed = allowed.and_then(|()| self.inner.policy.caps.check(user_operation));
+            allowed = allowed.and_then(|()| self.inner.policy.check_gas(user_operation, context.mode));
         }
         if let Err(reason) = allowed {
             return Err(self.refuse(decision, reason).await);
         }
-        if user_operation.entry_point == EntryPoint::V07
-            && let Err(reason) = deployment::nexus::makes_the_sender(&self.inner.node, user_operation).await?
-        {
-            return Err(self.refuse(decision, reason).await);
+        if user_operation.entry_point == EntryPoint::V07 {
+            let Inner { node, policy, .. } = &*self.inner;
+            let is_known = match user_operation.factory() {
+                Some(_) => deployment::nexus::makes_the_sender(node, user_operation).await?,
+                None => account_code::check(node, policy, user_operation.sender).await?,
+            };
+            if let Err(reason) = is_known {
+                return Err(self.refuse(decision, reason).await);
+            }
         }
         let chain_id = self.inner.chain_id;
         if let Err(reason) = sessions::may_be_paid_for(&self.inner.node, chain_id, user_operation).await? {
@@ -239,7 +248,7 @@ impl Sponsor {
         };
         let signed = signed_operation(user_operation, &sponsorship);
         decision.max_cost = signed.required_prefund();
-        if let Err(reason) = self.inner.policy.caps.check(&signed) {
+        if let Err(reason) = self.inner.policy.check_gas(&signed, context.mode) {
             return Err(self.refuse(decision, reason).await);
         }
         if self.inner.policy.caps.pre_verification_gas.is_none()
@@ -247,16 +256,9 @@ impl Sponsor {
         {
             return Err(self.refuse(decision, reason).await);
         }
-        // Limits that were found here are the bundler's own; of a fee in tokens the account pays this, too.
-        if context.mode == PaymasterMode::Sponsored
-            && !context.calculate_gas_limits
-            && let Err(reason) = unused_gas::check(&self.inner.bundler, &signed).await
-        {
-            return Err(self.refuse(decision, reason).await);
-        }
         decision.user_op_hash = signed.hash(self.inner.chain_id);
         // By the chain's clock, as it is settled by that.
-        decision.valid_until = match valid_until(&signed) {
+        decision.valid_until = match sponsored_until(&signed) {
             Some(valid_until) => valid_until,
             None => self.inner.node.clocks().await?.window(UNKNOWN_LIFE).valid_until,
         };
@@ -401,21 +403,4 @@ fn signed_operation(user_operation: &UserOperation, sponsorship: &Sponsorship) -
     let mut signed = UserOperation { paymaster_and_data, ..user_operation.clone() };
     sponsorship.gas.set(&mut signed);
     signed
-}
-
-/// When the signature runs out, unix seconds of the chain; `None` when its layout is not known, or it never does.
-fn valid_until(signed: &UserOperation) -> Option<u64> {
-    let until = match signed.entry_point {
-        EntryPoint::V06 => {
-            let data = &signed.paymaster_and_data;
-            let verifying = VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
-            verifying.or_else(|_| TokenPaymasterData::decode(data).map(|data| data.valid_until))
-        }
-        EntryPoint::V07 => {
-            let data = signed.paymaster_data();
-            let verifying = v07::VerifyingPaymasterData::decode(data).map(|data| data.valid_until);
-            verifying.or_else(|_| v07::TokenPaymasterData::decode(data).map(|data| data.valid_until))
-        }
-    };
-    until.ok().filter(|until| *until > 0)
 }

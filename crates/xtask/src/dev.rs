@@ -12,6 +12,7 @@ mod watch;
 use std::{
     env, fs,
     net::{SocketAddr, TcpListener},
+    path::Path,
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -29,6 +30,9 @@ use self::{
 const LOOK: Duration = Duration::from_millis(500);
 /// As in the server's own configuration.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:3000";
+
+/// What pages are told of a program that was built and does not run, or not any more.
+const NOT_RUNNING: &str = "This does not run";
 
 /// Runs until the lab ends, or somebody ends it.
 pub fn run() -> Result<()> {
@@ -86,7 +90,7 @@ pub fn run() -> Result<()> {
             if let Some(status) = server.ended()? {
                 println!("dev: the server ended ({status}); it is started again after the next change");
                 let text = format!("The server ended ({status}). The terminal says why.");
-                events.tell(Event::Error { part: Part::Page, text });
+                events.tell(Event::Error { part: Part::Page, heading: NOT_RUNNING, text });
             }
         }
     }
@@ -111,12 +115,12 @@ fn build(changes: &[Change], code: &mut Code, running: &mut Option<(Lab, Server)
     match running {
         Some((lab, server)) => {
             if new_server || !server.runs() {
-                server.restart(lab, events.origin())?;
+                server.restart(lab, events.origin()).context(NOT_RUNNING)?;
             }
         }
         None => {
-            let lab = Lab::start()?;
-            let server = Server::start(&lab, address()?, events.origin())?;
+            let lab = Lab::start().context(NOT_RUNNING)?;
+            let server = Server::start(&lab, address()?, events.origin()).context(NOT_RUNNING)?;
             println!("dev: http://{}  (Ctrl-C ends it; the lab lives as long as this program)", server.address());
             *running = Some((lab, server));
         }
@@ -135,7 +139,8 @@ fn timed(part: Part, work: impl FnOnce() -> Result<()>, events: &Events) -> bool
         }
         Err(error) => {
             eprintln!("dev: {error:#}");
-            events.tell(Event::Error { part, text: format!("{error:#}") });
+            let heading = if error.to_string() == NOT_RUNNING { NOT_RUNNING } else { "This does not build" };
+            events.tell(Event::Error { part, heading, text: format!("{error:#}") });
             false
         }
     }
@@ -143,7 +148,8 @@ fn timed(part: Part, work: impl FnOnce() -> Result<()>, events: &Events) -> bool
 
 /// Where the server listens: on this machine only.
 fn address() -> Result<SocketAddr> {
-    let text = env::var("USE_AA_ADDR").ok().filter(|text| !text.trim().is_empty());
+    let text = env::var("USE_AA_ADDR").ok().or_else(|| in_file(Path::new(".env")));
+    let text = text.filter(|text| !text.trim().is_empty());
     let text = text.as_deref().unwrap_or(DEFAULT_ADDRESS).trim().replace("localhost:", "127.0.0.1:");
     let address: SocketAddr = text.parse().with_context(|| format!("USE_AA_ADDR: {text}"))?;
     if !address.ip().is_loopback() || address.port() == 0 {
@@ -152,9 +158,30 @@ fn address() -> Result<SocketAddr> {
     Ok(address)
 }
 
+/// The server's address in the file that the server reads, too. What is wrong in it the server says itself.
+fn in_file(file: &Path) -> Option<String> {
+    let mut lines = dotenvy::from_path_iter(file).ok()?.flatten();
+    lines.find_map(|(name, value)| (name == "USE_AA_ADDR").then_some(value))
+}
+
 /// What is only for this run.
 fn work_folder() -> Result<std::path::PathBuf> {
     let folder = std::path::absolute("target/dev")?;
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_address_may_stand_in_the_file_that_the_server_reads() {
+        let file = env::temp_dir().join(format!("use-aa-dev-{}.env", std::process::id()));
+        fs::write(&file, "# mine\nUSE_AA_RPC_URL=https://a.example\nUSE_AA_ADDR='127.0.0.1:3456'\n").unwrap();
+        assert_eq!(in_file(&file).as_deref(), Some("127.0.0.1:3456"));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(in_file(&file), None);
+    }
 }

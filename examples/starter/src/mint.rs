@@ -15,21 +15,18 @@ sol! {
 pub fn Mint() -> impl IntoView {
     let account = use_smart_account();
     let sessions = use_session_list();
-    let mint = use_session();
-    let wait = use_user_op_wait(mint.data);
-    let click = move |_| {
-        let Some(to) = account.smart_account_address.get() else { return };
-        let calls = vec![Call::to(DEMO_NFT, &safeMintCall { to })];
-        mint.mutate.run(UseSessionVariables { calls, ..Default::default() });
-    };
-    let blocked = move || sessions.sessions.with(Vec::is_empty) || mint.is_pending.get();
+    let mint = use_session_action(use_session(), OperationKind::UseSession, move || {
+        let to = account.smart_account_address.get().ok_or(AppError::NoSmartAccount)?;
+        Ok(UseSessionVariables { calls: vec![Call::to(DEMO_NFT, &safeMintCall { to })], ..Default::default() })
+    });
+    let blocked = move || sessions.sessions.with(Vec::is_empty) || mint.mutation.is_pending.get();
     view! {
         <section>
             <h2>"3. Mint"</h2>
-            <button disabled=blocked on:click=click>
+            <button disabled=blocked on:click=move |_| mint.run.run(())>
                 "Mint"
             </button>
-            <Outcome of=mint wait />
+            <Outcome of=mint.mutation wait=mint.wait refused=mint.refused />
         </section>
     }
 }

@@ -6,11 +6,11 @@
 use std::{cell::RefCell, collections::HashSet};
 
 use futures::future::{Either, select};
-use idb::{DatabaseEvent, Factory, ObjectStoreParams, TransactionMode};
+use idb::{DatabaseEvent, Factory, ObjectStoreParams, Transaction, TransactionMode};
 use js_sys::{Array, ArrayBuffer, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AesGcmParams, AesKeyGenParams, CryptoKey, SubtleCrypto};
+use web_sys::{AesGcmParams, AesKeyGenParams, CryptoKey, DomException, IdbTransaction, SubtleCrypto};
 use zeroize::Zeroizing;
 
 use super::signers::Sealed;
@@ -94,11 +94,9 @@ pub async fn forget() -> Result<(), AppError> {
     KEY.set(None);
     let deleting = async {
         let database = open_database().await?;
-        let transaction = database.transaction(&[STORE], TransactionMode::ReadWrite)?;
-        transaction.object_store(STORE)?.delete(idb::Query::Key(JsValue::from_str(RECORD)))?.await?;
-        transaction.await?;
+        let deleted = delete(&database).await;
         database.close();
-        Ok::<_, idb::Error>(())
+        deleted
     };
     match select(Box::pin(deleting), Box::pin(sleep(PATIENCE))).await {
         Either::Left((deleted, _)) => deleted.map_err(|error| blocked(&error.to_string()))?,
@@ -130,7 +128,11 @@ async fn stored_key(create: bool) -> Result<CryptoKey, AppError> {
     let key = match found {
         Ok(None) if create => {
             let fresh = generate().await?;
-            read_or_add(&database, Some(&fresh)).await
+            // What encrypts is what is read back: another key would open nothing after a reload.
+            match read_or_add(&database, Some(&fresh)).await {
+                Ok(_) => read_or_add(&database, None).await,
+                failed => failed,
+            }
         }
         found => found,
     };
@@ -164,8 +166,24 @@ async fn read_or_add(database: &idb::Database, fresh: Option<&CryptoKey>) -> Res
         }
         (found, _) => found,
     };
-    transaction.await?;
+    done(transaction).await?;
     Ok(key)
+}
+
+async fn delete(database: &idb::Database) -> Result<(), idb::Error> {
+    let transaction = database.transaction(&[STORE], TransactionMode::ReadWrite)?;
+    transaction.object_store(STORE)?.delete(idb::Query::Key(JsValue::from_str(RECORD)))?.await?;
+    done(transaction).await
+}
+
+/// Waits for the end of it. `idb` says of one that the browser took back, as on a full disk, that it ended well.
+async fn done(transaction: Transaction) -> Result<(), idb::Error> {
+    let transaction = IdbTransaction::from(transaction);
+    if Transaction::from(transaction.clone()).await?.is_committed() {
+        return Ok(());
+    }
+    let reason = transaction.error().or_else(|| DomException::new_with_message("the browser took the write back").ok());
+    Err(reason.map_or(idb::Error::DomExceptionNotFound, idb::Error::DomException))
 }
 
 async fn generate() -> Result<CryptoKey, AppError> {

@@ -43,6 +43,8 @@ const LONGEST_STEP: u64 = 12;
 
 /// A longer text is read, and written, in a task of its own: 20 ms each for ten thousand leaves. Characters.
 const LONGEST_TEXT_AT_ONCE: u32 = 200_000;
+/// So often a change begins again because a page that knows no lock has written meanwhile.
+const MOST_TRIES: usize = 20;
 
 thread_local! {
     static BOOKS: RefCell<HashMap<Address, Cached>> = RefCell::default();
@@ -90,22 +92,19 @@ pub fn signers_key(account: Address) -> String {
 #[async_trait(?Send)]
 impl SessionStore for LocalSessionStore {
     async fn load(&self, account: Address) -> Result<SessionBook, AppError> {
-        Ok(read_book(account).await?.book.clone())
+        Ok(read_book(account).await?.book.book.clone())
     }
 
     async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError> {
         let key = sessions_key(account);
         let written = with_lock(&key, async {
-            let before = read_book(account).await?;
-            let mut book = before.book.clone();
+            let (before, mut book) = read_to_write(account, &key).await?;
+            // From here to the write the page does nothing else: what it replaces is what was read.
             change(&mut book)?;
             if book == before.book {
                 return Ok::<_, AppError>((before, false));
             }
             let after = before.with(book).map_err(|error| internal(&error))?;
-            if after.text.len() > LONGEST_TEXT_AT_ONCE as usize {
-                sleep(0).await;
-            }
             let stored = JsString::from(after.text.as_str()).into();
             write_raw(&key, &stored)?;
             let after = Rc::new(after);
@@ -228,7 +227,7 @@ impl LocalSessionStore {
     /// takes them out of the leaves; gives their number.
     async fn take_over_ephemeral_keys(&self, account: Address) -> Result<usize, AppError> {
         let mut found = Vec::new();
-        for leaf in &read_book(account).await?.book.leaf_nodes {
+        for leaf in &read_book(account).await?.book.book.leaf_nodes {
             found.extend(clear_text_key(leaf).map(|key| (leaf.session_key_address, key)));
         }
         if found.is_empty() {
@@ -262,16 +261,33 @@ async fn open_ephemeral_key(
     Ok(EphemeralKey::from_seed(seed))
 }
 
+/// The stored book to be changed, and a copy that changes. It is what is stored at this moment: reading a long one lets
+/// others write, and `@biconomy/use-aa` in another tab asks for no lock.
+async fn read_to_write(account: Address, key: &str) -> Result<(Rc<BookText>, SessionBook), AppError> {
+    for _ in 0..MOST_TRIES {
+        let Cached { stored, book } = read_book(account).await?;
+        let copy = book.book.clone();
+        if book.text.len() > LONGEST_TEXT_AT_ONCE as usize {
+            sleep(0).await;
+        }
+        if Object::is(&read_raw(key)?, &stored) {
+            return Ok((book, copy));
+        }
+    }
+    Err(AppError::Storage { reason: "another page writes sessions all the time; nothing was changed".into() })
+}
+
 /// The stored book; parsed only when the stored text is another than last time.
-async fn read_book(account: Address) -> Result<Rc<BookText>, AppError> {
+async fn read_book(account: Address) -> Result<Cached, AppError> {
     let key = sessions_key(account);
     let stored = read_raw(&key)?;
     if stored.is_null() {
-        return Ok(Rc::default());
+        return Ok(Cached { stored, book: Rc::default() });
     }
     let cached = BOOKS.with_borrow(|books| books.get(&account).cloned());
     if let Some(cached) = cached.filter(|cached| Object::is(&cached.stored, &stored)) {
-        return Ok(cached.book);
+        hash_ahead(&cached.book.book, now_millis()).await;
+        return Ok(cached);
     }
     let is_long = stored.dyn_ref::<JsString>().is_some_and(|text| text.length() > LONGEST_TEXT_AT_ONCE);
     if is_long {
@@ -294,15 +310,24 @@ async fn read_book(account: Address) -> Result<Rc<BookText>, AppError> {
             Err(_) => return Err(set_aside(&key, &stored)),
         }
     };
-    // Whoever reads a book compares it with the chain, at once and in one task: what that hashes is hashed here.
-    while !book.book.hash_some(LEAVES_PER_STEP) {
+    hash_ahead(&book.book, began).await;
+    let read = Cached { stored, book };
+    BOOKS.with_borrow_mut(|books| books.insert(account, read.clone()));
+    Ok(read)
+}
+
+/// Whoever reads a book compares it with the chain, at once and in one task: what that hashes is hashed here.
+async fn hash_ahead(book: &SessionBook, mut began: u64) {
+    // So many steps hash it all. Where more books are read at a time than are kept, the rest is hashed by who compares.
+    for _ in 0..=book.leaf_nodes.len() / LEAVES_PER_STEP {
+        if book.hash_some(LEAVES_PER_STEP) {
+            return;
+        }
         if now_millis().saturating_sub(began) >= LONGEST_STEP {
             sleep(0).await;
             began = now_millis();
         }
     }
-    BOOKS.with_borrow_mut(|books| books.insert(account, Cached { stored, book: Rc::clone(&book) }));
-    Ok(book)
 }
 
 fn read_signers(account: Address) -> Result<Signers, AppError> {

@@ -112,7 +112,7 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
             "Nobody who was asked could know: it may wait at the bundler, be in an older block, or not exist. Ask again later, or look the hash up in an explorer of the chain."
         }
         AppError::StorageFull { .. } => {
-            "Nothing that was stored is lost. Make room, then try again: browsers give each site little. On the page Sessions, export the sessions of accounts that you no longer use here, then choose “Forget this device” for them."
+            "Nothing that was stored is lost. Make room, then try again: browsers give each site little. Export the sessions of accounts that you no longer use here, then have this device forget them."
         }
         AppError::Storage { .. } => "Allow this site to store data, and try again. What is stored is kept.",
         AppError::NoDistributedKeys => "Grant an ordinary session: its key is kept, encrypted, in this browser.",
@@ -196,7 +196,7 @@ mod tests {
     fn a_full_store_says_that_nothing_is_lost_and_how_to_make_room() {
         let error = AppError::StorageFull { place: "the browser's storage for this site".into() };
         let text = advice(&error, "POL");
-        assert!(text.contains("Nothing that was stored is lost") && text.contains("Forget this device"), "{text}");
+        assert!(text.contains("Nothing that was stored is lost") && text.contains("have this device forget"), "{text}");
         assert!(retryable(&error) && error.to_string().ends_with("is full; nothing was changed"));
     }
 

@@ -1,10 +1,6 @@
 //! Distributed keys: the page's port to the nodes, and what the gateways need of it.
 
-use std::{
-    cell::{Cell, RefCell},
-    pin::pin,
-    rc::Rc,
-};
+use std::{cell::RefCell, pin::pin, rc::Rc};
 
 use alloy::primitives::Address;
 use async_trait::async_trait;
@@ -24,11 +20,15 @@ use crate::{
         session_client::SessionClient,
     },
     client::{
+        operation_log::OperationKind,
         relay::ServerRelay,
         session_store::local::LocalSessionStore,
         time::{now_millis, sleep},
     },
-    hooks::{Progress, UserOpStatus},
+    hooks::{
+        Progress,
+        key_requests::{KeyRequest, waits_for_a_key},
+    },
     protocol::{
         distributed_key::{
             KeyAttestation, KeyNetwork, KeyOffer, NodeNonce, Revocation, SignOutcome, SignRequest, SignedGrant,
@@ -43,21 +43,16 @@ const TIME_TO_SIGN: u64 = 240;
 thread_local! {
     /// A key that was offered to this page and not taken: whoever opens the review twice needs no second one.
     static OFFER: RefCell<Option<KeyOffer>> = const { RefCell::new(None) };
-    /// Since when the server has been asked for a key, milliseconds since the epoch.
-    static ASKED_AT: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// With a key in the pool an offer takes less than this, milliseconds.
-const AT_ONCE: u64 = 800;
 /// How often is looked whether a key is being waited for, milliseconds.
 const LOOK: u64 = 400;
 
-fn waits_for_a_key() -> bool {
-    ASKED_AT.get().is_some_and(|asked_at| now_millis().saturating_sub(asked_at) > AT_ONCE)
-}
-
-/// Does `work`, and tells meanwhile when it waits for a key that is still being made.
-pub async fn telling<T>(progress: &Progress, work: impl Future<Output = T>) -> T {
+/// Does `work`, and tells meanwhile when it waits for a key that is still being made; of a grant of this kind.
+pub async fn telling<T>(kind: OperationKind, progress: &Progress, work: impl Future<Output = T>) -> T {
+    if kind != OperationKind::CreateDistributedSession {
+        return work.await;
+    }
     let mut work = pin!(work);
     let mut told = false;
     loop {
@@ -68,7 +63,7 @@ pub async fn telling<T>(progress: &Progress, work: impl Future<Output = T>) -> T
         }
         if waits_for_a_key() != told {
             told = !told;
-            progress.set(if told { UserOpStatus::AwaitingKey } else { UserOpStatus::Preparing });
+            progress.set_awaits_key(told);
         }
     }
 }
@@ -89,10 +84,9 @@ impl DistributedKeys for PageKeys {
         if let Some(known) = known {
             return Ok(known);
         }
-        ASKED_AT.set(Some(now_millis()));
-        let offer = ServerRelay.offer().await;
-        ASKED_AT.set(None);
-        let offer = offer?;
+        let request = KeyRequest::begin();
+        let offer = ServerRelay.offer().await?;
+        drop(request);
         OFFER.set(Some(offer.clone()));
         Ok(offer)
     }

@@ -53,15 +53,15 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
     let ahead = AHEAD.take().filter(|(known, from, _)| *known == owner && *from == variables);
     let ahead = match ahead {
         // What could not be built ahead is built again: the reason may be gone.
-        Some((.., work)) => telling(&progress, work).await.ok(),
+        Some((.., work)) => telling(kind, &progress, work).await.ok(),
         None => None,
     };
     let client = session_client_of(&owner, Some(&progress)).await?;
     let prepared = match ahead {
         Some(prepared) => prepared,
-        None => telling(&progress, prepare_grant(&client, variables)).await?,
+        None => telling(kind, &progress, prepare_grant(&client, variables)).await?,
     };
-    let response = telling(&progress, prepared.complete(&client)).await?;
+    let response = telling(kind, &progress, prepared.complete(&client)).await?;
     progress.set(UserOpStatus::Submitted);
     used_addresses::note(client.account, addresses);
     following::sent(client.account, kind, &response);

@@ -25,12 +25,23 @@ pub enum MutationStatus {
 
 /// How a running mutation tells its progress.
 #[derive(Clone)]
-pub struct Progress(pub(super) Arc<dyn Fn(UserOpStatus) + Send + Sync>);
+pub struct Progress(pub(super) Arc<dyn Fn(UserOpStatus, IfNow) + Send + Sync>);
+
+/// Whether a status is shown in place of the one that is shown now.
+pub(super) type IfNow = fn(Option<UserOpStatus>) -> bool;
 
 impl Progress {
     /// Shows `status`, unless a later run has overtaken this one or its owner is gone.
     pub fn set(&self, status: UserOpStatus) {
-        (self.0)(status);
+        (self.0)(status, |_| true);
+    }
+
+    /// Shows whether a distributed key is waited for, while the operation is being prepared: what asks the person for a
+    /// signature meanwhile stays shown.
+    #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+    pub(in crate::hooks) fn set_awaits_key(&self, awaits: bool) {
+        let status = if awaits { UserOpStatus::AwaitingKey } else { UserOpStatus::Preparing };
+        (self.0)(status, |now| matches!(now, None | Some(UserOpStatus::Preparing | UserOpStatus::AwaitingKey)));
     }
 }
 

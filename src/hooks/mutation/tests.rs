@@ -406,3 +406,29 @@ async fn mutate_async_resolves_with_its_own_run() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn a_key_that_is_waited_for_hides_no_request_for_a_signature() {
+    any_spawner::Executor::init_tokio().ok();
+    let task = async {
+        let owner = Owner::new();
+        let mutation = owner.with(|| {
+            use_mutation(MutationOptions::default(), |status: UserOpStatus, progress: Progress| async move {
+                progress.set(status);
+                progress.set_awaits_key(true);
+                std::future::pending::<Result<(), AppError>>().await
+            })
+        });
+        for (now, then) in [
+            (UserOpStatus::Preparing, UserOpStatus::AwaitingKey),
+            (UserOpStatus::AwaitingSignature, UserOpStatus::AwaitingSignature),
+            (UserOpStatus::AwaitingHigherFees, UserOpStatus::AwaitingHigherFees),
+            (UserOpStatus::Submitted, UserOpStatus::Submitted),
+        ] {
+            mutation.mutate.run(now);
+            settle_tasks().await;
+            assert_eq!(mutation.progress.get_untracked(), Some(then), "{now:?}");
+        }
+    };
+    LocalSet::new().run_until(task).await;
+}

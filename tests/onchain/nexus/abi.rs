@@ -1,133 +1,45 @@
-//! The interfaces, and vectors' JSON as their types.
+//! The protocol's own interfaces, held to the real contracts, and vectors' JSON as their types.
 
-use alloy::{
-    primitives::{Address, Bytes, U256},
-    sol,
-};
+use alloy::primitives::{Address, Bytes, U256};
 use serde_json::Value;
+pub use use_aa::protocol::{
+    abi::{
+        IEcdsaModule::{getOwnerCall, transferOwnershipCall},
+        nexus::{
+            BootstrapConfig, IK1ValidatorFactory,
+            INexus::{
+                accountIdCall, executeCall, getValidatorsPaginatedCall, initializeAccountCall, installModuleCall,
+                isModuleInstalledCall, isValidSignatureCall,
+            },
+            INexusBootstrap::initNexusScopedCall,
+            INexusFactory::computeAccountAddressCall,
+        },
+        smart_sessions::{
+            ActionData, ChainDigest, ERC7739Context, ERC7739Data, EnableSession,
+            ISessionPolicy::supportsInterfaceCall,
+            ISessionValidator::validateSignatureWithDataCall,
+            ISmartSession::{
+                disableActionPoliciesCall, enableSessionsCall, getEnabledActionsCall, getPermissionIDsCall,
+                getPermissionIdCall, getSessionDigestCall, isModuleTypeCall, isPermissionEnabledCall,
+                isValidSignatureWithSenderCall, onInstallCall, removeSessionCall, revokeEnableSignatureCall,
+            },
+            PolicyData, Session,
+        },
+    },
+    entry_point::v07::{
+        PackedUserOperation,
+        abi::{
+            IEntryPointV07::{
+                FailedOp, FailedOpWithRevert, PostOpRevertReason, UserOperationEvent, balanceOfCall, getNonceCall,
+                getUserOpHashCall, handleOpsCall,
+            },
+            IOverUserOperations::{validatePaymasterUserOpCall, validateUserOpCall},
+            ITokenPaymaster, IVerifyingPaymaster, TokenPaymasterTerms,
+        },
+    },
+};
 
 use super::super::abi::parse;
-
-sol! {
-    #[derive(Debug, PartialEq, Eq)]
-    struct PackedUserOperation {
-        address sender;
-        uint256 nonce;
-        bytes initCode;
-        bytes callData;
-        bytes32 accountGasLimits;
-        uint256 preVerificationGas;
-        bytes32 gasFees;
-        bytes paymasterAndData;
-        bytes signature;
-    }
-
-    // EntryPoint
-    function getUserOpHash(PackedUserOperation userOp) external view returns (bytes32);
-    function handleOps(PackedUserOperation[] ops, address beneficiary) external;
-    function getNonce(address sender, uint192 key) external view returns (uint256);
-    function balanceOf(address account) external view returns (uint256);
-    event UserOperationEvent(bytes32 indexed userOpHash, address indexed sender, address indexed paymaster,
-        uint256 nonce, bool success, uint256 actualGasCost, uint256 actualGasUsed);
-    error FailedOp(uint256 opIndex, string reason);
-    error FailedOpWithRevert(uint256 opIndex, string reason, bytes inner);
-
-    // Nexus and its factories
-    struct ModuleConfig { address module; bytes data; }
-    struct Execution { address target; uint256 value; bytes data; }
-    function computeAccountAddress(bytes initData, bytes32 salt) external view returns (address);
-    function createAccount(bytes initData, bytes32 salt) external payable returns (address);
-    function initNexusScoped(ModuleConfig[] validators, ModuleConfig hook, address registry, address[] attesters,
-        uint8 threshold) external;
-    function initializeAccount(bytes initData) external payable;
-    function installModule(uint256 moduleType, address module, bytes initData) external payable;
-    function isModuleInstalled(uint256 moduleType, address module, bytes context) external view returns (bool);
-    function getValidatorsPaginated(address cursor, uint256 size) external view returns (address[], address);
-    function accountId() external view returns (string);
-    function execute(bytes32 mode, bytes executionCalldata) external payable;
-    function isValidSignature(bytes32 hash, bytes signature) external view returns (bytes4);
-
-    #[derive(Debug)]
-    interface K1Factory {
-        function createAccount(address owner, uint256 index, address[] attesters, uint8 threshold) external
-            returns (address);
-        function computeAccountAddress(address owner, uint256 index, address[] attesters, uint8 threshold) external view
-            returns (address);
-    }
-
-    // validators
-    function onInstall(bytes data) external;
-    function getOwner(address account) external view returns (address);
-    function transferOwnership(address newOwner) external;
-    function isModuleType(uint256 moduleType) external view returns (bool);
-    function validateUserOp(PackedUserOperation userOp, bytes32 userOpHash) external returns (uint256);
-    function isValidSignatureWithSender(address sender, bytes32 hash, bytes signature) external view returns (bytes4);
-    function validateSignatureWithData(bytes32 hash, bytes signature, bytes data) external view returns (bool);
-
-    // Smart Sessions
-    #[derive(Debug)]
-    struct PolicyData { address policy; bytes initData; }
-    #[derive(Debug)]
-    struct ActionData { bytes4 actionTargetSelector; address actionTarget; PolicyData[] actionPolicies; }
-    #[derive(Debug)]
-    struct ERC7739Context { bytes32 appDomainSeparator; string[] contentNames; }
-    #[derive(Debug, Default)]
-    struct ERC7739Data { ERC7739Context[] allowedERC7739Content; PolicyData[] erc1271Policies; }
-    #[derive(Debug)]
-    struct Session {
-        address sessionValidator;
-        bytes sessionValidatorInitData;
-        bytes32 salt;
-        PolicyData[] userOpPolicies;
-        ERC7739Data erc7739Policies;
-        ActionData[] actions;
-        bool permitERC4337Paymaster;
-    }
-    struct ChainDigest { uint64 chainId; bytes32 sessionDigest; }
-    struct EnableSession {
-        uint8 chainDigestIndex;
-        ChainDigest[] hashesAndChainIds;
-        Session sessionToEnable;
-        bytes permissionEnableSig;
-    }
-    function enableSessions(Session[] sessions) external returns (bytes32[]);
-    function removeSession(bytes32 permissionId) external;
-    function revokeEnableSignature(bytes32 permissionId) external;
-    function disableActionPolicies(bytes32 permissionId, bytes32 actionId, address[] policies) external;
-    function getPermissionId(Session session) external pure returns (bytes32);
-    function getSessionDigest(bytes32 permissionId, address account, Session session, uint8 mode) external view
-        returns (bytes32);
-    function getPermissionIDs(address account) external view returns (bytes32[]);
-    function isPermissionEnabled(bytes32 permissionId, address account) external view returns (bool);
-    function getEnabledActions(address account, bytes32 permissionId) external view returns (bytes32[]);
-    function supportsInterface(bytes4 interfaceId) external view returns (bool);
-
-    // paymasters
-    #[derive(Debug)]
-    struct TokenTerms {
-        uint48 validUntil;
-        uint48 validAfter;
-        address feeToken;
-        uint256 exchangeRate;
-        uint32 priceMarkup;
-    }
-    #[derive(Debug)]
-    interface Verifying {
-        function getHash(PackedUserOperation userOp, uint48 validUntil, uint48 validAfter) external view
-            returns (bytes32);
-    }
-    #[derive(Debug)]
-    interface InTokens {
-        function getHash(PackedUserOperation userOp, TokenTerms terms) external view returns (bytes32);
-    }
-    #[derive(Debug)]
-    function validatePaymasterUserOp(PackedUserOperation userOp, bytes32 userOpHash, uint256 maxCost) external
-        returns (bytes context, uint256 validationData);
-    event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
-        uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate);
-    event TokenRefundOwed(address indexed token, address indexed account, uint256 indexed amount);
-    event PostOpRevertReason(bytes32 indexed userOpHash, address indexed sender, uint256 nonce, bytes revertReason);
-}
 
 /// An operation of a vector file, packed by hand; gas fields from `gas` when they are kept apart.
 pub fn packed(value: &Value, gas: &Value) -> PackedUserOperation {

@@ -47,13 +47,19 @@ async fn addresses_of_vectors_16_come_out_of_the_factory() {
         let owner: Address = parse(&case["owner"]);
         let index = U256::from_be_bytes(salt.0);
         // our K1 factory says the same address, and finds the account that the real one made
-        let k1 = K1Factory::computeAccountAddressCall { owner, index, attesters: Vec::new(), threshold: 0 };
+        let k1 = IK1ValidatorFactory::computeAccountAddressCall {
+            eoaOwner: owner,
+            index,
+            attesters: Vec::new(),
+            threshold: 0,
+        };
         assert_eq!(chain.call(BUNDLER, NEXUS_K1_FACTORY, &k1).await, Ok(address));
         chain.send_data(BUNDLER, factory, &parse(&output["factoryData"])).await;
-        let again = K1Factory::createAccountCall { owner, index, attesters: Vec::new(), threshold: 0 };
+        let again =
+            IK1ValidatorFactory::createAccountCall { eoaOwner: owner, index, attesters: Vec::new(), threshold: 0 };
         chain.send(BUNDLER, NEXUS_K1_FACTORY, &again).await;
         assert_eq!(chain.call(BUNDLER, address, &accountIdCall {}).await, Ok("biconomy.nexus.1.0.0".to_owned()));
-        assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { account: address }).await, Ok(owner));
+        assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { smartAccount: address }).await, Ok(owner));
         created += 1;
     }
     assert_eq!(created, 7);
@@ -67,19 +73,28 @@ async fn the_k1_factory_creates_accounts_by_owner_index_and_attesters() {
         [(OWNER, 0, vec![], 0), (OWNER, 1, vec![], 0), (BUNDLER, 0, vec![], 0), (OWNER, 0, vec![BUNDLER], 1)]
     {
         let index = U256::from(index);
-        let ask = K1Factory::computeAccountAddressCall { owner, index, attesters: attesters.clone(), threshold };
+        let ask = IK1ValidatorFactory::computeAccountAddressCall {
+            eoaOwner: owner,
+            index,
+            attesters: attesters.clone(),
+            threshold,
+        };
         let address = chain.call(BUNDLER, NEXUS_K1_FACTORY, &ask).await.unwrap();
         assert!(chain.code(address).await.is_empty());
-        let create = K1Factory::createAccountCall { owner, index, attesters, threshold };
+        let create = IK1ValidatorFactory::createAccountCall { eoaOwner: owner, index, attesters, threshold };
         assert_eq!(chain.call(BUNDLER, NEXUS_K1_FACTORY, &create).await, Ok(address));
         chain.send(BUNDLER, NEXUS_K1_FACTORY, &create).await;
         assert!(!chain.code(address).await.is_empty());
-        assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { account: address }).await, Ok(owner));
+        assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { smartAccount: address }).await, Ok(owner));
         assert!(seen.insert(address), "each has an address of its own");
     }
     // an owner that is none
-    let nobody =
-        K1Factory::createAccountCall { owner: Address::ZERO, index: U256::ZERO, attesters: Vec::new(), threshold: 0 };
+    let nobody = IK1ValidatorFactory::createAccountCall {
+        eoaOwner: Address::ZERO,
+        index: U256::ZERO,
+        attesters: Vec::new(),
+        threshold: 0,
+    };
     chain.refusal(BUNDLER, NEXUS_K1_FACTORY, &nobody).await;
 }
 
@@ -117,7 +132,7 @@ async fn module_calls_of_vectors_16_are_understood_by_a_real_account() {
     place_account(&chain, account, OWNER_VALIDATOR, OWNER.to_vec()).await;
     let sentinel = Address::with_last_byte(1);
     let page = getValidatorsPaginatedCall { cursor: sentinel, size: U256::from(10) };
-    let listed = chain.call(BUNDLER, account, &page).await.unwrap()._0;
+    let listed = chain.call(BUNDLER, account, &page).await.unwrap().array;
     assert_eq!(listed, [SMART_SESSION, OWNER_VALIDATOR], "the latest installed first");
 
     let file = vectors("16_nexus.json");
@@ -129,7 +144,8 @@ async fn module_calls_of_vectors_16_are_understood_by_a_real_account() {
     let removal = "uninstall SmartSession";
     assert_eq!(parse::<Address>(&named(removal)["account"]), account);
     chain.send_data(account, account, &data(removal)).await;
-    let ask = isModuleInstalledCall { moduleType: U256::from(1), module: SMART_SESSION, context: Bytes::new() };
+    let ask =
+        isModuleInstalledCall { moduleTypeId: U256::from(1), module: SMART_SESSION, additionalContext: Bytes::new() };
     assert_eq!(chain.call(BUNDLER, account, &ask).await, Ok(false));
     chain.send_data(account, account, &data("install validator SmartSession")).await;
     assert_eq!(chain.call(BUNDLER, account, &ask).await, Ok(true));

@@ -63,7 +63,7 @@ async fn the_verifying_paymaster_judges_as_in_vectors_15() {
         assert_eq!(parse::<Address>(&case["paymaster"]), PAYMASTER);
         let mut operation = packed(&case["userOpWithoutPaymasterData"], &Value::Null);
         let (until, after) = (case["validUntil"].as_u64().unwrap(), case["validAfter"].as_u64().unwrap());
-        let hash = Verifying::getHashCall {
+        let hash = IVerifyingPaymaster::getHashCall {
             userOp: operation.clone(),
             validUntil: U256::from(until).to(),
             validAfter: U256::from(after).to(),

@@ -30,7 +30,7 @@ async fn ids_digests_and_interfaces_of_vectors_17_are_the_modules() {
         let ask = getPermissionIdCall { session: session.clone() };
         assert_eq!(chain.call(BUNDLER, SMART_SESSION, &ask).await, Ok(permission), "{}", case["name"]);
         for (mode, digest) in [(1, "sessionDigestEnable"), (2, "sessionDigestUnsafeEnable")] {
-            let ask = getSessionDigestCall { permissionId: permission, account, session: session.clone(), mode };
+            let ask = getSessionDigestCall { permissionId: permission, account, data: session.clone(), mode };
             assert_eq!(chain.call(BUNDLER, SMART_SESSION, &ask).await, Ok(parse(&output[digest])), "{}", case["name"]);
         }
         let enable = enableSessionsCall { sessions: vec![session] }.abi_encode();
@@ -46,7 +46,7 @@ async fn ids_digests_and_interfaces_of_vectors_17_are_the_modules() {
     ];
     for (interface, answers) in file["interfaceIds"].as_object().unwrap() {
         for (name, policy) in policies {
-            let ask = supportsInterfaceCall { interfaceId: parse(&answers["id"]) };
+            let ask = supportsInterfaceCall { interfaceID: parse(&answers["id"]) };
             let answer = chain.call(BUNDLER, policy, &ask).await;
             assert_eq!(answer, Ok(answers[name].as_bool().unwrap()), "{name}: {interface}");
         }

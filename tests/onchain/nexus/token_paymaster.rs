@@ -27,8 +27,8 @@ use super::{
 const RATE: u64 = 2_500_000_000;
 const POST_OP_GAS: u128 = 60_000;
 
-fn terms() -> TokenTerms {
-    TokenTerms {
+fn terms() -> TokenPaymasterTerms {
+    TokenPaymasterTerms {
         validUntil: U256::from((1_u64 << 48) - 1).to(),
         validAfter: U256::ZERO.to(),
         feeToken: DEMO_TOKEN,
@@ -38,14 +38,14 @@ fn terms() -> TokenTerms {
 }
 
 /// An operation of the owner's that pays in the token, signed by `sponsor`.
-async fn paying(chain: &Chain, terms: &TokenTerms, post_op_gas: u128, sponsor: B256) -> PackedUserOperation {
+async fn paying(chain: &Chain, terms: &TokenPaymasterTerms, post_op_gas: u128, sponsor: B256) -> PackedUserOperation {
     paying_for(chain, execute_single(TARGET, U256::ZERO, &[]), terms, post_op_gas, sponsor).await
 }
 
 async fn paying_for(
     chain: &Chain,
     call_data: Bytes,
-    terms: &TokenTerms,
+    terms: &TokenPaymasterTerms,
     post_op_gas: u128,
     sponsor: B256,
 ) -> PackedUserOperation {
@@ -55,7 +55,7 @@ async fn paying_for(
     let limits = [200_000_u128.to_be_bytes(), post_op_gas.to_be_bytes()].concat();
     let head = [TOKEN_PAYMASTER_V07.as_slice(), &limits].concat();
     operation.paymasterAndData = head.clone().into();
-    let ask = InTokens::getHashCall { userOp: operation.clone(), terms: terms.clone() };
+    let ask = ITokenPaymaster::getHashCall { userOp: operation.clone(), terms: terms.clone() };
     let hash = chain.call(BUNDLER, TOKEN_PAYMASTER_V07, &ask).await.unwrap();
     operation.paymasterAndData = [head, terms.abi_encode(), sign(sponsor, hash)].concat().into();
     let hash = hash_of(chain, &operation).await;
@@ -90,7 +90,7 @@ async fn the_account_pays_what_it_used_and_gets_the_rest_back() {
     let operation = paying(&chain, &terms(), POST_OP_GAS, SPONSOR_KEY).await;
     let receipt = handle(&chain, &operation).await.expect("included");
     assert!(log::<PostOpRevertReason>(&receipt).is_none());
-    let event = log::<TokenPaymasterOperation>(&receipt).unwrap();
+    let event = log::<ITokenPaymaster::TokenPaymasterOperation>(&receipt).unwrap();
     let charged: U256 = parse(&event["topics"][3]);
     let paid = before - tokens_of(&chain, ACCOUNT).await;
     assert_eq!((paid, paid), (charged, tokens_of(&chain, TOKEN_PAYMASTER_V07).await));
@@ -113,7 +113,7 @@ async fn an_operation_that_fails_is_paid_for_all_the_same() {
     let receipt = handle(&chain, &operation).await.expect("included");
     let event = log::<UserOperationEvent>(&receipt).unwrap();
     assert!(!UserOperationEvent::abi_decode_data(&parse::<Bytes>(&event["data"])).unwrap().1);
-    let charged: U256 = parse(&log::<TokenPaymasterOperation>(&receipt).unwrap()["topics"][3]);
+    let charged: U256 = parse(&log::<ITokenPaymaster::TokenPaymasterOperation>(&receipt).unwrap()["topics"][3]);
     assert_eq!(before - tokens_of(&chain, ACCOUNT).await, charged);
 }
 
@@ -122,7 +122,7 @@ async fn an_operation_that_fails_is_paid_for_all_the_same() {
 async fn what_cannot_be_given_back_is_owed_and_the_operation_stays() {
     let chain = with_account().await;
     rich_account(&chain).await;
-    let hand_over = transferOwnershipCall { newOwner: ACCOUNT }.abi_encode().into();
+    let hand_over = transferOwnershipCall { owner: ACCOUNT }.abi_encode().into();
     transact(&chain, DEPLOYER, TOKEN_PAYMASTER_V07, &hand_over).await;
     let started = tokens_of(&chain, ACCOUNT).await;
     // nearly all of what is taken first: 3.82 million gas at 2 gwei, in the token
@@ -135,8 +135,8 @@ async fn what_cannot_be_given_back_is_owed_and_the_operation_stays() {
     assert!(log::<PostOpRevertReason>(&receipt).is_none());
     let event = log::<UserOperationEvent>(&receipt).unwrap();
     assert!(UserOperationEvent::abi_decode_data(&parse::<Bytes>(&event["data"])).unwrap().1);
-    let owed: U256 = parse(&log::<TokenRefundOwed>(&receipt).unwrap()["topics"][3]);
-    let charged: U256 = parse(&log::<TokenPaymasterOperation>(&receipt).unwrap()["topics"][3]);
+    let owed: U256 = parse(&log::<ITokenPaymaster::TokenRefundOwed>(&receipt).unwrap()["topics"][3]);
+    let charged: U256 = parse(&log::<ITokenPaymaster::TokenPaymasterOperation>(&receipt).unwrap()["topics"][3]);
     assert_eq!(started - tokens_of(&chain, ACCOUNT).await, owed + charged);
 
     let claim = [selector("claim(address)").to_vec(), DEMO_TOKEN.abi_encode()].concat().into();
@@ -173,13 +173,13 @@ async fn who_cannot_pay_or_was_not_vouched_for_is_refused() {
     let short = paying(&chain, &terms(), POST_OP_GAS - 1, SPONSOR_KEY).await;
     assert_eq!(inner(refused(&short).await), named("PostOpGasTooLow(uint256,uint256)"));
     for priceMarkup in [999_999, 2_000_001] {
-        let terms = TokenTerms { priceMarkup, ..terms() };
+        let terms = TokenPaymasterTerms { priceMarkup, ..terms() };
         let operation = paying(&chain, &terms, POST_OP_GAS, SPONSOR_KEY).await;
         assert_eq!(inner(refused(&operation).await), named("PriceMarkupOutOfRange(uint32)"));
     }
     for terms in [
-        TokenTerms { exchangeRate: U256::ZERO, ..terms() },
-        TokenTerms { feeToken: Address::repeat_byte(5), ..terms() },
+        TokenPaymasterTerms { exchangeRate: U256::ZERO, ..terms() },
+        TokenPaymasterTerms { feeToken: Address::repeat_byte(5), ..terms() },
     ] {
         let operation = paying(&chain, &terms, POST_OP_GAS, SPONSOR_KEY).await;
         inner(refused(&operation).await);

@@ -99,7 +99,7 @@ fn no_policies(permission: B256) -> Result<U256, Bytes> {
 /// The owner grants the session off chain, for now: the ENABLE signature without the use's own.
 async fn grant(chain: &Chain, session: &Session) -> EnableSession {
     let permissionId = permission(chain, session).await;
-    let ask = getSessionDigestCall { permissionId, account: ACCOUNT, session: session.clone(), mode: 1 };
+    let ask = getSessionDigestCall { permissionId, account: ACCOUNT, data: session.clone(), mode: 1 };
     let digest = chain.call(BUNDLER, SMART_SESSION, &ask).await.unwrap();
     let types = vectors("17_smart_sessions.json");
     let type_hash = |name: &str| parse::<B256>(&types["eip712"][name]["typeHash"]);
@@ -192,14 +192,14 @@ async fn the_generic_fallback_with_sudo_gives_the_account_away() {
     let module = address!("00000000000000000000000000000000000bad11");
     let code = chain.code(OWNER_VALIDATOR).await;
     chain.rpc("anvil_setCode", json!([module, code])).await.unwrap();
-    let install = installModuleCall { moduleType: U256::from(1), module, initData: thief.to_vec().into() };
+    let install = installModuleCall { moduleTypeId: U256::from(1), module, initData: thief.to_vec().into() };
     let inner = execute_single(ACCOUNT, U256::ZERO, &install.abi_encode());
     let direct = Bytes::from(install.abi_encode());
 
     let narrow = enable(&chain, &session(1, vec![action(TARGET, PING, vec![sudo()])])).await;
     let fallback = Address::with_last_byte(1);
     let open = enable(&chain, &session(2, vec![action(fallback, [0, 0, 0, 1], vec![sudo()])])).await;
-    let installed = isModuleInstalledCall { moduleType: U256::from(1), module, context: Bytes::new() };
+    let installed = isModuleInstalledCall { moduleTypeId: U256::from(1), module, additionalContext: Bytes::new() };
     for call_data in [&inner, &direct] {
         assert_eq!(use_for(&chain, narrow, call_data.clone()).await, no_policies(narrow));
         assert_eq!(use_for(&chain, open, call_data.clone()).await, no_end());

@@ -124,17 +124,17 @@ async fn an_owner_is_set_once_and_handed_over_by_the_account_alone() {
         chain.refusal(account, OWNER_VALIDATOR, &install(data)).await;
     }
     chain.send(account, OWNER_VALIDATOR, &install([OWNER.as_slice(), SMART_SESSION.as_slice()].concat())).await;
-    assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { account }).await, Ok(OWNER));
+    assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { smartAccount: account }).await, Ok(OWNER));
     chain.refusal(account, OWNER_VALIDATOR, &install(BUNDLER.to_vec())).await;
     for owner in [Address::ZERO, SMART_SESSION] {
-        chain.refusal(account, OWNER_VALIDATOR, &transferOwnershipCall { newOwner: owner }).await;
+        chain.refusal(account, OWNER_VALIDATOR, &transferOwnershipCall { owner }).await;
     }
-    chain.refusal(BUNDLER, OWNER_VALIDATOR, &transferOwnershipCall { newOwner: BUNDLER }).await;
-    chain.send(account, OWNER_VALIDATOR, &transferOwnershipCall { newOwner: BUNDLER }).await;
-    assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { account }).await, Ok(BUNDLER));
+    chain.refusal(BUNDLER, OWNER_VALIDATOR, &transferOwnershipCall { owner: BUNDLER }).await;
+    chain.send(account, OWNER_VALIDATOR, &transferOwnershipCall { owner: BUNDLER }).await;
+    assert_eq!(chain.call(BUNDLER, OWNER_VALIDATOR, &getOwnerCall { smartAccount: account }).await, Ok(BUNDLER));
     for (module, kind) in [(OWNER_VALIDATOR, 1), (SMART_SESSION, 1), (SESSION_VALIDATOR, 7)] {
         for number in 0..10 {
-            let ask = isModuleTypeCall { moduleType: U256::from(number) };
+            let ask = isModuleTypeCall { moduleTypeId: U256::from(number) };
             assert_eq!(chain.call(BUNDLER, module, &ask).await, Ok(number == kind), "{module} {number}");
         }
     }

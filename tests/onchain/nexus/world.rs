@@ -53,7 +53,7 @@ pub async fn place_account(chain: &Chain, account: Address, validator: Address, 
     let nexus = std::fs::read(root().join("contracts/out/nexus.json")).unwrap();
     let nexus: Value = serde_json::from_slice(&nexus).unwrap();
     let proxy: Bytes = nexus["proxy"].as_str().unwrap().parse().unwrap();
-    let module = |module, data: Vec<u8>| ModuleConfig { module, data: data.into() };
+    let module = |module, data: Vec<u8>| BootstrapConfig { module, data: data.into() };
     let bootstrap = initNexusScopedCall {
         validators: vec![module(validator, owner_data), module(SMART_SESSION, Vec::new())],
         hook: module(Address::ZERO, Vec::new()),
@@ -72,7 +72,7 @@ pub async fn place_account(chain: &Chain, account: Address, validator: Address, 
     chain.rpc("anvil_setCode", json!([account, runtime])).await.unwrap();
     chain.rpc("anvil_setBalance", json!([account, U256::from(10).pow(U256::from(19))])).await.unwrap();
     for module in [validator, SMART_SESSION] {
-        let ask = isModuleInstalledCall { moduleType: U256::from(1), module, context: Bytes::new() };
+        let ask = isModuleInstalledCall { moduleTypeId: U256::from(1), module, additionalContext: Bytes::new() };
         assert_eq!(chain.call(BUNDLER, account, &ask).await, Ok(true));
     }
 }

@@ -50,7 +50,8 @@ impl Nexus {
     /// The owner's account, whose address this chain's factory tells. To be stored: [`Self::account`].
     ///
     /// # Errors
-    /// `InvalidInput` for a set-up that no account can have, and where the chain has no such factory; those of the
+    /// `InvalidInput` for a set-up that no account can have, where the chain has no such factory, and for another address
+    /// than the one that follows from the set-up, where that can be reckoned ([`NexusSetup::address`]); those of the
     /// [`Relay`].
     pub async fn find(relay: &dyn Relay, owner: Address, setup: &NexusSetup) -> Result<Self, AppError> {
         let init_data = setup.init_data(owner)?;
@@ -62,8 +63,15 @@ impl Nexus {
     /// ([`Self::check`]).
     ///
     /// # Errors
-    /// `InvalidInput` for a set-up that no account can have.
+    /// `InvalidInput` for a set-up that no account can have, and for another address than follows from it, where that can
+    /// be reckoned.
     pub fn stored(account: NexusAccount) -> Result<Self, AppError> {
+        // Where nobody need be believed, nobody is: funds that are sent to another address are lost.
+        if let Some(address) = account.setup().address(account.owner)?
+            && address != account.address
+        {
+            return Err(AppError::invalid("account.address", format!("{address}, by its set-up"), account.address));
+        }
         let init_code = account.init_code()?;
         Ok(Self { account, init_code })
     }
@@ -202,5 +210,43 @@ impl AccountKind for Nexus {
             block_timestamp: block,
             clocks,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use futures::executor::block_on;
+
+    use super::*;
+    use crate::fake::Fake;
+    use use_aa_protocol::nexus::NexusRelease;
+
+    #[test]
+    fn an_address_that_follows_from_the_set_up_is_believed_of_nobody() {
+        let (fake, owner, foreign) = (Fake::new(), Address::repeat_byte(1), Address::repeat_byte(2));
+        let setup = NexusSetup::new(NexusRelease::V1_0_2);
+        let own = setup.address(owner).unwrap().unwrap();
+        let tell = |address: Address, setup: &NexusSetup| {
+            fake.answer_amount(setup.release.parts().factory, address.into_word().into());
+        };
+        let refused = |result: Result<Nexus, AppError>| {
+            let error = result.unwrap_err();
+            assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "account.address"), "{error}");
+        };
+        tell(foreign, &setup);
+        refused(block_on(Nexus::find(&fake, owner, &setup)));
+        refused(Nexus::stored(setup.account(owner, foreign)));
+        // The address is another owner's, or of another index.
+        refused(Nexus::stored(setup.account(foreign, own)));
+        tell(own, &setup);
+        let found = block_on(Nexus::find(&fake, owner, &setup)).unwrap();
+        assert_eq!(found.account().address, own);
+        assert!(Nexus::stored(found.account().clone()).is_ok());
+        // Of the others only the factory knows.
+        let asked = NexusSetup::new(NexusRelease::V1_2_0);
+        assert_eq!(asked.address(owner), Ok(None));
+        tell(foreign, &asked);
+        assert_eq!(block_on(Nexus::find(&fake, owner, &asked)).unwrap().account().address, foreign);
     }
 }

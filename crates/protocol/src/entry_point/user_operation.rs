@@ -90,6 +90,13 @@ impl UserOperation {
         }
     }
 
+    /// Takes away what the paymaster signed, for another signature. Where it has gas limits of its own they stay: they
+    /// are what is to be signed again.
+    pub fn clear_paymaster_data(&mut self) {
+        let head = self.paymaster_gas().map_or(0, |_| self.entry_point.paymaster_data_offset());
+        self.paymaster_and_data.truncate(head);
+    }
+
     /// What the paymaster reads, without what stands before it.
     pub fn paymaster_data(&self) -> &[u8] {
         self.paymaster_and_data.get(self.entry_point.paymaster_data_offset()..).unwrap_or_default()
@@ -141,6 +148,10 @@ mod tests {
         let gas = PaymasterGas { verification: U256::from(3), post_op: U256::from(4) };
         op.set_paymaster_gas(gas);
         assert_eq!((&op, op.paymaster_gas()), (&with([3, 4]), Some(gas)));
+        let mut cleared = op.clone();
+        cleared.clear_paymaster_data();
+        assert_eq!((cleared.paymaster(), cleared.paymaster_gas()), (op.paymaster(), Some(gas)));
+        assert!(cleared.paymaster_data().is_empty());
         op.set_paymaster_gas(PaymasterGas { verification: U256::MAX, ..gas });
         assert_eq!(op, with([u128::MAX, 4]));
         for without in [
@@ -150,6 +161,8 @@ mod tests {
             let mut same = without.clone();
             same.set_paymaster_gas(gas);
             assert_eq!((&same, same.paymaster_gas()), (&without, None));
+            same.clear_paymaster_data();
+            assert!(same.paymaster_and_data.is_empty(), "no limits are left to keep");
         }
     }
 

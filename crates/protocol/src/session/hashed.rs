@@ -11,11 +11,15 @@ use crate::merkle::GrowingTree;
 /// A shorter book is hashed at once: nobody notices.
 const WORTH_KEEPING: usize = 256;
 
+/// So many long books are kept: those of accounts that take turns, and of a change before and after it.
+const MOST_KEPT: usize = 4;
+
 thread_local! {
-    static KEPT: RefCell<Hashed> = RefCell::default();
+    /// The one that was asked for last is the last.
+    static KEPT: RefCell<Vec<Hashed>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The leaves of the book that was hashed last, and the tree over them.
+/// The leaves of a book, and the tree over them.
 #[derive(Default)]
 struct Hashed {
     leaves: Vec<Preimage>,
@@ -67,15 +71,32 @@ pub(super) fn read<T>(leaves: &[&SessionLeaf], read: impl FnOnce(&GrowingTree) -
         few.follow(leaves, usize::MAX);
         return read(&few.tree);
     }
-    KEPT.with_borrow_mut(|kept| {
+    with_kept(leaves, |kept| {
         kept.follow(leaves, usize::MAX);
         read(&kept.tree)
     })
 }
 
+/// What is kept of the book with these leaves.
+fn with_kept<T>(leaves: &[&SessionLeaf], work: impl FnOnce(&mut Hashed) -> T) -> T {
+    KEPT.with_borrow_mut(|kept| {
+        // Known by its first leaf: the last ones change.
+        let is_of =
+            |book: &Hashed| book.leaves.first().zip(leaves.first()).is_some_and(|(kept, leaf)| kept.is_of(leaf));
+        let known = kept.iter().position(is_of);
+        if known.is_none() && kept.len() == MOST_KEPT {
+            kept.remove(0);
+        }
+        let mut book = known.map(|place| kept.remove(place)).unwrap_or_default();
+        let found = work(&mut book);
+        kept.push(book);
+        found
+    })
+}
+
 /// Hashes up to `most` of the leaves; true when the next look at their tree finds all of them hashed.
 pub(super) fn hash_some(leaves: &[&SessionLeaf], most: usize) -> bool {
-    leaves.len() < WORTH_KEEPING || KEPT.with_borrow_mut(|kept| kept.follow(leaves, most)) < most
+    leaves.len() < WORTH_KEEPING || with_kept(leaves, |kept| kept.follow(leaves, most)) < most
 }
 
 #[cfg(test)]
@@ -144,5 +165,21 @@ mod tests {
         let steps = (1..).take_while(|_| !hash_some(&leaves, 100)).count();
         assert_eq!(steps, 10, "one hundred each");
         assert_eq!(long.tree(), plain(&long));
+    }
+    /// Two users of the page take turns, each in steps: neither undoes what is hashed of the other's.
+    #[test]
+    fn two_long_books_are_hashed_by_turns() {
+        let (one, mut other) = (book(1_000), book(1_000));
+        other.leaf_nodes[0].session_key_data = vec![7; 9].into();
+        let (one, other) = (one.tree_leaves(), other.tree_leaves());
+        let turns = (1..=20).find(|_| hash_some(&one, 100) & hash_some(&other, 100));
+        assert_eq!(turns, Some(11), "ten steps each, and one that finds all done");
+        assert!(KEPT.with_borrow(|kept| kept.iter().all(|book| book.leaves.len() == 1_000)));
+        for number in 0..10 {
+            let mut book = book(300);
+            book.leaf_nodes[0].valid_until = number;
+            assert_eq!(book.tree(), plain(&book));
+            assert!(KEPT.with_borrow(Vec::len) <= MOST_KEPT);
+        }
     }
 }

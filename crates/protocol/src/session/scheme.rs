@@ -14,7 +14,7 @@ use crate::{
     call::Call,
     describe::{Names, PolicyDescription},
     lint::{LintContext, lint},
-    merkle::MerkleTree,
+    merkle::{GrowingTree, MerkleTree},
     session_scheme::{
         ActionLimits, OnChain, SchemeFinding, SessionCalls, SessionLimits, SessionScheme, SessionTerms, Stored,
     },
@@ -70,14 +70,30 @@ impl SessionScheme for KeyManagerSessions {
         if root.is_zero() {
             return Ok(Vec::new());
         }
-        let candidates = (1..=stored.len()).rev().flat_map(|count| {
-            [false, true].map(|without_ending| {
-                let first = stored.iter().take(count).filter(|stored| !(stored.ending && without_ending));
-                first.map(|stored| stored.session.clone()).collect::<Vec<_>>()
-            })
-        });
-        let found = candidates.into_iter().find(|leaves| tree(leaves).root() == Some(root));
-        found.ok_or_else(|| ProtocolError::invalid("getSessionKeys", "the root of the sessions stored here", root))
+        // Each of these trees grows out of the one before, so that a root of nobody's costs no more hashes than it must.
+        let (mut all, mut lasting) = (GrowingTree::default(), GrowingTree::default());
+        let mut lasting_counts = Vec::with_capacity(stored.len());
+        let mut lasting_count = 0;
+        for Stored { session, ending, .. } in stored {
+            let leaf = session.hash();
+            all.push(leaf);
+            if !ending {
+                lasting.push(leaf);
+                lasting_count += 1;
+            }
+            lasting_counts.push(lasting_count);
+        }
+        for (index, lasting_count) in lasting_counts.into_iter().enumerate().rev() {
+            all.truncate(index + 1);
+            lasting.truncate(lasting_count);
+            for (tree, with_ending) in [(&all, true), (&lasting, false)] {
+                if tree.frontier().root() == Some(root) {
+                    let found = stored.iter().take(index + 1).filter(|stored| with_ending || !stored.ending);
+                    return Ok(found.map(|stored| stored.session.clone()).collect());
+                }
+            }
+        }
+        Err(ProtocolError::invalid("getSessionKeys", "the root of the sessions stored here", root))
     }
 
     fn grant_calls(on_chain: &OnChain<'_, SessionLeaf>, new: &[SessionLeaf]) -> Result<Vec<Call>, ProtocolError> {
@@ -144,5 +160,52 @@ impl SessionScheme for KeyManagerSessions {
     fn refusal(_: &str, _: Option<&[u8]>) -> Option<Violation> {
         // The text is the contract's own: `revert::explain` knows it.
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::merkle::parents_of;
+
+    fn stored(count: u16, is_ending: impl Fn(u16) -> bool) -> Vec<Stored<SessionLeaf>> {
+        let one = |number: u16| Stored {
+            session: SessionLeaf { session_key_data: number.to_be_bytes().to_vec().into(), ..SessionLeaf::default() },
+            ending: is_ending(number),
+        };
+        (0..count).map(one).collect()
+    }
+
+    fn root_over(stored: &[Stored<SessionLeaf>]) -> B256 {
+        tree(stored.iter().map(|stored| &stored.session)).root().unwrap()
+    }
+
+    #[test]
+    fn the_root_tells_how_many_are_there_with_those_that_end_or_without() {
+        let all = stored(13, |number| number % 3 == 1);
+        for count in 1..=all.len() {
+            let first = &all[..count];
+            let lasting = first.iter().filter(|stored| !stored.ending).cloned().collect::<Vec<_>>();
+            for there in [first, &lasting] {
+                let listed = KeyManagerSessions::listed(&all, root_over(there).as_slice()).unwrap();
+                assert_eq!(listed, there.iter().map(|stored| stored.session.clone()).collect::<Vec<_>>(), "{count}");
+            }
+        }
+        assert_eq!(KeyManagerSessions::listed(&all, B256::ZERO.as_slice()), Ok(Vec::new()));
+        assert!(KeyManagerSessions::listed(&all, root_over(&all[1..]).as_slice()).is_err());
+        assert!(KeyManagerSessions::listed(&[], B256::repeat_byte(1).as_slice()).is_err());
+        let ending = stored(2, |_| true);
+        assert!(KeyManagerSessions::listed(&ending, B256::repeat_byte(1).as_slice()).is_err());
+    }
+
+    /// A node that lies, or another device's root, must not keep a page busy: tree by tree it would be a million hashes.
+    #[test]
+    fn a_root_of_nobodys_costs_a_few_hashes_for_each_session() {
+        let all = stored(1_024, |number| number % 2 == 0);
+        let hashed = parents_of(|| assert!(KeyManagerSessions::listed(&all, &[1; 32]).is_err()));
+        assert!(hashed < 16 * all.len(), "{hashed}");
+        let hashed = parents_of(|| drop(KeyManagerSessions::listed(&all, root_over(&all).as_slice()).unwrap()));
+        assert!(hashed < 4 * all.len(), "{hashed}");
     }
 }

@@ -13,7 +13,7 @@ use alloy::{
 use super::{
     EnableMode,
     addresses::{FALLBACK_ADMINISTRATION, FALLBACK_GENERIC, FALLBACK_TARGET, SMART_SESSION},
-    session::{PolicyData, Session},
+    session::{Session, actions_to, policies_to},
 };
 use crate::{
     ProtocolError,
@@ -38,10 +38,6 @@ pub struct ChainDigest {
     pub session_digest: B256,
 }
 
-fn policies(policies: &[PolicyData]) -> Vec<typed::PolicyData> {
-    policies.iter().map(|it| typed::PolicyData { policy: it.policy, initData: it.init_data.clone() }).collect()
-}
-
 /// Is one of the session's actions this fallback? What the owner signs says so in words of its own.
 fn has_fallback(session: &Session, selector: [u8; 4]) -> bool {
     let is = |target: Address, own: [u8; 4]| target == FALLBACK_TARGET && own == selector;
@@ -54,22 +50,17 @@ fn permissions(session: &Session, mode: EnableMode) -> typed::SignedPermissions 
         appDomainSeparator: it.app_domain_separator,
         contentName: it.content_names.clone(),
     };
-    let action = |it: &super::ActionData| typed::ActionData {
-        actionTargetSelector: it.action_target_selector,
-        actionTarget: it.action_target,
-        actionPolicies: policies(&it.action_policies),
-    };
     typed::SignedPermissions {
         permitGenericPolicy: has_fallback(session, FALLBACK_GENERIC),
         permitAdminAccess: has_fallback(session, FALLBACK_ADMINISTRATION),
         ignoreSecurityAttestations: mode == EnableMode::UnsafeEnable,
         permitERC4337Paymaster: session.permit_erc4337_paymaster,
-        userOpPolicies: policies(&session.user_op_policies),
+        userOpPolicies: policies_to(&session.user_op_policies),
         erc7739Policies: typed::ERC7739Data {
             allowedERC7739Content: contexts.map(context).collect(),
-            erc1271Policies: policies(&session.erc7739_policies.erc1271_policies),
+            erc1271Policies: policies_to(&session.erc7739_policies.erc1271_policies),
         },
-        actions: session.actions.iter().map(action).collect(),
+        actions: actions_to(&session.actions),
     }
 }
 

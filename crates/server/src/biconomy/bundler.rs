@@ -163,8 +163,11 @@ pub(super) async fn transaction_of(state: &ServerState, user_op_hash: B256) -> R
 async fn by_hash(state: &ServerState, user_op_hash: B256) -> Result<Value, RpcError> {
     let Some(answer) = state.bundler().operation_by_hash(user_op_hash).await? else { return Ok(Value::Null) };
     let Some(operation) = answer.get("userOperation") else { return Ok(Value::Null) };
+    // It may be for another entry point, of which clients of this service know nothing: `standard.rs` tells those.
+    let Ok(parsed) = operation::read(std::slice::from_ref(operation), 0, Purpose::Sponsor) else {
+        return Ok(Value::Null);
+    };
     // A bundler may lie: what is handed on is what was asked for.
-    let parsed = operation::read(std::slice::from_ref(operation), 0, Purpose::Sponsor)?;
     if parsed.hash(state.config().chain_id) != user_op_hash {
         return Ok(Value::Null);
     }

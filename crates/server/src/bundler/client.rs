@@ -251,3 +251,31 @@ pub(super) fn to_json(user_operation: &UserOperation) -> Result<Value, AppError>
     serde_json::to_value(user_operation)
         .map_err(|error| AppError::Internal { reason: inner_error::logged("writing an operation", &error) })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    /// Rundler leaves out the work afterwards, and alto names zero.
+    #[test]
+    fn limits_that_a_bundler_does_not_tell_are_the_operations_own() {
+        let bundler = Bundler::new(&["http://localhost:1".parse().unwrap()], 1, Duration::from_secs(1)).unwrap();
+        let own = PaymasterGas { verification: U256::from(70), post_op: U256::from(50) };
+        let read = |answer: Value| {
+            let gas = bundler.paymaster_gas(&answer, own, "eth_estimateUserOperationGas")?;
+            Ok::<_, AppError>([gas.verification, gas.post_op].map(|limit| limit.to::<u64>()))
+        };
+        for (answer, expected) in [
+            (json!({"paymasterVerificationGasLimit": "0x9"}), [9, 50]),
+            (json!({"paymasterVerificationGasLimit": "0x9", "paymasterPostOpGasLimit": null}), [9, 50]),
+            (json!({}), [70, 50]),
+            (json!({"paymasterVerificationGasLimit": "0x9", "paymasterPostOpGasLimit": "0x0"}), [9, 1]),
+            (json!({"paymasterVerificationGasLimit": "0x9", "paymasterPostOpGasLimit": "0x20"}), [9, 32]),
+        ] {
+            assert_eq!(read(answer.clone()).unwrap(), expected, "{answer}");
+        }
+        let wrong = read(json!({"paymasterPostOpGasLimit": "much"}));
+        assert!(matches!(wrong, Err(AppError::UpstreamMalformed { .. })), "{wrong:?}");
+    }
+}

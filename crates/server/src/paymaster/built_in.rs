@@ -24,8 +24,8 @@ pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
 /// Most call data of an operation, bytes.
 const MAX_CALL_DATA: usize = 128 * 1024;
 
-/// Limits of the contract on v0.7 where nobody estimated them: its check of a signature over a long operation, and nothing
-/// after the call, of which some bundlers want one unit.
+/// Limits of the contract on v0.7: its check of a signature over a long operation, where nobody estimated it; and always,
+/// as it does nothing after the call, the one unit that some bundlers want for that.
 const V07_GAS: [u128; 2] = [100_000, 1];
 
 /// Signs for one paymaster contract of each entry point.
@@ -103,7 +103,10 @@ impl BuiltIn {
             }
             EntryPoint::V07 => {
                 let paymaster = self.address_v07.ok_or_else(|| none_for(EntryPoint::V07))?;
-                let limits = paymaster_limits(user_operation, V07_GAS);
+                let [verification, _] = paymaster_limits(user_operation, V07_GAS);
+                // More would be charged for by a tenth, for nothing.
+                let [_, post_op] = V07_GAS;
+                let limits = [verification, post_op];
                 let paymaster_and_data = v07::paymaster_and_data(paymaster, limits, &[]);
                 let operation = UserOperation { paymaster_and_data, ..user_operation.clone() };
                 let mut data = v07::VerifyingPaymasterData { valid_until, valid_after, signature: Bytes::new() };
@@ -241,7 +244,12 @@ mod tests {
         dearer.set_paymaster_gas(PaymasterGas { verification: U256::from(100_000), post_op: U256::from(1_000_000) });
         assert_ne!(recover(&dearer), paymaster.signer_key.address());
         let again = UserOperation { paymaster_and_data: paymaster.signed(&dearer, WINDOW).unwrap(), ..dearer.clone() };
-        assert_eq!(again.paymaster_gas(), dearer.paymaster_gas(), "limits that it brings along are kept");
+        let kept = PaymasterGas { verification: U256::from(100_000), post_op: U256::ONE };
+        assert_eq!(
+            again.paymaster_gas(),
+            Some(kept),
+            "there is no work afterwards, whatever the operation asks for it"
+        );
         assert_eq!(paymaster.stub(&operation).unwrap().len(), signed.paymaster_and_data.len());
         let key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
         let none = BuiltIn::new(key, (Address::repeat_byte(1), None), Address::ZERO, 31337);

@@ -164,8 +164,12 @@ impl Remote {
     /// what it says of that operation is no matter.
     pub(crate) async fn try_context(&self) -> Result<(), AppError> {
         let nobody = UserOperation { sender: Address::repeat_byte(1), ..Default::default() };
-        let params =
-            json!([nobody, nobody.entry_point.address(), format!("{:#x}", self.chain_id), self.context_for(&plain())]);
+        let params = json!([
+            nobody,
+            nobody.entry_point.address(),
+            format!("{:#x}", self.chain_id),
+            self.context_for(&SponsorContext::sponsored())
+        ]);
         match self.rpc.call_value("pm_getPaymasterStubData", params).await {
             Err(error) if about_context(&error) == AboutContext::Yes => Err(error),
             _ => Ok(()),
@@ -309,17 +313,6 @@ fn biconomy_operation(user_operation: &UserOperation) -> Result<Value, AppError>
     Ok(value)
 }
 
-/// What is asked for when nothing is.
-fn plain() -> SponsorContext {
-    SponsorContext {
-        mode: PaymasterMode::Sponsored,
-        calculate_gas_limits: false,
-        expiry_duration: None,
-        webhook_data: None,
-        token_info: None,
-    }
-}
-
 /// docs/protocol.md 5.3.
 fn biconomy_context(context: &SponsorContext) -> Value {
     let mut value = Map::new();
@@ -398,13 +391,7 @@ mod tests {
     /// vectors/14, scenario "sponsored, mode only"
     #[test]
     fn the_context_is_spelled_as_biconomy_does() {
-        let context = SponsorContext {
-            mode: PaymasterMode::Sponsored,
-            calculate_gas_limits: true,
-            expiry_duration: None,
-            webhook_data: None,
-            token_info: None,
-        };
+        let context = SponsorContext { calculate_gas_limits: true, ..SponsorContext::sponsored() };
         let expected = json!({"mode": "SPONSORED", "calculateGasLimits": true,
             "sponsorshipInfo": {"smartAccountInfo": {"name": "BICONOMY", "version": "2.0.0"}}});
         assert_eq!(biconomy_context(&context), expected);

@@ -6,19 +6,13 @@ use alloy::{
     sol_types::SolEvent,
 };
 use serde_json::Value;
-use use_aa_protocol::abi::decode;
+use use_aa_protocol::{abi::decode, entry_point::v07::abi::ITokenPaymaster};
 
 use super::Log;
 
 sol! {
     event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
         address oracleAggregator, uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate, uint8 priceSource);
-
-    // On v0.7.
-    interface IV07 {
-        event TokenPaymasterOperation(address indexed sender, address indexed token, uint256 indexed totalCharge,
-            uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate);
-    }
 
     event TokenPaymentDue(address indexed token, address indexed account, uint256 indexed charge);
 
@@ -72,7 +66,7 @@ pub(in super::super) struct TokenTransfer {
 
 /// The first topics of the events that tell of a charge, on either entry point.
 pub(in super::super) fn token_charge_topics() -> [B256; 2] {
-    [TokenPaymasterOperation::SIGNATURE_HASH, IV07::TokenPaymasterOperation::SIGNATURE_HASH]
+    [TokenPaymasterOperation::SIGNATURE_HASH, ITokenPaymaster::TokenPaymasterOperation::SIGNATURE_HASH]
 }
 
 /// All charges among `logs`; removed and unreadable logs and those of other events are passed over. Any contract can
@@ -81,7 +75,7 @@ pub(in super::super) fn token_charges(logs: &[Value]) -> Vec<TokenCharge> {
     let charge = |log: Log| {
         let log = Some(log).filter(|log| !log.removed)?;
         let old = decode::loose_event::<TokenPaymasterOperation>(&log.topics, &log.data);
-        let new = || decode::loose_event::<IV07::TokenPaymasterOperation>(&log.topics, &log.data);
+        let new = || decode::loose_event::<ITokenPaymaster::TokenPaymasterOperation>(&log.topics, &log.data);
         let (user_op_hash, token, charged) = match old {
             Ok(event) => (event.userOpHash, event.token, event.totalCharge),
             Err(_) => new().map(|event| (event.userOpHash, event.token, event.totalCharge)).ok()?,
@@ -160,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_charge_on_v07_is_read_too() {
-        let event = IV07::TokenPaymasterOperation {
+        let event = ITokenPaymaster::TokenPaymasterOperation {
             sender: Address::repeat_byte(2),
             token: Address::repeat_byte(3),
             totalCharge: U256::from(7),

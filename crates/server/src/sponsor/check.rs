@@ -5,7 +5,7 @@ mod nexus;
 use std::ops::Range;
 
 use alloy::{
-    primitives::{Address, U256},
+    primitives::{Address, U256, address},
     sol_types::SolCall,
 };
 
@@ -21,14 +21,14 @@ use use_aa_protocol::{
     nexus::NexusRelease,
     rpc::PaymasterMode,
     smart_account::Call,
-    smart_sessions::addresses::SMART_SESSION,
+    smart_sessions::addresses::{OWNABLE_VALIDATOR, SMART_SESSION},
     user_operation::UserOperation,
 };
 
 /// Modules that sessions need: `session_setup` lets the account enable and disable them.
 const SESSION_MODULES: [Address; 3] = [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0, BATCHED_SESSION_ROUTER];
 /// What `*` does not mean: whoever calls these decides who may act for the account.
-const GUARDED: [Address; 7] = [
+const GUARDED: [Address; 10] = [
     SESSION_KEY_MANAGER,
     SESSION_KEY_MANAGER_V1_0_0,
     BATCHED_SESSION_ROUTER,
@@ -36,6 +36,10 @@ const GUARDED: [Address; 7] = [
     MULTICHAIN_MODULE,
     PASSKEY_MODULE,
     SMART_SESSION,
+    OWNABLE_VALIDATOR,
+    // Owners' validators of sets that accounts are not made with here (docs/nexus.md 0): the second of 1.2.0, and 1.3.1.
+    address!("0000000031ef4155C978d48a8A7d4EDba03b04fE"),
+    address!("0000000002d3cC5642A748B6783F32C032616E03"),
 ];
 
 /// One of [`GUARDED`], or the owners' validator of a release of Nexus.
@@ -94,12 +98,14 @@ impl SponsorPolicy {
         let fee = fee.filter(|_| mode == PaymasterMode::Erc20);
         let exempt = fee.map_or(0..0, |fee| fee_approvals(&calls, fee));
         let mut others = calls.iter().enumerate().filter(|(index, _)| !exempt.contains(index));
-        others.try_for_each(|(index, call)| self.check_call(account, index, call))
+        others.try_for_each(|(index, call)| self.check_call(operation, index, call))
     }
 
-    fn check_call(&self, account: Address, index: usize, call: &Call) -> Result<(), String> {
-        let setup = sets_sessions_up(account, call);
-        if (setup && self.session_setup) || self.targets.iter().any(|target| target.allows(account, call)) {
+    fn check_call(&self, operation: &UserOperation, index: usize, call: &Call) -> Result<(), String> {
+        let account = operation.sender;
+        let setup = self.set_up_by(operation, call);
+        let is_paid = self.session_setup && setup == SetUp::Known;
+        if is_paid || self.targets.iter().any(|target| target.allows(account, call)) {
             return Ok(());
         }
         let what = match call.data.get(..4) {
@@ -107,8 +113,27 @@ impl SponsorPolicy {
             None => "no function".into(),
         };
         let value = if call.value.is_zero() { String::new() } else { format!(", {} wei", call.value) };
-        let hint = if setup { " (session_setup is off)" } else { "" };
+        let hint = match setup {
+            SetUp::None => String::new(),
+            _ if !self.session_setup => " (session_setup is off)".into(),
+            SetUp::Known => String::new(),
+            SetUp::Foreign(contract) => {
+                format!(" (the session names {contract}, which session_contracts does not list)")
+            }
+        };
         Err(format!("call {} to {} ({what}{value}) is not among the policy's targets{hint}", index + 1, call.to))
+    }
+}
+
+impl SponsorPolicy {
+    /// Is this operation, with the limits that are going to be signed, within the caps?
+    pub(super) fn check_gas(&self, operation: &UserOperation, mode: PaymasterMode) -> Result<(), String> {
+        self.caps.check(operation)?;
+        match mode {
+            PaymasterMode::Sponsored => self.caps.check_unused(operation),
+            // The account pays for what it asked for and did not use.
+            PaymasterMode::Erc20 => Ok(()),
+        }
     }
 }
 
@@ -131,26 +156,48 @@ impl Target {
     }
 }
 
-/// Storing a root of sessions, enabling, removing or changing a session of Smart Sessions, enabling or disabling a session module on the account itself, or taking the account's
-/// deposit out of the entry point, so that no session key finds it there.
-fn sets_sessions_up(account: Address, call: &Call) -> bool {
-    if !call.value.is_zero() {
-        return false;
+/// What a call is to the sessions of its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SetUp {
+    /// Nothing.
+    None,
+    /// It sets them up, and runs no code but that of contracts that are known.
+    Known,
+    /// It sets them up with this contract, which is not known, and which the module would call.
+    Foreign(Address),
+}
+
+impl SetUp {
+    fn known(is_one: bool) -> Self {
+        if is_one { Self::Known } else { Self::None }
     }
-    if let Some(entry_point) = EntryPoint::from_address(call.to) {
-        return entry_point.withdrawn_by(call).is_some();
+}
+
+impl SponsorPolicy {
+    /// Does it set sessions up as accounts of the operation's kind do? The other kind's functions mean nothing to the account:
+    /// it would hand them to whatever its owner installed for them. And taking the account's deposit out of the entry point,
+    /// so that no session key finds it there.
+    fn set_up_by(&self, operation: &UserOperation, call: &Call) -> SetUp {
+        if !call.value.is_zero() {
+            return SetUp::None;
+        }
+        if let Some(entry_point) = EntryPoint::from_address(call.to) {
+            return SetUp::known(entry_point.withdrawn_by(call).is_some());
+        }
+        match operation.entry_point {
+            EntryPoint::V06 => SetUp::known(sets_up_v2(operation.sender, call)),
+            EntryPoint::V07 => nexus::set_up_by(operation.sender, call, &self.session_contracts),
+        }
     }
+}
+
+/// Storing a root of sessions, enabling or disabling a session module on the account itself.
+fn sets_up_v2(account: Address, call: &Call) -> bool {
     if [SESSION_KEY_MANAGER, SESSION_KEY_MANAGER_V1_0_0].contains(&call.to) {
         return decode::call::<ISessionKeyManager::setMerkleRootCall>(&call.data).is_ok();
     }
-    if call.to == SMART_SESSION {
-        return nexus::administers_sessions(&call.data);
-    }
     if call.to != account {
         return false;
-    }
-    if nexus::installs_sessions(&call.data) {
-        return true;
     }
     let module = match call.data.first_chunk::<4>() {
         Some(&ISmartAccount::enableModuleCall::SELECTOR) => {
@@ -201,16 +248,25 @@ impl Caps {
         ]
         .into_iter()
         .fold(U256::ZERO, U256::saturating_add);
+        // A paymaster's limits add to the operation's: they are one purse.
+        let (calls, verification) = match operation.paymaster_gas() {
+            None => ("callGasLimit", "verificationGasLimit"),
+            Some(_) => {
+                ("callGasLimit and paymasterPostOpGasLimit", "verificationGasLimit and paymasterVerificationGasLimit")
+            }
+        };
         // A unit of gas is worth a wei at least, or numbers of it would have no limit.
         let is_modest = operation.required_prefund().max(total) <= MODEST_COST;
         // Of those that nobody chose.
         let gas = |limit: Option<U256>| limit.filter(|_| !(self.built_in && is_modest));
         for (name, asked, most) in [
-            ("callGasLimit", operation.call_gas_limit, gas(self.call_gas)),
-            ("verificationGasLimit", operation.verification_gas_limit, gas(self.verification_gas)),
+            (calls, operation.call_gas_limit.saturating_add(paymaster.post_op), gas(self.call_gas)),
+            (
+                verification,
+                operation.verification_gas_limit.saturating_add(paymaster.verification),
+                gas(self.verification_gas),
+            ),
             ("preVerificationGas", operation.pre_verification_gas, gas(self.pre_verification_gas)),
-            ("paymasterVerificationGasLimit", paymaster.verification, gas(self.verification_gas)),
-            ("paymasterPostOpGasLimit", paymaster.post_op, gas(self.call_gas)),
             ("total gas", total, gas(self.total_gas)),
             ("maxFeePerGas", operation.max_fee_per_gas, self.fee_per_gas),
             ("the cost in wei may become", operation.required_prefund(), self.cost),

@@ -115,6 +115,12 @@ struct File {
     deployment_modules: Vec<Address>,
     #[serde(default)]
     session_setup: bool,
+    #[serde(default)]
+    session_contracts: Vec<Address>,
+    #[serde(default)]
+    account_implementations: Vec<Address>,
+    #[serde(default)]
+    account_hooks: Vec<Address>,
     targets: Vec<TargetEntry>,
     #[serde(default)]
     accounts: AccountsTable,
@@ -152,6 +158,7 @@ struct CapsTable {
     call_gas: Option<u64>,
     verification_gas: Option<u64>,
     pre_verification_gas: Option<u64>,
+    unused_call_gas: Option<u64>,
     total_gas: Option<u64>,
     fee_per_gas: Option<Amount>,
     fee_factor: Option<u64>,
@@ -362,6 +369,9 @@ impl File {
             factories: if self.deployments { self.factories } else { Vec::new() },
             deployment_modules: self.deployment_modules,
             session_setup: self.session_setup,
+            session_contracts: self.session_contracts,
+            account_implementations: self.account_implementations,
+            account_hooks: self.account_hooks,
             targets: self.targets.into_iter().map(TargetEntry::check).collect(),
             allowed_accounts: self.accounts.allow,
             denied_accounts: self.accounts.deny,
@@ -370,6 +380,7 @@ impl File {
                 call_gas: gas(self.caps.call_gas),
                 verification_gas: gas(self.caps.verification_gas),
                 pre_verification_gas: gas(self.caps.pre_verification_gas),
+                unused_call_gas: gas(self.caps.unused_call_gas),
                 total_gas: gas(self.caps.total_gas),
                 fee_per_gas: wei(self.caps.fee_per_gas),
                 cost: wei(self.caps.cost),

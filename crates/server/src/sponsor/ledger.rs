@@ -58,6 +58,13 @@ struct Reservation {
 pub(super) struct Expired {
     /// Of its row.
     pub(super) id: i64,
+    /// `None` when the row does not tell: an older version, or a newer one, wrote it.
+    pub(super) nonce: Option<UsedNonce>,
+}
+
+/// Where an operation is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UsedNonce {
     pub(super) entry_point: EntryPoint,
     pub(super) account: Address,
     pub(super) nonce: U256,
@@ -420,10 +427,12 @@ impl Database {
                 .await?
         });
         let read = |(id, account, nonce, version): (i64, String, Option<String>, String)| {
-            let entry_point = EntryPoint::ALL.into_iter().find(|known| known.version() == version)?;
-            Some(Expired { id, entry_point, account: account.parse().ok()?, nonce: nonce?.parse().ok()? })
+            let nonce = EntryPoint::ALL.into_iter().find(|known| known.version() == version).and_then(|entry_point| {
+                Some(UsedNonce { entry_point, account: account.parse().ok()?, nonce: nonce?.parse().ok()? })
+            });
+            Expired { id, nonce }
         };
-        Ok(found.into_iter().filter_map(read).collect())
+        Ok(found.into_iter().map(read).collect())
     }
 
     /// Gives back what was reserved for one of them: its nonce was never used.
@@ -503,9 +512,10 @@ impl Database {
         Ok(forgotten)
     }
 
-    /// The last block whose receipts were looked through.
+    /// The last block whose receipts were looked through, for all entry points. Older servers, which know one of them only,
+    /// have a cursor of their own (`sponsor_cursors`): behind it an operation of the other would never be found.
     pub(super) async fn settled_block(&self, chain_id: u64) -> Result<Option<u64>, DatabaseError> {
-        let query = "SELECT block FROM sponsor_cursors WHERE chain_id = $1";
+        let query = "SELECT block FROM sponsor_cursors_of_both WHERE chain_id = $1";
         let block: Option<i64> =
             on_pool!(self, pool => sqlx::query_scalar(query).bind(signed(chain_id)).fetch_optional(pool).await?);
         Ok(block.map(i64::unsigned_abs))
@@ -513,7 +523,7 @@ impl Database {
 
     /// Remembers it.
     pub(super) async fn set_settled_block(&self, chain_id: u64, block: u64) -> Result<(), DatabaseError> {
-        let query = "INSERT INTO sponsor_cursors (chain_id, block) VALUES ($1, $2) \
+        let query = "INSERT INTO sponsor_cursors_of_both (chain_id, block) VALUES ($1, $2) \
             ON CONFLICT (chain_id) DO UPDATE SET block = excluded.block";
         on_pool!(self, pool => { sqlx::query(query).bind(signed(chain_id)).bind(signed(block)).execute(pool).await?; });
         Ok(())

@@ -20,6 +20,12 @@ pub struct SponsorPolicy {
     pub deployment_modules: Vec<Address>,
     /// Calls that enable or disable session modules and that store the root of sessions are paid for.
     pub session_setup: bool,
+    /// Policies and session validators of Smart Sessions that sessions may be set up with, beside the known ones.
+    pub session_contracts: Vec<Address>,
+    /// Implementations of Nexus accounts, beside those of the known releases.
+    pub account_implementations: Vec<Address>,
+    /// Hooks that a Nexus account may have.
+    pub account_hooks: Vec<Address>,
     /// What may be called.
     pub targets: Vec<Target>,
     /// Whose operations are paid for; `None` = everybody's.
@@ -80,6 +86,9 @@ pub struct Caps {
     pub verification_gas: Option<U256>,
     /// `preVerificationGas`, gas units; `None` = what is usual for the operation's bytes, or what the bundler asks.
     pub pre_verification_gas: Option<U256>,
+    /// What may be charged for gas of the calls that is not used, on entry point v0.7, gas units; `None` =
+    /// [`Caps::UNUSED_CALL_GAS`].
+    pub unused_call_gas: Option<U256>,
     /// The three together, gas units.
     pub total_gas: Option<U256>,
     /// `maxFeePerGas`, wei.

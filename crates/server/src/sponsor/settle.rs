@@ -22,7 +22,7 @@ use super::{
         receipt::{self, Sighting},
     },
     Inner, Sponsor,
-    ledger::Expired,
+    ledger::{Expired, UsedNonce},
     unix_seconds,
 };
 use use_aa_actions::error::AppError;
@@ -143,16 +143,24 @@ impl Inner {
             if expired.is_empty() {
                 return Ok(released);
             }
-            let calls: Vec<_> = expired.iter().map(|row| ("eth_call", next_nonce_call(row))).collect();
-            let answers = self.node.batch(&calls).await?;
-            for (row, answer) in expired.iter().zip(answers) {
-                let (_, sequence) = split_nonce(row.nonce);
+            let mut asked = Vec::new();
+            for Expired { id, nonce } in expired {
+                match nonce {
+                    Some(nonce) => asked.push((id, nonce)),
+                    // Nobody can be asked about it; left open, it would be in the others' way for ever.
+                    None => self.database.presume_mined(id).await?,
+                }
+            }
+            let calls: Vec<_> = asked.iter().map(|(_, nonce)| ("eth_call", next_nonce_call(nonce))).collect();
+            let answers = if calls.is_empty() { Vec::new() } else { self.node.batch(&calls).await? };
+            for ((id, nonce), answer) in asked.into_iter().zip(answers) {
+                let (_, sequence) = split_nonce(nonce.nonce);
                 // A word; "0x" is no answer of the entry point.
                 let next = Some(answer?).filter(|answer| answer.as_str().is_some_and(|word| word.len() == 66));
                 let next = next.and_then(|word| quantity(&word)).map(|nonce| split_nonce(nonce).1);
                 match next.is_some_and(|next| next <= sequence) {
-                    true => released += self.database.release_one(self.chain_id, row.id).await?,
-                    false => self.database.presume_mined(row.id).await?,
+                    true => released += self.database.release_one(self.chain_id, id).await?,
+                    false => self.database.presume_mined(id).await?,
                 }
             }
         }
@@ -198,7 +206,7 @@ impl Inner {
 }
 
 /// `getNonce` of the operation's entry point in the lane of its nonce.
-fn next_nonce_call(row: &Expired) -> Value {
-    let (lane, _) = split_nonce(row.nonce);
-    json!([{"to": row.entry_point.address(), "data": EntryPoint::get_nonce(row.account, lane)}, "latest"])
+fn next_nonce_call(used: &UsedNonce) -> Value {
+    let (lane, _) = split_nonce(used.nonce);
+    json!([{"to": used.entry_point.address(), "data": EntryPoint::get_nonce(used.account, lane)}, "latest"])
 }

@@ -787,7 +787,10 @@ mod in_the_database {
         }
         assert!(database.expired(31_337, NOW + 300, 9).await.unwrap().is_empty());
         let expired = database.expired(31_337, NOW + 301, 9).await.unwrap();
-        assert_eq!(expired.iter().map(|row| row.nonce).collect::<Vec<_>>(), [U256::from(1), U256::from(2)]);
+        assert_eq!(
+            expired.iter().map(|row| row.nonce.unwrap().nonce).collect::<Vec<_>>(),
+            [U256::from(1), U256::from(2)]
+        );
         for row in &expired {
             database.presume_mined(row.id).await.unwrap();
         }

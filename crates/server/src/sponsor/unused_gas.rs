@@ -2,42 +2,37 @@
 //! the same.
 //!
 //! Whoever bundles an operation gets that tenth, burns nothing for it, and may well be who asked: a high limit over calls
-//! that do nothing would be money for the asking.
+//! that do nothing would be money for the asking. No estimate tells which calls those are: the code that is called may be
+//! the asker's, and do in a bundle something else than before. So the tenth itself is bounded, whoever found the limits.
 
 use alloy::primitives::U256;
 
-use super::super::bundler::Bundler;
-use use_aa_protocol::{entry_point::EntryPoint, nexus::STUB_SIGNATURE, user_operation::UserOperation};
+use super::policy::Caps;
+use use_aa_protocol::{entry_point::EntryPoint, user_operation::UserOperation};
 
-/// Limits of which the tenth is no more than what any operation costs beside its calls.
-const MODEST: U256 = U256::from_limbs([200_000, 0, 0, 0]);
-/// What apps and we ourselves add to an estimate, per cent, and where it is small.
-const MARGIN: u64 = 150;
-const SMALL_MARGIN: U256 = U256::from_limbs([100_000, 0, 0, 0]);
+/// What of the gas that is not used is charged for: one of so many parts.
+const SHARE: U256 = U256::from_limbs([10, 0, 0, 0]);
 
-/// Are the limits for the calls, and for the paymaster's work afterwards, what our bundler finds for this operation, or
-/// modest? The error is the reason.
-pub(super) async fn check(bundler: &Bundler, operation: &UserOperation) -> Result<(), String> {
-    let post_op = operation.paymaster_gas().unwrap_or_default().post_op;
-    let asked = operation.call_gas_limit.saturating_add(post_op);
-    if operation.entry_point == EntryPoint::V06 || asked <= MODEST {
-        return Ok(());
+impl Caps {
+    /// What may be charged for unused gas of one operation when the policy does not say: 1,000,000 gas may be asked for.
+    pub const UNUSED_CALL_GAS: U256 = U256::from_limbs([100_000, 0, 0, 0]);
+
+    /// Is what is charged if the calls, and the paymaster's work afterwards, use nothing within the cap? The error is the
+    /// reason.
+    pub(super) fn check_unused(&self, operation: &UserOperation) -> Result<(), String> {
+        if operation.entry_point == EntryPoint::V06 {
+            return Ok(());
+        }
+        let post_op = operation.paymaster_gas().unwrap_or_default().post_op;
+        let asked = operation.call_gas_limit.saturating_add(post_op);
+        let most = self.unused_call_gas.unwrap_or(Self::UNUSED_CALL_GAS);
+        if asked / SHARE <= most {
+            return Ok(());
+        }
+        let paid_for = most.saturating_mul(SHARE);
+        Err(format!(
+            "callGasLimit and paymasterPostOpGasLimit are {asked} together; at most {paid_for} is paid for, as a tenth of \
+             what is not used is charged on entry point v0.7 (caps.unused_call_gas of the policy): do less in one operation"
+        ))
     }
-    let mut question = operation.clone();
-    if question.signature.is_empty() {
-        question.signature = STUB_SIGNATURE.to_vec().into();
-    }
-    let estimate = bundler.estimate(&question, None).await.map_err(|error| {
-        format!("callGasLimit {asked}; at most {MODEST} is paid for without an estimate, and there is none: {error}")
-    })?;
-    let most = estimate.call_gas_limit.saturating_mul(U256::from(MARGIN)) / U256::from(100);
-    let most = most.saturating_add(SMALL_MARGIN);
-    if asked <= most {
-        return Ok(());
-    }
-    Err(format!(
-        "callGasLimit and paymasterPostOpGasLimit are {asked} together; at most {most} is paid for, as the bundler finds that \
-         the calls take {}, and on entry point v0.7 a tenth of what is not used is charged",
-        estimate.call_gas_limit
-    ))
 }

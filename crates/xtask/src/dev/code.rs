@@ -68,7 +68,8 @@ fn same_errors(one: &str, other: &str) -> bool {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    errors(one) == errors(other)
+    // Of a failure without such a line, as of the linker, nothing is known to be the same.
+    !errors(one).is_empty() && errors(one) == errors(other)
 }
 
 fn page(known: &mut Option<String>) -> Result<bool> {
@@ -94,7 +95,9 @@ fn server_command() -> Command {
 
 /// Runs it; what it said is the error when it fails. All of it is shown as it comes: the first build takes minutes.
 fn cargo(command: &mut Command) -> Result<()> {
-    let mut child = command.env("CARGO_INCREMENTAL", "1").stderr(Stdio::piped()).spawn().context("starting cargo")?;
+    // Colours would be shown as digits in the page, and hide what is progress.
+    command.env("CARGO_INCREMENTAL", "1").env("CARGO_TERM_COLOR", "never");
+    let mut child = command.stderr(Stdio::piped()).spawn().context("starting cargo")?;
     let output = BufReader::new(child.stderr.take().context("cargo's output")?);
     let mut said = String::new();
     for line in output.split(b'\n') {
@@ -150,5 +153,13 @@ mod tests {
         let one = "error[E0425]: cannot find value `x`\n --> a.rs\nwarning: 1 of the page";
         assert!(same_errors(one, "error[E0425]: cannot find value `x`\n --> a.rs\nerror: could not compile"));
         assert!(!same_errors(one, "error[E0425]: cannot find value `y`"));
+        assert!(!same_errors("ld: no space left", "killed"), "nothing that both said");
+    }
+
+    #[test]
+    fn what_pages_show_of_cargo_has_no_colours() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo colour=$CARGO_TERM_COLOR >&2; exit 1"]).env("CARGO_TERM_COLOR", "always");
+        assert_eq!(cargo(&mut command).map_err(|error| error.to_string()), Err("colour=never".to_owned()));
     }
 }

@@ -42,7 +42,9 @@ pub enum Event {
     Error {
         /// Of what: what is built next is told apart from what is still broken.
         part: Part,
-        /// What the compiler said.
+        /// What is wrong, in a few words.
+        heading: &'static str,
+        /// What the compiler said, or why it does not run.
         text: String,
     },
     /// There is another style sheet.
@@ -70,8 +72,8 @@ pub struct Events {
 struct Pages {
     open: Vec<Sender<String>>,
     building: bool,
-    /// What does not build, with what the compiler said of it.
-    broken: BTreeMap<Part, String>,
+    /// What is wrong, and what was said of it.
+    broken: BTreeMap<Part, (&'static str, String)>,
 }
 
 impl Pages {
@@ -82,9 +84,9 @@ impl Pages {
                 self.building = true;
                 return vec![message(&json!({ "kind": "building" }))];
             }
-            Event::Error { part, text } => {
+            Event::Error { part, heading, text } => {
                 self.end(part);
-                self.broken.insert(part, text);
+                self.broken.insert(part, (heading, text));
                 None
             }
             Event::Style { href } => {
@@ -111,8 +113,10 @@ impl Pages {
 
     /// Where things stand, also for the page that comes later.
     fn state(&self) -> Vec<String> {
-        let texts: Vec<&str> = self.broken.values().map(String::as_str).collect();
-        let broken = (!texts.is_empty()).then(|| json!({ "kind": "error", "text": texts.join("\n\n") }));
+        let texts: Vec<&str> = self.broken.values().map(|(_, text)| text.as_str()).collect();
+        let error =
+            |(heading, _): &(&str, String)| json!({ "kind": "error", "heading": heading, "text": texts.join("\n\n") });
+        let broken = self.broken.values().next().map(error);
         let building = self.building.then(|| json!({ "kind": "building" }));
         broken.iter().chain(&building).map(message).collect()
     }
@@ -233,11 +237,11 @@ mod tests {
         let host = events.origin().trim_start_matches("http://").to_owned();
         let headers = [("Host", &*host), ("Origin", "http://127.0.0.1:3000")];
         let text = "error: expected `;`\n\n<script>alert(1)</script>\r\ndata: x".to_owned();
-        events.tell(Event::Error { part: Part::Page, text: text.clone() });
+        events.tell(Event::Error { part: Part::Page, heading: "Wrong", text: text.clone() });
         let (head, mut page) = ask(&events, "GET /events HTTP/1.1", &headers);
         assert!(head.contains("200 OK") && head.contains("Allow-Origin: http://127.0.0.1:3000\r\n"), "{head}");
         // It came later than the error.
-        assert_eq!(next(&mut page), json!({ "kind": "error", "text": text }));
+        assert_eq!(next(&mut page), json!({ "kind": "error", "heading": "Wrong", "text": text }));
         for event in [Event::Building, Event::Page] {
             events.tell(event);
         }
@@ -261,7 +265,7 @@ mod tests {
 
     #[test]
     fn what_is_still_broken_stays_shown_whatever_else_is_built() {
-        let error = |part, text: &str| Event::Error { part, text: text.into() };
+        let error = |part, text: &str| Event::Error { part, heading: "Wrong", text: text.into() };
         let style = || Event::Style { href: "/a.css".into() };
         assert_eq!(
             kinds(&[error(Part::Page, "p"), style(), error(Part::Style, "s"), style(), Event::Building, Event::Idle]),
@@ -276,7 +280,7 @@ mod tests {
     #[test]
     fn other_sites_and_other_requests_are_told_nothing() {
         let events = Events::start(SERVER.parse().unwrap()).unwrap();
-        events.tell(Event::Error { part: Part::Page, text: "secret".into() });
+        events.tell(Event::Error { part: Part::Page, heading: "Wrong", text: "secret".into() });
         let host = events.origin().trim_start_matches("http://").to_owned();
         let (ours, get) = (("Origin", "http://localhost:3000"), "GET /events HTTP/1.1");
         for (request, headers) in [

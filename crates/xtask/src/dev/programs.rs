@@ -61,6 +61,14 @@ impl Drop for Program {
     }
 }
 
+/// The program, without what a `.env` of the workspace says of another network: what is set here, if only to nothing, is
+/// not read there.
+fn on_the_lab() -> Command {
+    let mut command = Command::new(server_program());
+    command.envs(["USE_AA_RPC_URL", "USE_AA_BUNDLER_URL", "USE_AA_DATABASE_URL"].map(|name| (name, "")));
+    command
+}
+
 /// The lab.
 pub struct Lab {
     program: Program,
@@ -72,7 +80,7 @@ impl Lab {
     /// Starts it and waits for its addresses.
     pub fn start() -> Result<Self> {
         let folder = work_folder()?;
-        let mut command = Command::new(server_program());
+        let mut command = on_the_lab();
         command.args(["lab", "--json"]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut program = Program::start(command, LAB_GRACE)?;
         let mut line = String::new();
@@ -109,7 +117,7 @@ impl Server {
     /// Ends the one that runs and starts what was built.
     pub fn restart(&mut self, lab: &Lab, events: &str) -> Result<()> {
         self.program = None;
-        let mut command = Command::new(server_program());
+        let mut command = on_the_lab();
         command.arg("serve").stdin(Stdio::null());
         command.env("USE_AA_ADDR", self.address.to_string()).env("USE_AA_LAB_JSON", &lab.file);
         command.env("USE_AA_DEV_EVENTS", events).env("LEPTOS_SITE_ROOT", site::FOLDER);
@@ -178,6 +186,15 @@ mod tests {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ids: Vec<_> = line.split_whitespace().map(|id| Pid::from_raw(id.parse().unwrap())).collect();
         (child, ids.try_into().unwrap())
+    }
+
+    #[test]
+    fn what_is_started_works_on_the_lab_whatever_the_environment_says() {
+        let command = on_the_lab();
+        for name in ["USE_AA_RPC_URL", "USE_AA_BUNDLER_URL", "USE_AA_DATABASE_URL"] {
+            let value = command.get_envs().find(|(known, _)| *known == name).and_then(|(_, value)| value);
+            assert_eq!(value, Some("".as_ref()), "{name}: unset, it would be read from .env");
+        }
     }
 
     #[test]

@@ -1,20 +1,9 @@
 //! What owners sign (EIP-712), by the names that are hashed. `ERC7739Context` says `contentName` here and
-//! `contentNames` in the ABI.
+//! `contentNames` in the ABI, so it and what holds it are other types; the rest is the ABI's.
+
+pub use super::{ActionData, PolicyData};
 
 alloy::sol! {
-    #[derive(Debug, Default, PartialEq, Eq)]
-    struct PolicyData {
-        address policy;
-        bytes initData;
-    }
-
-    #[derive(Debug, Default, PartialEq, Eq)]
-    struct ActionData {
-        bytes4 actionTargetSelector;
-        address actionTarget;
-        PolicyData[] actionPolicies;
-    }
-
     #[derive(Debug, Default, PartialEq, Eq)]
     struct ERC7739Context {
         bytes32 appDomainSeparator;

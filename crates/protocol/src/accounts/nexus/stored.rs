@@ -7,6 +7,7 @@ use super::{
     init::{InitialModules, factory_data, init_data, salt},
     nonce::NonceKey,
     release::NexusRelease,
+    scheme::AddressScheme,
 };
 use crate::{ProtocolError, entry_point::v07, quantity};
 
@@ -70,6 +71,18 @@ impl NexusSetup {
             further_validators: self.further_validators.clone(),
         };
         init_data(self.release, &modules)
+    }
+
+    /// Its address, where it follows from the set-up alone. Of the other releases the factory is asked
+    /// ([`compute_address_call`](super::compute_address_call)).
+    ///
+    /// # Errors
+    /// As [`init_data`].
+    pub fn address(&self, owner: Address) -> Result<Option<Address>, ProtocolError> {
+        let AddressScheme::InitDataInSalt { init_code_hash } = self.release.parts().address_scheme else {
+            return Ok(None);
+        };
+        Ok(Some(self.release.address(&self.init_data(owner)?, salt(self.index), init_code_hash)))
     }
 
     /// The account, once the factory has told its address.

@@ -1,4 +1,4 @@
-//! EntryPoint v0.7 and its verifying paymaster, as vectors 15 have them.
+//! EntryPoint v0.7 and its paymasters, as vectors 15 and our contracts have them.
 #![allow(missing_docs)]
 
 alloy::sol! {
@@ -54,10 +54,12 @@ alloy::sol! {
         event Deposited(address indexed account, uint256 totalDeposit);
     }
 
-    /// Functions over whole operations: a validator's, and a session policy's.
+    /// Functions over whole operations: a validator's, a paymaster's, and a session policy's.
     #[derive(Debug, PartialEq, Eq)]
     interface IOverUserOperations {
         function validateUserOp(PackedUserOperation userOp, bytes32 userOpHash) returns (uint256);
+        function validatePaymasterUserOp(PackedUserOperation userOp, bytes32 userOpHash, uint256 maxCost)
+            returns (bytes context, uint256 validationData);
         function checkUserOpPolicy(bytes32 id, PackedUserOperation userOp) returns (uint256);
     }
 
@@ -69,12 +71,30 @@ alloy::sol! {
     }
 
     /// What the token paymaster's data say about the price.
-    #[derive(Debug)]
+    #[derive(Debug, PartialEq, Eq)]
     struct TokenPaymasterTerms {
         uint48 validUntil;
         uint48 validAfter;
         address feeToken;
         uint256 exchangeRate;
         uint32 priceMarkup;
+    }
+    /// The verifying paymaster.
+    #[derive(Debug, PartialEq, Eq)]
+    interface IVerifyingPaymaster {
+        function getHash(PackedUserOperation userOp, uint48 validUntil, uint48 validAfter) returns (bytes32);
+    }
+
+    /// The token paymaster (`contracts/src/paymasters/TokenPaymasterV07.sol`).
+    #[derive(Debug, PartialEq, Eq)]
+    interface ITokenPaymaster {
+        function getHash(PackedUserOperation userOp, TokenPaymasterTerms terms) returns (bytes32);
+
+        /// `totalCharge` is indexed, unlike most amounts.
+        event TokenPaymasterOperation(
+            address indexed sender, address indexed token, uint256 indexed totalCharge,
+            uint32 priceMarkup, bytes32 userOpHash, uint256 exchangeRate
+        );
+        event TokenRefundOwed(address indexed token, address indexed account, uint256 indexed amount);
     }
 }

@@ -1,45 +1,112 @@
 //! Calls by which sessions of a Nexus account are set up (`session_setup`).
+//!
+//! Enabling a session has the module call its policies and its session validator, whoever they are: with a contract of the
+//! asker's among them that would be a way to run anything on the sponsor's gas. So all of them must be known.
 
-use alloy::{primitives::U256, sol_types::SolCall};
-
-use use_aa_protocol::{
-    abi::{decode, nexus::INexus, smart_sessions::ISmartSession},
-    nexus::ModuleType,
-    smart_sessions::{addresses::SMART_SESSION, calls::decode_install_data},
+use alloy::{
+    primitives::{Address, U256},
+    sol_types::SolCall,
 };
 
-/// Is it one of the module's functions that an account calls for its sessions, canonically encoded?
-pub(super) fn administers_sessions(call_data: &[u8]) -> bool {
-    macro_rules! any_of {
-        ($($call:ident),+ $(,)?) => {
+use super::SetUp;
+use use_aa_protocol::{
+    abi::{
+        decode,
+        nexus::INexus,
+        smart_sessions::{ActionData, ISmartSession, PolicyData, Session},
+    },
+    nexus::ModuleType,
+    smart_account::Call,
+    smart_sessions::{
+        addresses::{
+            ERC20_SPENDING_LIMIT_POLICY, OWNABLE_VALIDATOR, SIMPLE_SIGNER, SMART_SESSION, SUDO_POLICY,
+            TIME_FRAME_POLICY, UNIVERSAL_ACTION_POLICY, USAGE_LIMIT_POLICY, VALUE_LIMIT_POLICY,
+        },
+        calls::decode_install_data,
+    },
+};
+
+/// Policies and session validators whose code is known.
+const KNOWN: [Address; 8] = [
+    SUDO_POLICY,
+    TIME_FRAME_POLICY,
+    USAGE_LIMIT_POLICY,
+    VALUE_LIMIT_POLICY,
+    ERC20_SPENDING_LIMIT_POLICY,
+    UNIVERSAL_ACTION_POLICY,
+    SIMPLE_SIGNER,
+    OWNABLE_VALIDATOR,
+];
+
+/// What a call of the account `account` is to its sessions, when these contracts count as known, too.
+pub(super) fn set_up_by(account: Address, call: &Call, listed: &[Address]) -> SetUp {
+    let contracts = match call.to {
+        SMART_SESSION => administered(&call.data),
+        to if to == account => installed(&call.data),
+        _ => None,
+    };
+    let Some(contracts) = contracts else { return SetUp::None };
+    let foreign = contracts.into_iter().find(|contract| !KNOWN.contains(contract) && !listed.contains(contract));
+    foreign.map_or(SetUp::Known, SetUp::Foreign)
+}
+
+/// The contracts that the module is told to call, by one of its functions that an account calls for its sessions,
+/// canonically encoded.
+fn administered(call_data: &[u8]) -> Option<Vec<Address>> {
+    macro_rules! told {
+        ($($call:ident => $named:expr),+ $(,)?) => {
             match call_data.first_chunk::<4>() {
-                $(Some(&ISmartSession::$call::SELECTOR) => decode::call::<ISmartSession::$call>(call_data).is_ok(),)+
-                _ => false,
+                $(Some(&ISmartSession::$call::SELECTOR) => {
+                    let named: fn(&ISmartSession::$call) -> Vec<Address> = $named;
+                    decode::call::<ISmartSession::$call>(call_data).ok().map(|call| named(&call))
+                })+
+                _ => None,
             }
         };
     }
-    any_of!(
-        enableSessionsCall,
-        removeSessionCall,
-        revokeEnableSignatureCall,
-        enableActionPoliciesCall,
-        disableActionPoliciesCall,
-        disableActionIdCall,
-        enableUserOpPoliciesCall,
-        disableUserOpPoliciesCall,
-        setPermit4337PaymasterCall,
+    told!(
+        enableSessionsCall => |call| call.sessions.iter().flat_map(of_session).collect(),
+        enableActionPoliciesCall => |call| of_actions(&call.actionPolicies).collect(),
+        enableUserOpPoliciesCall => |call| of_policies(&call.userOpPolicies).collect(),
+        // These call nobody.
+        removeSessionCall => |_| Vec::new(),
+        revokeEnableSignatureCall => |_| Vec::new(),
+        disableActionPoliciesCall => |_| Vec::new(),
+        disableActionIdCall => |_| Vec::new(),
+        disableUserOpPoliciesCall => |_| Vec::new(),
+        setPermit4337PaymasterCall => |_| Vec::new(),
     )
 }
 
-/// Does it install or uninstall Smart Sessions, as validator, on the account that it is a call of? With sessions, if with
-/// any data.
-pub(super) fn installs_sessions(call_data: &[u8]) -> bool {
+/// The same, of installing or uninstalling Smart Sessions as validator on the account that it is a call of: with sessions,
+/// if with any data.
+fn installed(call_data: &[u8]) -> Option<Vec<Address>> {
     let is_ours = |kind: U256, module| kind == U256::from(ModuleType::Validator.code()) && module == SMART_SESSION;
     match call_data.first_chunk::<4>() {
-        Some(&INexus::installModuleCall::SELECTOR) => decode::call::<INexus::installModuleCall>(call_data)
-            .is_ok_and(|call| is_ours(call.moduleTypeId, call.module) && decode_install_data(&call.initData).is_ok()),
+        Some(&INexus::installModuleCall::SELECTOR) => {
+            let call = decode::call::<INexus::installModuleCall>(call_data).ok()?;
+            let sessions =
+                decode_install_data(&call.initData).ok().filter(|_| is_ours(call.moduleTypeId, call.module))?;
+            Some(sessions.iter().flat_map(|session| of_session(&Session::from(session))).collect())
+        }
         Some(&INexus::uninstallModuleCall::SELECTOR) => decode::call::<INexus::uninstallModuleCall>(call_data)
-            .is_ok_and(|call| is_ours(call.moduleTypeId, call.module)),
-        _ => false,
+            .ok()
+            .filter(|call| is_ours(call.moduleTypeId, call.module))
+            .map(|_| Vec::new()),
+        _ => None,
     }
+}
+
+/// All that a session has the module call.
+fn of_session(session: &Session) -> Vec<Address> {
+    let policies = of_policies(&session.userOpPolicies).chain(of_policies(&session.erc7739Policies.erc1271Policies));
+    [session.sessionValidator].into_iter().chain(policies).chain(of_actions(&session.actions)).collect()
+}
+
+fn of_actions(actions: &[ActionData]) -> impl Iterator<Item = Address> {
+    actions.iter().flat_map(|action| of_policies(&action.actionPolicies))
+}
+
+fn of_policies(policies: &[PolicyData]) -> impl Iterator<Item = Address> {
+    policies.iter().map(|it| it.policy)
 }
