@@ -173,6 +173,7 @@ mod tests {
         let one = |number: u16| Stored {
             session: SessionLeaf { session_key_data: number.to_be_bytes().to_vec().into(), ..SessionLeaf::default() },
             ending: is_ending(number),
+            about: Default::default(),
         };
         (0..count).map(one).collect()
     }
