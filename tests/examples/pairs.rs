@@ -251,6 +251,15 @@ async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
     mined(&send_with_batch_session(&sessions, both([id.clone(), format!("{id}-1")])).await.unwrap()).await;
     let apart = send_with_batch_session(&sessions, both([id.clone(), second.to_string()])).await.unwrap_err();
     assert!(matches!(&apart, AppError::InvalidInput { field, .. } if field == "sessionIds"), "{apart}");
+    // Another device, which has stored none of them, takes all of them back.
+    let elsewhere: Rc<dyn SessionStore> = Rc::new(MemorySessionStore::new());
+    let elsewhere = SchemeSessions::<SmartSessions>::new(owner.shared_kind(), Rc::clone(&relay), elsewhere);
+    assert!(elsewhere.listing().await.unwrap().leaves.is_empty());
+    let all = use_aa::actions::revoke_sessions::SessionsToRevoke::All;
+    let all = use_aa::actions::revoke_sessions::RevokeSessionsVariables { sessions: all, ..Default::default() };
+    mined(&use_aa::actions::account_kind::nexus::revoke_sessions(&elsewhere, &owner, all).await.unwrap()).await;
+    assert!(sessions.ids_on_chain().await.unwrap().is_empty());
+    assert!(sessions.listing().await.unwrap().leaves.iter().all(|leaf| leaf.status == SessionStatus::Revoked));
     let cannot = CreateSessionVariables { withdraw_native: true, ..Default::default() };
     let cannot = CreateSessionVariables { policy: vec![Policy::new(DEMO_NFT, "safeMint(address to)")], ..cannot };
     let cannot = create_session(&sessions, &owner, cannot).await.unwrap_err();

@@ -139,6 +139,8 @@ struct Known<S> {
     on_chain: Vec<S>,
     /// Ids of those on chain.
     ids: Vec<B256>,
+    /// Ids of those on chain of which nothing is stored here.
+    unknown: Vec<B256>,
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -170,7 +172,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
             records.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(damaged)?;
         let on_chain = S::listed(&stored, &answer)?;
         let ids = on_chain.iter().map(S::id).collect();
-        Ok(Known { stored, on_chain, ids })
+        let unknown = S::unknown(&stored, &answer)?;
+        Ok(Known { stored, on_chain, ids, unknown })
     }
 
     /// Makes a key, keeps it, and has the owner grant it a session. The session can be used once the operation is mined.
@@ -360,7 +363,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }
     }
 
-    /// Has the owner end sessions; the others stay. What is stored stays until [`Self::forget`].
+    /// Has the owner end sessions; the others stay. What is stored stays until [`Self::forget`]. Sessions that were granted
+    /// elsewhere end by their id alone, where the chain tells it.
     ///
     /// # Errors
     /// `SessionNotFound` for one that the chain has not; those of preparing, the wallet and the bundler.
@@ -374,7 +378,12 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let (snapshot, known) = try_join(read_owner_snapshot(owner, options), self.read()).await?;
         let on_chain =
             OnChain { account: self.kind.address(), modules: &snapshot.account.modules, sessions: &known.on_chain };
-        let calls = S::revocation_calls(&on_chain, ended)?;
+        let (unknown, known_here): (Vec<_>, Vec<_>) = ended.iter().partition(|id| known.unknown.contains(id));
+        let mut calls = match known_here.is_empty() && !unknown.is_empty() {
+            true => Vec::new(),
+            false => S::revocation_calls(&on_chain, &known_here)?,
+        };
+        calls.extend(S::end_unknown(&unknown));
         let prepared = prepare_owner_operation(owner, &snapshot, &calls, options).await?;
         let ended = known.stored.into_iter().filter(|stored| ended.contains(&S::id(&stored.session)));
         let ended = ended.collect::<Vec<_>>();

@@ -196,6 +196,20 @@ pub trait SessionScheme {
     /// known.
     fn listed(stored: &[Stored<Self::Session>], answer: &[u8]) -> Result<Vec<Self::Session>, ProtocolError>;
 
+    /// Ids of sessions that the chain has and that are not stored here, by the answer to [`Self::listing_call`]; none where
+    /// the chain does not tell them apart.
+    ///
+    /// # Errors
+    /// `Invalid` for an answer that cannot be read.
+    fn unknown(_stored: &[Stored<Self::Session>], _answer: &[u8]) -> Result<Vec<B256>, ProtocolError> {
+        Ok(Vec::new())
+    }
+
+    /// What the account does to end sessions of which nothing but the id is known.
+    fn end_unknown(_ids: &[B256]) -> Vec<Call> {
+        Vec::new()
+    }
+
     /// What the account does to have new sessions beside its others.
     ///
     /// # Errors

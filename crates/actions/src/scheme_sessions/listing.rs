@@ -185,11 +185,12 @@ impl<S: SessionScheme> SchemeSessions<S> {
         Ok(ids)
     }
 
-    /// Ids of all stored sessions that the chain has.
+    /// Ids of all sessions that the chain has, also of those that were granted elsewhere, where it tells them.
     ///
     /// # Errors
     /// Those of relay and store.
     pub async fn ids_on_chain(&self) -> Result<Vec<B256>, AppError> {
-        Ok(self.read().await?.on_chain.iter().map(S::id).collect())
+        let Known { ids, unknown, .. } = self.read().await?;
+        Ok([ids, unknown].concat())
     }
 }

@@ -79,6 +79,16 @@ impl SessionScheme for SmartSessions {
         Ok(sessions.filter(|session| ids.contains(&Self::id(session))).cloned().collect())
     }
 
+    fn unknown(stored: &[Stored<StoredSession>], answer: &[u8]) -> Result<Vec<B256>, ProtocolError> {
+        let known = stored.iter().map(|stored| Self::id(&stored.session)).collect::<Vec<_>>();
+        Ok(reads::decode_ids(answer)?.into_iter().filter(|id| !known.contains(id)).collect())
+    }
+
+    /// Whether a grant was ever signed for them is not known: that ends, too.
+    fn end_unknown(ids: &[B256]) -> Vec<Call> {
+        ids.iter().flat_map(|id| calls::revoke(*id, true)).collect()
+    }
+
     fn grant_calls(on_chain: &OnChain<'_, StoredSession>, new: &[StoredSession]) -> Result<Vec<Call>, ProtocolError> {
         // A second grant would set the counters of the first one back.
         let is_there =
