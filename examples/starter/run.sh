@@ -5,8 +5,8 @@ cd "$(dirname "$0")"
 use_aa=${USE_AA:-$(sed -n 's/^use-aa = {.*path = "\([^"]*\)".*/\1/p' Cargo.toml)}
 [ -f "$use_aa/Cargo.toml" ] || { echo "run.sh: set USE_AA to a checkout of use-aa (an absolute path)" >&2; exit 1; }
 target=$(cargo metadata --format-version 1 --no-deps | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
-# As cargo-leptos sets them.
-export LEPTOS_OUTPUT_NAME=starter LEPTOS_SITE_ROOT="$target/site" RUSTFLAGS="--cfg erase_components"
+# As cargo-leptos sets them; in a workspace, `site` may be the page of another app.
+export LEPTOS_OUTPUT_NAME=starter LEPTOS_SITE_ROOT="$target/starter-site" RUSTFLAGS="--cfg erase_components"
 pkg=$LEPTOS_SITE_ROOT/pkg
 
 cargo build --lib --target wasm32-unknown-unknown --features hydrate

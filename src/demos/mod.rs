@@ -288,6 +288,19 @@ mod tests {
     }
 
     #[test]
+    fn no_shortest_component_has_a_button_that_does_nothing_without_an_account() {
+        for Demo { hook, component, .. } in DEMOS.iter().filter(|demo| demo.component.contains("<button")) {
+            let asks = [
+                "owner_address.get().is_none()",
+                "smart_account_address.get().is_none()",
+                "is_deployed.get() != Some(false)",
+            ];
+            assert!(component.contains("disabled=blocked>"), "{hook}");
+            assert!(asks.iter().any(|ask| component.contains(ask)), "{hook}");
+        }
+    }
+
+    #[test]
     fn tasks_stand_together() {
         let order = |demo: &Demo| Task::ALL.iter().position(|task| *task == demo.task).unwrap();
         assert!(DEMOS.is_sorted_by_key(order), "previous and next lead through the tasks in their order");

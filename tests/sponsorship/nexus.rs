@@ -15,8 +15,10 @@ use use_aa::{
         addresses::DEMO_TOKEN,
         entry_point::{EntryPoint, UserOperation, v07},
         nexus::{self, CallType, ExecType, ExecutionMode, InitialModules, NonceKey, ValidationMode},
+        policy::SessionEpoch,
+        rpc::PaymasterGas,
         smart_sessions::{
-            ActionData, PolicyData, Session,
+            ActionData, ParamCondition, ParamRule, PolicyConfig, PolicyData, Session, UniversalAction,
             addresses::{SMART_SESSION, SUDO_POLICY},
             calls, ids, stub_use,
         },
@@ -31,6 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const FAUCET: Address = address!("3C44CdDdB6a900fa2b585dd299e03d12FA4293BC");
 
 sol! {
+    #[allow(missing_docs)]
     function mint(address to, uint256 value);
 }
 
@@ -218,6 +221,45 @@ async fn a_session_is_paid_for_when_its_owner_lets_others_pay() {
     assert!(refused["reason"].as_str().unwrap().contains("NoPoliciesSet"), "{refused}");
 }
 
+/// On entry point v0.7 gas for calls is bounded (`caps.unused_call_gas`): by default it suffices for a grant of four
+/// actions with two rules each, as of an ERC-20 policy, and a time of the session.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_of_four_ruled_actions_is_paid_for() {
+    const BUDGETS: &str =
+        "session_setup = true\ntargets = [{address = \"*\"}]\n[budgets]\nglobal_per_day = \"50 ether\"";
+    let (_folder, _, state) = settling::lab_state(|config| config.sponsor_policy = Some(policy(BUDGETS))).await;
+    let server = Server::start_with(state).await;
+    let (owner, key) = (NexusOwner::new().await, PrivateKeySigner::random());
+    let rule = |offset: u64| ParamRule::new(offset, ParamCondition::LessThan, B256::repeat_byte(0xfe));
+    let grant = |actions: u8| {
+        let rules = UniversalAction { value_limit_per_use: U256::ZERO, rules: vec![rule(0), rule(32)] };
+        let interval = SessionEpoch { valid_until: 4_000_000_000, valid_after: 1 };
+        let session = Session {
+            session_validator: SESSION_VALIDATOR,
+            session_validator_init_data: Bytes::copy_from_slice(key.address().as_slice()),
+            salt: key.address().into_word(),
+            user_op_policies: vec![PolicyConfig::TimeFrame(interval).policy_data().unwrap()],
+            actions: (1..=actions)
+                .map(|number| ActionData {
+                    action_target_selector: FixedBytes([0x40, 0xd0, 0x97, number]),
+                    action_target: DEMO_NFT,
+                    action_policies: vec![PolicyConfig::UniversalAction(rules.clone()).policy_data().unwrap()],
+                })
+                .collect(),
+            permit_erc4337_paymaster: true,
+            ..Session::default()
+        };
+        calls::enable_sessions(&[session]).unwrap()
+    };
+    let (status, refused) = sponsor(&server, &owner.prepare(&[grant(6)]).await).await;
+    assert_eq!(status, 403, "{refused}");
+    assert!(refused["reason"].as_str().unwrap().contains("caps.unused_call_gas"), "{refused}");
+    let (operation, _) = done(&server, &owner, &[grant(4)]).await;
+    let gas = operation.call_gas_limit + operation.paymaster_gas().unwrap().post_op;
+    println!("gas for calls of a grant of four actions: {gas}");
+    assert!(gas > U256::from(1_250_000) && gas < U256::from(1_450_000), "the figure in policy.example.toml: {gas}");
+}
+
 async fn tokens(of: Address) -> U256 {
     U256::from_be_slice(&ask(DEMO_TOKEN, IErc20::balanceOfCall { account: of }.abi_encode().into()).await)
 }
@@ -336,6 +378,22 @@ async fn the_standard_path_has_the_shapes_of_v07() {
     let receipt = rpc("eth_getUserOperationReceipt", json!([hash])).await["result"].clone();
     assert_eq!((&receipt["success"], &receipt["entryPoint"]), (&json!(true), &json!(seven.to_string())));
     settling::row(&url, &hash, "settled").await;
+
+    // An app that keeps all of its own limits, and takes over the paymaster and its data alone.
+    let mut own = owner.prepare(&[mint_nft(owner.account)]).await;
+    own.paymaster_and_data = operation.paymaster_and_data.clone();
+    own.call_gas_limit = operation.call_gas_limit * U256::from(3);
+    own.verification_gas_limit = operation.verification_gas_limit;
+    own.pre_verification_gas = operation.pre_verification_gas;
+    let limits = PaymasterGas { verification: U256::from(120_000), post_op: U256::from(5_000) };
+    own.set_paymaster_gas(limits);
+    let data = rpc("pm_getPaymasterData", json!([own, seven, "0x7a69", {}])).await["result"].clone();
+    own = merged(&own, &json!({"paymaster": data["paymaster"], "paymasterData": data["paymasterData"]}));
+    assert_eq!(own.paymaster_gas(), Some(limits));
+    let hash = json!(owner.sign(&mut own));
+    assert_eq!(rpc("eth_sendUserOperation", json!([own, seven])).await["result"], hash, "no AA34");
+    let lines = server.follow(&hash, PATIENCE).await;
+    assert_eq!(server_support::states(&lines).last().unwrap(), "confirmed", "{lines:?}");
 
     for (params, why) in [
         (json!([asking(account(1), 0)["user_operation"], seven, "0x7a69", {}]), "initCode"),

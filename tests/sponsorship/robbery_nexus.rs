@@ -4,10 +4,16 @@
 use alloy::{
     primitives::{Bytes, address, b256, bytes},
     signers::local::PrivateKeySigner,
+    sol_types::SolCall,
 };
-use use_aa::protocol::{
-    entry_point::{EntryPoint, EntryPointEvent, UserOperation},
-    nexus::{ModuleType, install_module},
+use use_aa::{
+    lab::contracts::nexus::TOKEN_PAYMASTER_V07,
+    protocol::{
+        abi::IErc20,
+        addresses::DEMO_TOKEN,
+        entry_point::{EntryPoint, EntryPointEvent, UserOperation},
+        nexus::{ModuleType, install_module},
+    },
 };
 
 use super::*;
@@ -20,6 +26,8 @@ const ROBBER: Address = address!("3C44CdDdB6a900fa2b585dd299e03d12FA4293BC");
 const BURNS: Bytes = bytes!("5f5460135762006978" "5b600190038060095700" "5b00");
 /// Says yes to whatever it is asked.
 const YES: Bytes = bytes!("60015f5260205ff3");
+/// A hook that lets everything pass: true to 36 bytes (`isModuleType`), no bytes to all other calls (`preCheck`).
+const HOOK: Bytes = bytes!("601f60243614026020035f5260405ff3");
 const IMPLEMENTATION_SLOT: B256 = b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
 
 async fn rpc(method: &str, params: Value) -> Value {
@@ -72,7 +80,7 @@ async fn gas_that_is_only_used_in_estimates_is_bounded_cash() {
     done(&lab_server, &owner, &[mint_nft(owner.account)]).await;
     // How much of what is paid, per cent: by default, with a tenth of that, and where next to nothing may be left.
     let [some, little] = ["[caps]\nunused_call_gas = 10_000", "[caps]\nunused_call_gas = 3_000"];
-    for (caps, most, share) in [("", 1_000_000_u64, 55), (some, 100_000, 20), (little, 30_000, 15)] {
+    for (caps, most, share) in [("", 1_500_000_u64, 62), (some, 100_000, 20), (little, 30_000, 15)] {
         let (_folder, _, server) = server_of(caps).await;
         for calculates in [false, true] {
             let target = contract(BURNS).await;
@@ -130,7 +138,13 @@ async fn what_an_account_runs_beside_its_calls_is_not_paid_for() {
         assert_eq!((status, &refused["error"]), (403, &json!("SponsorshipRefused")), "{refused}");
         assert!(refused["reason"].as_str().unwrap().contains(why), "{refused}");
     };
-    let hook = contract(YES).await;
+    let given = U256::from(100_000_000);
+    let approve = IErc20::approveCall { spender: TOKEN_PAYMASTER_V07, amount: given };
+    let approve = Call { to: DEMO_TOKEN, value: U256::ZERO, data: approve.abi_encode().into() };
+    done(&server, &hooked, &[approve]).await;
+    let data = Bytes::from(nexus::mintCall { to: hooked.account, value: given }.abi_encode());
+    rpc("eth_sendTransaction", json!([{"from": ROBBER, "to": DEMO_TOKEN, "data": data}])).await;
+    let hook = contract(HOOK).await;
     hooked.fund().await;
     let mut install = hooked.prepare(&[install_module(hooked.account, ModuleType::Hook, hook, Bytes::new())]).await;
     let (status, gas) = server.call("estimate_user_operation_gas", &json!({"user_operation": install})).await;
@@ -139,6 +153,15 @@ async fn what_an_account_runs_beside_its_calls_is_not_paid_for() {
     hooked.sign(&mut install);
     assert_eq!(sent(&server, &install).await.1["status"], "confirmed");
     refused(&hooked, &format!("has the hook {hook}")).await;
+    // What it pays for itself is its own business: nothing is advanced.
+    let mut own = hooked.prepare(&[mint_nft(hooked.account)]).await;
+    let context = json!({"mode": "ERC20", "calculateGasLimits": true, "tokenInfo": {"feeTokenAddress": DEMO_TOKEN}});
+    let (status, signed) =
+        server.call("sponsor_user_operation", &json!({"user_operation": own, "context": context})).await;
+    assert_eq!(status, 200, "{signed}");
+    put(&mut own, &signed);
+    hooked.sign(&mut own);
+    assert_eq!(sent(&server, &own).await.1["status"], "confirmed");
 
     let implementation = contract(YES).await;
     let slot = json!([foreign.account, IMPLEMENTATION_SLOT, implementation.into_word()]);

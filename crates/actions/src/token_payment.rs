@@ -27,6 +27,9 @@ use use_aa_protocol::{
 /// them, whether they turn out to be needed or not.
 const APPROVAL_GAS: u64 = 120_000;
 
+/// What a paymaster adds to limits that it finds, gas units: an offset in per cent raises that, too.
+const ADDED_GAS: u64 = 10_000;
+
 /// The quote that an operation is paid by.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TokenPayment {
@@ -209,6 +212,9 @@ pub(super) async fn fee_quotes(
     };
     let mut user_operation = user_operation.clone();
     if let Some(offset) = options.gas_offset.filter(|offset| *offset != GasOffset::default()) {
+        for limit in [&mut gas.verification_gas_limit, &mut gas.pre_verification_gas] {
+            *limit = limit.saturating_add(U256::from(ADDED_GAS));
+        }
         gas = offset_limits(&gas, &offset)?;
         let fees = GasFees {
             max_fee_per_gas: user_operation.max_fee_per_gas,

@@ -28,8 +28,8 @@ use use_aa_actions::error::{AppError, Upstream};
 #[cfg(test)]
 mod tests;
 
-// Numbers are taken once (the next one is 10): look at main before adding one. Cargo does not see new files: change this
-// line as well.
+// Numbers are taken once (the next one is 11), and what was on main is never edited: look at main before adding one.
+// Cargo does not see new files: change this line as well.
 static SQLITE: Migrator = sqlx::migrate!("src/database/migrations/sqlite");
 #[cfg(feature = "postgres")]
 static POSTGRES: Migrator = sqlx::migrate!("src/database/migrations/postgres");

@@ -52,7 +52,7 @@ sol! {
 const MODULE_PAGE: U256 = U256::from_limbs([100, 0, 0, 0]);
 
 /// A node behind one URL may be several, of which some have the latest block later: pauses before it is asked again.
-const LAGGING: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(400)];
+pub(super) const LAGGING: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(400)];
 
 /// So many of the latest blocks say what tips are usual.
 const HISTORY: &str = "0xa";

@@ -215,6 +215,8 @@ impl Sponsor {
             let Inner { node, policy, .. } = &*self.inner;
             let is_known = match user_operation.factory() {
                 Some(_) => deployment::nexus::makes_the_sender(node, user_operation).await?,
+                // What an account does beside its calls is its own to pay in mode ERC20.
+                None if context.mode == PaymasterMode::Erc20 => Ok(()),
                 None => account_code::check(node, policy, user_operation.sender).await?,
             };
             if let Err(reason) = is_known {

@@ -24,8 +24,6 @@ pub struct Parts {
     pub needs: BTreeMap<String, Vec<String>>,
     /// The style sheet.
     pub style: String,
-    /// Scripts out of crates, beside the page's own. Their folders hold a hash already.
-    pub snippets: BTreeMap<String, String>,
 }
 
 /// The same under their last names, to be served from one folder.
@@ -81,7 +79,6 @@ pub fn name_all(parts: Parts) -> Result<Named> {
     files.insert(wasm_name.clone(), parts.wasm);
     let style_name = format!("{}.{}.css", parts.name, hash(&[parts.style.as_bytes()]));
     files.insert(style_name.clone(), parts.style.into_bytes());
-    files.extend(parts.snippets.into_iter().map(|(path, script)| (path, script.into_bytes())));
 
     let mut needs = parts.needs;
     for stem in needs.values_mut().flatten() {
@@ -131,7 +128,6 @@ mod tests {
             chunks: BTreeMap::from([("chunk_1".into(), b"one".to_vec()), ("chunk_10".into(), b"ten".to_vec())]),
             needs: BTreeMap::from([("view".into(), vec!["chunk_10".into(), "chunk_1".into()])]),
             style: "a{}".into(),
-            snippets: BTreeMap::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::{
@@ -55,6 +55,7 @@ pub fn build(options: &Options) -> Result<()> {
     steps.run("prune", || prune::all(&mut pieces.main, &mut pieces.chunks))?;
     let pieces = steps.run("merge", || merge::merge(pieces, &work.join("split")))?;
     let bound = steps.run("bindgen", || bindgen::bind(NAME, pieces.main))?;
+    no_snippets(&bound.snippets)?;
     let mut modules: BTreeMap<String, Vec<u8>> = pieces.chunks;
     modules.insert(NAME.into(), bound.wasm);
     let modules = steps.run("wasm-opt", || optimize::optimize(modules, &work.join("wasm-opt")))?;
@@ -63,16 +64,7 @@ pub fn build(options: &Options) -> Result<()> {
     let (script, loader) =
         steps.run("minify", || Ok((npm::minify(&bound.script)?, npm::minify(&loader::script(&pieces.needs)?)?)))?;
     let style = steps.run("style", || style::compile(Path::new("style/main.css")))?;
-    let parts = Parts {
-        name: NAME,
-        script,
-        wasm,
-        loader,
-        chunks: modules,
-        needs: pieces.needs,
-        style,
-        snippets: bound.snippets,
-    };
+    let parts = Parts { name: NAME, script, wasm, loader, chunks: modules, needs: pieces.needs, style };
     let named = steps.run("names", || names::name_all(parts))?;
     let highlighted = steps.run("highlight", || highlight::all(&texts::all(Path::new("src"))?))?;
 
@@ -90,6 +82,14 @@ pub fn build(options: &Options) -> Result<()> {
     })?;
     println!("{}", report::table(&named, &files, FOLDER));
     println!("{SITE} and {ARCHIVE} in {:.1} s", steps.total().as_secs_f32());
+    Ok(())
+}
+
+/// Crates may bring scripts along, which the page's script imports by path. Browsers keep what is below `pkg` for good, so
+/// each name there must follow the content, and nothing here would rename these.
+fn no_snippets(snippets: &BTreeMap<String, String>) -> Result<()> {
+    let names: Vec<_> = snippets.keys().collect();
+    ensure!(names.is_empty(), "scripts of crates have no names that hold a hash of what is in them: {names:?}");
     Ok(())
 }
 
@@ -150,6 +150,14 @@ mod tests {
         assert_eq!(read["loader"], "/pkg/__wasm_split.11.js");
         assert_eq!(read["split"], json!({ "view": ["chunk_1.44"] }));
         assert_eq!(read["files"], json!(["/favicon.svg", "/pkg/use-aa.11.js"]));
+    }
+
+    #[test]
+    fn a_script_whose_name_would_not_follow_its_content_is_noticed() {
+        assert!(no_snippets(&BTreeMap::new()).is_ok());
+        let name = "snippets/wallet-0123456789abcdef/inline0.js";
+        let error = no_snippets(&BTreeMap::from([(name.into(), "export {}".into())])).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
     }
 
     #[test]

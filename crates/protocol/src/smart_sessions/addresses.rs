@@ -16,6 +16,15 @@ pub const VALUE_LIMIT_POLICY: Address = address!("000000000021dC45451291BCDfc9f0
 pub const ERC20_SPENDING_LIMIT_POLICY: Address = address!("000000000033212E272655D8a22402Db819477A6");
 /// Which arguments.
 pub const UNIVERSAL_ACTION_POLICY: Address = address!("0000000000714Cf48FcF88A0bFBa70d313415032");
+/// The policies whose code is known: those above.
+pub const POLICIES: [Address; 6] = [
+    SUDO_POLICY,
+    TIME_FRAME_POLICY,
+    USAGE_LIMIT_POLICY,
+    VALUE_LIMIT_POLICY,
+    ERC20_SPENDING_LIMIT_POLICY,
+    UNIVERSAL_ACTION_POLICY,
+];
 /// The lab's session validator: one key, `personal_sign` of the operation's hash. It stands at an address of its own,
 /// as it takes other signatures than the public ones.
 pub const SIMPLE_SIGNER: Address = address!("8b34EAeAA7cF9b4CB5fA6DcCF05A5Af67441bD0d");

@@ -30,14 +30,7 @@ use use_aa_protocol::{
 use super::{address, call, data, number, spoiled, word};
 
 fn policy_data() -> impl Strategy<Value = PolicyData> {
-    let known = prop::sample::select(vec![
-        SUDO_POLICY,
-        TIME_FRAME_POLICY,
-        USAGE_LIMIT_POLICY,
-        VALUE_LIMIT_POLICY,
-        ERC20_SPENDING_LIMIT_POLICY,
-        UNIVERSAL_ACTION_POLICY,
-    ]);
+    let known = prop::sample::select(POLICIES.to_vec());
     let policy = prop_oneof![known, address()];
     prop_oneof![
         (policy, data(70)).prop_map(|(policy, init_data)| PolicyData { policy, init_data }),

@@ -2,6 +2,7 @@
 use std::path::Path;
 
 use alloy::primitives::address;
+use clap::{Args as _, Command, FromArgMatches as _};
 
 use super::*;
 
@@ -35,18 +36,19 @@ fn nothing_given_means_the_lab() {
     assert!(config.rpc_urls.is_empty() && config.bundler_urls.is_empty() && config.paymaster.is_none());
 }
 
+/// `cargo xtask dev` sets whatever belongs to another network to nothing.
 #[test]
 fn empty_values_count_as_unset() {
-    let args = ServeArgs {
-        addr: Some(String::new()),
-        rpc_url: secret(" "),
-        bundler_url: secret(""),
-        paymaster_api_key: secret(""),
-        paymaster_address: Some(String::new()),
-        sponsor_policy: Some(String::new()),
-        ..ServeArgs::default()
-    };
-    assert!(Config::from_args(&args).unwrap().lab);
+    let command = ServeArgs::augment_args(Command::new("app"));
+    for nothing in ["", " "] {
+        let options: Vec<_> = command.get_arguments().filter(|option| option.get_env().is_some()).collect();
+        assert!(options.len() > 30, "{options:?}");
+        let words = options.iter().map(|option| format!("--{}={nothing}", option.get_long().unwrap()));
+        let matches = command.clone().get_matches_from(std::iter::once("app".to_owned()).chain(words));
+        let config = Config::from_args(&ServeArgs::from_arg_matches(&matches).unwrap()).unwrap();
+        let unset = Config::from_args(&ServeArgs::default()).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{unset:?}"));
+    }
 }
 
 #[test]

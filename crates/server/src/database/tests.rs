@@ -67,3 +67,52 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let error = Database::in_folder(&folder.path().join("file/deeper")).ping().await.unwrap_err();
     assert!(error.to_string().contains("file/deeper"), "{error}");
 }
+
+/// Beginnings of the checksums, by number.
+fn checksums(migrator: &Migrator) -> Vec<(i64, String)> {
+    migrator.iter().map(|one| (one.version, hex::encode(&one.checksum[..4]))).collect()
+}
+
+/// A database that has an edited one does not open any more.
+#[test]
+fn migrations_stay_as_they_were() {
+    const SQLITE_ONES: [(i64, &str); 9] = [
+        (1, "a69e3601"),
+        (2, "7df6099c"),
+        (3, "57b41d39"),
+        (4, "ad6babf6"),
+        (5, "7b889458"),
+        (7, "dfee5554"),
+        (8, "e8467384"),
+        (9, "661c30dd"),
+        (10, "06df52a2"),
+    ];
+    let is_same = |of: &Migrator, expected: &[(i64, &str)]| {
+        let found = checksums(of);
+        let found: Vec<_> = found.iter().map(|(version, sum)| (*version, sum.as_str())).collect();
+        assert_eq!(found, expected, "add the newest here; the others are as they are");
+    };
+    is_same(&SQLITE, &SQLITE_ONES);
+    #[cfg(feature = "postgres")]
+    {
+        let own = [(1, "db67b74e"), (7, "83867262"), (10, "c8838882")];
+        let postgres = SQLITE_ONES.map(|one| own.into_iter().find(|(version, _)| *version == one.0).unwrap_or(one));
+        is_same(&POSTGRES, &postgres);
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_version_before_goes_on_where_it_stood() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SqliteConnectOptions::new().filename(folder.path().join(FILE)).create_if_missing(true);
+    let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+    let before = Migrator::with_migrations(SQLITE.iter().filter(|one| one.version < 10).cloned().collect());
+    before.run(&pool).await.unwrap();
+    sqlx::query("INSERT INTO sponsor_cursors (chain_id, block) VALUES (5, 77)").execute(&pool).await.unwrap();
+    pool.close().await;
+    let database = Database::in_folder(folder.path());
+    let Pool::Sqlite(pool) = database.pool().await.unwrap() else { panic!("not SQLite") };
+    let query = "SELECT chain_id, block FROM sponsor_cursors_of_both";
+    let found: Vec<(i64, i64)> = sqlx::query_as(query).fetch_all(pool).await.unwrap();
+    assert_eq!(found, [(5, 77)]);
+}

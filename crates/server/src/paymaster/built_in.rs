@@ -24,8 +24,8 @@ pub(super) const STUB_TIMES: [u64; 2] = [0x0101_0101, 0xffff_ffff];
 /// Most call data of an operation, bytes.
 const MAX_CALL_DATA: usize = 128 * 1024;
 
-/// Limits of the contract on v0.7: its check of a signature over a long operation, where nobody estimated it; and always,
-/// as it does nothing after the call, the one unit that some bundlers want for that.
+/// Limits of the contract on v0.7, where the operation brings none along: its check of a signature over a long operation;
+/// and, as it does nothing after the call, the one unit that some bundlers want for that.
 const V07_GAS: [u128; 2] = [100_000, 1];
 
 /// Signs for one paymaster contract of each entry point.
@@ -62,6 +62,7 @@ impl BuiltIn {
             operation.paymaster_and_data = self.signed(&operation, window)?;
             let estimate = upstreams.estimate(&operation, None).await?;
             with_headroom(estimate).set(&mut operation);
+            without_work_afterwards(&mut operation);
         }
         operation.paymaster_and_data = self.signed(&operation, window)?;
         let gas = GasEstimate::of(&operation);
@@ -75,7 +76,8 @@ impl BuiltIn {
         self.with_signature(user_operation, Window { valid_until, valid_after }, |_| Ok(DUMMY_ECDSA.to_vec().into()))
     }
 
-    /// `paymasterAndData` for the operation; of the limits that it has on v0.7, or usual ones.
+    /// `paymasterAndData` for the operation; on v0.7 over the paymaster's limits that it has, or usual ones. Who keeps its
+    /// own limits may send no others.
     fn signed(&self, user_operation: &UserOperation, window: Window) -> Result<Bytes, AppError> {
         self.with_signature(user_operation, window, |hash| {
             let signature = self
@@ -103,10 +105,7 @@ impl BuiltIn {
             }
             EntryPoint::V07 => {
                 let paymaster = self.address_v07.ok_or_else(|| none_for(EntryPoint::V07))?;
-                let [verification, _] = paymaster_limits(user_operation, V07_GAS);
-                // More would be charged for by a tenth, for nothing.
-                let [_, post_op] = V07_GAS;
-                let limits = [verification, post_op];
+                let limits = paymaster_limits(user_operation, V07_GAS);
                 let paymaster_and_data = v07::paymaster_and_data(paymaster, limits, &[]);
                 let operation = UserOperation { paymaster_and_data, ..user_operation.clone() };
                 let mut data = v07::VerifyingPaymasterData { valid_until, valid_after, signature: Bytes::new() };
@@ -114,6 +113,14 @@ impl BuiltIn {
                 Ok(v07::paymaster_and_data(paymaster, limits, &data.encode()))
             }
         }
+    }
+}
+
+/// Nothing is done after the call: more gas for that would be charged for by a tenth, for nothing.
+fn without_work_afterwards(operation: &mut UserOperation) {
+    let [_, post_op] = V07_GAS;
+    if let Some(gas) = operation.paymaster_gas() {
+        operation.set_paymaster_gas(PaymasterGas { post_op: U256::from(post_op), ..gas });
     }
 }
 
@@ -244,12 +251,11 @@ mod tests {
         dearer.set_paymaster_gas(PaymasterGas { verification: U256::from(100_000), post_op: U256::from(1_000_000) });
         assert_ne!(recover(&dearer), paymaster.signer_key.address());
         let again = UserOperation { paymaster_and_data: paymaster.signed(&dearer, WINDOW).unwrap(), ..dearer.clone() };
+        assert_eq!(again.paymaster_gas(), dearer.paymaster_gas(), "who sends own limits sends what was signed");
+        assert_eq!(recover(&again), paymaster.signer_key.address());
+        without_work_afterwards(&mut dearer);
         let kept = PaymasterGas { verification: U256::from(100_000), post_op: U256::ONE };
-        assert_eq!(
-            again.paymaster_gas(),
-            Some(kept),
-            "there is no work afterwards, whatever the operation asks for it"
-        );
+        assert_eq!(dearer.paymaster_gas(), Some(kept), "where the limits are found here");
         assert_eq!(paymaster.stub(&operation).unwrap().len(), signed.paymaster_and_data.len());
         let key = SignerKey::from_bytes(&B256::repeat_byte(7)).unwrap();
         let none = BuiltIn::new(key, (Address::repeat_byte(1), None), Address::ZERO, 31337);

@@ -175,21 +175,7 @@ impl TokenPaymaster {
         let data = upstreams.node.data_gas(&with_stub).await;
         let given = with_charge(with_headroom(given), user_operation);
         let given = GasEstimate { pre_verification_gas: with_data(given.pre_verification_gas, data), ..given };
-        // Nothing is done in an operation that only asks for the price of gas.
-        if user_operation.call_data.is_empty() {
-            return Ok(given);
-        }
-        match self.limits(upstreams, user_operation, token).await {
-            Ok(found) => Ok(GasEstimate {
-                call_gas_limit: given.call_gas_limit.max(found.call_gas_limit),
-                verification_gas_limit: given.verification_gas_limit.max(found.verification_gas_limit),
-                pre_verification_gas: given.pre_verification_gas.max(found.pre_verification_gas),
-                paymaster: None,
-            }),
-            // Only an approval in front of it may let it run.
-            Err(AppError::UpstreamRejected { .. }) => Ok(given),
-            Err(error) => Err(error),
-        }
+        larger_limits(given, user_operation, self.limits(upstreams, user_operation, token)).await
     }
 
     fn token(&self, token: Address) -> Result<&FeeToken, AppError> {
@@ -240,6 +226,29 @@ impl TokenPaymaster {
             .map_err(|_| AppError::Internal { reason: "the paymaster's key cannot sign".into() })?;
         data.signature = signature.as_bytes().to_vec().into();
         Ok(data)
+    }
+}
+
+/// Limits that cover those that came with the operation and those that would be found and signed for it.
+async fn larger_limits(
+    given: GasEstimate,
+    user_operation: &UserOperation,
+    find: impl Future<Output = Result<GasEstimate, AppError>> + Send,
+) -> Result<GasEstimate, AppError> {
+    // Nothing is done in an operation that only asks for the price of gas.
+    if user_operation.call_data.is_empty() {
+        return Ok(given);
+    }
+    match find.await {
+        Ok(found) => Ok(GasEstimate {
+            call_gas_limit: given.call_gas_limit.max(found.call_gas_limit),
+            verification_gas_limit: given.verification_gas_limit.max(found.verification_gas_limit),
+            pre_verification_gas: given.pre_verification_gas.max(found.pre_verification_gas),
+            paymaster: None,
+        }),
+        // Only an approval before it may let it run.
+        Err(AppError::UpstreamRejected { .. }) => Ok(given),
+        Err(error) => Err(error),
     }
 }
 

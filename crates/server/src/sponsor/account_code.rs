@@ -11,8 +11,11 @@ use alloy::{
 };
 use serde_json::{Value, json};
 
-use super::{super::node::ChainNode, policy::SponsorPolicy};
-use use_aa_actions::error::AppError;
+use super::{
+    super::node::{ChainNode, LAGGING},
+    policy::SponsorPolicy,
+};
+use use_aa_actions::error::{AppError, Upstream};
 use use_aa_protocol::nexus::NexusRelease;
 
 sol! {
@@ -38,12 +41,31 @@ const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
 /// Does the account run nothing but a known Nexus? The error is the reason.
 ///
 /// # Errors
-/// Those of the node.
+/// Those of the node; `UpstreamUnavailable` where it knows of no code: it may not have the block of the account's
+/// creation yet, which is no reason to refuse.
 pub(super) async fn check(
     node: &ChainNode,
     policy: &SponsorPolicy,
     account: Address,
 ) -> Result<Result<(), String>, AppError> {
+    let mut verdict = look(node, policy, account).await?;
+    for pause in LAGGING {
+        if verdict.is_some() {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        verdict = look(node, policy, account).await?;
+    }
+    let reason = format!("there is no account at {account} yet, and the operation does not create one");
+    verdict.ok_or(AppError::UpstreamUnavailable { upstream: Upstream::Node, reason })
+}
+
+/// The same once; `None` while there is no code.
+async fn look(
+    node: &ChainNode,
+    policy: &SponsorPolicy,
+    account: Address,
+) -> Result<Option<Result<(), String>>, AppError> {
     let hook_call = json!([{"to": account, "data": Bytes::from(getActiveHookCall {}.abi_encode())}, "latest"]);
     let questions = [
         ("eth_getCode", json!([account, "latest"])),
@@ -54,15 +76,19 @@ pub(super) async fn check(
     let mut next =
         || answers.next().unwrap_or_else(|| Err(AppError::Internal { reason: "an answer is missing".into() }));
     let (code, slot, hook) = (next()?, next()?, next());
-    if let Err(reason) = check_code(policy, account, &bytes(code), &bytes(slot)) {
-        return Ok(Err(reason));
+    let (code, slot) = (bytes(code), bytes(slot));
+    if code.is_empty() {
+        return Ok(None);
+    }
+    if let Err(reason) = check_code(policy, account, &code, &slot) {
+        return Ok(Some(Err(reason)));
     }
     let hook = match hook {
         Ok(answer) => word_as_address(&bytes(answer)),
         Err(AppError::UpstreamRejected { .. }) => None,
         Err(error) => return Err(error),
     };
-    Ok(check_hook(policy, account, hook))
+    Ok(Some(check_hook(policy, account, hook)))
 }
 
 fn bytes(answer: Value) -> Bytes {
@@ -75,12 +101,18 @@ fn word_as_address(word: &[u8]) -> Option<Address> {
 }
 
 fn check_code(policy: &SponsorPolicy, account: Address, code: &[u8], slot: &[u8]) -> Result<(), String> {
-    if code.is_empty() {
-        return Err(format!("there is no account at {account} yet, and the operation does not create one"));
-    }
     let implementation = match code.strip_prefix(&DELEGATION) {
         Some(delegate) => Address::try_from(delegate).ok(),
-        None => word_as_address(slot).filter(|_| PROXIES.contains(&keccak256(code))),
+        None => {
+            let hash = keccak256(code);
+            if !PROXIES.contains(&hash) && !policy.account_proxies.contains(&hash) {
+                return Err(format!(
+                    "the account {account} is no Nexus account that is known here: the hash of its code is {hash} \
+                     (account_proxies of the policy)"
+                ));
+            }
+            word_as_address(slot)
+        }
     };
     let is_known = |address: &Address| {
         let of_release = |release: &NexusRelease| release.parts().implementation == *address;
@@ -134,8 +166,18 @@ mod tests {
             // Own code over a slot that tells of a known implementation.
             let error = check_code(&strict, ACCOUNT, &[0x60, 0x00], slot.as_slice()).unwrap_err();
             assert!(error.contains("no Nexus account"), "{error}");
-            assert!(check_code(&strict, ACCOUNT, &[], slot.as_slice()).unwrap_err().contains("no account"));
         }
+        // A proxy of somebody's own factory.
+        let (own, slot) = ([0x60, 0x00], NexusRelease::ALL[0].parts().implementation.into_word());
+        let error = check_code(&listing, ACCOUNT, &own, slot.as_slice()).unwrap_err();
+        let hash = keccak256(own);
+        assert!(error.contains(&format!("{hash} (account_proxies")), "{error}");
+        let listing_both =
+            policy(&format!("account_implementations = [\"{foreign}\"]\naccount_proxies = [\"{hash}\"]"));
+        assert_eq!(check_code(&listing_both, ACCOUNT, &own, slot.as_slice()), Ok(()));
+        assert_eq!(check_code(&listing_both, ACCOUNT, &own, foreign.into_word().as_slice()), Ok(()));
+        let error = check_code(&listing_both, ACCOUNT, &own, ACCOUNT.into_word().as_slice()).unwrap_err();
+        assert!(error.contains("account_implementations"), "the implementation is looked at all the same: {error}");
         for code in [PROXY.to_vec(), delegated(foreign)] {
             let slot = foreign.into_word();
             let error = check_code(&strict, ACCOUNT, &code, slot.as_slice()).unwrap_err();
@@ -152,5 +194,47 @@ mod tests {
         assert!(check_hook(&strict, ACCOUNT, Some(hook)).unwrap_err().contains("account_hooks"));
         assert_eq!(check_hook(&listing, ACCOUNT, Some(hook)), Ok(()));
         assert!(check_hook(&listing, ACCOUNT, None).is_err());
+    }
+
+    /// A node that has the block with the account only when it is asked for the fourth time or later.
+    #[tokio::test]
+    async fn a_node_that_lags_refuses_nobody() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let implementation = NexusRelease::ALL[0].parts().implementation;
+        for (blind, passes) in [(3, true), (4, false)] {
+            let asked = std::sync::Arc::new(AtomicU32::new(0));
+            let counted = asked.clone();
+            let answer = move |axum::Json(body): axum::Json<Value>| {
+                let sees = body.is_array() && counted.fetch_add(1, Ordering::SeqCst) >= blind;
+                let answer = |call: &Value| {
+                    let result = match call["method"].as_str().unwrap() {
+                        "eth_chainId" => json!("0x7a69"),
+                        "eth_getCode" if sees => json!(Bytes::from_static(&PROXY)),
+                        "eth_getStorageAt" if sees => json!(implementation.into_word()),
+                        "eth_getStorageAt" => json!(B256::ZERO),
+                        "eth_call" if sees => json!(B256::ZERO),
+                        _ => json!("0x"),
+                    };
+                    json!({"jsonrpc": "2.0", "id": call["id"], "result": result})
+                };
+                let answers = match &body {
+                    Value::Array(calls) => calls.iter().map(answer).collect(),
+                    call => answer(call),
+                };
+                async move { axum::Json(answers) }
+            };
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let urls = [format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()];
+            let app = axum::Router::new().route("/", axum::routing::post(answer));
+            let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+            let node = ChainNode::new(&urls, 31_337, std::time::Duration::from_secs(5)).unwrap();
+            match check(&node, &policy(""), ACCOUNT).await {
+                Ok(verdict) => assert!(passes && verdict == Ok(()), "{verdict:?}"),
+                Err(AppError::UpstreamUnavailable { reason, .. }) => assert!(!passes && reason.contains("no account")),
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(asked.load(Ordering::SeqCst), 4);
+            task.abort();
+        }
     }
 }

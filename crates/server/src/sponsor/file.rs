@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, U256, keccak256};
+use alloy::primitives::{Address, B256, U256, keccak256};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
@@ -119,6 +119,8 @@ struct File {
     session_contracts: Vec<Address>,
     #[serde(default)]
     account_implementations: Vec<Address>,
+    #[serde(default)]
+    account_proxies: Vec<B256>,
     #[serde(default)]
     account_hooks: Vec<Address>,
     targets: Vec<TargetEntry>,
@@ -371,6 +373,7 @@ impl File {
             session_setup: self.session_setup,
             session_contracts: self.session_contracts,
             account_implementations: self.account_implementations,
+            account_proxies: self.account_proxies,
             account_hooks: self.account_hooks,
             targets: self.targets.into_iter().map(TargetEntry::check).collect(),
             allowed_accounts: self.accounts.allow,

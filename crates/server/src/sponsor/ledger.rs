@@ -297,6 +297,21 @@ impl Database {
         Ok(found.into_iter().filter_map(|(address, mode)| Some((address?.parse().ok()?, mode))).collect())
     }
 
+    /// Those whose signatures ended after `chain_time` and were given back. One may have been used all the same: a server
+    /// of an earlier version reads nothing of entry point v0.7.
+    pub(super) async fn released_paymasters(
+        &self,
+        chain_id: u64,
+        chain_time: u64,
+    ) -> Result<Vec<(Address, String)>, DatabaseError> {
+        let query = "SELECT DISTINCT paymaster, mode FROM sponsorships WHERE chain_id = $1 AND state = 'released' \
+            AND valid_until > $2";
+        let found: Vec<(Option<String>, String)> = on_pool!(self, pool => {
+            sqlx::query_as(query).bind(signed(chain_id)).bind(signed(chain_time)).fetch_all(pool).await?
+        });
+        Ok(found.into_iter().filter_map(|(address, mode)| Some((address?.parse().ok()?, mode))).collect())
+    }
+
     /// What was taken in a token for an operation. May be told again, with another amount, after a reorganisation.
     pub(super) async fn charge(
         &self,

@@ -202,7 +202,7 @@ fn gas_of_calls_that_may_not_be_used_is_bounded() {
         paymaster_and_data: v07::paymaster_and_data(DEMO_NFT, [1, post_op], &[]),
         ..with_data(Bytes::new())
     };
-    for (policy, most) in [(&usual, 1_000_000), (&own, 200_000)] {
+    for (policy, most) in [(&usual, 1_500_000), (&own, 200_000)] {
         for (good, bad) in [(with(most, 9), with(most, 10)), (with(9, most.into()), with(10, most.into()))] {
             assert_eq!(policy.check_gas(&good, PaymasterMode::Sponsored), Ok(()));
             let refused = policy.check_gas(&bad, PaymasterMode::Sponsored).unwrap_err();

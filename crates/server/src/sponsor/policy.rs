@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 
 use super::super::{secret::Secret, upstream_url::UpstreamUrl};
 use use_aa_protocol::rpc::PaymasterMode;
@@ -24,6 +24,8 @@ pub struct SponsorPolicy {
     pub session_contracts: Vec<Address>,
     /// Implementations of Nexus accounts, beside those of the known releases.
     pub account_implementations: Vec<Address>,
+    /// Hashes of the code at the addresses of Nexus accounts, beside those of the known releases' proxies.
+    pub account_proxies: Vec<B256>,
     /// Hooks that a Nexus account may have.
     pub account_hooks: Vec<Address>,
     /// What may be called.

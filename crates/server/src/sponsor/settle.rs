@@ -40,6 +40,8 @@ const PARTS: u64 = 50;
 const NONCES: u32 = 50;
 /// After its end, chain seconds, a signature counts as unused: a reorganisation may still bring it.
 const GRACE: u64 = 60;
+/// For so long what was given back is looked for, chain seconds.
+const DAY: u64 = 86_400;
 /// Old decisions are deleted this often.
 const BETWEEN_TIDYING: Duration = Duration::from_secs(3_600);
 /// Longest pause after failures.
@@ -84,14 +86,15 @@ impl Inner {
         let mut open = self.database.open_paymasters(self.chain_id).await?;
         let advancing = self.database.advancing(self.chain_id).await?;
         open.extend(advancing.into_iter().map(|paymaster| (paymaster, "ERC20".to_owned())));
-        open.sort_unstable();
-        open.dedup();
         if open.is_empty() {
             return Ok(());
         }
         // In this order: no later block is as old as that. The next block's time, because on a chain without blocks
         // nothing would ever run out, and who holds too many offers could not send to make a block.
         let ended = self.node.clocks().await?.pending.saturating_sub(GRACE);
+        open.extend(self.database.released_paymasters(self.chain_id, ended.saturating_sub(DAY)).await?);
+        open.sort_unstable();
+        open.dedup();
         let read = self.read_logs(&open).await;
         self.database.lapse_advances(self.chain_id, ended, read.is_ok()).await?;
         let released = match &read {

@@ -147,7 +147,9 @@ async fn an_older_server_beside_this_one_hides_nothing() {
     let (url, task) = node(Some(vec![log])).await;
     let database = Database::at("sqlite::memory:").unwrap();
     granted(&database, &used).await;
-    granted(&database, &decision(8, EntryPoint::V06)).await;
+    // Each entry point has a contract of its own.
+    let other = Decision { paymaster: Some(Address::repeat_byte(0xa6)), ..decision(8, EntryPoint::V06) };
+    granted(&database, &other).await;
     // What an older server does: it has read all blocks, and gives back what ran out.
     execute(&database, "INSERT INTO sponsor_cursors (chain_id, block) VALUES (31337, 100)").await;
     assert_eq!(database.settled_block(CHAIN).await, Ok(None), "its cursor is not ours");

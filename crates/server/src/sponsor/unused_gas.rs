@@ -14,8 +14,9 @@ use use_aa_protocol::{entry_point::EntryPoint, user_operation::UserOperation};
 const SHARE: U256 = U256::from_limbs([10, 0, 0, 0]);
 
 impl Caps {
-    /// What may be charged for unused gas of one operation when the policy does not say: 1,000,000 gas may be asked for.
-    pub const UNUSED_CALL_GAS: U256 = U256::from_limbs([100_000, 0, 0, 0]);
+    /// What may be charged for unused gas of one operation when the policy does not say: 1,500,000 gas may be asked for,
+    /// as a grant of four actions with two rules each takes.
+    pub const UNUSED_CALL_GAS: U256 = U256::from_limbs([150_000, 0, 0, 0]);
 
     /// Is what is charged if the calls, and the paymaster's work afterwards, use nothing within the cap? The error is the
     /// reason.

@@ -61,11 +61,23 @@ impl Drop for Program {
     }
 }
 
+/// Every setting of the server; `tests/deploy.rs` keeps the list whole.
+const SETTINGS: &str = include_str!("../../../../deploy/environment.example");
+/// What may be said of this lab as of any other. The rest belongs to a network and its server: chain, nodes, keys, names,
+/// folders, budgets.
+const KEPT: [&str; 5] =
+    ["USE_AA_ADDR", "USE_AA_LOG_FORMAT", "USE_AA_LAB_BLOCK_TIME", "USE_AA_LAB_DIR", "USE_AA_LAB_PORT_BASE"];
+
+fn settings() -> impl Iterator<Item = &'static str> {
+    let names = SETTINGS.lines().filter_map(|line| line.trim_start_matches('#').split_once('=')).map(|(name, _)| name);
+    names.filter(|name| name.starts_with("USE_AA_"))
+}
+
 /// The program, without what a `.env` of the workspace says of another network: what is set here, if only to nothing, is
 /// not read there.
 fn on_the_lab() -> Command {
     let mut command = Command::new(server_program());
-    command.envs(["USE_AA_RPC_URL", "USE_AA_BUNDLER_URL", "USE_AA_DATABASE_URL"].map(|name| (name, "")));
+    command.envs(settings().filter(|name| !KEPT.contains(name)).map(|name| (name, "")));
     command
 }
 
@@ -191,10 +203,18 @@ mod tests {
     #[test]
     fn what_is_started_works_on_the_lab_whatever_the_environment_says() {
         let command = on_the_lab();
-        for name in ["USE_AA_RPC_URL", "USE_AA_BUNDLER_URL", "USE_AA_DATABASE_URL"] {
-            let value = command.get_envs().find(|(known, _)| *known == name).and_then(|(_, value)| value);
-            assert_eq!(value, Some("".as_ref()), "{name}: unset, it would be read from .env");
+        let value = |name: &str| command.get_envs().find(|(known, _)| *known == name).and_then(|(_, value)| value);
+        // An ordinary `.env` of a server for others.
+        for name in
+            ["RPC_URL", "BUNDLER_URL", "CHAIN_ID", "HOSTS", "DAN_NODES", "DAN_SERVER_KEY", "DATA_DIR", "DATABASE_URL"]
+        {
+            let name = format!("USE_AA_{name}");
+            assert_eq!(value(&name), Some("".as_ref()), "{name}: unset, it would be read from .env");
         }
+        let left: Vec<_> = settings().filter(|name| value(name).is_none()).collect();
+        let mut kept = KEPT.to_vec();
+        kept.sort_unstable_by_key(|name| settings().position(|known| known == *name));
+        assert_eq!(left, kept);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
         none_for,
         upstreams::{Upstreams, with_data},
     },
-    TokenPaymaster, check_holdings, holdings, quote_of,
+    TokenPaymaster, check_holdings, holdings, larger_limits, quote_of,
 };
 use use_aa_actions::error::AppError;
 use use_aa_protocol::{
@@ -65,7 +65,7 @@ impl TokenPaymaster {
         Ok(Sponsorship { paymaster_and_data: operation.paymaster_and_data, gas })
     }
 
-    /// Quotes for operations with these limits, or those that are found for them.
+    /// Quotes: not less than what would be signed for the operation, or for limits that it brings along.
     pub(super) async fn quotes_v07(
         &self,
         upstreams: Upstreams<'_>,
@@ -74,8 +74,8 @@ impl TokenPaymaster {
         valid_until: u64,
     ) -> Result<Vec<FeeQuote>, AppError> {
         let mut operation = user_operation.clone();
-        if operation.verification_gas_limit.is_zero() && !tokens.is_empty() {
-            self.limits_v07(upstreams, &operation, None).await?.set(&mut operation);
+        if !tokens.is_empty() {
+            self.quoted_v07(upstreams, user_operation).await?.set(&mut operation);
         }
         let limits = limits_of(&operation);
         operation.paymaster_and_data = v07::paymaster_and_data(self.contract_v07()?, limits, &[]);
@@ -91,6 +91,20 @@ impl TokenPaymaster {
         Ok(v07::paymaster_and_data(self.contract_v07()?, limits, &data.encode()?))
     }
 
+    /// Limits of a quote. Those that the operation brings along were found without the paymaster.
+    async fn quoted_v07(
+        &self,
+        upstreams: Upstreams<'_>,
+        user_operation: &UserOperation,
+    ) -> Result<GasEstimate, AppError> {
+        let given = GasEstimate { paymaster: None, ..GasEstimate::of(user_operation) };
+        if given.verification_gas_limit.is_zero() {
+            return self.limits_v07(upstreams, user_operation, None).await;
+        }
+        let given = self.completed_v07(upstreams, user_operation, given).await?;
+        larger_limits(given, user_operation, self.limits_v07(upstreams, user_operation, None)).await
+    }
+
     /// What the operation takes without a paymaster, whose own limits are apart, and the bytes that it adds.
     async fn limits_v07(
         &self,
@@ -101,11 +115,21 @@ impl TokenPaymaster {
         let rich = || json!({ user_operation.sender.to_string(): { "balance": U256::from(1) << 96 } });
         let state_override = state_override.unwrap_or_else(rich);
         let alone = UserOperation { paymaster_and_data: Bytes::new(), ..user_operation.clone() };
-        let gas = with_headroom(upstreams.estimate(&alone, Some(state_override)).await?);
-        let limits = limits_of(user_operation);
+        let gas = upstreams.estimate(&alone, Some(state_override)).await?;
+        self.completed_v07(upstreams, user_operation, gas).await
+    }
+
+    /// Limits that were found without the paymaster, as they are signed.
+    async fn completed_v07(
+        &self,
+        upstreams: Upstreams<'_>,
+        user_operation: &UserOperation,
+        gas: GasEstimate,
+    ) -> Result<GasEstimate, AppError> {
+        let gas = with_headroom(gas);
         let filled = vec![0xff; v07::TOKEN_PAYMASTER_DATA];
-        let paymaster_and_data = v07::paymaster_and_data(self.contract_v07()?, limits, &filled);
-        let data = upstreams.node.data_gas(&UserOperation { paymaster_and_data, ..alone }).await;
+        let paymaster_and_data = v07::paymaster_and_data(self.contract_v07()?, limits_of(user_operation), &filled);
+        let data = upstreams.node.data_gas(&UserOperation { paymaster_and_data, ..user_operation.clone() }).await;
         let pre_verification_gas = gas.pre_verification_gas.saturating_add(U256::from(DATA_GAS));
         Ok(GasEstimate { pre_verification_gas: with_data(pre_verification_gas, data), ..gas })
     }

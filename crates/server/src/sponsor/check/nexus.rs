@@ -18,25 +18,13 @@ use use_aa_protocol::{
     nexus::ModuleType,
     smart_account::Call,
     smart_sessions::{
-        addresses::{
-            ERC20_SPENDING_LIMIT_POLICY, OWNABLE_VALIDATOR, SIMPLE_SIGNER, SMART_SESSION, SUDO_POLICY,
-            TIME_FRAME_POLICY, UNIVERSAL_ACTION_POLICY, USAGE_LIMIT_POLICY, VALUE_LIMIT_POLICY,
-        },
+        addresses::{OWNABLE_VALIDATOR, POLICIES, SIMPLE_SIGNER, SMART_SESSION},
         calls::decode_install_data,
     },
 };
 
-/// Policies and session validators whose code is known.
-const KNOWN: [Address; 8] = [
-    SUDO_POLICY,
-    TIME_FRAME_POLICY,
-    USAGE_LIMIT_POLICY,
-    VALUE_LIMIT_POLICY,
-    ERC20_SPENDING_LIMIT_POLICY,
-    UNIVERSAL_ACTION_POLICY,
-    SIMPLE_SIGNER,
-    OWNABLE_VALIDATOR,
-];
+/// Session validators whose code is known.
+const VALIDATORS: [Address; 2] = [SIMPLE_SIGNER, OWNABLE_VALIDATOR];
 
 /// What a call of the account `account` is to its sessions, when these contracts count as known, too.
 pub(super) fn set_up_by(account: Address, call: &Call, listed: &[Address]) -> SetUp {
@@ -46,7 +34,9 @@ pub(super) fn set_up_by(account: Address, call: &Call, listed: &[Address]) -> Se
         _ => None,
     };
     let Some(contracts) = contracts else { return SetUp::None };
-    let foreign = contracts.into_iter().find(|contract| !KNOWN.contains(contract) && !listed.contains(contract));
+    let foreign = contracts
+        .into_iter()
+        .find(|contract| ![&POLICIES[..], &VALIDATORS, listed].iter().any(|known| known.contains(contract)));
     foreign.map_or(SetUp::Known, SetUp::Foreign)
 }
 
