@@ -97,7 +97,11 @@ fn post<C: Client<AppError> + 'static>(
 /// The response, or the error that it is.
 async fn checked<R: ClientRes<AppError>>(response: R) -> Result<R, AppError> {
     match response.status() {
-        400..=599 => Err(AppError::de(response.try_into_bytes().await?)),
+        // From text, as all else that a page reads: `AppError::de` would bring serde's other reader.
+        400..=599 => {
+            let text = response.try_into_string().await?;
+            Err(serde_json::from_str(&text).unwrap_or_else(unreadable))
+        }
         _ => Ok(response),
     }
 }

@@ -2,6 +2,8 @@
 
 use leptos::{prelude::*, task::spawn_local};
 
+use crate::hooks::effect;
+
 /// The code could not be fetched. Asking again fetches again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotLoaded;
@@ -52,7 +54,7 @@ where
 {
     let failed = RwSignal::new(false);
     let owner = Owner::current();
-    Effect::new(move |_| {
+    effect(move || {
         let (true, Some(owner)) = (wanted.get(), owner.clone()) else { return };
         let (loading, arrived) = (load(owner), arrived.clone());
         spawn_local(async move {

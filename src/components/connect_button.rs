@@ -2,6 +2,8 @@
 
 use leptos::{html, prelude::*};
 
+use crate::hooks::effect;
+
 use super::{code_split::want, connect_state::use_connect_state, hydrated::use_hydrated, live_text::live};
 
 /// Id of the popover with the wallet options.
@@ -26,7 +28,7 @@ pub fn ConnectButton(
     let button = NodeRef::<html::Button>::new();
     let pressed = RwSignal::new(false);
     let waiting = move || pressed.get() && state.menu_wanted.get() && !state.ready.get();
-    Effect::new(move |_| {
+    effect(move || {
         if state.ready.get() && pressed.get_untracked() {
             pressed.set(false);
             // The browser opens the options beside the button that was pressed.

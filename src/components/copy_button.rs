@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use crate::hooks::effect;
+
 use super::{
     icon::{Glyph, Icon},
     live_text::live,
@@ -37,7 +39,7 @@ pub fn CopyButton(
     label: &'static str,
 ) -> impl IntoView {
     let copied = RwSignal::new(Copied::No);
-    Effect::new(move |_| {
+    effect(move || {
         if copied.get() == Copied::Yes {
             let end = move || {
                 copied.try_set(Copied::No);

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use leptos::prelude::*;
 
+use crate::hooks::effect;
+
 use super::{
     code_split::{NotLoaded, load_when, want},
     connect_state::use_connect_state,
@@ -55,7 +57,7 @@ where
     F: Future<Output = Result<AnyView, NotLoaded>> + 'static,
 {
     let state = use_connect_state();
-    Effect::new(move |_| {
+    effect(move || {
         if state.account_known.get() {
             want(state.flow_wanted);
         }
@@ -101,7 +103,7 @@ where
     F: Future<Output = Result<AnyView, NotLoaded>> + 'static,
 {
     let asked = RwSignal::new(false);
-    Effect::new(move |_| {
+    effect(move || {
         if wanted() {
             want(asked);
         }

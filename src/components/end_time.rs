@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::hooks::effect;
+
 use super::{
     live_text::live,
     time::{from_input, now_seconds, span, to_input, use_now},
@@ -23,7 +25,7 @@ pub fn EndTime(
         ends.set(Some(now_seconds() + seconds));
     };
     // A ready-made span counts from the review, not from when the page was opened.
-    Effect::new(move |_| {
+    effect(move || {
         let now = now.get();
         if let Some(seconds) = chosen.get()
             && ends.get_untracked().is_none_or(|end| end < now + seconds)

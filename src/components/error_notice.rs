@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::AppError,
-    hooks::use_smart_account,
+    hooks::{effect, use_smart_account},
     protocol::{foreign_text, revert::Explanation, rpc::ChainInfo},
 };
 
@@ -57,7 +57,7 @@ pub fn ErrorNotice(
         let whole = DeferredView::default();
         let told = Told { error: error.clone(), retry, native: native(), about, owner: Owner::current() };
         let arrives = whole.clone();
-        Effect::new(move |_| {
+        effect(move || {
             let (told, arrives) = (told.clone(), arrives.clone());
             spawn_local(async move {
                 // Without it what is shown already stays.

@@ -10,7 +10,7 @@ use super::{
     operation_status::OperationStatus,
     owner_reason::OwnerReason,
 };
-use crate::hooks::{UseReviewedGrantReturn, use_smart_account};
+use crate::hooks::{UseReviewedGrantReturn, effect, use_smart_account};
 
 /// A form with the fields in it, for what [`use_reviewed_grant`](crate::hooks::use_reviewed_grant) returned.
 #[component]
@@ -48,7 +48,7 @@ where
 
 fn open_when_known(review: Callback<()>, pressed: RwSignal<bool>) {
     let account = use_smart_account();
-    Effect::new(move |_| {
+    effect(move || {
         if pressed.get() && account.owner_address.with(Option::is_some) {
             pressed.set(false);
             // Once it is in the document: a dialog outside of it cannot be shown.

@@ -8,7 +8,7 @@ use super::{
 };
 pub use crate::hooks::{GrantDecision, GrantRequest, KeyHolder};
 use crate::{
-    hooks::UseSessionListReturn,
+    hooks::{UseSessionListReturn, effect},
     protocol::{foreign_text, lint::Severity, policy::SessionPolicy, session::SessionLeaf},
 };
 
@@ -51,7 +51,7 @@ pub fn GrantReview(
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let draft = RwSignal::new(None::<Draft>);
-    Effect::new(move |_| {
+    effect(move || {
         draft.set(request.get().map(Draft::new));
         if request.with(Option::is_none)
             && let Some(dialog) = dialog.get()
@@ -93,7 +93,7 @@ pub fn GrantReview(
         decision
     };
     if let Some(on_ready) = on_ready {
-        Effect::new(move |_| {
+        effect(move || {
             let decision = draft.with(|draft| draft.as_ref().map(decide));
             if let (Some(decision), Some(_), false) = (decision, sessions.is_in_sync.get(), blocked()) {
                 on_ready.run(decision.granted);

@@ -22,7 +22,7 @@ use crate::{
     hooks::{
         MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof, RevokeAtNodesVariables,
         RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn, UseUserOpWaitReturn,
-        UserOpResponse, use_restore_sessions, use_resumed_operation, use_revocation_proof, use_revoke_at_nodes,
+        UserOpResponse, effect, use_restore_sessions, use_resumed_operation, use_revocation_proof, use_revoke_at_nodes,
         use_revoke_sessions_with, use_smart_account, use_user_op_wait,
     },
     protocol::{describe::TokenFacts, distributed_key::is_distributed, foreign_text::isolated, session::SessionLeaf},
@@ -145,7 +145,7 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
     let operation = use_resumed_operation(OperationKind::RevokeSessions, revoke.data);
     let revocation = use_user_op_wait(operation);
     // The chain has the new root, and the store knows what that took out: the old keys are tried.
-    Effect::new(move |_| {
+    effect(move || {
         let Some(hash) = revocation.data.with(|receipt| receipt.as_ref().map(|receipt| receipt.user_op_hash)) else {
             return;
         };
@@ -199,7 +199,7 @@ split_function! {
 fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyView {
     let dialog = NodeRef::<html::Dialog>::new();
     let SessionChanges { ask, .. } = changes;
-    Effect::new(move |_| {
+    effect(move || {
         if let (Some(dialog), true) = (dialog.get(), ask.with(Option::is_some))
             && !dialog.open()
         {

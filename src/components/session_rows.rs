@@ -16,7 +16,10 @@ use super::{
     session_changes::SessionChanges,
     session_row::SessionRow,
 };
-use crate::{hooks::UseSessionsReturn, protocol::session::SessionLeaf};
+use crate::{
+    hooks::{UseSessionsReturn, effect},
+    protocol::session::SessionLeaf,
+};
 
 /// The rows near the screen; the room of the others is kept.
 #[component]
@@ -77,7 +80,7 @@ pub fn SessionRows(
             look();
         }
     };
-    Effect::new(move |_| {
+    effect(move || {
         let count = rows.with(|rows| rows.len());
         window.update_value(|window| window.reset(count));
         focused.update_value(|focused| {
@@ -89,11 +92,11 @@ pub fn SessionRows(
             request_animation_frame(measure);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         shown.track();
         request_animation_frame(measure);
     });
-    Effect::new(move |_| {
+    effect(move || {
         let scrolled = window_event_listener(ev::scroll, move |_| look());
         let resized = window_event_listener(ev::resize, move |_| {
             window.update_value(|window| window.reset(window.len()));
@@ -143,7 +146,7 @@ pub fn SessionRows(
     // Those in the document; they follow the wanted ones step by step, all before the next frame.
     let ids = RwSignal::new(Vec::<String>::new());
     let is_following = StoredValue::new(false);
-    Effect::new(move |_| {
+    effect(move || {
         near.track();
         if is_following.get_value() {
             return;

@@ -15,7 +15,7 @@ use super::{
     deferred_view::DeferredView,
     not_loaded_notice::NotLoadedNotice,
 };
-use crate::hooks::is_returning_visitor;
+use crate::hooks::{effect, is_returning_visitor};
 
 split_function! {
     /// Makes the menu below `owner`, so that it finds the provider.
@@ -33,7 +33,7 @@ split_function! {
 pub fn WalletMenu() -> impl IntoView {
     let state = use_connect_state();
     let (bar, notice) = (DeferredView::default(), DeferredView::default());
-    Effect::new(move |_| {
+    effect(move || {
         if is_returning_visitor() {
             want(state.menu_wanted);
             want(state.flow_wanted);

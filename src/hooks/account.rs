@@ -9,13 +9,14 @@ use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
 pub(super) use self::owner::{refused, shared, taken_back};
-use super::{context::SmartAccountContext, ended_operations, gateway, query_status::QueryStatus, rest};
+use super::{context::SmartAccountContext, effects::effect, ended_operations, gateway, query_status::QueryStatus};
 use crate::{
     client::{
         browser_storage, relay,
         remembered::{self, RememberedAccount},
         session_store::{changes, local::sessions_key},
     },
+    error::AppError,
     protocol::{kind::AccountKind, smart_account::counterfactual_address},
 };
 
@@ -32,18 +33,18 @@ pub(super) fn follow(context: SmartAccountContext) {
         is_known.set(true);
     };
     untrack(wanted);
-    Effect::new(move |_| wanted());
+    effect(wanted);
     ended_operations::subscribe(move |account| {
         if account.is_none() || context.account.try_get_untracked() == Some(account) {
             context.refetch.try_update(|version| *version += 1);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         if let (Some(owner), true) = (context.owner.get(), is_known.get()) {
             find_account(context, context.account_kind.get(), owner);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         context.refetch.track();
         owner::look_again(context);
         if let Some(account) = context.account.get() {
@@ -62,7 +63,7 @@ pub(super) fn follow(context: SmartAccountContext) {
             context.stored.try_update(|version| *version += 1);
         })))
     });
-    Effect::new(move |_| {
+    effect(move || {
         let changed = context.stored.get() > 0;
         if let Some(account) = with_sessions.get() {
             read_sessions(context, account);
@@ -138,7 +139,8 @@ fn no_sessions_known(context: SmartAccountContext) {
     context.ended_elsewhere.try_set(Vec::new());
 }
 
-fn found(context: SmartAccountContext, account: Address) {
+/// This is the account.
+pub(super) fn found(context: SmartAccountContext, account: Address) {
     if context.account.try_get_untracked() != Some(Some(account)) {
         context.is_deployed.try_set(None);
         no_sessions_known(context);
@@ -180,7 +182,7 @@ fn read_state(context: SmartAccountContext, account: Address) {
     let owner = owner::owner_of(context, account);
     spawn_local(async move {
         let state = relay::account_state(account, U256::ZERO, owner).await;
-        if context.account.try_get_untracked() != Some(Some(account)) {
+        if !context.shows(account) {
             return;
         }
         match state {
@@ -205,7 +207,7 @@ pub(super) fn compare_root(context: SmartAccountContext) {
     }
     spawn_local(async move {
         let Ok(state) = relay::account_state(account, U256::ZERO, None).await else { return };
-        if context.account.try_get_untracked() != Some(Some(account)) {
+        if !context.shows(account) {
             return;
         }
         let seen = context.seen_root.try_get_untracked().flatten();
@@ -221,63 +223,26 @@ pub(super) fn compare_root(context: SmartAccountContext) {
 /// Compares the store with the chain, and follows grants that were under way when the page was left.
 fn settle(context: SmartAccountContext, account: Address) {
     spawn_local(async move {
-        let synced = gateway::sync_sessions(account).await;
-        if context.account.try_get_untracked() != Some(Some(account)) {
-            return;
-        }
-        match synced {
-            Ok(synced) => {
-                // Before the comparison is said to be done: the review waits for that.
-                context.modules.try_set(synced.modules);
-                context.in_sync.try_set(Some(synced.in_sync));
-                context.older_unknown.try_set(!synced.older_in_sync);
-                context.keys_taken_over.try_update(|keys| *keys += synced.taken_over);
-                context.sessions.try_set(synced.leaves);
-                look_for_keys(context, account);
-                context.ended_elsewhere.try_update(|ended| ended.extend(synced.ended));
-                for user_op_hash in synced.revocations {
-                    spawn_local(async move { drop(rest::settle_revocation(account, user_op_hash).await) });
-                }
-                for user_op_hash in synced.pending {
-                    spawn_local(async move { drop(gateway::settle_session(account, user_op_hash).await) });
-                }
-            }
-            Err(error) => drop(context.sessions_error.try_set(Some(error))),
+        if let Err(error) = gateway::compare_sessions(context, account).await {
+            sessions_failed(context, account, error, false);
         }
     });
 }
 
 fn read_sessions(context: SmartAccountContext, account: Address) {
     spawn_local(async move {
-        let loaded = gateway::load_sessions(account).await;
-        if context.account.try_get_untracked() != Some(Some(account)) {
-            return;
-        }
-        match loaded {
-            Ok(leaves) => {
-                if context.sessions.try_with_untracked(|shown| *shown != leaves) == Some(true) {
-                    context.sessions.try_set(leaves);
-                }
-                context.sessions_error.try_set(None);
-                context.sessions_status.try_set(QueryStatus::Success);
-                look_for_keys(context, account);
-            }
-            Err(error) => {
-                context.sessions_error.try_set(Some(error));
-                context.sessions_status.try_set(QueryStatus::Error);
-            }
+        if let Err(error) = gateway::show_sessions(context, account).await {
+            sessions_failed(context, account, error, true);
         }
     });
 }
 
-/// A browser may have deleted what its stored session keys are encrypted with. When that cannot be found out now, nothing
-/// is said: using a session says it then.
-fn look_for_keys(context: SmartAccountContext, account: Address) {
-    spawn_local(async move {
-        let Ok(lost) = gateway::lost_keys(account).await else { return };
-        let is_shown = context.account.try_get_untracked() == Some(Some(account));
-        if is_shown && context.lost_keys.try_with_untracked(|shown| *shown != lost) == Some(true) {
-            context.lost_keys.try_set(lost);
+/// What reads the sessions was not loaded, or failed: then none can be shown, or those that are shown are not compared.
+fn sessions_failed(context: SmartAccountContext, account: Address, error: AppError, none_shown: bool) {
+    if context.shows(account) {
+        context.sessions_error.try_set(Some(error));
+        if none_shown {
+            context.sessions_status.try_set(QueryStatus::Error);
         }
-    });
+    }
 }

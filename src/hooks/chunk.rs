@@ -6,7 +6,13 @@ use alloy::primitives::{Address, Bytes, U256};
 use async_trait::async_trait;
 use futures::future::{LocalBoxFuture, Shared};
 
-use super::{Progress, UserOpStatus, context::ConnectedOwner, variables::CostArguments};
+use leptos::prelude::*;
+
+use super::{
+    Progress, UserOpStatus,
+    context::{ConnectedOwner, SmartAccountContext},
+    variables::CostArguments,
+};
 use crate::{
     actions::{
         self, account::SmartAccountClient, fee_funds::FeeFunds, ports::Wallet, prove_revocation::RevocationProof,
@@ -15,7 +21,7 @@ use crate::{
     client::{
         relay::{ServerRelay, chain_info},
         session_store::local::LocalSessionStore,
-        wallet,
+        wallet::{self, eip1193, info::WalletInfo, registry},
     },
     error::AppError,
     protocol::{distributed_key::TypedData, paymaster::FeeQuotes},
@@ -27,8 +33,8 @@ pub mod following;
 pub mod grants;
 pub mod nexus;
 pub mod owner_operations;
+pub mod shown_sessions;
 pub mod speeding_up;
-pub mod stored_sessions;
 mod used_addresses;
 pub mod uses;
 
@@ -52,6 +58,19 @@ pub async fn fee_funds(account: Address) -> Outcome<FeeFunds> {
 
 pub async fn prove_revocation(account: Address, session_id: String) -> Outcome<RevocationProof> {
     actions::prove_revocation::prove_revocation(&ServerRelay, &LocalSessionStore, account, &session_id).await
+}
+
+/// Brings the wallet to the server's chain, and tells the page where it is then.
+pub async fn switch_chain(context: SmartAccountContext, wallet: WalletInfo) -> Outcome<()> {
+    let chain = chain_info().await?;
+    let Some(provider) = registry::provider(wallet.id()) else { return Ok(()) };
+    eip1193::switch_chain(&provider, &chain).await?;
+    let chain_id = eip1193::chain_id(&provider).await?;
+    // Another wallet may be connected by now.
+    if context.connected.try_get_untracked().flatten() == Some(wallet) {
+        context.wallet_chain.try_set(Some(chain_id));
+    }
+    Ok(())
 }
 
 async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {

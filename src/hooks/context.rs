@@ -174,6 +174,12 @@ impl SmartAccountContext {
         self.account_kind.try_get_untracked() == Some(kind)
     }
 
+    #[cfg(feature = "hydrate")]
+    /// Is this the account that is shown?
+    pub fn shows(self, account: Address) -> bool {
+        self.account.try_get_untracked() == Some(Some(account))
+    }
+
     /// Refuses what works on Smart Account V2 only.
     ///
     /// # Errors

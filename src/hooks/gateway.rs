@@ -7,22 +7,21 @@
 #![cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 #![allow(unsafe_code)] // inside `wasm_split`'s expansion: the import of the chunk's entry points
 
-use std::collections::BTreeSet;
-
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 
 #[cfg(feature = "hydrate")]
 use super::chunk;
 use super::{
     Progress,
-    answers::{OnUpdate, StoredSessions},
-    context::ConnectedOwner,
+    answers::OnUpdate,
+    context::{ConnectedOwner, SmartAccountContext},
     operations::{GrantVariables, UseVariables},
     verbs::verbs,
 };
 use crate::{
     actions::fee_funds::FeeFunds,
-    protocol::{rpc::UserOpReceipt, session::SessionLeaf, user_op_response::UserOpResponse},
+    client::wallet::info::WalletInfo,
+    protocol::{rpc::UserOpReceipt, user_op_response::UserOpResponse},
 };
 
 verbs! {
@@ -53,16 +52,14 @@ verbs! {
         on_update: OnUpdate,
     ) -> UserOpReceipt = chunk::following::wait_for_user_operation(account, response, on_update);
 
-    /// Follows the grant of one operation to its end.
-    fn settle_session(account: Address, user_op_hash: B256) -> () =
-        chunk::following::settle_session(account, user_op_hash);
+    /// Shows the stored sessions as they are.
+    fn show_sessions(context: SmartAccountContext, account: Address) -> () =
+        chunk::shown_sessions::show(context, account);
 
-    /// The stored sessions as they are.
-    fn load_sessions(account: Address) -> Vec<SessionLeaf> = chunk::stored_sessions::load_sessions(account);
+    /// Compares the stored sessions with the chain, and shows them.
+    fn compare_sessions(context: SmartAccountContext, account: Address) -> () =
+        chunk::shown_sessions::compare(context, account);
 
-    /// Session keys that are stored here and cannot be opened any more.
-    fn lost_keys(account: Address) -> BTreeSet<Address> = chunk::stored_sessions::lost_keys(account);
-
-    /// The stored sessions after comparing them with the chain.
-    fn sync_sessions(account: Address) -> StoredSessions = chunk::stored_sessions::sync_sessions(account);
+    /// Brings a wallet to the server's chain.
+    fn switch_chain(context: SmartAccountContext, wallet: WalletInfo) -> () = chunk::switch_chain(context, wallet);
 }

@@ -12,6 +12,7 @@ mod connection;
 mod context;
 #[cfg(feature = "hydrate")]
 mod distributed;
+mod effects;
 mod ended_operations;
 mod gateway;
 #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
@@ -66,6 +67,7 @@ mod verbs;
 pub use answers::ImportedSessions;
 pub use connection::WalletLink;
 pub use context::SmartAccountConfig;
+pub(crate) use effects::effect;
 pub use mutation::{MutateOptions, MutationOptions, MutationStatus, Progress, UseMutationReturn, use_mutation};
 pub use provider::{
     BiconomyProvider, BiconomyProviderProps, SmartAccountProvider, SmartAccountProviderProps, provide_smart_account,

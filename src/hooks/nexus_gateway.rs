@@ -4,14 +4,13 @@
 #![cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 #![allow(unsafe_code)] // inside `wasm_split`'s expansion: the import of the chunk's entry points
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, U256};
 
 #[cfg(feature = "hydrate")]
 use super::chunk::nexus;
 use super::{
     Progress,
-    answers::KindSessions,
-    context::ConnectedOwner,
+    context::{ConnectedOwner, SmartAccountContext},
     operations::{GrantVariables, OwnerOperation, UseVariables},
     variables::CostArguments,
     verbs::verbs,
@@ -21,11 +20,12 @@ use crate::{actions::fee_funds::FeeFunds, protocol::user_op_response::UserOpResp
 verbs! {
     in nexus:
 
-    /// Asks the factory for the owner's account, and keeps it.
-    fn find_account(owner: Address) -> Address = nexus::find_account(owner);
+    /// Asks the factory for the owner's account, keeps and shows it.
+    fn find_account(context: SmartAccountContext, owner: Address) -> () = nexus::shown::find_account(context, owner);
 
-    /// The stored sessions, compared with the chain.
-    fn sessions(account: Address) -> KindSessions = nexus::sessions(account);
+    /// Compares the stored sessions with the chain, and shows them.
+    fn show_sessions(context: SmartAccountContext, account: Address) -> () =
+        nexus::shown::show_sessions(context, account);
 
     /// Gets ready for a grant while the person reads.
     fn prepare_grant() -> () = nexus::prepare_grant();
@@ -50,7 +50,4 @@ verbs! {
 
     /// What an account can be made to pay fees with.
     fn fee_funds(account: Address) -> FeeFunds = nexus::fee_funds(account);
-
-    /// Follows an operation that grants or ends sessions to its end.
-    fn settle(account: Address, user_op_hash: B256) -> () = nexus::settle(account, user_op_hash);
 }

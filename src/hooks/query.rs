@@ -16,6 +16,7 @@ use leptos::prelude::*;
 
 use super::{
     context::SmartAccountContext,
+    effects::effect,
     provider::use_provided_context,
     query_status::{FetchStatus, QueryStatus},
 };
@@ -196,7 +197,7 @@ where
         Rc::new(move || fetch(key.clone()).boxed_local()) as Fetcher<T>
     });
     let observer = StoredValue::new_local(Rc::new(Observer::new(shown, options, fetcher_of)));
-    Effect::new(move |_| {
+    effect(move || {
         let (key, enabled) = (key.get(), options.enabled.get());
         if let Some(observer) = observer.try_get_value() {
             untrack(|| observer.observe(key, enabled));

@@ -7,8 +7,8 @@ use leptos::prelude::*;
 
 use super::{
     CreateSessionVariables, GrantDecision, GrantRequest, KeyHolder, OperationKind, UseMutationReturn,
-    UseSessionListReturn, UseUserOpWaitReturn, UserOpResponse, use_resumed_operation, use_session_list,
-    use_smart_account, use_user_op_wait,
+    UseSessionListReturn, UseUserOpWaitReturn, UserOpResponse, effects::effect, use_resumed_operation,
+    use_session_list, use_smart_account, use_user_op_wait,
 };
 use crate::{
     error::AppError,
@@ -120,7 +120,7 @@ where
         let expected = format!("{}, for which it was reviewed", request.account);
         Err(AppError::invalid("account", expected, current))
     };
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(Err(error)) = under_review.with(|request| request.as_ref().map(is_current)) {
             refused.set(Some(error));
             under_review.set(None);

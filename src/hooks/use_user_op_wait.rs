@@ -6,8 +6,8 @@ use alloy::primitives::B256;
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{
-    MutationOptions, UseMutationReturn, UserOpResponse, UserOpStatus, gateway, provider::use_context_or_detached, rest,
-    use_mutation,
+    MutationOptions, UseMutationReturn, UserOpResponse, UserOpStatus, effects::effect, gateway,
+    provider::use_context_or_detached, rest, use_mutation,
 };
 use crate::{
     client::time::sleep,
@@ -87,7 +87,7 @@ pub fn use_user_op_wait_with(
     let error = RwSignal::new(None::<AppError>);
     let is_loading = RwSignal::new(false);
 
-    Effect::new(move |_| {
+    effect(move || {
         let next = response.get();
         let hash = next.as_ref().map(|response| response.user_op_hash);
         if followed.try_get_value().flatten() == hash {
@@ -159,7 +159,7 @@ pub fn use_user_op_wait_with(
         update.with(|update| update.as_ref().is_some_and(is_in_trouble))
     };
     // Asked anew at each piece of such news: what could be sent again a minute ago may have been given up since.
-    Effect::new(move |_| {
+    effect(move || {
         let Some(hash) = response.with(|response| response.as_ref().map(|response| response.user_op_hash)) else {
             return;
         };

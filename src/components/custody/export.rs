@@ -11,7 +11,10 @@ use crate::{
         passphrase_strength::Strength,
         text_file::download_address,
     },
-    hooks::{ExportSessionsVariables, Passphrase, QueryStatus, UseMutationReturn, use_session_list, use_smart_account},
+    hooks::{
+        ExportSessionsVariables, Passphrase, QueryStatus, UseMutationReturn, effect, use_session_list,
+        use_smart_account,
+    },
 };
 
 /// Asks for a passphrase twice and gives the file.
@@ -39,7 +42,7 @@ pub fn Export(
         }
     };
     // What opens the file is not left lying about in the page.
-    Effect::new(move |_| {
+    effect(move || {
         if export.is_success.get() {
             passphrase.set(String::new());
             again.set(String::new());

@@ -9,7 +9,7 @@ use crate::{
         live_text::live,
         text_file::read_chosen,
     },
-    hooks::{ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, use_smart_account},
+    hooks::{ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, effect, use_smart_account},
 };
 
 /// Takes a file or a pasted text and its passphrase.
@@ -28,7 +28,7 @@ pub fn Import(
             import.mutate.run(ImportSessionsVariables { text: text.get_untracked(), passphrase });
         }
     };
-    Effect::new(move |_| {
+    effect(move || {
         if import.is_success.get() {
             passphrase.set(String::new());
             text.set(String::new());

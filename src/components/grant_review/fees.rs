@@ -7,7 +7,7 @@ use self::allowances::{allowances, staying};
 use super::{GrantRequest, KeyHolder, draft::Draft};
 use crate::{
     components::{address_check::AddressCheck, live_text::live, native_currency::use_native_currency},
-    hooks::{AccountKind, FeeFunds, NativeFunds, use_account_kind, use_fee_funds, use_smart_account},
+    hooks::{AccountKind, FeeFunds, NativeFunds, effect, use_account_kind, use_fee_funds, use_smart_account},
     protocol::{
         describe::{TokenFacts, amount_words},
         distributed_key::default_operation_cost_with_data,
@@ -31,7 +31,7 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
             known.with(|known| known.as_ref().map(|funds| (funds.max_fee_per_gas.unwrap_or_default(), funds.data_fee)))
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         let lacks = draft.with(|draft| draft.as_ref().is_some_and(Draft::lacks_cost_limit));
         if let (true, Some((fee, data_fee))) = (lacks, fee.get()) {
             draft.update(|draft| {

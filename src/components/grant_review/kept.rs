@@ -16,7 +16,7 @@ use crate::{
         time::local_time,
         whole_address::grouped,
     },
-    hooks::{ReviewedSessions, UseSessionListReturn, use_smart_account},
+    hooks::{ReviewedSessions, UseSessionListReturn, effect, use_smart_account},
     protocol::{
         describe::PolicyDescription,
         lint::LintContext,
@@ -70,7 +70,7 @@ impl KeptSessions {
             let shown = shown.get().unwrap_or_default().iter().map(SessionLeaf::hash).collect::<HashSet<_>>();
             current.with(|now| now.iter().flatten().any(|leaf| !shown.contains(&leaf.hash())))
         });
-        Effect::new(move |_| {
+        effect(move || {
             if !is_open.get() {
                 shown.set(None);
                 ended.set(HashSet::new());

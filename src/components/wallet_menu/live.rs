@@ -20,7 +20,7 @@ use crate::{
         wallet_notice::WalletNotice,
     },
     error::AppError,
-    hooks::{UseWalletsReturn, WalletLink, use_smart_account, use_wallets},
+    hooks::{UseWalletsReturn, WalletLink, effect, use_smart_account, use_wallets},
 };
 
 /// The two parts of the menu.
@@ -70,9 +70,9 @@ split_function! {
 /// Keeps what the first view knows up to date.
 fn tell(state: ConnectState, wallets: UseWalletsReturn) {
     let account = use_smart_account();
-    Effect::new(move |_| state.connecting.set(wallets.is_connecting.get()));
-    Effect::new(move |_| state.connected.set(wallets.connected.with(Option::is_some)));
-    Effect::new(move |_| {
+    effect(move || state.connecting.set(wallets.is_connecting.get()));
+    effect(move || state.connected.set(wallets.connected.with(Option::is_some)));
+    effect(move || {
         let known = account.smart_account_address.with(Option::is_some);
         state.account_known.set(known);
         if known {
@@ -122,7 +122,7 @@ fn Options(
     state: ConnectState,
 ) -> impl IntoView {
     let popover = NodeRef::<html::Div>::new();
-    Effect::new(move |_| {
+    effect(move || {
         if popover.with(Option::is_some) {
             state.ready.set(true);
         }

@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use zeroize::Zeroizing;
 
-use super::{Outcome, grants, stored_sessions::sync_sessions, uses};
+use super::{Outcome, grants, shown_sessions::compared, uses};
 use crate::{
     actions::ports::SessionStore,
     client::{
@@ -21,11 +21,11 @@ pub async fn export(account: Address, passphrase: Zeroizing<String>) -> Outcome<
 pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<ImportedSessions> {
     let transfer::Imported { account, sessions, keys } = transfer::import_sessions(&text, &passphrase).await?;
     // What came in stays, whether or not the chain can be asked now.
-    let synced = sync_sessions(account).await.ok();
+    let compared = compared(account).await.ok();
     let now = now_seconds();
     let usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active && !leaf.is_on_other_device();
     let usable = LocalSessionStore.load(account).await?.leaf_nodes.iter().filter(usable).count();
-    Ok(ImportedSessions { account, sessions, keys, usable, is_in_sync: synced.map(|synced| synced.in_sync) })
+    Ok(ImportedSessions { account, sessions, keys, usable, is_in_sync: compared.map(|(synced, _)| synced.in_sync) })
 }
 
 pub async fn forget_device(account: Address) -> Outcome<()> {

@@ -1,5 +1,7 @@
 //! The hooks' verbs on Nexus accounts: actions over the browser's wallet, store and relay.
 
+pub mod shown;
+
 use std::rc::Rc;
 
 use alloy::primitives::{Address, U256};
@@ -12,8 +14,7 @@ use crate::{
         account::SmartAccountClient,
         account_kind::nexus::{self, Nexus, NexusSessions},
         fee_funds::FeeFunds,
-        ports::{Relay, SessionStore},
-        scheme_sessions::SessionListing,
+        ports::Relay,
         send_with_batch_session::SendWithBatchSessionRequest,
         send_with_session::SendWithSessionRequest,
     },
@@ -24,20 +25,12 @@ use crate::{
     error::AppError,
     hooks::{
         Progress, UserOpStatus,
-        answers::KindSessions,
         context::ConnectedOwner,
         operations::{GrantVariables, OwnerOperation, UseVariables},
         variables::{CostArguments, UseBatchSessionVariables, UseSessionVariables},
     },
     protocol::{kind::AccountKind, nexus::ENTRY_POINT, user_op_response::UserOpResponse},
 };
-
-/// The owner's account. It is kept, with its release.
-pub async fn find_account(owner: Address) -> Outcome<Address> {
-    let found = Nexus::find(&ServerRelay, owner, &nexus::owner_setup()).await?;
-    NexusStore.put_account(found.account())?;
-    Ok(found.account().address)
-}
 
 fn sessions_of(account: Address) -> Outcome<NexusSessions> {
     let kind = Nexus::stored(NexusStore.account(account)?)?;
@@ -50,13 +43,6 @@ async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outco
     let (client, account) = nexus::connect(wallet, relay, None, &nexus::owner_setup()).await?;
     NexusStore.put_account(&account)?;
     Ok(client)
-}
-
-/// The stored sessions, compared with the chain.
-pub async fn sessions(account: Address) -> Outcome<KindSessions> {
-    let SessionListing { leaves, left, pending, modules, is_deployed } = sessions_of(account)?.listing().await?;
-    let lost_keys = NexusStore.lost_keys(account).await.unwrap_or_default();
-    Ok(KindSessions { leaves, left, pending, modules, is_deployed, lost_keys })
 }
 
 /// Gets ready for a grant: makes the key that encrypts session keys.

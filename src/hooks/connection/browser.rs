@@ -11,13 +11,13 @@ use crate::{
     client::{
         relay, remembered,
         wallet::{
-            Connected, eip1193, events,
+            Connected, events,
             info::{INJECTED_WALLET, WalletInfo},
             registry,
         },
     },
     error::AppError,
-    hooks::context::SmartAccountContext,
+    hooks::{context::SmartAccountContext, gateway},
 };
 
 /// Looks for wallets, asks the server for its chain, and connects the wallet of the last visit again.
@@ -145,25 +145,17 @@ pub(super) fn clear(context: SmartAccountContext) {
     context.wallet_error.try_set(None);
 }
 
-/// Brings the connected wallet to the server's chain.
+/// Brings the connected wallet to the server's chain. Few people's wallets are on another one, so it is loaded with what
+/// they do next.
 pub fn switch_chain(context: SmartAccountContext) {
-    let connected = context.connected.try_get_untracked().flatten();
-    let chain = context.chain_info.try_get_untracked().flatten();
-    let (Some(wallet), Some(chain)) = (connected, chain) else { return };
-    let Some(provider) = registry::provider(wallet.id()) else { return };
+    let Some(wallet) = context.connected.try_get_untracked().flatten() else { return };
     context.wallet_error.try_set(None);
     spawn_local(async move {
-        let switched = match eip1193::switch_chain(&provider, &chain).await {
-            Ok(()) => eip1193::chain_id(&provider).await,
-            Err(error) => Err(error),
-        };
-        // Another wallet may be connected by now.
-        if context.connected.try_get_untracked().flatten().is_none_or(|now| now != wallet) {
-            return;
-        }
-        match switched {
-            Ok(id) => drop(context.wallet_chain.try_set(Some(id))),
-            Err(error) => drop(context.wallet_error.try_set(Some(error))),
+        // Another wallet may be connected by then.
+        if let Err(error) = gateway::switch_chain(context, wallet.clone()).await
+            && context.connected.try_get_untracked().flatten() == Some(wallet)
+        {
+            context.wallet_error.try_set(Some(error));
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use leptos::{ev, prelude::*, wasm_bindgen::JsCast, web_sys};
 
-use crate::components::live_text::live;
+use crate::{components::live_text::live, hooks::effect};
 
 /// Id of the list.
 pub(super) const LIST: &str = "hook-list";
@@ -44,7 +44,7 @@ pub(super) fn HookFilter(
 #[island]
 fn FilterAtOnce() -> impl IntoView {
     let news = RwSignal::new(String::new());
-    Effect::new(move |_| {
+    effect(move || {
         let listener = window_event_listener(ev::input, move |event| {
             let field = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok());
             let Some(field) = field.filter(|field| field.id() == FIELD) else { return };

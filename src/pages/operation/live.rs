@@ -14,7 +14,7 @@ use crate::{
         not_loaded_notice::NotLoadedNotice,
         operation_facts::operation_facts,
     },
-    hooks::{UserOpResponse, use_smart_account, use_user_op_wait},
+    hooks::{UserOpResponse, effect, use_smart_account, use_user_op_wait},
 };
 
 split_function! {
@@ -32,7 +32,7 @@ split_function! {
 #[island]
 pub(super) fn FollowedOperation() -> impl IntoView {
     let wanted = RwSignal::new(false);
-    Effect::new(move |_| want(wanted));
+    effect(move || want(wanted));
     let late = DeferredView::default();
     let failed = load_when(wanted, load, {
         let late = late.clone();
@@ -54,7 +54,7 @@ fn followed() -> AnyView {
     let is_told =
         Memo::new(move |_| wait.update.with(|update| update.as_ref().is_some_and(|update| update.is_final())));
     let error = Signal::derive(move || wait.error.get().filter(|_| !is_told.get()));
-    Effect::new(move |_| {
+    effect(move || {
         let is_news = wait.update.with(Option::is_some) || error.with(Option::is_some);
         if let (true, Some(old)) = (is_news, document().get_element_by_id(AS_SERVED)) {
             old.remove();
