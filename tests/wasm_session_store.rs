@@ -29,6 +29,7 @@ use use_aa::{
     },
 };
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -238,6 +239,29 @@ async fn a_key_whose_vault_is_gone_is_lost_and_one_that_is_put_again_is_not() {
     assert!(matches!(STORE.signer(account, old.address()).await, Err(AppError::Key { .. })));
     STORE.put_signer(account, &old).await.unwrap();
     assert!(STORE.lost_keys(account).await.unwrap().is_empty());
+}
+
+/// As when the site's data are cleared under an open page: nobody tells it.
+#[wasm_bindgen_test]
+async fn a_key_that_is_put_after_the_vault_was_cleared_unheard_opens_after_a_reload() {
+    const DELETED_AT: &str = "use_aa_key_deleted_at";
+    let (account, old, new) = (account(), PrivateKeySigner::random(), PrivateKeySigner::random());
+    storage().remove_item(DELETED_AT).unwrap();
+    STORE.put_signer(account, &old).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().is_empty());
+    let script = "return new Promise((done, failed) => {
+        const request = indexedDB.deleteDatabase('use_aa');
+        request.onsuccess = done;
+        request.onerror = request.onblocked = failed;
+    });";
+    let deleting = js_sys::Function::new_no_args(script).call0(&JsValue::NULL).unwrap();
+    JsFuture::from(deleting.unchecked_into::<js_sys::Promise>()).await.unwrap();
+    STORE.put_signer(account, &new).await.unwrap();
+    assert!(STORE.lost_keys(account).await.unwrap().iter().eq([&old.address()]), "what the other one sealed is lost");
+    // A page that is loaded again has no copy; nor has one that hears of a deletion.
+    storage().set_item(DELETED_AT, "1").unwrap();
+    assert_eq!(STORE.signer(account, new.address()).await.unwrap().to_bytes(), new.to_bytes());
+    assert!(matches!(STORE.signer(account, old.address()).await, Err(AppError::Key { .. })));
 }
 
 /// IndexedDB that says yes to each write and takes it back, as on a full disk; `error` is what it gives as the reason.
