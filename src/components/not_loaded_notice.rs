@@ -1,4 +1,5 @@
-//! A part of the page did not arrive: say so and offer to load it again.
+//! A part of the page did not arrive: say so and offer to load it again, or the page: after a deploy the server may not have
+//! the part any more.
 
 use leptos::prelude::*;
 
@@ -20,7 +21,10 @@ pub fn NotLoadedNotice(
             <div class="notice error" data-testid="error" data-error="Network">
                 <Icon glyph=Glyph::Cross />
                 <strong>"A part of this page could not be loaded"</strong>
-                <p class="detail">"Check your connection and try again."</p>
+                <p class="detail">
+                    "Check your connection and try again. If that does not help, this page may be older than its server: "
+                    <a href="">"load the page again"</a> "."
+                </p>
                 <div class="actions">
                     <button type="button" class="button quiet small" on:click=move |_| want(wanted)>
                         "Try again"

@@ -81,6 +81,8 @@ pub(super) struct Failed(pub AppError);
 #[cfg(all(feature = "hydrate", feature = "lazy"))]
 impl From<leptos::wasm_split::SplitLoaderError> for Failed {
     fn from(_: leptos::wasm_split::SplitLoaderError) -> Self {
-        Self(AppError::Network { reason: "a part of this page could not be loaded; try again".into() })
+        Self(AppError::Network {
+            reason: "a part of this page could not be loaded; try again, or load the page again".into(),
+        })
     }
 }

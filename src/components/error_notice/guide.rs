@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What helps when nothing can be loaded any more.
-pub const NETWORK_ADVICE: &str = "Check your connection and try again. Your sessions are kept.";
+pub const NETWORK_ADVICE: &str = "Check your connection and try again, or load the page again. Your sessions are kept.";
 
 /// What the tables say about this error: the upstream's code or text, the revert's reason, the wallet's code.
 pub fn explanation(error: &AppError) -> Option<&'static Explanation> {
