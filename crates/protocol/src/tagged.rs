@@ -25,10 +25,17 @@ use serde_json::{Map, Value};
 /// assert!(serde_json::from_value::<News>(json!({ "news": "block" })).is_err());
 /// assert!(serde_json::from_value::<News>(json!({ "news": "weather" })).is_err());
 /// assert_eq!(serde_json::from_value::<News>(json!({ "news": "nothing" })).unwrap(), News::Nothing);
+/// assert_eq!(News::WIRE_NAMES, ["nothing", "block"]);
 /// ```
 #[macro_export]
 macro_rules! read_tagged {
     ($enum:ident by $tag:literal: $($name:expr => $variant:ident $({ $($field:ident),* })?),* $(,)?) => {
+        impl $enum {
+            /// The variants' names on the wire: others are of another version.
+            #[allow(dead_code)]
+            pub const WIRE_NAMES: &[&str] = &[$($name),*];
+        }
+
         impl<'de> ::serde::Deserialize<'de> for $enum {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 // Fails to compile when one is left out.

@@ -23,7 +23,7 @@ macro_rules! variants {
             fn read(name: &str, fields: &mut Map<String, Value>) -> Result<Self, serde_json::Error> {
                 match name {
                     $(stringify!($name) => Ok(Self::$name $({ $($field: tagged::field(fields, stringify!($field))?),* })?),)*
-                    other => Err(tagged::unknown("error", other)),
+                    other => told_by_a_newer_server(other, fields),
                 }
             }
         }
@@ -81,6 +81,17 @@ variants! {
     Internal { reason },
 }
 
+/// In the server's words: nothing is wrong with the network. What is no name of ours was said by somebody on the way.
+fn told_by_a_newer_server(name: &str, fields: &Map<String, Value>) -> Result<AppError, serde_json::Error> {
+    if !name.starts_with(|first: char| first.is_ascii_uppercase())
+        || !name.bytes().all(|byte| byte.is_ascii_alphabetic())
+    {
+        return Err(tagged::unknown("error", name));
+    }
+    let words = ["reason", "message"].into_iter().find_map(|field| fields.get(field)?.as_str());
+    Ok(AppError::Internal { reason: [name, words.unwrap_or("no reason was given")].join(": ") })
+}
+
 impl<'de> Deserialize<'de> for AppError {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         tagged::read(deserializer, "error", Self::read)
@@ -124,7 +135,17 @@ mod tests {
     fn newer_servers_may_say_more_and_nothing_may_be_missing() {
         let read = |value: Value| serde_json::from_value::<AppError>(value).map_err(|error| error.to_string());
         assert_eq!(read(json!({ "error": "WalletRejected", "hint": 1 })), Ok(AppError::WalletRejected));
-        assert_eq!(read(json!({ "error": "Novel" })).unwrap_err(), "an unknown error: Novel");
+        for (fields, reason) in [
+            (json!({ "error": "Novel", "reason": "too new", "message": "m" }), "Novel: too new"),
+            (json!({ "error": "Novel", "message": "too new", "reason": 1 }), "Novel: too new"),
+            (json!({ "error": "Novel", "limit": 7 }), "Novel: no reason was given"),
+        ] {
+            assert_eq!(read(fields), Ok(AppError::Internal { reason: reason.into() }));
+        }
+        // As proxies answer.
+        for other in ["Bad Gateway", "not_found", ""] {
+            assert_eq!(read(json!({ "error": other })).unwrap_err(), format!("an unknown error: {other}"));
+        }
         assert_eq!(read(json!({ "reason": "r" })).unwrap_err(), "missing field `error`");
         let missing = read(json!({ "error": "SessionExpired", "sessionId": "a" })).unwrap_err();
         assert!(missing.starts_with("validUntil: "), "{missing}");

@@ -215,7 +215,7 @@ mod tests {
         let bundled = bundled();
         let updates = run(vec![
             Err(lost()),
-            ok(&[SUBMITTED, &bundled[..20]]),
+            ok(&[SUBMITTED, "{\"status\":\"pondered\"}\n", &bundled[..20]]),
             Ok(vec![Ok(SUBMITTED.into()), Err(lost())]),
             ok(&[&bundled, "not json\n"]),
             ok(&[&bundled[..5], &bundled[5..], "\n", DROPPED]),
