@@ -36,12 +36,29 @@ for (const reach of ["hover", "focus"] as const) {
     await page.waitForLoadState("networkidle");
     expect(chunks.filter((url) => !SHARED.test(url))).toEqual([]);
     expect(chunks).toHaveLength(1);
+    // Who comes back without a session has it no other way.
+    await page.reload();
+    await manager.account();
+    await page.waitForLoadState("networkidle");
+    expect(chunks.filter((url) => !SHARED.test(url))).toEqual([]);
     // One press: what it takes is loaded, and the review opens.
     await page.getByTestId("create-session").click();
     await expect(page.getByTestId("grant-review")).toBeVisible();
     expect(chunks.filter((url) => FLOW.test(url))).toHaveLength(1);
   });
 }
+
+test("who saves data and has a session gets what works with it at once", async ({ manager, page, context }) => {
+  await saveData(context);
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  await manager.account();
+  await manager.grantAndWait();
+  const chunks = chunkRequests(page);
+  await page.reload();
+  await expect.poll(() => chunks.filter((url) => FLOW.test(url))).toHaveLength(1);
+  await expect(page.getByTestId("use-session")).toBeEnabled();
+});
 
 test("a page at rest fetches the wallets' part ahead, and what an account needs when it comes next", async ({ manager, page }) => {
   const chunks = chunkRequests(page);
@@ -84,6 +101,23 @@ test("a menu that cannot be loaded says so and can be tried again", async ({ man
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.getByTestId(`wallet-option-${TestWallet.rdns}`)).toBeVisible();
   await expect(manager.error("Network")).toBeHidden();
+});
+
+test("a part that a deploy has taken away is not there at the second try either: the page can be loaded again", async ({ manager, page }) => {
+  await page.route(SHARED, (route) => route.fulfill({ status: 404, body: "" }));
+  await manager.open();
+  await page.getByTestId("connect-wallet").click();
+  const error = manager.error("Network");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(error).toBeVisible();
+  await expect(page.getByTestId("connect-wallet")).not.toHaveAttribute("aria-busy");
+  await page.unroute(SHARED);
+  const loaded = page.waitForEvent("load");
+  await error.getByRole("link", { name: "load the page again" }).click();
+  await loaded;
+  await expect(error).toBeHidden();
+  await page.getByTestId("connect-wallet").click();
+  await expect(page.getByTestId(`wallet-option-${TestWallet.rdns}`)).toBeVisible();
 });
 
 test("a flow that cannot be loaded says so and can be tried again", async ({ manager, page }) => {

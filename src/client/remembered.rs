@@ -33,6 +33,12 @@ pub fn anything() -> bool {
     [WALLET_KEY, ACCOUNT_KEY, NEXUS_ACCOUNT_KEY].into_iter().any(super::browser_storage::has)
 }
 
+/// Are sessions stored, of whichever account?
+#[cfg(feature = "hydrate")]
+pub fn sessions() -> bool {
+    super::browser_storage::names().is_ok_and(|names| names.iter().any(|name| name.ends_with("_sessions")))
+}
+
 /// The wallet last connected, unless it was disconnected since.
 #[cfg(feature = "hydrate")]
 pub fn wallet() -> Option<String> {

@@ -10,7 +10,8 @@ use super::code_split::want;
 pub struct ConnectState {
     /// Somebody reaches for a wallet, or has been here before: the wallet menu is to be loaded.
     pub menu_wanted: RwSignal<bool>,
-    /// Somebody chooses a wallet, or has been here before: what works with an account is to be loaded.
+    /// Somebody chooses a wallet, has been here before, or, where data are saved, has sessions here or asks for one: what
+    /// works with an account is to be loaded.
     pub flow_wanted: RwSignal<bool>,
     /// Somebody pressed the button that grants before it was more than a button: the review is to be opened.
     pub grant_pressed: RwSignal<bool>,

@@ -24,6 +24,13 @@ split_function! {
     }
 }
 
+fn has_sessions() -> bool {
+    #[cfg(feature = "hydrate")]
+    return crate::client::remembered::sessions();
+    #[cfg(not(feature = "hydrate"))]
+    false
+}
+
 /// A connect button, and around it what is loaded as soon as somebody reaches for it or has been here before: the
 /// wallet options, the account, notices.
 ///
@@ -36,7 +43,12 @@ pub fn WalletMenu() -> impl IntoView {
     effect(move || {
         if is_returning_visitor() {
             want(state.menu_wanted);
-            want(state.flow_wanted);
+            // Who has sessions here has come for them.
+            if has_sessions() {
+                want(state.flow_wanted);
+            } else {
+                state.flow_comes_next();
+            }
         }
     });
     let failed = load_when(state.menu_wanted, load, {
