@@ -15,20 +15,13 @@ use super::{
     deferred_view::DeferredView,
     not_loaded_notice::NotLoadedNotice,
 };
-use crate::hooks::{effect, is_returning_visitor};
+use crate::hooks::{effect, has_stored_sessions, is_returning_visitor};
 
 split_function! {
     /// Makes the menu below `owner`, so that it finds the provider.
     in wallets: fn load(owner: Owner) -> LiveMenu {
         owner.with(LiveMenu::new)
     }
-}
-
-fn has_sessions() -> bool {
-    #[cfg(feature = "hydrate")]
-    return crate::client::remembered::sessions();
-    #[cfg(not(feature = "hydrate"))]
-    false
 }
 
 /// A connect button, and around it what is loaded as soon as somebody reaches for it or has been here before: the
@@ -44,7 +37,7 @@ pub fn WalletMenu() -> impl IntoView {
         if is_returning_visitor() {
             want(state.menu_wanted);
             // Who has sessions here has come for them.
-            if has_sessions() {
+            if has_stored_sessions() {
                 want(state.flow_wanted);
             } else {
                 state.flow_comes_next();

@@ -1,4 +1,4 @@
-//! [`is_returning_visitor`].
+//! [`is_returning_visitor`], and whether sessions are stored.
 
 /// Does this browser remember a wallet or an account from an earlier visit? Looks for two names in its storage and
 /// reads nothing, so a page may decide by it what to load at once.
@@ -22,6 +22,14 @@
 pub fn is_returning_visitor() -> bool {
     #[cfg(feature = "hydrate")]
     return crate::client::remembered::anything();
+    #[cfg(not(feature = "hydrate"))]
+    false
+}
+
+/// Does this browser hold sessions, of whichever account? Looks at names alone, as the above.
+pub(crate) fn has_stored_sessions() -> bool {
+    #[cfg(feature = "hydrate")]
+    return crate::client::remembered::sessions();
     #[cfg(not(feature = "hydrate"))]
     false
 }
