@@ -36,7 +36,8 @@ pub fn anything() -> bool {
 /// Are sessions stored, of whichever account?
 #[cfg(feature = "hydrate")]
 pub fn sessions() -> bool {
-    super::browser_storage::names().is_ok_and(|names| names.iter().any(|name| name.ends_with("_sessions")))
+    let is_list = |name: &String| name.ends_with("_sessions") || name.ends_with("_smart-sessions");
+    super::browser_storage::names().is_ok_and(|names| names.iter().any(is_list))
 }
 
 /// The wallet last connected, unless it was disconnected since.

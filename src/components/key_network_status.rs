@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{error_notice::ErrorNotice, live_text::live};
 use crate::{
-    hooks::{KeyNetwork, effect, use_key_network},
+    hooks::{KeyNetwork, use_key_network},
     protocol::distributed_key::KeyProgress,
 };
 
@@ -22,7 +22,7 @@ pub fn KeyNetworkStatus() -> impl IntoView {
     let watched = RwSignal::new(false);
     let network = use_key_network(watched.into());
     #[cfg(feature = "hydrate")]
-    effect(move || {
+    crate::hooks::effect(move || {
         watched.set(true);
         let pace = std::time::Duration::from_millis(PACE);
         if let Ok(interval) = set_interval_with_handle(move || network.refetch.run(()), pace) {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{OperationKind, UserOpResponse, effects::effect};
+use super::{OperationKind, UserOpResponse};
 
 /// The operation to show: the one just sent (`live`, usually a mutation's `data`), else the newest of this kind that
 /// was still under way when the page was left. Give it to [`use_user_op_wait`](super::use_user_op_wait), and a wait
@@ -35,14 +35,14 @@ pub fn use_resumed_operation(
     #[cfg(feature = "hydrate")]
     {
         let context = super::provider::use_context_or_detached();
-        effect(move || {
+        super::effect(move || {
             // Read once per account: what ends while it is shown stays shown.
             let found =
                 context.account.get().and_then(|account| crate::client::operation_log::unsettled(account, kind));
             resumed.try_set(found);
         });
         // What is sent from here takes its place for good.
-        effect(move || {
+        super::effect(move || {
             if live.with(Option::is_some) {
                 resumed.try_set(None);
             }

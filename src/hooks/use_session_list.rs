@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy::primitives::Address;
 use leptos::prelude::*;
 
-use super::{LimitLeft, QueryStatus, effects::effect, provider::use_context_or_detached};
+use super::{LimitLeft, QueryStatus, provider::use_context_or_detached};
 use crate::{client::time::now_seconds, error::AppError, protocol::session::SessionLeaf};
 
 /// What [`use_session_list`] returns.
@@ -77,7 +77,7 @@ pub fn use_session_list() -> UseSessionListReturn {
 fn use_clock() -> Signal<u64> {
     let now = RwSignal::new(now_seconds());
     #[cfg(feature = "hydrate")]
-    effect(move || {
+    super::effect(move || {
         now.try_set(now_seconds());
         let second = std::time::Duration::from_secs(1);
         let tick = move || {

@@ -6,8 +6,8 @@ use alloy::primitives::Address;
 use leptos::prelude::*;
 
 use super::{
-    QueryKey, QueryOptions, QueryScope, UseQueryReturn, UseSessionListReturn, effects::effect,
-    provider::use_context_or_detached, use_query, use_session_list,
+    QueryKey, QueryOptions, QueryScope, UseQueryReturn, UseSessionListReturn, provider::use_context_or_detached,
+    use_query, use_session_list,
 };
 use crate::{
     error::AppError,
@@ -137,12 +137,12 @@ fn watch_root(context: super::context::SmartAccountContext) {
             super::account::compare_root(context);
         }
     };
-    effect(move || {
+    super::effect(move || {
         if context.account.get().is_some() {
             compare();
         }
     });
-    effect(move || {
+    super::effect(move || {
         let listener = window_event_listener(ev::focus, move |_| compare());
         on_cleanup(move || listener.remove());
         if let Ok(interval) = set_interval_with_handle(compare, std::time::Duration::from_secs(PAUSE)) {
