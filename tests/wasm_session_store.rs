@@ -17,13 +17,15 @@ use use_aa::{
         session_store::{
             changes, key_vault,
             local::{LocalSessionStore, StoredState, sessions_key, signers_key},
-            transfer::{export_sessions, forget_account, import_sessions},
+            nexus::NexusStore,
+            transfer::{self, Imported, NexusTransfer, Opened, export_nexus, export_sessions, forget_account},
         },
         time::{now_millis, sleep},
         web_locks::with_lock,
     },
     error::AppError,
     protocol::{
+        nexus::{NexusRelease, NexusSetup},
         session::{SessionBook, SessionLeaf, SessionStatus},
         user_op_response::UserOpResponse,
     },
@@ -460,6 +462,19 @@ async fn ten_thousand_leaves_are_quick() {
     storage().remove_item(&sessions_key(account)).unwrap();
 }
 
+const PASSPHRASE: &str = "correct horse battery";
+
+async fn import_v2(text: &str) -> Imported {
+    match transfer::import_sessions(text, PASSPHRASE).await.unwrap() {
+        Opened::V2(imported) => imported,
+        Opened::Nexus(_) => panic!("of a Nexus account"),
+    }
+}
+
+async fn refused(text: &str, passphrase: &str) -> AppError {
+    transfer::import_sessions(text, passphrase).await.err().expect("refused")
+}
+
 #[wasm_bindgen_test]
 async fn sessions_move_to_another_device_by_passphrase_only() {
     let account = account();
@@ -473,7 +488,7 @@ async fn sessions_move_to_another_device_by_passphrase_only() {
     };
     let before = STORE.update(account, Box::new(change)).await.unwrap();
     assert!(matches!(export_sessions(account, "short").await, Err(AppError::InvalidInput { .. })));
-    let text = export_sessions(account, "correct horse battery").await.unwrap();
+    let text = export_sessions(account, PASSPHRASE).await.unwrap();
     let secret = format!("{:x}", signer.to_bytes());
     assert!(!text.contains(&secret) && !text.contains("travels"));
 
@@ -481,13 +496,13 @@ async fn sessions_move_to_another_device_by_passphrase_only() {
     forget_account(account).unwrap();
     assert!(STORE.load(account).await.unwrap().leaf_nodes.is_empty());
     assert!(STORE.signer(account, signer.address()).await.is_err());
-    let wrong = import_sessions(&text, "incorrect horse").await.unwrap_err();
+    let wrong = refused(&text, "incorrect horse").await;
     assert!(matches!(&wrong, AppError::InvalidInput { field, .. } if field == "passphrase"), "{wrong:?}");
     let changed = text.replacen(&format!("{account:#x}"), &format!("{:#x}", Address::repeat_byte(9)), 1);
-    assert!(import_sessions(&changed, "correct horse battery").await.is_err());
+    refused(&changed, PASSPHRASE).await;
     assert!(STORE.load(account).await.unwrap().leaf_nodes.is_empty(), "nothing was changed");
 
-    let imported = import_sessions(&text, "correct horse battery").await.unwrap();
+    let imported = import_v2(&text).await;
     assert_eq!((imported.account, imported.sessions, imported.keys), (account, 1, 1));
     // It counts as granted elsewhere from now on, and is otherwise what it was.
     let mut expected = before.leaf_nodes.clone();
@@ -496,6 +511,34 @@ async fn sessions_move_to_another_device_by_passphrase_only() {
     assert_eq!(STORE.signer(account, signer.address()).await.unwrap().to_bytes(), signer.to_bytes());
     let stored = storage().get_item(&signers_key(account)).unwrap().unwrap();
     assert!(!stored.contains(&secret), "the key is encrypted here, too");
-    let again = import_sessions(&text, "correct horse battery").await.unwrap();
+    let again = import_v2(&text).await;
     assert_eq!((again.sessions, again.keys), (0, 1));
+}
+
+#[wasm_bindgen_test]
+async fn sessions_of_a_nexus_account_move_in_a_text_of_their_own() {
+    let (address, owner, signer) = (account(), Address::repeat_byte(1), PrivateKeySigner::random());
+    let account = NexusSetup::new(NexusRelease::V1_2_0).account(owner, address);
+    let (id, record) = (B256::repeat_byte(3), serde_json::json!({ "session": "travels" }));
+    NexusStore.put_account(&account).unwrap();
+    NexusStore.put_record(address, "smart-sessions", id, Some(record.clone())).await.unwrap();
+    NexusStore.put_signer(address, &signer).await.unwrap();
+    let text = export_nexus(address, PASSPHRASE).await.unwrap();
+    let secret = format!("{:x}", signer.to_bytes());
+    assert!(!text.contains(&secret) && !text.contains("travels"));
+
+    forget_account(address).unwrap();
+    assert!(NexusStore.account(address).is_err() && NexusStore.signer(address, signer.address()).await.is_err());
+    let another = text.replacen(&format!("{address:#x}"), &format!("{owner:#x}"), 1);
+    for (changed, passphrase) in [(&another, PASSPHRASE), (&text.replacen(":2,", ":1,", 1), PASSPHRASE), (&text, "no")]
+    {
+        let error = refused(changed, passphrase).await;
+        assert!(matches!(&error, AppError::InvalidInput { field, .. } if field == "passphrase"), "{error:?}");
+    }
+    let Opened::Nexus(opened) = transfer::import_sessions(&text, PASSPHRASE).await.unwrap() else { panic!("of V2") };
+    let NexusTransfer { account: theirs, sessions, keys } = opened;
+    assert_eq!((theirs, sessions), (account, vec![record]));
+    assert!(NexusStore.account(address).is_err(), "nothing is stored before the sessions are read");
+    transfer::put_keys(address, &keys).await.unwrap();
+    assert_eq!(NexusStore.signer(address, signer.address()).await.unwrap().to_bytes(), signer.to_bytes());
 }

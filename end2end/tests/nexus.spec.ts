@@ -1,6 +1,6 @@
 import { type Address, type Hex, parseAbi } from "viem";
 import type { Chain } from "../fixtures/chain.ts";
-import { expect, type Manager, test } from "../fixtures/test.ts";
+import { expect, Manager, test } from "../fixtures/test.ts";
 import { TestWallet } from "../fixtures/wallet.ts";
 
 const SMART_SESSION: Address = "0x00000000008bDABA73cD9815d79069c247Eb4bDA";
@@ -141,4 +141,44 @@ test("a batch, and the owner's own operations, on a Nexus account; what it canno
   await expect(page.getByTestId("create-distributed-session")).toHaveCount(0);
   await page.getByTestId("account-kind").selectOption("biconomy-v2");
   await expect(page.getByTestId("create-distributed-session")).toBeVisible();
+});
+
+test("sessions of a Nexus account go to another device, whichever kind is shown there", async ({ manager, page, chain, wallet, browser }) => {
+  test.setTimeout(120_000);
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const v2 = await manager.account();
+  const account = await choose(manager, "nexus", v2);
+  await page.getByTestId("session-label").fill("Travels");
+  await manager.grantAndWait();
+  await manager.open("/sessions");
+  const passphrase = "correct horse battery";
+  for (const id of ["export-passphrase", "export-passphrase-again"]) await page.getByTestId(id).fill(passphrase);
+  await page.getByTestId("export-sessions").click();
+  await expect(page.getByTestId("exported")).toBeVisible();
+  const text = (await page.getByTestId("exported").getAttribute("data-value")) ?? "";
+  expect(JSON.parse(text).header).toMatchObject({ version: 2, account: account.toLowerCase() });
+
+  const context = await browser.newContext();
+  const there = await context.newPage();
+  await wallet.install(there);
+  const other = new Manager(there, manager.url);
+  await other.open("/sessions");
+  await other.connect(TestWallet.rdns);
+  expect(await other.account()).toBe(v2);
+  await there.getByTestId("import-text").fill(text);
+  await there.getByTestId("import-passphrase").fill(passphrase);
+  await there.getByTestId("import-sessions").click();
+  const result = there.getByTestId("import-result");
+  await expect(result).toContainText("1 session came in, with 1 key.");
+  await expect(result).toContainText("1 session of the account can be used here now");
+  await expect(result).toContainText(`They belong to the Nexus account ${account}`);
+  await there.getByTestId("disconnect-wallet").click();
+  await other.open();
+  expect(await choose(other, "nexus", v2)).toBe(account);
+  await expect(other.rows("ACTIVE")).toHaveCount(1);
+  await expect(other.rows()).toContainText("Travels");
+  await other.useAndWait();
+  expect(await chain.nfts(account)).toBe(1n);
+  await context.close();
 });

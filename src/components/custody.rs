@@ -10,7 +10,6 @@ use self::{export::Export, forget::Forget, import::Import};
 use super::{
     icon::{Glyph, Icon},
     live_text::live,
-    only_on_v2::OnlyOnV2,
 };
 use crate::hooks::{MutationOptions, use_session_transfer};
 
@@ -28,12 +27,10 @@ pub fn Custody() -> impl IntoView {
                 "A browser may delete them: Safari after seven days without a visit, others when storage runs short, all when you clear this site's data. At the first grant this page asks the browser to keep them. What is deleted cannot be brought back from here: keep an exported file, or grant again and revoke the old sessions."
             </p>
             <TakenOver keys=transfer.keys_taken_over />
-            <OnlyOnV2 what="Moving sessions to another device">
-                <div class="pair">
-                    <Export export=transfer.export />
-                    <Import import=transfer.import />
-                </div>
-            </OnlyOnV2>
+            <div class="pair">
+                <Export export=transfer.export />
+                <Import import=transfer.import />
+            </div>
             <Forget />
         </section>
     }

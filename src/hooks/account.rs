@@ -104,16 +104,19 @@ fn sessions_matter(context: SmartAccountContext, account: Address) -> bool {
     context.sessions_wanted.get() || browser_storage::has(&sessions_key(account))
 }
 
-/// Sessions of the account were brought in from another device. The account becomes this page's when it has none: its
-/// sessions work without the owner.
-pub(super) fn brought_in(context: SmartAccountContext, account: Address) {
+/// Sessions of the account were brought in from another device. The account becomes this page's when it has none of that
+/// kind: its sessions work without the owner.
+pub(super) fn brought_in(context: SmartAccountContext, kind: AccountKind, account: Address) {
+    if remembered::account(kind).is_none() {
+        let last = RememberedAccount { owner_address: None, smart_account_address: account };
+        remembered::set_account(kind, &last);
+    }
+    if !context.is_of(kind) {
+        return;
+    }
     match context.account.try_get_untracked().flatten() {
-        None => {
-            let last = RememberedAccount { owner_address: None, smart_account_address: account };
-            remembered::set_account(AccountKind::BiconomyV2, &last);
-            found(context, account);
-        }
-        Some(shown) if shown == account => settle(context, account),
+        None => found(context, account),
+        Some(shown) if shown == account => compare_root(context),
         Some(_) => {}
     }
 }

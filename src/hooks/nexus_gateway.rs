@@ -9,13 +9,16 @@ use alloy::primitives::{Address, U256};
 #[cfg(feature = "hydrate")]
 use super::chunk::nexus;
 use super::{
-    Progress,
+    ImportedSessions, Progress,
     context::{ConnectedOwner, SmartAccountContext},
     operations::{GrantVariables, OwnerOperation, UseVariables},
     variables::CostArguments,
     verbs::verbs,
 };
-use crate::{actions::fee_funds::FeeFunds, protocol::user_op_response::UserOpResponse};
+use crate::{
+    actions::fee_funds::FeeFunds, client::session_store::transfer::NexusTransfer,
+    protocol::user_op_response::UserOpResponse,
+};
 
 verbs! {
     in nexus:
@@ -50,4 +53,7 @@ verbs! {
 
     /// What an account can be made to pay fees with.
     fn fee_funds(account: Address) -> FeeFunds = nexus::fee_funds(account);
+
+    /// Keeps sessions from another device.
+    fn bring_in(transfer: NexusTransfer) -> ImportedSessions = nexus::transfer::bring_in(transfer);
 }

@@ -10,12 +10,15 @@ use zeroize::Zeroizing;
 #[cfg(feature = "hydrate")]
 use super::chunk;
 use super::{
-    Progress, answers::ImportedSessions, context::ConnectedOwner, operations::OwnerOperation, variables::CostArguments,
+    Progress, answers::OpenedImport, context::ConnectedOwner, operations::OwnerOperation, variables::CostArguments,
     verbs::verbs,
 };
 use crate::{
     actions::prove_revocation::RevocationProof,
-    protocol::{distributed_key::KeyNetwork, paymaster::FeeQuotes, rpc::GasFees, user_op_response::UserOpResponse},
+    protocol::{
+        distributed_key::KeyNetwork, kind::AccountKind, paymaster::FeeQuotes, rpc::GasFees,
+        user_op_response::UserOpResponse,
+    },
 };
 
 verbs! {
@@ -60,11 +63,11 @@ verbs! {
         chunk::prove_revocation(account, session_id);
 
     /// The stored sessions and keys as a text that a passphrase opens.
-    fn export_sessions(account: Address, passphrase: Zeroizing<String>) -> String =
-        chunk::custody::export(account, passphrase);
+    fn export_sessions(kind: AccountKind, account: Address, passphrase: Zeroizing<String>) -> String =
+        chunk::custody::export(kind, account, passphrase);
 
     /// Brings in such a text and compares with the chain.
-    fn import_sessions(text: String, passphrase: Zeroizing<String>) -> ImportedSessions =
+    fn import_sessions(text: String, passphrase: Zeroizing<String>) -> OpenedImport =
         chunk::custody::import(text, passphrase);
 
     /// Forgets an account in this browser.

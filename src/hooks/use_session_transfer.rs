@@ -9,8 +9,8 @@ use leptos::prelude::*;
 use zeroize::Zeroizing;
 
 use super::{
-    ImportedSessions, MutationOptions, Progress, UseMutationReturn, provider::use_context_or_detached, rest,
-    use_mutation,
+    ImportedSessions, MutationOptions, Progress, UseMutationReturn, answers::OpenedImport, nexus_gateway,
+    provider::use_context_or_detached, rest, use_mutation,
 };
 
 /// A passphrase on its way into one run of a mutation. The run takes it out and wipes it, so that the state, which keeps
@@ -97,14 +97,16 @@ pub fn use_session_transfer(
     let context = use_context_or_detached().with_sessions();
     UseSessionTransferReturn {
         export: use_mutation(export, move |variables: ExportSessionsVariables, _: Progress| async move {
-            context.only_on_v2("moving sessions to another device")?;
-            rest::export_sessions(context.account_or(None)?, variables.passphrase.take()).await
+            let account = context.account_or(None)?;
+            rest::export_sessions(context.kind_of(account), account, variables.passphrase.take()).await
         }),
         import: use_mutation(import, move |variables: ImportSessionsVariables, _: Progress| async move {
-            context.only_on_v2("moving sessions from another device")?;
-            let imported = rest::import_sessions(variables.text, variables.passphrase.take()).await?;
+            let imported = match rest::import_sessions(variables.text, variables.passphrase.take()).await? {
+                OpenedImport::Done(imported) => imported,
+                OpenedImport::Nexus(transfer) => nexus_gateway::bring_in(transfer).await?,
+            };
             #[cfg(feature = "hydrate")]
-            super::account::brought_in(context, imported.account);
+            super::account::brought_in(context, imported.kind, imported.account);
             Ok(imported)
         }),
         keys_taken_over: context.keys_taken_over.into(),

@@ -12,6 +12,7 @@ use futures::future::try_join;
 
 mod choice;
 mod listing;
+mod transfer;
 
 use super::{
     account::SmartAccountClient,

@@ -209,6 +209,13 @@ impl SessionStore for LocalSessionStore {
 }
 
 impl LocalSessionStore {
+    /// Session keys of the account that are stored here, and whether what is stored is the page's key for a distributed one.
+    pub fn stored_keys(self, account: Address) -> Result<Vec<(Address, bool)>, AppError> {
+        let signers = read_signers(account)?;
+        let key = |(name, stored): (&String, &Value)| Some((name.parse().ok()?, is_ephemeral(stored)));
+        Ok(signers.iter().filter_map(key).collect())
+    }
+
     /// Encrypts the keys that the JavaScript SDK left in clear text; gives their number. Damaged entries stay as they are.
     pub async fn take_over_clear_text(&self, account: Address) -> Result<usize, AppError> {
         let mut taken_over = 0;

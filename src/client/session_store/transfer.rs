@@ -17,8 +17,10 @@ use crate::{
 
 #[cfg(feature = "hydrate")]
 mod browser;
+mod nexus;
 #[cfg(feature = "hydrate")]
-pub use browser::{export_sessions, forget_account, forget_device, import_sessions};
+pub use browser::{export_nexus, export_sessions, forget_account, forget_device, import_sessions, put_keys};
+pub use nexus::NexusTransfer;
 
 /// Rounds of PBKDF2.
 pub const ITERATIONS: u32 = 600_000;
@@ -29,7 +31,16 @@ pub const SHORTEST_PASSPHRASE: usize = 10;
 /// Longest text that is read, bytes.
 const LONGEST: usize = 16 * 1024 * 1024;
 const FORMAT: &str = "use-aa sessions";
+/// Of texts with sessions of a Smart Account V2.
 const VERSION: u32 = 1;
+
+/// What a text held.
+pub enum Opened {
+    /// Sessions of a Smart Account V2. They are stored.
+    V2(Imported),
+    /// Sessions of a Nexus account. Nothing of them is stored yet: what reads them is loaded first.
+    Nexus(NexusTransfer),
+}
 
 /// What was brought in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +81,10 @@ const KDF: &str = "PBKDF2-HMAC-SHA-256";
 const CIPHER: &str = "AES-256-GCM";
 
 impl Header {
-    fn new(account: Address, salt: [u8; 16], iv: [u8; 12]) -> Self {
+    fn new(version: u32, account: Address, salt: [u8; 16], iv: [u8; 12]) -> Self {
         Self {
             format: FORMAT.into(),
-            version: VERSION,
+            version,
             account,
             kdf: KDF.into(),
             iterations: ITERATIONS,
@@ -98,7 +109,7 @@ fn read(text: &str) -> Result<Sealed, AppError> {
     let foreign = |got: &str| AppError::invalid("export", "a text that this page exported", got);
     let sealed: Sealed = serde_json::from_str(text.trim()).map_err(|_| foreign("something else"))?;
     let Header { format, version, kdf, cipher, iterations, salt, iv, .. } = &sealed.header;
-    if format != FORMAT || *version != VERSION || kdf != KDF || cipher != CIPHER {
+    if format != FORMAT || ![VERSION, nexus::VERSION].contains(version) || kdf != KDF || cipher != CIPHER {
         return Err(foreign(&format!("{format} {version}, {kdf}, {cipher}")));
     }
     if !(1..=MOST_ITERATIONS).contains(iterations) || salt.len() != 16 || iv.len() != 12 {
@@ -120,7 +131,7 @@ fn check_passphrase(passphrase: &str) -> Result<(), AppError> {
 
 /// One key in the content.
 #[derive(Serialize, Deserialize)]
-struct Key {
+pub struct Key {
     address: Address,
     kind: KeyKind,
     secret: Secret,
@@ -239,14 +250,14 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused_and_every_parameter_is_authenticated() {
-        let header = Header::new(DEMO_NFT, [1; 16], [2; 12]);
+        let header = Header::new(VERSION, DEMO_NFT, [1; 16], [2; 12]);
         let text = |header: &Header| {
             serde_json::to_string(&Sealed { header: header.clone(), ciphertext: Bytes::from(vec![0; 40]) }).unwrap()
         };
         assert_eq!(read(&text(&header)).unwrap().header, header);
         let changes: [fn(&mut Header); 8] = [
             |header| header.format.push('x'),
-            |header| header.version = 2,
+            |header| header.version = 3,
             |header| header.account = Address::ZERO,
             |header| header.kdf = "scrypt".into(),
             |header| header.iterations = MOST_ITERATIONS + 1,

@@ -1,5 +1,6 @@
 //! Bringing an encrypted file in.
 
+use alloy::primitives::Address;
 use leptos::{ev::SubmitEvent, prelude::*};
 
 use crate::{
@@ -9,7 +10,11 @@ use crate::{
         live_text::live,
         text_file::read_chosen,
     },
-    hooks::{ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, effect, use_smart_account},
+    hooks::{
+        ImportSessionsVariables, ImportedSessions, Passphrase, UseMutationReturn, effect, use_account_kind,
+        use_smart_account,
+    },
+    protocol::kind::AccountKind,
 };
 
 /// Takes a file or a pasted text and its passphrase.
@@ -20,6 +25,7 @@ pub fn Import(
 ) -> impl IntoView {
     let (text, passphrase) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
     let account = use_smart_account().smart_account_address;
+    let kind = use_account_kind().kind;
     let ready = move || text.with(|text| !text.trim().is_empty()) && !passphrase.with(String::is_empty);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
@@ -36,22 +42,14 @@ pub fn Import(
     });
     let result = move || {
         let imported = import.data.get()?;
-        let other = account.get().filter(|shown| *shown != imported.account).map(|_| imported.account.to_string());
+        let other = elsewhere(&imported, kind.get(), account.get());
         let [came, usable] = in_words(&imported);
         Some(view! {
             <div class="notice" data-testid="import-result" data-sessions=imported.sessions data-usable=imported.usable>
                 <Icon glyph=Glyph::Check />
                 <strong>{live(came)}</strong>
                 <p class="detail">{live(usable)}</p>
-                {other
-                    .map(|other| {
-                        let text = [
-                            "They belong to another account, ",
-                            &other.to_string(),
-                            ". Connect its owner's wallet to see them.",
-                        ];
-                        view! { <p class="detail">{live(text.concat())}</p> }
-                    })}
+                {other.map(|text| view! { <p class="detail">{live(text)}</p> })}
             </div>
         })
     };
@@ -112,6 +110,19 @@ pub fn Import(
     .into_any()
 }
 
+/// Where they are, when the list does not show them.
+fn elsewhere(imported: &ImportedSessions, kind: AccountKind, shown: Option<Address>) -> Option<String> {
+    let account = imported.account.to_string();
+    if imported.kind != kind {
+        let kind = imported.kind.title();
+        return Some(
+            ["They belong to the ", kind, " account ", &account, ". Choose that kind beside the account."].concat(),
+        );
+    }
+    let other = shown.is_some_and(|shown| shown != imported.account);
+    other.then(|| ["They belong to another account, ", &account, ". Connect its owner's wallet to see them."].concat())
+}
+
 /// What came, and what can be used.
 fn in_words(imported: &ImportedSessions) -> [String; 2] {
     let count = |number: usize, one: &str, several: &str| match number {
@@ -148,8 +159,13 @@ fn in_words(imported: &ImportedSessions) -> [String; 2] {
 mod tests {
     use super::*;
 
+    fn imported(sessions: usize, usable: usize, is_in_sync: Option<bool>) -> ImportedSessions {
+        let (account, kind) = (Address::ZERO, AccountKind::Nexus);
+        ImportedSessions { account, kind, sessions, keys: 1, usable, is_in_sync }
+    }
+
     fn words(sessions: usize, usable: usize, is_in_sync: Option<bool>) -> [String; 2] {
-        in_words(&ImportedSessions { account: Default::default(), sessions, keys: 1, usable, is_in_sync })
+        in_words(&imported(sessions, usable, is_in_sync))
     }
 
     #[test]
@@ -161,5 +177,14 @@ mod tests {
         assert!(words(1, 0, Some(true))[1].contains("no sessions of the account can"));
         assert!(words(1, 0, Some(false))[1].contains("replaced or revoked"));
         assert!(words(1, 0, None)[1].contains("could not be asked"));
+    }
+
+    #[test]
+    fn it_is_said_where_sessions_are_that_the_list_does_not_show() {
+        let came = imported(1, 1, Some(true));
+        let shown_with = |kind, account| elsewhere(&came, kind, account).unwrap_or_default();
+        assert_eq!(shown_with(AccountKind::Nexus, Some(came.account)), "");
+        assert!(shown_with(AccountKind::Nexus, Some(Address::repeat_byte(1))).contains("owner's wallet"));
+        assert!(shown_with(AccountKind::BiconomyV2, None).contains("the Nexus account 0x"));
     }
 }

@@ -7,25 +7,39 @@ use super::{Outcome, grants, shown_sessions::compared, uses};
 use crate::{
     actions::ports::SessionStore,
     client::{
-        session_store::{local::LocalSessionStore, transfer},
+        session_store::{
+            local::LocalSessionStore,
+            transfer::{self, Imported, Opened},
+        },
         time::now_seconds,
     },
-    hooks::answers::ImportedSessions,
-    protocol::session::{SessionLeaf, SessionStatus},
+    hooks::answers::{ImportedSessions, OpenedImport},
+    protocol::{
+        kind::AccountKind,
+        session::{SessionLeaf, SessionStatus},
+    },
 };
 
-pub async fn export(account: Address, passphrase: Zeroizing<String>) -> Outcome<String> {
-    transfer::export_sessions(account, &passphrase).await
+pub async fn export(kind: AccountKind, account: Address, passphrase: Zeroizing<String>) -> Outcome<String> {
+    match kind {
+        AccountKind::BiconomyV2 => transfer::export_sessions(account, &passphrase).await,
+        AccountKind::Nexus => transfer::export_nexus(account, &passphrase).await,
+    }
 }
 
-pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<ImportedSessions> {
-    let transfer::Imported { account, sessions, keys } = transfer::import_sessions(&text, &passphrase).await?;
+pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<OpenedImport> {
+    let Imported { account, sessions, keys } = match transfer::import_sessions(&text, &passphrase).await? {
+        Opened::Nexus(transfer) => return Ok(OpenedImport::Nexus(transfer)),
+        Opened::V2(imported) => imported,
+    };
     // What came in stays, whether or not the chain can be asked now.
     let compared = compared(account).await.ok();
     let now = now_seconds();
     let usable = |leaf: &&SessionLeaf| leaf.status_at(now) == SessionStatus::Active && !leaf.is_on_other_device();
     let usable = LocalSessionStore.load(account).await?.leaf_nodes.iter().filter(usable).count();
-    Ok(ImportedSessions { account, sessions, keys, usable, is_in_sync: compared.map(|(synced, _)| synced.in_sync) })
+    let is_in_sync = compared.map(|(synced, _)| synced.in_sync);
+    let kind = AccountKind::BiconomyV2;
+    Ok(OpenedImport::Done(ImportedSessions { account, kind, sessions, keys, usable, is_in_sync }))
 }
 
 pub async fn forget_device(account: Address) -> Outcome<()> {

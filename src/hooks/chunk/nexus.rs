@@ -1,6 +1,7 @@
 //! The hooks' verbs on Nexus accounts: actions over the browser's wallet, store and relay.
 
 pub mod shown;
+pub mod transfer;
 
 use std::rc::Rc;
 

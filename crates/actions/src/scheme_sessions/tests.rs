@@ -252,3 +252,37 @@ async fn what_was_not_sent_leaves_nothing_and_what_must_not_be_granted_is_not_as
     let other = sessions.grant(&v2, grant(SHOP)).await.unwrap_err();
     assert!(matches!(&other, AppError::InvalidInput { field, .. } if field == "owner"), "{other}");
 }
+
+#[tokio::test]
+async fn another_device_takes_sessions_in_and_loses_nothing_of_its_own() {
+    let World { fake, owner, store, sessions } = world();
+    let named = SessionGrant { label: Some("Phone".into()), ..grant(SHOP) };
+    sessions.grant(&owner, named).await.unwrap();
+    fake.answer_amount(NOTES, U256::ONE);
+    let records = store.records(POCKET, Notes::NAME).await.unwrap();
+
+    let desk = MemorySessionStore::new();
+    let there = SchemeSessions::<Notes>::new(owner.shared_kind(), fake.clone(), Rc::new(desk.clone()));
+    let read = |records| SchemeSessions::<Notes>::read_records(records).unwrap();
+    assert_eq!(there.take_in(read(records.clone())).await.unwrap(), 1);
+    assert_eq!(there.usable_here().await.unwrap(), 0, "its key did not come along");
+    let key = store.signer(POCKET, there.list().await.unwrap()[0].session.key).await.unwrap();
+    desk.put_signer(POCKET, &key).await.unwrap();
+    assert_eq!(there.usable_here().await.unwrap(), 1);
+    assert_eq!(desk.records(POCKET, Notes::NAME).await.unwrap(), records);
+
+    // Again: nothing is new, and what is here stays, but for a name that it had not.
+    let mut nameless = read(records.clone()).remove(0);
+    (nameless.about.label, nameless.ending) = (None, true);
+    desk.put_record(POCKET, Notes::NAME, Notes::id(&nameless.session), serde_json::to_value(&nameless).ok())
+        .await
+        .unwrap();
+    assert_eq!(there.take_in(read(records.clone())).await.unwrap(), 0);
+    let kept = read(desk.records(POCKET, Notes::NAME).await.unwrap()).remove(0);
+    assert_eq!((kept.about.label.as_deref(), kept.ending), (Some("Phone"), true));
+
+    let mut damaged = records;
+    damaged.push(serde_json::json!({ "session": 1 }));
+    let refused = SchemeSessions::<Notes>::read_records(damaged).unwrap_err();
+    assert!(matches!(&refused, AppError::InvalidInput { field, .. } if field == "sessions[1]"), "{refused}");
+}

@@ -1,0 +1,59 @@
+//! Sessions that come from another device of their owner.
+
+use serde_json::Value;
+use use_aa_protocol::session_scheme::{SessionScheme, Stored};
+
+use super::{Known, SchemeSessions};
+use crate::error::AppError;
+
+impl<S: SessionScheme> SchemeSessions<S> {
+    /// What another device has stored of these sessions.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is no session of this scheme.
+    pub fn read_records(records: Vec<Value>) -> Result<Vec<Stored<S::Session>>, AppError> {
+        let session = |(place, record)| {
+            serde_json::from_value(record)
+                .map_err(|error| AppError::invalid(format!("sessions[{place}]"), "a stored session", error))
+        };
+        records.into_iter().enumerate().map(session).collect()
+    }
+
+    /// Adds sessions to those that are stored. What is here stays as it is, and takes a name where it has none. Gives the
+    /// number that are new.
+    ///
+    /// # Errors
+    /// Those of relay and store.
+    pub async fn take_in(&self, sessions: Vec<Stored<S::Session>>) -> Result<usize, AppError> {
+        let Known { stored: here, .. } = self.read().await?;
+        let mut added = 0;
+        for theirs in sessions {
+            let id = S::id(&theirs.session);
+            match here.iter().find(|ours| S::id(&ours.session) == id) {
+                None => {
+                    added += 1;
+                    self.put(theirs).await?;
+                }
+                Some(ours) if ours.about.label.is_none() && theirs.about.label.is_some() => {
+                    let mut named = ours.clone();
+                    named.about.label = theirs.about.label;
+                    self.put(named).await?;
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(added)
+    }
+
+    /// Number of sessions that are on chain and whose key is here.
+    ///
+    /// # Errors
+    /// Those of relay and store.
+    pub async fn usable_here(&self) -> Result<usize, AppError> {
+        let mut usable = 0;
+        for session in &self.read().await?.on_chain {
+            usable += usize::from(self.store.signer(self.kind.address(), S::session_key(session)).await.is_ok());
+        }
+        Ok(usable)
+    }
+}
