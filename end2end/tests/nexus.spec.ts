@@ -51,6 +51,9 @@ test("a session on a Nexus account: granted for two uses, used up, taken back; t
   const review = page.getByTestId("grant-review");
   await expect(review.getByTestId("grant-limits")).toContainText("At most 2 times");
   await expect(review.getByTestId("grant-limits")).toContainText("Fees are not limited by this");
+  // Of the session itself, as the module will hold it.
+  await expect(review.getByTestId("grant-warning")).toContainText("its fees are not");
+  await expect(review.getByTestId("grant-stop")).toHaveCount(0);
   await expect(page.getByTestId("grant-withdraw")).toHaveCount(0);
   const asked = wallet.asked.filter((method) => method === "personal_sign").length;
   await page.getByTestId("grant-confirm").click();

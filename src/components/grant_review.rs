@@ -21,6 +21,7 @@ mod fees;
 mod kept;
 mod limits;
 mod names;
+mod scheme_remarks;
 mod token_facts;
 
 use card::card;
@@ -31,6 +32,7 @@ use fees::fees;
 pub(super) use kept::KeptSessions;
 pub use names::{app_contracts, contract_name};
 pub(super) use names::{leaf_words, names};
+use scheme_remarks::SchemeRemarks;
 pub use token_facts::{known_token, use_token_facts};
 
 /// Shows the request in a modal dialog while there is one. Esc and Cancel refuse; nothing is sent then.
@@ -74,7 +76,11 @@ pub fn GrantReview(
     // Whether the grant ends other sessions must be known, and said, before anybody agrees to it.
     let unsure = move || sessions.is_in_sync.get().is_none() && sessions.error.with(Option::is_none);
     let replaces = Memo::new(move |_| sessions.is_in_sync.get() == Some(false));
+    let of_scheme = SchemeRemarks::new(draft);
     let remarks = Memo::new(move |_| {
+        if of_scheme.are_theirs() {
+            return of_scheme.get();
+        }
         let now = sessions.now.get();
         draft.with(|draft| draft.as_ref().map(|draft| remarks(draft, now, sessions)).unwrap_or_default())
     });
@@ -84,7 +90,9 @@ pub fn GrantReview(
     let kept = KeptSessions::new(sessions, is_open, Signal::stored(Vec::new()));
     let cannot = move || is_stopped.get() || kept.is_blocked();
     // What one operation may cost is part of what is signed, too.
-    let unsure = move || unsure() || draft.with(|draft| draft.as_ref().is_some_and(Draft::lacks_cost_limit));
+    let unsure = move || {
+        unsure() || of_scheme.are_unknown() || draft.with(|draft| draft.as_ref().is_some_and(Draft::lacks_cost_limit))
+    };
     let blocked = move || !is_open.get() || unsure() || cannot() || has_problems();
     let decide = move |draft: &Draft| {
         let mut decision = draft.decision();

@@ -37,6 +37,7 @@ mod use_deploy_smart_account;
 mod use_fee_funds;
 mod use_forget_device;
 mod use_gas_estimate;
+mod use_grant_findings;
 mod use_key_network;
 mod use_operation;
 mod use_read_contract;
@@ -91,6 +92,7 @@ pub use use_deploy_smart_account::{use_deploy_smart_account, use_deploy_smart_ac
 pub use use_fee_funds::use_fee_funds;
 pub use use_forget_device::{UseForgetDeviceReturn, use_forget_device, use_forget_device_with};
 pub use use_gas_estimate::{use_gas_estimate, use_gas_estimate_with};
+pub(crate) use use_grant_findings::{GrantFindings, use_grant_findings};
 pub use use_key_network::{KeyNetwork, use_key_network, use_key_network_with};
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_restore_sessions::{use_restore_sessions, use_restore_sessions_with};

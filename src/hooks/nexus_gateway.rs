@@ -16,8 +16,13 @@ use super::{
     verbs::verbs,
 };
 use crate::{
-    actions::fee_funds::FeeFunds, client::session_store::transfer::NexusTransfer,
-    protocol::user_op_response::UserOpResponse,
+    actions::fee_funds::FeeFunds,
+    client::session_store::transfer::NexusTransfer,
+    protocol::{
+        policy::SessionPolicy,
+        session_scheme::{ActionLimits, SchemeFinding},
+        user_op_response::UserOpResponse,
+    },
 };
 
 verbs! {
@@ -56,4 +61,8 @@ verbs! {
 
     /// Keeps sessions from another device.
     fn bring_in(transfer: NexusTransfer) -> ImportedSessions = nexus::transfer::bring_in(transfer);
+
+    /// What a review says of these policies.
+    fn grant_findings(account: Address, policies: Vec<(SessionPolicy, ActionLimits)>) -> Vec<(Option<usize>, SchemeFinding)> =
+        nexus::grant_findings(account, policies);
 }

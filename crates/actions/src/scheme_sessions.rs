@@ -11,6 +11,7 @@ use alloy::{
 use futures::future::try_join;
 
 mod choice;
+mod findings;
 mod listing;
 mod transfer;
 

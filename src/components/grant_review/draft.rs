@@ -181,21 +181,20 @@ impl Draft {
     /// What the linter says about what would be granted, the gravest first; the same about several is said once.
     pub fn remarks(&self, now: u64, already_granted: &[B256], modules: &[Address]) -> Vec<Remark> {
         let GrantRequest { policies, account, key_holder, .. } = self.decision().granted;
-        let mut said = Vec::<(Severity, String, Vec<usize>)>::new();
-        let mut say = |severity, text: String, policy| match said
-            .iter_mut()
-            .find(|(known, said, _)| *known == severity && *said == text)
-        {
-            Some((.., about)) => about.push(policy),
-            None => said.push((severity, text, vec![policy])),
-        };
+        let mut found = Vec::new();
         let mut leaves = Vec::with_capacity(policies.len());
         for (index, policy) in policies.iter().enumerate() {
             // Some key or other: that of the grant is not made yet.
             let key = policy.session_key_address().unwrap_or(Address::repeat_byte(1));
             match policy.leaf(key, "") {
                 Ok(leaf) => leaves.push((index, leaf)),
-                Err(error) => say(Severity::Stop, ["It cannot be granted: ", &error.to_string(), "."].concat(), index),
+                Err(error) => {
+                    found.push((
+                        Some(index),
+                        Severity::Stop,
+                        ["It cannot be granted: ", &error.to_string(), "."].concat(),
+                    ));
+                }
             }
         }
         let (places, leaves): (Vec<_>, Vec<_>) = leaves.into_iter().unzip();
@@ -204,21 +203,34 @@ impl Draft {
             if finding.kind == FindingKind::GasIsUnbounded && key_holder == KeyHolder::Nodes {
                 continue;
             }
-            say(finding.severity, finding.text, places.get(finding.leaf).copied().unwrap_or_default());
+            found.push((places.get(finding.leaf).copied(), finding.severity, finding.text));
         }
-        let count = policies.len();
-        let mut remarks = said
-            .into_iter()
-            .map(|(severity, text, about)| {
-                let names = about.iter().filter_map(|index| policies.get(*index)).map(policy_name).collect::<Vec<_>>();
-                // Named only where it is not about all of them.
-                let text = if about.len() == count { text } else { [&names.join(", "), ": ", &text].concat() };
-                Remark { severity, text }
-            })
-            .collect::<Vec<_>>();
-        remarks.sort_by_key(|remark| std::cmp::Reverse(remark.severity));
-        remarks
+        remarks_about(&policies, found)
     }
+}
+
+/// What was found about the policies at these places, or about all of them, the gravest first; the same about several is
+/// said once.
+pub fn remarks_about(policies: &[SessionPolicy], found: Vec<(Option<usize>, Severity, String)>) -> Vec<Remark> {
+    let mut said = Vec::<(Severity, String, Vec<usize>)>::new();
+    for (policy, severity, text) in found {
+        let about = policy.map_or_else(|| (0..policies.len()).collect(), |policy| vec![policy]);
+        match said.iter_mut().find(|(known, said, _)| *known == severity && *said == text) {
+            Some((.., known)) => known.extend(about),
+            None => said.push((severity, text, about)),
+        }
+    }
+    let remark = |(severity, text, mut about): (Severity, String, Vec<usize>)| {
+        about.sort_unstable();
+        about.dedup();
+        let names = about.iter().filter_map(|index| policies.get(*index)).map(policy_name).collect::<Vec<_>>();
+        // Named only where it is not about all of them.
+        let text = if about.len() == policies.len() { text } else { [&names.join(", "), ": ", &text].concat() };
+        Remark { severity, text }
+    };
+    let mut remarks = said.into_iter().map(remark).collect::<Vec<_>>();
+    remarks.sort_by_key(|remark| std::cmp::Reverse(remark.severity));
+    remarks
 }
 
 impl Edits {

@@ -30,7 +30,13 @@ use crate::{
         operations::{GrantVariables, OwnerOperation, UseVariables},
         variables::{CostArguments, UseBatchSessionVariables, UseSessionVariables},
     },
-    protocol::{kind::AccountKind, nexus::ENTRY_POINT, user_op_response::UserOpResponse},
+    protocol::{
+        kind::AccountKind,
+        nexus::ENTRY_POINT,
+        policy::SessionPolicy,
+        session_scheme::{ActionLimits, SchemeFinding},
+        user_op_response::UserOpResponse,
+    },
 };
 
 fn sessions_of(account: Address) -> Outcome<NexusSessions> {
@@ -49,6 +55,14 @@ async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outco
 /// Gets ready for a grant: makes the key that encrypts session keys.
 pub async fn prepare_grant() -> Outcome<()> {
     key_vault::warm_up().await
+}
+
+/// What a review says of these policies.
+pub async fn grant_findings(
+    account: Address,
+    policies: Vec<(SessionPolicy, ActionLimits)>,
+) -> Outcome<Vec<(Option<usize>, SchemeFinding)>> {
+    sessions_of(account)?.findings(&policies).await
 }
 
 pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> Outcome<UserOpResponse> {

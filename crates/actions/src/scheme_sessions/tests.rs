@@ -286,3 +286,12 @@ async fn another_device_takes_sessions_in_and_loses_nothing_of_its_own() {
     let refused = SchemeSessions::<Notes>::read_records(damaged).unwrap_err();
     assert!(matches!(&refused, AppError::InvalidInput { field, .. } if field == "sessions[1]"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_review_hears_of_each_policy_what_its_own_session_would_allow() {
+    let World { sessions, .. } = world();
+    let policy = |to| (SessionPolicy::from(Policy::new(to, "buy()")), ActionLimits::default());
+    let found = sessions.findings(&[policy(SHOP), policy(FORBIDDEN)]).await.unwrap();
+    let stop = SchemeFinding { severity: Severity::Stop, text: "not there".into() };
+    assert_eq!(found, [(Some(1), stop)]);
+}
