@@ -185,3 +185,30 @@ test("sessions of a Nexus account go to another device, whichever kind is shown 
   expect(await chain.nfts(account)).toBe(1n);
   await context.close();
 });
+
+test("what the page knows of moves from V2 to the owner's Nexus account, in one operation", async ({ manager, page, chain, wallet }) => {
+  test.setTimeout(90_000);
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const v2 = await manager.account();
+  await chain.client.setBalance({ address: v2, value: 10n ** 18n });
+  await chain.mintTokens(v2, 7_000_000n);
+  await manager.open("/sessions");
+  await page.getByTestId("move-review").click();
+  const dialog = page.getByTestId("move-dialog");
+  await expect(dialog.getByTestId("move-amounts")).toContainText("7 DUSD");
+  await expect(dialog.getByTestId("move-amounts")).toContainText("1 ETH");
+  await expect(dialog).toContainText("What stays: collectibles");
+  const target = (await dialog.getByTestId("move-target").locator("[data-value]").getAttribute("data-value")) as Address;
+  await page.getByTestId("move-confirm").click();
+  await manager.hash("move-hash");
+  await page.getByTestId("show-nexus").click();
+  await expect(page.getByTestId("smart-account-address")).toHaveAttribute("data-value", target);
+  expect(await manager.account()).toBe(target);
+  expect(await chain.tokens(target)).toBe(7_000_000n);
+  expect(await chain.client.getBalance({ address: target })).toBe(10n ** 18n);
+  expect(await chain.client.getBalance({ address: v2 })).toBe(0n);
+  // Nothing is offered where there is nothing to move to.
+  await expect(page.getByTestId("move-to-nexus")).toHaveCount(0);
+  expect(wallet.asked.filter((method) => method === "personal_sign").length).toBeGreaterThan(0);
+});

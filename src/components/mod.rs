@@ -25,6 +25,7 @@ pub mod icon;
 pub mod key_network_status;
 pub mod live_text;
 mod markup;
+pub mod move_to_nexus;
 pub mod native_currency;
 pub mod nft_balance;
 pub mod no_script_notice;

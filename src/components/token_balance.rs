@@ -38,7 +38,7 @@ pub fn TokenBalance(
 }
 
 /// `balanceOf(address)`.
-fn balance_of(owner: Address) -> Bytes {
+pub fn balance_of(owner: Address) -> Bytes {
     let mut data = vec![0x70, 0xa0, 0x82, 0x31];
     data.extend_from_slice(owner.into_word().as_slice());
     data.into()

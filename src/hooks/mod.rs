@@ -39,6 +39,7 @@ mod use_forget_device;
 mod use_gas_estimate;
 mod use_grant_findings;
 mod use_key_network;
+mod use_nexus_address;
 mod use_operation;
 mod use_read_contract;
 mod use_restore_sessions;
@@ -94,6 +95,7 @@ pub use use_forget_device::{UseForgetDeviceReturn, use_forget_device, use_forget
 pub use use_gas_estimate::{use_gas_estimate, use_gas_estimate_with};
 pub(crate) use use_grant_findings::{GrantFindings, use_grant_findings};
 pub use use_key_network::{KeyNetwork, use_key_network, use_key_network_with};
+pub(crate) use use_nexus_address::use_nexus_address;
 pub use use_read_contract::{UseReadContractReturn, use_read_contract};
 pub use use_restore_sessions::{use_restore_sessions, use_restore_sessions_with};
 pub use use_resumed_operation::use_resumed_operation;

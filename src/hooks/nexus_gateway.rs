@@ -28,8 +28,9 @@ use crate::{
 verbs! {
     in nexus:
 
-    /// Asks the factory for the owner's account, keeps and shows it.
-    fn find_account(context: SmartAccountContext, owner: Address) -> () = nexus::shown::find_account(context, owner);
+    /// Asks the factory for the owner's account, keeps it, and shows it where that kind is shown.
+    fn find_account(context: SmartAccountContext, owner: Address) -> Address =
+        nexus::shown::find_account(context, owner);
 
     /// Compares the stored sessions with the chain, and shows them.
     fn show_sessions(context: SmartAccountContext, account: Address) -> () =

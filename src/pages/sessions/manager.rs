@@ -6,7 +6,8 @@ use leptos::prelude::*;
 
 use crate::{
     components::{
-        code_split::split_function, custody::Custody, session_list::SessionList, session_row::name_of_contract,
+        code_split::split_function, custody::Custody, move_to_nexus::MoveToNexus, session_list::SessionList,
+        session_row::name_of_contract,
     },
     hooks::{UseSessionsOptions, use_sessions_with},
 };
@@ -21,6 +22,7 @@ split_function! {
                     <SessionList sessions whole=true />
                 </section>
                 <Custody />
+                <MoveToNexus />
             }
             .into_any()
         })

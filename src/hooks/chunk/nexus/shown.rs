@@ -19,8 +19,9 @@ use crate::{
     protocol::kind::AccountKind,
 };
 
-/// Asks the factory for the owner's account and keeps it, with its release. It is shown unless another was chosen meanwhile.
-pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outcome<()> {
+/// Asks the factory for the owner's account and keeps it, with its release. It is shown where this owner's account of this
+/// kind is.
+pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outcome<Address> {
     let kind = Nexus::find(&ServerRelay, owner, &nexus::owner_setup()).await?;
     NexusStore.put_account(kind.account())?;
     let account = kind.account().address;
@@ -29,7 +30,7 @@ pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outco
     if context.owner.try_get_untracked() == Some(Some(owner)) && context.is_of(AccountKind::Nexus) {
         found(context, account);
     }
-    Ok(())
+    Ok(account)
 }
 
 /// The stored sessions, compared with the chain; what is under way is followed.
