@@ -44,10 +44,21 @@ test.describe("an app made from examples/starter", () => {
     const operation = (await chain.operations(account)).find(({ transactionHash }) => transactionHash === minted);
     expect(operation?.success).toBe(true);
 
+    // Left in mid-wait, it goes on when the page is back.
+    await chain.client.setAutomine(false);
+    await page.getByRole("button", { name: "Mint" }).click();
+    await expect(step("Mint").locator("[role=status]")).toHaveText(/submitted|bundled/);
+    await page.reload();
+    await expect(step("Mint").locator("[role=status]")).toHaveText(/submitted|bundled/);
+    await chain.client.setAutomine(true);
+    await chain.client.mine({ blocks: 1 });
+    await expect(step("Mint").locator("[role=status]")).toHaveText("confirmed");
+    expect(await chain.nfts(account)).toBe(before + 2n);
+
     // What fails is said in words.
     await page.route("**/api/fn/**", (route) => route.abort());
     await page.getByRole("button", { name: "Mint" }).click();
     await expect(step("Mint").getByRole("alert")).toHaveText(/\w+ \w+/);
-    expect(await chain.nfts(account)).toBe(before + 1n);
+    expect(await chain.nfts(account)).toBe(before + 2n);
   });
 });
