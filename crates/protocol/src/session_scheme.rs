@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+mod reading;
+
+pub use reading::{ReadLimit, ReadSession, SessionNote, SessionReading};
+
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -203,6 +207,18 @@ pub trait SessionScheme {
     /// `Invalid` for an answer that cannot be read.
     fn unknown(_stored: &[Stored<Self::Session>], _answer: &[u8]) -> Result<Vec<B256>, ProtocolError> {
         Ok(Vec::new())
+    }
+
+    /// How sessions that the chain has are read from it: first the `unknown` ones, by their ids, then the stored ones, of
+    /// which is read whether the chain has them as they were granted. Where the chain keeps hashes of functions, those of
+    /// `contracts` are tried. None where the chain tells nothing.
+    fn readings(
+        _account: Address,
+        _unknown: &[B256],
+        _stored: &[Self::Session],
+        _contracts: &[Address],
+    ) -> Vec<Box<dyn SessionReading>> {
+        Vec::new()
     }
 
     /// What the account does to end sessions of which nothing but the id is known.

@@ -24,6 +24,7 @@ mod leaf;
 mod lint;
 pub mod model;
 mod obedient;
+mod on_chain;
 mod policy_data;
 pub mod reads;
 mod scheme;
