@@ -12,6 +12,8 @@ use futures::future::try_join;
 
 mod choice;
 mod listing;
+mod on_chain;
+mod proof;
 
 use super::{
     account::SmartAccountClient,
@@ -85,6 +87,7 @@ pub struct GrantedSessions {
 
 pub use choice::SessionChoice;
 pub use listing::{LimitLeft, SessionListing};
+pub use on_chain::ListedNote;
 
 /// A session, and whether the chain has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +105,7 @@ pub struct SchemeSessions<S> {
     kind: Rc<dyn AccountKind>,
     relay: Rc<dyn Relay>,
     store: Rc<dyn SessionStore>,
+    contracts: Vec<Address>,
     scheme: PhantomData<S>,
 }
 
@@ -146,7 +150,14 @@ struct Known<S> {
 impl<S: SessionScheme> SchemeSessions<S> {
     /// Sessions of this account, kept in `store`.
     pub fn new(kind: Rc<dyn AccountKind>, relay: Rc<dyn Relay>, store: Rc<dyn SessionStore>) -> Self {
-        Self { kind, relay, store, scheme: PhantomData }
+        Self { kind, relay, store, contracts: Vec::new(), scheme: PhantomData }
+    }
+
+    /// Contracts whose functions sessions of other devices may be about: where the chain keeps hashes of functions, theirs
+    /// are tried.
+    pub fn knowing(mut self, contracts: Vec<Address>) -> Self {
+        self.contracts = contracts;
+        self
     }
 
     /// All that are stored, in the order in which they were granted.

@@ -262,6 +262,20 @@ pub trait SessionScheme {
         Self::use_signature(on_chain, session, &DUMMY_SESSION)
     }
 
+    /// [`Self::use_signature`] of a session of which nothing but the id need be known; `None` where that is not enough.
+    fn trial_signature(_id: B256, _session_signature: &[u8]) -> Option<Bytes> {
+        None
+    }
+
+    /// Does the entry point refuse an operation because the chain has no session with this id? Its reason, or else what it
+    /// answered.
+    ///
+    /// # Errors
+    /// The answer, in words.
+    fn refuses_ended(_id: B256, revert_data: &[u8]) -> Result<String, String> {
+        Err(crate::revert::decode_revert(revert_data))
+    }
+
     /// Would the session's policies let this through? What they count from one operation to the next begins at nothing
     /// here: what was used before, the chain knows.
     ///

@@ -13,6 +13,7 @@ pub mod calls;
 mod condition;
 mod counters;
 mod describe;
+mod ended;
 mod errors;
 mod events;
 mod explain;

@@ -7,6 +7,7 @@ use super::{
     SessionDescription, SessionLintContext,
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
     calls, counters,
+    ended::refuses_ended,
     explain::explain,
     from_policy::session_of,
     ids,
@@ -135,6 +136,14 @@ impl SessionScheme for SmartSessions {
         session_signature: &[u8],
     ) -> Result<Bytes, ProtocolError> {
         Ok(use_signature(Self::id(stored), session_signature))
+    }
+
+    fn trial_signature(id: B256, session_signature: &[u8]) -> Option<Bytes> {
+        Some(use_signature(id, session_signature))
+    }
+
+    fn refuses_ended(id: B256, revert_data: &[u8]) -> Result<String, String> {
+        refuses_ended(id, revert_data)
     }
 
     fn judge(stored: &StoredSession, used: &SessionCalls<'_>) -> Result<(), Violation> {
