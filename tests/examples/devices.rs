@@ -124,7 +124,8 @@ async fn what_cannot_be_read_is_listed_and_revocable_and_a_lying_node_is_found_o
     fund(owner.account).await;
     let none = BuildUserOpOptions::default();
     let url = common::lab().await.info().rpc_url.expose().as_str();
-    let [unknown_policy, hidden] = [0, 1].map(|_| alloy::signers::local::PrivateKeySigner::random().address());
+    let [unknown_policy, elsewhere, hidden] =
+        [0, 1, 2].map(|_| alloy::signers::local::PrivateKeySigner::random().address());
     let code = common::rpc(url, "eth_getCode", json!([USAGE_LIMIT_POLICY, "latest"])).await;
     common::rpc(url, "anvil_setCode", json!([unknown_policy, code])).await;
     let session = |contract, salt| {
@@ -133,26 +134,33 @@ async fn what_cannot_be_read_is_listed_and_revocable_and_a_lying_node_is_found_o
         let (key, salt) = (Address::repeat_byte(8), B256::repeat_byte(salt));
         session_of(&[(mint.into(), limits)], key, salt, &SessionLimits::default(), owner.account, 1).unwrap()
     };
-    let (mut judged, about_hidden) = (session(DEMO_NFT, 1), session(hidden, 2));
+    let (mut judged, told, about_hidden) = (session(DEMO_NFT, 1), session(elsewhere, 3), session(hidden, 2));
     let init_data = Bytes::from(vec![1; 16]);
     judged.actions[0].action_policies.push(PolicyData { policy: unknown_policy, init_data });
-    let enable: Call = enable_sessions(&[judged.clone(), about_hidden.clone()]).unwrap();
+    let enable: Call = enable_sessions(&[judged.clone(), told.clone()]).unwrap();
     mined(&send_transaction(&owner, &[enable], &none).await.unwrap()).await;
+    // And one without an operation: nothing on the chain but its hashes.
+    let enable = enable_sessions(std::slice::from_ref(&about_hidden)).unwrap();
+    common::rpc(url, "anvil_impersonateAccount", json!([owner.account])).await;
+    let transaction = json!([{"from": owner.account, "to": enable.to, "data": enable.data, "gas": "0x1e8480"}]);
+    common::rpc(url, "eth_sendTransaction", transaction).await;
 
     let lying = Rc::new(Lying { inner: Rc::clone(&owner.relay), lie: RefCell::new(None) });
     let (device, store) = device(&owner, lying.clone());
     let listing = device.listing().await.unwrap();
-    let ids = [permission_id(&judged).to_string(), permission_id(&about_hidden).to_string()];
+    let ids = [&judged, &told, &about_hidden].map(|session| permission_id(session).to_string());
     let notes = listing.notes.iter().map(|note| (note.session_id.clone(), note.is_unreadable)).collect::<Vec<_>>();
-    assert_eq!(notes, ids.clone().map(|id| (id, true)));
+    assert_eq!(notes, [(ids[0].clone(), true), (ids[2].clone(), true)]);
+    assert_eq!(listing.leaves[1].contract(), Some(elsewhere), "by the call data of the operation that enabled it");
     assert!(listing.notes[0].text.contains(&unknown_policy.to_string()), "{:?}", listing.notes);
     assert!(listing.notes[1].text.contains("keeps a hash"), "{:?}", listing.notes);
-    assert!(listing.leaves.iter().all(|leaf| leaf.session_key_data.is_empty() && leaf.is_on_other_device()));
-    assert_eq!(left(&listing), [(ids[0].as_str(), Counted::Uses, 4), (ids[1].as_str(), Counted::Uses, 4)]);
+    assert!([0, 2].iter().all(|place: &usize| listing.leaves[*place].session_key_data.is_empty()));
+    assert!(listing.leaves.iter().all(|leaf| leaf.is_on_other_device()));
+    assert_eq!(left(&listing), ids.each_ref().map(|id| (id.as_str(), Counted::Uses, 4)));
     // Who knows the contract believes the hash.
     let (knowing, _) = self::device(&owner, Rc::clone(&owner.relay));
     let listing = knowing.knowing(vec![hidden]).listing().await.unwrap();
-    assert_eq!((listing.notes.len(), listing.leaves[1].contract()), (1, Some(hidden)));
+    assert_eq!((listing.notes.len(), listing.leaves[2].contract()), (1, Some(hidden)));
 
     let own = CreateBatchSessionVariables {
         policy: vec![Policy::new(DEMO_NFT, "safeMint(address to)").into()],

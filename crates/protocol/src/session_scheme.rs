@@ -8,7 +8,7 @@ use std::fmt;
 
 mod reading;
 
-pub use reading::{ReadLimit, ReadSession, SessionNote, SessionReading};
+pub use reading::{Candidates, ReadLimit, ReadSession, SessionNote, SessionReading};
 
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -210,14 +210,19 @@ pub trait SessionScheme {
     }
 
     /// How sessions that the chain has are read from it: first the `unknown` ones, by their ids, then the stored ones, of
-    /// which is read whether the chain has them as they were granted. Where the chain keeps hashes of functions, those of
-    /// `contracts` are tried. None where the chain tells nothing.
+    /// which is read whether the chain has them as they were granted. Where the chain keeps hashes of functions,
+    /// `candidates` are tried. None where the chain tells nothing.
     fn readings(
         _account: Address,
         _unknown: &[B256],
         _stored: &[Self::Session],
-        _contracts: &[Address],
+        _candidates: &Candidates,
     ) -> Vec<Box<dyn SessionReading>> {
+        Vec::new()
+    }
+
+    /// Contracts and functions that the account's operations in a bundle, the input of its transaction, grant sessions for.
+    fn granted_in(_account: Address, _input: &[u8]) -> Vec<(Address, [u8; 4])> {
         Vec::new()
     }
 

@@ -1,19 +1,25 @@
 //! Sessions as the chain tells them: those that were granted elsewhere, and whether the stored ones are there as they were
 //! granted.
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use futures::future::join_all;
+use serde::Deserialize;
+use serde_json::json;
 use use_aa_protocol::{
     call::Call,
+    entry_point::EntryPointEvent,
     session::{SessionLeaf, SessionStatus},
-    session_scheme::{ReadSession, SessionReading, SessionScheme},
+    session_scheme::{Candidates, ReadSession, SessionReading, SessionScheme},
 };
 
 use super::{
     Known, SchemeSessions,
     listing::{LimitLeft, SessionListing, listed_id},
 };
-use crate::{chain_reads::eth_call, error::AppError, error::Upstream};
+use crate::{
+    chain_reads::{Quantity, eth_call, read},
+    error::{AppError, Upstream},
+};
 
 /// Sessions that are read at the same time.
 const AT_ONCE: usize = 8;
@@ -21,6 +27,24 @@ const AT_ONCE: usize = 8;
 const MOST_CALLS: usize = 160;
 /// Most sessions of either sort that are read.
 const MOST_READ: usize = 32;
+
+/// How far back the operations are looked at that granted sessions which nothing else explains, blocks.
+const LOOK_BACK: u64 = 9_990;
+/// Most transactions of them, the newest.
+const MOST_TRANSACTIONS: usize = 16;
+
+/// What is looked at of a log.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Log {
+    transaction_hash: B256,
+}
+
+/// What is looked at of a transaction.
+#[derive(Deserialize)]
+struct Transaction {
+    input: Bytes,
+}
 
 /// What a person must know of a listed session beside what it may do, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +70,27 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let account = self.kind.address();
         let unknown = known.unknown.get(..MOST_READ).unwrap_or(&known.unknown);
         let stored = known.on_chain.get(..MOST_READ).unwrap_or(&known.on_chain);
-        let mut readings = S::readings(account, unknown, stored, &self.contracts);
+        let mut candidates = Candidates { contracts: self.contracts.clone(), functions: Vec::new() };
+        let mut told = self.read_all(S::readings(account, unknown, stored, &candidates)).await?;
+        if told.iter().any(|read| read.unexplained > 0) {
+            // A help and no more: without it they stay unexplained.
+            candidates.functions = self.granted_functions().await.unwrap_or_default();
+        }
+        if !candidates.functions.is_empty() {
+            let again = unknown.iter().zip(&mut told).filter(|(_, read)| read.unexplained > 0).collect::<Vec<_>>();
+            let ids = again.iter().map(|(id, _)| **id).collect::<Vec<_>>();
+            let explained = self.read_all(S::readings(account, &ids, stored, &candidates)).await?;
+            again.into_iter().zip(explained).for_each(|((_, read), explained)| *read = explained);
+        }
+        let mut told = told.into_iter();
+        let read_unknown = told.by_ref().take(unknown.len()).map(Some).chain(std::iter::repeat(None));
+        let unknown = known.unknown.iter().copied().zip(read_unknown).collect();
+        let stored = stored.iter().map(S::id).zip(told).collect();
+        Ok(OnChainNow { unknown, stored })
+    }
+
+    /// As many of them as calls may be made for.
+    async fn read_all(&self, mut readings: Vec<Box<dyn SessionReading>>) -> Result<Vec<ReadSession>, AppError> {
         let (mut told, mut spent) = (Vec::new(), 0);
         for several in readings.chunks_mut(AT_ONCE) {
             if spent < MOST_CALLS {
@@ -54,11 +98,34 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 told.extend(several.iter().map(|reading| reading.told()));
             }
         }
-        let mut told = told.into_iter();
-        let read_unknown = told.by_ref().take(unknown.len()).map(Some).chain(std::iter::repeat(None));
-        let unknown = known.unknown.iter().copied().zip(read_unknown).collect();
-        let stored = stored.iter().map(S::id).zip(told).collect();
-        Ok(OnChainNow { unknown, stored })
+        Ok(told)
+    }
+
+    /// What the account's newest operations granted sessions for: the entry point's events are indexed by account, the
+    /// module's are not.
+    async fn granted_functions(&self) -> Result<Vec<(Address, [u8; 4])>, AppError> {
+        let (relay, account) = (self.relay.as_ref(), self.kind.address());
+        let height: Quantity = read(relay, "eth_blockNumber", json!([])).await?;
+        let from_block = height.0.saturating_sub(U256::from(LOOK_BACK));
+        let filter = json!([{
+            "address": self.kind.entry_point().address(),
+            "topics": [EntryPointEvent::USER_OPERATION, null, account.into_word()],
+            "fromBlock": format!("{from_block:#x}"),
+            "toBlock": "latest",
+        }]);
+        let logs: Vec<Log> = read(relay, "eth_getLogs", filter).await?;
+        let mut transactions = Vec::new();
+        for Log { transaction_hash } in logs.into_iter().rev() {
+            if transactions.len() < MOST_TRANSACTIONS && !transactions.contains(&transaction_hash) {
+                transactions.push(transaction_hash);
+            }
+        }
+        let inputs = join_all(transactions.iter().map(|hash| {
+            let transaction = read::<Transaction>(relay, "eth_getTransactionByHash", json!([hash]));
+            async { transaction.await.ok() }
+        }));
+        let inputs = inputs.await.into_iter().flatten();
+        Ok(inputs.flat_map(|transaction| S::granted_in(account, &transaction.input)).collect())
     }
 
     /// Reads them side by side; how many calls that took.

@@ -1,9 +1,18 @@
 //! Sessions that are read from the chain, step by step: whoever reads asks the calls and hands the answers back.
 
-use alloy::primitives::{Bytes, U256};
+use alloy::primitives::{Address, Bytes, U256};
 
 use super::Counted;
 use crate::{ProtocolError, call::Call, session::SessionLeaf};
+
+/// What the hashes of functions on chain may stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidates {
+    /// Contracts, of which all known functions are tried.
+    pub contracts: Vec<Address>,
+    /// Contracts and functions.
+    pub functions: Vec<(Address, [u8; 4])>,
+}
 
 /// A session that is being read.
 pub trait SessionReading {
@@ -28,6 +37,8 @@ pub struct ReadSession {
     pub leaves: Vec<SessionLeaf>,
     /// What is left of its limits.
     pub left: Vec<ReadLimit>,
+    /// How many of its functions are hashes that nothing explains.
+    pub unexplained: usize,
     /// What leaves cannot say.
     pub notes: Vec<SessionNote>,
 }

@@ -10,12 +10,14 @@ use std::rc::Rc;
 use alloy::primitives::{Address, B256, Bytes, U256};
 
 mod compared;
+mod granted;
 mod known;
 mod policies;
 #[cfg(test)]
 mod tests;
 mod told;
 
+pub(super) use granted::granted_in;
 use known::{KnownActions, Plain};
 use policies::{FoundPolicy, PolicyQuestion};
 
@@ -28,7 +30,7 @@ use super::{
 use crate::{
     ProtocolError,
     call::Call,
-    session_scheme::{ReadSession, SessionReading},
+    session_scheme::{Candidates, ReadSession, SessionReading},
 };
 
 /// Most functions of one session that are looked at.
@@ -93,9 +95,9 @@ pub(super) fn readings(
     account: Address,
     unknown: &[B256],
     stored: &[&Session],
-    contracts: &[Address],
+    candidates: &Candidates,
 ) -> Vec<Box<dyn SessionReading>> {
-    let known = Rc::new(KnownActions::new(account, stored, contracts));
+    let known = Rc::new(KnownActions::new(account, stored, candidates));
     let reading = |id, stored: Option<&Session>| {
         let mut asked = vec![Question::Operations, Question::Actions, Question::Signing];
         // A stored session's id is the hash of its validator, too.

@@ -27,7 +27,7 @@ use crate::{
     policy::SessionEpoch,
     session::SessionLeaf,
     session_scheme::{
-        Counter, OnChain, SchemeFinding, SessionCalls, SessionReading, SessionScheme, SessionTerms, Stored,
+        Candidates, Counter, OnChain, SchemeFinding, SessionCalls, SessionReading, SessionScheme, SessionTerms, Stored,
     },
     simulate::Violation,
 };
@@ -91,10 +91,14 @@ impl SessionScheme for SmartSessions {
         account: Address,
         unknown: &[B256],
         stored: &[StoredSession],
-        contracts: &[Address],
+        candidates: &Candidates,
     ) -> Vec<Box<dyn SessionReading>> {
         let sessions = stored.iter().map(|stored| &stored.session);
-        on_chain::readings(account, unknown, &sessions.collect::<Vec<_>>(), contracts)
+        on_chain::readings(account, unknown, &sessions.collect::<Vec<_>>(), candidates)
+    }
+
+    fn granted_in(account: Address, input: &[u8]) -> Vec<(Address, [u8; 4])> {
+        on_chain::granted_in(account, input)
     }
 
     /// Whether a grant was ever signed for them is not known: that ends, too.

@@ -12,6 +12,7 @@ use super::super::{
 use crate::{
     addresses::{DEMO_NFT, DEMO_TOKEN},
     known_functions::selectors,
+    session_scheme::Candidates,
 };
 
 /// A contract and its function.
@@ -19,25 +20,29 @@ pub(super) type Plain = (Address, [u8; 4]);
 
 /// Most contracts whose functions are tried.
 pub(super) const MOST_CONTRACTS: usize = 64;
+/// Most functions that are tried beside those.
+const MOST_FUNCTIONS: usize = 4_096;
 
 /// Contracts and functions, hashed when the first hash is looked up.
 pub(super) struct KnownActions {
     contracts: Vec<Address>,
-    /// Of stored sessions: whatever they are.
+    /// Of stored sessions, and those that were asked for: whatever they are.
     granted: Vec<Plain>,
     hashed: OnceCell<HashMap<B256, Plain>>,
 }
 
 impl KnownActions {
-    pub(super) fn new(account: Address, stored: &[&Session], contracts: &[Address]) -> Self {
+    pub(super) fn new(account: Address, stored: &[&Session], candidates: &Candidates) -> Self {
         let actions = stored.iter().flat_map(|session| &session.actions);
         let granted = actions.map(|action| (action.action_target, action.action_target_selector.0)).collect::<Vec<_>>();
         let mut all = vec![account, SMART_SESSION, DEMO_NFT, DEMO_TOKEN];
-        for contract in granted.iter().map(|(target, _)| target).chain(contracts) {
+        for contract in granted.iter().map(|(target, _)| target).chain(&candidates.contracts) {
             if all.len() < MOST_CONTRACTS && !all.contains(contract) {
                 all.push(*contract);
             }
         }
+        let asked = candidates.functions.iter().take(MOST_FUNCTIONS).copied();
+        let granted = granted.into_iter().chain(asked).collect();
         Self { contracts: all, granted, hashed: OnceCell::new() }
     }
 

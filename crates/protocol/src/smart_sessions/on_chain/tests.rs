@@ -14,7 +14,7 @@ use crate::{
     abi::smart_sessions::{ISessionPolicy, ISmartSession},
     addresses::{DEMO_NFT, DEMO_TOKEN},
     policy::{Condition, Erc20Policy, Policy},
-    session_scheme::{Counted, SessionNote, SessionScheme},
+    session_scheme::{Candidates, Counted, SessionNote, SessionScheme},
 };
 
 const ACCOUNT: Address = Address::repeat_byte(0xaa);
@@ -97,7 +97,8 @@ fn drive(
 }
 
 fn one(unknown: &[B256], stored: &[&Session], contracts: &[Address]) -> Box<dyn SessionReading> {
-    readings(ACCOUNT, unknown, stored, contracts).pop().unwrap()
+    let candidates = Candidates { contracts: contracts.to_vec(), functions: Vec::new() };
+    readings(ACCOUNT, unknown, stored, &candidates).pop().unwrap()
 }
 
 /// With nothing stored, of nothing but its id.
@@ -132,6 +133,11 @@ fn what_nothing_explains_is_unreadable_and_what_is_known_of_it_is_said() {
     // The same once somebody names the contract: the hash proves it.
     let named = read(&elsewhere, &[ELSEWHERE]);
     assert_eq!((named.notes.len(), named.leaves[0].contract()), (0, Some(ELSEWHERE)));
+    assert_eq!((hidden.unexplained, named.unexplained), (1, 0));
+    let function = (ELSEWHERE, elsewhere.actions[0].action_target_selector.0);
+    let candidates = Candidates { functions: vec![function], ..Candidates::default() };
+    let reading = readings(ACCOUNT, &[ids::permission_id(&elsewhere)], &[], &candidates).pop().unwrap();
+    assert_eq!(drive(reading, |call| chain(&elsewhere, call)).unwrap(), named);
 
     let unknown = PolicyData { policy: ELSEWHERE, ..PolicyData::default() };
     let mut judged = granted();

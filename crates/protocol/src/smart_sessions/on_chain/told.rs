@@ -25,7 +25,8 @@ use crate::{
 pub(super) fn told(found: &Found) -> ReadSession {
     let key = key_of(found);
     let window = window_of(&found.operations.set_to());
-    let mut read = ReadSession::default();
+    let unexplained = found.actions.iter().filter(|action| action.plain.is_none()).count();
+    let mut read = ReadSession { unexplained, ..ReadSession::default() };
     for (place, action) in found.actions.iter().enumerate() {
         let reason = unreadable(action).or_else(|| all_operations(&found.operations));
         let policies = action.policies.set_to();
