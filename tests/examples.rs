@@ -35,6 +35,9 @@ mod nexus;
 #[path = "examples/pairs.rs"]
 mod pairs;
 
+#[path = "examples/devices.rs"]
+mod devices;
+
 sol! {
     function balanceOf(address owner) returns (uint256);
 }

@@ -94,6 +94,9 @@ test("a session on a Nexus account: granted for two uses, used up, taken back; t
   await manager.hash("revoke-sessions-hash");
   await expect(manager.rows("REVOKED")).toHaveCount(1);
   expect(await permissions(chain, nexus)).toEqual([]);
+  await expect(row.getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+  await expect(row.getByTestId("revocation-proof")).toContainText("InvalidPermissionId");
+  await expect(row.getByTestId("restore-session")).toHaveCount(0);
 
   // The other kind lost nothing.
   expect(await choose(manager, "biconomy-v2", nexus)).toBe(v2);
@@ -103,6 +106,48 @@ test("a session on a Nexus account: granted for two uses, used up, taken back; t
   expect(await chain.nfts(v2)).toBe(1n);
   expect(await choose(manager, "nexus", v2)).toBe(nexus);
   await expect(manager.rows("REVOKED")).toHaveCount(1);
+});
+
+test("another browser of the owner reads the sessions of a Nexus account from the chain, and takes one back", async ({ manager, page, chain, wallet, browser }) => {
+  test.setTimeout(120_000);
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await choose(manager, "nexus", await manager.account());
+  await page.getByTestId("session-label").fill("Only here");
+  await page.getByTestId("grant-uses").fill("3");
+  await manager.grantAndWait();
+  const [id] = await permissions(chain, account);
+
+  const context = await browser.newContext();
+  const otherPage = await context.newPage();
+  await new TestWallet(wallet.chainId, wallet.key).install(otherPage);
+  const other = new Manager(otherPage, process.env.USE_AA_URL!);
+  await other.open();
+  await other.connect(TestWallet.rdns);
+  expect(await choose(other, "nexus", await other.account())).toBe(account);
+  const row = other.rows();
+  await expect(row).toHaveCount(1);
+  await expect(row).toHaveAttribute("data-session-id", id);
+  await expect(row).toHaveAttribute("data-status", "OTHER_DEVICE");
+  await expect(row).toContainText("May call safeMint on Demo NFT");
+  await expect(row).toContainText("Its key is in another browser or app");
+  await expect(row).not.toContainText("Only here");
+  await expect(row.getByTestId("session-left")).toHaveAttribute("data-left", "3");
+  await expect(row).not.toHaveAttribute("data-unreadable", "true");
+
+  const revoke = row.getByTestId("revoke-session");
+  await revoke.focus();
+  await otherPage.keyboard.press("Enter");
+  await otherPage.getByTestId("revoke-confirm").click();
+  await other.hash("revoke-sessions-hash");
+  expect(await permissions(chain, account)).toEqual([]);
+  await expect(row).toHaveAttribute("data-status", "REVOKED");
+  await expect(row.getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
+  await context.close();
+
+  // Where it was granted it is known to be gone, by its name.
+  await page.reload();
+  await expect(manager.rows("REVOKED")).toContainText("Only here");
 });
 
 test("a batch, and the owner's own operations, on a Nexus account; what it cannot do is said", async ({ manager, page, chain, wallet }) => {

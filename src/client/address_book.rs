@@ -72,6 +72,11 @@ impl AddressBook {
         }
     }
 
+    /// All addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.addresses.iter().map(|known| known.address)
+    }
+
     /// What is kept of it.
     pub fn get(&self, address: Address) -> Option<&KnownAddress> {
         self.addresses.iter().find(|known| known.address == address)

@@ -43,6 +43,7 @@ pub mod row_window;
 pub mod session_changes;
 pub mod session_left;
 pub mod session_list;
+pub mod session_notes;
 pub mod session_picker;
 pub mod session_row;
 pub mod session_rows;

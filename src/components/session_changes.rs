@@ -15,6 +15,7 @@ use super::{
     live_text::{live, verbatim},
     native_currency::use_native_currency,
     operation_status::OperationStatus,
+    session_notes::unreadable_words,
     session_words::{sessions_text, title_of, whole_permission_text},
 };
 use crate::{
@@ -80,6 +81,8 @@ pub struct SessionChanges {
     /// Asks the chain about the session with this id.
     pub prove: Callback<String>,
     proofs: RwSignal<HashMap<String, Proof>>,
+    /// Ids that the person agreed to take back.
+    taken: StoredValue<Vec<String>>,
     revoke: UseMutationReturn<RevokeSessionsVariables, UserOpResponse>,
     revocation: UseUserOpWaitReturn,
     restore: UseMutationReturn<RestoreSessionsVariables, UserOpResponse>,
@@ -113,6 +116,7 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
     let try_it = use_revocation_proof();
     let tell_nodes = use_revoke_at_nodes();
     let proofs = RwSignal::new(HashMap::new());
+    let taken = StoredValue::new(Vec::<String>::new());
     let note = move |id: &str, proof: Proof| {
         proofs.try_update(|proofs| drop(proofs.insert(id.to_owned(), proof)));
     };
@@ -149,8 +153,14 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
         let Some(hash) = revocation.data.with(|receipt| receipt.as_ref().map(|receipt| receipt.user_op_hash)) else {
             return;
         };
-        let taken_by_it =
-            |leaf: &&SessionLeaf| leaf.state().ending().is_some_and(|ending| ending.operation == Some(hash));
+        // Where a session of another device is stored nowhere, nothing of it says by what it ended.
+        let is_taken = |leaf: &SessionLeaf| {
+            leaf.is_on_other_device() && taken.with_value(|taken| taken.contains(&leaf.session_id))
+        };
+        let taken_by_it = |leaf: &&SessionLeaf| {
+            let ending = leaf.state().ending().map(|ending| ending.operation);
+            ending == Some(Some(hash)) || (ending == Some(None) && is_taken(leaf))
+        };
         let untried = |leaf: &&SessionLeaf| proofs.with_untracked(|proofs| !proofs.contains_key(&leaf.session_id));
         let ids = sessions.list.sessions.with(|all| {
             let taken = all.iter().filter(taken_by_it).take(TRIED_AT_ONCE);
@@ -169,6 +179,7 @@ pub fn use_session_changes(sessions: UseSessionsReturn) -> SessionChanges {
         failed: Signal::derive(move || revoke.is_error.get() || restore.is_error.get()),
         prove: Callback::new(move |id| ask_chain(vec![id])),
         proofs,
+        taken,
         revoke,
         revocation,
         restore,
@@ -228,6 +239,7 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
                 changes.restore.mutate.run(RestoreSessionsVariables { session_ids, reviewed, ..Default::default() });
             }
             Some(Change::Revoke(ids)) => {
+                changes.taken.set_value(ids.clone());
                 let sessions = SessionsToRevoke::These(ids);
                 changes.revoke.mutate.run(RevokeSessionsVariables { sessions, reviewed, ..Default::default() });
             }
@@ -304,7 +316,10 @@ fn question(
     };
     let names = sessions.list.sessions.with_untracked(|all| {
         let named = ids.iter().take(NAMED).filter_map(|id| all.iter().find(|leaf| leaf.session_id == *id));
-        let told = |leaf: &SessionLeaf| (title_of(leaf), whole_permission_text(leaf, account, native));
+        let told = |leaf: &SessionLeaf| {
+            let unreadable = untrack(|| unreadable_words(sessions.list, &leaf.session_id));
+            (title_of(leaf), unreadable.unwrap_or_else(|| whole_permission_text(leaf, account, native)))
+        };
         named.map(told).collect::<Vec<_>>()
     });
     let more = ids.len().saturating_sub(names.len());

@@ -10,6 +10,7 @@ use super::{
     native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
     session_left::SessionLeft,
+    session_notes::{SessionNotes, unreadable_words},
     session_words::{badge_text, permission_text, title_of, title_view, whole_permission_text},
     time::local_time,
 };
@@ -42,7 +43,7 @@ pub fn SessionRow(
     let kind = use_account_kind().kind;
     let owner_here = move || account.owner_address.get().is_some();
     let id = leaf.with_untracked(|leaf| leaf.session_id.clone());
-    let left_of = id.clone();
+    let (left_of, notes_of, words_of) = (id.clone(), id.clone(), id.clone());
     let now = sessions.list.now;
     let status = Memo::new(move |_| leaf.with(|leaf| leaf.listed_at(now.get())));
     let title = Memo::new(move |_| leaf.with(title_of));
@@ -50,7 +51,11 @@ pub fn SessionRow(
     let is_revoked = Memo::new(move |_| status.get() == ListedStatus::Revoked);
     let hash = Memo::new(move |_| leaf.with(SessionLeaf::hash));
     let native = use_native_currency();
-    let what = move || leaf.with(|leaf| permission_text(leaf, account.smart_account_address.get(), &native.get()));
+    let unreadable = Memo::new(move |_| unreadable_words(sessions.list, &words_of));
+    let what = move || {
+        let readable = || leaf.with(|leaf| permission_text(leaf, account.smart_account_address.get(), &native.get()));
+        unreadable.get().unwrap_or_else(readable)
+    };
     // Sealed by something that this browser has deleted; of those that are over it does not matter.
     let is_gone = Memo::new(move |_| {
         let is_lost =
@@ -70,9 +75,13 @@ pub fn SessionRow(
     let in_tree = Memo::new(move |_| leaf.with(|leaf| leaf.status.in_tree()));
     let granted = move || leaf.with(|leaf| leaf.created_at).map(|time| ["Granted ", &local_time(time)].concat());
     let explorer_url = Memo::new(move |_| account.chain_info.get().and_then(|chain| chain.explorer_url));
-    let whole =
-        move || leaf.with(|leaf| whole_permission_text(leaf, account.smart_account_address.get(), &native.get()));
-    let key = Memo::new(move |_| leaf.with(|leaf| leaf.session_key_address.to_string()));
+    let whole = move || {
+        let readable =
+            || leaf.with(|leaf| whole_permission_text(leaf, account.smart_account_address.get(), &native.get()));
+        unreadable.get().unwrap_or_else(readable)
+    };
+    // Of another device's session nobody may know it.
+    let key = Memo::new(move |_| leaf.with(|leaf| leaf.session_key_address));
     let change = move |change: fn(Vec<String>) -> Change| {
         changes.ask.set(Some(change(vec![leaf.with_untracked(|leaf| leaf.session_id.clone())])));
     };
@@ -81,18 +90,23 @@ pub fn SessionRow(
         end != 0 && end <= now.get()
     };
     let actions = move || match status.get() {
-        ListedStatus::Revoked if kind.get() != AccountKind::BiconomyV2 => ().into_any(),
         ListedStatus::Revoked => view! {
-            <button
-                type="button"
-                class="button quiet small"
-                data-testid="restore-session"
-                aria-label=move || ["Bring back ", &isolated(&title.get())].concat()
-                disabled=move || !owner_here() || changes.busy.get() || ended()
-                on:click=move |_| change(Change::Restore)
-            >
-                "Bring back"
-            </button>
+            // Elsewhere a session that was taken back is granted anew.
+            {(kind.get() == AccountKind::BiconomyV2)
+                .then(|| {
+                    view! {
+                        <button
+                            type="button"
+                            class="button quiet small"
+                            data-testid="restore-session"
+                            aria-label=move || ["Bring back ", &isolated(&title.get())].concat()
+                            disabled=move || !owner_here() || changes.busy.get() || ended()
+                            on:click=move |_| change(Change::Restore)
+                        >
+                            "Bring back"
+                        </button>
+                    }
+                })}
             <button
                 type="button"
                 class="link-button"
@@ -150,6 +164,9 @@ pub fn SessionRow(
         }
     };
     let doubts = move || {
+        if unreadable.with(Option::is_some) {
+            return None;
+        }
         leaf.with(|leaf| {
             sessions.list.modules.with(|modules| doubts_view(leaf, account.smart_account_address.get(), modules))
         })
@@ -161,6 +178,7 @@ pub fn SessionRow(
             data-session-id=id
             data-status=move || status.get().wire_name()
             data-key=move || is_gone.get().then_some("gone")
+            data-unreadable=move || unreadable.with(Option::is_some).then_some("true")
             style:margin-block-start=move || gap.get()
             aria-posinset=move || place.get().0.to_string()
             aria-setsize=move || place.get().1.to_string()
@@ -174,11 +192,12 @@ pub fn SessionRow(
             <p class="meta">
                 {countdown}
                 {move || granted().map(|text| view! { <span>{live(text)}</span> })}
-                <span>"Key " <span class="mono" title=key data-value=key>{move || verbatim(shortened(&key.get()))}</span></span>
+                {move || key_view(key.get())}
                 // Uses are counted by V2's leaves; where the chain counts, it says what is left.
                 {move || (kind.get() == AccountKind::BiconomyV2).then(|| uses_view(hash.get(), sessions.uses.data.get().as_ref(), explorer_url.get()))}
             </p>
             <SessionLeft session_id=left_of list=sessions.list />
+            <SessionNotes session_id=notes_of list=sessions.list />
             {move || is_gone.get().then(gone_view)}
             {news}
             {doubts}
@@ -186,6 +205,16 @@ pub fn SessionRow(
         </li>
     }
     .into_any()
+}
+
+fn key_view(key: Address) -> AnyView {
+    if key.is_zero() {
+        return view! { <span>"Key not known"</span> }.into_any();
+    }
+    let key = key.to_string();
+    let short = shortened(&key);
+    view! { <span>"Key " <span class="mono" title=key.clone() data-value=key>{verbatim(short)}</span></span> }
+        .into_any()
 }
 
 /// How often it was used, and when last, with the transaction on the explorer; nothing while that is not known.

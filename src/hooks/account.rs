@@ -137,6 +137,7 @@ fn no_sessions_known(context: SmartAccountContext) {
     context.sessions_error.try_set(None);
     context.lost_keys.try_set(BTreeSet::new());
     context.limits_left.try_set(Vec::new());
+    context.session_notes.try_set(Vec::new());
     context.modules.try_set(Vec::new());
     context.older_unknown.try_set(false);
     context.ended_elsewhere.try_set(Vec::new());

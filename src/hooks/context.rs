@@ -10,7 +10,7 @@ use super::{
     query_status::QueryStatus,
 };
 use crate::{
-    actions::scheme_sessions::LimitLeft,
+    actions::scheme_sessions::{LimitLeft, ListedNote},
     client::wallet::info::WalletInfo,
     error::AppError,
     protocol::{kind::AccountKind, rpc::ChainInfo, session::SessionLeaf},
@@ -84,6 +84,8 @@ pub(crate) struct SmartAccountContext {
     pub sessions_error: RwSignal<Option<AppError>>,
     /// What is left of the limits that the chain counts.
     pub limits_left: RwSignal<Vec<LimitLeft>>,
+    /// What a person must know of sessions beside what they may do.
+    pub session_notes: RwSignal<Vec<ListedNote>>,
     /// Session keys that are stored here and cannot be opened any more.
     pub lost_keys: RwSignal<BTreeSet<Address>>,
     /// Are the stored sessions those on chain?
@@ -133,6 +135,7 @@ impl SmartAccountContext {
             sessions_status: RwSignal::new(QueryStatus::Pending),
             sessions_error: RwSignal::new(None),
             limits_left: RwSignal::new(Vec::new()),
+            session_notes: RwSignal::new(Vec::new()),
             lost_keys: RwSignal::new(BTreeSet::new()),
             in_sync: RwSignal::new(None),
             modules: RwSignal::new(Vec::new()),

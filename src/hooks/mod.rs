@@ -134,7 +134,7 @@ pub use crate::{
         restore_sessions::RestoreSessionsVariables,
         reviewed_sessions::ReviewedSessions,
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
-        scheme_sessions::LimitLeft,
+        scheme_sessions::{LimitLeft, ListedNote},
         send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
         send_transaction::SendTransactionVariables,
         send_withdrawals::{SendWithdrawalsVariables, WithdrawalRequest},

@@ -16,7 +16,7 @@ use super::{
     verbs::verbs,
 };
 use crate::{
-    actions::fee_funds::FeeFunds,
+    actions::{fee_funds::FeeFunds, prove_revocation::RevocationProof},
     client::session_store::transfer::NexusTransfer,
     protocol::{
         policy::SessionPolicy,
@@ -53,6 +53,10 @@ verbs! {
         operation: OwnerOperation,
         progress: Progress,
     ) -> UserOpResponse = nexus::send_owner_operation(owner, operation, progress);
+
+    /// Tries a session that was taken back.
+    fn prove_revocation(account: Address, session_id: String) -> RevocationProof =
+        nexus::prove_revocation(account, session_id);
 
     /// What an operation would cost at most, wei.
     fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> U256 = nexus::gas_estimate(owner, arguments);

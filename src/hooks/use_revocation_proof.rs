@@ -1,7 +1,8 @@
 //! [`use_revocation_proof`].
 
 use super::{
-    MutationOptions, RevocationProof, UseMutationReturn, provider::use_context_or_detached, rest, use_mutation,
+    AccountKind, MutationOptions, RevocationProof, UseMutationReturn, nexus_gateway, provider::use_context_or_detached,
+    rest, use_mutation,
 };
 
 /// Tries a session by its id, without sending anything: its key signs an operation, and the entry point on chain says
@@ -40,7 +41,10 @@ pub fn use_revocation_proof_with(
 ) -> UseMutationReturn<String, RevocationProof> {
     let context = use_context_or_detached();
     use_mutation(options, move |session_id, _| async move {
-        context.only_on_v2("trying a session that was taken back")?;
-        rest::prove_revocation(context.account_or(None)?, session_id).await
+        let account = context.account_or(None)?;
+        match context.kind_of(account) {
+            AccountKind::Nexus => nexus_gateway::prove_revocation(account, session_id).await,
+            AccountKind::BiconomyV2 => rest::prove_revocation(account, session_id).await,
+        }
     })
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use alloy::primitives::Address;
 use leptos::prelude::*;
 
-use super::{LimitLeft, QueryStatus, provider::use_context_or_detached};
+use super::{LimitLeft, ListedNote, QueryStatus, provider::use_context_or_detached};
 use crate::{client::time::now_seconds, error::AppError, protocol::session::SessionLeaf};
 
 /// What [`use_session_list`] returns.
 #[derive(Clone, Copy)]
 pub struct UseSessionListReturn {
-    /// The sessions of the account that are stored in this browser, oldest first. Their `status` is the stored one;
+    /// The sessions of the account that are stored in this browser, oldest first; where each session stands for itself on
+    /// the chain, before them those that it has from other devices. Their `status` is the stored one;
     /// [`SessionLeaf::status_at`] with [`now`](Self::now) is the one by the clock.
     pub sessions: Signal<Vec<SessionLeaf>>,
     /// The time, unix seconds; moves every second while somebody looks.
@@ -21,6 +22,9 @@ pub struct UseSessionListReturn {
     pub lost_keys: Signal<BTreeSet<Address>>,
     /// What is left of the limits over many calls, read from the chain; only on account kinds whose sessions count.
     pub limits_left: Signal<Vec<LimitLeft>>,
+    /// What a person must know of sessions beside what they may do: that what one may do cannot be read here, or that the
+    /// chain has it otherwise than it was granted. Only on account kinds whose sessions the chain tells apart.
+    pub notes: Signal<Vec<ListedNote>>,
     /// Where reading stands.
     pub status: Signal<QueryStatus>,
     /// Why the sessions could not be read or compared with the chain.
@@ -65,6 +69,7 @@ pub fn use_session_list() -> UseSessionListReturn {
         now: use_clock(),
         lost_keys: context.lost_keys.into(),
         limits_left: context.limits_left.into(),
+        notes: context.session_notes.into(),
         status: context.sessions_status.into(),
         error: context.sessions_error.into(),
         is_in_sync: context.in_sync.into(),

@@ -32,7 +32,7 @@ use use_aa::{
         call::Call,
         nexus::{NexusAccount, NexusRelease, NexusSetup},
         policy::{Condition, Erc20Policy, Policy},
-        session::{KeyManagerSessions, SessionStatus},
+        session::{KeyManagerSessions, SessionLeaf, SessionStatus},
         session_scheme::{ActionLimits, Counted, SessionLimits, SessionScheme},
         smart_sessions::{SmartSessions, addresses::SMART_SESSION},
         user_op_response::UserOpResponse,
@@ -47,7 +47,7 @@ use super::{
 sol! { function isValidSignature(bytes32 hash, bytes signature) returns (bytes4); }
 
 /// Until the bundler has a receipt; it must say that the call did not fail.
-async fn mined(sent: &UserOpResponse) {
+pub async fn mined(sent: &UserOpResponse) {
     let url = common::lab().await.info().bundler_url.expose().as_str();
     for _ in 0..400 {
         let receipt = common::rpc(url, "eth_getUserOperationReceipt", json!([sent.user_op_hash])).await;
@@ -60,7 +60,7 @@ async fn mined(sent: &UserOpResponse) {
     panic!("{} is not mined", sent.user_op_hash);
 }
 
-async fn fund(account: Address) {
+pub async fn fund(account: Address) {
     let url = common::lab().await.info().rpc_url.expose().as_str();
     common::rpc(url, "anvil_setBalance", json!([account, U256::from(10).pow(U256::from(18))])).await;
 }
@@ -177,7 +177,7 @@ async fn a_nexus_account_goes_the_whole_way_at_the_apps_expense() {
     }
 }
 
-async fn nexus() -> (SmartAccountClient, NexusAccount, Rc<LocalWallet>, NexusSetup) {
+pub async fn nexus() -> (SmartAccountClient, NexusAccount, Rc<LocalWallet>, NexusSetup) {
     let relay: Rc<dyn Relay> = server().await;
     let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
     let setup = NexusSetup::new(NexusRelease::Modulekit0_5_9).with_validator(SMART_SESSION);
@@ -254,7 +254,8 @@ async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
     // Another device, which has stored none of them, takes all of them back.
     let elsewhere: Rc<dyn SessionStore> = Rc::new(MemorySessionStore::new());
     let elsewhere = SchemeSessions::<SmartSessions>::new(owner.shared_kind(), Rc::clone(&relay), elsewhere);
-    assert!(elsewhere.listing().await.unwrap().leaves.is_empty());
+    let of_others = elsewhere.listing().await.unwrap().leaves;
+    assert!(!of_others.is_empty() && of_others.iter().all(SessionLeaf::is_on_other_device));
     let all = use_aa::actions::revoke_sessions::SessionsToRevoke::All;
     let all = use_aa::actions::revoke_sessions::RevokeSessionsVariables { sessions: all, ..Default::default() };
     mined(&use_aa::actions::account_kind::nexus::revoke_sessions(&elsewhere, &owner, all).await.unwrap()).await;

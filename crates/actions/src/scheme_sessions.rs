@@ -13,6 +13,8 @@ use futures::future::try_join;
 mod choice;
 mod findings;
 mod listing;
+mod on_chain;
+mod proof;
 mod transfer;
 
 use super::{
@@ -87,6 +89,7 @@ pub struct GrantedSessions {
 
 pub use choice::SessionChoice;
 pub use listing::{LimitLeft, SessionListing};
+pub use on_chain::ListedNote;
 
 /// A session, and whether the chain has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +107,7 @@ pub struct SchemeSessions<S> {
     kind: Rc<dyn AccountKind>,
     relay: Rc<dyn Relay>,
     store: Rc<dyn SessionStore>,
+    contracts: Vec<Address>,
     scheme: PhantomData<S>,
 }
 
@@ -148,7 +152,14 @@ struct Known<S> {
 impl<S: SessionScheme> SchemeSessions<S> {
     /// Sessions of this account, kept in `store`.
     pub fn new(kind: Rc<dyn AccountKind>, relay: Rc<dyn Relay>, store: Rc<dyn SessionStore>) -> Self {
-        Self { kind, relay, store, scheme: PhantomData }
+        Self { kind, relay, store, contracts: Vec::new(), scheme: PhantomData }
+    }
+
+    /// Contracts whose functions sessions of other devices may be about: where the chain keeps hashes of functions, theirs
+    /// are tried.
+    pub fn knowing(mut self, contracts: Vec<Address>) -> Self {
+        self.contracts = contracts;
+        self
     }
 
     /// All that are stored, in the order in which they were granted.

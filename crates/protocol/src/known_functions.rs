@@ -95,6 +95,12 @@ pub fn published_function(selector: [u8; 4]) -> Option<&'static PublishedFunctio
     )
 }
 
+/// The selectors of all functions that are known, some of them twice.
+pub(crate) fn selectors() -> impl Iterator<Item = [u8; 4]> {
+    let published = published::PUBLISHED.iter().chain(OWN).map(|function| function.selector);
+    KNOWN_FUNCTIONS.iter().map(|function| function.selector).chain(published)
+}
+
 /// All of them.
 #[cfg(test)]
 pub(crate) fn published_functions() -> impl Iterator<Item = &'static PublishedFunction> {

@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+mod reading;
+
+pub use reading::{Candidates, ReadLimit, ReadSession, SessionNote, SessionReading};
+
 use alloy::primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -205,6 +209,23 @@ pub trait SessionScheme {
         Ok(Vec::new())
     }
 
+    /// How sessions that the chain has are read from it: first the `unknown` ones, by their ids, then the stored ones, of
+    /// which is read whether the chain has them as they were granted. Where the chain keeps hashes of functions,
+    /// `candidates` are tried. None where the chain tells nothing.
+    fn readings(
+        _account: Address,
+        _unknown: &[B256],
+        _stored: &[Self::Session],
+        _candidates: &Candidates,
+    ) -> Vec<Box<dyn SessionReading>> {
+        Vec::new()
+    }
+
+    /// Contracts and functions that the account's operations in a bundle, the input of its transaction, grant sessions for.
+    fn granted_in(_account: Address, _input: &[u8]) -> Vec<(Address, [u8; 4])> {
+        Vec::new()
+    }
+
     /// What the account does to end sessions of which nothing but the id is known.
     fn end_unknown(_ids: &[B256]) -> Vec<Call> {
         Vec::new()
@@ -244,6 +265,20 @@ pub trait SessionScheme {
     /// As [`Self::use_signature`].
     fn use_stub(on_chain: &OnChain<'_, Self::Session>, session: &Self::Session) -> Result<Bytes, ProtocolError> {
         Self::use_signature(on_chain, session, &DUMMY_SESSION)
+    }
+
+    /// [`Self::use_signature`] of a session of which nothing but the id need be known; `None` where that is not enough.
+    fn trial_signature(_id: B256, _session_signature: &[u8]) -> Option<Bytes> {
+        None
+    }
+
+    /// Does the entry point refuse an operation because the chain has no session with this id? Its reason, or else what it
+    /// answered.
+    ///
+    /// # Errors
+    /// The answer, in words.
+    fn refuses_ended(_id: B256, revert_data: &[u8]) -> Result<String, String> {
+        Err(crate::revert::decode_revert(revert_data))
     }
 
     /// Would the session's policies let this through? What they count from one operation to the next begins at nothing

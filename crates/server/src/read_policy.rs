@@ -45,7 +45,7 @@ pub(super) fn check(method: &str, params: &Value) -> Result<Option<LogRange>, Ap
             call(params.first())?;
             block_at(params, 1)?;
         }
-        "eth_getTransactionReceipt" => {
+        "eth_getTransactionByHash" | "eth_getTransactionReceipt" => {
             count(params, 1, 1)?;
             typed::<B256>(params, 0, "a transaction hash")?;
         }
@@ -225,6 +225,7 @@ mod tests {
             ("eth_getCode", json!([ACCOUNT])),
             ("eth_call", json!([{"to": ACCOUNT, "data": "0x70a08231"}, "latest"])),
             ("eth_getTransactionReceipt", json!([hash])),
+            ("eth_getTransactionByHash", json!([hash])),
             ("eth_getBlockByNumber", json!(["0x10", false])),
             ("eth_feeHistory", json!(["0x4", "latest", [25, 75]])),
         ] {
@@ -254,6 +255,7 @@ mod tests {
         assert_eq!(field("eth_getBalance", json!([ACCOUNT, "soon"])), "params[1]");
         assert_eq!(field("eth_getBalance", json!({})), "params");
         assert_eq!(field("eth_blockNumber", json!([1])), "params");
+        assert_eq!(field("eth_getTransactionByHash", json!([ACCOUNT])), "params[0]");
         assert_eq!(field("eth_call", json!([{"data": "0x"}])), "params[0]");
         assert_eq!(field("eth_call", json!([{"to": ACCOUNT, "data": "zz"}])), "params[0].data");
         assert_eq!(field("eth_call", json!([{"to": ACCOUNT, "accessList": []}])), "params[0]");

@@ -16,7 +16,7 @@ use crate::{
         time::local_time,
         whole_address::grouped,
     },
-    hooks::{ReviewedSessions, UseSessionListReturn, effect, use_smart_account},
+    hooks::{AccountKind, ReviewedSessions, UseSessionListReturn, effect, use_account_kind, use_smart_account},
     protocol::{
         describe::PolicyDescription,
         lint::LintContext,
@@ -53,7 +53,10 @@ pub struct KeptSessions {
 impl KeptSessions {
     /// While `is_open`, of the managers that the sessions `leaving` are at, and of the current one when none leaves.
     pub fn new(list: UseSessionListReturn, is_open: Signal<bool>, leaving: Signal<Vec<String>>) -> Self {
+        // Where each session stands for itself a signature for one says nothing of the others.
+        let kind = use_account_kind().kind;
         let current = Memo::new(move |_| match (is_open.get(), list.is_in_sync.get()) {
+            (true, _) if kind.get() != AccountKind::BiconomyV2 => Some(Vec::new()),
             (true, Some(true)) => Some(list.sessions.with(|all| leaving.with(|leaving| kept(all, leaving)))),
             (true, Some(false)) => Some(Vec::new()),
             _ => None,

@@ -16,6 +16,7 @@ use crate::{
         account_kind::nexus::{self, Nexus, NexusSessions},
         fee_funds::FeeFunds,
         ports::Relay,
+        prove_revocation::RevocationProof,
         send_with_batch_session::SendWithBatchSessionRequest,
         send_with_session::SendWithSessionRequest,
     },
@@ -163,6 +164,11 @@ pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Ou
 /// What the account can be made to pay fees with; its deposit is at its own entry point.
 pub async fn fee_funds(account: Address) -> Outcome<FeeFunds> {
     actions::fee_funds::read_fee_funds_at(&ServerRelay, ENTRY_POINT, account).await
+}
+
+/// Tries a session that was taken back, of this device or another.
+pub async fn prove_revocation(account: Address, session_id: String) -> Outcome<RevocationProof> {
+    sessions_of(account)?.prove_revocation(&session_id).await
 }
 
 /// Writes what becomes of the operation into the stored sessions, whether or not anybody waits for it.

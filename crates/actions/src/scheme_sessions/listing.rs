@@ -1,14 +1,14 @@
 //! The sessions of an account as lists show them, and what became of the operations that change them.
 
 use alloy::primitives::{Address, B256, U256};
-use futures::future::{join_all, try_join};
+use futures::future::{join, join_all, try_join};
 use use_aa_protocol::{
     call::Call,
     session::{SessionEvent, SessionLeaf, SessionStatus},
     session_scheme::{AboutSession, Counted, SessionScheme, Stored},
 };
 
-use super::{Known, SchemeSessions};
+use super::{Known, ListedNote, SchemeSessions};
 use crate::{chain_reads::eth_call, error::AppError};
 
 /// What is left of a limit, read from the chain.
@@ -24,14 +24,16 @@ pub struct LimitLeft {
     pub left: U256,
 }
 
-/// What is stored, compared with the chain.
+/// What the chain has, and what is stored, compared with it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionListing {
-    /// What the sessions may do, call by call, oldest first. A session of several calls has a leaf for each; taking one
-    /// back takes all of them back.
+    /// What the sessions may do, call by call: first those of other devices, then the stored ones, oldest first. A session of
+    /// several calls has a leaf for each; taking one back takes all of them back.
     pub leaves: Vec<SessionLeaf>,
     /// What is left of their limits; a limit that the chain would not tell is missing.
     pub left: Vec<LimitLeft>,
+    /// What leaves cannot say: of sessions that cannot be read, or that the chain has otherwise than they were granted.
+    pub notes: Vec<ListedNote>,
     /// Operations that grant or end sessions and are on their way.
     pub pending: Vec<B256>,
     /// Modules of the account.
@@ -41,7 +43,7 @@ pub struct SessionListing {
 }
 
 /// Id in a listing: the session's own, and for each further call of it a number behind.
-fn listed_id(id: B256, place: usize) -> String {
+pub(super) fn listed_id(id: B256, place: usize) -> String {
     if place == 0 { id.to_string() } else { format!("{id}-{place}") }
 }
 
@@ -72,6 +74,13 @@ pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, on_chain:
             // One that is on chain can be on its way out: nothing else is possible.
             leaf.record(&SessionEvent::RevocationSent { operation: operation.into() }).ok();
         }
+        if let (SessionStatus::Revoked, Some(operation)) = (leaf.status, about.ended_by) {
+            leaf.status = SessionStatus::Active;
+            let left = SessionEvent::LeftTree { last_root: B256::ZERO, elsewhere: false };
+            // As above: it was there, was on its way out, and is gone.
+            leaf.record(&SessionEvent::RevocationSent { operation: operation.into() }).ok();
+            leaf.record(&left).ok();
+        }
         leaf
     };
     S::leaves(session).into_iter().enumerate().map(leaf).collect()
@@ -97,8 +106,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let answers = join_all(asked.iter().map(|(_, counter)| async {
             let answer = eth_call(relay, counter.call.to, counter.call.data.clone()).await.ok()?;
             S::left(counter, &answer).ok()
-        }))
-        .await;
+        }));
+        let (answers, on_chain) = join(answers, self.read_on_chain(&known)).await;
+        on_chain?.list(&mut listing);
         for ((session_id, counter), left) in asked.iter().zip(answers) {
             let limit =
                 |left| LimitLeft { session_id: session_id.clone(), what: counter.what, most: counter.most, left };

@@ -50,6 +50,11 @@ pub fn user_op_policies_call(account: Address, permission_id: B256) -> Bytes {
     ISmartSession::getUserOpPoliciesCall { account, permissionId: permission_id }.abi_encode().into()
 }
 
+/// Call data that asks for the policies of messages that a session signs; it signs none without one.
+pub fn erc1271_policies_call(account: Address, permission_id: B256) -> Bytes {
+    ISmartSession::getERC1271PoliciesCall { account, permissionId: permission_id }.abi_encode().into()
+}
+
 /// Call data that asks for a session's validator and what it judges by.
 pub fn session_validator_call(account: Address, permission_id: B256) -> Bytes {
     ISmartSession::getSessionValidatorAndConfigCall { account, permissionId: permission_id }.abi_encode().into()
@@ -71,6 +76,19 @@ pub fn check_probe(session: &Session, answer: &[u8]) -> Result<(), ProtocolError
         Ok(id) if id == expected => Ok(()),
         _ => Err(ProtocolError::invalid("getPermissionId", "the id of this build of Smart Sessions", short(answer))),
     }
+}
+
+/// The same with the getter as the field: whoever asks several must hear which one answered so.
+///
+/// # Errors
+/// Those of `decoded`.
+pub fn answer_of<T>(getter: &str, decoded: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
+    decoded.map_err(|error| match error {
+        ProtocolError::Invalid { expected, got, .. } => {
+            ProtocolError::Invalid { field: getter.to_owned(), expected, got }
+        }
+        other => other,
+    })
 }
 
 fn short(answer: &[u8]) -> String {

@@ -7,13 +7,14 @@ use super::{
     SessionDescription, SessionLintContext,
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
     calls, counters,
+    ended::refuses_ended,
     explain::explain,
     from_policy::session_of,
     ids,
     leaf::{as_leaf, as_transfer, both, window_of},
     lint,
     model::{ModuleState, Refusal, Surroundings},
-    policy_error, reads, revert_words,
+    on_chain, policy_error, reads, revert_words,
     session::Session,
     session_key_of, smart_session_error, use_signature,
 };
@@ -25,7 +26,9 @@ use crate::{
     entry_point::v07::bundler_refusal,
     policy::SessionEpoch,
     session::SessionLeaf,
-    session_scheme::{Counter, OnChain, SchemeFinding, SessionCalls, SessionScheme, SessionTerms, Stored},
+    session_scheme::{
+        Candidates, Counter, OnChain, SchemeFinding, SessionCalls, SessionReading, SessionScheme, SessionTerms, Stored,
+    },
     simulate::Violation,
 };
 
@@ -74,14 +77,28 @@ impl SessionScheme for SmartSessions {
     }
 
     fn listed(stored: &[Stored<StoredSession>], answer: &[u8]) -> Result<Vec<StoredSession>, ProtocolError> {
-        let ids = reads::decode_ids(answer)?;
+        let ids = listed_ids(answer)?;
         let sessions = stored.iter().map(|stored| &stored.session);
         Ok(sessions.filter(|session| ids.contains(&Self::id(session))).cloned().collect())
     }
 
     fn unknown(stored: &[Stored<StoredSession>], answer: &[u8]) -> Result<Vec<B256>, ProtocolError> {
         let known = stored.iter().map(|stored| Self::id(&stored.session)).collect::<Vec<_>>();
-        Ok(reads::decode_ids(answer)?.into_iter().filter(|id| !known.contains(id)).collect())
+        Ok(listed_ids(answer)?.into_iter().filter(|id| !known.contains(id)).collect())
+    }
+
+    fn readings(
+        account: Address,
+        unknown: &[B256],
+        stored: &[StoredSession],
+        candidates: &Candidates,
+    ) -> Vec<Box<dyn SessionReading>> {
+        let sessions = stored.iter().map(|stored| &stored.session);
+        on_chain::readings(account, unknown, &sessions.collect::<Vec<_>>(), candidates)
+    }
+
+    fn granted_in(account: Address, input: &[u8]) -> Vec<(Address, [u8; 4])> {
+        on_chain::granted_in(account, input)
     }
 
     /// Whether a grant was ever signed for them is not known: that ends, too.
@@ -123,6 +140,14 @@ impl SessionScheme for SmartSessions {
         session_signature: &[u8],
     ) -> Result<Bytes, ProtocolError> {
         Ok(use_signature(Self::id(stored), session_signature))
+    }
+
+    fn trial_signature(id: B256, session_signature: &[u8]) -> Option<Bytes> {
+        Some(use_signature(id, session_signature))
+    }
+
+    fn refuses_ended(id: B256, revert_data: &[u8]) -> Result<String, String> {
+        refuses_ended(id, revert_data)
     }
 
     fn judge(stored: &StoredSession, used: &SessionCalls<'_>) -> Result<(), Violation> {
@@ -209,6 +234,10 @@ impl SessionScheme for SmartSessions {
             Violation { rule: named(&reason), reason, revert_text: text.to_owned() }
         })
     }
+}
+
+fn listed_ids(answer: &[u8]) -> Result<Vec<B256>, ProtocolError> {
+    reads::answer_of("getPermissionIDs", reads::decode_ids(answer))
 }
 
 /// What the error is called for people, or as the contract calls it.

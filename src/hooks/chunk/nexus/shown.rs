@@ -1,6 +1,6 @@
 //! A Nexus account and its sessions, as the page shows them.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use leptos::{prelude::*, task::spawn_local};
 
 use super::{Outcome, sessions_of, settle};
@@ -11,12 +11,16 @@ use crate::{
         scheme_sessions::SessionListing,
     },
     client::{
+        address_book,
         relay::ServerRelay,
         remembered::{self, RememberedAccount},
         session_store::nexus::NexusStore,
     },
     hooks::{account::found, context::SmartAccountContext, query_status::QueryStatus},
-    protocol::kind::AccountKind,
+    protocol::{
+        kind::AccountKind,
+        session::{SessionEvent, SessionLeaf},
+    },
 };
 
 /// Asks the factory for the owner's account and keeps it, with its release. It is shown where this owner's account of this
@@ -33,9 +37,13 @@ pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outco
     Ok(account)
 }
 
-/// The stored sessions, compared with the chain; what is under way is followed.
+/// The sessions that the chain has and those that are stored; what is under way is followed.
 pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Outcome<()> {
-    let SessionListing { leaves, left, pending, modules, is_deployed } = sessions_of(account)?.listing().await?;
+    // Whom the owner granted or sent to before, and who they are: sessions of other devices may be about the same.
+    let owner = context.owner.try_get_untracked().flatten();
+    let contracts = owner.into_iter().chain(address_book::load(account).addresses()).collect();
+    let sessions = sessions_of(account)?.knowing(contracts);
+    let SessionListing { mut leaves, left, notes, pending, modules, is_deployed } = sessions.listing().await?;
     let lost_keys = NexusStore.lost_keys(account).await.unwrap_or_default();
     if !context.shows(account) {
         return Ok(());
@@ -45,7 +53,9 @@ pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Ou
     context.modules.try_set(modules);
     context.in_sync.try_set(Some(true));
     context.limits_left.try_set(left);
+    context.session_notes.try_set(notes);
     context.lost_keys.try_set(lost_keys);
+    context.sessions.try_with_untracked(|shown| keep_ended(shown, &mut leaves));
     if context.sessions.try_with_untracked(|shown| *shown != leaves) == Some(true) {
         context.sessions.try_set(leaves);
     }
@@ -55,4 +65,17 @@ pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Ou
         spawn_local(async move { drop(settle(account, user_op_hash).await) });
     }
     Ok(())
+}
+
+/// Sessions of other devices are stored nowhere here: those that ended while the page was open stay in its list as ended.
+fn keep_ended(shown: &[SessionLeaf], leaves: &mut Vec<SessionLeaf>) {
+    let is_gone =
+        |leaf: &&SessionLeaf| leaf.is_on_other_device() && !leaves.iter().any(|now| now.session_id == leaf.session_id);
+    let mut ended = shown.iter().filter(is_gone).cloned().collect::<Vec<_>>();
+    for leaf in &mut ended {
+        // One that had ended before stays as it was.
+        leaf.record(&SessionEvent::LeftTree { last_root: B256::ZERO, elsewhere: false }).ok();
+    }
+    ended.append(leaves);
+    *leaves = ended;
 }

@@ -94,7 +94,7 @@ impl SessionLeaf {
     }
 
     /// The leaf is known here, but not its key.
-    pub(in crate::session) fn key_is_elsewhere(&mut self) {
+    pub fn key_is_elsewhere(&mut self) {
         self.extra.insert(OTHER_DEVICE.into(), true.into());
     }
 
