@@ -410,6 +410,7 @@ impl Session {
             threshold: key.threshold,
             nodes: u8::try_from(nodes).unwrap(),
             challenge: B256::ZERO,
+            nexus: None,
         };
         Self { key, grant, leaves, owner, page }
     }
@@ -426,7 +427,7 @@ impl Session {
     pub fn signed(&self) -> SignedGrant {
         let digest = self.grant.typed_data(&self.leaves).unwrap().digest;
         let signature = self.owner.sign_hash_sync(&digest).unwrap().as_bytes().to_vec().into();
-        SignedGrant { grant: self.grant.clone(), leaves: self.leaves.clone(), signature }
+        SignedGrant { grant: self.grant.clone(), leaves: self.leaves.clone(), signature, nexus: None }
     }
 
     /// As the page signs it.
