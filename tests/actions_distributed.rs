@@ -33,7 +33,7 @@ use use_aa::{
     error::AppError,
     lab::DanNodeInfo,
     protocol::{
-        addresses::{ENTRY_POINT, TOKEN_PAYMASTER},
+        addresses::{DEMO_NFT, ENTRY_POINT, TOKEN_PAYMASTER},
         distributed_key::{DEFAULT_MAX_OPERATION_COST, DanModuleInfo, RunKind, SignRequest, joint_challenge},
         session::SessionStatus,
         smart_account::encode_calls,
@@ -41,7 +41,10 @@ use use_aa::{
 };
 
 mod actions_support;
-use actions_support::{Person, common};
+#[path = "actions_distributed/nexus.rs"]
+mod nexus;
+use actions_support::{Person, common, nfts_of};
+use nexus::NexusPerson;
 
 const STRANGER: Address = Address::repeat_byte(9);
 
@@ -240,11 +243,20 @@ async fn whole_life() {
         assert!(error.to_string().contains(&limit) && error.to_string().contains("50000100000000000"), "{error}");
     }
 
+    // An account of the other kind, by the same nodes.
+    wait_for_keys(&person, 1).await;
+    let nexus = NexusPerson::granted(&person.relay).await;
+    nexus.mint().await.unwrap();
+    assert_eq!(nexus.nfts().await, 1);
+    nexus.asks_for_too_much().await;
+
     // Two nodes die: any three suffice. A third: a clear error, at once. They come back: it works again.
     let nodes = &common::lab().await.info().dan_nodes;
     let mut killed = vec![kill_node(&nodes[0]), kill_node(&nodes[3])];
     mint(&person).await.unwrap();
     assert_eq!(person.nfts().await, 3);
+    nexus.mint().await.unwrap();
+    assert_eq!(nexus.nfts().await, 2);
     let keyless = relay.offer().await.unwrap_err();
     assert_eq!(keyless, AppError::TooFewNodes { live: 3, needed: 5 });
     killed.push(kill_node(&nodes[4]));
@@ -253,6 +265,8 @@ async fn whole_life() {
     let error = complete_send_with_distributed_session(relay, relay, &prepared).await.unwrap_err();
     assert_eq!(error, AppError::TooFewNodes { live: 2, needed: 3 });
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(nexus.mint().await.unwrap_err(), AppError::TooFewNodes { live: 2, needed: 3 });
+    assert_eq!(nexus.nfts().await, 2);
     let _restarted: Vec<Restarted> = killed.into_iter().map(Killed::restart).collect();
     let began = Instant::now();
     while let Err(error) = mint(&person).await {
@@ -260,6 +274,10 @@ async fn whole_life() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(person.nfts().await, 4);
+
+    nexus.mint().await.unwrap();
+    assert_eq!(nexus.nfts().await, 3);
+    nexus.is_taken_back().await;
 
     // Taken back at the nodes: the leaf is still under the root, but nobody can sign for it.
     revoke_at_nodes(store, relay, account, &leaf.session_id).await.unwrap();

@@ -2,6 +2,9 @@
 #![cfg(feature = "ssr")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "dan/nexus.rs"]
+mod nexus;
+
 mod dan_support;
 
 use std::time::Instant;
@@ -355,7 +358,8 @@ async fn grants_of_earlier_versions_are_honoured_and_of_later_ones_refused_by_na
         (2, None, "not-the-owner"),
         (3, None, "malformed"),
         (3, Some(&limit), "not-the-owner"),
-        (4, Some(&limit), "unknown-version"),
+        (4, Some(&limit), "malformed"),
+        (5, Some(&limit), "unknown-version"),
     ] {
         let mut other = old.clone();
         other["grant"]["grant"]["version"] = json!(version);

@@ -182,13 +182,22 @@ test("a batch, and the owner's own operations, on a Nexus account; what it canno
   await expect(page.getByTestId("smart-sessions")).toHaveAttribute("data-count", "1");
   await expect(page.getByTestId("sessions-empty")).toHaveCount(0);
 
-  for (const hook of ["use_token_fees", "use_create_session_with_distributed_key"]) {
-    await manager.open(`/hooks/${hook}`);
-    await expect(page.getByTestId("kind-notice")).toContainText("not on Nexus accounts yet");
-  }
-  await expect(page.getByTestId("create-distributed-session")).toHaveCount(0);
+  await manager.open("/hooks/use_token_fees");
+  await expect(page.getByTestId("kind-notice")).toContainText("not on Nexus accounts yet");
+  await expect(page.getByTestId("token-fees")).toHaveCount(0);
   await page.getByTestId("account-kind").selectOption("biconomy-v2");
-  await expect(page.getByTestId("create-distributed-session")).toBeVisible();
+  await expect(page.getByTestId("kind-notice")).toHaveCount(0);
+
+  // A key that nodes share, on Nexus: granted, used, and on the chain.
+  await page.getByTestId("account-kind").selectOption("nexus");
+  await manager.open("/hooks/use_create_session_with_distributed_key");
+  await page.getByTestId("create-distributed-session").click();
+  await page.getByTestId("grant-confirm").click();
+  await manager.hash("create-distributed-session-hash");
+  await manager.open("/hooks/use_session_with_distributed_key");
+  await page.getByTestId("use-distributed-session").click();
+  await manager.hash("use-distributed-session-hash");
+  expect(await chain.nfts(account)).toBe(3n);
 });
 
 test("sessions of a Nexus account go to another device, whichever kind is shown there", async ({ manager, page, chain, wallet, browser }) => {

@@ -18,6 +18,7 @@ mod gateway;
 #[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 mod key_requests;
 mod mutation;
+mod nexus_distributed;
 mod nexus_gateway;
 mod operations;
 mod provider;

@@ -1,13 +1,13 @@
 //! [`use_revoke_at_nodes`].
 
 use super::{
-    MutationOptions, Progress, RevokeAtNodesVariables, UseMutationReturn, provider::use_context_or_detached, rest,
-    use_mutation,
+    MutationOptions, Progress, RevokeAtNodesVariables, UseMutationReturn, nexus_distributed,
+    provider::use_context_or_detached, rest, use_mutation,
 };
+use crate::protocol::kind::AccountKind;
 
 /// Tells the nodes that share a session's key to sign no more with it, for ever. Works at once, without wallet and
-/// without an operation on chain; the session's leaf stays under the account's root until it is revoked there, but
-/// nobody can sign for it.
+/// without an operation on chain; the session stays on chain until it is revoked there, but nobody can sign for it.
 ///
 /// ```
 /// use leptos::prelude::*;
@@ -41,7 +41,9 @@ pub fn use_revoke_at_nodes_with(
     let context = use_context_or_detached();
     use_mutation(options, move |variables: RevokeAtNodesVariables, _: Progress| async move {
         let account = context.account_or(variables.smart_account_address)?;
-        context.only_on_v2("sessions with distributed keys")?;
-        rest::revoke_at_nodes(account, variables.session_id).await
+        match context.kind_of(account) {
+            AccountKind::Nexus => nexus_distributed::revoke_at_nodes(account, variables.session_id).await,
+            AccountKind::BiconomyV2 => rest::revoke_at_nodes(account, variables.session_id).await,
+        }
     })
 }

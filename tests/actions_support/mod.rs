@@ -203,10 +203,7 @@ impl Person {
 
     /// NFTs of the account, read from the chain.
     pub async fn nfts(&self) -> u64 {
-        let data = IDemoNft::balanceOfCall { owner: self.account() }.abi_encode();
-        let call = json!([{"to": DEMO_NFT, "data": Bytes::from(data)}, "latest"]);
-        let balance = self.relay.read("eth_call", call).await.unwrap();
-        serde_json::from_value::<U256>(balance).unwrap().to()
+        nfts_of(self.relay.as_ref(), self.account()).await
     }
 
     /// Operations of the account that the chain has ever seen.
@@ -234,6 +231,14 @@ impl Person {
         let state = self.relay.account_state(self.account(), U256::ZERO).await.unwrap();
         (self.store.load(self.account()).await.unwrap().root(), state.merkle_root)
     }
+}
+
+/// NFTs of an account, read from the chain.
+pub async fn nfts_of(relay: &HttpRelay, owner: Address) -> u64 {
+    let data = IDemoNft::balanceOfCall { owner }.abi_encode();
+    let call = json!([{"to": DEMO_NFT, "data": Bytes::from(data)}, "latest"]);
+    let balance = relay.read("eth_call", call).await.unwrap();
+    serde_json::from_value::<U256>(balance).unwrap().to()
 }
 
 /// Unix seconds.

@@ -82,6 +82,8 @@ const SEAMS: [Seam; 3] = [
             "crates/protocol/src/smart_sessions",
             "crates/protocol/src/abi/",
             "crates/protocol/src/lib.rs",
+            // What nodes sign for such an account.
+            "crates/protocol/src/distributed_key/",
             "crates/actions/src/account_kind/nexus",
             // A page's verbs over it, its store, and the way to them.
             "src/hooks/chunk/nexus",

@@ -33,7 +33,7 @@ use use_aa::{
     protocol::{
         addresses::{DEMO_NFT, ENTRY_POINT},
         distributed_key::{
-            DEFAULT_MAX_OPERATION_COST, GRANT_VERSION, Grant, GrantedLeaf, joint_challenge, policy_hash,
+            DEFAULT_MAX_OPERATION_COST, GRANT_VERSION, Grant, GrantedLeaf, NexusProof, joint_challenge, policy_hash,
         },
         policy::{Condition, Policy},
         session::SessionLeaf,
@@ -42,6 +42,8 @@ use use_aa::{
         user_operation::UserOperation,
     },
 };
+
+pub mod nexus;
 
 /// The lab's chain id.
 pub const CHAIN_ID: u64 = 31337;
@@ -374,6 +376,8 @@ pub struct Session {
     pub leaves: Vec<GrantedLeaf>,
     pub owner: PrivateKeySigner,
     pub page: SigningKey,
+    /// Of a Nexus account ([`nexus`]).
+    pub nexus: Option<NexusProof>,
 }
 
 /// `safeMint(address)` of the demo NFT, to the account only.
@@ -410,8 +414,9 @@ impl Session {
             threshold: key.threshold,
             nodes: u8::try_from(nodes).unwrap(),
             challenge: B256::ZERO,
+            nexus: None,
         };
-        Self { key, grant, leaves, owner, page }
+        Self { key, grant, leaves, owner, page, nexus: None }
     }
 
     /// With an end of its session, unix seconds; the grant lasts a little longer, as pages make it.
@@ -424,9 +429,15 @@ impl Session {
 
     /// As the owner signs it.
     pub fn signed(&self) -> SignedGrant {
-        let digest = self.grant.typed_data(&self.leaves).unwrap().digest;
-        let signature = self.owner.sign_hash_sync(&digest).unwrap().as_bytes().to_vec().into();
-        SignedGrant { grant: self.grant.clone(), leaves: self.leaves.clone(), signature }
+        let mut signed = SignedGrant {
+            grant: self.grant.clone(),
+            leaves: self.leaves.clone(),
+            signature: Bytes::new(),
+            nexus: self.nexus.clone(),
+        };
+        let digest = signed.digest().unwrap();
+        signed.signature = self.owner.sign_hash_sync(&digest).unwrap().as_bytes().to_vec().into();
+        signed
     }
 
     /// As the page signs it.
@@ -440,7 +451,7 @@ impl Session {
         let request = SignRequest {
             key_id: self.key.key_id,
             user_operation: operation,
-            entry_point: ENTRY_POINT,
+            entry_point: self.grant.entry_point,
             chain_id: CHAIN_ID,
             challenge: joint_challenge(RunKind::Signing, &nonces).unwrap(),
             signers: nonces.iter().map(|nonce| nonce.node).collect(),

@@ -9,7 +9,7 @@
 //!    bind the key to it and checks that each says so, and goes on as an ordinary grant: the owner signs the operation,
 //!    ephemeral key (encrypted) and leaves are stored, it is sent. When that fails the nodes are told to forget.
 
-use alloy::primitives::U256;
+use alloy::primitives::{Bytes, U256};
 
 use super::{
     account::SmartAccountClient,
@@ -17,14 +17,14 @@ use super::{
     data_fee::modest_data_fee,
     grant::{GrantRequest, Material},
     owner_signature::owner_signature,
-    ports::{DistributedKeys, SessionStore},
+    ports::{DistributedKeys, Relay, SessionStore},
     random,
     send_user_operation::{check_wallet_chain, may_have_arrived},
 };
 use crate::error::AppError;
 use use_aa_protocol::{
     distributed_key::{
-        DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant,
+        DanModuleInfo, EphemeralKey, GRANT_VERSION, Grant, GrantedLeaf, KeyOffer, MAX_LIFETIME, SignedGrant, TypedData,
         default_operation_cost_with_data, policy_hash, verify_grant,
     },
     user_op_response::UserOpResponse,
@@ -33,9 +33,9 @@ use use_aa_protocol::{
 /// The nonces of an offer must live at least so long when the owner is asked to sign, seconds.
 const TIME_TO_SIGN: u64 = 120;
 /// A node's code for a key that belongs to another grant.
-const KEY_TAKEN: &str = "key-taken";
+pub(super) const KEY_TAKEN: &str = "key-taken";
 /// The owner signs a grant for another key so often: the grant names its key.
-const MOST_TAKEN: usize = 2;
+pub(super) const MOST_TAKEN: usize = 2;
 /// How much longer than its last session a grant lives, seconds: the clocks of nodes and chain differ.
 const MARGIN: u64 = 300;
 
@@ -112,10 +112,7 @@ pub async fn prepare_create_session_with_distributed_key(
         Material::distributed(client.account, &grant, offer.session_key_address, ephemeral_key.clone(), &info)?;
     let mut prepared = prepare_grant_of(client, store, grant, material).await?;
     let fee = prepared.operation().user_operation.max_fee_per_gas;
-    let max_operation_cost = match request.max_operation_cost {
-        Some(limit) => limit,
-        None => default_operation_cost_with_data(fee, modest_data_fee(client.relay.as_ref(), fee).await),
-    };
+    let max_operation_cost = operation_cost(client.relay.as_ref(), request.max_operation_cost, fee).await;
     prepared.keep_operation_cost(max_operation_cost);
     Ok(PreparedDistributedGrant { request, prepared, offer, ephemeral_key, max_operation_cost })
 }
@@ -182,29 +179,52 @@ async fn sign_grant(
         session_key_address: offer.session_key_address,
         key_id: offer.key_id,
         ephemeral_key: ephemeral_key.public_key(),
-        valid_until: end_of(&leaves, now),
+        valid_until: end_of(leaves.iter().map(|leaf| leaf.valid_until), now),
         policy_hash: policy_hash(&leaves),
         max_operation_cost: Some(*max_operation_cost),
         threshold: offer.threshold,
         nodes: u8::try_from(offer.nodes.len()).unwrap_or(u8::MAX),
         challenge: offer.challenge()?,
+        nexus: None,
     };
-    let typed_data = grant.typed_data(&leaves)?;
+    let signature = signed_by_owner(client, chain_id, &grant.typed_data(&leaves)?).await?;
+    as_nodes_accept(SignedGrant { grant, leaves, signature, nexus: None }, now)
+}
+
+/// The owner's signature of a grant.
+pub(super) async fn signed_by_owner(
+    client: &SmartAccountClient,
+    chain_id: u64,
+    typed_data: &TypedData,
+) -> Result<Bytes, AppError> {
     check_wallet_chain(client, chain_id).await?;
-    let given = client.wallet.sign_typed_data(&typed_data).await?;
-    let signature = owner_signature(client.owner, typed_data.digest, &given)?.into();
-    let signed = SignedGrant { grant, leaves, signature };
-    // As every node will: what it would refuse is known here, with its reason.
+    let given = client.wallet.sign_typed_data(typed_data).await?;
+    Ok(owner_signature(client.owner, typed_data.digest, &given)?.into())
+}
+
+/// As every node will: what it would refuse is known here, with its reason.
+pub(super) fn as_nodes_accept(signed: SignedGrant, now: u64) -> Result<SignedGrant, AppError> {
     verify_grant(&signed, now).map_err(|refusal| AppError::invalid("grant", "what the nodes accept", refusal))?;
     Ok(signed)
 }
 
+/// What one operation may cost the account, wei: what was asked for, or the default at this fee.
+pub(super) async fn operation_cost(relay: &dyn Relay, asked: Option<U256>, max_fee_per_gas: U256) -> U256 {
+    match asked {
+        Some(limit) => limit,
+        None => {
+            let data_fee = modest_data_fee(relay, max_fee_per_gas).await;
+            default_operation_cost_with_data(max_fee_per_gas, data_fee)
+        }
+    }
+}
+
 /// The end of the last session and a margin; a year where one has no end (docs/protocol.md 7.1; `@biconomy/use-aa` looks at the first only,
 /// 10-D6).
-fn end_of(leaves: &[GrantedLeaf], now: u64) -> u64 {
+pub(super) fn end_of(ends: impl Iterator<Item = u64>, now: u64) -> u64 {
     // Somewhat less than the most: a node's clock may be behind.
     let latest = now.saturating_add(MAX_LIFETIME - MARGIN);
-    let ends = leaves.iter().map(|leaf| match leaf.valid_until {
+    let ends = ends.map(|end| match end {
         0 => latest,
         end => end.saturating_add(MARGIN),
     });
@@ -217,14 +237,9 @@ mod tests {
 
     #[test]
     fn a_grant_ends_a_little_after_its_last_session_and_never_lives_longer_than_a_year() {
-        let leaf = |valid_until| GrantedLeaf {
-            valid_until,
-            valid_after: 0,
-            session_validation_module: Default::default(),
-            session_key_data: Default::default(),
-        };
-        assert_eq!(end_of(&[leaf(2_000), leaf(3_000)], 1_000), 3_300);
-        assert_eq!(end_of(&[leaf(2_000), leaf(0)], 1_000), 1_000 + MAX_LIFETIME - MARGIN);
-        assert_eq!(end_of(&[leaf(u64::MAX)], 1_000), 1_000 + MAX_LIFETIME - MARGIN);
+        let end_of = |ends: &[u64]| end_of(ends.iter().copied(), 1_000);
+        assert_eq!(end_of(&[2_000, 3_000]), 3_300);
+        assert_eq!(end_of(&[2_000, 0]), 1_000 + MAX_LIFETIME - MARGIN);
+        assert_eq!(end_of(&[u64::MAX]), 1_000 + MAX_LIFETIME - MARGIN);
     }
 }

@@ -4,14 +4,12 @@
 
 use std::{marker::PhantomData, rc::Rc};
 
-use alloy::{
-    primitives::{Address, B256},
-    signers::{SignerSync, local::PrivateKeySigner},
-};
+use alloy::primitives::{Address, B256};
 use futures::future::try_join;
 
 mod choice;
 mod findings;
+mod key;
 mod listing;
 mod on_chain;
 mod proof;
@@ -24,7 +22,7 @@ use super::{
     clock::unix_seconds,
     default_paymaster::default_paymaster,
     options::BuildUserOpOptions,
-    ports::{Relay, SessionStore},
+    ports::{DistributedKeys, Relay, SessionStore},
     prepare_user_operation::{
         PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_owner_snapshot, read_snapshot_of,
     },
@@ -32,6 +30,7 @@ use super::{
     random,
     send_transaction::{complete_transaction, prepare_owner_operation},
     send_user_operation::{may_have_arrived, send_user_operation},
+    session_choice::KeyPlace,
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
@@ -88,6 +87,7 @@ pub struct GrantedSessions {
 }
 
 pub use choice::SessionChoice;
+pub(super) use key::GrantedKey;
 pub use listing::{LimitLeft, SessionListing};
 pub use on_chain::ListedNote;
 
@@ -115,7 +115,7 @@ pub struct SchemeSessions<S> {
 #[derive(Clone, Debug)]
 pub struct PreparedGrant<S> {
     sessions: Vec<S>,
-    key: PrivateKeySigner,
+    key: GrantedKey,
     label: Option<String>,
     operation: PreparedUserOperation,
 }
@@ -137,6 +137,8 @@ struct Calling<'a> {
     account: Address,
     calls: &'a [Call],
     now: Clocks,
+    /// Who holds the key that is to sign.
+    holder: KeyPlace,
 }
 
 /// What was read before a step.
@@ -229,6 +231,16 @@ impl<S: SessionScheme> SchemeSessions<S> {
         owner: &SmartAccountClient,
         grants: SessionGrants,
     ) -> Result<PreparedGrant<S::Session>, AppError> {
+        self.prepare_grant_of(owner, grants, GrantedKey::new()?).await
+    }
+
+    /// [`Self::prepare_grant`] with this key.
+    pub(super) async fn prepare_grant_of(
+        &self,
+        owner: &SmartAccountClient,
+        grants: SessionGrants,
+        key: GrantedKey,
+    ) -> Result<PreparedGrant<S::Session>, AppError> {
         self.check_owner(owner)?;
         let account = self.kind.address();
         let (snapshot, known) = try_join(read_owner_snapshot(owner, &grants.options), self.read()).await?;
@@ -238,7 +250,6 @@ impl<S: SessionScheme> SchemeSessions<S> {
             options = default_paymaster(&snapshot, &options);
         }
         let now = snapshot.now().latest();
-        let key = random::session_key()?;
         let on_chain = OnChain { account, modules: &snapshot.account.modules, sessions: &known.on_chain };
         let mut sessions = Vec::new();
         for policies in &grants.sessions {
@@ -276,10 +287,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let ids = sessions.iter().map(S::id).collect::<Vec<_>>();
         let record = |granted_by| {
             let created_at = Some(unix_seconds());
-            let about = AboutSession { label: label.clone(), created_at, granted_by, ..AboutSession::default() };
+            let nodes = key.at_nodes().cloned();
+            let about = AboutSession { label: label.clone(), created_at, granted_by, nodes, ..AboutSession::default() };
             sessions.iter().map(move |session| Stored { session: session.clone(), ending: false, about: about.clone() })
         };
-        self.store.put_signer(account, &key).await?;
+        key.put(self.store.as_ref(), account).await?;
         for stored in record(Some(operation.user_op_hash)) {
             self.put(stored).await?;
         }
@@ -332,13 +344,40 @@ impl<S: SessionScheme> SchemeSessions<S> {
         options: &BuildUserOpOptions,
         as_in_pages: bool,
     ) -> Result<UserOpResponse, AppError> {
+        self.use_with(None, choice, calls, options, as_in_pages).await
+    }
+
+    /// [`Self::use_one`] as in pages, of a session whose key these nodes share: they sign.
+    ///
+    /// # Errors
+    /// As [`Self::use_one`]; `InvalidInput` for one that was granted for another chain; `TooFewNodes`; `NodeRefused` and
+    /// `PolicyViolation` when a node says no.
+    pub async fn use_one_by_nodes(
+        &self,
+        keys: &dyn DistributedKeys,
+        choice: &SessionChoice,
+        calls: &[Call],
+        options: &BuildUserOpOptions,
+    ) -> Result<UserOpResponse, AppError> {
+        self.use_with(Some(keys), choice, calls, options, true).await
+    }
+
+    async fn use_with(
+        &self,
+        keys: Option<&dyn DistributedKeys>,
+        choice: &SessionChoice,
+        calls: &[Call],
+        options: &BuildUserOpOptions,
+        as_in_pages: bool,
+    ) -> Result<UserOpResponse, AppError> {
         let (relay, account) = (self.relay.as_ref(), self.kind.address());
         let snapshot = read_snapshot_of(self.kind.as_ref(), relay, options, S::nonce_key);
         let (snapshot, known) = try_join(snapshot, self.read()).await?;
         if !snapshot.account.deployed {
             return Err(AppError::AccountNotDeployed { account });
         }
-        let calling = Calling { account, calls, now: snapshot.now() };
+        let holder = if keys.is_some() { KeyPlace::Nodes } else { KeyPlace::Store };
+        let calling = Calling { account, calls, now: snapshot.now(), holder };
         let session = self.choose(choice, &known, &calling).await?;
         let sponsored = as_in_pages && S::may_be_sponsored(session);
         let options = &if sponsored { default_paymaster(&snapshot, options) } else { options.clone() };
@@ -358,11 +397,12 @@ impl<S: SessionScheme> SchemeSessions<S> {
             dummy_signature: S::use_stub(&on_chain, session)?,
         };
         let prepared = prepare_user_operation(relay, &snapshot, draft, options).await.map_err(told::<S>)?;
-        let key = self.store.signer(account, S::session_key(session)).await?;
+        let signer = self.signer(keys, &known, session, snapshot.chain.chain_id).await?;
         let sign_and_send = async |prepared: &PreparedUserOperation| {
-            let signature = key.sign_message_sync(prepared.user_op_hash.as_slice());
-            let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?.as_bytes();
             let mut signed = prepared.user_operation.clone();
+            // Which session it is for, the nodes must know.
+            signed.signature = S::use_signature(&on_chain, session, &[])?;
+            let signature = signer.sign(&signed, prepared.user_op_hash).await?;
             signed.signature = S::use_signature(&on_chain, session, &signature)?;
             send_user_operation(relay, &signed, prepared).await
         };

@@ -30,7 +30,7 @@ pub struct PreparedDistributedUse {
 
 /// What this browser knows of a distributed key.
 #[derive(Clone, Debug)]
-struct DistributedKey {
+pub(super) struct DistributedKey {
     session_key_address: Address,
     key_id: B256,
     info: DanModuleInfo,
@@ -78,10 +78,7 @@ pub async fn prepare_send_with_distributed_session(
     let leaf = unsigned.leaves().next();
     let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: "a session with a distributed key".into() })?;
     let key = DistributedKey::of(store, account, leaf).await?;
-    let chain_id = unsigned.operation.chain.chain_id;
-    if key.info.chain_id != chain_id {
-        return Err(AppError::invalid("danModuleInfo.chainId", chain_id.to_string(), key.info.chain_id));
-    }
+    key.check_chain(unsigned.operation.chain.chain_id)?;
     Ok(PreparedDistributedUse { unsigned, key })
 }
 
@@ -111,7 +108,7 @@ pub async fn complete_send_with_distributed_session(
 impl PreparedDistributedUse {
     async fn sign(&self, keys: &dyn DistributedKeys) -> Result<Bytes, AppError> {
         let operation = &self.unsigned.operation;
-        sign(keys, &self.key, &operation.user_operation, operation.user_op_hash).await
+        sign(keys, &self.key, unsigned(&operation.user_operation), operation.user_op_hash).await
     }
 }
 
@@ -124,13 +121,19 @@ pub(super) async fn sign_anew(
     user_op_hash: B256,
 ) -> Result<Bytes, AppError> {
     let key = DistributedKey::of(store, operation.sender, leaf).await?;
-    sign(keys, &key, operation, user_op_hash).await
+    sign(keys, &key, unsigned(operation), user_op_hash).await
 }
 
-async fn sign(
+/// Without a signature, of which the nodes of Smart Account V2's sessions read nothing.
+fn unsigned(operation: &UserOperation) -> UserOperation {
+    UserOperation { signature: Bytes::new(), ..operation.clone() }
+}
+
+/// Has the nodes sign it. Where its `signature` names the session that is used, the nodes are told.
+pub(super) async fn sign(
     keys: &dyn DistributedKeys,
     key: &DistributedKey,
-    operation: &UserOperation,
+    operation: UserOperation,
     user_op_hash: B256,
 ) -> Result<Bytes, AppError> {
     let mut last = String::new();
@@ -145,7 +148,6 @@ async fn sign(
             signers: nonces.iter().map(|nonce| nonce.node).collect(),
             ephemeral_signature: Bytes::new(),
         };
-        request.user_operation.signature = Bytes::new();
         key.ephemeral_key.sign(&mut request);
         match keys.sign(&request, &nonces, key.session_key_address).await? {
             SignOutcome::Signed { signature } => {
@@ -170,13 +172,35 @@ fn check_signature(signature: &[u8], user_op_hash: B256, session_key_address: Ad
 }
 
 impl DistributedKey {
+    /// Was it granted for this chain?
+    pub fn check_chain(&self, chain_id: u64) -> Result<(), AppError> {
+        if self.info.chain_id == chain_id {
+            return Ok(());
+        }
+        Err(AppError::invalid("danModuleInfo.chainId", chain_id.to_string(), self.info.chain_id))
+    }
+
+    /// Tells the nodes to sign no more with it.
+    pub fn revocation(&self) -> Revocation {
+        self.ephemeral_key.revoke(self.key_id)
+    }
+
     async fn of(store: &dyn SessionStore, account: Address, leaf: &SessionLeaf) -> Result<Self, AppError> {
         let not_found = || AppError::SessionNotFound { wanted: "a session with a distributed key".into() };
         let info = DanModuleInfo::of(leaf)?.ok_or_else(not_found)?;
+        Self::known(store, account, leaf.session_key_address, info).await
+    }
+
+    /// With what is stored of it.
+    pub async fn known(
+        store: &dyn SessionStore,
+        account: Address,
+        session_key_address: Address,
+        info: DanModuleInfo,
+    ) -> Result<Self, AppError> {
         let key_id = info.mpc_key_id.parse().map_err(|_| {
             AppError::invalid("danModuleInfo.mpcKeyId", "the id of a key of these nodes: 32 bytes", &info.mpc_key_id)
         })?;
-        let session_key_address = leaf.session_key_address;
         let ephemeral_key = store.ephemeral_key(account, session_key_address).await?;
         Ok(Self { session_key_address, key_id, info, ephemeral_key })
     }
@@ -198,6 +222,5 @@ pub async fn revoke_at_nodes(
     let leaf = book.find(session_id);
     let leaf = leaf.ok_or_else(|| AppError::SessionNotFound { wanted: session_id.to_owned() })?;
     let key = DistributedKey::of(store, account, leaf).await?;
-    let revocation: Revocation = key.ephemeral_key.revoke(key.key_id);
-    keys.revoke(&revocation).await
+    keys.revoke(&key.revocation()).await
 }

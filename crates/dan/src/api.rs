@@ -34,8 +34,8 @@ use serde::{Deserialize, Serialize};
 
 pub use use_aa_protocol::distributed_key::{KeyAttestation, NodeNonce, Revocation, RunKind, SignRequest, SignedGrant};
 
-/// Largest body of a request, bytes.
-pub const MAX_BODY: usize = 64 * 1024;
+/// Largest body of a request, bytes. Grants for Nexus accounts are the large ones: their policies' data is long.
+pub const MAX_BODY: usize = 256 * 1024;
 
 /// Most keys of one [`KeysAnswer`].
 pub const KEYS_AT_ONCE: usize = 1000;

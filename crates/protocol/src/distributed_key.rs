@@ -2,7 +2,7 @@
 //!
 //! A session key is shared by `n` nodes, `t` of which sign together; nobody ever holds it. The page holds an
 //! ephemeral Ed25519 key that authenticates its requests. On chain nothing is new: the leaf is an ABI leaf for the
-//! shared key's address. Pure rules only, the same for page, server and nodes; sockets, randomness and clocks are
+//! shared key's address, or on Nexus a Smart Session of that key. Pure rules only, the same for page, server and nodes; sockets, randomness and clocks are
 //! elsewhere.
 //!
 //! # How a key comes to its owner
@@ -32,6 +32,7 @@ mod ephemeral_key;
 mod grant;
 mod grant_text;
 mod module_info;
+mod nexus;
 mod offer;
 mod operation_cost;
 mod permissions;
@@ -48,6 +49,7 @@ pub use challenge::{MAX_NODES, NodeNonce, RunKind, joint_challenge};
 pub use ephemeral_key::EphemeralKey;
 pub use grant::{GRANT_VERSION, Grant, GrantedLeaf, MAX_LEAVES, MAX_LIFETIME, SignedGrant, policy_hash, verify_grant};
 pub use module_info::{DanModuleInfo, clear_text_key, is_distributed, remove_clear_text_key};
+pub use nexus::{NEXUS_GRANT_VERSION, NexusGrant, NexusProof, sessions_hash};
 pub use offer::{KeyNetwork, KeyOffer, KeyProgress, NodeIdentity, SignOutcome};
 pub use operation_cost::{
     CostRules, DEFAULT_MAX_OPERATION_COST, default_operation_cost, default_operation_cost_with_data,

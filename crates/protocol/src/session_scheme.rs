@@ -17,6 +17,7 @@ use super::{
     ProtocolError,
     call::Call,
     describe::Names,
+    distributed_key::DanModuleInfo,
     lint::Severity,
     policy::{SessionEpoch, SessionPolicy},
     session::SessionLeaf,
@@ -96,6 +97,28 @@ pub struct AboutSession {
     /// The chain had it. When it has it no more, it was ended.
     #[serde(default)]
     pub was_on_chain: bool,
+    /// Nodes share its key; a store has it otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<KeyAtNodes>,
+}
+
+/// What is known of a key that nodes share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyAtNodes {
+    /// How to ask for signatures.
+    pub dan_module_info: DanModuleInfo,
+    /// What the owner let one operation cost the account, wei; the nodes keep to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_operation_cost: Option<U256>,
+}
+
+impl KeyAtNodes {
+    /// Says it in a leaf, as leaves of Smart Account V2 do.
+    pub fn write(&self, leaf: &mut SessionLeaf) {
+        self.dan_module_info.write(leaf);
+        leaf.max_operation_cost = self.max_operation_cost;
+    }
 }
 
 /// What is counted over many calls.

@@ -44,7 +44,7 @@ pub use from_policy::session_of;
 pub use lint::{SessionFinding, SessionFindingKind, SessionLintContext, lint};
 pub use obedient::obeys_account;
 pub use policy_data::{PolicyConfig, PolicyContract};
-pub use scheme::{SmartSessions, StoredSession};
+pub use scheme::{SmartSessions, StoredSession, window_of_calls};
 pub use session::{
     ActionData, Erc7739Context, Erc7739Data, MAX_ACTIONS, MAX_POLICIES, MAX_SESSIONS, PolicyData, Session,
 };

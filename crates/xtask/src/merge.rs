@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "operation",
     "gallery",
     "nexus",
+    "nexus_distributed",
 ];
 
 /// Nobody comes here on their way, and from anywhere: what it shares must not bring the whole of another part along.

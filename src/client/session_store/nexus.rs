@@ -20,7 +20,7 @@ use crate::{
     actions::ports::{SessionBookChange, SessionStore},
     client::{browser_storage, web_locks::with_lock},
     error::AppError,
-    protocol::{kind::AccountKind, nexus::NexusAccount, session::SessionBook},
+    protocol::{distributed_key::EphemeralKey, kind::AccountKind, nexus::NexusAccount, session::SessionBook},
 };
 
 /// The only version there is.
@@ -151,6 +151,19 @@ impl SessionStore for NexusStore {
 
     async fn signer(&self, account: Address, session_key_address: Address) -> Result<PrivateKeySigner, AppError> {
         LocalSessionStore.signer(account, session_key_address).await
+    }
+
+    async fn put_ephemeral_key(
+        &self,
+        account: Address,
+        session_key_address: Address,
+        key: &EphemeralKey,
+    ) -> Result<(), AppError> {
+        LocalSessionStore.put_ephemeral_key(account, session_key_address, key).await
+    }
+
+    async fn ephemeral_key(&self, account: Address, session_key_address: Address) -> Result<EphemeralKey, AppError> {
+        LocalSessionStore.ephemeral_key(account, session_key_address).await
     }
 
     async fn lost_keys(&self, account: Address) -> Result<BTreeSet<Address>, AppError> {

@@ -1,5 +1,6 @@
 //! The hooks' verbs on Nexus accounts: actions over the browser's wallet, store and relay.
 
+pub mod distributed;
 pub mod shown;
 pub mod transfer;
 
@@ -28,6 +29,7 @@ use crate::{
     hooks::{
         Progress, UserOpStatus,
         context::ConnectedOwner,
+        nexus_distributed,
         operations::{GrantVariables, OwnerOperation, UseVariables},
         variables::{CostArguments, UseBatchSessionVariables, UseSessionVariables},
     },
@@ -70,10 +72,26 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
     progress.set(UserOpStatus::Preparing);
     persistence::ask_once();
     let (kind, addresses) = (variables.kind(), used_addresses::of_grant(&variables));
-    if matches!(variables, GrantVariables::Distributed(_)) {
-        return Err(AppError::kind_cannot(AccountKind::Nexus, "sessions with distributed keys"));
-    }
-    let client = client_of(&owner, Some(&progress)).await?;
+    let (account, response) = match variables {
+        GrantVariables::Distributed(variables) => {
+            nexus_distributed::grant(owner, Box::new(variables), progress.clone()).await?
+        }
+        variables => grant_here(&owner, variables, &progress).await?,
+    };
+    progress.set(UserOpStatus::Submitted);
+    used_addresses::note(account, addresses);
+    following::sent(account, kind, &response);
+    settle_later(account, &response);
+    Ok(response)
+}
+
+/// Grants sessions of a key that this browser holds.
+async fn grant_here(
+    owner: &ConnectedOwner,
+    variables: GrantVariables,
+    progress: &Progress,
+) -> Outcome<(Address, UserOpResponse)> {
+    let client = client_of(owner, Some(progress)).await?;
     let sessions = sessions_of(client.account)?;
     let response = match variables {
         GrantVariables::Batch(variables) => nexus::create_batch_session(&sessions, &client, variables).await?,
@@ -81,11 +99,12 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
             nexus::create_session(&sessions, &client, variables).await?
         }
     };
-    progress.set(UserOpStatus::Submitted);
-    used_addresses::note(client.account, addresses);
-    following::sent(client.account, kind, &response);
-    settle_later(client.account, &response);
-    Ok(response)
+    Ok((client.account, response))
+}
+
+fn single_request(account: Address, variables: UseSessionVariables) -> SendWithSessionRequest {
+    let UseSessionVariables { calls, corresponding_index, session_id, options, .. } = variables;
+    SendWithSessionRequest { account, calls, session_id, corresponding_index, options }
 }
 
 pub async fn use_sessions_with(
@@ -95,20 +114,18 @@ pub async fn use_sessions_with(
 ) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
     let kind = variables.kind();
-    let sessions = sessions_of(account)?;
     let response = match variables {
-        UseVariables::Single(UseSessionVariables { calls, corresponding_index, session_id, options, .. }) => {
-            let request = SendWithSessionRequest { account, calls, session_id, corresponding_index, options };
-            nexus::send_with_session(&sessions, request).await?
+        UseVariables::Single(variables) => {
+            nexus::send_with_session(&sessions_of(account)?, single_request(account, variables)).await?
         }
         UseVariables::Batch(UseBatchSessionVariables {
             calls, corresponding_indexes, session_ids, options, ..
         }) => {
             let request = SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options };
-            nexus::send_with_batch_session(&sessions, request).await?
+            nexus::send_with_batch_session(&sessions_of(account)?, request).await?
         }
-        UseVariables::Distributed(_) => {
-            return Err(AppError::kind_cannot(AccountKind::Nexus, "sessions with distributed keys"));
+        UseVariables::Distributed(variables) => {
+            nexus_distributed::use_session(Box::new(single_request(account, variables))).await?
         }
     };
     progress.set(UserOpStatus::Submitted);

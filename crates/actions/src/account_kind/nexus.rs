@@ -1,6 +1,7 @@
 //! Biconomy Nexus. Its address is asked of the factory once, checked and stored ([`NexusAccount`]); from then on the stored
 //! account says which release it is of, and nobody guesses.
 
+mod distributed;
 mod verbs;
 
 use std::rc::Rc;
@@ -31,6 +32,7 @@ use use_aa_protocol::{
     signature::counterfactual,
 };
 
+pub use distributed::{create_session_with_distributed_key, send_with_distributed_session};
 pub use verbs::{
     NexusSessions, create_batch_session, create_session, owner_setup, revoke_sessions, send_with_batch_session,
     send_with_session,

@@ -4,7 +4,10 @@ use alloy::primitives::B256;
 use use_aa_protocol::session_scheme::{SessionCalls, SessionScheme, Stored};
 
 use super::{Calling, Known, SchemeSessions, listing};
-use crate::{error::AppError, session_choice::check_usable};
+use crate::{
+    error::AppError,
+    session_choice::{KeyPlace, check_usable},
+};
 
 /// How a caller says which session is to be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,10 @@ pub enum SessionChoice {
     Listed(String),
 }
 
+fn key_place<T>(stored: &Stored<T>) -> KeyPlace {
+    if stored.about.nodes.is_some() { KeyPlace::Nodes } else { KeyPlace::Store }
+}
+
 impl<S: SessionScheme> SchemeSessions<S> {
     pub(super) async fn choose<'a>(
         &self,
@@ -27,8 +34,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
         known: &'a Known<S::Session>,
         calling: &Calling<'_>,
     ) -> Result<&'a S::Session, AppError> {
-        let on_chain = &known.on_chain;
-        let named = |id: B256| on_chain.iter().find(|session| S::id(session) == id);
+        // Of the others the key is elsewhere.
+        let is_held = |id: B256| {
+            known.stored.iter().any(|stored| S::id(&stored.session) == id && calling.holder == key_place(stored))
+        };
+        let named = |id: B256| known.on_chain.iter().find(|session| S::id(session) == id).filter(|_| is_held(id));
         match choice {
             SessionChoice::Id(id) => {
                 let account = calling.account;
@@ -38,7 +48,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
             SessionChoice::Listed(text) => {
                 let not_found = || AppError::SessionNotFound { wanted: text.clone() };
                 let id = listing::permission_of(text).ok_or_else(not_found)?;
-                let stored = known.stored.iter().find(|stored| S::id(&stored.session) == id).ok_or_else(not_found)?;
+                let mut stored = known.stored.iter().filter(|_| is_held(id));
+                let stored = stored.find(|stored| S::id(&stored.session) == id).ok_or_else(not_found)?;
                 self.check(stored, known, calling)?;
                 named(id).ok_or_else(not_found)
             }
@@ -59,7 +70,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 if let Some(session) = usable.iter().rev().find(allows).or(usable.last()) {
                     return Ok(session);
                 }
-                let newest = known.stored.last();
+                let newest = known.stored.iter().rfind(|stored| key_place(stored) == calling.holder);
                 let newest = newest.ok_or_else(|| AppError::SessionNotFound { wanted: "any session".into() })?;
                 self.check(newest, known, calling)?;
                 Err(AppError::SessionNotFound { wanted: "a session that can be used here".into() })
@@ -74,7 +85,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let is_usable = |session: &&S::Session| {
             let stored = known.stored.iter().find(|stored| S::id(&stored.session) == S::id(session));
             !lost.contains(&S::session_key(session))
-                && stored.is_some_and(|stored| self.check(stored, known, calling).is_ok())
+                && stored.is_some_and(|stored| {
+                    key_place(stored) == calling.holder && self.check(stored, known, calling).is_ok()
+                })
         };
         known.on_chain.iter().filter(is_usable).collect()
     }

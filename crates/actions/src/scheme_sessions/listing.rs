@@ -70,6 +70,7 @@ pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, on_chain:
             user_op_hash: about.granted_by.filter(|_| !on_chain && !about.was_on_chain),
             ..leaf
         };
+        about.nodes.iter().for_each(|nodes| nodes.write(&mut leaf));
         if let (true, true, Some(operation)) = (on_chain, *ending, about.ended_by) {
             // One that is on chain can be on its way out: nothing else is possible.
             leaf.record(&SessionEvent::RevocationSent { operation: operation.into() }).ok();

@@ -10,7 +10,7 @@ use crate::{
     run::RunError,
     share::{KeyShare, SecretBytes},
 };
-use use_aa_protocol::distributed_key::{Refusal, SignedGrant, verify_grant};
+use use_aa_protocol::distributed_key::{Refusal, verify_grant};
 
 impl Node {
     /// The one grant that the key's owner signed; `known` is what was left here. Nodes renew no revoked key: one that says
@@ -37,7 +37,8 @@ impl Node {
                 return Err(RunError::Aborted(format!("node {node} says that this key was revoked, and renews it")));
             }
             let Some(signed) = record.grant else { continue };
-            verify_grant(&signed, last_moment(&signed)).map_err(|refusal| unproven(*node, &refusal))?;
+            // Nodes verified it when they bound it; by now all of it may be over, and then it simply signs nothing.
+            verify_grant(&signed, signed.last_moment()).map_err(|refusal| unproven(*node, &refusal))?;
             if signed.grant.key_id != key_id || self.fits(&own, &signed).is_err() {
                 return Err(RunError::cheated(*node, "the grant of another key"));
             }
@@ -50,13 +51,6 @@ impl Node {
         }
         Ok(own)
     }
-}
-
-/// The last moment at which the grant and all its leaves held. Nodes verified it before that, when they bound it; by now
-/// all of it may be over, and then it simply signs nothing.
-fn last_moment(signed: &SignedGrant) -> u64 {
-    let ends = signed.leaves.iter().map(|leaf| leaf.valid_until).filter(|end| *end != 0);
-    ends.chain([signed.grant.valid_until]).min().unwrap_or_default().saturating_sub(1)
 }
 
 /// A grant that does not hold: made up, or one that this version of the program would not bind any more.

@@ -3,7 +3,10 @@
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_NODES, Refusal, operation_cost::check_limit_is_signed, typed_data::signed_by};
+use super::{
+    MAX_NODES, NEXUS_GRANT_VERSION, NexusGrant, NexusProof, Refusal, nexus, operation_cost::check_limit_is_signed,
+    typed_data::signed_by,
+};
 use crate::{
     ProtocolError,
     addresses::ABI_SESSION_VALIDATION_MODULE,
@@ -14,7 +17,8 @@ use crate::{
     smart_account::counterfactual_address,
 };
 
-/// The version of new grants. It decides what the wallet shows, and with it what is signed.
+/// The version of new grants for Smart Account V2; those for Nexus are of [`NEXUS_GRANT_VERSION`]. It decides what the wallet
+/// shows, and with it what is signed.
 pub const GRANT_VERSION: u32 = 3;
 /// Most leaves of one grant.
 pub const MAX_LEAVES: usize = 100;
@@ -73,12 +77,13 @@ pub fn policy_hash(leaves: &[GrantedLeaf]) -> B256 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
-    /// Which text is signed: [`GRANT_VERSION`], or 1 where none is named. Those of earlier versions hold.
+    /// Which text is signed: [`GRANT_VERSION`] or [`NEXUS_GRANT_VERSION`], or 1 where none is named. Those of earlier
+    /// versions hold.
     #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
     pub version: u32,
     /// Who signs the grant.
     pub owner: Address,
-    /// The smart account: the one that the factory makes for `owner` and `account_index`.
+    /// The smart account: the one that its kind's factory makes for `owner` and `account_index`.
     pub account: Address,
     /// Index of the account, 0 for the first.
     pub account_index: u64,
@@ -94,7 +99,7 @@ pub struct Grant {
     pub ephemeral_key: B256,
     /// End, unix seconds.
     pub valid_until: u64,
-    /// [`policy_hash`] of the leaves.
+    /// [`policy_hash`] of the leaves; of the sessions on Nexus ([`sessions_hash`](super::sessions_hash)).
     pub policy_hash: B256,
     /// The most that the gas of one operation which the account pays itself may cost, wei; part of the text since version 3.
     /// Tokens that a paymaster may take by an allowance are not limited by it. Earlier ones name none, and are held to [`DEFAULT_MAX_OPERATION_COST`](super::DEFAULT_MAX_OPERATION_COST).
@@ -106,6 +111,9 @@ pub struct Grant {
     pub nodes: u8,
     /// Joint challenge of all nodes, of kind key generation.
     pub challenge: B256,
+    /// The account is a Nexus account: of version 4, and of no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nexus: Option<NexusGrant>,
 }
 
 fn first_version() -> u32 {
@@ -121,10 +129,13 @@ fn is_first_version(version: &u32) -> bool {
 pub struct SignedGrant {
     /// What was granted.
     pub grant: Grant,
-    /// The policy.
+    /// The policy; none on Nexus, where it is in the sessions.
     pub leaves: Vec<GrantedLeaf>,
-    /// `eth_signTypedData_v4` of [`Grant::typed_data`] by the owner, 65 bytes.
+    /// `eth_signTypedData_v4` of [`Grant::typed_data`] by the owner, 65 bytes; of [`Grant::nexus_typed_data`] on Nexus.
     pub signature: Bytes,
+    /// Sessions and set-up of a Nexus account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nexus: Option<NexusProof>,
 }
 
 impl SignedGrant {
@@ -133,7 +144,27 @@ impl SignedGrant {
     /// # Errors
     /// As [`Grant::typed_data`].
     pub fn digest(&self) -> Result<B256, ProtocolError> {
-        self.grant.typed_data(&self.leaves).map(|typed| typed.digest)
+        let typed = match &self.nexus {
+            Some(proof) => self.grant.nexus_typed_data(&proof.sessions),
+            None => self.grant.typed_data(&self.leaves),
+        };
+        typed.map(|typed| typed.digest)
+    }
+
+    /// Are leaves or sessions those that the owner signed?
+    pub(super) fn check_policy_hash(&self) -> Result<(), Refusal> {
+        let found = match &self.nexus {
+            Some(proof) => nexus::sessions_hash(&proof.sessions),
+            None => policy_hash(&self.leaves),
+        };
+        if found == self.grant.policy_hash { Ok(()) } else { Err(Refusal::OtherPolicy) }
+    }
+
+    /// The last moment, unix seconds, at which the grant and all that it lets sign held.
+    pub fn last_moment(&self) -> u64 {
+        let sessions = self.nexus.iter().flat_map(|proof| proof.sessions.iter().map(nexus::end_of));
+        let ends = self.leaves.iter().map(|leaf| leaf.valid_until).chain(sessions).filter(|end| *end != 0);
+        ends.chain([self.grant.valid_until]).min().unwrap_or_default().saturating_sub(1)
     }
 }
 
@@ -141,7 +172,8 @@ impl SignedGrant {
 /// and the policy may be granted.
 ///
 /// What makes an account the owner's, without looking at a chain: its address is the factory's for this owner, the
-/// default ECDSA module and this index. Not covered: an account whose ownership was transferred (its new owner is
+/// default ECDSA module and this index; on Nexus that of the release, its own validator and what else the account was set
+/// up with. Not covered: an account whose ownership was transferred (its new owner is
 /// refused; the old one is not, but a key of his is worth nothing, because only the present owner can put its leaf
 /// under the account's root), accounts with another default module, owners that are contracts.
 ///
@@ -151,23 +183,33 @@ impl SignedGrant {
 /// # Errors
 /// The first check that fails.
 pub fn verify_grant(signed: &SignedGrant, now: u64) -> Result<Grant, Refusal> {
-    let SignedGrant { grant, leaves, signature } = signed;
-    if !(1..=GRANT_VERSION).contains(&grant.version) {
-        return Err(Refusal::UnknownVersion { version: grant.version, newest: GRANT_VERSION });
+    let SignedGrant { grant, leaves, signature, nexus: proof } = signed;
+    if !(1..=NEXUS_GRANT_VERSION).contains(&grant.version) {
+        return Err(Refusal::UnknownVersion { version: grant.version, newest: NEXUS_GRANT_VERSION });
     }
+    let of_nexus = nexus::of_its_version(grant, leaves, proof.as_ref())?;
     check_limit_is_signed(grant)?;
     if !(1..=MAX_NODES).contains(&grant.nodes) || !(1..=grant.nodes).contains(&grant.threshold) {
         let reason = format!("{} of {} nodes", grant.threshold, grant.nodes);
         return Err(Refusal::malformed("threshold", reason));
     }
-    let entry_point = EntryPoint::default().address();
+    let entry_point = of_nexus.map_or_else(EntryPoint::default, |_| crate::nexus::ENTRY_POINT).address();
     if grant.entry_point != entry_point {
         return Err(Refusal::OtherEntryPoint { granted: entry_point, got: grant.entry_point });
     }
     check_lifetime(grant, now)?;
     check_ephemeral_key(grant.ephemeral_key)?;
-    check_leaves(grant, leaves, now)?;
-    let expected = counterfactual_address(grant.owner, U256::from(grant.account_index));
+    let expected = match of_nexus {
+        Some((granted, proof)) => {
+            nexus::check_sessions(grant, granted, proof, now)?;
+            nexus::expected_address(grant, granted, proof)?
+        }
+        None => {
+            check_leaves(grant, leaves, now)?;
+            counterfactual_address(grant.owner, U256::from(grant.account_index))
+        }
+    };
+    signed.check_policy_hash()?;
     if expected != grant.account {
         let (account, owner, index) = (grant.account, grant.owner, grant.account_index);
         return Err(Refusal::NotTheOwnersAccount { account, owner, index, expected });
@@ -203,8 +245,7 @@ fn check_leaves(grant: &Grant, leaves: &[GrantedLeaf], now: u64) -> Result<(), R
     if leaves.iter().map(|leaf| leaf.session_key_data.len()).sum::<usize>() > MAX_POLICY_BYTES {
         return Err(Refusal::malformed("leaves", format!("more than {MAX_POLICY_BYTES} bytes")));
     }
-    leaves.iter().try_for_each(|leaf| check_leaf(grant, leaf, now))?;
-    if policy_hash(leaves) == grant.policy_hash { Ok(()) } else { Err(Refusal::OtherPolicy) }
+    leaves.iter().try_for_each(|leaf| check_leaf(grant, leaf, now))
 }
 
 fn check_leaf(grant: &Grant, leaf: &GrantedLeaf, now: u64) -> Result<(), Refusal> {

@@ -66,7 +66,7 @@ impl Grant {
     /// # Errors
     /// When the data of a leaf is not that of the ABI session validation module, or the version is not known here.
     pub fn typed_data(&self, leaves: &[GrantedLeaf]) -> Result<TypedData, ProtocolError> {
-        let message = self.message(leaves)?;
+        let message = self.message(permissions(self.version, leaves)?);
         let mut fields = fields(&message);
         if self.version <= 2 {
             return Ok(typed_data(self.version, self.chain_id, &message, fields));
@@ -79,14 +79,11 @@ impl Grant {
         Ok(typed_data(self.version, self.chain_id, &message, fields))
     }
 
-    fn message(&self, leaves: &[GrantedLeaf]) -> Result<versions_1_and_2::DistributedSession, ProtocolError> {
+    fn message(&self, permissions: Vec<String>) -> versions_1_and_2::DistributedSession {
         let (t, n) = (self.threshold, self.nodes);
-        Ok(versions_1_and_2::DistributedSession {
-            purpose: format!(
-                "Let {t} of {n} nodes sign for my smart account, without asking me again, what is listed below. \
-                 Nobody holds the whole key."
-            ),
-            permissions: permissions(self.version, leaves)?,
+        versions_1_and_2::DistributedSession {
+            purpose: purpose(t, n),
+            permissions,
             expires: utc(self.valid_until),
             account: self.account,
             owner: self.owner,
@@ -101,8 +98,15 @@ impl Grant {
             validUntil: self.valid_until,
             policyHash: self.policy_hash,
             challenge: self.challenge,
-        })
+        }
     }
+}
+
+pub(super) fn purpose(threshold: u8, nodes: u8) -> String {
+    format!(
+        "Let {threshold} of {nodes} nodes sign for my smart account, without asking me again, what is listed below. \
+         Nobody holds the whole key."
+    )
 }
 
 fn fields(message: &versions_1_and_2::DistributedSession) -> Vec<(&'static str, &'static str, Value)> {
@@ -151,7 +155,7 @@ fn with_limit(message: versions_1_and_2::DistributedSession, limit: U256) -> ver
 
 /// The node does not know the currency's name, so the wallet is not told it either. What a paymaster takes in tokens
 /// follows a rate of its own, which no node knows.
-fn fee_words(limit: U256) -> String {
+pub(super) fn fee_words(limit: U256) -> String {
     let tokens = "Tokens that a paymaster may take by an allowance are not limited by this.";
     if limit.is_zero() {
         return format!("My account pays none of the chain's native currency for operations: others must. {tokens}");

@@ -1,6 +1,6 @@
 //! [`Refusal`]: why a node does not do what it was asked for.
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::{Address, B256, U256};
 use serde::{Deserialize, Serialize};
 
 use crate::simulate::Violation;
@@ -94,6 +94,27 @@ pub enum Refusal {
         /// The requested one.
         got: Address,
     },
+    /// The call data of a Nexus account is not `execute` with calls of which a failing one undoes all.
+    #[error("the nodes sign no such call data: {reason}")]
+    ExecutionRefused {
+        /// What it is.
+        reason: String,
+    },
+    /// On Nexus another validator than Smart Sessions would judge the operation, or it would install a module.
+    #[error("the nonce's lane: {reason}")]
+    NonceLane {
+        /// What it names.
+        reason: String,
+    },
+    /// On Nexus the operation would enable a session, for which nodes do not sign.
+    #[error("the operation would enable a session; nodes sign only what uses one")]
+    SignatureMode,
+    /// On Nexus the operation would use a session that is not of the grant.
+    #[error("session {got} is not one of those granted")]
+    OtherPermission {
+        /// Its permission id.
+        got: B256,
+    },
     /// A call breaks the granted policy.
     #[error("the policy does not allow this: {rule}: {reason}")]
     PolicyViolation {
@@ -133,6 +154,10 @@ impl Refusal {
             Self::OtherAccount { .. } => "other-account",
             Self::OtherChain { .. } => "other-chain",
             Self::OtherEntryPoint { .. } => "other-entry-point",
+            Self::ExecutionRefused { .. } => "execution-refused",
+            Self::NonceLane { .. } => "nonce-lane",
+            Self::SignatureMode => "signature-mode",
+            Self::OtherPermission { .. } => "other-permission",
             Self::PolicyViolation { .. } => "policy-violation",
             Self::OperationCost { .. } => "operation-cost",
         }

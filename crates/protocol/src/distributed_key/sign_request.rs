@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use super::{CostRules, Refusal, SignedGrant, policy_hash};
+use super::{CostRules, Refusal, SignedGrant, nexus};
 use crate::{
     session::SessionLeaf,
     signature::personal_digest,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How far the nodes' clocks may be behind the chain's when a session begins, seconds. (The chain checks, too.)
-const CLOCK_TOLERANCE: u64 = 60;
+pub(super) const CLOCK_TOLERANCE: u64 = 60;
 
 /// What the page asks the nodes for. The whole operation travels: no node signs a hash that it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,8 @@ const CLOCK_TOLERANCE: u64 = 60;
 pub struct SignRequest {
     /// Which key.
     pub key_id: B256,
-    /// What is to be signed. Its own `signature` field does not count.
+    /// What is to be signed. Its own `signature` field does not count; on Nexus it names the session that is used
+    /// ([`use_signature`](crate::smart_sessions::use_signature)), of which the nodes look at nothing else.
     pub user_operation: UserOperation,
     /// For this entry point, the operation's own.
     pub entry_point: Address,
@@ -73,13 +74,11 @@ pub fn authorize_sign_by(
     now: u64,
     costs: &CostRules,
 ) -> Result<B256, Refusal> {
-    let SignedGrant { grant, leaves, .. } = signed;
+    let SignedGrant { grant, leaves, nexus: proof, .. } = signed;
     if request.key_id != grant.key_id {
         return Err(Refusal::OtherKey);
     }
-    if policy_hash(leaves) != grant.policy_hash {
-        return Err(Refusal::OtherPolicy);
-    }
+    signed.check_policy_hash()?;
     if grant.valid_until <= now {
         return Err(Refusal::GrantExpired { valid_until: grant.valid_until });
     }
@@ -96,8 +95,13 @@ pub fn authorize_sign_by(
     }
     check_signers(&request.signers, grant.threshold, grant.nodes)?;
     check_ephemeral_signature(grant.ephemeral_key, request)?;
-    let leaves: Vec<SessionLeaf> = leaves.iter().map(super::GrantedLeaf::to_session).collect();
-    check_calls(&leaves, &request.user_operation.call_data, now)?;
+    match proof {
+        Some(proof) => nexus::check_operation(&proof.sessions, &request.user_operation, now)?,
+        None => {
+            let leaves: Vec<SessionLeaf> = leaves.iter().map(super::GrantedLeaf::to_session).collect();
+            check_calls(&leaves, &request.user_operation.call_data, now)?;
+        }
+    }
     costs.check(grant, &request.user_operation)?;
     Ok(request.digest())
 }

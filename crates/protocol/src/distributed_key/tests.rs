@@ -19,16 +19,16 @@ use crate::{
 };
 
 /// What is changed, and the code of the refusal that follows.
-type Change<T> = (fn(&mut T), &'static str);
+pub(super) type Change<T> = (fn(&mut T), &'static str);
 
-const NOW: u64 = 1_800_000_000;
-const SESSION_KEY: Address = Address::repeat_byte(0x5e);
+pub(super) const NOW: u64 = 1_800_000_000;
+pub(super) const SESSION_KEY: Address = Address::repeat_byte(0x5e);
 
-fn owner() -> PrivateKeySigner {
+pub(super) fn owner() -> PrivateKeySigner {
     PrivateKeySigner::from_slice(&[7; 32]).unwrap()
 }
 
-fn page_key() -> SigningKey {
+pub(super) fn page_key() -> SigningKey {
     SigningKey::from_bytes(&[9; 32])
 }
 
@@ -66,13 +66,14 @@ fn grant() -> Grant {
         threshold: 3,
         nodes: 5,
         challenge: B256::repeat_byte(2),
+        nexus: None,
     }
 }
 
 fn sign(grant: Grant, leaves: Vec<GrantedLeaf>) -> SignedGrant {
     let digest = grant.typed_data(&leaves).unwrap().digest;
     let signature = owner().sign_hash_sync(&digest).unwrap().as_bytes().to_vec().into();
-    SignedGrant { grant, leaves, signature }
+    SignedGrant { grant, leaves, signature, nexus: None }
 }
 
 fn mint(to: Address) -> Call {
@@ -109,12 +110,12 @@ fn request(user_operation: UserOperation) -> SignRequest {
     sign_request(unsigned)
 }
 
-fn sign_request(mut request: SignRequest) -> SignRequest {
+pub(super) fn sign_request(mut request: SignRequest) -> SignRequest {
     request.ephemeral_signature = page_key().sign(request.signed_text().as_bytes()).to_bytes().to_vec().into();
     request
 }
 
-fn code<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> &'static str {
+pub(super) fn code<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> &'static str {
     outcome.unwrap_err().code()
 }
 
@@ -298,13 +299,14 @@ fn the_limit_that_nobody_names_lets_a_million_gas_pass_where_gas_is_dear() {
 
 #[test]
 fn every_changed_field_of_a_grant_breaks_the_owners_signature() {
-    let changes: [Change<SignedGrant>; 24] = [
+    let changes: [Change<SignedGrant>; 25] = [
         (|s| s.grant.version = 1, "malformed"),
         (|s| s.grant.max_operation_cost = None, "malformed"),
         (|s| (s.grant.version, s.grant.max_operation_cost) = (1, None), "not-the-owner"),
         (|s| (s.grant.version, s.grant.max_operation_cost) = (2, None), "not-the-owner"),
         (|s| s.grant.max_operation_cost = Some(U256::MAX), "not-the-owner"),
-        (|s| s.grant.version = GRANT_VERSION + 1, "unknown-version"),
+        (|s| s.grant.version = NEXUS_GRANT_VERSION, "malformed"),
+        (|s| s.grant.version = NEXUS_GRANT_VERSION + 1, "unknown-version"),
         (|s| s.grant.version = 0, "unknown-version"),
         (|s| s.grant.owner = Address::repeat_byte(1), "not-the-owners-account"),
         (|s| s.grant.account = Address::repeat_byte(1), "not-the-owners-account"),

@@ -30,6 +30,7 @@ use crate::{
         Candidates, Counter, OnChain, SchemeFinding, SessionCalls, SessionReading, SessionScheme, SessionTerms, Stored,
     },
     simulate::Violation,
+    time_window::Window,
 };
 
 /// Sessions of Nexus accounts.
@@ -151,20 +152,7 @@ impl SessionScheme for SmartSessions {
     }
 
     fn judge(stored: &StoredSession, used: &SessionCalls<'_>) -> Result<(), Violation> {
-        let violation = |refusal: Refusal| {
-            let revert_text = refusal.to_string();
-            Violation { rule: named(&revert_text), reason: revert_text.clone(), revert_text }
-        };
-        // Nobody's consent is asked for: the session counts as enabled.
-        let around = Surroundings {
-            account: used.account,
-            chain_id: 0,
-            simple_signers: &[SIMPLE_SIGNER],
-            is_valid_signature: &|_, _| Ok(false),
-        };
-        let mut state = ModuleState::with_session(&stored.session, around).map_err(violation)?;
-        let answer = state.judge(Self::id(stored), used.call_data, used.sponsored, used.account).map_err(violation)?;
-        let window = answer.window;
+        let window = window_of_calls(&stored.session, used.account, used.call_data, used.sponsored)?;
         if used.now < window.valid_after || (window.valid_until != 0 && used.now > window.valid_until) {
             let reason = format!("it works from {} to {} (unix seconds)", window.valid_after, window.valid_until);
             return Err(Violation { rule: "window".into(), reason, revert_text: "AA22 expired or not due".into() });
@@ -238,6 +226,29 @@ impl SessionScheme for SmartSessions {
 
 fn listed_ids(answer: &[u8]) -> Result<Vec<B256>, ProtocolError> {
     reads::answer_of("getPermissionIDs", reads::decode_ids(answer))
+}
+
+/// When call data of the account passes the session's policies, by itself: what was counted before, the chain knows.
+///
+/// # Errors
+/// The check that fails, whenever it is.
+pub fn window_of_calls(
+    session: &Session,
+    account: Address,
+    call_data: &[u8],
+    sponsored: bool,
+) -> Result<SessionEpoch, Violation> {
+    let violation = |refusal: Refusal| {
+        let revert_text = refusal.to_string();
+        Violation { rule: named(&revert_text), reason: revert_text.clone(), revert_text }
+    };
+    // Nobody's consent is asked for: the session counts as enabled.
+    let around =
+        Surroundings { account, chain_id: 0, simple_signers: &[SIMPLE_SIGNER], is_valid_signature: &|_, _| Ok(false) };
+    let mut state = ModuleState::with_session(session, around).map_err(violation)?;
+    let answer = state.judge(ids::permission_id(session), call_data, sponsored, account).map_err(violation)?;
+    let Window { valid_until, valid_after } = answer.window;
+    Ok(SessionEpoch { valid_until, valid_after })
 }
 
 /// What the error is called for people, or as the contract calls it.

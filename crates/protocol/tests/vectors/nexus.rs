@@ -44,8 +44,11 @@ fn releases_are_where_the_contracts_are() {
         let validator = ["ownerValidator", "defaultValidator", "k1Validator"].into_iter();
         let validator = validator.filter(|field| constants.get(field).is_some()).map(|field| address(constants, field));
         assert_eq!(validator.collect::<Vec<_>>(), [parts.owner_validator], "{name}");
-        if let AddressScheme::InitDataInCode { proxy_creation_code_hash } = parts.address_scheme {
+        if let AddressScheme::InitDataInCode { proxy_creation_code_hash, proxy_creation_code_bytes } =
+            parts.address_scheme
+        {
             assert_eq!(word(constants, "proxyCreationCodeKeccak"), proxy_creation_code_hash, "{name}");
+            assert_eq!(constants["proxyCreationCodeBytes"], proxy_creation_code_bytes, "{name}");
         }
     }
     for name in ["npm snapshot", "1.0.2", "1.2.0"] {

@@ -74,7 +74,7 @@ pub async fn create_batch_session(
     grant(sessions, owner, together, (label, options, withdraw_native)).await
 }
 
-fn limited(
+pub(super) fn limited(
     policies: Vec<SessionPolicy>,
     limits: &[ActionLimits],
 ) -> Result<Vec<(SessionPolicy, ActionLimits)>, AppError> {
@@ -121,16 +121,24 @@ pub async fn send_with_session(
     sessions: &NexusSessions,
     request: SendWithSessionRequest,
 ) -> Result<UserOpResponse, AppError> {
-    let SendWithSessionRequest { calls, session_id, corresponding_index, options, .. } = request;
-    if calls.len() != 1 {
-        return Err(AppError::invalid("calls", "exactly one call (a batch session takes several)", calls.len()));
+    let (choice, SendWithSessionRequest { calls, options, .. }) = choice_of_one(request)?;
+    sessions.use_one(&choice, &calls, &in_own_lane(options)?, true).await
+}
+
+/// Which session is meant for the one call.
+pub(super) fn choice_of_one(
+    request: SendWithSessionRequest,
+) -> Result<(SessionChoice, SendWithSessionRequest), AppError> {
+    if request.calls.len() != 1 {
+        let expected = "exactly one call (a batch session takes several)";
+        return Err(AppError::invalid("calls", expected, request.calls.len()));
     }
-    let choice = match (session_id, corresponding_index) {
-        (Some(id), _) => SessionChoice::Listed(id),
+    let choice = match (&request.session_id, request.corresponding_index) {
+        (Some(id), _) => SessionChoice::Listed(id.clone()),
         (None, Some(place)) => SessionChoice::Place(place),
         (None, None) => SessionChoice::Newest,
     };
-    sessions.use_one(&choice, &calls, &in_own_lane(options)?, true).await
+    Ok((choice, request))
 }
 
 /// Several calls in one operation, all or nothing, within one session.
@@ -176,7 +184,7 @@ fn one_session(field: &str, named: usize) -> AppError {
 }
 
 /// A use waits for no other, unless the caller says so.
-fn in_own_lane(mut options: BuildUserOpOptions) -> Result<BuildUserOpOptions, AppError> {
+pub(super) fn in_own_lane(mut options: BuildUserOpOptions) -> Result<BuildUserOpOptions, AppError> {
     if options.nonce_options.and_then(|nonce| nonce.nonce_key).is_none() {
         let [a, b, c, ..] = crate::random::word()?.0;
         let lane = U256::from(u32::from_be_bytes([0, a, b, c]));
@@ -206,6 +214,6 @@ pub async fn revoke_sessions(
     sessions.revoke(owner, &ids, &sponsored_where_possible(&chain, &options)).await
 }
 
-fn cannot(what: &str) -> AppError {
+pub(super) fn cannot(what: &str) -> AppError {
     AppError::kind_cannot(AccountKind::Nexus, what)
 }

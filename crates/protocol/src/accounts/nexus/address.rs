@@ -14,6 +14,11 @@ use crate::{
     },
 };
 
+/// What a factory's code may be long, bytes: twice what chains take.
+const MAX_FACTORY_CODE: usize = 2 * 24_576;
+/// The instruction that creation code begins with.
+const PUSH1: u8 = 0x60;
+
 impl NexusRelease {
     /// Hash of the creation code of the proxy with this init data. `proxy_creation_code` is not in this repository: it
     /// comes out of the published package at install time, and is checked. Without it, and on public chains, the
@@ -25,7 +30,7 @@ impl NexusRelease {
         let parts = self.parts();
         let expected = match parts.address_scheme {
             AddressScheme::InitDataInSalt { init_code_hash } => return Ok(init_code_hash),
-            AddressScheme::InitDataInCode { proxy_creation_code_hash } => proxy_creation_code_hash,
+            AddressScheme::InitDataInCode { proxy_creation_code_hash, .. } => proxy_creation_code_hash,
         };
         match proxy_creation_code.map(|code| (code, keccak256(code))) {
             Some((code, hash)) if hash == expected => Ok(hash_with_arguments(code, parts.implementation, init_data)),
@@ -34,6 +39,19 @@ impl NexusRelease {
                 Err(ProtocolError::invalid("proxyCreationCode", format!("code with hash {expected}"), got))
             }
         }
+    }
+
+    /// The creation code of the proxy, as the release's factory has it inside its own code on the chain; believed by its
+    /// hash alone. `None` where it is not in there, and for releases whose addresses follow without it.
+    pub fn proxy_creation_code_in(self, factory_code: &[u8]) -> Option<Bytes> {
+        let AddressScheme::InitDataInCode { proxy_creation_code_hash, proxy_creation_code_bytes } =
+            self.parts().address_scheme
+        else {
+            return None;
+        };
+        let code = factory_code.get(..factory_code.len().min(MAX_FACTORY_CODE))?;
+        let mut places = code.windows(proxy_creation_code_bytes).filter(|place| place.first() == Some(&PUSH1));
+        places.find(|place| keccak256(place) == proxy_creation_code_hash).map(Bytes::copy_from_slice)
     }
 
     /// The address of the account with this init data and salt, when the hash of its proxy's creation code is known.

@@ -90,6 +90,7 @@ const MODULEKIT_0_5_9: ReleaseParts = ReleaseParts {
     owner_validator: address!("4741D465b86c6Fdf67B3604698dFF78EF6658974"),
     address_scheme: AddressScheme::InitDataInCode {
         proxy_creation_code_hash: b256!("d8028c0fd3ea88bd5b8a93f4d6f25186b61283339649e59e6595a38a277a42df"),
+        proxy_creation_code_bytes: 996,
     },
 };
 
@@ -114,6 +115,7 @@ const V1_2_0: ReleaseParts = ReleaseParts {
     owner_validator: address!("00000000d12897DDAdC2044614A9677B191A2d95"),
     address_scheme: AddressScheme::InitDataInCode {
         proxy_creation_code_hash: b256!("85c3c4a368d568e5645ba85549538f21968bbf73e0cf6a73d2464433ba02d9f4"),
+        proxy_creation_code_bytes: 682,
     },
 };
 

@@ -14,6 +14,8 @@ pub enum AddressScheme {
     InitDataInCode {
         /// Hash of what comes before the init data.
         proxy_creation_code_hash: B256,
+        /// How many bytes that are.
+        proxy_creation_code_bytes: usize,
     },
 }
 
