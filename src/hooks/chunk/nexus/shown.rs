@@ -1,5 +1,7 @@
 //! A Nexus account and its sessions, as the page shows them.
 
+use std::cell::Cell;
+
 use alloy::primitives::{Address, B256};
 use leptos::{prelude::*, task::spawn_local};
 
@@ -8,7 +10,7 @@ use crate::{
     actions::{
         account_kind::nexus::{self, Nexus},
         ports::SessionStore,
-        scheme_sessions::SessionListing,
+        scheme_sessions::{ListedNote, SessionListing},
     },
     client::{
         address_book,
@@ -37,25 +39,34 @@ pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outco
     Ok(account)
 }
 
+thread_local! {
+    /// How many readings were begun, and which was shown last: one that took longer than a later one is not shown after it.
+    static TURNS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
 /// The sessions that the chain has and those that are stored; what is under way is followed.
 pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Outcome<()> {
+    let turn = TURNS.get().0 + 1;
+    TURNS.set((turn, TURNS.get().1));
     // Whom the owner granted or sent to before, and who they are: sessions of other devices may be about the same.
     let owner = context.owner.try_get_untracked().flatten();
     let contracts = owner.into_iter().chain(address_book::load(account).addresses()).collect();
     let sessions = sessions_of(account)?.knowing(contracts);
-    let SessionListing { mut leaves, left, notes, pending, modules, is_deployed } = sessions.listing().await?;
+    let SessionListing { mut leaves, left, mut notes, pending, modules, is_deployed } = sessions.listing().await?;
     let lost_keys = NexusStore.lost_keys(account).await.unwrap_or_default();
-    if !context.shows(account) {
+    let (begun, last_shown) = TURNS.get();
+    if !context.shows(account) || turn < last_shown {
         return Ok(());
     }
+    TURNS.set((begun, turn));
     context.is_deployed.try_set(Some(is_deployed));
     context.account_error.try_set(None);
     context.modules.try_set(modules);
     context.in_sync.try_set(Some(true));
     context.limits_left.try_set(left);
+    keep_ended(context, &mut leaves, &mut notes);
     context.session_notes.try_set(notes);
     context.lost_keys.try_set(lost_keys);
-    context.sessions.try_with_untracked(|shown| keep_ended(shown, &mut leaves));
     if context.sessions.try_with_untracked(|shown| *shown != leaves) == Some(true) {
         context.sessions.try_set(leaves);
     }
@@ -67,15 +78,19 @@ pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Ou
     Ok(())
 }
 
-/// Sessions of other devices are stored nowhere here: those that ended while the page was open stay in its list as ended.
-fn keep_ended(shown: &[SessionLeaf], leaves: &mut Vec<SessionLeaf>) {
-    let is_gone =
-        |leaf: &&SessionLeaf| leaf.is_on_other_device() && !leaves.iter().any(|now| now.session_id == leaf.session_id);
-    let mut ended = shown.iter().filter(is_gone).cloned().collect::<Vec<_>>();
+/// Sessions of other devices are stored nowhere here: those that ended while the page was open stay in its list as ended,
+/// with what was said of them.
+fn keep_ended(context: SmartAccountContext, leaves: &mut Vec<SessionLeaf>, notes: &mut Vec<ListedNote>) {
+    let is_listed = |id: &str| leaves.iter().any(|now| now.session_id == id);
+    let is_gone = |leaf: &&SessionLeaf| leaf.is_on_other_device() && !is_listed(&leaf.session_id);
+    let ended = context.sessions.try_with_untracked(|shown| shown.iter().filter(is_gone).cloned().collect::<Vec<_>>());
+    let mut ended = ended.unwrap_or_default();
     for leaf in &mut ended {
         // One that had ended before stays as it was.
         leaf.record(&SessionEvent::LeftTree { last_root: B256::ZERO, elsewhere: false }).ok();
     }
+    let is_of_ended = |note: &&ListedNote| ended.iter().any(|leaf| leaf.session_id == note.session_id);
+    context.session_notes.try_with_untracked(|said| notes.extend(said.iter().filter(is_of_ended).cloned()));
     ended.append(leaves);
     *leaves = ended;
 }

@@ -91,7 +91,7 @@ mod tests {
             permission_enable_sig: Default::default(),
         };
         let signed = UserOperation { signature: grant.signature(&[1; 65]).unwrap(), ..operation(&[Call::default()]) };
-        let foreign = UserOperation { sender: Address::ZERO, ..operation(&[sessions.clone()]) };
+        let foreign = UserOperation { sender: Address::ZERO, ..operation(std::slice::from_ref(&sessions)) };
         let operations = vec![operation(&[sessions, more]), operation(&[elsewhere]), signed, foreign];
         let input = ENTRY_POINT.handle_ops(operations, ACCOUNT).unwrap();
         let targets = granted_in(ACCOUNT, &input).into_iter().map(|(target, _)| target);
