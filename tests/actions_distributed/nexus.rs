@@ -26,6 +26,9 @@ use use_aa::{
 
 use super::*;
 
+/// What is asked for instead.
+type Change<'a> = &'a dyn Fn(&mut UserOperation);
+
 pub struct NexusPerson {
     relay: Rc<HttpRelay>,
     client: SmartAccountClient,
@@ -96,7 +99,7 @@ impl NexusPerson {
         let error = self.directly(|op| op.call_data = encode_calls(&[Person::mint_call(STRANGER)]).unwrap()).await;
         assert!(matches!(&error, AppError::PolicyViolation { reason, .. } if reason.contains("says node")), "{error}");
         let delegate = ExecutionMode { call_type: CallType::Delegate, exec_type: ExecType::Default }.to_word();
-        let refused: [(&str, &dyn Fn(&mut UserOperation)); 4] = [
+        let refused: [(&str, Change<'_>); 4] = [
             ("other-account", &|op| op.sender = STRANGER),
             ("other-permission", &|op| op.signature = use_signature(B256::repeat_byte(7), &[])),
             ("execution-refused", &|op| op.call_data = encode_mode(delegate, &[Person::mint_call(STRANGER)])),

@@ -10,6 +10,9 @@ use use_aa::protocol::{
 
 use super::{dan_support::nexus::RELEASE, *};
 
+/// What is granted instead.
+type Granting = fn(&mut Session);
+/// What is asked for instead.
 type Change = Box<dyn Fn(&mut UserOperation) + Send + Sync>;
 
 fn mint(to: Address) -> Call {
@@ -19,7 +22,7 @@ fn mint(to: Address) -> Call {
 
 /// What is not the owner's or must not be granted binds no key, at any node.
 async fn only_the_owners_grant_binds(cluster: &Cluster, session: &Session) {
-    let changes: [(&str, fn(&mut Session)); 6] = [
+    let changes: [(&str, Granting); 6] = [
         ("not-the-owners-account", |session| session.grant.account = Address::repeat_byte(7)),
         ("not-the-owners-account", |session| session.nexus.as_mut().unwrap().further_validators.clear()),
         ("other-entry-point", |session| session.grant.entry_point = EntryPoint::V06.address()),

@@ -93,6 +93,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_the_releases_own_proxy_is_found_in_a_factorys_code() {
+        for release in NexusRelease::ALL {
+            for code in [&[][..], &[PUSH1; 995], &[PUSH1; 3_000], &vec![PUSH1; MAX_FACTORY_CODE + 2_000]] {
+                assert_eq!(release.proxy_creation_code_in(code), None);
+            }
+        }
+    }
+
+    #[test]
     fn a_foreign_creation_code_is_refused() {
         for release in [NexusRelease::Modulekit0_5_9, NexusRelease::V1_2_0] {
             for code in [None, Some(&[1, 2, 3][..])] {

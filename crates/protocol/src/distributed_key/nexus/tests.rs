@@ -152,7 +152,9 @@ fn what_the_owner_signed_is_granted_and_used_and_stored_as_it_was() {
     let request = request(operation(0, &two));
     let text = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<SignRequest>(&text).unwrap(), request);
+    // As a node does that lost it and gets it back from the others.
     assert_eq!(signed.last_moment(), NOW + 99);
+    assert!(verify_grant(&signed, signed.last_moment()).is_ok());
 }
 
 /// Recorded with the program whose newest version it was.
