@@ -216,8 +216,6 @@ pub fn only_on_v2(hook: &str) -> Option<&'static str> {
         "use_create_session_with_distributed_key" | "use_session_with_distributed_key" => {
             Some("Sessions with distributed keys")
         }
-        "use_send_gas_token_transaction" => Some("Gas paid in tokens"),
-        "use_token_fees" => Some("Prices of gas in tokens"),
         _ => None,
     }
 }

@@ -15,7 +15,10 @@ use super::{
     variables::CostArguments,
     verbs::verbs,
 };
-use crate::{actions::fee_funds::FeeFunds, protocol::user_op_response::UserOpResponse};
+use crate::{
+    actions::fee_funds::FeeFunds,
+    protocol::{paymaster::FeeQuotes, user_op_response::UserOpResponse},
+};
 
 verbs! {
     in nexus:
@@ -27,16 +30,20 @@ verbs! {
     fn show_sessions(context: SmartAccountContext, account: Address) -> () =
         nexus::shown::show_sessions(context, account);
 
-    /// Gets ready for a grant while the person reads.
-    fn prepare_grant() -> () = nexus::prepare_grant();
+    /// Builds a grant ahead of the confirmation.
+    fn prepare_grant(owner: ConnectedOwner, variables: GrantVariables) -> () =
+        nexus::grants::prepare(owner, variables);
 
     /// Grants sessions.
     fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> UserOpResponse =
-        nexus::grant(owner, variables, progress);
+        nexus::grants::grant(owner, variables, progress);
+
+    /// Builds a use of sessions ahead of the click.
+    fn prepare_use(account: Address, variables: UseVariables) -> () = nexus::uses::prepare(account, variables);
 
     /// Uses sessions.
     fn use_sessions_with(account: Address, variables: UseVariables, progress: Progress) -> UserOpResponse =
-        nexus::use_sessions_with(account, variables, progress);
+        nexus::uses::use_sessions_with(account, variables, progress);
 
     /// Sends what the owner signs.
     fn send_owner_operation(
@@ -44,6 +51,9 @@ verbs! {
         operation: OwnerOperation,
         progress: Progress,
     ) -> UserOpResponse = nexus::send_owner_operation(owner, operation, progress);
+
+    /// What an operation would cost in tokens.
+    fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> FeeQuotes = nexus::token_fees(owner, arguments);
 
     /// What an operation would cost at most, wei.
     fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> U256 = nexus::gas_estimate(owner, arguments);

@@ -46,6 +46,7 @@
 //! | [`create_session_with_distributed_key`], [`send_with_distributed_session`] | the same with a key that nodes share |
 //! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
 //! | [`send_gas_token_transaction`] | the same, with the gas paid in a token |
+//! | [`fee_approval`] | approves the fee in an operation before, where it is taken before the calls |
 //! | [`send_withdrawals`] | takes tokens and ether out of the account |
 //! | [`fee_funds`] | what an account can be made to pay fees with |
 //! | [`token_fees`], [`gas_estimate`] | what an operation would cost, in tokens and in wei |
@@ -75,6 +76,7 @@ mod data_fee;
 mod default_paymaster;
 pub mod deploy;
 pub mod error;
+pub mod fee_approval;
 pub mod fee_funds;
 mod gas;
 pub mod gas_estimate;

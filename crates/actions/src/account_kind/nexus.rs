@@ -32,8 +32,9 @@ use use_aa_protocol::{
 };
 
 pub use verbs::{
-    NexusSessions, create_batch_session, create_session, owner_setup, revoke_sessions, send_with_batch_session,
-    send_with_session,
+    NexusSessions, batch_session_grants, create_batch_session, create_session, owner_setup,
+    prepare_send_with_batch_session, prepare_send_with_session, response_to, revoke_sessions,
+    send_gas_token_transaction, send_with_batch_session, send_with_session, session_grants,
 };
 
 /// Most validators of an account that are read.

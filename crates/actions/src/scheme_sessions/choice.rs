@@ -3,7 +3,7 @@
 use alloy::primitives::B256;
 use use_aa_protocol::session_scheme::{SessionCalls, SessionScheme, Stored};
 
-use super::{Calling, Known, SchemeSessions, listing};
+use super::{Known, SchemeSessions, listing, using::Calling};
 use crate::{error::AppError, session_choice::check_usable};
 
 /// How a caller says which session is to be used.
