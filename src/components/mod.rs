@@ -14,6 +14,7 @@ pub mod copy_button;
 pub mod countdown;
 pub mod custody;
 pub mod deferred_view;
+pub mod enable_field;
 pub mod end_time;
 pub mod error_notice;
 pub mod gas_payer;

@@ -47,7 +47,7 @@ use super::{
 sol! { function isValidSignature(bytes32 hash, bytes signature) returns (bytes4); }
 
 /// Until the bundler has a receipt; it must say that the call did not fail.
-async fn mined(sent: &UserOpResponse) {
+pub async fn mined(sent: &UserOpResponse) {
     let url = common::lab().await.info().bundler_url.expose().as_str();
     for _ in 0..400 {
         let receipt = common::rpc(url, "eth_getUserOperationReceipt", json!([sent.user_op_hash])).await;
@@ -60,12 +60,12 @@ async fn mined(sent: &UserOpResponse) {
     panic!("{} is not mined", sent.user_op_hash);
 }
 
-async fn fund(account: Address) {
+pub async fn fund(account: Address) {
     let url = common::lab().await.info().rpc_url.expose().as_str();
     common::rpc(url, "anvil_setBalance", json!([account, U256::from(10).pow(U256::from(18))])).await;
 }
 
-async fn minted(account: Address) -> u64 {
+pub async fn minted(account: Address) -> u64 {
     balance(account, DEMO_NFT).await.to()
 }
 

@@ -41,6 +41,7 @@
 //! |---|---|
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
 //! | [`grant_limits`] | what grants limit over many calls, on accounts whose sessions count |
+//! | [`enable_mode`] | whether an operation enables the sessions now, or their first use |
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |
 //! | [`create_batch_session`], [`send_with_batch_session`] | the same for several calls at once, each under its own leaf |
 //! | [`create_session_with_distributed_key`], [`send_with_distributed_session`] | the same with a key that nodes share |
@@ -75,6 +76,7 @@ pub mod create_session_with_distributed_key;
 mod data_fee;
 mod default_paymaster;
 pub mod deploy;
+pub mod enable_mode;
 pub mod error;
 pub mod fee_approval;
 pub mod fee_funds;

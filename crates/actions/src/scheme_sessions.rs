@@ -7,15 +7,16 @@ use std::{marker::PhantomData, rc::Rc};
 use alloy::primitives::B256;
 use futures::future::try_join;
 
+mod by_signature;
 mod choice;
 mod granting;
 mod listing;
+mod standing;
 mod using;
 
 use super::{
     account::SmartAccountClient,
     account_kind::AccountKind,
-    chain_reads::eth_call,
     options::BuildUserOpOptions,
     ports::{Relay, SessionStore},
     prepare_user_operation::read_owner_snapshot,
@@ -31,6 +32,7 @@ use use_aa_protocol::{
 pub use choice::SessionChoice;
 pub use granting::{GrantedSessions, PreparedGrant, SessionGrant, SessionGrants};
 pub use listing::{LimitLeft, SessionListing};
+use standing::{Known, Standing};
 pub use using::PreparedUse;
 
 /// A session, and whether the chain has it.
@@ -40,8 +42,10 @@ pub struct ListedSession<S> {
     pub id: B256,
     /// The session, as it is stored.
     pub session: S,
-    /// The chain has it. What it has not is on its way, or was ended.
+    /// The chain has it. What it has not is on its way, or was ended, or waits for its first use.
     pub on_chain: bool,
+    /// The owner has signed for it, and its first use enables it: whoever holds signature and key can use it.
+    pub waits_for_first_use: bool,
 }
 
 /// The sessions of one account under scheme `S`. Whoever uses them needs no wallet: account, relay and store suffice.
@@ -50,16 +54,6 @@ pub struct SchemeSessions<S> {
     relay: Rc<dyn Relay>,
     store: Rc<dyn SessionStore>,
     scheme: PhantomData<S>,
-}
-
-/// What was read before a step.
-struct Known<S> {
-    stored: Vec<Stored<S>>,
-    on_chain: Vec<S>,
-    /// Ids of those on chain.
-    ids: Vec<B256>,
-    /// Ids of those on chain of which nothing is stored here.
-    unknown: Vec<B256>,
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -73,30 +67,19 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// # Errors
     /// Those of relay and store.
     pub async fn list(&self) -> Result<Vec<ListedSession<S::Session>>, AppError> {
-        let Known { stored, ids, .. } = self.read().await?;
-        let listed = stored.into_iter().map(|Stored { session, .. }| {
-            let id = S::id(&session);
-            ListedSession { id, session, on_chain: ids.contains(&id) }
+        let known = self.read().await?;
+        let listed = known.stored.iter().map(|Stored { session, .. }| {
+            let id = S::id(session);
+            let standing = known.standing(id);
+            let (on_chain, waits_for_first_use) = (standing == Standing::OnChain, standing == Standing::Waiting);
+            ListedSession { id, session: session.clone(), on_chain, waits_for_first_use }
         });
         Ok(listed.collect())
     }
 
-    async fn read(&self) -> Result<Known<S::Session>, AppError> {
-        let account = self.kind.address();
-        let call = S::listing_call(account);
-        let answer = eth_call(self.relay.as_ref(), call.to, call.data);
-        let (records, answer) = try_join(self.store.records(account, S::NAME), answer).await?;
-        let damaged = |error: serde_json::Error| AppError::Storage { reason: format!("a stored session: {error}") };
-        let stored: Vec<Stored<S::Session>> =
-            records.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(damaged)?;
-        let on_chain = S::listed(&stored, &answer)?;
-        let ids = on_chain.iter().map(S::id).collect();
-        let unknown = S::unknown(&stored, &answer)?;
-        Ok(Known { stored, on_chain, ids, unknown })
-    }
-
     /// Has the owner end sessions; the others stay. What is stored stays until [`Self::forget`]. Sessions that were granted
-    /// elsewhere end by their id alone, where the chain tells it.
+    /// elsewhere end by their id alone, where the chain tells it; so do those that wait for their first use, with the
+    /// signature that would enable them.
     ///
     /// # Errors
     /// `SessionNotFound` for one that the chain has not; those of preparing, the wallet and the bundler.
@@ -110,7 +93,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let (snapshot, known) = try_join(read_owner_snapshot(owner, options), self.read()).await?;
         let on_chain =
             OnChain { account: self.kind.address(), modules: &snapshot.account.modules, sessions: &known.on_chain };
-        let (unknown, known_here): (Vec<_>, Vec<_>) = ended.iter().partition(|id| known.unknown.contains(id));
+        let by_id = |id: &B256| known.unknown.contains(id) || known.standing(*id).is_signed();
+        let (unknown, known_here): (Vec<_>, Vec<_>) = ended.iter().partition(|id| by_id(id));
         let mut calls = match known_here.is_empty() && !unknown.is_empty() {
             true => Vec::new(),
             false => S::revocation_calls(&on_chain, &known_here)?,
@@ -155,12 +139,13 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// Forgets a session that the chain has not, and its key: after it was ended, or when its grant came to nothing.
     ///
     /// # Errors
-    /// `InvalidInput` while the chain has it; those of relay and store.
+    /// `InvalidInput` while it can be used: the chain has it, or its first use would enable it; those of relay and store.
     pub async fn forget(&self, id: B256) -> Result<(), AppError> {
-        let Known { stored, ids, .. } = self.read().await?;
-        if ids.contains(&id) {
-            return Err(AppError::invalid("id", "a session that the chain has not", id));
+        let known = self.read().await?;
+        if known.standing(id) != Standing::Absent {
+            return Err(AppError::invalid("id", "a session that nobody can use any more", id));
         }
+        let stored = known.stored;
         let account = self.kind.address();
         self.store.put_record(account, S::NAME, id, None).await?;
         let mut stored = stored.iter().map(|stored| &stored.session);

@@ -164,12 +164,16 @@ impl AccountKind for Nexus {
         signature.into()
     }
 
-    fn message_signature(&self, signature: [u8; 65], deployed: bool) -> Result<Bytes, ProtocolError> {
+    fn consent_signature(&self, signature: [u8; 65]) -> Result<Bytes, ProtocolError> {
         if self.account.grant_signing != GrantSigning::Plain {
             let expected = "an account whose validator takes plain signatures";
             return Err(ProtocolError::invalid("grantSigning", expected, "nested"));
         }
-        let signature = nexus::erc1271_signature(self.account.validator_for_messages(), &signature);
+        Ok(nexus::erc1271_signature(self.account.validator_for_messages(), &signature))
+    }
+
+    fn message_signature(&self, signature: [u8; 65], deployed: bool) -> Result<Bytes, ProtocolError> {
+        let signature = self.consent_signature(signature)?;
         Ok(match self.init_code.split_first_chunk::<20>() {
             Some((factory, data)) if !deployed => counterfactual((*factory).into(), data.to_vec().into(), signature),
             _ => signature,

@@ -11,6 +11,7 @@ use crate::{
     account::SmartAccountClient,
     clock::unix_seconds,
     default_paymaster::default_paymaster,
+    enable_mode::EnableMode,
     error::AppError,
     fee_approval::approve_fee_first,
     options::BuildUserOpOptions,
@@ -56,6 +57,8 @@ pub struct SessionGrants {
     /// Without a paymaster in the options it is sponsored wherever the server sponsors pages, and its sessions' uses may be,
     /// too.
     pub sponsored_where_possible: bool,
+    /// When the sessions are put on chain.
+    pub enable: EnableMode,
 }
 
 /// What a grant made.
@@ -91,13 +94,14 @@ impl<S> PreparedGrant<S> {
 }
 
 /// A grant before anybody pays for it.
-struct DraftedGrant<S> {
-    sessions: Vec<S>,
-    key: PrivateKeySigner,
-    label: Option<String>,
+pub(super) struct DraftedGrant<S> {
+    pub sessions: Vec<S>,
+    pub key: PrivateKeySigner,
+    pub label: Option<String>,
     calls: Vec<Call>,
     options: BuildUserOpOptions,
-    snapshot: ChainSnapshot,
+    pub snapshot: ChainSnapshot,
+    enable: EnableMode,
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -113,7 +117,14 @@ impl<S: SessionScheme> SchemeSessions<S> {
     ) -> Result<(B256, UserOpResponse), AppError> {
         let SessionGrant { policies, limits, options, label } = grant;
         let sessions = vec![policies];
-        let grants = SessionGrants { sessions, limits, options, label, sponsored_where_possible: false };
+        let grants = SessionGrants {
+            sessions,
+            limits,
+            options,
+            label,
+            sponsored_where_possible: false,
+            enable: EnableMode::ByOperation,
+        };
         let granted = self.grant_several(owner, grants).await?;
         let id = granted.ids.first().copied().unwrap_or_default();
         Ok((id, granted.response))
@@ -128,7 +139,23 @@ impl<S: SessionScheme> SchemeSessions<S> {
         owner: &SmartAccountClient,
         grants: SessionGrants,
     ) -> Result<GrantedSessions, AppError> {
-        let prepared = self.approve_and_prepare_grant(owner, grants, &|_| {}).await?;
+        self.grant_several_with(owner, grants, &|_| {}).await
+    }
+
+    /// [`Self::grant_several`], and `on_approval` hears of an approval that goes before.
+    ///
+    /// # Errors
+    /// As [`Self::grant`].
+    pub async fn grant_several_with(
+        &self,
+        owner: &SmartAccountClient,
+        grants: SessionGrants,
+        on_approval: &dyn Fn(&UserOpResponse),
+    ) -> Result<GrantedSessions, AppError> {
+        if grants.enable == EnableMode::WithFirstUse {
+            return self.grant_by_signature(owner, grants).await;
+        }
+        let prepared = self.approve_and_prepare_grant(owner, grants, on_approval).await?;
         self.complete_grant(owner, prepared).await
     }
 
@@ -167,7 +194,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     }
 
     /// Key, sessions and calls of a grant, before anybody pays for it.
-    async fn draft_grant(
+    pub(super) async fn draft_grant(
         &self,
         owner: &SmartAccountClient,
         grants: SessionGrants,
@@ -203,7 +230,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }
         let calls = S::grant_calls(&on_chain, &sessions)?;
         let label = grants.label.as_deref().and_then(foreign_text::name);
-        Ok(DraftedGrant { sessions, key, label, calls, options, snapshot })
+        Ok(DraftedGrant { sessions, key, label, calls, options, snapshot, enable: grants.enable })
     }
 
     async fn build_grant(
@@ -211,7 +238,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
         owner: &SmartAccountClient,
         drafted: DraftedGrant<S::Session>,
     ) -> Result<PreparedGrant<S::Session>, AppError> {
-        let DraftedGrant { sessions, key, label, calls, options, snapshot } = drafted;
+        if drafted.enable == EnableMode::WithFirstUse {
+            let expected = "a grant by an operation: one by signature has nothing to prepare";
+            return Err(AppError::invalid("enable", expected, "WithFirstUse"));
+        }
+        let DraftedGrant { sessions, key, label, calls, options, snapshot, .. } = drafted;
         let operation = prepare_owner_operation(owner, &snapshot, &calls, &options).await?;
         Ok(PreparedGrant { sessions, key, label, operation })
     }

@@ -6,14 +6,14 @@ use alloy::{
 };
 use futures::future::try_join;
 
-use super::{SchemeSessions, SessionChoice};
+use super::{SchemeSessions, SessionChoice, Standing};
 use crate::{
     default_paymaster::default_paymaster,
     error::{AppError, Upstream},
     options::BuildUserOpOptions,
     prepare_user_operation::{PreparedUserOperation, UserOperationDraft, prepare_user_operation, read_snapshot_of},
     raise_fees::raised,
-    send_user_operation::send_user_operation,
+    send_user_operation::{may_have_arrived, send_user_operation},
 };
 use use_aa_protocol::{
     call::Call,
@@ -37,12 +37,18 @@ pub struct PreparedUse<S> {
     modules: Vec<Address>,
     on_chain: Vec<S>,
     operation: PreparedUserOperation,
+    enables: bool,
 }
 
 impl<S> PreparedUse<S> {
     /// The operation: hash, gas, who pays.
     pub fn operation(&self) -> &PreparedUserOperation {
         &self.operation
+    }
+
+    /// It enables the session, which the owner has signed for: no other use may be on its way then.
+    pub fn enables(&self) -> bool {
+        self.enables
     }
 
     /// The session that is used.
@@ -98,7 +104,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let (relay, account) = (self.relay.as_ref(), self.kind.address());
         let snapshot = read_snapshot_of(self.kind.as_ref(), relay, options, S::nonce_key);
         let (snapshot, known) = try_join(snapshot, self.read()).await?;
-        if !snapshot.account.deployed {
+        let deployed = snapshot.account.deployed;
+        // Without code it has no sessions, but those whose first use creates it, too.
+        if !deployed && known.ids_in_force().is_empty() {
             return Err(AppError::AccountNotDeployed { account });
         }
         let calling = Calling { account, calls, now: snapshot.now() };
@@ -109,20 +117,24 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let sponsored = options.paymaster_service_data.as_ref().is_some_and(|data| data.mode.is_some());
         let now = snapshot.now().latest();
         S::judge(session, &SessionCalls { account, calls, call_data: &call_data, sponsored, now })?;
-        if as_in_pages {
+        let enables = known.standing(S::id(session)) == Standing::Waiting;
+        if !deployed && !enables {
+            return Err(AppError::AccountNotDeployed { account });
+        }
+        if as_in_pages && !enables {
             self.check_left(session, calls).await?;
         }
         let on_chain = OnChain { account, modules: &snapshot.account.modules, sessions: &known.on_chain };
         let draft = UserOperationDraft {
             entry_point: self.kind.entry_point(),
             sender: account,
-            init_code: Default::default(),
+            init_code: if deployed { Default::default() } else { self.kind.init_code() },
             call_data,
             dummy_signature: S::use_stub(&on_chain, session)?,
         };
         let operation = prepare_user_operation(relay, &snapshot, draft, options).await.map_err(told::<S>)?;
         let session = session.clone();
-        Ok(PreparedUse { session, modules: snapshot.account.modules, on_chain: known.on_chain, operation })
+        Ok(PreparedUse { session, modules: snapshot.account.modules, on_chain: known.on_chain, operation, enables })
     }
 
     /// Can it be sent as it was prepared? It is young enough, and the session still allows it.
@@ -141,7 +153,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// `SessionNotFound` where the store has not the key; those of sending.
     pub async fn complete_use(&self, prepared: &PreparedUse<S::Session>) -> Result<UserOpResponse, AppError> {
         let (relay, account) = (self.relay.as_ref(), self.kind.address());
-        let PreparedUse { session, modules, on_chain, operation } = prepared;
+        let PreparedUse { session, modules, on_chain, operation, enables } = prepared;
         let on_chain = OnChain { account, modules, sessions: on_chain };
         let key = self.store.signer(account, S::session_key(session)).await?;
         let sign_and_send = async |prepared: &PreparedUserOperation| {
@@ -149,16 +161,26 @@ impl<S: SessionScheme> SchemeSessions<S> {
             let signature = signature.map_err(|error| AppError::Key { reason: error.to_string() })?.as_bytes();
             let mut signed = prepared.user_operation.clone();
             signed.signature = S::use_signature(&on_chain, session, &signature)?;
+            if *enables {
+                self.note_first_use(S::id(session), Some(prepared.user_op_hash)).await?;
+            }
             send_user_operation(relay, &signed, prepared).await
         };
         let refusal = match sign_and_send(operation).await {
             Ok(response) => return Ok(response),
             Err(refusal) => refusal,
         };
-        match raised(relay, operation, &refusal).await? {
-            Some(higher) => sign_and_send(&higher).await.map_err(told::<S>),
-            None => Err(told::<S>(refusal)),
+        let outcome = match raised(relay, operation, &refusal).await {
+            Ok(Some(higher)) => sign_and_send(&higher).await,
+            Ok(None) => Err(refusal),
+            Err(error) => Err(error),
+        };
+        if let (true, Err(error)) = (*enables, &outcome)
+            && !may_have_arrived(error)
+        {
+            self.note_first_use(S::id(session), None).await?;
         }
+        outcome.map_err(told::<S>)
     }
 }
 

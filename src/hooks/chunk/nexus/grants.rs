@@ -7,8 +7,8 @@ use futures::FutureExt;
 use super::{Eventually, Outcome, client_of, following, on_approval, sessions_of, settle_later, used_addresses};
 use crate::{
     actions::{
-        account::SmartAccountClient,
-        account_kind::nexus::{self, NexusSessions},
+        account_kind::nexus,
+        enable_mode::EnableMode,
         scheme_sessions::{PreparedGrant, SessionGrants},
     },
     client::session_store::{key_vault, persistence},
@@ -37,6 +37,10 @@ pub async fn prepare(owner: ConnectedOwner, variables: GrantVariables) -> Outcom
         })
     });
     if !known {
+        if variables.enable() == EnableMode::WithFirstUse {
+            // Nothing to build: the person signs, and that is all.
+            return key_vault::warm_up().await;
+        }
         let work = build(owner.clone(), variables.clone()).boxed_local().shared();
         AHEAD.set(Some((owner, variables, work.clone())));
         key_vault::warm_up().await?;
@@ -76,25 +80,20 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
     };
     let client = client_of(&owner, Some(&progress)).await?;
     let sessions = sessions_of(client.account)?;
-    let prepared = match ahead {
-        Some(prepared) => prepared,
-        None => approved_and_prepared(&sessions, &client, variables, &progress).await?,
+    let granted = match ahead {
+        Some(prepared) => sessions.complete_grant(&client, prepared).await?,
+        None => {
+            let on_approval = on_approval(client.account, &progress);
+            sessions.grant_several_with(&client, grants_of(variables)?, &on_approval).await?
+        }
     };
-    let granted = sessions.complete_grant(&client, prepared).await?;
     let response = nexus::response_to(client.account, granted);
-    progress.set(UserOpStatus::Submitted);
     used_addresses::note(client.account, addresses);
+    if !response.has_operation() {
+        return Ok(response);
+    }
+    progress.set(UserOpStatus::Submitted);
     following::sent(client.account, kind, &response);
     settle_later(client.account, &response);
     Ok(response)
-}
-
-async fn approved_and_prepared(
-    sessions: &NexusSessions,
-    client: &SmartAccountClient,
-    variables: GrantVariables,
-    progress: &Progress,
-) -> Outcome<Prepared> {
-    let on_approval = on_approval(client.account, progress);
-    sessions.approve_and_prepare_grant(client, grants_of(variables)?, &on_approval).await
 }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use alloy::primitives::Address;
 use futures::FutureExt;
 
-use super::{Eventually, Outcome, following, sessions_of};
+use super::{Eventually, Outcome, following, sessions_of, settle_later};
 use crate::{
     actions::{
         account_kind::nexus::{self, NexusSessions},
@@ -109,5 +109,8 @@ pub async fn use_sessions_with(
     let response = following::noted(account, kind, user_op_hash, sessions.complete_use(&prepared)).await?;
     progress.set(UserOpStatus::Submitted);
     following::sent(account, kind, &response);
+    if prepared.enables() {
+        settle_later(account, &response);
+    }
     Ok(response)
 }

@@ -22,6 +22,7 @@ use crate::{
     create_batch_session::CreateBatchSessionVariables,
     create_session::CreateSessionVariables,
     default_paymaster::sponsored_where_possible,
+    enable_mode::EnableMode,
     error::AppError,
     fee_approval::approve_fee_first,
     grant::MAX_SESSIONS_PER_GRANT,
@@ -61,13 +62,14 @@ pub async fn create_session(
 /// # Errors
 /// `InvalidInput` and `AccountKindCannot` for what cannot be granted.
 pub fn session_grants(variables: CreateSessionVariables) -> Result<SessionGrants, AppError> {
-    let CreateSessionVariables { policy, label, options, withdraw_native, max_operation_cost, limits, .. } = variables;
+    let CreateSessionVariables { policy, label, options, withdraw_native, max_operation_cost, limits, enable, .. } =
+        variables;
     if max_operation_cost.is_some() {
         return Err(cannot("a limit for what one operation may cost, which the nodes of distributed keys keep to"));
     }
     let policy = policy.into_iter().map(SessionPolicy::from).collect();
     let each = limited(policy, &limits)?.into_iter().map(|policy| vec![policy]).collect();
-    grants(each, (label, options, withdraw_native))
+    grants(each, (label, options, withdraw_native), enable)
 }
 
 /// Grants one session for all the policies. Resolves when the bundler has the operation.
@@ -87,9 +89,9 @@ pub async fn create_batch_session(
 /// # Errors
 /// As [`session_grants`].
 pub fn batch_session_grants(variables: CreateBatchSessionVariables) -> Result<SessionGrants, AppError> {
-    let CreateBatchSessionVariables { policy, label, options, withdraw_native, limits, .. } = variables;
+    let CreateBatchSessionVariables { policy, label, options, withdraw_native, limits, enable, .. } = variables;
     let together = vec![limited(policy, &limits)?];
-    grants(together, (label, options, withdraw_native))
+    grants(together, (label, options, withdraw_native), enable)
 }
 
 fn limited(
@@ -109,12 +111,13 @@ fn limited(
 fn grants(
     sessions: Vec<Vec<(SessionPolicy, ActionLimits)>>,
     (label, options, withdraw_native): (Option<String>, BuildUserOpOptions, bool),
+    enable: EnableMode,
 ) -> Result<SessionGrants, AppError> {
     if withdraw_native {
         return Err(cannot("sending the native currency to the owner with the grant"));
     }
     let limits = SessionLimits::default();
-    Ok(SessionGrants { sessions, limits, options, label, sponsored_where_possible: true })
+    Ok(SessionGrants { sessions, limits, options, label, sponsored_where_possible: true, enable })
 }
 
 async fn granted(
@@ -257,10 +260,10 @@ pub async fn revoke_sessions(
     let RevokeSessionsVariables { sessions: which, options, .. } = variables;
     let ids = match which {
         SessionsToRevoke::These(listed) => NexusSessions::ids_of(&listed)?,
-        SessionsToRevoke::All => sessions.ids_on_chain().await?,
+        SessionsToRevoke::All => sessions.ids_in_force().await?,
     };
     if ids.is_empty() {
-        return Err(AppError::SessionNotFound { wanted: "any session on chain".into() });
+        return Err(AppError::SessionNotFound { wanted: "any session that can be used".into() });
     }
     let chain = owner.relay.chain_info().await?;
     sessions.revoke(owner, &ids, &sponsored_where_possible(&chain, &options)).await
