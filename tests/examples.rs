@@ -32,6 +32,8 @@ mod bot;
 #[path = "../crates/actions/examples/nexus.rs"]
 mod nexus;
 
+#[path = "examples/first_use.rs"]
+mod first_use;
 #[path = "examples/pairs.rs"]
 mod pairs;
 

@@ -182,14 +182,7 @@ test("a batch, and the owner's own operations, on a Nexus account; what it canno
   await expect(page.getByTestId("smart-sessions")).toHaveAttribute("data-count", "1");
   await expect(page.getByTestId("sessions-empty")).toHaveCount(0);
 
-  await manager.open("/hooks/use_token_fees");
-  await expect(page.getByTestId("kind-notice")).toContainText("not on Nexus accounts yet");
-  await expect(page.getByTestId("token-fees")).toHaveCount(0);
-  await page.getByTestId("account-kind").selectOption("biconomy-v2");
-  await expect(page.getByTestId("kind-notice")).toHaveCount(0);
-
-  // A key that nodes share, on Nexus: granted, used, and on the chain.
-  await page.getByTestId("account-kind").selectOption("nexus");
+  // A key that nodes share: granted, used, and on the chain.
   await manager.open("/hooks/use_create_session_with_distributed_key");
   await page.getByTestId("create-distributed-session").click();
   await page.getByTestId("grant-confirm").click();

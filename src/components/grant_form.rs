@@ -5,7 +5,7 @@ use leptos::{ev::SubmitEvent, prelude::*};
 use super::{
     error_notice::ErrorNotice,
     gas_payer::NotSponsoredNotice,
-    grant_review::{GrantChangesNotice, GrantReview},
+    grant_review::{GrantChangesNotice, GrantReview, granted_view},
     live_text::live,
     operation_status::OperationStatus,
     owner_reason::OwnerReason,
@@ -38,6 +38,7 @@ where
         <GrantChangesNotice decision />
         <ErrorNotice error=refused />
         <OperationStatus mutation=grant wait hash_testid />
+        {granted_view(grant.data)}
     };
     let dialog = view! { <GrantReview request sessions on_confirm=confirm on_ready=prepare /> };
     if let Some(pressed) = pressed {

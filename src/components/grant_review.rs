@@ -16,6 +16,7 @@ mod addresses;
 mod card;
 mod changes_notice;
 mod draft;
+mod enabling;
 mod ends;
 mod fees;
 mod kept;
@@ -27,6 +28,8 @@ mod token_facts;
 use card::card;
 pub use changes_notice::GrantChangesNotice;
 use draft::{Draft, Remark};
+pub(super) use enabling::{NOT_ENABLED, granted_view};
+use enabling::{enabling_row, fee_words, signature_words};
 use ends::ends;
 use fees::fees;
 pub(super) use kept::KeptSessions;
@@ -209,6 +212,8 @@ fn body(
             "Your wallet asks for two signatures: what the nodes may sign, and the operation that stores these limits on the chain.",
         ),
     };
+    let gas = fee_words(request.enable).unwrap_or(gas);
+    let signatures = signature_words(request.enable).unwrap_or(signatures);
     let name = foreign_text::name(&request.label).unwrap_or_else(|| "a session without a name".to_owned());
     let foreign_sessions: AnyView = kept.view();
     let makes_key = request.policies.iter().any(|policy| policy.session_key_address().is_none());
@@ -250,6 +255,7 @@ fn body(
                     <dt>"Fee of this grant"</dt>
                     <dd>{live(gas)}</dd>
                 </div>
+                {enabling_row(request.enable)}
             </dl>
             <p class="reason">{live(signatures)}</p>
         </div>

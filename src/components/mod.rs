@@ -14,6 +14,7 @@ pub mod copy_button;
 pub mod countdown;
 pub mod custody;
 pub mod deferred_view;
+pub mod enable_field;
 pub mod end_time;
 pub mod error_notice;
 pub mod gas_payer;
@@ -31,7 +32,6 @@ pub mod nft_balance;
 pub mod no_script_notice;
 pub mod not_loaded_notice;
 #[cfg(feature = "app")]
-pub mod only_on_v2;
 pub mod operation_facts;
 pub mod operation_line;
 pub mod operation_status;

@@ -41,7 +41,7 @@ where
             // Refused before anything was built: the error says it all, steps would only alarm.
             return (!is_early(&error)).then_some(UserOpStatus::Failed);
         }
-        let followed = mutation.data.with(Option::is_some)
+        let followed = mutation.data.with(|sent| sent.as_ref().is_some_and(UserOpResponse::has_operation))
             || wait.is_loading.get()
             || wait.is_success.get()
             || wait.is_error.get();

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::{
     address::shortened,
     countdown::Countdown,
+    grant_review::NOT_ENABLED,
     live_text::{live, verbatim},
     native_currency::use_native_currency,
     session_changes::{Change, Proof, SessionChanges},
@@ -66,6 +67,7 @@ pub fn SessionRow(
         true => "Key is gone",
         false => leaf.with(|leaf| badge_text(leaf, status.get())),
     };
+    let is_signed = Memo::new(move |_| leaf.with(|leaf| leaf.waits_for_first_use() && leaf.status.in_tree()));
     let until = Memo::new(move |_| leaf.with(|leaf| leaf.valid_until));
     let after = Memo::new(move |_| leaf.with(|leaf| leaf.valid_after));
     let countdown = move || {
@@ -199,6 +201,7 @@ pub fn SessionRow(
             <SessionLeft session_id=left_of list=sessions.list />
             <SessionNotes session_id=notes_of list=sessions.list />
             {move || is_gone.get().then(gone_view)}
+            {move || is_signed.get().then(not_enabled_view)}
             {news}
             {doubts}
             <div class="row-actions">{actions}</div>
@@ -273,6 +276,11 @@ fn news_view(status: ListedStatus, leaving: bool, elsewhere: bool, proof: Option
         (ListedStatus::Expired, _) if elsewhere => line("Was used from another browser or app.".to_owned()),
         _ => ().into_any(),
     }
+}
+
+/// Only the owner's signature grants it yet.
+fn not_enabled_view() -> AnyView {
+    view! { <p class="news" role="status" data-testid="session-not-enabled">{live(NOT_ENABLED)}</p> }.into_any()
 }
 
 /// The browser has deleted what opened its key, and what can be done.

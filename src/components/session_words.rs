@@ -15,6 +15,7 @@ pub fn badge_text(leaf: &SessionLeaf, status: ListedStatus) -> &'static str {
         ListedStatus::Pending if leaf.state().is_returning() => "Coming back",
         ListedStatus::Pending if leaf.status.in_tree() => "Not begun",
         ListedStatus::Pending => "Waiting for confirmation",
+        ListedStatus::Active if leaf.waits_for_first_use() => "Not enabled yet",
         status => status_text(status),
     }
 }
@@ -83,6 +84,10 @@ mod tests {
         assert_eq!(text(SessionStatus::Pending), "Waiting for confirmation");
         assert_eq!(text(SessionStatus::Active), "Not begun");
         assert_eq!(badge_text(&SessionLeaf::default(), ListedStatus::Expired), "Ended");
+        let mut signed = SessionLeaf { status: SessionStatus::Active, ..SessionLeaf::default() };
+        assert_eq!(badge_text(&signed, ListedStatus::Active), "Active");
+        signed.set_waits_for_first_use();
+        assert_eq!(badge_text(&signed, ListedStatus::Active), "Not enabled yet");
     }
 
     #[test]

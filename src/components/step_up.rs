@@ -261,7 +261,7 @@ fn limited_again(request: GrantRequest, leaves: &[SessionLeaf], limits: &[LimitL
     of_them.fold(request, |request, limit| match limit.what {
         Counted::Uses => request.with_uses(limit.most.saturating_to()),
         Counted::Token(_) => request.clone().with_total(limit.most).unwrap_or(request),
-        Counted::Native => request,
+        Counted::Native => request.clone().with_native_total(limit.most).unwrap_or(request),
     })
 }
 

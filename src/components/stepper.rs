@@ -21,6 +21,9 @@ fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static 
         UserOpStatus::AwaitingKey => {
             "No key is ready: the nodes are making one for you, which takes some seconds. It goes on by itself."
         }
+        UserOpStatus::AwaitingApproval => {
+            "Your approval of the fee is on its way to the chain. Then your wallet asks once more, for the operation itself."
+        }
         UserOpStatus::AwaitingSignature if by_session => "Signing with the session key.",
         UserOpStatus::AwaitingSignature => "Waiting for your signature in the wallet.",
         UserOpStatus::AwaitingHigherFees => {
@@ -44,7 +47,7 @@ fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static 
 /// How many steps were passed when the operation is (or was last) at `status`.
 fn position(status: UserOpStatus) -> usize {
     let status = match status {
-        UserOpStatus::AwaitingKey => UserOpStatus::Preparing,
+        UserOpStatus::AwaitingKey | UserOpStatus::AwaitingApproval => UserOpStatus::Preparing,
         UserOpStatus::AwaitingHigherFees => UserOpStatus::AwaitingSignature,
         UserOpStatus::Stuck => UserOpStatus::Submitted,
         status => status,

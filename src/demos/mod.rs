@@ -210,15 +210,6 @@ demos! {
     }
 }
 
-/// What a hook does that works on Smart Account V2 only, as the beginning of a sentence.
-pub fn only_on_v2(hook: &str) -> Option<&'static str> {
-    match hook {
-        "use_send_gas_token_transaction" => Some("Gas paid in tokens"),
-        "use_token_fees" => Some("Prices of gas in tokens"),
-        _ => None,
-    }
-}
-
 /// The demo of a hook.
 pub fn find(hook: &str) -> Option<&'static Demo> {
     DEMOS.iter().find(|demo| demo.hook == hook)

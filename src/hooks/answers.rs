@@ -13,6 +13,7 @@ use crate::{
 pub(super) type OnUpdate = Rc<dyn Fn(&UserOpUpdate)>;
 
 /// What a text held that another device exported.
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
 pub(super) enum OpenedImport {
     /// Sessions of a Smart Account V2, which are stored.
     Done(ImportedSessions),

@@ -129,6 +129,7 @@ pub use crate::{
         create_batch_session::CreateBatchSessionVariables,
         create_session::CreateSessionVariables,
         deploy::DeploySmartAccountVariables,
+        enable_mode::EnableMode,
         fee_funds::{FeeAllowance, FeeFunds, NativeFunds},
         options::{BuildUserOpOptions, Options, merge_options},
         prove_revocation::RevocationProof,

@@ -19,6 +19,7 @@ use crate::{
     actions::{fee_funds::FeeFunds, prove_revocation::RevocationProof},
     client::session_store::transfer::NexusTransfer,
     protocol::{
+        paymaster::FeeQuotes,
         policy::SessionPolicy,
         session_scheme::{ActionLimits, SchemeFinding},
         user_op_response::UserOpResponse,
@@ -36,16 +37,20 @@ verbs! {
     fn show_sessions(context: SmartAccountContext, account: Address) -> () =
         nexus::shown::show_sessions(context, account);
 
-    /// Gets ready for a grant while the person reads.
-    fn prepare_grant() -> () = nexus::prepare_grant();
+    /// Builds a grant ahead of the confirmation.
+    fn prepare_grant(owner: ConnectedOwner, variables: GrantVariables) -> () =
+        nexus::grants::prepare(owner, variables);
 
     /// Grants sessions.
     fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> UserOpResponse =
-        nexus::grant(owner, variables, progress);
+        nexus::grants::grant(owner, variables, progress);
+
+    /// Builds a use of sessions ahead of the click.
+    fn prepare_use(account: Address, variables: UseVariables) -> () = nexus::uses::prepare(account, variables);
 
     /// Uses sessions.
     fn use_sessions_with(account: Address, variables: UseVariables, progress: Progress) -> UserOpResponse =
-        nexus::use_sessions_with(account, variables, progress);
+        nexus::uses::use_sessions_with(account, variables, progress);
 
     /// Sends what the owner signs.
     fn send_owner_operation(
@@ -57,6 +62,9 @@ verbs! {
     /// Tries a session that was taken back.
     fn prove_revocation(account: Address, session_id: String) -> RevocationProof =
         nexus::prove_revocation(account, session_id);
+
+    /// What an operation would cost in tokens.
+    fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> FeeQuotes = nexus::token_fees(owner, arguments);
 
     /// What an operation would cost at most, wei.
     fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> U256 = nexus::gas_estimate(owner, arguments);

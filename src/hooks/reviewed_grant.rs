@@ -2,9 +2,9 @@
 
 use alloy::primitives::{Address, U256};
 
-use super::{CreateBatchSessionVariables, CreateSessionVariables, ReviewedSessions};
+use super::{CreateBatchSessionVariables, CreateSessionVariables, EnableMode, ReviewedSessions};
 use crate::{
-    actions::grant_limits::{limits_at, set_total, set_uses},
+    actions::grant_limits::{limits_at, set_native_total, set_total, set_uses},
     error::AppError,
     protocol::{
         policy::{Policy, SessionPolicy},
@@ -45,6 +45,9 @@ pub struct GrantRequest {
     /// What each policy's calls are limited to over all of them, in the order of the policies; those that are missing count
     /// nothing. Only account kinds whose sessions count take any.
     pub limits: Vec<ActionLimits>,
+    /// When the sessions are put on chain: now, or with their first use, for which the person only signs. Only account kinds
+    /// whose sessions take signatures do the latter.
+    pub enable: EnableMode,
     /// In what is granted: what the review showed of sessions that were granted elsewhere. Pass it on with the grant.
     pub reviewed: Option<ReviewedSessions>,
     /// In what is granted: the review said that it ends sessions granted elsewhere. Pass it on with the grant.
@@ -73,6 +76,21 @@ impl GrantRequest {
     pub fn with_total(mut self, total: U256) -> Result<Self, AppError> {
         set_total(&mut self.limits, &self.policies, total)?;
         Ok(self)
+    }
+
+    /// Allows the calls of each policy that may send the native currency to send so much of it in all, wei.
+    ///
+    /// # Errors
+    /// `InvalidInput` where no policy lets a call send any.
+    pub fn with_native_total(mut self, total: U256) -> Result<Self, AppError> {
+        set_native_total(&mut self.limits, &self.policies, total)?;
+        Ok(self)
+    }
+
+    /// Has the first use enable the sessions: the person signs, and nothing is sent.
+    #[must_use]
+    pub fn enabled_with_first_use(self) -> Self {
+        Self { enable: EnableMode::WithFirstUse, ..self }
     }
 
     /// What the calls of the policy at this place are limited to over all of them.
@@ -122,6 +140,7 @@ impl From<GrantRequest> for CreateSessionVariables {
             withdraw_native: granted.withdraw_native,
             max_operation_cost: granted.max_operation_cost,
             limits: granted.limits,
+            enable: granted.enable,
             ..Self::default()
         }
     }
@@ -136,6 +155,7 @@ impl From<GrantRequest> for CreateBatchSessionVariables {
             replace_unknown: granted.replace_unknown,
             withdraw_native: granted.withdraw_native,
             limits: granted.limits,
+            enable: granted.enable,
             ..Self::default()
         }
     }

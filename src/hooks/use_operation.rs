@@ -36,7 +36,7 @@ where
         if let Ok(owner) = context.connected_owner() {
             // What fails here fails again, and is shown, when it is confirmed.
             match context.is_of(AccountKind::Nexus) {
-                true => spawn_local(async move { drop(nexus_gateway::prepare_grant().await) }),
+                true => spawn_local(async move { drop(nexus_gateway::prepare_grant(owner, grant(variables)).await) }),
                 false => spawn_local(async move { drop(gateway::prepare_grant(owner, grant(variables)).await) }),
             }
         }
@@ -64,8 +64,14 @@ where
     });
     let prepare = Callback::new(move |variables: V| {
         let account = context.account_or(account_of(&variables));
-        if let Some(account) = account.ok().filter(|account| context.kind_of(*account) == AccountKind::BiconomyV2) {
-            spawn_local(async move { drop(gateway::prepare_use(account, session_use(variables)).await) });
+        let Ok(account) = account else { return };
+        match context.kind_of(account) {
+            AccountKind::Nexus => {
+                spawn_local(async move { drop(nexus_gateway::prepare_use(account, session_use(variables)).await) });
+            }
+            AccountKind::BiconomyV2 => {
+                spawn_local(async move { drop(gateway::prepare_use(account, session_use(variables)).await) });
+            }
         }
     });
     UseMutationReturn { prepare, ..mutation }

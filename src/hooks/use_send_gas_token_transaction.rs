@@ -8,7 +8,9 @@ use super::{
 /// [`use_send_transaction`](super::use_send_transaction) with the gas paid in a token of the account. The token is given
 /// by its address, or by a quote of [`use_token_fees`](super::use_token_fees): then no more than the quote is paid.
 ///
-/// The paymaster's allowance is read, and an approval is put in front of the calls only when it is missing. Where gas
+/// The paymaster's allowance is read, and an approval is put in front of the calls only when it is missing. On accounts whose
+/// fee is taken before the calls (Nexus) it is an operation of its own before: the wallet asks twice, and the progress is
+/// [`AwaitingApproval`](super::UserOpStatus::AwaitingApproval) in between. Where gas
 /// cannot be paid in the token, the error is `GasTokenRefused` or `FeeQuoteExpired` and nothing was sent.
 /// Resolves when the bundler has the operation.
 ///

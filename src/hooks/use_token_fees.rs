@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use super::{
-    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, provider::use_context_or_detached, rest,
-    use_query,
+    CostArguments, QueryKey, QueryOptions, QueryScope, UseQueryReturn, nexus_gateway,
+    provider::use_context_or_detached, rest, use_query,
 };
-use crate::protocol::paymaster::FeeQuotes;
+use crate::protocol::{kind::AccountKind, paymaster::FeeQuotes};
 
 /// What calls would cost at most in each token that the paymaster takes; in the preferred one of the options alone, if
 /// they name one. A quote can be handed to [`use_send_gas_token_transaction`](super::use_send_gas_token_transaction)
@@ -34,7 +34,10 @@ pub fn use_token_fees_with(arguments: Signal<CostArguments>, options: QueryOptio
         Some(arguments).filter(|arguments| !arguments.calls.is_empty())
     });
     use_query("token-fees", QueryScope::Account, asked, options, move |key: QueryKey<CostArguments>| async move {
-        context.only_on_v2("fees in tokens")?;
-        rest::token_fees(context.connected_owner()?, key.arguments).await
+        let owner = context.connected_owner()?;
+        match context.is_of(AccountKind::Nexus) {
+            true => nexus_gateway::token_fees(owner, key.arguments).await,
+            false => rest::token_fees(owner, key.arguments).await,
+        }
     })
 }

@@ -78,7 +78,8 @@ pub fn use_user_op_wait_with(
     let faster = RwSignal::new(None::<(B256, UserOpResponse)>);
     let sent = response;
     let response = Signal::derive(move || {
-        let sent = sent.get()?;
+        // A grant that the first use carries has sent nothing.
+        let sent = sent.get().filter(UserOpResponse::has_operation)?;
         let faster = faster.get().filter(|(of, _)| *of == sent.user_op_hash);
         Some(faster.map_or(sent, |(_, faster)| faster))
     });

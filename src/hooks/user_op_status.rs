@@ -13,6 +13,9 @@ pub enum UserOpStatus {
     /// Waiting for the nodes to make a distributed key: none was ready. How far that is, `use_key_network` tells. On the
     /// page the same as [`Self::Preparing`], with other words.
     AwaitingKey,
+    /// Waiting until the owner's approval of a fee in tokens is mined, an operation of its own; then comes the operation that
+    /// was asked for. On the page the same as [`Self::Preparing`], with other words.
+    AwaitingApproval,
     /// Waiting for the signature of owner or session key.
     AwaitingSignature,
     /// Waiting for another signature of the owner: the bundler wants higher fees than those that were signed, and nothing
@@ -40,7 +43,7 @@ impl UserOpStatus {
     /// The name in kebab-case.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Preparing | Self::AwaitingKey => "preparing",
+            Self::Preparing | Self::AwaitingKey | Self::AwaitingApproval => "preparing",
             Self::AwaitingSignature | Self::AwaitingHigherFees => "awaiting-signature",
             Self::Submitted => "submitted",
             Self::Stuck => "stuck",

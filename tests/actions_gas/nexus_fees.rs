@@ -1,13 +1,19 @@
 //! A Nexus account (entry point v0.7) pays its gas in tokens: never more is signed than was quoted.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use use_aa::{
-    actions::{account_kind::nexus::connect, options::GasOffset},
-    client::wallet::local::LocalWallet,
+    actions::{
+        account_kind::nexus::{self, NexusSessions, connect},
+        create_session::CreateSessionVariables,
+        options::GasOffset,
+        send_gas_token_transaction::SendGasTokenTransactionVariables,
+    },
+    client::{session_store::memory::MemorySessionStore, wallet::local::LocalWallet},
     protocol::{
         nexus::{NexusRelease, NexusSetup},
         paymaster::approve_call,
+        policy::{Condition, Policy},
     },
 };
 
@@ -53,4 +59,95 @@ async fn what_is_charged_for_is_within_the_quote() {
             assert!(!charged.is_zero() && charged < most, "{charged} of {most}");
         }
     }
+}
+
+/// What a V2 account does with gas in tokens a Nexus account does with the same variables. What differs is a step more.
+#[tokio::test]
+async fn an_approval_goes_before_and_owner_and_session_pay_in_tokens() {
+    let relay = server().await;
+    let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
+    let (owner, _) = connect(wallet, relay.clone(), None, &nexus::owner_setup()).await.unwrap();
+    let me = owner.account;
+    let calls = vec![Person::mint_call(me)];
+    let dollars_left = async || balance_of(relay.as_ref(), DEMO_TOKEN, me).await.unwrap();
+    let minted = async || balance_of(relay.as_ref(), DEMO_NFT, me).await.unwrap().to::<u64>();
+    let done = async |sent: UserOpResponse| {
+        let receipt = wait_for_user_operation_receipt(relay.as_ref(), sent.user_op_hash, |_| {}).await.unwrap();
+        assert!(receipt.success);
+    };
+    let approvals = Cell::new(0);
+    let send = async |token_param: TokenParam, options: BuildUserOpOptions| {
+        let variables = SendGasTokenTransactionVariables { calls: calls.clone(), token_param, options };
+        nexus::send_gas_token_transaction(&owner, variables, &|_| approvals.set(approvals.get() + 1)).await
+    };
+    // Who has no tokens is not asked to approve any.
+    let refused = send(DEMO_TOKEN.into(), none()).await.unwrap_err();
+    assert!(matches!(refused, AppError::GasTokenRefused { .. }), "{refused:?}");
+    assert_eq!((approvals.get(), owner.is_account_deployed().await.unwrap()), (0, false));
+
+    give_tokens(me, dollars(1_000)).await;
+    // A quote as the page has it: nobody names its paymaster.
+    let quotes = get_token_fees(&owner, &calls, &none()).await.unwrap();
+    let (spender, quote) = (quotes.token_paymaster_address, quotes.of(DEMO_TOKEN).unwrap().clone());
+    let most = quote.max_gas_fee.scaled_up(6).unwrap();
+    done(send(quote.into(), none()).await.unwrap()).await;
+    let charged = dollars(1_000) - dollars_left().await;
+    assert!(!charged.is_zero() && charged < most, "{charged} of {most}");
+    assert_eq!((approvals.get(), minted().await), (1, 1));
+    let left = allowance(relay.as_ref(), DEMO_TOKEN, me, spender).await.unwrap();
+    assert!(left < most, "no more was approved than was quoted: {left}");
+    // What is left does not suffice again. With `max_approval` it does from then on.
+    let without_limit = PaymasterServiceData { max_approval: Some(true), ..PaymasterServiceData::default() };
+    let without_limit = BuildUserOpOptions { paymaster_service_data: Some(without_limit), ..none() };
+    done(send(DEMO_TOKEN.into(), without_limit).await.unwrap()).await;
+    done(send(DEMO_TOKEN.into(), none()).await.unwrap()).await;
+    assert_eq!((approvals.get(), minted().await), (2, 3));
+
+    // A session: granted, and used by its key alone, with the fees in tokens; nobody has any ether.
+    let in_tokens = merge_options([Options::gas_token_payment(), Options::preferred_token(DEMO_TOKEN)]);
+    assert!(!get_gas_estimate(&owner, &calls, &in_tokens).await.unwrap().is_zero());
+    let store = Rc::new(MemorySessionStore::new());
+    let sessions = NexusSessions::new(owner.shared_kind(), relay.clone(), store);
+    let mint = Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, me);
+    let variables = CreateSessionVariables { policy: vec![mint], options: in_tokens.clone(), ..Default::default() };
+    let before = dollars_left().await;
+    done(nexus::create_session(&sessions, &owner, variables).await.unwrap()).await;
+    let granted = dollars_left().await;
+    let request =
+        SendWithSessionRequest { account: me, calls: calls.clone(), options: in_tokens, ..Default::default() };
+    done(nexus::send_with_session(&sessions, request.clone()).await.unwrap()).await;
+    assert!(dollars_left().await < granted && granted < before, "fees were taken in tokens");
+    assert_eq!((minted().await, ether_of(me).await), (4, U256::ZERO));
+    // The owner's approval taken away, the session's key can pay in no token, and cannot approve any.
+    let none_at_all = [approve_call(DEMO_TOKEN, spender, U256::ZERO)];
+    done(send_transaction(&owner, &none_at_all, &Options::sponsored()).await.unwrap()).await;
+    let refused = nexus::send_with_session(&sessions, request).await.unwrap_err();
+    assert!(refused.to_string().contains("approve it with a transaction of the owner before"), "{refused}");
+}
+
+/// The account is created by the approval, and the grant goes on from there.
+#[tokio::test]
+async fn a_grant_whose_approval_is_missing_has_it_made_first() {
+    let relay = server().await;
+    let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
+    let (owner, _) = connect(wallet, relay.clone(), None, &nexus::owner_setup()).await.unwrap();
+    let me = owner.account;
+    give_tokens(me, dollars(1_000)).await;
+    let store = Rc::new(MemorySessionStore::new());
+    let sessions = NexusSessions::new(owner.shared_kind(), relay.clone(), store);
+    let mint = Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, me);
+    let options = merge_options([Options::gas_token_payment(), Options::preferred_token(DEMO_TOKEN)]);
+    let variables = CreateSessionVariables { policy: vec![mint], options, ..Default::default() };
+    // Ahead of the click nothing is signed, so nothing is approved either.
+    let grants = nexus::session_grants(variables).unwrap();
+    let ahead = sessions.prepare_grant(&owner, grants.clone()).await.unwrap_err();
+    assert!(matches!(ahead, AppError::GasTokenRefused { .. }), "{ahead:?}");
+    let approvals = Cell::new(0);
+    let count = |_: &UserOpResponse| approvals.set(approvals.get() + 1);
+    let prepared = sessions.approve_and_prepare_grant(&owner, grants, &count).await.unwrap();
+    let granted = sessions.complete_grant(&owner, prepared).await.unwrap();
+    let hash = granted.response.user_op_hash;
+    assert!(wait_for_user_operation_receipt(relay.as_ref(), hash, |_| {}).await.unwrap().success);
+    assert_eq!((approvals.get(), sessions.ids_on_chain().await.unwrap()), (1, granted.ids));
+    assert!(balance_of(relay.as_ref(), DEMO_TOKEN, me).await.unwrap() < dollars(1_000));
 }

@@ -65,7 +65,7 @@ pub async fn fund(account: Address) {
     common::rpc(url, "anvil_setBalance", json!([account, U256::from(10).pow(U256::from(18))])).await;
 }
 
-async fn minted(account: Address) -> u64 {
+pub async fn minted(account: Address) -> u64 {
     balance(account, DEMO_NFT).await.to()
 }
 

@@ -50,6 +50,13 @@ pub trait AccountKind {
     /// # Errors
     /// `Invalid` where the account takes no such signatures.
     fn message_signature(&self, signature: [u8; 65], deployed: bool) -> Result<Bytes, ProtocolError>;
+    /// The owner's signature of a bare digest, without `personal_sign`, as a deployed account takes it (ERC-1271).
+    ///
+    /// # Errors
+    /// `Invalid` where the account takes no such signatures.
+    fn consent_signature(&self, _signature: [u8; 65]) -> Result<Bytes, ProtocolError> {
+        Err(ProtocolError::invalid("account", "a kind that takes signatures of bare digests", self.name()))
+    }
     /// What the chain says of it now, with the next nonce under this key.
     ///
     /// # Errors

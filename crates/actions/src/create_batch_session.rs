@@ -3,8 +3,9 @@
 use super::{
     account::SmartAccountClient,
     create_session::{PreparedCreateSession, complete_create_session, prepare_grant},
+    enable_mode::EnableMode,
     grant::GrantRequest,
-    grant_limits::{set_total, set_uses},
+    grant_limits::{set_native_total, set_total, set_uses},
     options::BuildUserOpOptions,
     ports::SessionStore,
     reviewed_sessions::ReviewedSessions,
@@ -34,6 +35,8 @@ pub struct CreateBatchSessionVariables {
     pub withdraw_native: bool,
     /// As in [`CreateSessionVariables`](super::create_session::CreateSessionVariables).
     pub limits: Vec<ActionLimits>,
+    /// When the sessions are put on chain.
+    pub enable: EnableMode,
 }
 
 impl CreateBatchSessionVariables {
@@ -52,6 +55,15 @@ impl CreateBatchSessionVariables {
         set_total(&mut self.limits, &self.policy, total)?;
         Ok(self)
     }
+
+    /// As [`CreateSessionVariables::with_native_total`](super::create_session::CreateSessionVariables::with_native_total).
+    ///
+    /// # Errors
+    /// `Invalid` where no policy lets a call send any.
+    pub fn with_native_total(mut self, total: U256) -> Result<Self, ProtocolError> {
+        set_native_total(&mut self.limits, &self.policy, total)?;
+        Ok(self)
+    }
 }
 
 /// The former name of [`CreateBatchSessionVariables`].
@@ -60,9 +72,17 @@ pub type CreateBatchSessionRequest = CreateBatchSessionVariables;
 
 impl From<CreateBatchSessionVariables> for GrantRequest {
     fn from(request: CreateBatchSessionVariables) -> Self {
-        let CreateBatchSessionVariables { policy, label, options, reviewed, replace_unknown, withdraw_native, limits } =
-            request;
-        Self { policy, label, options, reviewed, replace_unknown, batched: true, withdraw_native, limits }
+        let CreateBatchSessionVariables {
+            policy,
+            label,
+            options,
+            reviewed,
+            replace_unknown,
+            withdraw_native,
+            limits,
+            enable,
+        } = request;
+        Self { policy, label, options, reviewed, replace_unknown, batched: true, withdraw_native, limits, enable }
     }
 }
 

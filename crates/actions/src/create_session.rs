@@ -32,8 +32,9 @@ use futures::future::try_join;
 use super::{
     account::SmartAccountClient,
     default_paymaster::default_paymaster,
+    enable_mode::EnableMode,
     grant::{GrantRequest, Material},
-    grant_limits::{set_total, set_uses},
+    grant_limits::{set_native_total, set_total, set_uses},
     native_rest::prepare_with_withdrawal,
     options::BuildUserOpOptions,
     ports::SessionStore,
@@ -97,6 +98,8 @@ pub struct CreateSessionVariables {
     /// What each policy's calls are limited to over all of them, in the order of the policies; those that are missing count
     /// nothing. Only account kinds whose sessions count take any (`AccountKindCannot`).
     pub limits: Vec<ActionLimits>,
+    /// When the sessions are put on chain.
+    pub enable: EnableMode,
 }
 
 impl CreateSessionVariables {
@@ -115,6 +118,16 @@ impl CreateSessionVariables {
     pub fn with_total(mut self, total: U256) -> Result<Self, ProtocolError> {
         let policies = self.policy.iter().cloned().map(SessionPolicy::from).collect::<Vec<_>>();
         set_total(&mut self.limits, &policies, total)?;
+        Ok(self)
+    }
+
+    /// Allows the calls of each policy that may send the native currency to send so much of it in all, wei.
+    ///
+    /// # Errors
+    /// `Invalid` where no policy lets a call send any.
+    pub fn with_native_total(mut self, total: U256) -> Result<Self, ProtocolError> {
+        let policies = self.policy.iter().cloned().map(SessionPolicy::from).collect::<Vec<_>>();
+        set_native_total(&mut self.limits, &policies, total)?;
         Ok(self)
     }
 }
@@ -280,10 +293,18 @@ enum Obstacle {
 impl From<CreateSessionVariables> for GrantRequest {
     fn from(request: CreateSessionVariables) -> Self {
         let CreateSessionVariables {
-            policy, label, options, reviewed, replace_unknown, withdraw_native, limits, ..
+            policy,
+            label,
+            options,
+            reviewed,
+            replace_unknown,
+            withdraw_native,
+            limits,
+            enable,
+            ..
         } = request;
         let policy = policy.into_iter().map(SessionPolicy::from).collect();
-        Self { policy, label, options, reviewed, replace_unknown, batched: false, withdraw_native, limits }
+        Self { policy, label, options, reviewed, replace_unknown, batched: false, withdraw_native, limits, enable }
     }
 }
 

@@ -5,8 +5,14 @@ use std::collections::HashSet;
 use alloy::{primitives::Address, signers::local::PrivateKeySigner};
 
 use super::{
-    clock::unix_seconds, grant_limits::refuse_limits, options::BuildUserOpOptions, ports::SessionStore,
-    prepare_user_operation::PreparedUserOperation, random, reviewed_sessions::ReviewedSessions,
+    clock::unix_seconds,
+    enable_mode::{EnableMode, refuse_first_use},
+    grant_limits::refuse_limits,
+    options::BuildUserOpOptions,
+    ports::SessionStore,
+    prepare_user_operation::PreparedUserOperation,
+    random,
+    reviewed_sessions::ReviewedSessions,
 };
 use crate::error::AppError;
 use use_aa_protocol::{
@@ -37,6 +43,8 @@ pub(super) struct GrantRequest {
     pub withdraw_native: bool,
     /// What is limited over many calls: nothing, or it is refused.
     pub limits: Vec<ActionLimits>,
+    /// By an operation, or it is refused.
+    pub enable: EnableMode,
 }
 
 impl GrantRequest {
@@ -48,6 +56,7 @@ impl GrantRequest {
             return Err(AppError::invalid("policy", expected, policies.len()));
         }
         refuse_limits(&self.limits)?;
+        refuse_first_use(self.enable)?;
         let now = unix_seconds();
         policies.iter().try_for_each(|policy| policy.check(account, now))?;
         Ok(())

@@ -8,6 +8,7 @@ use use_aa_protocol::{
     kind::AccountKind,
     policy::{Condition, SessionPolicy},
     session_scheme::ActionLimits,
+    smart_sessions::addresses::VALUE_SELECTOR,
 };
 
 /// Where the amounts of a policy stand that it bounds from above: bytes after the selector.
@@ -48,6 +49,39 @@ pub fn set_total(limits: &mut Vec<ActionLimits>, policies: &[SessionPolicy], tot
     match found {
         true => Ok(()),
         false => Err(ProtocolError::invalid("total", "a policy with an amount of at most so much per call", "none")),
+    }
+}
+
+/// Sets what the calls of each policy that may send the native currency may send in all, each policy for itself.
+///
+/// # Errors
+/// `Invalid` where no policy lets a call send any: a budget that nothing can use was meant otherwise.
+pub fn set_native_total(
+    limits: &mut Vec<ActionLimits>,
+    policies: &[SessionPolicy],
+    total: U256,
+) -> Result<(), ProtocolError> {
+    limits.resize_with(policies.len().max(limits.len()), ActionLimits::default);
+    let mut found = false;
+    for (limits, policy) in limits.iter_mut().zip(policies) {
+        let may_send = sends_native(policy);
+        limits.total_value = may_send.then_some(total);
+        found |= may_send;
+    }
+    match found {
+        true => Ok(()),
+        false => Err(ProtocolError::invalid("total", "a policy whose calls may send the native currency", "none")),
+    }
+}
+
+/// May its calls send the native currency? Plain transfers do nothing else, and have no limit of their own for a single one.
+fn sends_native(policy: &SessionPolicy) -> bool {
+    match policy {
+        SessionPolicy::Erc20(_) => false,
+        SessionPolicy::Abi(policy) => {
+            let is_plain = policy.function_selector.selector().is_ok_and(|selector| selector == VALUE_SELECTOR);
+            is_plain || !policy.value_limit.is_zero()
+        }
     }
 }
 
@@ -94,6 +128,13 @@ mod tests {
         let nothing = CreateSessionVariables { policy: vec![mint], ..Default::default() };
         assert!(nothing.clone().with_total(U256::from(1)).unwrap_err().to_string().starts_with("total"));
         assert!(refuse_limits(&nothing.limits).is_ok());
+        assert!(nothing.clone().with_native_total(U256::from(1)).unwrap_err().to_string().starts_with("total"));
+        let pays = Policy { value_limit: U256::from(5), ..Policy::new(DEMO_NFT, "buy(uint256 id)") };
+        let policy = vec![SessionPolicy::from(pays), Erc20Policy::new(DEMO_TOKEN, to, U256::from(5)).into()];
+        let variables = CreateBatchSessionVariables { policy, ..Default::default() };
+        let variables = variables.with_native_total(U256::from(9)).unwrap().with_total(U256::from(20)).unwrap();
+        let totals = variables.limits.iter().map(|limits| (limits.total_value, limits.totals.len()));
+        assert_eq!(totals.collect::<Vec<_>>(), [(Some(U256::from(9)), 0), (None, 1)], "both stand side by side");
         let refused = refuse_limits(&nothing.with_uses(1).limits).unwrap_err();
         assert!(refused.to_string().contains("kind biconomy-v2; those of kind nexus can"), "{refused}");
     }

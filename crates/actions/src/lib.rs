@@ -41,11 +41,13 @@
 //! |---|---|
 //! | [`create_session`] | grants sessions: the owner signs, the page keeps the session key |
 //! | [`grant_limits`] | what grants limit over many calls, on accounts whose sessions count |
+//! | [`enable_mode`] | whether an operation enables the sessions now, or their first use |
 //! | [`send_with_session`] | makes the account do what a session allows, without the owner |
 //! | [`create_batch_session`], [`send_with_batch_session`] | the same for several calls at once, each under its own leaf |
 //! | [`create_session_with_distributed_key`], [`send_with_distributed_session`] | the same with a key that nodes share |
 //! | [`send_transaction`], [`send_sponsored_transaction`] | makes the account do anything: the owner signs |
 //! | [`send_gas_token_transaction`] | the same, with the gas paid in a token |
+//! | [`fee_approval`] | approves the fee in an operation before, where it is taken before the calls |
 //! | [`send_withdrawals`] | takes tokens and ether out of the account |
 //! | [`fee_funds`] | what an account can be made to pay fees with |
 //! | [`token_fees`], [`gas_estimate`] | what an operation would cost, in tokens and in wei |
@@ -74,7 +76,9 @@ pub mod create_session_with_distributed_key;
 mod data_fee;
 mod default_paymaster;
 pub mod deploy;
+pub mod enable_mode;
 pub mod error;
+pub mod fee_approval;
 pub mod fee_funds;
 mod gas;
 pub mod gas_estimate;

@@ -107,7 +107,7 @@ pub struct PaymasterServiceData {
     /// The accepted quote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fee_quote: Option<FeeQuote>,
-    /// Who may take the fee; default who quotes, and with a [`Self::fee_quote`] the token paymaster of entry point v0.6.
+    /// Who may take the fee; default who quotes, and with a [`Self::fee_quote`] on entry point v0.6 its token paymaster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spender: Option<Address>,
     /// Approve without limit instead of the quoted fee.
@@ -152,7 +152,8 @@ impl Options {
         })
     }
 
-    /// Gas is paid as quoted. `spender` is who gave the quote: `None` stands for the token paymaster of entry point v0.6.
+    /// Gas is paid as quoted. `spender` is who gave the quote: `None` stands for the token paymaster of
+    /// entry point v0.6, and on v0.7 for who quotes that token now.
     pub fn gas_token_fee_quote(quote: FeeQuote, spender: Option<Address>, max_approval: bool) -> BuildUserOpOptions {
         paymaster(PaymasterServiceData {
             mode: Some(PaymasterMode::Erc20),

@@ -62,8 +62,8 @@ pub struct SendGasTokenTransactionVariables {
 /// it is missing: of the quoted amount, or without limit with `max_approval`. For a token that wants an allowance to be
 /// zero before it is changed (USD₮ on its main chain), which is tried out, an approval of nothing comes before it.
 ///
-/// On entry point v0.7 the fee is taken before the calls: an approval must have been made in a transaction before, and a
-/// quote comes with its `spender`.
+/// On entry point v0.7 the fee is taken before the calls: an approval must have been made in a transaction before
+/// ([`approve_fee_first`](super::fee_approval::approve_fee_first) makes it).
 ///
 /// # Errors
 /// As [`send_transaction`]; `GasTokenRefused` when the token is not taken, the account has too little of it, an approval is

@@ -53,8 +53,7 @@ impl TokenPayment {
     /// `now` is what chain and server say: a device whose clock is fast would find every quote expired.
     ///
     /// # Errors
-    /// `GasTokenRefused` when there is neither quote nor token, or the token is not taken; `FeeQuoteExpired`;
-    /// `InvalidInput` for a quote without the paymaster that gave it, where the entry point has no usual one.
+    /// `GasTokenRefused` when there is neither quote nor token, or the token is not taken; `FeeQuoteExpired`.
     pub async fn find(
         relay: &dyn Relay,
         user_operation: &UserOperation,
@@ -65,10 +64,10 @@ impl TokenPayment {
         let entry_point = user_operation.entry_point;
         let (quote, offered_by) = match (data.fee_quote, data.preferred_token) {
             (Some(quote), _) => {
-                let spender = data.spender.or(entry_point.token_paymaster()).ok_or_else(|| {
-                    let expected = "the paymaster that gave the quote (`FeeQuotes::token_paymaster_address`)";
-                    AppError::invalid("paymasterServiceData.spender", expected, "none")
-                })?;
+                let spender = match data.spender.or(entry_point.token_paymaster()) {
+                    Some(spender) => spender,
+                    None => quoting_paymaster(relay, user_operation, options, &quote).await?,
+                };
                 (quote, spender)
             }
             (None, Some(token)) if token.is_zero() => {
@@ -116,10 +115,44 @@ impl TokenPayment {
         if own.is_none() && left >= self.most {
             return Ok(Vec::new());
         }
+        self.approvals_over(relay, account, left, max_approval).await
+    }
+
+    /// The approvals that an operation of their own must make before: none where enough is allowed.
+    ///
+    /// # Errors
+    /// `GasTokenRefused` where the account has too little of the token: nobody need approve anything then.
+    pub async fn approvals_before(
+        &self,
+        relay: &dyn Relay,
+        account: Address,
+        max_approval: bool,
+    ) -> Result<Vec<Call>, AppError> {
+        let token = self.quote.token_address;
+        let left = token::allowance(relay, token, account, self.spender).await?;
+        if left >= self.most {
+            return Ok(Vec::new());
+        }
+        let held = token::balance_of(relay, token, account).await?;
+        if held < self.most {
+            let [held, most] = [held, self.most].map(|units| exact_amount_words(units, &self.quote.facts()));
+            let reason = format!("the account has {held}, and the fee is up to {most}");
+            return Err(AppError::GasTokenRefused { reason });
+        }
+        self.approvals_over(relay, account, left, max_approval).await
+    }
+
+    async fn approvals_over(
+        &self,
+        relay: &dyn Relay,
+        account: Address,
+        left: U256,
+        max_approval: bool,
+    ) -> Result<Vec<Call>, AppError> {
         let approval = approval(&self.quote, self.spender, max_approval)?;
         // Asked, not assumed: with all other tokens nobody pays for a second call.
         let refuses = !left.is_zero() && !token::takes_call(relay, account, &approval).await?;
-        let zero = refuses.then(|| approve_call(token, self.spender, U256::ZERO));
+        let zero = refuses.then(|| approve_call(self.quote.token_address, self.spender, U256::ZERO));
         Ok(zero.into_iter().chain([approval]).collect())
     }
 
@@ -181,6 +214,17 @@ impl TokenPayment {
             )),
         }
     }
+}
+
+/// Who gave a quote, where the entry point has no usual paymaster: whoever quotes that token now.
+async fn quoting_paymaster(
+    relay: &dyn Relay,
+    user_operation: &UserOperation,
+    options: &BuildUserOpOptions,
+    quote: &FeeQuote,
+) -> Result<Address, AppError> {
+    let request = FeeQuotesRequest { preferred_token: Some(quote.token_address), ..request(options) };
+    Ok(fee_quotes(relay, user_operation, options, &request).await?.token_paymaster_address)
 }
 
 /// The part of a request for quotes that options say.
@@ -393,7 +437,13 @@ mod tests {
             ..Default::default()
         });
         let named = Options::gas_token_fee_quote(quote.clone(), Some(PAYMASTER), false);
-        let ways = [(TokenParam::from(token), BuildUserOpOptions::default()), (TokenParam::from(quote.clone()), named)];
+        // A quote without its paymaster: who quotes the token is asked, and never v0.6's meant.
+        let unnamed = BuildUserOpOptions::default();
+        let ways = [
+            (TokenParam::from(token), unnamed.clone()),
+            (TokenParam::from(quote.clone()), named),
+            (TokenParam::from(quote), unnamed),
+        ];
         let send = |(param, options): &_| block_on(send_gas_token_transaction(&client, &calls, param, options));
         fake.answer_amount(token, U256::from(999_999));
         // Nor does an approval among the account's own calls count.
@@ -411,11 +461,6 @@ mod tests {
             let refused = send(way).unwrap_err().to_string();
             assert!(refused.contains(&PAYMASTER.to_string()) && refused.contains("before"), "{refused}");
         }
-        // Its paymaster must be told: v0.6's would be approved, and is not the one that charges.
-        let unnamed = (TokenParam::from(quote), BuildUserOpOptions::default());
-        let refused = send(&unnamed).unwrap_err();
-        let field = "paymasterServiceData.spender";
-        assert!(matches!(&refused, AppError::InvalidInput { field: named, .. } if named == field), "{refused}");
         assert_eq!(fake.sent(), 0);
         fake.answer_amount(token, U256::from(1_000_000));
         for (sent, way) in ways.iter().enumerate() {

@@ -14,13 +14,16 @@ use use_aa_protocol::rpc::{UserOpReceipt, UserOpUpdate};
 /// for instance after a reload.
 ///
 /// # Errors
-/// `UserOpReverted` and `UserOpDropped` are final. `WaitTimedOut` when the relay stopped telling;
+/// `InvalidInput` for an answer without an operation. `UserOpReverted` and `UserOpDropped` are final. `WaitTimedOut` when the relay stopped telling;
 /// those of the [`Relay`] otherwise. After these the operation may still be included.
 pub async fn wait_for_user_operation_receipt(
     relay: &dyn Relay,
     user_op_hash: B256,
     mut on_update: impl FnMut(&UserOpUpdate),
 ) -> Result<UserOpReceipt, AppError> {
+    if user_op_hash.is_zero() {
+        return Err(AppError::invalid("userOpHash", "that of an operation", "none: nothing was sent"));
+    }
     let started = Instant::now();
     let mut updates = relay.watch(user_op_hash);
     while let Some(update) = updates.next().await {

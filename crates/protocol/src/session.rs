@@ -12,6 +12,7 @@ use super::{
 };
 
 mod book;
+mod first_use;
 mod grants;
 mod hashed;
 mod kept;

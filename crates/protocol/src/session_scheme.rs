@@ -17,7 +17,7 @@ use super::{
     ProtocolError,
     call::Call,
     describe::Names,
-    distributed_key::DanModuleInfo,
+    distributed_key::{DanModuleInfo, TypedData},
     lint::Severity,
     policy::{SessionEpoch, SessionPolicy},
     session::SessionLeaf,
@@ -94,6 +94,9 @@ pub struct AboutSession {
     /// The operation that ends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<B256>,
+    /// When the use was sent that enables it, unix seconds; [`Self::granted_by`] is that use then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_use_at: Option<u64>,
     /// The chain had it. When it has it no more, it was ended.
     #[serde(default)]
     pub was_on_chain: bool,
@@ -190,6 +193,10 @@ pub struct SchemeFinding {
     pub severity: Severity,
     /// In words.
     pub text: String,
+}
+
+fn no_consents() -> ProtocolError {
+    ProtocolError::refused("enable", "sessions of this scheme are enabled by an operation of the owner's")
 }
 
 /// One way to have sessions.
@@ -302,6 +309,51 @@ pub trait SessionScheme {
     /// The answer, in words.
     fn refuses_ended(_id: B256, revert_data: &[u8]) -> Result<String, String> {
         Err(crate::revert::decode_revert(revert_data))
+    }
+
+    /// A call whose answer numbers the owner's next consent to a session; `None` where owners consent by operations only.
+    fn consent_number_call(_session: &Self::Session, _account: Address) -> Option<Call> {
+        None
+    }
+
+    /// Reads that answer.
+    ///
+    /// # Errors
+    /// `Invalid` for an answer that cannot be read.
+    fn consent_number(_answer: &[u8]) -> Result<U256, ProtocolError> {
+        Err(no_consents())
+    }
+
+    /// What the owner signs so that the first use of each of these sessions enables it, with no operation of the owner's; each
+    /// with the number that its consent has.
+    ///
+    /// # Errors
+    /// `PolicyRefused` where it takes an operation; `Invalid` for too many sessions.
+    fn consent(
+        _on_chain: &OnChain<'_, Self::Session>,
+        _sessions: &[(Self::Session, U256)],
+        _chain_id: u64,
+    ) -> Result<TypedData, ProtocolError> {
+        Err(no_consents())
+    }
+
+    /// The sessions with that consent in them: their uses carry it until the chain has them.
+    ///
+    /// # Errors
+    /// As [`Self::consent`].
+    fn with_consent(
+        _account: Address,
+        _sessions: Vec<(Self::Session, U256)>,
+        _chain_id: u64,
+        _signature: &Bytes,
+    ) -> Result<Vec<Self::Session>, ProtocolError> {
+        Err(no_consents())
+    }
+
+    /// The number of the consent that a session carries. While it is the account's number, whoever has session and key can
+    /// use it.
+    fn given_consent(_session: &Self::Session) -> Option<U256> {
+        None
     }
 
     /// Would the session's policies let this through? What they count from one operation to the next begins at nothing

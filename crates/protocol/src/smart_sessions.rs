@@ -11,6 +11,7 @@
 pub mod addresses;
 pub mod calls;
 mod condition;
+mod consent;
 mod counters;
 mod describe;
 mod ended;
@@ -36,6 +37,7 @@ mod universal;
 
 pub use crate::session_scheme::{ActionLimits, SessionLimits};
 pub use condition::ParamCondition;
+pub use consent::Consent;
 pub use describe::{ActionDescription, SessionDescription};
 pub use errors::{policy_check_reason, policy_error, revert_words, smart_session_error};
 pub use events::{PolicyPlace, SessionModuleEvent, session_module_event};

@@ -7,11 +7,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserOpResponse {
-    /// Hash of the user operation, to wait for.
+    /// Hash of the user operation, to wait for. Zero where nothing was sent: a grant that the sessions' first use carries.
     pub user_op_hash: B256,
     /// The sessions that the operation grants, when it grants any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<CreatedSession>,
+}
+
+impl UserOpResponse {
+    /// Is there an operation to wait for?
+    pub fn has_operation(&self) -> bool {
+        !self.user_op_hash.is_zero()
+    }
 }
 
 /// What a grant made.

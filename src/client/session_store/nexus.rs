@@ -73,6 +73,14 @@ impl NexusStore {
     }
 }
 
+/// All that is stored of an account's sessions, to know whether it changed.
+///
+/// # Errors
+/// `Storage` where the browser has none.
+pub fn stored_state(account: Address, scheme: &str) -> Result<Option<String>, AppError> {
+    browser_storage::raw()?.get_item(&sessions_key(account, scheme)).map_err(|error| browser_storage::refused(&error))
+}
+
 fn sessions_key(account: Address, scheme: &str) -> String {
     format!("{account:#x}_{scheme}")
 }

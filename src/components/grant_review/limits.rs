@@ -57,6 +57,9 @@ mod tests {
         assert_eq!(limits_words(&limits, &dollars, &ether), ["At most 10 times, at most 20 DUSD in all", end].concat());
         let limits = ActionLimits { totals, ..ActionLimits::default() };
         assert_eq!(limits_words(&limits, &dollars, &ether), ["At most 20 DUSD in all", end].concat());
+        let native = ActionLimits { total_value: Some(U256::from(10).pow(U256::from(18))), ..limits.clone() };
+        let both = "At most 20 DUSD in all, at most 1 ETH in all";
+        assert_eq!(limits_words(&native, &dollars, &ether), [both, end].concat());
         let once = ActionLimits { uses: Some(1), ..ActionLimits::default() };
         assert_eq!(limits_words(&once, &dollars, &ether), ["At most once", end].concat());
     }

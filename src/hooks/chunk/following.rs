@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use alloy::primitives::{Address, B256};
-use futures::FutureExt;
+use futures::{FutureExt, future::join};
 use leptos::task::spawn_local;
 
 use super::{Eventually, Outcome};
@@ -46,6 +46,22 @@ pub(super) fn sent(account: Address, kind: OperationKind, response: &UserOpRespo
         operation_log::record(account, kind, response.clone()).await.ok();
         wait_for_user_operation(Some(account), response, Rc::new(|_| ())).await.ok();
     });
+}
+
+/// Notes an operation while `send` sends it: a page that is left before the answer comes finds it again.
+pub(super) async fn noted(
+    account: Address,
+    kind: OperationKind,
+    user_op_hash: B256,
+    send: impl Future<Output = Outcome<UserOpResponse>>,
+) -> Outcome<UserOpResponse> {
+    let note = operation_log::record(account, kind, UserOpResponse { user_op_hash, session: None });
+    let (_, outcome) = join(note, send).await;
+    // Whoever sees the error need not see a wait after a reload, too; nor is it followed where higher fees were sent.
+    if outcome.as_ref().map_or(true, |response| response.user_op_hash != user_op_hash) {
+        operation_log::forget(account, user_op_hash).await.ok();
+    }
+    outcome
 }
 
 pub async fn wait_for_user_operation(

@@ -1,15 +1,17 @@
 //! The hooks' verbs on Nexus accounts: actions over the browser's wallet, store and relay.
 
 pub mod distributed;
+pub mod grants;
 pub mod shown;
 pub mod transfer;
+pub mod uses;
 
 use std::rc::Rc;
 
 use alloy::primitives::{Address, U256};
 use leptos::task::spawn_local;
 
-use super::{Outcome, following, used_addresses, wallet_of};
+use super::{Eventually, Outcome, following, used_addresses, wallet_of};
 use crate::{
     actions::{
         self,
@@ -18,24 +20,14 @@ use crate::{
         fee_funds::FeeFunds,
         ports::Relay,
         prove_revocation::RevocationProof,
-        send_with_batch_session::SendWithBatchSessionRequest,
-        send_with_session::SendWithSessionRequest,
     },
-    client::{
-        relay::ServerRelay,
-        session_store::{key_vault, nexus::NexusStore, persistence},
-    },
+    client::{operation_log::OperationKind, relay::ServerRelay, session_store::nexus::NexusStore},
     error::AppError,
-    hooks::{
-        Progress, UserOpStatus,
-        context::ConnectedOwner,
-        nexus_distributed,
-        operations::{GrantVariables, OwnerOperation, UseVariables},
-        variables::{CostArguments, UseBatchSessionVariables, UseSessionVariables},
-    },
+    hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::OwnerOperation, variables::CostArguments},
     protocol::{
         kind::AccountKind,
         nexus::ENTRY_POINT,
+        paymaster::FeeQuotes,
         policy::SessionPolicy,
         session_scheme::{ActionLimits, SchemeFinding},
         user_op_response::UserOpResponse,
@@ -55,11 +47,6 @@ async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outco
     Ok(client)
 }
 
-/// Gets ready for a grant: makes the key that encrypts session keys.
-pub async fn prepare_grant() -> Outcome<()> {
-    key_vault::warm_up().await
-}
-
 /// What a review says of these policies.
 pub async fn grant_findings(
     account: Address,
@@ -68,69 +55,13 @@ pub async fn grant_findings(
     sessions_of(account)?.findings(&policies).await
 }
 
-pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> Outcome<UserOpResponse> {
-    progress.set(UserOpStatus::Preparing);
-    persistence::ask_once();
-    let (kind, addresses) = (variables.kind(), used_addresses::of_grant(&variables));
-    let (account, response) = match variables {
-        GrantVariables::Distributed(variables) => {
-            nexus_distributed::grant(owner, Box::new(variables), progress.clone()).await?
-        }
-        variables => grant_here(&owner, variables, &progress).await?,
-    };
-    progress.set(UserOpStatus::Submitted);
-    used_addresses::note(account, addresses);
-    following::sent(account, kind, &response);
-    settle_later(account, &response);
-    Ok(response)
-}
-
-/// Grants sessions of a key that this browser holds.
-async fn grant_here(
-    owner: &ConnectedOwner,
-    variables: GrantVariables,
-    progress: &Progress,
-) -> Outcome<(Address, UserOpResponse)> {
-    let client = client_of(owner, Some(progress)).await?;
-    let sessions = sessions_of(client.account)?;
-    let response = match variables {
-        GrantVariables::Batch(variables) => nexus::create_batch_session(&sessions, &client, variables).await?,
-        GrantVariables::Sessions(variables) | GrantVariables::Distributed(variables) => {
-            nexus::create_session(&sessions, &client, variables).await?
-        }
-    };
-    Ok((client.account, response))
-}
-
-fn single_request(account: Address, variables: UseSessionVariables) -> SendWithSessionRequest {
-    let UseSessionVariables { calls, corresponding_index, session_id, options, .. } = variables;
-    SendWithSessionRequest { account, calls, session_id, corresponding_index, options }
-}
-
-pub async fn use_sessions_with(
-    account: Address,
-    variables: UseVariables,
-    progress: Progress,
-) -> Outcome<UserOpResponse> {
-    progress.set(UserOpStatus::Preparing);
-    let kind = variables.kind();
-    let response = match variables {
-        UseVariables::Single(variables) => {
-            nexus::send_with_session(&sessions_of(account)?, single_request(account, variables)).await?
-        }
-        UseVariables::Batch(UseBatchSessionVariables {
-            calls, corresponding_indexes, session_ids, options, ..
-        }) => {
-            let request = SendWithBatchSessionRequest { account, calls, session_ids, corresponding_indexes, options };
-            nexus::send_with_batch_session(&sessions_of(account)?, request).await?
-        }
-        UseVariables::Distributed(variables) => {
-            nexus_distributed::use_session(Box::new(single_request(account, variables))).await?
-        }
-    };
-    progress.set(UserOpStatus::Submitted);
-    following::sent(account, kind, &response);
-    Ok(response)
+/// Tells that the approval of a fee is on its way, and follows it.
+fn on_approval(account: Address, progress: &Progress) -> impl Fn(&UserOpResponse) {
+    let progress = progress.clone();
+    move |approval| {
+        following::sent(account, OperationKind::SendTransaction, approval);
+        progress.set(UserOpStatus::AwaitingApproval);
+    }
 }
 
 pub async fn send_owner_operation(
@@ -140,12 +71,8 @@ pub async fn send_owner_operation(
 ) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
     let (kind, addresses) = (operation.kind(), used_addresses::of_operation(&operation));
-    let cannot = |what| Err(AppError::kind_cannot(AccountKind::Nexus, what));
-    match &operation {
-        OwnerOperation::SendGasTokenTransaction(_) => return cannot("gas paid in tokens"),
-        OwnerOperation::RestoreSessions(_) => return cannot("bringing back a session that was taken back"),
-        _ => {}
-    }
+    // It takes the nonce that a grant was built with.
+    grants::forget();
     let client = client_of(&owner, Some(&progress)).await?;
     let response = match operation {
         OwnerOperation::SendTransaction(variables) => {
@@ -162,15 +89,26 @@ pub async fn send_owner_operation(
         OwnerOperation::RevokeSessions(variables) => {
             nexus::revoke_sessions(&sessions_of(client.account)?, &client, variables).await?
         }
-        OwnerOperation::SendGasTokenTransaction(_) | OwnerOperation::RestoreSessions(_) => return cannot("this"),
+        OwnerOperation::SendGasTokenTransaction(variables) => {
+            let on_approval = on_approval(client.account, &progress);
+            nexus::send_gas_token_transaction(&client, variables, &on_approval).await?
+        }
+        OwnerOperation::RestoreSessions(_) => {
+            return Err(AppError::kind_cannot(AccountKind::Nexus, "bringing back a session that was taken back"));
+        }
     };
     progress.set(UserOpStatus::Submitted);
     used_addresses::note(client.account, addresses);
     following::sent(client.account, kind, &response);
-    if kind == crate::hooks::OperationKind::RevokeSessions {
+    if kind == OperationKind::RevokeSessions {
         settle_later(client.account, &response);
     }
     Ok(response)
+}
+
+pub async fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<FeeQuotes> {
+    let client = client_of(&owner, None).await?;
+    actions::token_fees::get_token_fees(&client, &arguments.calls, &arguments.options).await
 }
 
 pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<U256> {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use alloy::primitives::Address;
-use futures::{FutureExt, future::join};
+use futures::FutureExt;
 
 use super::{Eventually, Outcome, following};
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
         },
     },
     client::{
-        operation_log,
         relay::ServerRelay,
         session_store::local::{LocalSessionStore, StoredState},
         time::now_seconds,
@@ -156,23 +155,8 @@ pub async fn use_sessions_with(
         None => build_use(account, variables).await?,
     };
     progress.set(UserOpStatus::AwaitingSignature);
-    // Noted while it is being sent: a page that is left before the answer comes finds it again.
     let user_op_hash = prepared.operation().user_op_hash;
-    let note = UserOpResponse { user_op_hash, session: None };
-    let note = operation_log::record(account, kind, note);
-    let (_, response) = join(note, prepared.complete()).await;
-    let response = match response {
-        Ok(response) => response,
-        // Whoever sees the error need not see a wait after a reload, too.
-        Err(error) => {
-            operation_log::forget(account, user_op_hash).await.ok();
-            return Err(error);
-        }
-    };
-    if response.user_op_hash != user_op_hash {
-        // It was sent with higher fees than those of the note.
-        operation_log::forget(account, user_op_hash).await.ok();
-    }
+    let response = following::noted(account, kind, user_op_hash, prepared.complete()).await?;
     progress.set(UserOpStatus::Submitted);
     following::sent(account, kind, &response);
     Ok(response)

@@ -5,10 +5,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    components::{
-        code_split::split_function, connect_button::ConnectButton, deferred_view::when_account_known,
-        only_on_v2::OnlyOnV2,
-    },
+    components::{code_split::split_function, connect_button::ConnectButton, deferred_view::when_account_known},
     demos,
 };
 
@@ -16,14 +13,7 @@ split_function! {
     /// Makes the view of a hook's demo below the owner, so that it finds the provider.
     in gallery: fn load(demo: (Owner, String)) -> AnyView {
         let (owner, hook) = demo;
-        owner.with(|| {
-            let of_its_kind = demos::only_on_v2(&hook);
-            let demo = move || demos::live(&hook).unwrap_or_else(|| ().into_any());
-            match of_its_kind {
-                Some(what) => view! { <OnlyOnV2 what>{demo()}</OnlyOnV2> }.into_any(),
-                None => demo(),
-            }
-        })
+        owner.with(|| demos::live(&hook).unwrap_or_else(|| ().into_any()))
     }
 }
 

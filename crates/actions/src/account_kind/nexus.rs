@@ -34,8 +34,9 @@ use use_aa_protocol::{
 
 pub use distributed::{create_session_with_distributed_key, send_with_distributed_session};
 pub use verbs::{
-    NexusSessions, create_batch_session, create_session, owner_setup, revoke_sessions, send_with_batch_session,
-    send_with_session,
+    NexusSessions, batch_session_grants, create_batch_session, create_session, owner_setup,
+    prepare_send_with_batch_session, prepare_send_with_session, response_to, revoke_sessions,
+    send_gas_token_transaction, send_with_batch_session, send_with_session, session_grants,
 };
 
 /// Most validators of an account that are read.
@@ -165,12 +166,16 @@ impl AccountKind for Nexus {
         signature.into()
     }
 
-    fn message_signature(&self, signature: [u8; 65], deployed: bool) -> Result<Bytes, ProtocolError> {
+    fn consent_signature(&self, signature: [u8; 65]) -> Result<Bytes, ProtocolError> {
         if self.account.grant_signing != GrantSigning::Plain {
             let expected = "an account whose validator takes plain signatures";
             return Err(ProtocolError::invalid("grantSigning", expected, "nested"));
         }
-        let signature = nexus::erc1271_signature(self.account.validator_for_messages(), &signature);
+        Ok(nexus::erc1271_signature(self.account.validator_for_messages(), &signature))
+    }
+
+    fn message_signature(&self, signature: [u8; 65], deployed: bool) -> Result<Bytes, ProtocolError> {
+        let signature = self.consent_signature(signature)?;
         Ok(match self.init_code.split_first_chunk::<20>() {
             Some((factory, data)) if !deployed => counterfactual((*factory).into(), data.to_vec().into(), signature),
             _ => signature,

@@ -3,7 +3,7 @@
 use alloy::primitives::B256;
 use use_aa_protocol::session_scheme::{SessionCalls, SessionScheme, Stored};
 
-use super::{Calling, Known, SchemeSessions, listing};
+use super::{Known, SchemeSessions, Standing, listing, using::Calling};
 use crate::{
     error::AppError,
     session_choice::{KeyPlace, check_usable},
@@ -38,7 +38,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let is_held = |id: B256| {
             known.stored.iter().any(|stored| S::id(&stored.session) == id && calling.holder == key_place(stored))
         };
-        let named = |id: B256| known.on_chain.iter().find(|session| S::id(session) == id).filter(|_| is_held(id));
+        let held = self.held(known);
+        let named = |id: B256| held.iter().copied().find(|session| S::id(session) == id).filter(|_| is_held(id));
         match choice {
             SessionChoice::Id(id) => {
                 let account = calling.account;
@@ -89,7 +90,21 @@ impl<S: SessionScheme> SchemeSessions<S> {
                     key_place(stored) == calling.holder && self.check(stored, known, calling).is_ok()
                 })
         };
-        known.on_chain.iter().filter(is_usable).collect()
+        self.held(known).into_iter().filter(is_usable).collect()
+    }
+
+    /// Those that the chain has, and those that their first use enables, oldest first.
+    fn held<'a>(&self, known: &'a Known<S::Session>) -> Vec<&'a S::Session> {
+        let waits = |session: &&S::Session| known.standing(S::id(session)) == Standing::Waiting;
+        let mut waiting = known.stored.iter().map(|stored| &stored.session).filter(waits).peekable();
+        if waiting.peek().is_none() {
+            return known.on_chain.iter().collect();
+        }
+        let place =
+            |session: &S::Session| known.stored.iter().position(|stored| S::id(&stored.session) == S::id(session));
+        let mut held = known.on_chain.iter().chain(waiting).collect::<Vec<_>>();
+        held.sort_by_key(|session| place(session));
+        held
     }
 
     /// Why it cannot be used now.
@@ -99,7 +114,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         known: &Known<S::Session>,
         calling: &Calling<'_>,
     ) -> Result<(), AppError> {
-        let leaves = listing::leaves_of::<S>(stored, known.has(S::id(&stored.session)));
+        let leaves = listing::leaves_of::<S>(stored, known.standing(S::id(&stored.session)));
         // Several actions of one session may end at different times: it works while one of them does.
         let mut checked = leaves.iter().map(|leaf| check_usable(leaf, calling.now));
         match checked.next() {

@@ -10,7 +10,7 @@ use use_aa_protocol::{
     user_operation::UserOperation,
 };
 
-use super::{Known, PreparedGrant, SchemeSessions, listing};
+use super::{PreparedGrant, SchemeSessions, listing};
 use crate::{
     error::AppError,
     ports::{DistributedKeys, SessionStore},
@@ -95,7 +95,6 @@ impl<S: SessionScheme> SchemeSessions<S> {
     pub(super) async fn signer<'a>(
         &self,
         keys: Option<&'a dyn DistributedKeys>,
-        known: &Known<S::Session>,
         session: &S::Session,
         chain_id: u64,
     ) -> Result<SessionSigner<'a>, AppError> {
@@ -103,13 +102,14 @@ impl<S: SessionScheme> SchemeSessions<S> {
             let key = self.store.signer(self.kind.address(), S::session_key(session)).await?;
             return Ok(SessionSigner::Store(key));
         };
-        let key = self.distributed_key(known, S::id(session)).await?;
+        let key = self.distributed_key(S::id(session)).await?;
         key.check_chain(chain_id)?;
         Ok(SessionSigner::Nodes(keys, Box::new(key)))
     }
 
-    async fn distributed_key(&self, known: &Known<S::Session>, id: B256) -> Result<DistributedKey, AppError> {
-        let stored = known.stored.iter().find(|stored| S::id(&stored.session) == id);
+    async fn distributed_key(&self, id: B256) -> Result<DistributedKey, AppError> {
+        let stored = self.stored().await?;
+        let stored = stored.iter().find(|stored| S::id(&stored.session) == id);
         let found = stored.and_then(|stored| Some((S::session_key(&stored.session), stored.about.nodes.as_ref()?)));
         let (session_key, nodes) = found
             .ok_or_else(|| AppError::SessionNotFound { wanted: format!("session {id} with a distributed key") })?;
@@ -126,7 +126,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     pub async fn revoke_at_nodes(&self, keys: &dyn DistributedKeys, listed: &str) -> Result<(), AppError> {
         let id = listing::permission_of(listed);
         let id = id.ok_or_else(|| AppError::SessionNotFound { wanted: listed.to_owned() })?;
-        let key = self.distributed_key(&self.read().await?, id).await?;
+        let key = self.distributed_key(id).await?;
         keys.revoke(&key.revocation()).await
     }
 }

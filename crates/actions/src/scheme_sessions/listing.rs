@@ -8,7 +8,7 @@ use use_aa_protocol::{
     session_scheme::{AboutSession, Counted, SessionScheme, Stored},
 };
 
-use super::{Known, ListedNote, SchemeSessions};
+use super::{ListedNote, SchemeSessions, Standing};
 use crate::{chain_reads::eth_call, error::AppError};
 
 /// What is left of a limit, read from the chain.
@@ -54,25 +54,31 @@ pub(super) fn permission_of(listed: &str) -> Option<B256> {
 }
 
 /// One session's leaves: what it may do, and where it stands.
-pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, on_chain: bool) -> Vec<SessionLeaf> {
+pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, standing: Standing) -> Vec<SessionLeaf> {
     let Stored { session, ending, about } = stored;
     let id = S::id(session);
+    // Signed for, and the account takes the signature no more: that was taken back.
+    let is_over = about.was_on_chain || *ending || S::given_consent(session).is_some();
     let leaf = |(place, leaf): (usize, SessionLeaf)| {
         let mut leaf = SessionLeaf {
             session_id: listed_id(id, place),
             label: about.label.clone(),
             created_at: about.created_at,
-            status: match (on_chain, about.was_on_chain || *ending) {
-                (true, _) => SessionStatus::Active,
-                (false, true) => SessionStatus::Revoked,
-                (false, false) => SessionStatus::Pending,
+            status: match standing {
+                Standing::OnChain | Standing::Waiting => SessionStatus::Active,
+                Standing::Enabling => SessionStatus::Pending,
+                Standing::Absent if is_over => SessionStatus::Revoked,
+                Standing::Absent => SessionStatus::Pending,
             },
-            user_op_hash: about.granted_by.filter(|_| !on_chain && !about.was_on_chain),
+            user_op_hash: about.granted_by.filter(|_| standing != Standing::OnChain && !about.was_on_chain),
             ..leaf
         };
         about.nodes.iter().for_each(|nodes| nodes.write(&mut leaf));
-        if let (true, true, Some(operation)) = (on_chain, *ending, about.ended_by) {
-            // One that is on chain can be on its way out: nothing else is possible.
+        if standing.is_signed() {
+            leaf.set_waits_for_first_use();
+        }
+        if let (true, true, Some(operation)) = (leaf.status == SessionStatus::Active, *ending, about.ended_by) {
+            // One that can be used can be on its way out: nothing else is possible.
             leaf.record(&SessionEvent::RevocationSent { operation: operation.into() }).ok();
         }
         if let (SessionStatus::Revoked, Some(operation)) = (leaf.status, about.ended_by) {
@@ -85,12 +91,6 @@ pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, on_chain:
         leaf
     };
     S::leaves(session).into_iter().enumerate().map(leaf).collect()
-}
-
-impl<S> Known<S> {
-    pub(super) fn has(&self, id: B256) -> bool {
-        self.ids.contains(&id)
-    }
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -116,11 +116,24 @@ impl<S: SessionScheme> SchemeSessions<S> {
             listing.left.extend(left.map(limit));
         }
         for stored in &known.stored {
-            let on_chain = known.has(S::id(&stored.session));
-            listing.leaves.extend(leaves_of::<S>(stored, on_chain));
+            let standing = known.standing(S::id(&stored.session));
+            let on_chain = standing == Standing::OnChain;
+            listing.leaves.extend(leaves_of::<S>(stored, standing));
+            if standing.is_signed() {
+                // The chain counts nothing of it yet.
+                let whole = |(session_id, counter): (String, use_aa_protocol::session_scheme::Counter)| LimitLeft {
+                    session_id,
+                    what: counter.what,
+                    most: counter.most,
+                    left: counter.most,
+                };
+                listing.left.extend(self.asked(&stored.session).into_iter().map(whole));
+            }
             let AboutSession { granted_by, ended_by, was_on_chain, .. } = &stored.about;
             let granting = granted_by.filter(|_| !on_chain && !was_on_chain && !stored.ending);
-            listing.pending.extend(granting.into_iter().chain(ended_by.filter(|_| on_chain && stored.ending)));
+            listing
+                .pending
+                .extend(granting.into_iter().chain(ended_by.filter(|_| standing.is_in_force() && stored.ending)));
             if on_chain && !was_on_chain {
                 let about = AboutSession { was_on_chain: true, ..stored.about.clone() };
                 self.put(Stored { about, ..stored.clone() }).await?;
@@ -170,6 +183,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 if succeeded || on_chain {
                     let about = AboutSession { was_on_chain: true, ..stored.about };
                     self.put(Stored { about, ..stored }).await?;
+                } else if S::given_consent(&stored.session).is_some() {
+                    // The next use enables it.
+                    self.note_first_use(id, None).await?;
                 } else {
                     self.forget(id).await?;
                 }
@@ -201,7 +217,15 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// # Errors
     /// Those of relay and store.
     pub async fn ids_on_chain(&self) -> Result<Vec<B256>, AppError> {
-        let Known { ids, unknown, .. } = self.read().await?;
-        Ok([ids, unknown].concat())
+        let known = self.read().await?;
+        Ok([known.ids, known.unknown].concat())
+    }
+
+    /// The same, and those stored here that their first use would enable.
+    ///
+    /// # Errors
+    /// Those of relay and store.
+    pub async fn ids_in_force(&self) -> Result<Vec<B256>, AppError> {
+        Ok(self.read().await?.ids_in_force())
     }
 }

@@ -34,7 +34,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     pub async fn prove_revocation(&self, listed: &str) -> Result<RevocationProof, AppError> {
         let id = permission_of(listed).ok_or_else(|| AppError::SessionNotFound { wanted: listed.to_owned() })?;
         let (chain, known) = try_join(self.relay.chain_info(), self.read()).await?;
-        if known.has(id) || known.unknown.contains(&id) {
+        if known.ids_in_force().contains(&id) {
             return Ok(RevocationProof::NotProven { answer: "the chain still has the session".to_owned() });
         }
         let (account, entry_point) = (self.kind.address(), self.kind.entry_point());

@@ -17,8 +17,15 @@ use crate::{
     send_transaction::send_transaction,
 };
 use use_aa_protocol::{
-    ProtocolError, describe::Names, entry_point::EntryPoint, policy::Policy, rpc::AccountState,
-    session_scheme::SchemeFinding, simulate::Violation,
+    ProtocolError,
+    call::Call,
+    describe::Names,
+    entry_point::EntryPoint,
+    lint::Severity,
+    policy::{Policy, SessionPolicy},
+    rpc::AccountState,
+    session_scheme::{ActionLimits, SchemeFinding, SessionCalls, SessionTerms},
+    simulate::Violation,
 };
 
 const POCKET: Address = Address::repeat_byte(0x90);

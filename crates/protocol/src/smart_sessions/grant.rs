@@ -10,6 +10,8 @@ use alloy::{
     sol_types::SolStruct,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     EnableMode,
     addresses::{FALLBACK_ADMINISTRATION, FALLBACK_GENERIC, FALLBACK_TARGET, SMART_SESSION},
@@ -23,14 +25,15 @@ use crate::{
 
 mod wallet;
 
-pub use wallet::typed_data;
+pub use wallet::{typed_data, typed_data_of_several};
 
 /// Separator of the domain `EIP712Domain(string name,string version)` with `SmartSession` and `1`: no chain, no
 /// contract.
 pub const DOMAIN_SEPARATOR: B256 = b256!("057501e891776d1482927e5f094ae44049a4d893ba2d7b334dd7db8d38d3a0e1");
 
 /// What the chain knows of a session for one chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ChainDigest {
     /// The chain.
     pub chain_id: u64,

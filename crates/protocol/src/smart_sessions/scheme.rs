@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     SessionDescription, SessionLintContext,
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
-    calls, counters,
+    calls,
+    consent::{self, Consent},
+    counters,
     ended::refuses_ended,
     explain::explain,
     from_policy::session_of,
@@ -23,6 +25,7 @@ use crate::{
     accounts::nexus::{ModuleType, NonceKey, install_module},
     call::Call,
     describe::Names,
+    distributed_key::TypedData,
     entry_point::v07::bundler_refusal,
     policy::SessionEpoch,
     session::SessionLeaf,
@@ -47,11 +50,14 @@ pub struct StoredSession {
     /// ending the session ends the grant, too.
     #[serde(default)]
     pub grant_signed: bool,
+    /// That grant. Until the session is enabled, its first use carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
 }
 
 impl From<Session> for StoredSession {
     fn from(session: Session) -> Self {
-        Self { session, grant_signed: false }
+        Self { session, grant_signed: false, consent: None }
     }
 }
 
@@ -136,11 +142,47 @@ impl SessionScheme for SmartSessions {
     }
 
     fn use_signature(
-        _: &OnChain<'_, StoredSession>,
+        on_chain: &OnChain<'_, StoredSession>,
         stored: &StoredSession,
         session_signature: &[u8],
     ) -> Result<Bytes, ProtocolError> {
-        Ok(use_signature(Self::id(stored), session_signature))
+        let id = Self::id(stored);
+        match &stored.consent {
+            Some(consent) if !on_chain.sessions.iter().any(|enabled| Self::id(enabled) == id) => {
+                consent.with(stored.session.clone()).signature(session_signature)
+            }
+            _ => Ok(use_signature(id, session_signature)),
+        }
+    }
+
+    fn consent_number_call(stored: &StoredSession, account: Address) -> Option<Call> {
+        let data = reads::nonce_call(Self::id(stored), account);
+        Some(Call { to: SMART_SESSION, value: U256::ZERO, data })
+    }
+
+    fn consent_number(answer: &[u8]) -> Result<U256, ProtocolError> {
+        reads::decode_number(answer)
+    }
+
+    fn consent(
+        on_chain: &OnChain<'_, StoredSession>,
+        sessions: &[(StoredSession, U256)],
+        chain_id: u64,
+    ) -> Result<TypedData, ProtocolError> {
+        consent::request(on_chain, sessions, chain_id)
+    }
+
+    fn with_consent(
+        account: Address,
+        sessions: Vec<(StoredSession, U256)>,
+        chain_id: u64,
+        signature: &Bytes,
+    ) -> Result<Vec<StoredSession>, ProtocolError> {
+        consent::given(account, sessions, chain_id, signature)
+    }
+
+    fn given_consent(stored: &StoredSession) -> Option<U256> {
+        stored.consent.as_ref().map(|consent| consent.nonce)
     }
 
     fn trial_signature(id: B256, session_signature: &[u8]) -> Option<Bytes> {

@@ -81,6 +81,7 @@ impl SponsorPolicy {
             return Err(format!("the policy does not list the account {account}"));
         }
         check_nonce(operation)?;
+        self.check_enabling(operation)?;
         self.check_deployment(operation)?;
         if operation.call_data.is_empty() {
             return match operation.init_code.is_empty() {
@@ -99,6 +100,18 @@ impl SponsorPolicy {
         let exempt = fee.map_or(0..0, |fee| fee_approvals(&calls, fee));
         let mut others = calls.iter().enumerate().filter(|(index, _)| !exempt.contains(index));
         others.try_for_each(|(index, call)| self.check_call(operation, index, call))
+    }
+
+    /// A session that the operation's own signature enables is set up like any other.
+    fn check_enabling(&self, operation: &UserOperation) -> Result<(), String> {
+        match nexus::enabled_by(operation, &self.session_contracts)? {
+            SetUp::None => Ok(()),
+            _ if !self.session_setup => Err("the signature sets a session up (session_setup is off)".into()),
+            SetUp::Known => Ok(()),
+            SetUp::Foreign(contract) => Err(format!(
+                "the signature sets a session up that names {contract}, which session_contracts does not list"
+            )),
+        }
     }
 
     fn check_call(&self, operation: &UserOperation, index: usize, call: &Call) -> Result<(), String> {

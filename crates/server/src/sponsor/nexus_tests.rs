@@ -20,9 +20,10 @@ use use_aa_protocol::{
     rpc::{PaymasterGas, PaymasterMode},
     smart_account::{self, Call},
     smart_sessions::{
-        ActionData, Erc7739Data, PolicyData, Session,
+        ActionData, EnableGrant, Erc7739Data, PolicyData, Session,
         addresses::{OWNABLE_VALIDATOR, SMART_SESSION, SUDO_POLICY, TIME_FRAME_POLICY, USAGE_LIMIT_POLICY},
         calls,
+        grant::ChainDigest,
     },
     user_operation::UserOperation,
 };
@@ -146,6 +147,24 @@ fn sessions_with_contracts_of_somebodys_own_are_set_up_at_his_own_cost() {
         assert_eq!(sponsored(&listing, &[bad]), Ok(()));
     }
     assert_eq!(sponsored(&strict, &[calls::enable_sessions(&[session()]).unwrap()]), Ok(()));
+    // So is one that the operation's signature enables, with no call that says so.
+    let anything = policy(ANYTHING);
+    let off = policy(&format!("session_setup = false\n{ANYTHING}"));
+    let by_signature = |policy: &SponsorPolicy, session: &Session, cut: usize| {
+        let digests = vec![ChainDigest { chain_id: 1, session_digest: B256::ZERO }];
+        let session = session.clone();
+        let grant = EnableGrant { chain_digest_index: 0, digests, session, permission_enable_sig: vec![1; 85].into() };
+        let signature = grant.signature(&[1; 65]).unwrap();
+        let nonce = NonceKey::new(SMART_SESSION, 0).unwrap().nonce(0);
+        let operation = with_data(encode_calls(&[call(DEMO_NFT, &[1, 2, 3, 4])]).unwrap());
+        let operation = UserOperation { signature: signature.slice(..signature.len() - cut), nonce, ..operation };
+        policy.check(&operation, PaymasterMode::Sponsored, None)
+    };
+    assert_eq!(by_signature(&anything, &session(), 0), Ok(()));
+    assert!(by_signature(&off, &session(), 0).unwrap_err().contains("session_setup is off"));
+    assert!(by_signature(&anything, &session(), 3).unwrap_err().contains("cannot be read"));
+    let foreign = Session { session_validator: DEMO_NFT, ..session() };
+    assert!(by_signature(&anything, &foreign, 0).unwrap_err().contains("session_contracts"));
 }
 
 /// A function that the account has not may be one that its owner installed.

@@ -24,6 +24,7 @@ use crate::{
     create_session_with_distributed_key::{
         KEY_TAKEN, MOST_TAKEN, as_nodes_accept, end_of, operation_cost, signed_by_owner,
     },
+    enable_mode::EnableMode,
     error::AppError,
     ports::{DistributedKeys, Relay},
     random,
@@ -45,7 +46,12 @@ pub async fn create_session_with_distributed_key(
     keys: &dyn DistributedKeys,
     variables: CreateSessionVariables,
 ) -> Result<UserOpResponse, AppError> {
-    let CreateSessionVariables { policy, label, options, withdraw_native, max_operation_cost, limits, .. } = variables;
+    let CreateSessionVariables { policy, label, options, withdraw_native, max_operation_cost, limits, enable, .. } =
+        variables;
+    if enable == EnableMode::WithFirstUse {
+        let expected = "a grant by an operation: with a distributed key there is no other";
+        return Err(AppError::invalid("enable", expected, "WithFirstUse"));
+    }
     if withdraw_native {
         return Err(cannot("sending the native currency to the owner with the grant"));
     }
@@ -58,6 +64,7 @@ pub async fn create_session_with_distributed_key(
         options,
         label,
         sponsored_where_possible: true,
+        enable,
     };
     let relay = owner.relay.as_ref();
     let proxy_creation_code = proxy_creation_code(relay, account.release).await?;

@@ -7,13 +7,13 @@
 //! - Sessions do not stand under a root: what a grant on V2 says of others (`reviewed`, `replace_unknown`) has nothing to
 //!   say here.
 
-use alloy::primitives::U256;
+use alloy::primitives::{Address, U256};
 use use_aa_protocol::{
     kind::AccountKind,
     nexus::{NexusRelease, NexusSetup},
     policy::SessionPolicy,
     session_scheme::{ActionLimits, SessionLimits},
-    smart_sessions::{SmartSessions, addresses::SMART_SESSION},
+    smart_sessions::{SmartSessions, StoredSession, addresses::SMART_SESSION},
     user_op_response::{CreatedSession, UserOpResponse},
 };
 
@@ -22,12 +22,15 @@ use crate::{
     create_batch_session::CreateBatchSessionVariables,
     create_session::CreateSessionVariables,
     default_paymaster::sponsored_where_possible,
+    enable_mode::EnableMode,
     error::AppError,
+    fee_approval::approve_fee_first,
     grant::MAX_SESSIONS_PER_GRANT,
     grant_limits::limits_at,
     options::BuildUserOpOptions,
     revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
-    scheme_sessions::{SchemeSessions, SessionChoice, SessionGrants},
+    scheme_sessions::{GrantedSessions, PreparedUse, SchemeSessions, SessionChoice, SessionGrants},
+    send_gas_token_transaction::SendGasTokenTransactionVariables,
     send_with_batch_session::SendWithBatchSessionRequest,
     send_with_session::SendWithSessionRequest,
 };
@@ -51,13 +54,22 @@ pub async fn create_session(
     owner: &SmartAccountClient,
     variables: CreateSessionVariables,
 ) -> Result<UserOpResponse, AppError> {
-    let CreateSessionVariables { policy, label, options, withdraw_native, max_operation_cost, limits, .. } = variables;
+    granted(sessions, owner, session_grants(variables)?).await
+}
+
+/// What [`create_session`] grants.
+///
+/// # Errors
+/// `InvalidInput` and `AccountKindCannot` for what cannot be granted.
+pub fn session_grants(variables: CreateSessionVariables) -> Result<SessionGrants, AppError> {
+    let CreateSessionVariables { policy, label, options, withdraw_native, max_operation_cost, limits, enable, .. } =
+        variables;
     if max_operation_cost.is_some() {
         return Err(cannot("a limit for what one operation may cost, which the nodes of distributed keys keep to"));
     }
     let policy = policy.into_iter().map(SessionPolicy::from).collect();
     let each = limited(policy, &limits)?.into_iter().map(|policy| vec![policy]).collect();
-    grant(sessions, owner, each, (label, options, withdraw_native)).await
+    grants(each, (label, options, withdraw_native), enable)
 }
 
 /// Grants one session for all the policies. Resolves when the bundler has the operation.
@@ -69,9 +81,17 @@ pub async fn create_batch_session(
     owner: &SmartAccountClient,
     variables: CreateBatchSessionVariables,
 ) -> Result<UserOpResponse, AppError> {
-    let CreateBatchSessionVariables { policy, label, options, withdraw_native, limits, .. } = variables;
+    granted(sessions, owner, batch_session_grants(variables)?).await
+}
+
+/// What [`create_batch_session`] grants.
+///
+/// # Errors
+/// As [`session_grants`].
+pub fn batch_session_grants(variables: CreateBatchSessionVariables) -> Result<SessionGrants, AppError> {
+    let CreateBatchSessionVariables { policy, label, options, withdraw_native, limits, enable, .. } = variables;
     let together = vec![limited(policy, &limits)?];
-    grant(sessions, owner, together, (label, options, withdraw_native)).await
+    grants(together, (label, options, withdraw_native), enable)
 }
 
 pub(super) fn limited(
@@ -88,29 +108,50 @@ pub(super) fn limited(
     Ok(policies.into_iter().enumerate().map(|(place, policy)| (policy, limits_at(limits, place))).collect())
 }
 
-async fn grant(
-    sessions: &NexusSessions,
-    owner: &SmartAccountClient,
-    policies: Vec<Vec<(SessionPolicy, ActionLimits)>>,
+fn grants(
+    sessions: Vec<Vec<(SessionPolicy, ActionLimits)>>,
     (label, options, withdraw_native): (Option<String>, BuildUserOpOptions, bool),
-) -> Result<UserOpResponse, AppError> {
+    enable: EnableMode,
+) -> Result<SessionGrants, AppError> {
     if withdraw_native {
         return Err(cannot("sending the native currency to the owner with the grant"));
     }
-    let grants = SessionGrants {
-        sessions: policies,
-        limits: SessionLimits::default(),
-        options,
-        label,
-        sponsored_where_possible: true,
-    };
+    let limits = SessionLimits::default();
+    Ok(SessionGrants { sessions, limits, options, label, sponsored_where_possible: true, enable })
+}
+
+async fn granted(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    grants: SessionGrants,
+) -> Result<UserOpResponse, AppError> {
     let granted = sessions.grant_several(owner, grants).await?;
+    Ok(response_to(owner.account, granted))
+}
+
+/// What is told of a grant.
+pub fn response_to(account: Address, granted: GrantedSessions) -> UserOpResponse {
     let session = CreatedSession {
-        account: owner.account,
+        account,
         session_ids: granted.ids.iter().map(ToString::to_string).collect(),
         session_key_address: granted.session_key,
     };
-    Ok(UserOpResponse { session: Some(session), ..granted.response })
+    UserOpResponse { session: Some(session), ..granted.response }
+}
+
+/// Calls that the owner signs, with the gas paid in a token. What the paymaster may not take yet the owner approves before, in
+/// an operation of its own; `on_approval` hears of it.
+///
+/// # Errors
+/// As [`approve_fee_first`] and [`SmartAccountClient::send_transaction`].
+pub async fn send_gas_token_transaction(
+    owner: &SmartAccountClient,
+    variables: SendGasTokenTransactionVariables,
+    on_approval: &dyn Fn(&UserOpResponse),
+) -> Result<UserOpResponse, AppError> {
+    let SendGasTokenTransactionVariables { calls, token_param, options } = variables;
+    let options = approve_fee_first(owner, &calls, &token_param.options(&options), on_approval).await?;
+    owner.send_transaction(&calls, &options).await
 }
 
 /// Does what a session allows. Without an id and a place the newest one that allows the call.
@@ -121,8 +162,19 @@ pub async fn send_with_session(
     sessions: &NexusSessions,
     request: SendWithSessionRequest,
 ) -> Result<UserOpResponse, AppError> {
+    sessions.complete_use(&prepare_send_with_session(sessions, request).await?).await
+}
+
+/// [`send_with_session`] but for signature and sending.
+///
+/// # Errors
+/// As [`SchemeSessions::prepare_use`]; `InvalidInput` for more than one call.
+pub async fn prepare_send_with_session(
+    sessions: &NexusSessions,
+    request: SendWithSessionRequest,
+) -> Result<PreparedUse<StoredSession>, AppError> {
     let (choice, SendWithSessionRequest { calls, options, .. }) = choice_of_one(request)?;
-    sessions.use_one(&choice, &calls, &in_own_lane(options)?, true).await
+    sessions.prepare_use(&choice, &calls, &in_own_lane(options)?, true).await
 }
 
 /// Which session is meant for the one call.
@@ -149,6 +201,17 @@ pub async fn send_with_batch_session(
     sessions: &NexusSessions,
     request: SendWithBatchSessionRequest,
 ) -> Result<UserOpResponse, AppError> {
+    sessions.complete_use(&prepare_send_with_batch_session(sessions, request).await?).await
+}
+
+/// [`send_with_batch_session`] but for signature and sending.
+///
+/// # Errors
+/// As [`prepare_send_with_session`]; `InvalidInput` for ids of several sessions.
+pub async fn prepare_send_with_batch_session(
+    sessions: &NexusSessions,
+    request: SendWithBatchSessionRequest,
+) -> Result<PreparedUse<StoredSession>, AppError> {
     let SendWithBatchSessionRequest { calls, session_ids, corresponding_indexes, options, .. } = request;
     let count = calls.len();
     let one_each = |field, named: usize| match named == count {
@@ -172,7 +235,7 @@ pub async fn send_with_batch_session(
         }
         (None, None) => SessionChoice::Newest,
     };
-    sessions.use_one(&choice, &calls, &in_own_lane(options)?, true).await
+    sessions.prepare_use(&choice, &calls, &in_own_lane(options)?, true).await
 }
 
 fn one_session(field: &str, named: usize) -> AppError {
@@ -205,10 +268,10 @@ pub async fn revoke_sessions(
     let RevokeSessionsVariables { sessions: which, options, .. } = variables;
     let ids = match which {
         SessionsToRevoke::These(listed) => NexusSessions::ids_of(&listed)?,
-        SessionsToRevoke::All => sessions.ids_on_chain().await?,
+        SessionsToRevoke::All => sessions.ids_in_force().await?,
     };
     if ids.is_empty() {
-        return Err(AppError::SessionNotFound { wanted: "any session on chain".into() });
+        return Err(AppError::SessionNotFound { wanted: "any session that can be used".into() });
     }
     let chain = owner.relay.chain_info().await?;
     sessions.revoke(owner, &ids, &sponsored_where_possible(&chain, &options)).await

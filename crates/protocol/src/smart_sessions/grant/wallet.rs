@@ -16,10 +16,18 @@ use crate::{
 /// hash is [`enable_hash`](super::enable_hash), so this is for accounts whose grants are signed plain: the nested form
 /// has a type string that no wallet makes.
 pub fn typed_data(session: &Session, account: Address, chains: &[(u64, U256)], mode: EnableMode) -> Value {
-    let sessions = chains.iter().map(|(chain_id, nonce)| {
-        let signed = signed_session(session, account, *nonce, mode);
-        json!({ "chainId": chain_id, "session": session_json(&signed) })
-    });
+    of_entries(chains.iter().map(|(chain_id, nonce)| (*chain_id, signed_session(session, account, *nonce, mode))))
+}
+
+/// The same for several sessions on one chain, each with the module's nonce for it: one signature for all.
+pub fn typed_data_of_several(sessions: &[(&Session, U256)], account: Address, chain_id: u64) -> Value {
+    let signed =
+        |(session, nonce): &(&Session, U256)| (chain_id, signed_session(session, account, *nonce, EnableMode::Enable));
+    of_entries(sessions.iter().map(signed))
+}
+
+fn of_entries(entries: impl Iterator<Item = (u64, typed::SignedSession)>) -> Value {
+    let sessions = entries.map(|(chain_id, signed)| json!({ "chainId": chain_id, "session": session_json(&signed) }));
     json!({
         "types": types(),
         "primaryType": "MultiChainSession",

@@ -15,12 +15,15 @@ use use_aa_protocol::{
         nexus::INexus,
         smart_sessions::{ActionData, ISmartSession, PolicyData, Session},
     },
-    nexus::ModuleType,
+    entry_point::EntryPoint,
+    nexus::{ModuleType, NonceKey},
     smart_account::Call,
     smart_sessions::{
+        EnableMode, OperationSignature,
         addresses::{OWNABLE_VALIDATOR, POLICIES, SIMPLE_SIGNER, SMART_SESSION},
         calls::decode_install_data,
     },
+    user_operation::UserOperation,
 };
 
 /// Session validators whose code is known.
@@ -33,7 +36,27 @@ pub(super) fn set_up_by(account: Address, call: &Call, listed: &[Address]) -> Se
         to if to == account => installed(&call.data),
         _ => None,
     };
-    let Some(contracts) = contracts else { return SetUp::None };
+    contracts.map_or(SetUp::None, |contracts| judged(contracts, listed))
+}
+
+/// What an operation's signature is to its account's sessions: one in mode ENABLE sets one up.
+pub(super) fn enabled_by(operation: &UserOperation, listed: &[Address]) -> Result<SetUp, String> {
+    let signs = |(key, _): (NonceKey, u64)| key.validator == SMART_SESSION;
+    let enables = operation.entry_point == EntryPoint::V07
+        && operation.signature.first().is_some_and(|mode| *mode != 0)
+        && NonceKey::of_nonce(operation.nonce).is_ok_and(signs);
+    if !enables {
+        return Ok(SetUp::None);
+    }
+    match OperationSignature::decode(&operation.signature) {
+        Ok(OperationSignature::Enable { mode: EnableMode::Enable, grant, .. }) => {
+            Ok(judged(of_session(&Session::from(&grant.session)), listed))
+        }
+        _ => Err("the signature that enables a session cannot be read".into()),
+    }
+}
+
+fn judged(contracts: Vec<Address>, listed: &[Address]) -> SetUp {
     let foreign = contracts
         .into_iter()
         .find(|contract| ![&POLICIES[..], &VALIDATORS, listed].iter().any(|known| known.contains(contract)));
