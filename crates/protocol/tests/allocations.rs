@@ -23,6 +23,7 @@ use use_aa_protocol::{
     revert::decode_revert,
     session::{PublishedLeaves, SessionLeaf, Signers, session_uses_in},
     session_data::{AbiSessionData, Erc20SessionData},
+    session_scheme::SessionScheme,
     signature::{
         DUMMY_SESSION, batched_router, counterfactual, session_key_manager, split_counterfactual, unwrap, wrap,
     },
@@ -32,7 +33,8 @@ use use_aa_protocol::{
     },
     smart_account::{Call, decode_calls, encode_calls},
     smart_sessions::{
-        ActionData, EnableGrant, OperationSignature, PolicyConfig, Session, calls as session_calls, grant::ChainDigest,
+        ActionData, EnableGrant, OperationSignature, PolicyConfig, Session, SmartSessions, calls as session_calls,
+        grant::ChainDigest,
     },
     user_operation::UserOperation,
 };
@@ -104,7 +106,7 @@ fn judge(signature: &[u8]) {
 }
 
 /// Everything in this crate that reads bytes of others.
-const DECODERS: [Decoder; 22] = [
+const DECODERS: [Decoder; 23] = [
     ("decode_calls", |bytes| drop(decode_calls(bytes))),
     ("simulate_single", |bytes| drop(simulate_single(&leaf(), bytes))),
     ("simulate_batch", |bytes| drop(simulate_batch(&[&leaf(), &leaf()], bytes))),
@@ -116,6 +118,7 @@ const DECODERS: [Decoder; 22] = [
     ("simulate, wrapped", |bytes| judge(&wrap(SESSION_KEY_MANAGER, bytes))),
     ("simulate, wrapped for the router", |bytes| judge(&wrap(BATCHED_SESSION_ROUTER, bytes))),
     ("session_uses_in", |bytes| drop(session_uses_in(bytes, ACCOUNT))),
+    ("granted_in", |bytes| drop(SmartSessions::granted_in(ACCOUNT, bytes))),
     ("VerifyingPaymasterData", |bytes| drop(VerifyingPaymasterData::decode(bytes))),
     ("TokenPaymasterData", |bytes| drop(TokenPaymasterData::decode(bytes))),
     ("AbiSessionData", |bytes| drop(AbiSessionData::decode(bytes))),
