@@ -1,5 +1,6 @@
 //! The hooks' verbs on Nexus accounts: actions over the browser's wallet, store and relay.
 
+mod account;
 pub mod distributed;
 pub mod shown;
 
@@ -8,20 +9,16 @@ use std::rc::Rc;
 use alloy::primitives::{Address, U256};
 use leptos::task::spawn_local;
 
-use super::{Outcome, following, used_addresses, wallet_of};
+use self::account::{client_of, sessions_of};
+use super::{Outcome, following, used_addresses};
 use crate::{
     actions::{
-        self,
-        account::SmartAccountClient,
-        account_kind::nexus::{self, Nexus, NexusSessions},
-        fee_funds::FeeFunds,
-        ports::Relay,
-        send_with_batch_session::SendWithBatchSessionRequest,
+        self, account_kind::nexus, fee_funds::FeeFunds, send_with_batch_session::SendWithBatchSessionRequest,
         send_with_session::SendWithSessionRequest,
     },
     client::{
         relay::ServerRelay,
-        session_store::{key_vault, nexus::NexusStore, persistence},
+        session_store::{key_vault, persistence},
     },
     error::AppError,
     hooks::{
@@ -33,19 +30,6 @@ use crate::{
     },
     protocol::{kind::AccountKind, nexus::ENTRY_POINT, user_op_response::UserOpResponse},
 };
-
-fn sessions_of(account: Address) -> Outcome<NexusSessions> {
-    let kind = Nexus::stored(NexusStore.account(account)?)?;
-    Ok(NexusSessions::new(Rc::new(kind), Rc::new(ServerRelay), Rc::new(NexusStore)))
-}
-
-async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {
-    let wallet = wallet_of(owner, progress).await?;
-    let relay: Rc<dyn Relay> = Rc::new(ServerRelay);
-    let (client, account) = nexus::connect(wallet, relay, None, &nexus::owner_setup()).await?;
-    NexusStore.put_account(&account)?;
-    Ok(client)
-}
 
 /// Gets ready for a grant: makes the key that encrypts session keys.
 pub async fn prepare_grant() -> Outcome<()> {

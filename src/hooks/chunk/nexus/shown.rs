@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{Outcome, sessions_of, settle};
+use super::{Outcome, account::sessions_of, settle};
 use crate::{
     actions::{
         account_kind::nexus::{self, Nexus},
