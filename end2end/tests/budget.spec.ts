@@ -52,7 +52,7 @@ test("all that the page can do fits into its budget", async ({ manager, page }) 
   // Of the account kinds one is counted: who has an account of one kind loads nothing of the other.
   const code = all.filter((file: string) => !file.includes("split_nexus"));
   expect(code.length).toBeGreaterThan(5);
-  expect(all.length).toBe(code.length + 1);
+  expect(all.length).toBe(code.length + 2);
   await page.evaluate(async (code) => {
     for (const file of code) await fetch(file, { cache: "force-cache" }).then((answer) => answer.arrayBuffer());
   }, code as string[]);

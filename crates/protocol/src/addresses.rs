@@ -2,6 +2,8 @@
 
 use alloy::primitives::{Address, B256, address, b256};
 
+use crate::entry_point::EntryPoint;
+
 /// ERC-4337 entry point v0.6, Smart Account V2's. Of an operation or an account ask its
 /// [`EntryPoint`](crate::entry_point::EntryPoint) instead: it may be another version's.
 pub use crate::entry_point::v06::ENTRY_POINT;
@@ -49,6 +51,14 @@ pub const VERIFYING_PAYMASTER_V07: Address = address!("4d809E7a5B3481220529D015a
 pub const TOKEN_PAYMASTER_V07: Address = address!("61f8c91eF06AE286D6402ec54B1DC1C3f59348f5");
 /// `keccak(proxyCreationCode ‖ uint256(implementation))` for [`ACCOUNT_IMPLEMENTATION`] (docs/protocol.md 2.2).
 pub const PROXY_INIT_CODE_HASH: B256 = b256!("9e23d82770fbe728cd88babbb4dd51431b0a3c40bfd053a9fba2db0c3edaa369");
+
+/// The paymaster known here that signs what it pays for at this entry point, and never charges an account.
+pub const fn verifying_paymaster(entry_point: EntryPoint) -> Address {
+    match entry_point {
+        EntryPoint::V06 => VERIFYING_PAYMASTER,
+        EntryPoint::V07 => VERIFYING_PAYMASTER_V07,
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The hooks' verbs on Nexus accounts: actions over the browser's wallet, store and relay.
 
+mod account;
 pub mod distributed;
 pub mod grants;
 pub mod shown;
@@ -11,17 +12,11 @@ use std::rc::Rc;
 use alloy::primitives::{Address, U256};
 use leptos::task::spawn_local;
 
-use super::{Eventually, Outcome, following, used_addresses, wallet_of};
+use self::account::{client_of, sessions_of};
+use super::{Eventually, Outcome, following, used_addresses};
 use crate::{
-    actions::{
-        self,
-        account::SmartAccountClient,
-        account_kind::nexus::{self, Nexus, NexusSessions},
-        fee_funds::FeeFunds,
-        ports::Relay,
-        prove_revocation::RevocationProof,
-    },
-    client::{operation_log::OperationKind, relay::ServerRelay, session_store::nexus::NexusStore},
+    actions::{self, account_kind::nexus, fee_funds::FeeFunds, prove_revocation::RevocationProof},
+    client::{operation_log::OperationKind, relay::ServerRelay},
     error::AppError,
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::OwnerOperation, variables::CostArguments},
     protocol::{
@@ -33,19 +28,6 @@ use crate::{
         user_op_response::UserOpResponse,
     },
 };
-
-fn sessions_of(account: Address) -> Outcome<NexusSessions> {
-    let kind = Nexus::stored(NexusStore.account(account)?)?;
-    Ok(NexusSessions::new(Rc::new(kind), Rc::new(ServerRelay), Rc::new(NexusStore)))
-}
-
-async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {
-    let wallet = wallet_of(owner, progress).await?;
-    let relay: Rc<dyn Relay> = Rc::new(ServerRelay);
-    let (client, account) = nexus::connect(wallet, relay, None, &nexus::owner_setup()).await?;
-    NexusStore.put_account(&account)?;
-    Ok(client)
-}
 
 /// What a review says of these policies.
 pub async fn grant_findings(

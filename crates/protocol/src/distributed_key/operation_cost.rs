@@ -4,11 +4,7 @@
 use alloy::primitives::{Address, U256};
 
 use super::{Grant, Refusal};
-use crate::{
-    addresses::{VERIFYING_PAYMASTER, VERIFYING_PAYMASTER_V07},
-    entry_point::EntryPoint,
-    user_operation::UserOperation,
-};
+use crate::{addresses::verifying_paymaster, user_operation::UserOperation};
 
 /// The limit, wei, of new grants for which nobody names another, where gas is not dear ([`default_operation_cost`]), and of
 /// those of versions 1 and 2, which name none, where a node was told of no other ([`CostRules`]): 0.05 of the native currency. A modest operation, of half a million gas, passes up to 100 gwei.
@@ -51,8 +47,8 @@ pub fn default_operation_cost_with_data(max_fee_per_gas: U256, data_fee: U256) -
 /// What a node's operator says about costs: no grant names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CostRules {
-    /// Paymasters that never charge an account, besides [`VERIFYING_PAYMASTER`] and, at entry point v0.7,
-    /// [`VERIFYING_PAYMASTER_V07`].
+    /// Paymasters that never charge an account, besides the entry point's
+    /// [verifying paymaster](verifying_paymaster).
     pub sponsors: Vec<Address>,
     /// The limit, wei, of grants that name none: those of versions 1 and 2.
     pub unnamed_limit: U256,
@@ -80,10 +76,7 @@ impl CostRules {
     /// here it cannot be told which of the two it is, and a node asks no chain, so it counts as the account paying. A
     /// sponsor that is not known loses nothing by that below the limit; a higher one can be granted.
     fn cost_to_account(&self, operation: &UserOperation) -> U256 {
-        let verifying = match operation.entry_point {
-            EntryPoint::V06 => VERIFYING_PAYMASTER,
-            EntryPoint::V07 => VERIFYING_PAYMASTER_V07,
-        };
+        let verifying = verifying_paymaster(operation.entry_point);
         let is_sponsor = |paymaster: Address| paymaster == verifying || self.sponsors.contains(&paymaster);
         match operation.paymaster() {
             Some(paymaster) if is_sponsor(paymaster) => U256::ZERO,

@@ -2,13 +2,16 @@
 
 use alloy::primitives::Address;
 
-use super::{Outcome, client_of, sessions_of};
+use super::account::{client_of, sessions_of};
 use crate::{
     actions::{account_kind::nexus, create_session::CreateSessionVariables, send_with_session::SendWithSessionRequest},
     client::{operation_log::OperationKind, session_store::nexus::NexusStore},
     hooks::{
         Progress,
-        chunk::distributed::{PageKeys, telling},
+        chunk::{
+            Outcome,
+            distributed::{PageKeys, telling},
+        },
         context::ConnectedOwner,
     },
     protocol::user_op_response::UserOpResponse,

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use alloy::primitives::{Address, B256};
 use leptos::{prelude::*, task::spawn_local};
 
-use super::{Outcome, sessions_of, settle};
+use super::{Outcome, account::sessions_of, settle};
 use crate::{
     actions::{
         account_kind::nexus::{self, Nexus},

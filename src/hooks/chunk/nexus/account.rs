@@ -1,0 +1,32 @@
+//! The browser's Nexus account: its owner's client, and its sessions.
+
+use std::rc::Rc;
+
+use alloy::primitives::Address;
+
+use crate::{
+    actions::{
+        account::SmartAccountClient,
+        account_kind::nexus::{self, Nexus, NexusSessions},
+        ports::Relay,
+    },
+    client::{relay::ServerRelay, session_store::nexus::NexusStore},
+    hooks::{
+        Progress,
+        chunk::{Outcome, wallet_of},
+        context::ConnectedOwner,
+    },
+};
+
+pub(super) fn sessions_of(account: Address) -> Outcome<NexusSessions> {
+    let kind = Nexus::stored(NexusStore.account(account)?)?;
+    Ok(NexusSessions::new(Rc::new(kind), Rc::new(ServerRelay), Rc::new(NexusStore)))
+}
+
+pub(super) async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {
+    let wallet = wallet_of(owner, progress).await?;
+    let relay: Rc<dyn Relay> = Rc::new(ServerRelay);
+    let (client, account) = nexus::connect(wallet, relay, None, &nexus::owner_setup()).await?;
+    NexusStore.put_account(&account)?;
+    Ok(client)
+}
