@@ -84,7 +84,7 @@ const SEAMS: [Seam; 3] = [
             "crates/protocol/src/lib.rs",
             "crates/actions/src/account_kind/nexus",
             // A page's verbs over it, its store, and the way to them.
-            "src/hooks/chunk/nexus.rs",
+            "src/hooks/chunk/nexus",
             "src/hooks/nexus_gateway.rs",
             "src/client/session_store/nexus.rs",
             // Renders what the module says of an account.
