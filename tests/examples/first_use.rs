@@ -163,6 +163,7 @@ async fn a_signature_grants_the_first_use_enables_and_the_next_ones_use() {
         let second = here.mint(me, None).await;
         assert!(second.as_ref().is_err_and(|error| matches!(error, AppError::SessionPending { .. })) || second.is_ok());
         if let Ok(second) = second {
+            mined(&second).await;
             assert_eq!(mode(&second).await, 0, "it was mined in between");
         }
     }

@@ -5,10 +5,10 @@ use alloy::primitives::U256;
 use crate::error::AppError;
 use use_aa_protocol::{
     ProtocolError,
+    call::VALUE_SELECTOR,
     kind::AccountKind,
     policy::{Condition, SessionPolicy},
     session_scheme::ActionLimits,
-    smart_sessions::addresses::VALUE_SELECTOR,
 };
 
 /// Where the amounts of a policy stand that it bounds from above: bytes after the selector.

@@ -26,6 +26,9 @@ pub const MAX_CALL_DATA: usize = decode::MAX_BYTES;
 /// Most calls in a batch that is read. A block has room for fewer that do anything.
 pub const MAX_CALLS: usize = 1_000;
 
+/// Stands, in policies, for calls with fewer than four bytes of data: plain transfers of native currency.
+pub const VALUE_SELECTOR: [u8; 4] = [0xff; 4];
+
 impl Call {
     /// A call of a function declared with `sol!`, without native value: `Call::to(nft, &safeMintCall { to })`.
     pub fn to(contract: Address, function: &impl SolCall) -> Self {

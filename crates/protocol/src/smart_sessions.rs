@@ -33,11 +33,11 @@ mod scheme;
 mod session;
 mod session_key;
 mod signature;
+mod stored;
 mod universal;
 
 pub use crate::session_scheme::{ActionLimits, SessionLimits};
 pub use condition::ParamCondition;
-pub use consent::Consent;
 pub use describe::{ActionDescription, SessionDescription};
 pub use errors::{policy_check_reason, policy_error, revert_words, smart_session_error};
 pub use events::{PolicyPlace, SessionModuleEvent, session_module_event};
@@ -46,12 +46,13 @@ pub use from_policy::session_of;
 pub use lint::{SessionFinding, SessionFindingKind, SessionLintContext, lint};
 pub use obedient::obeys_account;
 pub use policy_data::{PolicyConfig, PolicyContract};
-pub use scheme::{SmartSessions, StoredSession, window_of_calls};
+pub use scheme::{SmartSessions, window_of_calls};
 pub use session::{
     ActionData, Erc7739Context, Erc7739Data, MAX_ACTIONS, MAX_POLICIES, MAX_SESSIONS, PolicyData, Session,
 };
 pub use session_key::{session_key_of, signed_by_session_key};
 pub use signature::{EnableGrant, MAX_CHAINS, OperationSignature, stub_enable, stub_use, use_signature};
+pub use stored::{Consent, StoredSession};
 pub use universal::{MAX_RULES, ParamRule, UniversalAction};
 
 /// How a session comes to be enabled by an operation's own signature.

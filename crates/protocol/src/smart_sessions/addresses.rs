@@ -37,5 +37,4 @@ pub const FALLBACK_TARGET: Address = address!("000000000000000000000000000000000
 pub const FALLBACK_GENERIC: [u8; 4] = [0, 0, 0, 1];
 /// With [`FALLBACK_TARGET`]: calls of the module.
 pub const FALLBACK_ADMINISTRATION: [u8; 4] = [0, 0, 0, 2];
-/// Stands for calls with fewer than four bytes of data: plain transfers of native currency.
-pub const VALUE_SELECTOR: [u8; 4] = [0xff; 4];
+pub use crate::call::VALUE_SELECTOR;

@@ -2,42 +2,14 @@
 //! vectors 17), and from then on the chain has the session.
 
 use alloy::primitives::{Address, Bytes, U256};
-use serde::{Deserialize, Serialize};
 
 use super::{
-    EnableGrant, EnableMode, MAX_CHAINS,
+    EnableMode, MAX_CHAINS,
     addresses::SMART_SESSION,
     grant::{self, ChainDigest},
-    scheme::StoredSession,
+    stored::{Consent, StoredSession},
 };
 use crate::{ProtocolError, distributed_key::TypedData, session_scheme::OnChain};
-
-/// What the owner signed for a session. Whoever has it and the session's key can enable and use the session, until the
-/// account's nonce for it is another one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Consent {
-    /// The account's nonce for the session that it names.
-    pub nonce: U256,
-    /// Which of the digests is this session's.
-    pub index: u8,
-    /// Those of all sessions that the signature is for.
-    pub digests: Vec<ChainDigest>,
-    /// Validator and owner's signature, as the account takes it (ERC-1271).
-    pub permission_enable_sig: Bytes,
-}
-
-impl Consent {
-    /// With the session, as an operation carries it.
-    pub fn with(&self, session: super::Session) -> EnableGrant {
-        EnableGrant {
-            chain_digest_index: self.index,
-            digests: self.digests.clone(),
-            session,
-            permission_enable_sig: self.permission_enable_sig.clone(),
-        }
-    }
-}
 
 fn digests(account: Address, sessions: &[(StoredSession, U256)], chain_id: u64) -> Vec<ChainDigest> {
     let digest = |(stored, nonce): &(StoredSession, U256)| ChainDigest {

@@ -1,14 +1,11 @@
 //! Smart Sessions as a [`SessionScheme`]: each session for itself, under an id of its own.
 
 use alloy::primitives::{Address, B256, Bytes, U256};
-use serde::{Deserialize, Serialize};
 
 use super::{
     SessionDescription, SessionLintContext,
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
-    calls,
-    consent::{self, Consent},
-    counters,
+    calls, consent, counters,
     ended::refuses_ended,
     explain::explain,
     from_policy::session_of,
@@ -18,7 +15,9 @@ use super::{
     model::{ModuleState, Refusal, Surroundings},
     on_chain, policy_error, reads, revert_words,
     session::Session,
-    session_key_of, smart_session_error, use_signature,
+    session_key_of, smart_session_error,
+    stored::StoredSession,
+    use_signature,
 };
 use crate::{
     ProtocolError,
@@ -39,27 +38,6 @@ use crate::{
 /// Sessions of Nexus accounts.
 #[derive(Clone, Copy, Debug)]
 pub struct SmartSessions;
-
-/// A session, as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredSession {
-    /// What was granted.
-    pub session: Session,
-    /// The owner signed a grant that an operation of the session carries. Whoever holds it brings the session back, so
-    /// ending the session ends the grant, too.
-    #[serde(default)]
-    pub grant_signed: bool,
-    /// That grant. Until the session is enabled, its first use carries it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub consent: Option<Consent>,
-}
-
-impl From<Session> for StoredSession {
-    fn from(session: Session) -> Self {
-        Self { session, grant_signed: false, consent: None }
-    }
-}
 
 impl SessionScheme for SmartSessions {
     type Session = StoredSession;

@@ -148,8 +148,8 @@ fn sessions_with_contracts_of_somebodys_own_are_set_up_at_his_own_cost() {
     }
     assert_eq!(sponsored(&strict, &[calls::enable_sessions(&[session()]).unwrap()]), Ok(()));
     // So is one that the operation's signature enables, with no call that says so.
-    let anything = policy(ANYTHING);
-    let off = policy(&format!("session_setup = false\n{ANYTHING}"));
+    let anything = policy(&format!("session_setup = true\n{ANYTHING}"));
+    let off = policy(ANYTHING);
     let by_signature = |policy: &SponsorPolicy, session: &Session, cut: usize| {
         let digests = vec![ChainDigest { chain_id: 1, session_digest: B256::ZERO }];
         let session = session.clone();
