@@ -51,7 +51,8 @@ fn Offer() -> impl IntoView {
     let token = super::grant_review::use_token_facts(DEMO_TOKEN);
     let native_held = Memo::new(move |_| funds.data.with(|funds| funds.as_ref().map(|funds| funds.native.balance)));
     let nothing = move || native_held.get().is_some_and(|held| held.is_zero()) && tokens_held.get().is_zero();
-    let is_known = move || native_held.get().is_some() && !tokens.is_pending.get() && target.data.with(Option::is_some);
+    let is_known =
+        move || native_held.get().is_some() && tokens.data.with(Option::is_some) && target.data.with(Option::is_some);
     let send = use_send_withdrawals();
     let wait = use_user_op_wait(send.data);
     let open = move |_| {
@@ -85,10 +86,13 @@ fn Offer() -> impl IntoView {
         }
     });
     let amounts = move || {
-        let amount = |held, facts: &_| live(amount_words(held, Some(facts)));
+        let amount = |held, facts: &_| {
+            let words = amount_words(held, Some(facts));
+            view! { <li>{live(words)}</li> }
+        };
         let native = native_held.get().filter(|held| !held.is_zero()).map(|held| amount(held, &native.get()));
         let tokens = Some(tokens_held.get()).filter(|held| !held.is_zero()).map(|held| amount(held, &token.get()));
-        native.into_iter().chain(tokens).map(|text| view! { <li>{text}</li> }).collect_view()
+        native.into_iter().chain(tokens).collect_view()
     };
     let done = move || {
         wait.is_success.get().then(|| {
@@ -163,6 +167,7 @@ fn Offer() -> impl IntoView {
                     <NotSponsoredNotice />
                     <ErrorNotice error=target.error retry=target.refetch />
                     <ErrorNotice error=funds.error retry=funds.refetch />
+                    <ErrorNotice error=tokens.error retry=tokens.refetch />
                     <ErrorNotice error=send.error />
                 </div>
                 <div class="review-foot">

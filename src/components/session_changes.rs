@@ -301,12 +301,12 @@ fn question(
         Change::Revoke(ids) => (
             ids.as_slice(),
             ["Take back ", &sessions_text(ids.len()), "?"].concat(),
-            "Whoever holds the key can do nothing with it any more, in this browser or elsewhere. Your other sessions stay as they are.",
+            "Whoever holds the key can do nothing with it any more, in this browser or elsewhere. What was granted as one session with it ends, too; your other sessions stay as they are.",
         ),
         Change::RevokeAll => (
             &[][..],
             "Take back every session?".to_owned(),
-            "This ends all sessions of the account, also those that were granted in other browsers or apps and are not listed here. The keys open nothing any more.",
+            "This ends all sessions that the chain has of the account, also those that were granted in other browsers or apps and are not listed here, and what was only signed for in this browser.",
         ),
         Change::Restore(ids) => (
             ids.as_slice(),

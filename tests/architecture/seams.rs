@@ -90,6 +90,8 @@ const SEAMS: [Seam; 3] = [
             "src/hooks/nexus_distributed.rs",
             "src/hooks/nexus_gateway.rs",
             "src/client/session_store/nexus.rs",
+            // Takes its sessions along.
+            "src/client/session_store/transfer",
             // Renders what the module says of an account.
             "src/pages/sessions/each_for_itself.rs",
             "crates/lab/src/",

@@ -5,7 +5,7 @@ use alloy::primitives::{Address, B256, address, b256};
 use crate::entry_point::EntryPoint;
 
 /// ERC-4337 entry point v0.6, Smart Account V2's. Of an operation or an account ask its
-/// [`EntryPoint`](crate::entry_point::EntryPoint) instead: it may be another version's.
+/// [`EntryPoint`] instead: it may be another version's.
 pub use crate::entry_point::v06::ENTRY_POINT;
 /// Factory of Smart Accounts V2.
 pub const ACCOUNT_FACTORY: Address = address!("000000a56Aaca3e9a4C479ea6b6CD0DbcB6634F5");

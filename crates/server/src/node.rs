@@ -15,7 +15,7 @@ use alloy::{
 use serde_json::{Value, json};
 
 use super::{
-    json_rpc::{JsonRpcClient, excerpt, is_about_block},
+    json_rpc::{JsonRpcClient, excerpt, is_about_block, is_of_execution},
     market::Market,
     quantity::{quantity, small},
     read_policy::{self, LogRange},
@@ -216,8 +216,8 @@ impl ChainNode {
         let module = |answer: Result<Value, AppError>| -> Result<bool, AppError> {
             match answer {
                 Ok(answer) => Ok(deployed && !self.word("isModuleEnabled", &answer)?.is_zero()),
-                // Accounts of another kind.
-                Err(AppError::UpstreamRejected { .. }) => Ok(false),
+                // Accounts of another kind. A node that limits or lags has not answered.
+                Err(error) if is_of_execution(&error) => Ok(false),
                 Err(error) => Err(error),
             }
         };
@@ -225,7 +225,7 @@ impl ChainNode {
             Ok(answer) if deployed => self.modules(&self.bytes("getModulesPaginated", &answer)?)?,
             Ok(_) => Vec::new(),
             // Accounts that keep no such list.
-            Err(AppError::UpstreamRejected { .. }) => Vec::new(),
+            Err(error) if is_of_execution(&error) => Vec::new(),
             Err(error) => return Err(error),
         };
         let balance = balance?;

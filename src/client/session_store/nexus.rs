@@ -66,9 +66,12 @@ impl NexusStore {
     /// Keeps an account.
     ///
     /// # Errors
-    /// `Storage` and `StorageFull`.
+    /// `StorageFull`; `Storage`, also for what a newer version wrote or what cannot be read: that is left as it is.
     pub fn put_account(self, account: &NexusAccount) -> Result<(), AppError> {
         let key = browser_storage::nexus_key(account.address);
+        if read::<StoredAccount>(&key)?.is_some_and(|stored| stored.account == *account) {
+            return Ok(());
+        }
         write(&key, &StoredAccount { version: VERSION, account: account.clone() })
     }
 }

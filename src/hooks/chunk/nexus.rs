@@ -122,6 +122,7 @@ pub async fn settle(account: Address, user_op_hash: alloy::primitives::B256) -> 
         Ok(_) => sessions_of(account)?.settle(user_op_hash, true).await,
         // Only this is an end: what was dropped may still be included.
         Err(AppError::UserOpReverted { .. }) => sessions_of(account)?.settle(user_op_hash, false).await,
+        Err(AppError::UserOpDropped { .. }) => sessions_of(account)?.ends_no_more(user_op_hash).await,
         Err(_) => Ok(()),
     }
 }

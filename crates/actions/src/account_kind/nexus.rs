@@ -14,7 +14,7 @@ use serde_json::json;
 use super::AccountKind;
 use crate::{
     account::SmartAccountClient,
-    chain_reads::{Block, Quantity, eth_call, eth_call_word, read},
+    chain_reads::{Block, Quantity, eth_call, eth_call_word, malformed, read},
     clock::unix_seconds,
     error::AppError,
     ports::{Relay, Wallet},
@@ -25,8 +25,8 @@ use use_aa_protocol::{
     clocks::Clocks,
     entry_point::EntryPoint,
     nexus::{
-        self, ENTRY_POINT, GrantSigning, NexusAccount, NexusSetup, NonceKey, STUB_SIGNATURE, compute_address_call,
-        computed_address, decode_validators, validators_call,
+        self, AddressScheme, ENTRY_POINT, GrantSigning, NexusAccount, NexusRelease, NexusSetup, NonceKey,
+        STUB_SIGNATURE, compute_address_call, computed_address, decode_validators, validators_call,
     },
     rpc::AccountState,
     signature::counterfactual,
@@ -50,16 +50,23 @@ pub struct Nexus {
 }
 
 impl Nexus {
-    /// The owner's account, whose address this chain's factory tells. To be stored: [`Self::account`].
+    /// The owner's account, whose address this chain's factory tells. Nobody is believed: funds that are sent to another
+    /// address are lost. It is reckoned from the set-up, where that takes it with the creation code of the account's proxy,
+    /// which is inside the factory's code and known by its hash. To be stored: [`Self::account`].
     ///
     /// # Errors
     /// `InvalidInput` for a set-up that no account can have, where the chain has no such factory, and for another address
-    /// than the one that follows from the set-up, where that can be reckoned ([`NexusSetup::address`]); those of the
-    /// [`Relay`].
+    /// than follows from the set-up; `UpstreamMalformed` for a factory that is not the release's; those of the [`Relay`].
     pub async fn find(relay: &dyn Relay, owner: Address, setup: &NexusSetup) -> Result<Self, AppError> {
         let init_data = setup.init_data(owner)?;
-        let address = asked_address(relay, setup, init_data).await?;
-        Self::stored(setup.account(owner, address))
+        let code = proxy_creation_code(relay, setup.release).await?;
+        let hash = setup.release.init_code_hash(code.as_ref().map(AsRef::as_ref), &init_data)?;
+        let reckoned = setup.release.address(&init_data, nexus::salt(setup.index), hash);
+        let account = setup.account(owner, asked_address(relay, setup, init_data).await?);
+        if account.address != reckoned {
+            return Err(not_reckoned(reckoned, &account));
+        }
+        Self::stored(account)
     }
 
     /// An account that was found before. No chain is asked; whoever is about to send funds there asks
@@ -69,11 +76,10 @@ impl Nexus {
     /// `InvalidInput` for a set-up that no account can have, and for another address than follows from it, where that can
     /// be reckoned.
     pub fn stored(account: NexusAccount) -> Result<Self, AppError> {
-        // Where nobody need be believed, nobody is: funds that are sent to another address are lost.
         if let Some(address) = account.setup().address(account.owner)?
             && address != account.address
         {
-            return Err(AppError::invalid("account.address", format!("{address}, by its set-up"), account.address));
+            return Err(not_reckoned(address, &account));
         }
         let init_code = account.init_code()?;
         Ok(Self { account, init_code })
@@ -119,6 +125,23 @@ pub async fn connect(
     };
     let account = kind.account.clone();
     Ok((SmartAccountClient::of_kind(Rc::new(kind), wallet, relay), account))
+}
+
+fn not_reckoned(reckoned: Address, account: &NexusAccount) -> AppError {
+    AppError::invalid("account.address", format!("{reckoned}, by its set-up"), account.address)
+}
+
+/// The creation code of the release's proxies, out of the factory's code, where an account's address does not follow without
+/// it. It is believed by its hash.
+pub(super) async fn proxy_creation_code(relay: &dyn Relay, release: NexusRelease) -> Result<Option<Bytes>, AppError> {
+    let parts = release.parts();
+    if matches!(parts.address_scheme, AddressScheme::InitDataInSalt { .. }) {
+        return Ok(None);
+    }
+    let code = read::<Bytes>(relay, "eth_getCode", json!([parts.factory, "latest"])).await?;
+    let found = release.proxy_creation_code_in(&code);
+    let absent = || malformed(format!("the code of {} is not that of Nexus {}", parts.factory, release.as_str()));
+    found.map(Some).ok_or_else(absent)
 }
 
 async fn asked_address(relay: &dyn Relay, setup: &NexusSetup, init_data: Bytes) -> Result<Address, AppError> {

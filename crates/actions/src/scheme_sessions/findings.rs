@@ -1,11 +1,11 @@
 //! What a review says of sessions before they are granted.
 
 use alloy::primitives::{Address, U256};
-use futures::future::try_join;
+use futures::future::try_join3;
 use use_aa_protocol::{
     lint::Severity,
     policy::SessionPolicy,
-    session_scheme::{ActionLimits, OnChain, SchemeFinding, SessionScheme, SessionTerms},
+    session_scheme::{ActionLimits, OnChain, SchemeFinding, SessionLimits, SessionScheme, SessionTerms},
 };
 
 use super::SchemeSessions;
@@ -22,7 +22,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         policies: &[(SessionPolicy, ActionLimits)],
     ) -> Result<Vec<(Option<usize>, SchemeFinding)>, AppError> {
         let state = self.kind.read_state(self.relay.as_ref(), U256::ZERO);
-        let (known, state) = try_join(self.read(), state).await?;
+        let (known, state, chain) = try_join3(self.read(), state, self.relay.chain_info()).await?;
+        // As it is granted from a page.
+        let limits = SessionLimits { sponsored: chain.sponsors_pages(), ..SessionLimits::default() };
         let account = self.kind.address();
         let on_chain = OnChain { account, modules: &state.modules, sessions: &known.on_chain };
         let now = unix_seconds();
@@ -30,7 +32,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         // Some key or other: that of the grant is not made yet.
         let session_key = Address::repeat_byte(1);
         let found = |policies: &[(SessionPolicy, ActionLimits)]| {
-            let terms = SessionTerms { account, policies, limits: Default::default(), session_key, salt, now };
+            let terms = SessionTerms { account, policies, limits: limits.clone(), session_key, salt, now };
             match S::session(&terms) {
                 Ok(session) => S::lint(&session, &on_chain, now),
                 Err(error) => {

@@ -272,28 +272,41 @@ impl<S: SessionScheme> SchemeSessions<S> {
             let about = AboutSession { label: label.clone(), created_at, granted_by, nodes, ..AboutSession::default() };
             sessions.iter().map(move |session| Stored { session: session.clone(), ending: false, about: about.clone() })
         };
-        key.put(self.store.as_ref(), account).await?;
-        for stored in record(Some(operation.user_op_hash)) {
-            self.put(stored).await?;
+        let keep = async {
+            key.put(self.store.as_ref(), account).await?;
+            for stored in record(Some(operation.user_op_hash)) {
+                self.put(stored).await?;
+            }
+            Ok::<_, AppError>(())
+        };
+        if let Err(error) = keep.await {
+            // Nobody has signed: what was kept of it is of no use. What cannot be taken back says nothing more.
+            self.take_back(account, &ids, key.address()).await.ok();
+            return Err(error);
         }
         let response = match complete_transaction(owner, &operation).await {
             Ok(response) => response,
             Err(error) => {
                 if !may_have_arrived(&error) {
-                    for id in ids {
-                        self.store.put_record(account, S::NAME, id, None).await?;
-                    }
-                    self.store.remove_signer(account, key.address()).await?;
+                    self.take_back(account, &ids, key.address()).await?;
                 }
                 return Err(error);
             }
         };
         if response.user_op_hash != operation.user_op_hash {
-            // It was sent with higher fees.
+            // It was sent with higher fees. Should there be no room for its hash, the chain tells what became of it.
             for stored in record(Some(response.user_op_hash)) {
-                self.put(stored).await?;
+                self.put(stored).await.ok();
             }
         }
         Ok(GrantedSessions { ids, session_key: key.address(), response })
+    }
+
+    /// Takes a grant out of the store that came to nothing.
+    async fn take_back(&self, account: Address, ids: &[B256], session_key: Address) -> Result<(), AppError> {
+        for id in ids {
+            self.store.put_record(account, S::NAME, *id, None).await?;
+        }
+        self.store.remove_signer(account, session_key).await
     }
 }

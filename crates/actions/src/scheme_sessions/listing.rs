@@ -109,7 +109,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
             S::left(counter, &answer).ok()
         }));
         let (answers, on_chain) = join(answers, self.read_on_chain(&known)).await;
-        on_chain?.list(&mut listing);
+        let on_chain = on_chain?;
         for ((session_id, counter), left) in asked.iter().zip(answers) {
             let limit =
                 |left| LimitLeft { session_id: session_id.clone(), what: counter.what, most: counter.most, left };
@@ -139,6 +139,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 self.put(Stored { about, ..stored.clone() }).await?;
             }
         }
+        on_chain.list(&mut listing);
         listing.pending.sort_unstable();
         listing.pending.dedup();
         Ok(listing)
@@ -193,6 +194,20 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 let about = AboutSession { ended_by: None, ..stored.about };
                 self.put(Stored { ending: false, about, ..stored }).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// The operation was dropped: sessions that it was to end can be ended by another one. Should it be included all the same,
+    /// the chain tells. Sessions that it was to grant wait on, since their key must not be lost.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn ends_no_more(&self, user_op_hash: B256) -> Result<(), AppError> {
+        let ending = |stored: &Stored<S::Session>| stored.ending && stored.about.ended_by == Some(user_op_hash);
+        for stored in self.stored().await?.into_iter().filter(ending) {
+            let about = AboutSession { ended_by: None, ..stored.about };
+            self.put(Stored { ending: false, about, ..stored }).await?;
         }
         Ok(())
     }

@@ -9,12 +9,12 @@ use use_aa_protocol::{
     call::Call,
     entry_point::EntryPointEvent,
     session::{SessionLeaf, SessionStatus},
-    session_scheme::{Candidates, ReadSession, SessionReading, SessionScheme},
+    session_scheme::{Candidates, ReadSession, SessionNote, SessionReading, SessionScheme},
 };
 
 use super::{
     Known, SchemeSessions,
-    listing::{LimitLeft, SessionListing, listed_id},
+    listing::{LimitLeft, SessionListing, listed_id, permission_of},
 };
 use crate::{
     chain_reads::{Quantity, eth_call, read},
@@ -23,7 +23,7 @@ use crate::{
 
 /// Sessions that are read at the same time.
 const AT_ONCE: usize = 8;
-/// No more sessions are begun when so many calls were asked: servers count them.
+/// Most calls that are made for all of them: servers count them. What would take more is not read.
 const MOST_CALLS: usize = 160;
 /// Most sessions of either sort that are read.
 const MOST_READ: usize = 32;
@@ -61,8 +61,8 @@ pub struct ListedNote {
 pub(super) struct OnChainNow {
     /// `None`: there are too many of them.
     unknown: Vec<(B256, Option<ReadSession>)>,
-    /// Those of them that were compared.
-    stored: Vec<(B256, ReadSession)>,
+    /// `None`: not compared.
+    stored: Vec<(B256, Option<ReadSession>)>,
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -72,31 +72,36 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let stored = known.on_chain.get(..MOST_READ).unwrap_or(&known.on_chain);
         let mut candidates = Candidates { contracts: self.contracts.clone(), functions: Vec::new() };
         let mut told = self.read_all(S::readings(account, unknown, stored, &candidates)).await?;
-        if told.iter().any(|read| read.unexplained > 0) {
+        let is_unexplained = |read: &Option<ReadSession>| read.as_ref().is_some_and(|read| read.unexplained > 0);
+        if told.iter().any(is_unexplained) {
             // A help and no more: without it they stay unexplained.
             candidates.functions = self.granted_functions().await.unwrap_or_default();
         }
         if !candidates.functions.is_empty() {
-            let again = unknown.iter().zip(&mut told).filter(|(_, read)| read.unexplained > 0).collect::<Vec<_>>();
+            let again = unknown.iter().zip(&mut told).filter(|(_, read)| is_unexplained(read)).collect::<Vec<_>>();
             let ids = again.iter().map(|(id, _)| **id).collect::<Vec<_>>();
-            let explained = self.read_all(S::readings(account, &ids, stored, &candidates)).await?;
-            again.into_iter().zip(explained).for_each(|((_, read), explained)| *read = explained);
+            let mut readings = S::readings(account, &ids, stored, &candidates);
+            readings.truncate(ids.len());
+            let explained = self.read_all(readings).await?;
+            again.into_iter().zip(explained).for_each(|((_, read), explained)| {
+                if explained.is_some() {
+                    *read = explained;
+                }
+            });
         }
         let mut told = told.into_iter();
-        let read_unknown = told.by_ref().take(unknown.len()).map(Some).chain(std::iter::repeat(None));
+        let read_unknown = told.by_ref().take(unknown.len()).chain(std::iter::repeat(None));
         let unknown = known.unknown.iter().copied().zip(read_unknown).collect();
-        let stored = stored.iter().map(S::id).zip(told).collect();
+        let stored = known.on_chain.iter().map(S::id).zip(told.chain(std::iter::repeat(None))).collect();
         Ok(OnChainNow { unknown, stored })
     }
 
-    /// As many of them as calls may be made for.
-    async fn read_all(&self, mut readings: Vec<Box<dyn SessionReading>>) -> Result<Vec<ReadSession>, AppError> {
-        let (mut told, mut spent) = (Vec::new(), 0);
+    /// As many of them as calls may be made for; `None` for the others.
+    async fn read_all(&self, mut readings: Vec<Box<dyn SessionReading>>) -> Result<Vec<Option<ReadSession>>, AppError> {
+        let (mut told, mut left) = (Vec::new(), MOST_CALLS);
         for several in readings.chunks_mut(AT_ONCE) {
-            if spent < MOST_CALLS {
-                spent += self.read_several(several).await?;
-                told.extend(several.iter().map(|reading| reading.told()));
-            }
+            let are_read = self.read_several(several, &mut left).await?;
+            told.extend(several.iter().zip(are_read).map(|(reading, is_read)| is_read.then(|| reading.told())));
         }
         Ok(told)
     }
@@ -128,19 +133,35 @@ impl<S: SessionScheme> SchemeSessions<S> {
         Ok(inputs.flat_map(|transaction| S::granted_in(account, &transaction.input)).collect())
     }
 
-    /// Reads them side by side; how many calls that took.
-    async fn read_several(&self, readings: &mut [Box<dyn SessionReading>]) -> Result<usize, AppError> {
-        let mut spent = 0;
+    /// Reads them side by side; which of them were read with the calls that were left. The largest is given up first.
+    async fn read_several(
+        &self,
+        readings: &mut [Box<dyn SessionReading>],
+        left: &mut usize,
+    ) -> Result<Vec<bool>, AppError> {
+        let mut are_read = vec![true; readings.len()];
         loop {
-            let calls = readings.iter().map(|reading| reading.calls()).collect::<Vec<_>>();
-            let asked = calls.iter().flatten().map(|call| self.answer(call));
-            let answers = join_all(asked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-            if answers.is_empty() {
-                return Ok(spent);
+            let mut calls = readings.iter().map(|reading| reading.calls()).collect::<Vec<_>>();
+            for (calls, _) in calls.iter_mut().zip(&are_read).filter(|(_, is_read)| !**is_read) {
+                calls.clear();
             }
-            spent += answers.len();
+            while calls.iter().map(Vec::len).sum::<usize>() > *left {
+                let Some(largest) = (0..calls.len()).max_by_key(|place| calls.get(*place).map_or(0, Vec::len)) else {
+                    break;
+                };
+                if let (Some(calls), Some(is_read)) = (calls.get_mut(largest), are_read.get_mut(largest)) {
+                    calls.clear();
+                    *is_read = false;
+                }
+            }
+            let answers = join_all(calls.iter().flatten().map(|call| self.answer(call))).await;
+            let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+            if answers.is_empty() {
+                return Ok(are_read);
+            }
+            *left = left.saturating_sub(answers.len());
             let mut answers = answers.as_slice();
-            for (reading, calls) in readings.iter_mut().zip(&calls) {
+            for (reading, calls) in readings.iter_mut().zip(&calls).filter(|(_, calls)| !calls.is_empty()) {
                 let (own, others) = answers.split_at_checked(calls.len()).unwrap_or((answers, &[]));
                 reading.answered(own)?;
                 answers = others;
@@ -162,11 +183,12 @@ impl OnChainNow {
     /// Adds them to what is listed: before the stored sessions, since nobody knows when they were granted.
     pub(super) fn list(self, listing: &mut SessionListing) {
         let Self { unknown, stored } = self;
+        let mut before = Vec::new();
         for (id, read) in unknown {
             let not_read = || ReadSession { leaves: vec![SessionLeaf::default()], ..ReadSession::default() };
             let is_read = read.is_some();
             let read = read.unwrap_or_else(not_read);
-            listing.leaves.extend(read.leaves.iter().enumerate().map(|(place, leaf)| elsewhere(id, place, leaf)));
+            before.extend(read.leaves.iter().enumerate().map(|(place, leaf)| elsewhere(id, place, leaf)));
             let limits = read.left.iter().map(|limit| LimitLeft {
                 session_id: listed_id(id, limit.place),
                 what: limit.what,
@@ -174,25 +196,39 @@ impl OnChainNow {
                 left: limit.left,
             });
             listing.left.extend(limits);
-            note(listing, id, &read);
+            note(listing, id, &read, read.leaves.len());
             if !is_read {
-                let text = "Cannot be read here: the account has more sessions than are looked at".to_owned();
+                let text = "Cannot be read here: it is more than is looked at".to_owned();
                 listing.notes.push(ListedNote { session_id: listed_id(id, 0), text, is_unreadable: true });
             }
         }
         for (id, read) in stored {
-            note(listing, id, &read);
+            let is_of_it = |leaf: &&SessionLeaf| permission_of(&leaf.session_id) == Some(id);
+            let places = listing.leaves.iter().filter(is_of_it).count().max(1);
+            let not_compared = || ReadSession {
+                notes: vec![SessionNote {
+                    place: None,
+                    text: "Not compared with the chain: it is more than is looked at".to_owned(),
+                    is_unreadable: false,
+                }],
+                ..ReadSession::default()
+            };
+            note(listing, id, &read.unwrap_or_else(not_compared), places);
         }
+        listing.leaves.splice(0..0, before);
     }
 }
 
-fn note(listing: &mut SessionListing, id: B256, read: &ReadSession) {
-    let notes = read.notes.iter().map(|note| ListedNote {
-        session_id: listed_id(id, note.place),
-        text: note.text.clone(),
-        is_unreadable: note.is_unreadable,
-    });
-    listing.notes.extend(notes);
+/// What is about the whole session stands beside each of its rows: a list may show one of them only.
+fn note(listing: &mut SessionListing, id: B256, read: &ReadSession, rows: usize) {
+    for SessionNote { place, text, is_unreadable } in &read.notes {
+        let places = place.map_or(0..rows, |place| place..place + 1);
+        listing.notes.extend(places.map(|place| ListedNote {
+            session_id: listed_id(id, place),
+            text: text.clone(),
+            is_unreadable: *is_unreadable,
+        }));
+    }
 }
 
 /// One that works, with its key in another browser or app.

@@ -79,11 +79,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
         Ok(Known { stored, on_chain, ids, unknown, signed })
     }
 
-    /// Is it one that the owner has signed for, and does the account still take that signature? What the chain had once is
-    /// not asked about: its signature was used.
+    /// Is it one that the owner has signed for, and does the account still take that signature? Nothing but its number tells:
+    /// that rises with each use and each end, and a block in which it was used may be undone.
     async fn signed(&self, stored: &Stored<S::Session>) -> Result<Option<(B256, Standing)>, AppError> {
         let (session, about) = (&stored.session, &stored.about);
-        let Some(number) = S::given_consent(session).filter(|_| !about.was_on_chain) else { return Ok(None) };
+        let Some(number) = S::given_consent(session) else { return Ok(None) };
         let Some(call) = S::consent_number_call(session, self.kind.address()) else { return Ok(None) };
         let answer = eth_call(self.relay.as_ref(), call.to, call.data).await?;
         if S::consent_number(&answer)? != number {

@@ -51,8 +51,15 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// Those of relay and store.
     pub async fn usable_here(&self) -> Result<usize, AppError> {
         let mut usable = 0;
-        for session in &self.read().await?.on_chain {
-            usable += usize::from(self.store.signer(self.kind.address(), S::session_key(session)).await.is_ok());
+        let (account, known) = (self.kind.address(), self.read().await?);
+        for session in &known.on_chain {
+            let (id, key) = (S::id(session), S::session_key(session));
+            let at_nodes = |stored: &Stored<S::Session>| stored.about.nodes.is_some() && S::id(&stored.session) == id;
+            let is_here = match known.stored.iter().any(at_nodes) {
+                true => self.store.ephemeral_key(account, key).await.is_ok(),
+                false => self.store.signer(account, key).await.is_ok(),
+            };
+            usable += usize::from(is_here);
         }
         Ok(usable)
     }

@@ -3,7 +3,11 @@
 use alloy::primitives::Address;
 
 use super::{NodeArgs, NodeConfigError, wrong};
-use use_aa_protocol::{addresses::TOKEN_PAYMASTER, amount, distributed_key::CostRules};
+use use_aa_protocol::{
+    addresses::{TOKEN_PAYMASTER, TOKEN_PAYMASTER_V07},
+    amount,
+    distributed_key::CostRules,
+};
 
 const SPONSORS: &str = "USE_AA_DAN_SPONSORS";
 const OPERATION_COST: &str = "USE_AA_DAN_OPERATION_COST";
@@ -24,8 +28,9 @@ fn sponsors(text: &str) -> Result<Vec<Address>, NodeConfigError> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let sponsor = |part: &str| {
         let expected = "addresses of paymasters that never charge an account, comma-separated";
-        // The token paymaster does charge it, and nobody has the zero address.
-        let address = part.parse::<Address>().ok().filter(|it| !it.is_zero() && *it != TOKEN_PAYMASTER);
+        // Token paymasters do charge it, and nobody has the zero address.
+        let charges = [Address::ZERO, TOKEN_PAYMASTER, TOKEN_PAYMASTER_V07];
+        let address = part.parse::<Address>().ok().filter(|it| !charges.contains(it));
         address.ok_or_else(|| wrong(SPONSORS, expected, part))
     };
     parts.map(sponsor).collect()

@@ -59,8 +59,8 @@ pub struct ReadLimit {
 /// What a person must know of a session beside its leaf, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionNote {
-    /// Place of the leaf.
-    pub place: usize,
+    /// Place of the leaf; `None`: of all of them.
+    pub place: Option<usize>,
     /// The words.
     pub text: String,
     /// What the session may do there cannot be read, or is more than a leaf says: this is said in its place.

@@ -10,12 +10,13 @@ use crate::{
         account_kind::nexus::{self, Nexus, NexusSessions},
         ports::Relay,
     },
-    client::{relay::ServerRelay, session_store::nexus::NexusStore},
+    client::{relay::ServerRelay, remembered, session_store::nexus::NexusStore},
     hooks::{
         Progress,
         chunk::{Outcome, wallet_of},
         context::ConnectedOwner,
     },
+    protocol::kind::AccountKind,
 };
 
 pub(super) fn sessions_of(account: Address) -> Outcome<NexusSessions> {
@@ -26,7 +27,10 @@ pub(super) fn sessions_of(account: Address) -> Outcome<NexusSessions> {
 pub(super) async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress>) -> Outcome<SmartAccountClient> {
     let wallet = wallet_of(owner, progress).await?;
     let relay: Rc<dyn Relay> = Rc::new(ServerRelay);
-    let (client, account) = nexus::connect(wallet, relay, None, &nexus::owner_setup()).await?;
+    // The one that is shown and was reviewed, where the owner has been here: it is asked for again and must be the same.
+    let last = remembered::account(AccountKind::Nexus).filter(|last| last.owner_address == Some(owner.address));
+    let known = last.map(|last| NexusStore.account(last.smart_account_address)).transpose()?;
+    let (client, account) = nexus::connect(wallet, relay, known, &nexus::owner_setup()).await?;
     NexusStore.put_account(&account)?;
     Ok(client)
 }

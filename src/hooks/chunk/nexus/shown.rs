@@ -1,6 +1,9 @@
 //! A Nexus account and its sessions, as the page shows them.
 
-use std::cell::Cell;
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashSet,
+};
 
 use alloy::primitives::{Address, B256};
 use leptos::{prelude::*, task::spawn_local};
@@ -39,7 +42,12 @@ pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outco
     Ok(account)
 }
 
+/// Most sessions of other devices that are kept in the list after they ended.
+const MOST_ENDED: usize = 100;
+
 thread_local! {
+    /// Operations that were found under way, and are followed.
+    static FOLLOWED: RefCell<HashSet<B256>> = RefCell::default();
     /// How many readings were begun, and which was shown last: one that took longer than a later one is not shown after it.
     static TURNS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
@@ -52,7 +60,12 @@ pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Ou
     let owner = context.owner.try_get_untracked().flatten();
     let contracts = owner.into_iter().chain(address_book::load(account).addresses()).collect();
     let sessions = sessions_of(account)?.knowing(contracts);
-    let SessionListing { mut leaves, left, mut notes, pending, modules, is_deployed } = sessions.listing().await?;
+    let listing = sessions.listing().await;
+    if listing.is_err() && TURNS.get().1 > turn {
+        // A later one was shown.
+        return Ok(());
+    }
+    let SessionListing { mut leaves, left, mut notes, pending, modules, is_deployed } = listing?;
     let lost_keys = NexusStore.lost_keys(account).await.unwrap_or_default();
     let (begun, last_shown) = TURNS.get();
     if !context.shows(account) || turn < last_shown {
@@ -73,7 +86,10 @@ pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Ou
     context.sessions_error.try_set(None);
     context.sessions_status.try_set(QueryStatus::Success);
     for user_op_hash in pending {
-        spawn_local(async move { drop(settle(account, user_op_hash).await) });
+        // Once in a visit: what was dropped is on its way for ever, and each end has the list read again.
+        if FOLLOWED.with_borrow_mut(|followed| followed.insert(user_op_hash)) {
+            spawn_local(async move { drop(settle(account, user_op_hash).await) });
+        }
     }
     Ok(())
 }
@@ -85,6 +101,7 @@ fn keep_ended(context: SmartAccountContext, leaves: &mut Vec<SessionLeaf>, notes
     let is_gone = |leaf: &&SessionLeaf| leaf.is_on_other_device() && !is_listed(&leaf.session_id);
     let ended = context.sessions.try_with_untracked(|shown| shown.iter().filter(is_gone).cloned().collect::<Vec<_>>());
     let mut ended = ended.unwrap_or_default();
+    ended.truncate(MOST_ENDED);
     for leaf in &mut ended {
         // One that had ended before stays as it was.
         leaf.record(&SessionEvent::LeftTree { last_root: B256::ZERO, elsewhere: false }).ok();

@@ -16,9 +16,7 @@ pub async fn bring_in(transfer: NexusTransfer) -> Outcome<ImportedSessions> {
     let NexusTransfer { account, sessions, keys } = transfer;
     let theirs = NexusSessions::read_records(sessions)?;
     let address = account.address;
-    if NexusStore.account(address).is_err() {
-        NexusStore.put_account(&account)?;
-    }
+    NexusStore.put_account(&account)?;
     transfer::put_keys(address, &keys).await?;
     let here = sessions_of(address)?;
     let sessions = here.take_in(theirs).await?;

@@ -1,24 +1,22 @@
 //! Sessions of a Nexus account whose key nodes share: granted with one more signature of the owner, used by what the nodes
 //! sign (docs/protocol.md U16 to U21).
 
-use alloy::primitives::Bytes;
-use serde_json::json;
 use use_aa_protocol::{
     distributed_key::{
         DanModuleInfo, EphemeralKey, Grant, KeyOffer, NEXUS_GRANT_VERSION, NexusGrant, NexusProof, SignedGrant,
         sessions_hash,
     },
-    nexus::{AddressScheme, ENTRY_POINT, NexusAccount, NexusRelease},
+    nexus::{ENTRY_POINT, NexusAccount},
     policy::SessionPolicy,
     session_scheme::{SessionLimits, SessionScheme},
     smart_sessions::{SmartSessions, StoredSession},
     user_op_response::{CreatedSession, UserOpResponse},
 };
 
+use super::proxy_creation_code;
 use super::verbs::{NexusSessions, cannot, choice_of_one, in_own_lane, limited};
 use crate::{
     account::SmartAccountClient,
-    chain_reads::{malformed, read},
     clock::unix_seconds,
     create_session::CreateSessionVariables,
     create_session_with_distributed_key::{
@@ -26,7 +24,7 @@ use crate::{
     },
     enable_mode::EnableMode,
     error::AppError,
-    ports::{DistributedKeys, Relay},
+    ports::DistributedKeys,
     random,
     scheme_sessions::{GrantedKey, PreparedGrant, SessionGrants},
     send_user_operation::may_have_arrived,
@@ -161,19 +159,6 @@ async fn info(owner: &SmartAccountClient, offer: &KeyOffer) -> Result<DanModuleI
         eoa_address: owner.owner,
         chain_id: owner.relay.chain_info().await?.chain_id,
     })
-}
-
-/// What the nodes need to reckon the account's address, out of the factory's code: they ask no chain, and believe it by its
-/// hash.
-async fn proxy_creation_code(relay: &dyn Relay, release: NexusRelease) -> Result<Option<Bytes>, AppError> {
-    let parts = release.parts();
-    if matches!(parts.address_scheme, AddressScheme::InitDataInSalt { .. }) {
-        return Ok(None);
-    }
-    let code = read::<Bytes>(relay, "eth_getCode", json!([parts.factory, "latest"])).await?;
-    let found = release.proxy_creation_code_in(&code);
-    let absent = || malformed(format!("the code of {} is not that of Nexus {}", parts.factory, release.as_str()));
-    found.map(Some).ok_or_else(absent)
 }
 
 /// Does what a session with a distributed key allows: the nodes check and sign. Without an id and a place the newest one

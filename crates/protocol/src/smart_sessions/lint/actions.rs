@@ -60,7 +60,8 @@ fn effects(action: &ActionData, key: Address, context: SessionLintContext<'_>, f
     let has = |contract| contracts.contains(&contract);
     let looks = [PolicyContract::UniversalAction, PolicyContract::SpendingLimit];
     let is_bounded = has(PolicyContract::ValueLimit);
-    let is_judged = looks.into_iter().any(has) || is_plain_transfer(action) && is_bounded;
+    // Where there are no arguments, rules about them judge nothing.
+    let is_judged = if is_plain_transfer(action) { is_bounded } else { looks.into_iter().any(has) };
     let knows_all = contracts.len() == action.action_policies.len();
     if !is_judged && knows_all && !context.named.contains(&action.action_target) {
         found.stop(Kind::OpenAction, "No policy looks at what its calls do: any arguments are allowed.");

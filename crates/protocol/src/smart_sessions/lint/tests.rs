@@ -75,6 +75,16 @@ fn every_trap_is_stopped() {
         (policy(PolicyConfig::UsageLimit(5)), Kind::OverwrittenPolicy),
         (only(PolicyConfig::Sudo), Kind::OpenAction),
         (only(PolicyConfig::UsageLimit(5)), Kind::OpenAction),
+        // Sending native currency has no arguments that rules could look at, and the value in them stands in no words.
+        (
+            action(&|it| {
+                it.action_target_selector = VALUE_SELECTOR.into();
+                let rule = ParamRule::always();
+                let judged = UniversalAction { value_limit_per_use: U256::MAX, rules: vec![rule] };
+                it.action_policies = vec![data(PolicyConfig::UniversalAction(judged))];
+            }),
+            Kind::OpenAction,
+        ),
         (only(window(0, 0)), Kind::NeverWorks),
         (only(PolicyConfig::ValueLimit(U256::ZERO)), Kind::NeverWorks),
         (only(PolicyConfig::UniversalAction(UniversalAction::default())), Kind::NeverWorks),

@@ -13,8 +13,7 @@ use super::{
 };
 use crate::session_scheme::SessionNote;
 
-/// What is otherwise there, in words. What its policies are set to is not compared: setting it anew takes the owner and the
-/// salt of this very session.
+/// What is otherwise there, in words. What its policies are set to is not compared.
 pub(super) fn differences(stored: &Session, found: &Found) -> Vec<SessionNote> {
     let granted = stored.actions.iter().map(ids::id_of_action).collect::<BTreeSet<_>>();
     let ids = found.actions.iter().map(|action| action.id).chain(found.further_actions.iter().copied());
@@ -36,7 +35,7 @@ pub(super) fn differences(stored: &Session, found: &Found) -> Vec<SessionNote> {
     }
     texts.extend(other.then(|| "Other policies judge it on the chain than this browser granted".to_owned()));
     texts.extend(signs.then(|| "It may sign messages for the account, which this browser did not grant".to_owned()));
-    texts.into_iter().map(|text| SessionNote { place: 0, text, is_unreadable: false }).collect()
+    texts.into_iter().map(|text| SessionNote { place: None, text, is_unreadable: false }).collect()
 }
 
 fn are(found: &Policies, granted: &[PolicyData]) -> bool {

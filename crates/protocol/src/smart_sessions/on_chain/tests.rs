@@ -106,7 +106,7 @@ fn read(session: &Session, contracts: &[Address]) -> ReadSession {
     drive(one(&[ids::permission_id(session)], &[], contracts), |call| chain(session, call)).unwrap()
 }
 
-fn texts(notes: &[SessionNote]) -> Vec<(usize, bool, &str)> {
+fn texts(notes: &[SessionNote]) -> Vec<(Option<usize>, bool, &str)> {
     notes.iter().map(|note| (note.place, note.is_unreadable, note.text.as_str())).collect()
 }
 
@@ -146,7 +146,7 @@ fn what_nothing_explains_is_unreadable_and_what_is_known_of_it_is_said() {
     let text = format!(
         "Cannot be read here: transfer on {DEMO_TOKEN}; policy {ELSEWHERE} is not known here, or does not tell"
     );
-    assert_eq!(texts(&told.notes), [(1, true, text.as_str())]);
+    assert_eq!(texts(&told.notes), [(Some(1), true, text.as_str())]);
     assert_eq!(told.leaves[1].session_key_data.len(), 0);
     let mut whole = granted();
     whole.user_op_policies.push(unknown);
@@ -180,6 +180,10 @@ fn a_policy_that_does_not_tell_who_signs_and_many_functions_are_said() {
         told.notes[0].text.contains("sign messages") && told.notes[1].text.contains(&OWNABLE_VALIDATOR.to_string())
     );
     assert!(told.leaves.iter().all(|leaf| leaf.session_key_address.is_zero()));
+    assert!(told.notes.iter().all(|note| note.place.is_none()), "they are about every function");
+    // Anybody's app may enable such a session: it must not keep the others from being listed.
+    let long = Session { session_validator_init_data: vec![1; 5_000].into(), ..granted() };
+    assert!(read(&long, &[]).notes[0].text.contains("Who may use it"));
 
     let many = |count: u8| {
         let action = |number| ActionData {

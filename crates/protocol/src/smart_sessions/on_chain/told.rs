@@ -80,15 +80,16 @@ fn beside(found: &Found, read: &mut ReadSession) {
         read.note(read.leaves.len() - 1, Some(text.concat()), true);
     }
     let signs = found.signs_messages.then(|| "It may sign messages for the account".to_owned());
-    read.note(0, signs, false);
+    read.note(None, signs, false);
     if key.is_zero() && !found.validator.is_zero() {
         let text = ["Who may use it is decided by a contract that is not known here, ", &found.validator.to_string()];
-        read.note(0, Some(text.concat()), false);
+        read.note(None, Some(text.concat()), false);
     }
 }
 
 impl ReadSession {
-    fn note(&mut self, place: usize, text: Option<String>, is_unreadable: bool) {
+    fn note(&mut self, place: impl Into<Option<usize>>, text: Option<String>, is_unreadable: bool) {
+        let place = place.into();
         self.notes.extend(text.map(|text| SessionNote { place, text, is_unreadable }));
     }
 }
