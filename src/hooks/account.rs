@@ -116,7 +116,8 @@ pub(super) fn brought_in(context: SmartAccountContext, kind: AccountKind, accoun
     }
     match context.account.try_get_untracked().flatten() {
         None => found(context, account),
-        Some(shown) if shown == account => compare_root(context),
+        Some(shown) if shown == account && kind == AccountKind::BiconomyV2 => settle(context, account),
+        Some(shown) if shown == account => each_for_itself::read(context, account),
         Some(_) => {}
     }
 }
