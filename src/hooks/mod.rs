@@ -78,7 +78,6 @@ pub use provider::{
 };
 pub use query::{QueryKey, QueryOptions, QueryScope, UseQueryReturn, invalidate_queries, use_query};
 pub use query_status::{FetchStatus, QueryStatus};
-#[cfg(feature = "app")]
 pub(crate) use returning::has_stored_sessions;
 pub use returning::is_returning_visitor;
 pub use reviewed_grant::{GrantDecision, GrantRequest, KeyHolder};

@@ -27,7 +27,6 @@ pub fn is_returning_visitor() -> bool {
 }
 
 /// Does this browser hold sessions, of whichever account? Looks at names alone, as the above.
-#[cfg(feature = "app")]
 pub(crate) fn has_stored_sessions() -> bool {
     #[cfg(feature = "hydrate")]
     return crate::client::remembered::sessions();
