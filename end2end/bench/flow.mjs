@@ -21,6 +21,11 @@ export function instrument() {
   }).observe({ type: "longtask", buffered: true });
 }
 
+/** As a browser in which somebody chose this kind of account (`account-kind` in the header). For contexts without pages. */
+export async function withKind(context, kind) {
+  await context.addInitScript((kind) => localStorage.setItem("use_aa_account_kind", kind), kind);
+}
+
 export async function connect(page, url) {
   await page.goto(url);
   await page.getByTestId("connect-wallet").click();

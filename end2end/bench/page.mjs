@@ -4,7 +4,7 @@ import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setMerkleRoot, watchMined } from "./chain.mjs";
 import { distributed } from "./distributed.mjs";
-import { connect, grant, instrument, use } from "./flow.mjs";
+import { connect, grant, instrument, use, withKind } from "./flow.mjs";
 import { startBrowser, startServer } from "./lab.mjs";
 import { storedSessions } from "./leaves.mjs";
 import { longList } from "./long-list.mjs";
@@ -33,7 +33,8 @@ async function firstLoad(browser, url) {
 
 const shown = (runs) => runs.map((run) => run.shown);
 
-async function grantAndUse(page, { url, rpcUrl }) {
+/** The rows of one kind, in a page of its own; `on` begins their names. */
+async function grantAndUse(page, { url, rpcUrl }, on = "") {
   const account = await connect(page, url);
   await grant(page); // deploys the account
   const watch = watchMined(rpcUrl);
@@ -42,14 +43,14 @@ async function grantAndUse(page, { url, rpcUrl }) {
   const uses = await repeat(RUNS, () => use(page));
   const unaimed = await repeat(RUNS, () => use(page, false));
   await watch.stop();
-  table.row("grant: click after the review -> hash shown", ms(shown(grants)), "< 100 ms");
+  table.row(`${on}grant: click after the review -> hash shown`, ms(shown(grants)), "< 100 ms");
   table.row("  of it, click -> sent", ms(grants.map((run) => run.sent)));
-  table.row("use: click -> hash shown", ms(shown(uses)), "< 85 ms");
+  table.row(`${on}use: click -> hash shown`, ms(shown(uses)), "< 85 ms");
   table.row("  of it, click -> sent", ms(uses.map((run) => run.sent)));
   table.row("  the same when no pointer announces the click", ms(shown(unaimed)));
   const delays = [...grants, ...uses, ...unaimed].map((run) => run.shownAt - watch.mined.get(run.hash));
   if (delays.some(Number.isNaN)) throw new Error("a transaction was shown that the chain did not push");
-  table.row("status: mined -> final status and hash shown", ms(delays), "< 100 ms after the bundler knows it");
+  table.row(`${on}status: mined -> final status and hash shown`, ms(delays), "< 100 ms after the bundler knows it");
   return account;
 }
 
@@ -120,6 +121,11 @@ try {
     const page = await context.newPage();
     page.on("pageerror", (error) => console.error(error));
     const account = await grantAndUse(page, server);
+    const nexus = await browser.newContext();
+    await nexus.addInitScript(instrument);
+    await withKind(nexus, "nexus");
+    await grantAndUse(await nexus.newPage(), server, "Nexus, ");
+    await nexus.close();
     await manyLeaves(page, server, account);
     await longList(page, server, table, { RUNS, LEAVES });
     const another = await browser.newContext();

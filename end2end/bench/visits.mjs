@@ -1,5 +1,5 @@
 // One visit, row by row: what each milestone costs in bytes and files, and when it is reached on a slow phone.
-import { instrument } from "./flow.mjs";
+import { instrument, withKind } from "./flow.mjs";
 import { meter, saveData } from "./meter.mjs";
 import { kB, median, repeat } from "./table.mjs";
 
@@ -29,23 +29,8 @@ async function use(page) {
 
 /** Bytes and files, saving data: nothing is fetched before it is needed. */
 async function bytes(browser, url, table) {
-  const context = await browser.newContext();
-  await saveData(context);
-  const page = await context.newPage();
-  const fetched = await meter(page);
-  const row = async (what, must) => {
-    await page.waitForLoadState("networkidle");
-    table.row(what, told(fetched()), must);
-  };
-  await page.goto(url);
-  await row("visit: first view", "must 125 kB (120); React + useAA 282");
-  await chooseLabWallet(page);
-  await row("  connected, account shown", "must 230 kB (180); 282");
-  await grant(page);
-  await row("  granted (reviewed, signed, confirmed)", "must 400 kB (280), 11 files (8); 288");
-  await use(page);
-  await row("  used", "must 410 kB (300); 295");
-  await context.close();
+  await milestones(browser, url, table);
+  await milestones(browser, url, table, "nexus");
   const alone = await browser.newContext();
   const left = await alone.newPage();
   const ahead = await meter(left);
@@ -53,6 +38,27 @@ async function bytes(browser, url, table) {
   await left.waitForTimeout(10_000);
   table.row("  first view, then left alone for ten seconds", told(ahead()), "must 400 kB (280); 282");
   await alone.close();
+}
+
+async function milestones(browser, url, table, kind) {
+  const context = await browser.newContext();
+  await saveData(context);
+  if (kind) await withKind(context, kind);
+  const page = await context.newPage();
+  const fetched = await meter(page);
+  const row = async (what, must) => {
+    await page.waitForLoadState("networkidle");
+    table.row(what, told(fetched()), must);
+  };
+  await page.goto(url);
+  await row(kind ? `visit with ${kind}: first view` : "visit: first view", "must 125 kB (120); React + useAA 282");
+  await chooseLabWallet(page);
+  await row("  connected, account shown", "must 230 kB (180); 282");
+  await grant(page);
+  await row("  granted (reviewed, signed, confirmed)", "must 400 kB (280), 11 files (8); 288");
+  await use(page);
+  await row("  used", "must 410 kB (300); 295");
+  await context.close();
 }
 
 /** Milliseconds since the visit began. */
@@ -83,21 +89,28 @@ async function slowVisit(context, url) {
   return { paint, account, clickable, confirmed, longest };
 }
 
-export async function visits(browser, { url }, table) {
-  await bytes(browser, url, table);
+async function times(browser, url, table, kind) {
   const cold = [], warm = [];
   await repeat(VISITS, async () => {
     const context = await browser.newContext();
+    if (kind) await withKind(context, kind);
     cold.push(await slowVisit(context, url));
     warm.push(await slowVisit(context, url));
     await context.close();
   });
+  const on = kind ? `with ${kind}, ` : "";
   const ms = (runs, what) => `${median(runs.map((run) => run[what])).toFixed(0)} ms`;
-  table.row("slow 4G (1.6 Mbit/s, 150 ms), CPU x4, cold: first paint", ms(cold, "paint"), "must 816 ms (700); 2,976");
+  table.row(`${on}slow 4G (1.6 Mbit/s, 150 ms), CPU x4, cold: first paint`, ms(cold, "paint"), "must 816 ms (700); 2,976");
   table.row("  account shown", ms(cold, "account"), "must 2,300 ms (1,500); 3,260");
   table.row("  grant can be clicked", ms(cold, "clickable"), "must 2,500 ms (1,800); 3,260");
   table.row("  grant confirmed on chain", ms(cold, "confirmed"), "must 3,800 ms (2,800); 4,711");
   table.row("  longest task", ms(cold, "longest"), "must 150 ms at load, 100 after (50); 592");
-  table.row("returning visitor, warm cache: grant can be clicked", ms(warm, "clickable"), "must 1,200 ms (900); 1,497");
+  table.row(`${on}returning visitor, warm cache: grant can be clicked`, ms(warm, "clickable"), "must 1,200 ms (900); 1,497");
   table.row("  grant confirmed", ms(warm, "confirmed"), "must 2,600 ms (2,000); 2,934");
+}
+
+export async function visits(browser, { url }, table) {
+  await bytes(browser, url, table);
+  await times(browser, url, table);
+  await times(browser, url, table, "nexus");
 }
