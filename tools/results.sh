@@ -1,6 +1,7 @@
 # Sourced by test.sh: what the output of the test runners says.
 #   tests_counted FILE passed|failed
 #   tests_failed FILE      one a line: a test, or a test binary that died
+#   tests_why FILE         the first lines of what the runner says of each failure
 #   tests_notes FILE       what was not tried here, and why
 
 tests_counted() { # "test result: ok. 3 passed; 1 failed" (cargo, wasm-bindgen) and "  3 passed (4s)" (Playwright)
@@ -31,6 +32,16 @@ tests_failed() {
     /^  [0-9]+ (skipped|did not run|passed.*)$/ || /^$/ { next }
     { within = "" }
     END { tell(""); if (within == "playwright") printf "%s", list }
+  ' "$1"
+}
+
+# Between "---- name stdout ----" and the next such line or cargo's list; below Playwright's "  1) file › name ───".
+tests_why() {
+  awk '
+    { gsub(/\033\[[0-9;]*m/, ""); $0 = substr($0, 1, 240) }
+    /^---- .* stdout ----$/ || /^  +[0-9]+\) / { sub(/ (─)+ *$/, ""); print; left = 14; next }
+    /^failures:$/ || /^  [0-9]+ (failed|flaky|interrupted|skipped|did not run|passed.*)$/ { left = 0 }
+    left > 0 && NF { print; left-- }
   ' "$1"
 }
 

@@ -29,6 +29,7 @@ suite() { # suite NAME COMMAND...: counts the tests that the runner reports
   step "$name" shown "${@:2}" || code=$?
   tests_notes "$out" >>"$log/notes"
   tests_failed "$out" | sed "s/^/$name: /" >"$log/named"
+  [ ! -s "$log/named" ] || tests_why "$out" >>"$log/why"
   named=$(wc -l <"$log/named")
   p=$(tests_counted "$out" passed); f=$(tests_counted "$out" failed)
   [ "$named" -le "$f" ] || f=$named # a test binary that died is named, but counts nothing
@@ -49,6 +50,7 @@ listed() { # listed TITLE FILE: what is in the file, if anything is
 
 results() {
   summary
+  [ ! -s "$log/why" ] || { printf '\n== why, in the first lines\n'; head -n 120 "$log/why"; }
   listed "notes" "$log/notes"
   listed "failed" "$log/failures"
   printf '\n%s passed, %s failed\n' "$passed" "$failed"

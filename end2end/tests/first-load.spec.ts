@@ -91,6 +91,27 @@ for (const place of ["header", "first step"] as const) {
   });
 }
 
+test("a press counts although what it was made on is drawn anew before the pointer comes up", async ({ manager, page }) => {
+  let arrive = () => {};
+  const arrived = new Promise<void>((done) => (arrive = done));
+  await page.route(SHARED, async (route) => {
+    await arrived;
+    await route.continue();
+  });
+  await manager.open();
+  const button = page.getByTestId("connect-wallet");
+  await button.hover();
+  await page.mouse.down();
+  const text = await button.locator("span").first().elementHandle();
+  arrive();
+  const option = page.getByTestId(`wallet-option-${TestWallet.rdns}`);
+  await expect(option).toBeAttached();
+  // Whatever text changes at that moment.
+  await text?.evaluate((text) => text.replaceWith(text.cloneNode(true)));
+  await page.mouse.up();
+  await expect(option).toBeVisible();
+});
+
 test("a menu that cannot be loaded says so and can be tried again", async ({ manager, page }) => {
   await page.route(SHARED, (route) => route.abort());
   await manager.open();

@@ -130,3 +130,22 @@ fn what_ran_is_counted_and_what_was_not_tried_is_noted() {
     assert_eq!(lines("tests_notes /dev/stdin", FINE), ["NOTE: not run in Firefox: firefox-esr is missing"]);
     assert_eq!(lines("tests_notes /dev/stdin", CARGO), [""; 0]);
 }
+
+#[test]
+fn why_is_told_in_the_first_lines() {
+    let cargo = [
+        "---- tests::bad stdout ----",
+        "    indented words",
+        "---- in_a_file stdout ----",
+        "assertion `left == right` failed: why",
+    ];
+    assert_eq!(lines("tests_why /dev/stdin", CARGO), cargo);
+    let playwright = [
+        "  1) tests/a.spec.ts:5:1 › Group › bad › one",
+        "    Error: expect(received).toBe(expected) // Object.is equality",
+    ];
+    assert_eq!(lines("tests_why /dev/stdin", PLAYWRIGHT), playwright);
+    let long = format!("  1) a\n{}", "    word\n\n".repeat(30));
+    assert_eq!(lines("tests_why /dev/stdin", &long).len(), 15);
+    assert_eq!(lines("tests_why /dev/stdin", FINE), [""; 0]);
+}

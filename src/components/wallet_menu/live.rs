@@ -70,8 +70,8 @@ split_function! {
 /// Keeps what the first view knows up to date.
 fn tell(state: ConnectState, wallets: UseWalletsReturn) {
     let account = use_smart_account();
-    effect(move || state.connecting.set(wallets.is_connecting.get()));
-    effect(move || state.connected.set(wallets.connected.with(Option::is_some)));
+    effect(move || becomes(state.connecting, wallets.is_connecting.get()));
+    effect(move || becomes(state.connected, wallets.connected.with(Option::is_some)));
     effect(move || {
         let known = account.smart_account_address.with(Option::is_some);
         state.account_known.set(known);
@@ -79,6 +79,13 @@ fn tell(state: ConnectState, wallets: UseWalletsReturn) {
             state.flow_comes_next();
         }
     });
+}
+
+/// Nobody is told what they know: a button that draws its text anew while it is being pressed loses the press.
+fn becomes(fact: RwSignal<bool>, is: bool) {
+    if fact.get_untracked() != is {
+        fact.set(is);
+    }
 }
 
 #[component]
