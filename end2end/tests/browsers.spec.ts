@@ -89,7 +89,7 @@ for (const browser of [Firefox, WebKit]) {
       expect(visitor.wallet.asked.filter((method) => method === "eth_signTypedData_v4")).toHaveLength(1);
       await visitor.open("/hooks/use_session_with_distributed_key");
       await visitor.click("use-distributed-session");
-      await visitor.hash("use-distributed-session-hash");
+      await visitor.hash("use-distributed-session-hash", "", 60_000);
       expect(await chain.nfts(await visitor.account())).toBe(4n);
     });
   });
