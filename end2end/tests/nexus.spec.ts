@@ -177,6 +177,23 @@ test("a batch, and the owner's own operations, on a Nexus account; what it canno
   await manager.hash("send-sponsored-transaction-hash");
   expect(await chain.nfts(account)).toBe(2n);
 
+  // The gas in tokens: what may be taken is approved in an operation before, and no more than was quoted is taken.
+  await chain.mintTokens(account, 100_000_000n);
+  await manager.open("/hooks/use_send_gas_token_transaction");
+  const price = page.getByTestId("gas-token-price");
+  await expect(price).toHaveText(/at most [0-9.]+ DUSD/);
+  const quoted = Number(/at most ([0-9.]+)/.exec((await price.textContent())!)![1]);
+  const held = await chain.tokens(account);
+  await page.getByTestId("send-gas-token-transaction").click();
+  const paid = (await manager.hash("send-gas-token-transaction-hash")) as Hex;
+  const charged = held - (await chain.tokens(account));
+  expect(charged).toBeGreaterThan(0n);
+  expect(Number(charged) / 1e6).toBeLessThanOrEqual(quoted);
+  // Taken in advance, and the rest given back.
+  const moved = (await chain.tokenTransfers(paid)).reduce((sum, { from, value }) => sum + (from === account ? value : -value), 0n);
+  expect(moved).toBe(charged);
+  expect(await chain.nfts(account)).toBe(3n);
+
   // Whoever looks the account up is not told that it had none.
   await manager.open(`/sessions?account=${account}`);
   await expect(page.getByTestId("smart-sessions")).toHaveAttribute("data-count", "1");
@@ -190,7 +207,7 @@ test("a batch, and the owner's own operations, on a Nexus account; what it canno
   await manager.open("/hooks/use_session_with_distributed_key");
   await page.getByTestId("use-distributed-session").click();
   await manager.hash("use-distributed-session-hash");
-  expect(await chain.nfts(account)).toBe(3n);
+  expect(await chain.nfts(account)).toBe(4n);
 });
 
 test("sessions of a Nexus account go to another device, whichever kind is shown there", async ({ manager, page, chain, wallet, browser }) => {
