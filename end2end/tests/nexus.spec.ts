@@ -108,6 +108,35 @@ test("a session on a Nexus account: granted for two uses, used up, taken back; t
   await expect(manager.rows("REVOKED")).toHaveCount(1);
 });
 
+test("a grant by signature sends nothing, is enabled by its first use, and says so", async ({ manager, page, chain, wallet }) => {
+  test.setTimeout(90_000);
+  await manager.open();
+  await manager.connect(TestWallet.rdns);
+  const account = await choose(manager, "nexus", await manager.account());
+  await page.getByTestId("session-label").fill("Signed only");
+  await page.getByTestId("grant-with-first-use").check();
+  await page.getByTestId("create-session").click();
+  await expect(page.getByTestId("grant-review")).toContainText("can still be used by whoever holds it");
+  await page.getByTestId("grant-confirm").click();
+  const row = manager.rows("ACTIVE");
+  await expect(row).toHaveCount(1);
+  await expect(row).toContainText("Not enabled yet");
+  expect(wallet.asked.filter((method) => method === "eth_signTypedData_v4")).toHaveLength(1);
+  expect(wallet.asked).not.toContain("personal_sign");
+  expect(await permissions(chain, account)).toEqual([]);
+  expect(await operations(chain, account)).toEqual([]);
+
+  // Whoever has neither wallet nor chain at hand: the stored signature is enough.
+  await page.reload();
+  await page.getByTestId("disconnect-wallet").click();
+  await manager.useAndWait();
+  expect(await chain.nfts(account)).toBe(1n);
+  expect(await permissions(chain, account)).toHaveLength(1);
+  await expect(row).not.toContainText("Not enabled yet");
+  await manager.useAndWait();
+  expect(await chain.nfts(account)).toBe(2n);
+});
+
 test("another browser of the owner reads the sessions of a Nexus account from the chain, and takes one back", async ({ manager, page, chain, wallet, browser }) => {
   test.setTimeout(120_000);
   await manager.open();
