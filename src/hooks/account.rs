@@ -9,7 +9,9 @@ use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
 pub(super) use self::owner::{refused, shared, taken_back};
-use super::{context::SmartAccountContext, effects::effect, ended_operations, gateway, query_status::QueryStatus};
+use super::{
+    built_ahead, context::SmartAccountContext, effects::effect, ended_operations, gateway, query_status::QueryStatus,
+};
 use crate::{
     client::{
         browser_storage, relay,
@@ -124,6 +126,7 @@ pub(super) fn brought_in(context: SmartAccountContext, kind: AccountKind, accoun
 
 /// The account was forgotten: the page knows none any more, as on a first visit.
 pub(super) fn forgotten(context: SmartAccountContext) {
+    built_ahead::forget_all();
     context.account.try_set(None);
     context.account_status.try_set(QueryStatus::Pending);
     context.is_deployed.try_set(None);
@@ -147,6 +150,7 @@ fn no_sessions_known(context: SmartAccountContext) {
 /// This is the account.
 pub(super) fn found(context: SmartAccountContext, account: Address) {
     if context.account.try_get_untracked() != Some(Some(account)) {
+        built_ahead::forget_all();
         context.is_deployed.try_set(None);
         no_sessions_known(context);
         context.seen_root.try_set(None);

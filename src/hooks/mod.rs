@@ -6,6 +6,8 @@
 #[cfg(feature = "hydrate")]
 mod account;
 mod answers;
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+mod built_ahead;
 #[cfg(feature = "hydrate")]
 mod chunk;
 mod connection;

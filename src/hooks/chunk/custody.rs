@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use zeroize::Zeroizing;
 
-use super::{Outcome, grants, shown_sessions::compared, uses};
+use super::{Outcome, shown_sessions::compared};
 use crate::{
     actions::ports::SessionStore,
     client::{
@@ -13,7 +13,10 @@ use crate::{
         },
         time::now_seconds,
     },
-    hooks::answers::{ImportedSessions, OpenedImport},
+    hooks::{
+        answers::{ImportedSessions, OpenedImport},
+        built_ahead,
+    },
     protocol::{
         kind::AccountKind,
         session::{SessionLeaf, SessionStatus},
@@ -44,7 +47,6 @@ pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<Open
 
 pub async fn forget_device(account: Address) -> Outcome<()> {
     // What was built ahead may hold a key.
-    grants::forget();
-    uses::forget();
+    built_ahead::forget_all();
     transfer::forget_device(account).await
 }
