@@ -6,6 +6,7 @@ use std::{marker::PhantomData, rc::Rc};
 
 use alloy::primitives::{Address, B256};
 use futures::future::try_join;
+use serde_json::Value;
 
 mod by_signature;
 mod choice;
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    session_scheme::{AboutSession, OnChain, SessionScheme, Stored},
+    session_scheme::{OnChain, SessionScheme, Stored},
     user_op_response::UserOpResponse,
 };
 
@@ -119,13 +120,31 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let ended = known.stored.into_iter().filter(|stored| ended.contains(&S::id(&stored.session)));
         let ended = ended.collect::<Vec<_>>();
         let mark = async |operation: B256| {
-            for stored in &ended {
-                let about = AboutSession { ended_by: Some(operation), ..stored.about.clone() };
-                self.put(Stored { session: stored.session.clone(), ending: true, about }).await?;
+            for before in &ended {
+                let mark = |stored: &mut Stored<S::Session>| {
+                    (stored.ending, stored.about.ended_by) = (true, Some(operation));
+                };
+                self.change(S::id(&before.session), mark).await?;
             }
             Ok::<_, AppError>(())
         };
-        mark(prepared.user_op_hash).await?;
+        let unmark = async || {
+            for before in &ended {
+                let unmark = |stored: &mut Stored<S::Session>| {
+                    // Another tab may have it ended by another operation by now.
+                    if stored.about.ended_by == Some(prepared.user_op_hash) {
+                        (stored.ending, stored.about.ended_by) = (before.ending, before.about.ended_by);
+                    }
+                };
+                self.change(S::id(&before.session), unmark).await?;
+            }
+            Ok::<_, AppError>(())
+        };
+        if let Err(error) = mark(prepared.user_op_hash).await {
+            // Nobody has signed. What cannot be taken back says nothing more.
+            unmark().await.ok();
+            return Err(error);
+        }
         match complete_transaction(owner, &prepared).await {
             Ok(response) => {
                 if response.user_op_hash != prepared.user_op_hash {
@@ -135,20 +154,42 @@ impl<S: SessionScheme> SchemeSessions<S> {
             }
             Err(error) => {
                 if !may_have_arrived(&error) {
-                    for stored in ended {
-                        self.put(stored).await?;
-                    }
+                    unmark().await?;
                 }
                 Err(error)
             }
         }
     }
 
+    /// Keeps a new session.
     async fn put(&self, stored: Stored<S::Session>) -> Result<(), AppError> {
-        let id = S::id(&stored.session);
-        let record = serde_json::to_value(stored)
-            .map_err(|error| AppError::Storage { reason: format!("a session cannot be written: {error}") })?;
+        let (id, record) = (S::id(&stored.session), Self::written(&stored)?);
         self.store.put_record(self.kind.address(), S::NAME, id, Some(record)).await
+    }
+
+    /// Changes a stored session as it is stored at this moment: since it was read others may have written. One that was
+    /// forgotten meanwhile stays so: `false`.
+    async fn change(&self, id: B256, change: impl FnOnce(&mut Stored<S::Session>)) -> Result<bool, AppError> {
+        let mut is_there = false;
+        let change = |record: Option<Value>| {
+            let Some(record) = record else { return Ok(None) };
+            is_there = true;
+            let mut stored = Self::stored_in(record)?;
+            change(&mut stored);
+            Self::written(&stored).map(Some)
+        };
+        self.store.change_record(self.kind.address(), S::NAME, id, Box::new(change)).await?;
+        Ok(is_there)
+    }
+
+    fn stored_in(record: Value) -> Result<Stored<S::Session>, AppError> {
+        serde_json::from_value(record)
+            .map_err(|error| AppError::Storage { reason: format!("a stored session: {error}") })
+    }
+
+    fn written(stored: &Stored<S::Session>) -> Result<Value, AppError> {
+        serde_json::to_value(stored)
+            .map_err(|error| AppError::Storage { reason: format!("a session cannot be written: {error}") })
     }
 
     /// Forgets a session that the chain has not, and its key: after it was ended, or when its grant came to nothing.
@@ -160,15 +201,15 @@ impl<S: SessionScheme> SchemeSessions<S> {
         if known.standing(id) != Standing::Absent {
             return Err(AppError::invalid("id", "a session that nobody can use any more", id));
         }
-        let stored = known.stored;
         let account = self.kind.address();
         self.store.put_record(account, S::NAME, id, None).await?;
-        let mut stored = stored.iter().map(|stored| &stored.session);
-        let key = stored.clone().find(|session| S::id(session) == id).map(S::session_key);
-        let mut is_shared = |key| stored.any(|other| S::session_key(other) == key && S::id(other) != id);
-        match key {
-            Some(key) if !is_shared(key) => self.store.remove_signer(account, key).await,
-            _ => Ok(()),
+        let forgotten = known.stored.iter().map(|stored| &stored.session).find(|session| S::id(session) == id);
+        let Some(key) = forgotten.map(S::session_key) else { return Ok(()) };
+        // As they are stored now: another tab may have forgotten the last of the others.
+        let left = self.stored().await?;
+        match left.iter().any(|other| S::session_key(&other.session) == key) {
+            true => Ok(()),
+            false => self.store.remove_signer(account, key).await,
         }
     }
 

@@ -5,6 +5,8 @@ pub mod book_text;
 #[cfg(feature = "hydrate")]
 pub mod changes;
 #[cfg(feature = "hydrate")]
+pub mod forgetting;
+#[cfg(feature = "hydrate")]
 pub mod key_vault;
 #[cfg(feature = "hydrate")]
 pub mod local;

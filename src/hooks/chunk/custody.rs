@@ -8,6 +8,7 @@ use crate::{
     actions::ports::SessionStore,
     client::{
         session_store::{
+            forgetting,
             local::LocalSessionStore,
             transfer::{self, Imported, Opened},
         },
@@ -48,5 +49,5 @@ pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<Open
 pub async fn forget_device(account: Address) -> Outcome<()> {
     // What was built ahead may hold a key.
     built_ahead::forget_all();
-    transfer::forget_device(account).await
+    forgetting::forget_device(account).await
 }

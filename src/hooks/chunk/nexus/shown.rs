@@ -33,11 +33,15 @@ use crate::{
 /// kind is.
 pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outcome<Address> {
     let kind = Nexus::find(&ServerRelay, owner, &nexus::owner_setup()).await?;
-    NexusStore.put_account(kind.account())?;
     let account = kind.account().address;
+    if context.owner.try_get_untracked() != Some(Some(owner)) {
+        // The wallet is another by now, or went, as when the device is to forget the account.
+        return Ok(account);
+    }
+    NexusStore.put_account(kind.account())?;
     let last = RememberedAccount { owner_address: Some(owner), smart_account_address: account };
     remembered::set_account(AccountKind::Nexus, &last);
-    if context.owner.try_get_untracked() == Some(Some(owner)) && context.is_of(AccountKind::Nexus) {
+    if context.is_of(AccountKind::Nexus) {
         found(context, account);
     }
     Ok(account)
