@@ -137,7 +137,7 @@ pub use crate::{
         restore_sessions::RestoreSessionsVariables,
         reviewed_sessions::ReviewedSessions,
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
-        scheme_sessions::{LimitLeft, ListedNote},
+        scheme_sessions::{LimitLeft, ListedNote, MOST_ENDED_AT_ONCE},
         send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
         send_transaction::SendTransactionVariables,
         send_withdrawals::{SendWithdrawalsVariables, WithdrawalRequest},

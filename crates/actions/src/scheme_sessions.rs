@@ -5,11 +5,11 @@
 use std::{marker::PhantomData, rc::Rc};
 
 use alloy::primitives::{Address, B256};
-use futures::future::try_join;
 use serde_json::Value;
 
 mod by_signature;
 mod choice;
+mod ending;
 mod findings;
 mod granting;
 mod key;
@@ -23,19 +23,13 @@ mod using;
 use super::{
     account::SmartAccountClient,
     account_kind::AccountKind,
-    options::BuildUserOpOptions,
     ports::{Relay, SessionStore},
-    prepare_user_operation::read_owner_snapshot,
-    send_transaction::{complete_transaction, prepare_owner_operation},
-    send_user_operation::may_have_arrived,
 };
 use crate::error::AppError;
-use use_aa_protocol::{
-    session_scheme::{OnChain, SessionScheme, Stored},
-    user_op_response::UserOpResponse,
-};
+use use_aa_protocol::session_scheme::{SessionScheme, Stored};
 
 pub use choice::SessionChoice;
+pub use ending::{MOST_ENDED_AT_ONCE, RevocationPart};
 pub use granting::{GrantedSessions, PreparedGrant, SessionGrant, SessionGrants};
 pub(super) use key::GrantedKey;
 pub use listing::{LimitLeft, SessionListing};
@@ -91,74 +85,6 @@ impl<S: SessionScheme> SchemeSessions<S> {
             ListedSession { id, session: session.clone(), on_chain, waits_for_first_use }
         });
         Ok(listed.collect())
-    }
-
-    /// Has the owner end sessions; the others stay. What is stored stays until [`Self::forget`]. Sessions that were granted
-    /// elsewhere end by their id alone, where the chain tells it; so do those that wait for their first use, with the
-    /// signature that would enable them.
-    ///
-    /// # Errors
-    /// `SessionNotFound` for one that the chain has not; those of preparing, the wallet and the bundler.
-    pub async fn revoke(
-        &self,
-        owner: &SmartAccountClient,
-        ended: &[B256],
-        options: &BuildUserOpOptions,
-    ) -> Result<UserOpResponse, AppError> {
-        self.check_owner(owner)?;
-        let (snapshot, known) = try_join(read_owner_snapshot(owner, options), self.read()).await?;
-        let on_chain =
-            OnChain { account: self.kind.address(), modules: &snapshot.account.modules, sessions: &known.on_chain };
-        let by_id = |id: &B256| known.unknown.contains(id) || known.standing(*id).is_signed();
-        let (unknown, known_here): (Vec<_>, Vec<_>) = ended.iter().partition(|id| by_id(id));
-        let mut calls = match known_here.is_empty() && !unknown.is_empty() {
-            true => Vec::new(),
-            false => S::revocation_calls(&on_chain, &known_here)?,
-        };
-        calls.extend(S::end_unknown(&unknown));
-        let prepared = prepare_owner_operation(owner, &snapshot, &calls, options).await?;
-        let ended = known.stored.into_iter().filter(|stored| ended.contains(&S::id(&stored.session)));
-        let ended = ended.collect::<Vec<_>>();
-        let mark = async |operation: B256| {
-            for before in &ended {
-                let mark = |stored: &mut Stored<S::Session>| {
-                    (stored.ending, stored.about.ended_by) = (true, Some(operation));
-                };
-                self.change(S::id(&before.session), mark).await?;
-            }
-            Ok::<_, AppError>(())
-        };
-        let unmark = async || {
-            for before in &ended {
-                let unmark = |stored: &mut Stored<S::Session>| {
-                    // Another tab may have it ended by another operation by now.
-                    if stored.about.ended_by == Some(prepared.user_op_hash) {
-                        (stored.ending, stored.about.ended_by) = (before.ending, before.about.ended_by);
-                    }
-                };
-                self.change(S::id(&before.session), unmark).await?;
-            }
-            Ok::<_, AppError>(())
-        };
-        if let Err(error) = mark(prepared.user_op_hash).await {
-            // Nobody has signed. What cannot be taken back says nothing more.
-            unmark().await.ok();
-            return Err(error);
-        }
-        match complete_transaction(owner, &prepared).await {
-            Ok(response) => {
-                if response.user_op_hash != prepared.user_op_hash {
-                    mark(response.user_op_hash).await?;
-                }
-                Ok(response)
-            }
-            Err(error) => {
-                if !may_have_arrived(&error) {
-                    unmark().await?;
-                }
-                Err(error)
-            }
-        }
     }
 
     /// Keeps a new session.

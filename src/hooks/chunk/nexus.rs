@@ -15,7 +15,10 @@ use leptos::task::spawn_local;
 use self::account::{client_of, sessions_of};
 use super::{Outcome, following, gas_estimate_of, token_fees_of, used_addresses};
 use crate::{
-    actions::{self, account_kind::nexus, fee_funds::FeeFunds, prove_revocation::RevocationProof},
+    actions::{
+        self, account_kind::nexus, fee_funds::FeeFunds, prove_revocation::RevocationProof,
+        scheme_sessions::RevocationPart,
+    },
     client::{operation_log::OperationKind, relay::ServerRelay},
     error::AppError,
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::OwnerOperation, variables::CostArguments},
@@ -69,7 +72,15 @@ pub async fn send_owner_operation(
         }
         OwnerOperation::DeploySmartAccount(variables) => client.deploy(&variables.options).await?,
         OwnerOperation::RevokeSessions(variables) => {
-            nexus::revoke_sessions(&sessions_of(client.account)?, &client, variables).await?
+            let (account, progress) = (client.account, progress.clone());
+            let on_part = move |part: RevocationPart<'_>| {
+                if let Some(sent) = part.sent {
+                    following::sent(account, kind, sent);
+                    settle_later(account, sent);
+                }
+                progress.set(UserOpStatus::Continuing { done: part.ended, left: part.left });
+            };
+            nexus::revoke_sessions_with(&sessions_of(account)?, &client, variables, &on_part).await?
         }
         OwnerOperation::SendGasTokenTransaction(variables) => {
             let on_approval = on_approval(client.account, &progress);

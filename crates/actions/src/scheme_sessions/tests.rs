@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     adapters::memory_store::MemorySessionStore,
     create_session::{CreateSessionVariables, create_session},
-    fake::{BesideAnotherTab, Fake, Step, rejected},
+    fake::{BesideAnotherTab, Ending, Fake, Step, rejected},
     options::BuildUserOpOptions,
     revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke, revoke_sessions},
     send_transaction::send_transaction,
@@ -371,4 +371,67 @@ async fn what_another_tab_writes_meanwhile_is_not_lost_and_what_it_forgets_stays
     beside(Box::new(forgets)).revoke(&owner, &[id], &none()).await.unwrap();
     assert_eq!(about_of(&store, id), None, "nor does an operation that ends it");
     assert_ne!(granted.user_op_hash, other);
+}
+
+#[tokio::test]
+async fn many_sessions_end_in_several_operations_and_what_is_left_is_told() {
+    let World { fake, owner, store, sessions } = world();
+    let grants = SessionGrants { sessions: vec![grant(SHOP).policies; 60], ..SessionGrants::default() };
+    let ids = sessions.grant_several(&owner, grants).await.unwrap().ids;
+    let on_chain = |ended: usize| U256::from(60 - ended) | U256::from(ended) << 64;
+    fake.answer_amount(NOTES, on_chain(0));
+    let calls = |operation: &use_aa_protocol::user_operation::UserOperation| {
+        owner.kind().decode_calls(&operation.call_data).unwrap().len()
+    };
+    let ending = || {
+        let stored = block_on(store.records(POCKET, Notes::NAME)).unwrap();
+        let stored = SchemeSessions::<Notes>::read_records(stored).unwrap();
+        stored.iter().filter(|stored| stored.ending).count()
+    };
+
+    // The owner refuses the second one.
+    let heard = std::cell::RefCell::new(Vec::new());
+    let refuses = |part: RevocationPart<'_>| {
+        heard.borrow_mut().push((part.sent.is_some(), part.ended, part.left));
+        if part.ended == MOST_ENDED_AT_ONCE {
+            fake.answer_amount(NOTES, on_chain(part.ended));
+            fake.fail(Step::WalletSign, AppError::WalletRejected);
+        }
+    };
+    let before = fake.sent();
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &refuses).await.unwrap_err();
+    let cause = Box::new(AppError::WalletRejected);
+    assert_eq!(error, AppError::RevokedInPart { ended: 25, left: 35, cause });
+    assert_eq!(heard.take(), [(true, 0, 60), (false, 25, 35)]);
+    assert_eq!((fake.sent() - before, calls(&fake.last_sent()), ending()), (1, 25, 25));
+
+    // The same once more goes on with the others, in smaller ones where these are refused.
+    fake.fail(Step::WalletSign, None);
+    fake.refuse_longer(fake.last_sent().call_data.len() / 2);
+    let sizes = std::cell::RefCell::new(Vec::new());
+    let note = |part: RevocationPart<'_>| {
+        if part.sent.is_some() {
+            sizes.borrow_mut().push(calls(&fake.last_sent()));
+        }
+    };
+    let last = sessions.revoke_in_parts(&owner, &ids, &none(), &note).await.unwrap();
+    assert_eq!(sizes.take(), [12, 12]);
+    let sent = fake.last_sent();
+    assert_eq!((last.user_op_hash, calls(&sent), ending()), (sent.hash(31_337), 11, 60));
+
+    // One that fails on the way: what it was to end is not ended.
+    fake.end_with(Ending::Reverted);
+    fake.answer_amount(NOTES, on_chain(30));
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &|_| {}).await.unwrap_err();
+    let AppError::RevokedInPart { ended: 0, left: 30, cause } = error else { panic!("{error}") };
+    assert!(matches!(*cause, AppError::UserOpReverted { .. }), "{cause}");
+    assert_eq!(ending(), 48, "of the 30 on chain, the 12 that reverted");
+    // Nothing was begun: the plain reason.
+    fake.fail(Step::WalletSign, AppError::WalletRejected);
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &|_| {}).await.unwrap_err();
+    assert_eq!(error, AppError::WalletRejected);
+    // All have ended.
+    fake.answer_amount(NOTES, on_chain(60));
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &|_| {}).await.unwrap_err();
+    assert!(matches!(error, AppError::SessionNotFound { .. }), "{error}");
 }
