@@ -16,11 +16,12 @@ use use_aa::{
         operation_log::{self, OperationKind},
         session_store::{
             changes,
-            forgetting::{Beginning, UnlessForgotten, forget_account, forget_device, is_forgotten},
+            forgetting::{Beginning, forget_account, forget_device, is_forgotten},
             key_vault,
             local::{LocalSessionStore, StoredState, sessions_key, signers_key},
             nexus::NexusStore,
             transfer::{self, Imported, NexusTransfer, Opened, export_nexus, export_sessions},
+            unless_forgotten::UnlessForgotten,
         },
         time::{now_millis, sleep},
         web_locks::with_lock,

@@ -3,15 +3,12 @@
 
 use std::{cell::RefCell, collections::HashSet};
 
-use alloy::{primitives::Address, signers::local::PrivateKeySigner};
-use async_trait::async_trait;
+use alloy::primitives::Address;
 
-use super::{changes, key_vault, local::LocalSessionStore};
+use super::{changes, key_vault};
 use crate::{
-    actions::ports::{SessionBookChange, SessionStore},
     client::{browser_storage, remembered, web_locks::with_locks_if_any},
     error::AppError,
-    protocol::session::SessionBook,
 };
 
 /// Behind the account's address: what is written under a lock of the same name.
@@ -53,46 +50,6 @@ impl Beginning {
             true => Err(AppError::Storage { reason: "the account was forgotten in this browser meanwhile".into() }),
             false => Ok(()),
         }
-    }
-}
-
-/// [`LocalSessionStore`] for work that nobody waits for, as comparing with the chain: it writes nothing of an account that
-/// was forgotten since it began.
-#[derive(Clone, Copy, Debug)]
-pub struct UnlessForgotten(Beginning);
-
-impl UnlessForgotten {
-    /// The work begins now.
-    pub fn from_now(account: Address) -> Self {
-        Self(Beginning::now(account))
-    }
-}
-
-#[async_trait(?Send)]
-impl SessionStore for UnlessForgotten {
-    async fn load(&self, account: Address) -> Result<SessionBook, AppError> {
-        LocalSessionStore.load(account).await
-    }
-
-    async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError> {
-        let checked = |book: &mut SessionBook| {
-            self.0.check()?;
-            change(book)
-        };
-        LocalSessionStore.update(account, Box::new(checked)).await
-    }
-
-    async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError> {
-        self.0.check()?;
-        LocalSessionStore.put_signer(account, signer).await
-    }
-
-    async fn signer(&self, account: Address, session_key_address: Address) -> Result<PrivateKeySigner, AppError> {
-        LocalSessionStore.signer(account, session_key_address).await
-    }
-
-    async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError> {
-        LocalSessionStore.remove_signer(account, session_key_address).await
     }
 }
 

@@ -15,6 +15,8 @@ pub mod nexus;
 #[cfg(feature = "hydrate")]
 pub mod persistence;
 pub mod transfer;
+#[cfg(feature = "hydrate")]
+pub mod unless_forgotten;
 
 #[cfg(feature = "ssr")]
 pub use use_aa_actions::adapters::file_store as file;

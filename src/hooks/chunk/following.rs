@@ -13,7 +13,7 @@ use crate::{
         browser_storage::{self, nexus_key},
         operation_log::{self, OperationKind},
         relay::ServerRelay,
-        session_store::{forgetting::UnlessForgotten, local::LocalSessionStore},
+        session_store::{local::LocalSessionStore, unless_forgotten::UnlessForgotten},
     },
     error::AppError,
     hooks::{answers::OnUpdate, ended_operations, query},

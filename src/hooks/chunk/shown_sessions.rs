@@ -14,7 +14,7 @@ use crate::{
     },
     client::{
         relay::ServerRelay,
-        session_store::{forgetting::UnlessForgotten, local::LocalSessionStore},
+        session_store::{local::LocalSessionStore, unless_forgotten::UnlessForgotten},
         time::sleep,
     },
     hooks::{context::SmartAccountContext, query_status::QueryStatus, rest},
