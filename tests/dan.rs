@@ -20,8 +20,8 @@ use tokio::{
 };
 use use_aa::{
     dan::api::{
-        KeyAttestation, KeygenRequest, MAX_BODY, NodeRefusal, Revocation, RevokeAnswer, RunKind, SignAnswer, SignBody,
-        SignRequest,
+        KeyAttestation, KeygenRequest, MAX_BODY, NodeRefusal, PoolAnswer, Revocation, RevokeAnswer, RunKind,
+        SignAnswer, SignBody, SignRequest,
     },
     protocol::{
         addresses::{DEMO_NFT, TOKEN_PAYMASTER, VERIFYING_PAYMASTER},
@@ -338,6 +338,40 @@ async fn a_key_is_bound_once_by_its_owner_only_and_ends() {
         let of_key = |end: &str| node.vault.join(format!("{}.{end}", hex::encode(id))).exists();
         assert!(of_key("key") && !of_key("share") && !of_key("previous") && !of_key("staged"), "node {}", node.id);
     }
+}
+
+/// Whoever binds keys without end fills the vaults of all nodes: so many for an account, so many in all.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_bound_up_to_a_limit_of_the_account_and_of_the_node() {
+    let limits = ["--threshold", "2", "--max-keys", "2", "--max-keys-per-account", "1"];
+    let cluster = Cluster::with(2, &limits, "info").await;
+    let ids = cluster.ids();
+    let keys = cluster.pool(4, 2).await;
+    let waiting = async || {
+        let answer: PoolAnswer = dan_support::get(&cluster.node(1).url, "/v1/pool").await;
+        answer.keys
+    };
+    assert_eq!(waiting().await, keys, "oldest first");
+    let owned_by = |place: usize, owner: u8| Session::of(keys[place].clone(), 2, B256::repeat_byte(owner));
+    let refused = async |mut session: Session, limit: &str| {
+        let nonces = cluster.nonces(RunKind::KeyGeneration, &ids).await;
+        session.grant.challenge = joint_challenge(RunKind::KeyGeneration, &nonces).unwrap();
+        let request = KeygenRequest { grant: session.signed(), nonces };
+        for refusal in cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &request).await {
+            let NodeRefusal { code, message, .. } = refusal.unwrap_err();
+            assert!(code == "too-many-keys" && message.contains(limit), "{code}: {message}");
+        }
+    };
+    cluster.grant(owned_by(0, 1)).await;
+    refused(owned_by(1, 1), "at most 1 may be (USE_AA_DAN_MAX_KEYS_PER_ACCOUNT)").await;
+    let second = cluster.grant(owned_by(1, 2)).await;
+    refused(owned_by(2, 3), "at most 2 may be (USE_AA_DAN_MAX_KEYS)").await;
+    // What is bound stays bound, and can be asked for again.
+    let nonces = cluster.nonces(RunKind::KeyGeneration, &ids).await;
+    let again = KeygenRequest { grant: second.signed(), nonces };
+    let again = cluster.ask_all::<KeyAttestation>(&ids, "/v1/keygen", &again).await;
+    assert!(again.iter().all(Result::is_ok), "{again:?}");
+    assert_eq!(waiting().await, keys[2..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

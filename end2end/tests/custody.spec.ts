@@ -133,10 +133,17 @@ test("forgetting this device removes all of it, revokes nothing, and says so fir
   await expect(page.getByTestId("forget-device")).toBeFocused();
   expect(await stored(page)).toEqual(before);
 
+  const otherTab = await page.context().newPage();
+  await otherTab.goto(page.url());
+  await expect(otherTab.getByTestId("session-row")).toHaveCount(1);
   await page.getByTestId("forget-device").click();
   await page.getByTestId("forget-confirm").click();
   await expect(page.getByTestId("forgotten")).toBeVisible();
   await expect(manager.rows()).toHaveCount(0);
+  // The other one shows it no more, and brings nothing back when the person comes to it.
+  await expect(otherTab.getByTestId("session-row")).toHaveCount(0);
+  await otherTab.evaluate(() => window.dispatchEvent(new Event("focus")));
+  await otherTab.close();
   expect(await stored(page)).toEqual({ accounts: [], remembered: [], keys: 0 });
   expect(await chain.sessionRoot(account)).toBe(root);
   wallet.asked.length = 0;

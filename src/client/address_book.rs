@@ -141,7 +141,11 @@ mod browser {
 
     use super::AddressBook;
     use crate::{
-        client::{browser_storage, session_store::changes, web_locks::with_lock},
+        client::{
+            browser_storage,
+            session_store::{changes, forgetting::is_forgotten},
+            web_locks::with_lock,
+        },
         error::AppError,
     };
 
@@ -166,6 +170,9 @@ mod browser {
     pub async fn change(account: Address, change: impl FnOnce(&mut AddressBook)) -> Result<(), AppError> {
         let key = key(account);
         with_lock(&key, async {
+            if is_forgotten(account) {
+                return Ok(());
+            }
             let mut book = match stored(account)? {
                 None => AddressBook::default(),
                 Some(text) => AddressBook::read(&text).ok_or_else(|| AppError::Storage {

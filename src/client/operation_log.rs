@@ -78,7 +78,12 @@ mod browser {
 
     use super::{LoggedOperation, OperationKind, add, newest_unsettled};
     use crate::{
-        client::{browser_storage, session_store::changes, time::now_millis, web_locks::with_lock},
+        client::{
+            browser_storage,
+            session_store::{changes, forgetting::is_forgotten},
+            time::now_millis,
+            web_locks::with_lock,
+        },
         error::AppError,
         protocol::user_op_response::UserOpResponse,
     };
@@ -90,6 +95,9 @@ mod browser {
     async fn change(account: Address, change: impl FnOnce(&mut Vec<LoggedOperation>)) -> Result<(), AppError> {
         let key = key(account);
         with_lock(&key, async {
+            if is_forgotten(account) {
+                return Ok(());
+            }
             // An unreadable log is worth nothing: the operations themselves are on chain.
             let mut log = browser_storage::get(&key).unwrap_or_default();
             change(&mut log);

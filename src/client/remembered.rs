@@ -33,6 +33,14 @@ pub fn anything() -> bool {
     [WALLET_KEY, ACCOUNT_KEY, NEXUS_ACCOUNT_KEY].into_iter().any(super::browser_storage::has)
 }
 
+/// Is anything of this account kept in this browser?
+#[cfg(feature = "hydrate")]
+pub fn is_known(account: Address) -> bool {
+    let own = format!("{account:#x}_");
+    account_at(account).is_some()
+        || super::browser_storage::names().is_ok_and(|names| names.iter().any(|name| name.starts_with(&own)))
+}
+
 /// Are sessions stored, of whichever account?
 #[cfg(feature = "hydrate")]
 pub fn sessions() -> bool {

@@ -17,6 +17,27 @@ const PATIENCE: u64 = 10_000;
 
 /// Runs `work` while holding the exclusive lock `name`; the lock is let go when `work` ends or is dropped.
 pub async fn with_lock<T>(name: &str, work: impl Future<Output = T>) -> Result<T, AppError> {
+    let lock = held(name).await?;
+    let done = work.await;
+    drop(lock);
+    Ok(done)
+}
+
+/// The same with all of these locks, and for work that is to be done where the browser has none, too.
+pub async fn with_locks_if_any<T>(names: &[String], work: impl Future<Output = T>) -> Result<T, AppError> {
+    let mut all = Vec::new();
+    if locks().is_some() {
+        for name in names {
+            all.push(held(name).await?);
+        }
+    }
+    let done = work.await;
+    drop(all);
+    Ok(done)
+}
+
+/// Waits until the exclusive lock `name` is held here.
+async fn held(name: &str) -> Result<Lock, AppError> {
     let mut lock = Lock::request(name, false)?;
     match futures::future::select(Box::pin(lock.granted()), Box::pin(sleep(PATIENCE))).await {
         Either::Left((Ok(()), _)) => {}
@@ -25,9 +46,7 @@ pub async fn with_lock<T>(name: &str, work: impl Future<Output = T>) -> Result<T
             return Err(failed("another tab has held the session store for 10 s; close it and try again"));
         }
     }
-    let done = work.await;
-    drop(lock);
-    Ok(done)
+    Ok(lock)
 }
 
 /// A lock that was asked for. Dropped, it is let go, or asked for no longer.

@@ -88,7 +88,7 @@ fn status_view(
     .into_any()
 }
 
-/// Failures of the request itself, before an operation was built.
+/// Failures of the request itself, before an operation was built; and one that tells of several operations.
 fn is_early(error: &AppError) -> bool {
     matches!(
         error,
@@ -103,6 +103,7 @@ fn is_early(error: &AppError) -> bool {
             | AppError::SessionNotYetValid { .. }
             | AppError::SessionRevoked { .. }
             | AppError::SessionsOutOfSync { .. }
+            | AppError::RevokedInPart { .. }
             | AppError::PolicyViolation { .. }
             | AppError::PolicyRefused { .. }
             | AppError::AccountNotDeployed { .. }

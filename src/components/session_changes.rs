@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)] // inside the expansion of `split_function!`: the import of the chunk's entry
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use alloy::primitives::Address;
 use leptos::{html, prelude::*, task::spawn_local};
@@ -21,10 +21,10 @@ use super::{
 use crate::{
     error::AppError,
     hooks::{
-        MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof, RevokeAtNodesVariables,
-        RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn, UseUserOpWaitReturn,
-        UserOpResponse, effect, use_restore_sessions, use_resumed_operation, use_revocation_proof, use_revoke_at_nodes,
-        use_revoke_sessions_with, use_smart_account, use_user_op_wait,
+        AccountKind, MOST_ENDED_AT_ONCE, MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof,
+        RevokeAtNodesVariables, RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn,
+        UseUserOpWaitReturn, UserOpResponse, effect, use_account_kind, use_restore_sessions, use_resumed_operation,
+        use_revocation_proof, use_revoke_at_nodes, use_revoke_sessions_with, use_smart_account, use_user_op_wait,
     },
     protocol::{describe::TokenFacts, distributed_key::is_distributed, foreign_text::isolated, session::SessionLeaf},
 };
@@ -252,6 +252,7 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
     };
     let is_return = move || matches!(ask.get(), Some(Change::Restore(_)));
     let sponsored = use_is_sponsored();
+    let kind = use_account_kind().kind;
     let (account, native) = (use_smart_account(), use_native_currency());
     let blocked = move || is_open.get() && kept.is_blocked();
     view! {
@@ -270,7 +271,9 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
             {move || {
                 ask.get()
                     .map(|change| {
-                        question(&change, sessions, sponsored.get(), account.smart_account_address.get(), &native.get(), kept)
+                        let signatures = signatures_words(&change, sessions, kind.get());
+                        let pays = [signatures, payer_words(sponsored.get())].join(" ");
+                        question(&change, sessions, &pays, account.smart_account_address.get(), &native.get(), kept)
                     })
             }}
             <div class="review-foot">
@@ -292,7 +295,7 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
 fn question(
     change: &Change,
     sessions: UseSessionsReturn,
-    sponsored: bool,
+    pays: &str,
     account: Option<Address>,
     native: &TokenFacts,
     kept: KeptSessions,
@@ -329,8 +332,6 @@ fn question(
         (Change::Restore(_), [(name, _)]) => (["Bring back “", &isolated(name), "”?"].concat(), true),
         _ => (title, false),
     };
-    let gas =
-        if sponsored { "This app's sponsor pays the network fee." } else { "Your smart account pays the network fee." };
     view! {
         <div class="review-head">
             <h2 id="session-change-title" tabindex="-1" autofocus>
@@ -357,10 +358,40 @@ fn question(
                         </ul>
                     }
                 })} <p>{live(what)}</p> {kept.view()}
-            <p class="reason">
-                "Your wallet signs once. " {live(gas)} " The change counts when the chain has confirmed it."
-            </p>
+            <p class="reason">{live(pays)} " The change counts when the chain has confirmed it."</p>
         </div>
     }
     .into_any()
+}
+
+fn payer_words(sponsored: bool) -> String {
+    let pays =
+        if sponsored { "This app's sponsor pays the network fee." } else { "Your smart account pays the network fee." };
+    pays.to_owned()
+}
+
+/// How often the wallet is asked. Sessions that stand each for itself are ended one by one, and an operation has room for
+/// so many.
+fn signatures_words(change: &Change, sessions: UseSessionsReturn, kind: AccountKind) -> String {
+    let ended = match (kind, change) {
+        (AccountKind::BiconomyV2, _) | (_, Change::Restore(_)) => 0,
+        (AccountKind::Nexus, Change::Revoke(ids)) => whole_sessions(ids.iter()),
+        (AccountKind::Nexus, Change::RevokeAll) => sessions.list.sessions.with_untracked(|all| {
+            let in_force = all.iter().filter(|leaf| leaf.status.in_tree());
+            whole_sessions(in_force.map(|leaf| &leaf.session_id))
+        }),
+    };
+    match ended {
+        0..=MOST_ENDED_AT_ONCE => "Your wallet signs once.".to_owned(),
+        _ => {
+            let most = MOST_ENDED_AT_ONCE.to_string();
+            ["Your wallet signs several times, one after the other, each time for ", &most, " sessions at most."]
+                .concat()
+        }
+    }
+}
+
+/// A session of several calls has a row for each.
+fn whole_sessions<'a>(ids: impl Iterator<Item = &'a String>) -> usize {
+    ids.map(|id| id.split_once('-').map_or(id.as_str(), |(id, _)| id)).collect::<HashSet<_>>().len()
 }

@@ -1,5 +1,7 @@
 //! Where an operation stands: six steps, and one sentence that is read out.
 
+use std::borrow::Cow;
+
 use leptos::prelude::*;
 
 use super::live_text::live;
@@ -15,14 +17,20 @@ const STEPS: [(UserOpStatus, &str); 6] = [
 ];
 
 /// What is going on, for people. `reached` is the last step that was reached.
-fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static str {
-    match status {
+fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> Cow<'static, str> {
+    let text = match status {
         UserOpStatus::Preparing => "Preparing: limits, gas and sponsor are looked up.",
         UserOpStatus::AwaitingKey => {
             "No key is ready: the nodes are making one for you, which takes some seconds. It goes on by itself."
         }
         UserOpStatus::AwaitingApproval => {
             "Your approval of the fee is on its way to the chain. Then your wallet asks once more, for the operation itself."
+        }
+        UserOpStatus::Continuing { done, left } => {
+            let done = [&done.to_string(), " of ", &(done + left).to_string(), " are done. "].concat();
+            return [&done, "The rest follows, one operation after the other: your wallet asks again for each."]
+                .concat()
+                .into();
         }
         UserOpStatus::AwaitingSignature if by_session => "Signing with the session key.",
         UserOpStatus::AwaitingSignature => "Waiting for your signature in the wallet.",
@@ -41,13 +49,16 @@ fn sentence(status: UserOpStatus, reached: usize, by_session: bool) -> &'static 
             "Stopped. Nothing was sent to the chain."
         }
         UserOpStatus::Failed => "Lost sight of it. It may still be included.",
-    }
+    };
+    text.into()
 }
 
 /// How many steps were passed when the operation is (or was last) at `status`.
 fn position(status: UserOpStatus) -> usize {
     let status = match status {
-        UserOpStatus::AwaitingKey | UserOpStatus::AwaitingApproval => UserOpStatus::Preparing,
+        UserOpStatus::AwaitingKey | UserOpStatus::AwaitingApproval | UserOpStatus::Continuing { .. } => {
+            UserOpStatus::Preparing
+        }
         UserOpStatus::AwaitingHigherFees => UserOpStatus::AwaitingSignature,
         UserOpStatus::Stuck => UserOpStatus::Submitted,
         status => status,

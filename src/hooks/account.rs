@@ -9,7 +9,10 @@ use alloy::primitives::{Address, U256};
 use leptos::{prelude::*, task::spawn_local};
 
 pub(super) use self::owner::{refused, shared, taken_back};
-use super::{context::SmartAccountContext, effects::effect, ended_operations, gateway, query_status::QueryStatus};
+use super::{
+    built_ahead, connection, context::SmartAccountContext, effects::effect, ended_operations, gateway,
+    query_status::QueryStatus,
+};
 use crate::{
     client::{
         browser_storage, relay,
@@ -59,9 +62,7 @@ pub(super) fn follow(context: SmartAccountContext) {
         let account = with_sessions.get()?;
         settle(context, account);
         // Kept by the effect until the account changes.
-        Some(StoredValue::new_local(changes::subscribe(account, move || {
-            context.stored.try_update(|version| *version += 1);
-        })))
+        Some(StoredValue::new_local(changes::subscribe(account, move || stored_changed(context, account))))
     });
     effect(move || {
         let changed = context.stored.get() > 0;
@@ -124,10 +125,22 @@ pub(super) fn brought_in(context: SmartAccountContext, kind: AccountKind, accoun
 
 /// The account was forgotten: the page knows none any more, as on a first visit.
 pub(super) fn forgotten(context: SmartAccountContext) {
+    built_ahead::forget_all();
     context.account.try_set(None);
     context.account_status.try_set(QueryStatus::Pending);
     context.is_deployed.try_set(None);
     no_sessions_known(context);
+}
+
+/// Something that is stored of the shown account changed, here or in another tab. Where nothing is left of it, it was
+/// forgotten: an open page would only bring it back.
+fn stored_changed(context: SmartAccountContext, account: Address) {
+    if remembered::is_known(account) {
+        context.stored.try_update(|version| *version += 1);
+    } else if context.shows(account) {
+        connection::disconnect(context);
+        forgotten(context);
+    }
 }
 
 /// Until they are read: those of another account are none of this one.
@@ -147,6 +160,7 @@ fn no_sessions_known(context: SmartAccountContext) {
 /// This is the account.
 pub(super) fn found(context: SmartAccountContext, account: Address) {
     if context.account.try_get_untracked() != Some(Some(account)) {
+        built_ahead::forget_all();
         context.is_deployed.try_set(None);
         no_sessions_known(context);
         context.seen_root.try_set(None);

@@ -4,12 +4,11 @@ use std::{cell::Cell, rc::Rc};
 
 use alloy::primitives::{Address, Bytes, U256};
 use async_trait::async_trait;
-use futures::future::{LocalBoxFuture, Shared};
-
 use leptos::prelude::*;
 
 use super::{
     Progress, UserOpStatus,
+    built_ahead::Eventually,
     context::{ConnectedOwner, SmartAccountContext},
     variables::CostArguments,
 };
@@ -39,17 +38,23 @@ mod used_addresses;
 pub mod uses;
 
 type Outcome<T> = Result<T, AppError>;
-/// A result that is being worked on and may be asked for by several.
-type Eventually<T> = Shared<LocalBoxFuture<'static, Outcome<T>>>;
 
 pub async fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<FeeQuotes> {
-    let client = client_of(&owner, None).await?;
-    actions::token_fees::get_token_fees(&client, &arguments.calls, &arguments.options).await
+    token_fees_of(&client_of(&owner, None).await?, &arguments).await
+}
+
+/// What an operation of this client's account, of whichever kind, would cost in tokens.
+async fn token_fees_of(client: &SmartAccountClient, arguments: &CostArguments) -> Outcome<FeeQuotes> {
+    actions::token_fees::get_token_fees(client, &arguments.calls, &arguments.options).await
 }
 
 pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<U256> {
-    let client = client_of(&owner, None).await?;
-    actions::gas_estimate::get_gas_estimate(&client, &arguments.calls, &arguments.options).await
+    gas_estimate_of(&client_of(&owner, None).await?, &arguments).await
+}
+
+/// The same in gas.
+async fn gas_estimate_of(client: &SmartAccountClient, arguments: &CostArguments) -> Outcome<U256> {
+    actions::gas_estimate::get_gas_estimate(client, &arguments.calls, &arguments.options).await
 }
 
 pub async fn fee_funds(account: Address) -> Outcome<FeeFunds> {

@@ -6,6 +6,8 @@
 #[cfg(feature = "hydrate")]
 mod account;
 mod answers;
+#[cfg_attr(not(feature = "hydrate"), allow(dead_code))]
+mod built_ahead;
 #[cfg(feature = "hydrate")]
 mod chunk;
 mod connection;
@@ -135,7 +137,7 @@ pub use crate::{
         restore_sessions::RestoreSessionsVariables,
         reviewed_sessions::ReviewedSessions,
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
-        scheme_sessions::{LimitLeft, ListedNote},
+        scheme_sessions::{LimitLeft, ListedNote, MOST_ENDED_AT_ONCE},
         send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
         send_transaction::SendTransactionVariables,
         send_withdrawals::{SendWithdrawalsVariables, WithdrawalRequest},

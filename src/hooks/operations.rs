@@ -9,9 +9,7 @@ use crate::actions::{
 };
 #[cfg(feature = "hydrate")]
 use crate::{
-    actions::{enable_mode::EnableMode, session_client::SessionClient},
-    client::operation_log::OperationKind,
-    error::AppError,
+    actions::session_client::SessionClient, client::operation_log::OperationKind, error::AppError,
     protocol::user_op_response::UserOpResponse,
 };
 
@@ -52,14 +50,6 @@ impl GrantVariables {
             Self::Sessions(_) => OperationKind::CreateSession,
             Self::Batch(_) => OperationKind::CreateBatchSession,
             Self::Distributed(_) => OperationKind::CreateDistributedSession,
-        }
-    }
-
-    /// When it puts its sessions on chain.
-    pub fn enable(&self) -> EnableMode {
-        match self {
-            Self::Sessions(variables) | Self::Distributed(variables) => variables.enable,
-            Self::Batch(variables) => variables.enable,
         }
     }
 }

@@ -8,7 +8,12 @@ use super::{
 /// Takes sessions back: the owner signs an operation that sets a root without them; with
 /// [`SessionsToRevoke::All`](super::SessionsToRevoke) the zero root, which ends also those of other devices.
 ///
-/// Resolves when the bundler has the operation. Follow it with [`use_user_op_wait`](super::use_user_op_wait): a status
+/// Sessions of Nexus accounts stand under no root, each ends for itself. More than
+/// [`MOST_ENDED_AT_ONCE`](super::MOST_ENDED_AT_ONCE) take several operations, each signed and waited for in turn:
+/// [`Continuing`](super::UserOpStatus::Continuing) tells how far it is, and `RevokedInPart` what is done and what is not when
+/// one fails. The same variables once more go on with what is left.
+///
+/// Resolves when the bundler has the operation (of several: the last). Follow it with [`use_user_op_wait`](super::use_user_op_wait): a status
 /// changes when the chain has changed, not before. Then [`use_revocation_proof`](super::use_revocation_proof) shows
 /// that the chain refuses the session.
 ///

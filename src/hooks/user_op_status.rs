@@ -16,6 +16,14 @@ pub enum UserOpStatus {
     /// Waiting until the owner's approval of a fee in tokens is mined, an operation of its own; then comes the operation that
     /// was asked for. On the page the same as [`Self::Preparing`], with other words.
     AwaitingApproval,
+    /// It takes several operations, each signed by the owner: some of it is done, the next one is on its way or is being
+    /// prepared. On the page the same as [`Self::Preparing`], with other words.
+    Continuing {
+        /// So many (sessions that are to be taken back, say) are done.
+        done: usize,
+        /// So many are not.
+        left: usize,
+    },
     /// Waiting for the signature of owner or session key.
     AwaitingSignature,
     /// Waiting for another signature of the owner: the bundler wants higher fees than those that were signed, and nothing
@@ -43,7 +51,7 @@ impl UserOpStatus {
     /// The name in kebab-case.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Preparing | Self::AwaitingKey | Self::AwaitingApproval => "preparing",
+            Self::Preparing | Self::AwaitingKey | Self::AwaitingApproval | Self::Continuing { .. } => "preparing",
             Self::AwaitingSignature | Self::AwaitingHigherFees => "awaiting-signature",
             Self::Submitted => "submitted",
             Self::Stuck => "stuck",

@@ -283,6 +283,16 @@ pub enum AppError {
         /// Address of another one's.
         other: Address,
     },
+    /// Sessions that take several operations to be taken back were taken back in part, then an operation failed.
+    #[error("{ended} sessions are taken back, {left} are not: {cause}")]
+    RevokedInPart {
+        /// Sessions that are ended on chain.
+        ended: usize,
+        /// Sessions that are not, or of which that is not known.
+        left: usize,
+        /// Why it did not go on.
+        cause: Box<AppError>,
+    },
     /// The operation was included, but its call reverted.
     #[error("the operation reverted on chain: {reason}")]
     UserOpReverted {

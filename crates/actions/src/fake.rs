@@ -20,7 +20,7 @@ use super::{
     account::SmartAccountClient,
     account_kind::nexus::Nexus,
     clock::unix_seconds,
-    ports::{DistributedKeys, Relay, SessionBookChange, SessionStore, Wallet},
+    ports::{DistributedKeys, RecordChange, Relay, SessionBookChange, SessionStore, Wallet},
 };
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::{
@@ -84,6 +84,8 @@ struct World {
     signers: HashMap<Address, PrivateKeySigner>,
     ephemeral_keys: HashMap<Address, EphemeralKey>,
     lost_keys: BTreeSet<Address>,
+    /// Longer call data is refused by who estimates, bytes.
+    longest: Option<usize>,
 }
 
 /// Who signs for fees.
@@ -134,6 +136,11 @@ impl Fake {
     /// The store can no longer open this key.
     pub fn lose_key(&self, session_key_address: Address) {
         self.world.borrow_mut().lost_keys.insert(session_key_address);
+    }
+
+    /// Operations with longer call data are refused when they are estimated.
+    pub fn refuse_longer(&self, bytes: usize) {
+        self.world.borrow_mut().longest = Some(bytes);
     }
 
     pub fn end_with(&self, ending: Ending) {
@@ -246,6 +253,64 @@ impl Fake {
         world.updates.insert(user_op_hash, update);
         world.sent.push(user_operation.clone());
         Ok(user_op_hash)
+    }
+}
+
+/// A store that another tab writes to once, right after something was read.
+pub struct BesideAnotherTab<S> {
+    store: S,
+    writes: RefCell<Option<Box<dyn FnOnce()>>>,
+}
+
+impl<S: SessionStore> BesideAnotherTab<S> {
+    pub fn that(store: S, writes: impl FnOnce() + 'static) -> Self {
+        Self { store, writes: RefCell::new(Some(Box::new(writes))) }
+    }
+
+    fn write(&self) {
+        let writes = self.writes.take();
+        writes.into_iter().for_each(|write| write());
+    }
+}
+
+#[async_trait(?Send)]
+impl<S: SessionStore> SessionStore for BesideAnotherTab<S> {
+    async fn load(&self, account: Address) -> Result<SessionBook, AppError> {
+        let book = self.store.load(account).await;
+        self.write();
+        book
+    }
+
+    async fn update(&self, account: Address, change: SessionBookChange<'_>) -> Result<SessionBook, AppError> {
+        self.store.update(account, change).await
+    }
+
+    async fn records(&self, account: Address, scheme: &str) -> Result<Vec<serde_json::Value>, AppError> {
+        let records = self.store.records(account, scheme).await;
+        self.write();
+        records
+    }
+
+    async fn change_record(
+        &self,
+        account: Address,
+        scheme: &str,
+        id: B256,
+        change: RecordChange<'_>,
+    ) -> Result<(), AppError> {
+        self.store.change_record(account, scheme, id, change).await
+    }
+
+    async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError> {
+        self.store.put_signer(account, signer).await
+    }
+
+    async fn signer(&self, account: Address, session_key_address: Address) -> Result<PrivateKeySigner, AppError> {
+        self.store.signer(account, session_key_address).await
+    }
+
+    async fn remove_signer(&self, account: Address, session_key_address: Address) -> Result<(), AppError> {
+        self.store.remove_signer(account, session_key_address).await
     }
 }
 
@@ -384,6 +449,9 @@ impl Relay for Fake {
 
     async fn estimate(&self, operation: &UserOperation, _: Option<serde_json::Value>) -> Result<GasEstimate, AppError> {
         self.pass(Step::Estimate)?;
+        if self.world.borrow().longest.is_some_and(|longest| operation.call_data.len() > longest) {
+            return Err(rejected("more gas than a block has"));
+        }
         let hundred = U256::from(100);
         Ok(GasEstimate {
             call_gas_limit: hundred,

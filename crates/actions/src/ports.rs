@@ -110,6 +110,11 @@ pub trait DistributedKeys {
 /// A change to a [`SessionBook`], applied under the store's lock.
 pub type SessionBookChange<'a> = Box<dyn FnOnce(&mut SessionBook) -> Result<(), AppError> + 'a>;
 
+/// A change to one record of a session scheme, applied under the store's lock: it gets the record as it is kept now, and
+/// gives what is to be kept; `None`: nothing.
+pub type RecordChange<'a> =
+    Box<dyn FnOnce(Option<serde_json::Value>) -> Result<Option<serde_json::Value>, AppError> + 'a>;
+
 /// Where the sessions of an account are kept.
 #[async_trait(?Send)]
 pub trait SessionStore {
@@ -123,15 +128,26 @@ pub trait SessionStore {
     async fn records(&self, _account: Address, _scheme: &str) -> Result<Vec<serde_json::Value>, AppError> {
         Ok(Vec::new())
     }
-    /// Keeps one of them in its place, or behind the others; `None` forgets it.
-    async fn put_record(
+    /// Reads, changes and writes one of them as one step, as [`Self::update`] does with the book: in its place, or behind
+    /// the others; what becomes `None` is forgotten. When `change` fails nothing is written.
+    async fn change_record(
         &self,
         _account: Address,
         scheme: &str,
         _id: B256,
-        _record: Option<serde_json::Value>,
+        _change: RecordChange<'_>,
     ) -> Result<(), AppError> {
         Err(AppError::Storage { reason: format!("this store keeps no sessions of the scheme {scheme}") })
+    }
+    /// Keeps a record whatever is kept there, or forgets it.
+    async fn put_record(
+        &self,
+        account: Address,
+        scheme: &str,
+        id: B256,
+        record: Option<serde_json::Value>,
+    ) -> Result<(), AppError> {
+        self.change_record(account, scheme, id, Box::new(move |_| Ok(record))).await
     }
     /// Keeps the private key of a session; encrypted where the store outlives the process.
     async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError>;

@@ -5,10 +5,11 @@
 use std::{marker::PhantomData, rc::Rc};
 
 use alloy::primitives::{Address, B256};
-use futures::future::try_join;
+use serde_json::Value;
 
 mod by_signature;
 mod choice;
+mod ending;
 mod findings;
 mod granting;
 mod key;
@@ -22,19 +23,13 @@ mod using;
 use super::{
     account::SmartAccountClient,
     account_kind::AccountKind,
-    options::BuildUserOpOptions,
     ports::{Relay, SessionStore},
-    prepare_user_operation::read_owner_snapshot,
-    send_transaction::{complete_transaction, prepare_owner_operation},
-    send_user_operation::may_have_arrived,
 };
 use crate::error::AppError;
-use use_aa_protocol::{
-    session_scheme::{AboutSession, OnChain, SessionScheme, Stored},
-    user_op_response::UserOpResponse,
-};
+use use_aa_protocol::session_scheme::{SessionScheme, Stored};
 
 pub use choice::SessionChoice;
+pub use ending::{MOST_ENDED_AT_ONCE, RevocationPart};
 pub use granting::{GrantedSessions, PreparedGrant, SessionGrant, SessionGrants};
 pub(super) use key::GrantedKey;
 pub use listing::{LimitLeft, SessionListing};
@@ -92,63 +87,35 @@ impl<S: SessionScheme> SchemeSessions<S> {
         Ok(listed.collect())
     }
 
-    /// Has the owner end sessions; the others stay. What is stored stays until [`Self::forget`]. Sessions that were granted
-    /// elsewhere end by their id alone, where the chain tells it; so do those that wait for their first use, with the
-    /// signature that would enable them.
-    ///
-    /// # Errors
-    /// `SessionNotFound` for one that the chain has not; those of preparing, the wallet and the bundler.
-    pub async fn revoke(
-        &self,
-        owner: &SmartAccountClient,
-        ended: &[B256],
-        options: &BuildUserOpOptions,
-    ) -> Result<UserOpResponse, AppError> {
-        self.check_owner(owner)?;
-        let (snapshot, known) = try_join(read_owner_snapshot(owner, options), self.read()).await?;
-        let on_chain =
-            OnChain { account: self.kind.address(), modules: &snapshot.account.modules, sessions: &known.on_chain };
-        let by_id = |id: &B256| known.unknown.contains(id) || known.standing(*id).is_signed();
-        let (unknown, known_here): (Vec<_>, Vec<_>) = ended.iter().partition(|id| by_id(id));
-        let mut calls = match known_here.is_empty() && !unknown.is_empty() {
-            true => Vec::new(),
-            false => S::revocation_calls(&on_chain, &known_here)?,
-        };
-        calls.extend(S::end_unknown(&unknown));
-        let prepared = prepare_owner_operation(owner, &snapshot, &calls, options).await?;
-        let ended = known.stored.into_iter().filter(|stored| ended.contains(&S::id(&stored.session)));
-        let ended = ended.collect::<Vec<_>>();
-        let mark = async |operation: B256| {
-            for stored in &ended {
-                let about = AboutSession { ended_by: Some(operation), ..stored.about.clone() };
-                self.put(Stored { session: stored.session.clone(), ending: true, about }).await?;
-            }
-            Ok::<_, AppError>(())
-        };
-        mark(prepared.user_op_hash).await?;
-        match complete_transaction(owner, &prepared).await {
-            Ok(response) => {
-                if response.user_op_hash != prepared.user_op_hash {
-                    mark(response.user_op_hash).await?;
-                }
-                Ok(response)
-            }
-            Err(error) => {
-                if !may_have_arrived(&error) {
-                    for stored in ended {
-                        self.put(stored).await?;
-                    }
-                }
-                Err(error)
-            }
-        }
+    /// Keeps a new session.
+    async fn put(&self, stored: Stored<S::Session>) -> Result<(), AppError> {
+        let (id, record) = (S::id(&stored.session), Self::written(&stored)?);
+        self.store.put_record(self.kind.address(), S::NAME, id, Some(record)).await
     }
 
-    async fn put(&self, stored: Stored<S::Session>) -> Result<(), AppError> {
-        let id = S::id(&stored.session);
-        let record = serde_json::to_value(stored)
-            .map_err(|error| AppError::Storage { reason: format!("a session cannot be written: {error}") })?;
-        self.store.put_record(self.kind.address(), S::NAME, id, Some(record)).await
+    /// Changes a stored session as it is stored at this moment: since it was read others may have written. One that was
+    /// forgotten meanwhile stays so: `false`.
+    async fn change(&self, id: B256, change: impl FnOnce(&mut Stored<S::Session>)) -> Result<bool, AppError> {
+        let mut is_there = false;
+        let change = |record: Option<Value>| {
+            let Some(record) = record else { return Ok(None) };
+            is_there = true;
+            let mut stored = Self::stored_in(record)?;
+            change(&mut stored);
+            Self::written(&stored).map(Some)
+        };
+        self.store.change_record(self.kind.address(), S::NAME, id, Box::new(change)).await?;
+        Ok(is_there)
+    }
+
+    fn stored_in(record: Value) -> Result<Stored<S::Session>, AppError> {
+        serde_json::from_value(record)
+            .map_err(|error| AppError::Storage { reason: format!("a stored session: {error}") })
+    }
+
+    fn written(stored: &Stored<S::Session>) -> Result<Value, AppError> {
+        serde_json::to_value(stored)
+            .map_err(|error| AppError::Storage { reason: format!("a session cannot be written: {error}") })
     }
 
     /// Forgets a session that the chain has not, and its key: after it was ended, or when its grant came to nothing.
@@ -160,15 +127,15 @@ impl<S: SessionScheme> SchemeSessions<S> {
         if known.standing(id) != Standing::Absent {
             return Err(AppError::invalid("id", "a session that nobody can use any more", id));
         }
-        let stored = known.stored;
         let account = self.kind.address();
         self.store.put_record(account, S::NAME, id, None).await?;
-        let mut stored = stored.iter().map(|stored| &stored.session);
-        let key = stored.clone().find(|session| S::id(session) == id).map(S::session_key);
-        let mut is_shared = |key| stored.any(|other| S::session_key(other) == key && S::id(other) != id);
-        match key {
-            Some(key) if !is_shared(key) => self.store.remove_signer(account, key).await,
-            _ => Ok(()),
+        let forgotten = known.stored.iter().map(|stored| &stored.session).find(|session| S::id(session) == id);
+        let Some(key) = forgotten.map(S::session_key) else { return Ok(()) };
+        // As they are stored now: another tab may have forgotten the last of the others.
+        let left = self.stored().await?;
+        match left.iter().any(|other| S::session_key(&other.session) == key) {
+            true => Ok(()),
+            false => self.store.remove_signer(account, key).await,
         }
     }
 

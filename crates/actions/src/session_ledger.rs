@@ -3,7 +3,10 @@
 
 use alloy::primitives::{Address, B256};
 
-use super::ports::{Relay, SessionStore};
+use super::{
+    ports::{Relay, SessionStore},
+    session_tree::has_trees_of,
+};
 use crate::error::{AppError, Upstream};
 use use_aa_protocol::rpc::AccountState;
 use use_aa_protocol::session::{Adoption, PublishedLeaves, SessionBook, SessionKeyManager};
@@ -66,11 +69,28 @@ pub async fn adopt_published(
     account: Address,
     chain_root: B256,
 ) -> Result<Option<(SessionBook, Adoption)>, AppError> {
+    let seen = store.load(account).await?;
+    adopt_published_over(relay, store, account, chain_root, &seen).await
+}
+
+/// [`adopt_published`] in place of `seen`, the book that was compared with that root.
+///
+/// # Errors
+/// As [`adopt_published`]; `SessionsOutOfSync` when the stored sessions are others by now: to them that root may be an old
+/// one, and their newest sessions would count as ended.
+pub(super) async fn adopt_published_over(
+    relay: &dyn Relay,
+    store: &dyn SessionStore,
+    account: Address,
+    chain_root: B256,
+    seen: &SessionBook,
+) -> Result<Option<(SessionBook, Adoption)>, AppError> {
     let Some(leaves) = published(relay, account, chain_root).await? else { return Ok(None) };
     let mut adoption = Adoption::default();
     let change = |book: &mut SessionBook| {
         // Another tab may have been faster.
         if book.root() != chain_root {
+            refuse_others(book, seen, chain_root)?;
             adoption = book.adopt(&leaves)?;
         }
         book.extra.insert(PUBLISHED_ROOT.into(), chain_root.to_string().into());
@@ -80,19 +100,29 @@ pub async fn adopt_published(
     Ok(Some((book, adoption)))
 }
 
+/// Refuses what was made of another look at the stored sessions than they are now.
+pub(super) fn refuse_others(book: &SessionBook, seen: &SessionBook, chain_root: B256) -> Result<(), AppError> {
+    match has_trees_of(book, seen) {
+        true => Ok(()),
+        false => Err(AppError::SessionsOutOfSync { local: book.root(), chain: chain_root }),
+    }
+}
+
 /// The same for the sessions that the older session key manager holds.
 ///
 /// # Errors
-/// As [`adopt_published`].
+/// As [`adopt_published_over`].
 pub(super) async fn adopt_older(
     relay: &dyn Relay,
     store: &dyn SessionStore,
     account: Address,
     older_root: B256,
+    seen: &SessionBook,
 ) -> Result<Option<SessionBook>, AppError> {
     let Some(leaves) = published(relay, account, older_root).await? else { return Ok(None) };
     let change = |book: &mut SessionBook| {
         if book.part_of(SessionKeyManager::Older).root() != older_root {
+            refuse_others(book, seen, older_root)?;
             book.adopt_older(&leaves)?;
         }
         book.extra.insert(PUBLISHED_OLDER_ROOT.into(), older_root.to_string().into());
@@ -119,7 +149,7 @@ async fn published(relay: &dyn Relay, account: Address, root: B256) -> Result<Op
 /// first.
 ///
 /// # Errors
-/// `NodesDisagree`; `SessionsOutOfSync` when nobody published what is on chain; those of [`adopt_published`].
+/// `NodesDisagree`; `SessionsOutOfSync` when nobody published what is on chain; those of [`adopt_published_over`].
 pub(super) async fn stored_or_published<T>(
     relay: &dyn Relay,
     store: &dyn SessionStore,
@@ -135,7 +165,7 @@ pub(super) async fn stored_or_published<T>(
     }
     let stored = read(book, chain_root);
     if matches!(stored, Err(AppError::SessionsOutOfSync { .. }))
-        && let Some((adopted, _)) = adopt_published(relay, store, account, chain_root).await?
+        && let Some((adopted, _)) = adopt_published_over(relay, store, account, chain_root, book).await?
     {
         *book = adopted;
         return read(book, chain_root);

@@ -8,7 +8,7 @@ use super::ports::SessionStore;
 use crate::error::AppError;
 use use_aa_protocol::{
     merkle::{MerkleFrontier, MerkleTree},
-    session::{Reconciliation, SessionBook, SessionLeaf},
+    session::{Reconciliation, SessionBook, SessionKeyManager, SessionLeaf},
 };
 
 /// Sets the statuses in the book so that its tree has the root on chain; `Some` when one changed.
@@ -150,6 +150,15 @@ impl SessionTree {
     pub fn settle(&self, book: &mut SessionBook) -> bool {
         self.stale.as_ref().is_some_and(|stale| stale.settle(book)) && self.is_tree_of(book)
     }
+}
+
+/// Are the confirmed leaves of both books the same, under each manager? Compares ids and hashes nothing.
+pub(super) fn has_trees_of(book: &SessionBook, seen: &SessionBook) -> bool {
+    fn in_trees(book: &SessionBook) -> impl Iterator<Item = (&String, SessionKeyManager)> {
+        let in_trees = book.leaf_nodes.iter().filter(|leaf| leaf.status.in_tree());
+        in_trees.map(|leaf| (&leaf.session_id, leaf.manager()))
+    }
+    in_trees(book).eq(in_trees(seen))
 }
 
 fn ids(book: &SessionBook) -> Vec<String> {

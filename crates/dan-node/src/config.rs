@@ -91,6 +91,13 @@ pub struct NodeArgs {
     /// Keys that may wait for a grant
     #[arg(long, env = "USE_AA_DAN_MAX_POOL", value_name = "NUMBER", default_value_t = 64)]
     pub max_pool: u32,
+    /// Keys that may be bound to a grant, of all accounts, those that were revoked included: each is kept until a day after
+    /// its grant has ended; alike at all nodes
+    #[arg(long, env = "USE_AA_DAN_MAX_KEYS", value_name = "NUMBER", default_value_t = 10_000)]
+    pub max_keys: u32,
+    /// The same of one account
+    #[arg(long, env = "USE_AA_DAN_MAX_KEYS_PER_ACCOUNT", value_name = "NUMBER", default_value_t = 256)]
+    pub max_keys_per_account: u32,
     /// Seconds that a signature may take, 1 to 60 (app servers wait 15); a node that hangs costs this much, once
     #[arg(long, env = "USE_AA_DAN_SIGNING_TIMEOUT", value_name = "SECONDS", default_value_t = 5)]
     pub signing_timeout: u8,
@@ -150,6 +157,10 @@ pub struct NodeConfig {
     pub signatures_per_minute: u32,
     /// Keys that may wait for a grant.
     pub max_pool: u32,
+    /// Keys that may be bound to a grant.
+    pub max_keys: u32,
+    /// The same of one account.
+    pub max_keys_per_account: u32,
     /// Longest time for a signature; some ten milliseconds are usual.
     pub signing_timeout: Duration,
     /// What operations may cost accounts.
@@ -190,6 +201,13 @@ impl NodeConfig {
         if args.signatures_per_minute == 0 {
             return Err(wrong("USE_AA_DAN_SIGNATURES_PER_MINUTE", "1 or more", 0));
         }
+        for (variable, number) in
+            [("USE_AA_DAN_MAX_KEYS", args.max_keys), ("USE_AA_DAN_MAX_KEYS_PER_ACCOUNT", args.max_keys_per_account)]
+        {
+            if number == 0 {
+                return Err(wrong(variable, "1 or more", 0));
+            }
+        }
         if !(1..=MAX_SIGNING_TIMEOUT).contains(&args.signing_timeout) {
             return Err(wrong("USE_AA_DAN_SIGNING_TIMEOUT", "1 to 60 seconds", args.signing_timeout));
         }
@@ -205,6 +223,8 @@ impl NodeConfig {
             threshold: args.threshold,
             signatures_per_minute: args.signatures_per_minute,
             max_pool: args.max_pool,
+            max_keys: args.max_keys,
+            max_keys_per_account: args.max_keys_per_account,
             signing_timeout: Duration::from_secs(args.signing_timeout.into()),
             costs: costs(args)?,
         })
@@ -319,6 +339,8 @@ mod tests {
             threshold: 2,
             signatures_per_minute: 1,
             max_pool: 1,
+            max_keys: 1,
+            max_keys_per_account: 1,
             signing_timeout: 5,
             sponsors: String::new(),
             operation_cost: String::new(),
@@ -361,6 +383,8 @@ mod tests {
             ("USE_AA_DAN_THRESHOLD", complaint(|args| args.threshold = 1)),
             ("USE_AA_DAN_THRESHOLD", complaint(|args| args.threshold = 4)),
             ("USE_AA_DAN_SIGNATURES_PER_MINUTE", complaint(|args| args.signatures_per_minute = 0)),
+            ("USE_AA_DAN_MAX_KEYS", complaint(|args| args.max_keys = 0)),
+            ("USE_AA_DAN_MAX_KEYS_PER_ACCOUNT", complaint(|args| args.max_keys_per_account = 0)),
             ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 0)),
             ("USE_AA_DAN_SIGNING_TIMEOUT", complaint(|args| args.signing_timeout = 61)),
             ("USE_AA_DAN_SPONSORS", complaint(|args| args.sponsors = "0x01".into())),

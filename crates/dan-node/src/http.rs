@@ -222,7 +222,7 @@ fn refused(refusal: NodeRefusal) -> Response {
         "unauthorized" => StatusCode::UNAUTHORIZED,
         "unknown-key" => StatusCode::NOT_FOUND,
         "key-taken" => StatusCode::CONFLICT,
-        "rate-limited" | "busy" | "pool-full" => StatusCode::TOO_MANY_REQUESTS,
+        "rate-limited" | "busy" | "pool-full" | "too-many-keys" => StatusCode::TOO_MANY_REQUESTS,
         "peer-down" | "peer-banned" | "peer-refused" | "disagree" | "aborted" | "share-epoch" | "no-share" => {
             StatusCode::SERVICE_UNAVAILABLE
         }

@@ -214,6 +214,18 @@ impl Keys {
         counts
     }
 
+    /// How many are bound to a grant, those that were revoked included: of this account, and in all.
+    pub fn bound(&self, account: Address) -> (usize, usize) {
+        let (mut of_account, mut all) = (0, 0);
+        for key in self.all().values() {
+            if let Some(signed) = key.record().as_ref().and_then(|record| record.grant.as_ref()) {
+                all += 1;
+                of_account += usize::from(signed.grant.account == account);
+            }
+        }
+        (of_account, all)
+    }
+
     /// Keys whose grant ended at this moment (unix seconds) or before.
     pub fn ended(&self, by: u64) -> Vec<Arc<Key>> {
         let over = |key: &&Arc<Key>| key.record().as_ref().is_some_and(|record| record.is_over(by));
@@ -247,12 +259,9 @@ impl Keys {
         self.all().retain(|_, key| key.record().is_some() || Arc::strong_count(key) > 1);
     }
 
-    /// Ids and records, oldest first.
-    pub fn records(&self) -> Vec<(B256, KeyRecord)> {
-        let mut records: Vec<_> =
-            self.all().values().filter_map(|key| key.record().clone().map(|record| (key.id, record))).collect();
-        records.sort_by_key(|(id, record)| (record.created, *id));
-        records
+    /// What `pick` takes of the keys' records, in no order. Records are looked at where they are: grants are long.
+    pub fn pick<T>(&self, pick: impl Fn(B256, &KeyRecord) -> Option<T>) -> Vec<T> {
+        self.all().values().filter_map(|key| pick(key.id, key.record().as_ref()?)).collect()
     }
 
     /// Writes a changed record down, then takes it over.

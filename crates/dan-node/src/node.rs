@@ -88,6 +88,8 @@ pub struct Node {
     telling: [Arc<Semaphore>; MAX_NODES as usize + 1],
     /// Keys that are being made.
     making: Mutex<usize>,
+    /// Held while a key is bound, from counting those that are to writing it down.
+    binding: tokio::sync::Mutex<()>,
     _tasks: Mutex<JoinSet<()>>,
 }
 
@@ -123,6 +125,7 @@ impl Node {
             asked: Mutex::default(),
             telling: std::array::from_fn(|_| Arc::new(Semaphore::new(TELLING))),
             making: Mutex::default(),
+            binding: tokio::sync::Mutex::default(),
             _tasks: Mutex::default(),
             mesh,
         });

@@ -304,6 +304,7 @@ pub struct LiftAnswer {
 /// | `revoked` | 403 | the grant was taken back |
 /// | `no-share` | 503 | the node lost its share: it must be repaired |
 /// | `rate-limited`, `busy`, `pool-full` | 429 | too many requests for this key, of all, or keys |
+/// | `too-many-keys` | 429 | so many keys are bound, of the account or in all; the message names limit and variable |
 /// | `internal` | 500 | this node's own fault |
 /// | codes of [`Refusal`](use_aa_protocol::distributed_key::Refusal) | 403 | the grant or the request is refused |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

@@ -25,6 +25,8 @@ use crate::{
 const DATABASE: &str = "use_aa";
 const STORE: &str = "keys";
 const RECORD: &str = "session_key_encryption";
+/// Held by whoever encrypts a key, until that is stored, and by whoever deletes what it is encrypted with.
+pub const LOCK: &str = "use_aa_key_vault";
 /// IndexedDB that does not answer within this is blocked. Milliseconds.
 const PATIENCE: u64 = 5_000;
 

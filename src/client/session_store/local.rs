@@ -16,9 +16,11 @@ use zeroize::Zeroizing;
 
 use super::{
     book_text::{BookParser, BookText},
-    changes, key_vault,
+    changes,
+    forgetting::Beginning,
+    key_vault,
     signers::{
-        Signers, StoredKey, associated_data, entry, entry_name, ephemeral_associated_data, ephemeral_entry,
+        Sealed, Signers, StoredKey, associated_data, entry, entry_name, ephemeral_associated_data, ephemeral_entry,
         is_ephemeral, read_entry, signer_of,
     },
 };
@@ -123,11 +125,10 @@ impl SessionStore for LocalSessionStore {
     }
 
     async fn put_signer(&self, account: Address, signer: &PrivateKeySigner) -> Result<(), AppError> {
-        let key = Zeroizing::new(signer.to_bytes().0);
-        let sealed = key_vault::seal(key.as_slice(), &associated_data(account, signer.address())).await?;
-        change_signers(account, |signers| {
-            let name = entry_name(signer.address());
-            let written = entry(signer.address(), &sealed, signers.get(&name));
+        let (address, key) = (signer.address(), Zeroizing::new(signer.to_bytes().0));
+        put_sealed(account, key.as_slice(), &associated_data(account, address), |signers, sealed| {
+            let name = entry_name(address);
+            let written = entry(address, sealed, signers.get(&name));
             signers.insert(name, written);
         })
         .await
@@ -145,7 +146,7 @@ impl SessionStore for LocalSessionStore {
             }
             StoredKey::ClearText(key) => {
                 let signer = signer_of(session_key_address, key.as_slice())?;
-                self.put_signer(account, &signer).await?;
+                encrypt_found(account, &entry_name(session_key_address), &signer, stored).await?;
                 Ok(signer)
             }
         }
@@ -158,11 +159,8 @@ impl SessionStore for LocalSessionStore {
         key: &EphemeralKey,
     ) -> Result<(), AppError> {
         let data = ephemeral_associated_data(account, session_key_address);
-        let sealed = key_vault::seal(key.seed(), &data).await?;
-        change_signers(account, |signers| {
-            let name = entry_name(session_key_address);
-            let written = ephemeral_entry(session_key_address, &sealed, signers.get(&name));
-            signers.insert(name, written);
+        put_sealed(account, key.seed(), &data, |signers, sealed| {
+            insert_ephemeral(signers, session_key_address, sealed);
         })
         .await
     }
@@ -223,8 +221,7 @@ impl LocalSessionStore {
             let Ok(address) = name.parse::<Address>() else { continue };
             let Ok(StoredKey::ClearText(key)) = read_entry(address, &stored) else { continue };
             if let Ok(signer) = signer_of(address, key.as_slice()) {
-                self.put_signer(account, &signer).await?;
-                taken_over += 1;
+                taken_over += usize::from(encrypt_found(account, &name, &signer, &stored).await?);
             }
         }
         Ok(taken_over + self.take_over_ephemeral_keys(account).await?)
@@ -240,8 +237,16 @@ impl LocalSessionStore {
         if found.is_empty() {
             return Ok(0);
         }
+        let begun = Beginning::now(account);
         for (session_key_address, key) in &found {
-            self.put_ephemeral_key(account, *session_key_address, key).await?;
+            let data = ephemeral_associated_data(account, *session_key_address);
+            put_sealed(account, key.seed(), &data, |signers, sealed| {
+                // Not where the account was forgotten meanwhile.
+                if begun.check().is_ok() {
+                    insert_ephemeral(signers, *session_key_address, sealed);
+                }
+            })
+            .await?;
         }
         let forget = |book: &mut SessionBook| {
             let taken = |leaf: &&mut SessionLeaf| found.iter().any(|(address, _)| *address == leaf.session_key_address);
@@ -251,6 +256,12 @@ impl LocalSessionStore {
         self.update(account, Box::new(forget)).await?;
         Ok(found.len())
     }
+}
+
+fn insert_ephemeral(signers: &mut Signers, session_key_address: Address, sealed: &Sealed) {
+    let name = entry_name(session_key_address);
+    let written = ephemeral_entry(session_key_address, sealed, signers.get(&name));
+    signers.insert(name, written);
 }
 
 async fn open_ephemeral_key(
@@ -347,11 +358,50 @@ fn read_signers(account: Address) -> Result<Signers, AppError> {
     serde_json::from_str(&text).map_err(|_| set_aside(&key, &stored))
 }
 
+/// Encrypts a secret and keeps it. Nobody deletes what it is encrypted with before it is stored.
+async fn put_sealed(
+    account: Address,
+    secret: &[u8],
+    associated_data: &[u8],
+    put: impl FnOnce(&mut Signers, &Sealed),
+) -> Result<(), AppError> {
+    with_lock(key_vault::LOCK, async {
+        let sealed = key_vault::seal(secret, associated_data).await?;
+        change_signers(account, |signers| put(signers, &sealed)).await
+    })
+    .await?
+}
+
+/// Encrypts a key that was found in clear text, where it is still stored so: `false` when another tab was faster, or it
+/// was forgotten.
+async fn encrypt_found(
+    account: Address,
+    name: &str,
+    signer: &PrivateKeySigner,
+    found: &Value,
+) -> Result<bool, AppError> {
+    let (address, key) = (signer.address(), Zeroizing::new(signer.to_bytes().0));
+    let mut is_done = false;
+    put_sealed(account, key.as_slice(), &associated_data(account, address), |signers, sealed| {
+        if signers.get(name) == Some(found) {
+            signers.remove(name);
+            signers.insert(entry_name(address), entry(address, sealed, Some(found)));
+            is_done = true;
+        }
+    })
+    .await?;
+    Ok(is_done)
+}
+
 async fn change_signers(account: Address, change: impl FnOnce(&mut Signers)) -> Result<(), AppError> {
     let key = signers_key(account);
     with_lock(&key, async {
         let mut signers = read_signers(account)?;
+        let before = signers.clone();
         change(&mut signers);
+        if signers == before {
+            return Ok(());
+        }
         let text = serde_json::to_string(&signers).map_err(|error| internal(&error))?;
         browser_storage::set_text(&key, &text)
     })

@@ -5,6 +5,8 @@ pub mod book_text;
 #[cfg(feature = "hydrate")]
 pub mod changes;
 #[cfg(feature = "hydrate")]
+pub mod forgetting;
+#[cfg(feature = "hydrate")]
 pub mod key_vault;
 #[cfg(feature = "hydrate")]
 pub mod local;
@@ -13,6 +15,8 @@ pub mod nexus;
 #[cfg(feature = "hydrate")]
 pub mod persistence;
 pub mod transfer;
+#[cfg(feature = "hydrate")]
+pub mod unless_forgotten;
 
 #[cfg(feature = "ssr")]
 pub use use_aa_actions::adapters::file_store as file;

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{changes, local::LocalSessionStore};
 use crate::{
-    actions::ports::{SessionBookChange, SessionStore},
+    actions::ports::{RecordChange, SessionBookChange, SessionStore},
     client::{browser_storage, web_locks::with_lock},
     error::AppError,
     protocol::{distributed_key::EphemeralKey, kind::AccountKind, nexus::NexusAccount, session::SessionBook},
@@ -127,20 +127,22 @@ impl SessionStore for NexusStore {
         Ok(stored.map(|stored| stored.sessions).unwrap_or_default().into_iter().map(|(_, record)| record).collect())
     }
 
-    async fn put_record(
+    async fn change_record(
         &self,
         account: Address,
         scheme: &str,
         id: B256,
-        record: Option<Value>,
+        change: RecordChange<'_>,
     ) -> Result<(), AppError> {
         let key = sessions_key(account, scheme);
         let changed = with_lock(&key, async {
+            // From here to the write the page does nothing else: what is replaced is what was read.
             let mut stored =
                 read::<StoredSessions>(&key)?.unwrap_or(StoredSessions { version: VERSION, sessions: Vec::new() });
             let place = stored.sessions.iter().position(|(other, _)| *other == id);
-            let is_same = |place: usize| stored.sessions.get(place).map(|(_, old)| old) == record.as_ref();
-            if place.map_or(record.is_none(), is_same) {
+            let before = place.and_then(|place| stored.sessions.get(place)).map(|(_, record)| record.clone());
+            let record = change(before.clone())?;
+            if record == before {
                 return Ok::<_, AppError>(false);
             }
             match (place.and_then(|place| stored.sessions.get_mut(place)), record) {

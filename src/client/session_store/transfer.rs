@@ -19,7 +19,7 @@ use crate::{
 mod browser;
 mod nexus;
 #[cfg(feature = "hydrate")]
-pub use browser::{export_nexus, export_sessions, forget_account, forget_device, import_sessions, put_keys};
+pub use browser::{export_nexus, export_sessions, import_sessions, put_keys};
 pub use nexus::NexusTransfer;
 
 /// Rounds of PBKDF2.

@@ -100,6 +100,7 @@ pub fn advice(error: &AppError, native: &str) -> Cow<'static, str> {
         }
         AppError::ModuleNotEnabled { .. } => "Nothing was sent. Grant a batch session: that enables the module.",
         AppError::SessionKeysDiffer { .. } => "Nothing was sent. Use sessions that were granted together.",
+        AppError::RevokedInPart { .. } => "What is taken back stays so. Try again: it goes on with what is left.",
         AppError::UserOpReverted { .. } => "The chain undid the call. The gas was spent all the same.",
         AppError::UserOpDropped { .. } => {
             "No bundler holds it any more. Send it again: the same once more, of which only one can happen. Starting anew could make it happen twice."

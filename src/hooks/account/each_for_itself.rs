@@ -3,7 +3,7 @@
 use alloy::primitives::Address;
 use leptos::{prelude::*, task::spawn_local};
 
-use super::sessions_failed;
+use super::{sessions_failed, stored_changed};
 use crate::{
     client::session_store::changes,
     hooks::{context::SmartAccountContext, effect, nexus_gateway, query_status::QueryStatus},
@@ -16,9 +16,7 @@ pub(super) fn follow(context: SmartAccountContext) {
         Memo::new(move |_| context.account.get().filter(|_| context.account_kind.get() != AccountKind::BiconomyV2));
     Effect::new(move |_| {
         let account = account.get()?;
-        Some(StoredValue::new_local(changes::subscribe(account, move || {
-            context.stored.try_update(|version| *version += 1);
-        })))
+        Some(StoredValue::new_local(changes::subscribe(account, move || stored_changed(context, account))))
     });
     effect(move || {
         context.refetch.track();

@@ -3,17 +3,21 @@
 use alloy::primitives::Address;
 use zeroize::Zeroizing;
 
-use super::{Outcome, grants, shown_sessions::compared, uses};
+use super::{Outcome, shown_sessions::compared};
 use crate::{
     actions::ports::SessionStore,
     client::{
         session_store::{
+            forgetting,
             local::LocalSessionStore,
             transfer::{self, Imported, Opened},
         },
         time::now_seconds,
     },
-    hooks::answers::{ImportedSessions, OpenedImport},
+    hooks::{
+        answers::{ImportedSessions, OpenedImport},
+        built_ahead,
+    },
     protocol::{
         kind::AccountKind,
         session::{SessionLeaf, SessionStatus},
@@ -44,7 +48,6 @@ pub async fn import(text: String, passphrase: Zeroizing<String>) -> Outcome<Open
 
 pub async fn forget_device(account: Address) -> Outcome<()> {
     // What was built ahead may hold a key.
-    grants::forget();
-    uses::forget();
-    transfer::forget_device(account).await
+    built_ahead::forget_all();
+    forgetting::forget_device(account).await
 }

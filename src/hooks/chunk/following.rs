@@ -13,7 +13,7 @@ use crate::{
         browser_storage::{self, nexus_key},
         operation_log::{self, OperationKind},
         relay::ServerRelay,
-        session_store::local::LocalSessionStore,
+        session_store::{local::LocalSessionStore, unless_forgotten::UnlessForgotten},
     },
     error::AppError,
     hooks::{answers::OnUpdate, ended_operations, query},
@@ -185,8 +185,9 @@ async fn run_to_end(
 /// Lets the owner's other devices know the sessions as they are now. What fails is made up for at the next change or
 /// visit: nothing here depends on it.
 pub(super) fn publish(account: Address) {
+    let store = UnlessForgotten::from_now(account);
     spawn_local(async move {
-        drop(actions::session_ledger::publish_sessions(&ServerRelay, &LocalSessionStore, account).await);
+        drop(actions::session_ledger::publish_sessions(&ServerRelay, &store, account).await);
     });
 }
 

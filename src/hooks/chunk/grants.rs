@@ -1,40 +1,28 @@
 //! Grants of sessions: built ahead while the person reads the review, then signed and sent.
 
-use std::cell::RefCell;
-
-use futures::FutureExt;
-
-use super::{Eventually, Outcome, distributed::telling, following, session_client_of, used_addresses};
+use super::{Outcome, distributed::telling, following, session_client_of, used_addresses};
 use crate::{
     actions::{
         create_session::PreparedCreateSession, create_session_with_distributed_key::PreparedDistributedGrant,
         session_client::SessionClient,
     },
     client::session_store::{key_vault, persistence},
-    hooks::{Progress, UserOpStatus, context::ConnectedOwner, distributed, operations::GrantVariables},
+    hooks::{
+        Progress, UserOpStatus, built_ahead::BuiltAhead, context::ConnectedOwner, distributed,
+        operations::GrantVariables,
+    },
     protocol::user_op_response::UserOpResponse,
 };
 
 thread_local! {
-    /// The grant that was built ahead, with what it was built from. Used once.
-    static AHEAD: RefCell<Option<(ConnectedOwner, GrantVariables, Eventually<PreparedGrant>)>> =
-        const { RefCell::new(None) };
-}
-
-/// Drops what was built ahead: it may hold a key.
-pub(super) fn forget() {
-    AHEAD.set(None);
+    static AHEAD: BuiltAhead<(ConnectedOwner, GrantVariables), PreparedGrant> = const { BuiltAhead::new() };
 }
 
 pub async fn prepare(owner: ConnectedOwner, variables: GrantVariables) -> Outcome<()> {
-    let known = AHEAD.with_borrow(|grant| {
-        grant.as_ref().is_some_and(|(known, from, grant)| {
-            *known == owner && *from == variables && !matches!(grant.peek(), Some(Err(_)))
-        })
-    });
-    if !known {
-        let work = build_grant(owner.clone(), variables.clone()).boxed_local().shared();
-        AHEAD.set(Some((owner, variables, work.clone())));
+    let from = (owner, variables);
+    if !BuiltAhead::has(&AHEAD, |known| *known == from, |_| true) {
+        let (owner, variables) = from.clone();
+        let work = BuiltAhead::keep(&AHEAD, from, build_grant(owner, variables));
         key_vault::warm_up().await?;
         work.await?;
     }
@@ -50,10 +38,9 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
     progress.set(UserOpStatus::Preparing);
     persistence::ask_once();
     let (kind, addresses) = (variables.kind(), used_addresses::of_grant(&variables));
-    let ahead = AHEAD.take().filter(|(known, from, _)| *known == owner && *from == variables);
-    let ahead = match ahead {
+    let ahead = match BuiltAhead::take(&AHEAD, |(known, from)| *known == owner && *from == variables) {
         // What could not be built ahead is built again: the reason may be gone.
-        Some((.., work)) => telling(kind, &progress, work).await.ok(),
+        Some(work) => telling(kind, &progress, work).await.ok(),
         None => None,
     };
     let client = session_client_of(&owner, Some(&progress)).await?;

@@ -13,9 +13,12 @@ use alloy::primitives::{Address, U256};
 use leptos::task::spawn_local;
 
 use self::account::{client_of, sessions_of};
-use super::{Eventually, Outcome, following, used_addresses};
+use super::{Outcome, following, gas_estimate_of, token_fees_of, used_addresses};
 use crate::{
-    actions::{self, account_kind::nexus, fee_funds::FeeFunds, prove_revocation::RevocationProof},
+    actions::{
+        self, account_kind::nexus, fee_funds::FeeFunds, prove_revocation::RevocationProof,
+        scheme_sessions::RevocationPart,
+    },
     client::{operation_log::OperationKind, relay::ServerRelay},
     error::AppError,
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::OwnerOperation, variables::CostArguments},
@@ -69,7 +72,15 @@ pub async fn send_owner_operation(
         }
         OwnerOperation::DeploySmartAccount(variables) => client.deploy(&variables.options).await?,
         OwnerOperation::RevokeSessions(variables) => {
-            nexus::revoke_sessions(&sessions_of(client.account)?, &client, variables).await?
+            let (account, progress) = (client.account, progress.clone());
+            let on_part = move |part: RevocationPart<'_>| {
+                if let Some(sent) = part.sent {
+                    following::sent(account, kind, sent);
+                    settle_later(account, sent);
+                }
+                progress.set(UserOpStatus::Continuing { done: part.ended, left: part.left });
+            };
+            nexus::revoke_sessions_with(&sessions_of(account)?, &client, variables, &on_part).await?
         }
         OwnerOperation::SendGasTokenTransaction(variables) => {
             let on_approval = on_approval(client.account, &progress);
@@ -89,13 +100,11 @@ pub async fn send_owner_operation(
 }
 
 pub async fn token_fees(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<FeeQuotes> {
-    let client = client_of(&owner, None).await?;
-    actions::token_fees::get_token_fees(&client, &arguments.calls, &arguments.options).await
+    token_fees_of(&client_of(&owner, None).await?, &arguments).await
 }
 
 pub async fn gas_estimate(owner: ConnectedOwner, arguments: CostArguments) -> Outcome<U256> {
-    let client = client_of(&owner, None).await?;
-    actions::gas_estimate::get_gas_estimate(&client, &arguments.calls, &arguments.options).await
+    gas_estimate_of(&client_of(&owner, None).await?, &arguments).await
 }
 
 /// What the account can be made to pay fees with; its deposit is at its own entry point.
@@ -115,6 +124,9 @@ fn settle_later(account: Address, response: &UserOpResponse) {
 }
 
 /// Follows an operation that grants or ends sessions to its end.
+///
+/// # Errors
+/// Why its end was not seen, or not written.
 pub async fn settle(account: Address, user_op_hash: alloy::primitives::B256) -> Outcome<()> {
     let response = UserOpResponse { user_op_hash, session: None };
     let outcome = following::wait_for_user_operation(Some(account), response, Rc::new(|_| ())).await;
@@ -123,6 +135,6 @@ pub async fn settle(account: Address, user_op_hash: alloy::primitives::B256) -> 
         // Only this is an end: what was dropped may still be included.
         Err(AppError::UserOpReverted { .. }) => sessions_of(account)?.settle(user_op_hash, false).await,
         Err(AppError::UserOpDropped { .. }) => sessions_of(account)?.ends_no_more(user_op_hash).await,
-        Err(_) => Ok(()),
+        Err(error) => Err(error),
     }
 }

@@ -12,7 +12,11 @@ use crate::{
         ports::SessionStore,
         sync_sessions::{SyncedSessions, sync_sessions},
     },
-    client::{relay::ServerRelay, session_store::local::LocalSessionStore, time::sleep},
+    client::{
+        relay::ServerRelay,
+        session_store::{local::LocalSessionStore, unless_forgotten::UnlessForgotten},
+        time::sleep,
+    },
     hooks::{context::SmartAccountContext, query_status::QueryStatus, rest},
 };
 
@@ -35,8 +39,9 @@ pub async fn show(context: SmartAccountContext, account: Address) -> Outcome<()>
 
 /// Compares what is stored with the chain. `usize`: clear-text keys of the JavaScript SDK that were encrypted on the way.
 pub(super) async fn compared(account: Address) -> Outcome<(SyncedSessions, usize)> {
+    let store = UnlessForgotten::from_now(account);
     let taken_over = LocalSessionStore.take_over_clear_text(account).await?;
-    let synced = sync_sessions(&ServerRelay, &LocalSessionStore, account).await?;
+    let synced = sync_sessions(&ServerRelay, &store, account).await?;
     if synced.in_sync {
         publish(account);
     }

@@ -1,11 +1,8 @@
 //! Uses of sessions: built ahead of the click where the caller asks for it, then signed by the session key and sent.
 
-use std::cell::RefCell;
-
 use alloy::primitives::Address;
-use futures::FutureExt;
 
-use super::{Eventually, Outcome, following};
+use super::{Outcome, following};
 use crate::{
     actions::{
         prepare_user_operation::PreparedUserOperation,
@@ -21,7 +18,9 @@ use crate::{
         time::now_seconds,
     },
     hooks::{
-        Progress, UserOpStatus, distributed,
+        Progress, UserOpStatus,
+        built_ahead::BuiltAhead,
+        distributed,
         operations::UseVariables,
         variables::{UseBatchSessionVariables, UseSessionVariables},
     },
@@ -32,43 +31,29 @@ use crate::{
 };
 
 thread_local! {
-    /// The use that was built ahead. Used once.
-    static AHEAD: RefCell<Option<UseAhead>> = const { RefCell::new(None) };
+    static AHEAD: BuiltAhead<BuiltFrom, PreparedUse> = const { BuiltAhead::new() };
 }
 
-/// Drops what was built ahead: it may hold a key.
-pub(super) fn forget() {
-    AHEAD.set(None);
-}
-
-/// A use that was built ahead.
-struct UseAhead {
+/// What a use was built from.
+struct BuiltFrom {
     account: Address,
     variables: UseVariables,
     /// Its proof is that of these sessions.
     sessions: StoredState,
-    work: Eventually<PreparedUse>,
 }
 
-impl UseAhead {
-    fn is_for(&self, account: Address, variables: &UseVariables) -> bool {
+impl BuiltFrom {
+    fn is(&self, account: Address, variables: &UseVariables) -> bool {
         let asked = self.account == account && self.variables == *variables;
         asked && StoredState::now(account).is_ok_and(|now| now == self.sessions)
     }
 }
 
 pub async fn prepare(account: Address, variables: UseVariables) -> Outcome<()> {
-    let known = AHEAD.with_borrow(|ahead| {
-        ahead.as_ref().is_some_and(|ahead| {
-            ahead.is_for(account, &variables)
-                && ahead.work.peek().is_none_or(|built| built.as_ref().is_ok_and(is_usable_now))
-        })
-    });
-    if !known {
+    if !BuiltAhead::has(&AHEAD, |from| from.is(account, &variables), is_usable_now) {
+        let work = build_use(account, variables.clone());
         let sessions = StoredState::now(account)?;
-        let work = build_use(account, variables.clone()).boxed_local().shared();
-        AHEAD.set(Some(UseAhead { account, variables, sessions, work: work.clone() }));
-        work.await?;
+        BuiltAhead::keep(&AHEAD, BuiltFrom { account, variables, sessions }, work).await?;
     }
     Ok(())
 }
@@ -146,8 +131,8 @@ pub async fn use_sessions_with(
 ) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
     let kind = variables.kind();
-    let ahead = match AHEAD.take().filter(|ahead| ahead.is_for(account, &variables)) {
-        Some(ahead) => ahead.work.await.ok().filter(is_usable_now),
+    let ahead = match BuiltAhead::take(&AHEAD, |from| from.is(account, &variables)) {
+        Some(work) => work.await.ok().filter(is_usable_now),
         None => None,
     };
     let prepared = match ahead {

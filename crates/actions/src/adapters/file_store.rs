@@ -22,7 +22,7 @@ use super::{kept_records::KeptRecords, stored_keys::entry_name};
 use crate::{
     adapters::timer::sleep,
     error::AppError,
-    ports::{SessionBookChange, SessionStore},
+    ports::{RecordChange, SessionBookChange, SessionStore},
 };
 use use_aa_protocol::session::SessionBook;
 
@@ -122,16 +122,21 @@ impl SessionStore for FileSessionStore {
         Ok(kept.values())
     }
 
-    async fn put_record(
+    async fn change_record(
         &self,
         account: Address,
         scheme: &str,
         id: B256,
-        record: Option<Value>,
+        change: RecordChange<'_>,
     ) -> Result<(), AppError> {
         let _lock = self.lock(account).await?;
         let path = self.path(account, &format!("{scheme}.json"));
         let mut kept: KeptRecords = read(&path)?;
+        let before = kept.get(id).cloned();
+        let record = change(before.clone())?;
+        if record == before {
+            return Ok(());
+        }
         kept.put(id, record);
         write(&path, &kept)
     }

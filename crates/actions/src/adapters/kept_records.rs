@@ -14,6 +14,10 @@ impl KeptRecords {
         self.0.iter().map(|(_, record)| record.clone()).collect()
     }
 
+    pub(super) fn get(&self, id: B256) -> Option<&Value> {
+        self.0.iter().find(|(other, _)| *other == id).map(|(_, record)| record)
+    }
+
     /// In its place, or behind the others; `None` forgets it.
     pub(super) fn put(&mut self, id: B256, record: Option<Value>) {
         match (self.0.iter().position(|(other, _)| *other == id), record) {

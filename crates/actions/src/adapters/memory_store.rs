@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::kept_records::KeptRecords;
 use crate::{
     error::AppError,
-    ports::{SessionBookChange, SessionStore},
+    ports::{RecordChange, SessionBookChange, SessionStore},
 };
 use use_aa_protocol::{distributed_key::EphemeralKey, session::SessionBook};
 
@@ -64,13 +64,16 @@ impl SessionStore for MemorySessionStore {
         Ok(kept.map(KeptRecords::values).unwrap_or_default())
     }
 
-    async fn put_record(
+    async fn change_record(
         &self,
         account: Address,
         scheme: &str,
         id: B256,
-        record: Option<Value>,
+        change: RecordChange<'_>,
     ) -> Result<(), AppError> {
+        // As above: without the map borrowed.
+        let kept = self.accounts.borrow().get(&account).and_then(|entry| entry.records.get(scheme)?.get(id).cloned());
+        let record = change(kept)?;
         let mut accounts = self.accounts.borrow_mut();
         accounts.entry(account).or_default().records.entry(scheme.to_owned()).or_default().put(id, record);
         Ok(())

@@ -52,15 +52,30 @@ impl<S: SessionScheme> SchemeSessions<S> {
         Ok(GrantedSessions { ids, session_key: drafted.key.address(), response })
     }
 
-    /// Notes the operation that is to enable a session, or that none is.
+    /// Notes the operation that is to enable a session.
     ///
     /// # Errors
     /// `SessionNotFound` for one that is not stored; those of the store.
-    pub(super) async fn note_first_use(&self, id: B256, operation: Option<B256>) -> Result<(), AppError> {
-        let stored = self.stored().await?.into_iter().find(|stored| S::id(&stored.session) == id);
-        let Some(stored) = stored else { return Err(AppError::SessionNotFound { wanted: id.to_string() }) };
-        let first_use_at = operation.map(|_| unix_seconds());
-        let about = AboutSession { granted_by: operation, first_use_at, ..stored.about };
-        self.put(Stored { about, ..stored }).await
+    pub(super) async fn note_first_use(&self, id: B256, operation: B256) -> Result<(), AppError> {
+        let note = |stored: &mut Stored<S::Session>| {
+            (stored.about.granted_by, stored.about.first_use_at) = (Some(operation), Some(unix_seconds()));
+        };
+        match self.change(id, note).await? {
+            true => Ok(()),
+            false => Err(AppError::SessionNotFound { wanted: id.to_string() }),
+        }
+    }
+
+    /// None of these operations enables the session any more; another one, of another tab, still may.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn no_first_use(&self, id: B256, operations: &[B256]) -> Result<(), AppError> {
+        let forget = |stored: &mut Stored<S::Session>| {
+            if stored.about.granted_by.is_some_and(|noted| operations.contains(&noted)) {
+                (stored.about.granted_by, stored.about.first_use_at) = (None, None);
+            }
+        };
+        self.change(id, forget).await.map(drop)
     }
 }

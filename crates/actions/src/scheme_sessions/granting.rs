@@ -266,16 +266,17 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let account = self.kind.address();
         let PreparedGrant { sessions, key, label, operation } = grant;
         let ids = sessions.iter().map(S::id).collect::<Vec<_>>();
-        let record = |granted_by| {
-            let created_at = Some(unix_seconds());
-            let nodes = key.at_nodes().cloned();
-            let about = AboutSession { label: label.clone(), created_at, granted_by, nodes, ..AboutSession::default() };
-            sessions.iter().map(move |session| Stored { session: session.clone(), ending: false, about: about.clone() })
+        let about = AboutSession {
+            label,
+            created_at: Some(unix_seconds()),
+            granted_by: Some(operation.user_op_hash),
+            nodes: key.at_nodes().cloned(),
+            ..AboutSession::default()
         };
         let keep = async {
             key.put(self.store.as_ref(), account).await?;
-            for stored in record(Some(operation.user_op_hash)) {
-                self.put(stored).await?;
+            for session in sessions {
+                self.put(Stored { session, ending: false, about: about.clone() }).await?;
             }
             Ok::<_, AppError>(())
         };
@@ -295,8 +296,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         };
         if response.user_op_hash != operation.user_op_hash {
             // It was sent with higher fees. Should there be no room for its hash, the chain tells what became of it.
-            for stored in record(Some(response.user_op_hash)) {
-                self.put(stored).await.ok();
+            for id in &ids {
+                let sent = |stored: &mut Stored<S::Session>| stored.about.granted_by = Some(response.user_op_hash);
+                self.change(*id, sent).await.ok();
             }
         }
         Ok(GrantedSessions { ids, session_key: key.address(), response })

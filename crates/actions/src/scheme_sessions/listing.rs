@@ -135,8 +135,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 .pending
                 .extend(granting.into_iter().chain(ended_by.filter(|_| standing.is_in_force() && stored.ending)));
             if on_chain && !was_on_chain {
-                let about = AboutSession { was_on_chain: true, ..stored.about.clone() };
-                self.put(Stored { about, ..stored.clone() }).await?;
+                self.change(S::id(&stored.session), |stored| stored.about.was_on_chain = true).await?;
             }
         }
         on_chain.list(&mut listing);
@@ -182,20 +181,31 @@ impl<S: SessionScheme> SchemeSessions<S> {
             if granted_by == Some(user_op_hash) && !stored.about.was_on_chain {
                 let on_chain = known.ids.contains(&id);
                 if succeeded || on_chain {
-                    let about = AboutSession { was_on_chain: true, ..stored.about };
-                    self.put(Stored { about, ..stored }).await?;
+                    let enabled = |stored: &mut Stored<S::Session>| {
+                        stored.about.was_on_chain |= stored.about.granted_by == Some(user_op_hash);
+                    };
+                    self.change(id, enabled).await?;
                 } else if S::given_consent(&stored.session).is_some() {
                     // The next use enables it.
-                    self.note_first_use(id, None).await?;
+                    self.no_first_use(id, &[user_op_hash]).await?;
                 } else {
                     self.forget(id).await?;
                 }
             } else if ended_by == Some(user_op_hash) && stored.ending && !succeeded {
-                let about = AboutSession { ended_by: None, ..stored.about };
-                self.put(Stored { ending: false, about, ..stored }).await?;
+                self.stays(id, user_op_hash).await?;
             }
         }
         Ok(())
+    }
+
+    /// This operation does not end the session. Another one may.
+    async fn stays(&self, id: B256, user_op_hash: B256) -> Result<(), AppError> {
+        let stays = |stored: &mut Stored<S::Session>| {
+            if stored.about.ended_by == Some(user_op_hash) {
+                (stored.ending, stored.about.ended_by) = (false, None);
+            }
+        };
+        self.change(id, stays).await.map(drop)
     }
 
     /// The operation was dropped: sessions that it was to end can be ended by another one. Should it be included all the same,
@@ -205,9 +215,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// Those of the store.
     pub async fn ends_no_more(&self, user_op_hash: B256) -> Result<(), AppError> {
         let ending = |stored: &Stored<S::Session>| stored.ending && stored.about.ended_by == Some(user_op_hash);
-        for stored in self.stored().await?.into_iter().filter(ending) {
-            let about = AboutSession { ended_by: None, ..stored.about };
-            self.put(Stored { ending: false, about, ..stored }).await?;
+        for stored in self.stored().await?.iter().filter(|stored| ending(stored)) {
+            self.stays(S::id(&stored.session), user_op_hash).await?;
         }
         Ok(())
     }

@@ -59,9 +59,9 @@ pub struct ListedNote {
 
 /// What was read of sessions that are not stored and of those that are, in their order.
 pub(super) struct OnChainNow {
-    /// `None`: there are too many of them.
+    /// `None`: not read. It is behind the first [`MOST_READ`], or would have taken more than [`MOST_CALLS`].
     unknown: Vec<(B256, Option<ReadSession>)>,
-    /// `None`: not compared.
+    /// `None`: not compared, for the same reasons.
     stored: Vec<(B256, Option<ReadSession>)>,
 }
 

@@ -62,8 +62,7 @@ impl<S> Known<S> {
 impl<S: SessionScheme> SchemeSessions<S> {
     pub(super) async fn stored(&self) -> Result<Vec<Stored<S::Session>>, AppError> {
         let records = self.store.records(self.kind.address(), S::NAME).await?;
-        let damaged = |error: serde_json::Error| AppError::Storage { reason: format!("a stored session: {error}") };
-        records.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(damaged)
+        records.into_iter().map(Self::stored_in).collect()
     }
 
     pub(super) async fn read(&self) -> Result<Known<S::Session>, AppError> {

@@ -6,13 +6,15 @@ use std::rc::Rc;
 
 use alloy::primitives::{Address, B256, Bytes, Signature, U256, eip191_hash_message, keccak256};
 use async_trait::async_trait;
+use futures::executor::block_on;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::{
     adapters::memory_store::MemorySessionStore,
     create_session::{CreateSessionVariables, create_session},
-    fake::{Fake, Step, rejected},
+    fake::{BesideAnotherTab, Ending, Fake, Step, rejected},
+    options::BuildUserOpOptions,
     revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke, revoke_sessions},
     send_transaction::send_transaction,
 };
@@ -24,7 +26,7 @@ use use_aa_protocol::{
     lint::Severity,
     policy::{Policy, SessionPolicy},
     rpc::AccountState,
-    session_scheme::{ActionLimits, SchemeFinding, SessionCalls, SessionTerms},
+    session_scheme::{AboutSession, ActionLimits, OnChain, SchemeFinding, SessionCalls, SessionTerms},
     simulate::Violation,
 };
 
@@ -83,7 +85,7 @@ impl AccountKind for Pocket {
     }
 }
 
-/// Sessions that may send anything to one contract; the chain tells how many there are.
+/// Sessions that may send anything to one contract; the chain tells how many there are, and how many before these ended.
 struct Notes;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,8 +117,8 @@ impl SessionScheme for Notes {
     }
 
     fn listed(stored: &[Stored<Note>], answer: &[u8]) -> Result<Vec<Note>, ProtocolError> {
-        let count = usize::from(*answer.last().unwrap());
-        Ok(stored.iter().take(count).map(|stored| stored.session.clone()).collect())
+        let (count, ended) = (usize::from(answer[31]), usize::from(answer[23]));
+        Ok(stored.iter().skip(ended).take(count).map(|stored| stored.session.clone()).collect())
     }
 
     fn grant_calls(_: &OnChain<'_, Note>, new: &[Note]) -> Result<Vec<Call>, ProtocolError> {
@@ -301,4 +303,135 @@ async fn a_review_hears_of_each_policy_what_its_own_session_would_allow() {
     let found = sessions.findings(&[policy(SHOP), policy(FORBIDDEN)]).await.unwrap();
     let stop = SchemeFinding { severity: Severity::Stop, text: "not there".into() };
     assert_eq!(found, [(Some(1), stop)]);
+}
+
+fn about_of(store: &MemorySessionStore, id: B256) -> Option<AboutSession> {
+    let stored = block_on(store.records(POCKET, Notes::NAME)).unwrap();
+    let stored = SchemeSessions::<Notes>::read_records(stored).unwrap();
+    stored.into_iter().find(|stored| Notes::id(&stored.session) == id).map(|stored| stored.about)
+}
+
+/// What another tab writes between reading and writing: reading the chain takes a second.
+#[tokio::test]
+async fn what_another_tab_writes_meanwhile_is_not_lost_and_what_it_forgets_stays_forgotten() {
+    let World { fake, owner, store, sessions } = world();
+    let (id, granted) = sessions.grant(&owner, grant(SHOP)).await.unwrap();
+    let other = B256::repeat_byte(7);
+    fake.answer_amount(NOTES, U256::ONE);
+    let beside = |writes: Box<dyn FnOnce(MemorySessionStore)>| {
+        let of_others = store.clone();
+        let store = BesideAnotherTab::that(store.clone(), move || writes(of_others));
+        SchemeSessions::<Notes>::new(owner.shared_kind(), fake.clone(), Rc::new(store))
+    };
+    let change = move |store: &MemorySessionStore, change: fn(&mut Stored<Note>, B256)| {
+        let changed = |record: Option<Value>| {
+            let mut stored = serde_json::from_value::<Stored<Note>>(record.unwrap()).unwrap();
+            change(&mut stored, other);
+            Ok(Some(serde_json::to_value(stored).unwrap()))
+        };
+        block_on(store.change_record(POCKET, Notes::NAME, id, Box::new(changed))).unwrap();
+    };
+    let ends: fn(&mut Stored<Note>, B256) =
+        |stored, operation| (stored.ending, stored.about.ended_by) = (true, Some(operation));
+
+    // It is being ended there when it is found on chain here.
+    beside(Box::new(move |store| change(&store, ends))).listing().await.unwrap();
+    let about = about_of(&store, id).unwrap();
+    assert_eq!((about.ended_by, about.was_on_chain), (Some(other), true));
+    // That comes to nothing, and another operation is to end it by then.
+    change(&store, |stored, _| stored.about.ended_by = Some(B256::repeat_byte(8)));
+    beside(Box::new(move |store| change(&store, ends))).ends_no_more(B256::repeat_byte(8)).await.unwrap();
+    assert_eq!(about_of(&store, id).unwrap().ended_by, Some(other));
+    // Its name comes in from another device.
+    let mut named = SchemeSessions::<Notes>::read_records(store.records(POCKET, Notes::NAME).await.unwrap()).unwrap();
+    named[0].about = AboutSession { label: Some("Phone".into()), ..AboutSession::default() };
+    sessions.take_in(named).await.unwrap();
+    assert_eq!(
+        about_of(&store, id).map(|about| (about.label, about.ended_by)),
+        Some((Some("Phone".into()), Some(other)))
+    );
+
+    // The device is to forget the account.
+    change(&store, |stored, _| *stored = Stored { ending: false, about: AboutSession::default(), ..stored.clone() });
+    change(&store, |stored, operation| stored.about.granted_by = Some(operation));
+    let forgets = move |store: MemorySessionStore| {
+        block_on(store.put_record(POCKET, Notes::NAME, id, None)).unwrap();
+    };
+    let before = store.records(POCKET, Notes::NAME).await.unwrap();
+    let again = || {
+        let stored = SchemeSessions::<Notes>::read_records(before.clone()).unwrap();
+        block_on(sessions.take_in(stored)).unwrap();
+    };
+    beside(Box::new(forgets)).listing().await.unwrap();
+    assert_eq!(about_of(&store, id), None, "the listing writes nothing of it");
+    again();
+    beside(Box::new(forgets)).settle(other, true).await.unwrap();
+    assert_eq!(about_of(&store, id), None, "nor does the end of its grant");
+    again();
+    beside(Box::new(forgets)).revoke(&owner, &[id], &none()).await.unwrap();
+    assert_eq!(about_of(&store, id), None, "nor does an operation that ends it");
+    assert_ne!(granted.user_op_hash, other);
+}
+
+#[tokio::test]
+async fn many_sessions_end_in_several_operations_and_what_is_left_is_told() {
+    let World { fake, owner, store, sessions } = world();
+    let grants = SessionGrants { sessions: vec![grant(SHOP).policies; 60], ..SessionGrants::default() };
+    let ids = sessions.grant_several(&owner, grants).await.unwrap().ids;
+    let on_chain = |ended: usize| U256::from(60 - ended) | U256::from(ended) << 64;
+    fake.answer_amount(NOTES, on_chain(0));
+    let calls = |operation: &use_aa_protocol::user_operation::UserOperation| {
+        owner.kind().decode_calls(&operation.call_data).unwrap().len()
+    };
+    let ending = || {
+        let stored = block_on(store.records(POCKET, Notes::NAME)).unwrap();
+        let stored = SchemeSessions::<Notes>::read_records(stored).unwrap();
+        stored.iter().filter(|stored| stored.ending).count()
+    };
+
+    // The owner refuses the second one.
+    let heard = std::cell::RefCell::new(Vec::new());
+    let refuses = |part: RevocationPart<'_>| {
+        heard.borrow_mut().push((part.sent.is_some(), part.ended, part.left));
+        if part.ended == MOST_ENDED_AT_ONCE {
+            fake.answer_amount(NOTES, on_chain(part.ended));
+            fake.fail(Step::WalletSign, AppError::WalletRejected);
+        }
+    };
+    let before = fake.sent();
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &refuses).await.unwrap_err();
+    let cause = Box::new(AppError::WalletRejected);
+    assert_eq!(error, AppError::RevokedInPart { ended: 25, left: 35, cause });
+    assert_eq!(heard.take(), [(true, 0, 60), (false, 25, 35)]);
+    assert_eq!((fake.sent() - before, calls(&fake.last_sent()), ending()), (1, 25, 25));
+
+    // The same once more goes on with the others, in smaller ones where these are refused.
+    fake.fail(Step::WalletSign, None);
+    fake.refuse_longer(fake.last_sent().call_data.len() / 2);
+    let sizes = std::cell::RefCell::new(Vec::new());
+    let note = |part: RevocationPart<'_>| {
+        if part.sent.is_some() {
+            sizes.borrow_mut().push(calls(&fake.last_sent()));
+        }
+    };
+    let last = sessions.revoke_in_parts(&owner, &ids, &none(), &note).await.unwrap();
+    assert_eq!(sizes.take(), [12, 12]);
+    let sent = fake.last_sent();
+    assert_eq!((last.user_op_hash, calls(&sent), ending()), (sent.hash(31_337), 11, 60));
+
+    // One that fails on the way: what it was to end is not ended.
+    fake.end_with(Ending::Reverted);
+    fake.answer_amount(NOTES, on_chain(30));
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &|_| {}).await.unwrap_err();
+    let AppError::RevokedInPart { ended: 0, left: 30, cause } = error else { panic!("{error}") };
+    assert!(matches!(*cause, AppError::UserOpReverted { .. }), "{cause}");
+    assert_eq!(ending(), 48, "of the 30 on chain, the 12 that reverted");
+    // Nothing was begun: the plain reason.
+    fake.fail(Step::WalletSign, AppError::WalletRejected);
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &|_| {}).await.unwrap_err();
+    assert_eq!(error, AppError::WalletRejected);
+    // All have ended.
+    fake.answer_amount(NOTES, on_chain(60));
+    let error = sessions.revoke_in_parts(&owner, &ids, &none(), &|_| {}).await.unwrap_err();
+    assert!(matches!(error, AppError::SessionNotFound { .. }), "{error}");
 }

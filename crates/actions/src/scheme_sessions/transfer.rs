@@ -3,7 +3,7 @@
 use serde_json::Value;
 use use_aa_protocol::session_scheme::{SessionScheme, Stored};
 
-use super::{Known, SchemeSessions};
+use super::SchemeSessions;
 use crate::error::AppError;
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -23,24 +23,21 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// number that are new.
     ///
     /// # Errors
-    /// Those of relay and store.
+    /// Those of the store.
     pub async fn take_in(&self, sessions: Vec<Stored<S::Session>>) -> Result<usize, AppError> {
-        let Known { stored: here, .. } = self.read().await?;
         let mut added = 0;
         for theirs in sessions {
             let id = S::id(&theirs.session);
-            match here.iter().find(|ours| S::id(&ours.session) == id) {
-                None => {
+            let take_in = |ours: Option<Value>| {
+                let Some(record) = ours else {
                     added += 1;
-                    self.put(theirs).await?;
-                }
-                Some(ours) if ours.about.label.is_none() && theirs.about.label.is_some() => {
-                    let mut named = ours.clone();
-                    named.about.label = theirs.about.label;
-                    self.put(named).await?;
-                }
-                Some(_) => {}
-            }
+                    return Self::written(&theirs).map(Some);
+                };
+                let mut ours = Self::stored_in(record)?;
+                ours.about.label = ours.about.label.or(theirs.about.label);
+                Self::written(&ours).map(Some)
+            };
+            self.store.change_record(self.kind.address(), S::NAME, id, Box::new(take_in)).await?;
         }
         Ok(added)
     }

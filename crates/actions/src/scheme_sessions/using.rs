@@ -199,7 +199,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
             let signature = signer.sign(&signed, prepared.user_op_hash).await?;
             signed.signature = S::use_signature(&on_chain, session, &signature)?;
             if *enables {
-                self.note_first_use(S::id(session), Some(prepared.user_op_hash)).await?;
+                self.note_first_use(S::id(session), prepared.user_op_hash).await?;
             }
             send_user_operation(relay, &signed, prepared).await
         };
@@ -207,15 +207,19 @@ impl<S: SessionScheme> SchemeSessions<S> {
             Ok(response) => return Ok(response),
             Err(refusal) => refusal,
         };
+        let mut noted = vec![operation.user_op_hash];
         let outcome = match raised(relay, operation, &refusal).await {
-            Ok(Some(higher)) => sign_and_send(&higher).await,
+            Ok(Some(higher)) => {
+                noted.push(higher.user_op_hash);
+                sign_and_send(&higher).await
+            }
             Ok(None) => Err(refusal),
             Err(error) => Err(error),
         };
         if let (true, Err(error)) = (*enables, &outcome)
             && !may_have_arrived(error)
         {
-            self.note_first_use(S::id(session), None).await?;
+            self.no_first_use(S::id(session), &noted).await?;
         }
         outcome.map_err(told::<S>)
     }

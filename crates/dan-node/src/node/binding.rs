@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy::primitives::{B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes};
 
 use super::{Node, now};
 use crate::{
@@ -32,12 +32,33 @@ impl Node {
         if challenge != grant.challenge {
             return Err(self.refuse("challenge", "the owner signed over another challenge"));
         }
+        let _counted = self.binding.lock().await;
+        self.has_room_for(grant.account)?;
         self.nonces.spend(RunKind::KeyGeneration, &own, now()).map_err(|error| self.by_nonce(error))?;
         let bound = KeyRecord { grant: Some(signed.clone()), ..record };
         let (kept, saved) = (key.clone(), bound.clone());
         self.blocking(move |node| node.keys.save(&kept, saved)).await?;
         tracing::info!(node = self.config.id, key = %key.id, account = %grant.account, "a key was granted");
         self.attest(&bound, &signed)
+    }
+
+    /// May one more key be bound for this account? Revoked ones count: their grants are kept, too.
+    fn has_room_for(&self, account: Address) -> Result<(), NodeRefusal> {
+        let (of_account, all) = self.keys.bound(account);
+        let limits = [
+            (of_account, self.config.max_keys_per_account, "of one account", "USE_AA_DAN_MAX_KEYS_PER_ACCOUNT"),
+            (all, self.config.max_keys, "of all accounts", "USE_AA_DAN_MAX_KEYS"),
+        ];
+        match limits.into_iter().find(|(bound, most, ..)| *bound >= *most as usize) {
+            None => Ok(()),
+            Some((bound, most, whose, variable)) => {
+                let reason = format!(
+                    "{bound} keys {whose} are bound here, at most {most} may be ({variable}); each is removed a day after \
+                     its grant has ended"
+                );
+                Err(self.refuse("too-many-keys", reason))
+            }
+        }
     }
 
     /// Does the grant name this very key, as it is?

@@ -25,9 +25,12 @@ const LIMIT: Duration = Duration::from_secs(120);
 impl Node {
     /// Keys that wait for a grant.
     pub fn pool(&self) -> PoolAnswer {
-        let waiting = self.keys.records().into_iter().filter(|(_, record)| record.grant.is_none() && !record.revoked);
-        let keys = waiting.map(|(key_id, record)| pooled(key_id, &record)).collect();
-        PoolAnswer { node: self.config.id, keys }
+        let mut waiting = self.keys.pick(|key_id, record| {
+            let is_waiting = record.grant.is_none() && !record.revoked;
+            is_waiting.then(|| (record.created, pooled(key_id, record)))
+        });
+        waiting.sort_by_key(|(created, key)| (*created, key.key_id));
+        PoolAnswer { node: self.config.id, keys: waiting.into_iter().map(|(_, key)| key).collect() }
     }
 
     /// Makes keys, one after the other.

@@ -41,16 +41,17 @@ impl Node {
     pub async fn held(self: &Arc<Self>, after: B256) -> Result<KeysAnswer, NodeRefusal> {
         let shares: HashSet<B256> =
             self.blocking(|node| Ok(node.vault.list(Slot::Share)?)).await?.into_iter().collect();
-        let mut keys: Vec<_> = self.keys.records().into_iter().filter(|(id, _)| *id > after).collect();
-        keys.sort_by_key(|(id, _)| *id);
-        let held = |(key_id, record): (B256, KeyRecord)| HeldKey {
+        let held = |key_id: B256, record: &KeyRecord| HeldKey {
             key_id,
             address: record.address,
-            valid_until: record.grant.map(|signed| signed.grant.valid_until),
+            valid_until: record.grant.as_ref().map(|signed| signed.grant.valid_until),
             revoked: record.revoked,
             share: shares.contains(&key_id),
         };
-        Ok(KeysAnswer { node: self.config.id, keys: keys.into_iter().take(KEYS_AT_ONCE).map(held).collect() })
+        let mut keys = self.keys.pick(|key_id, record| (key_id > after).then(|| held(key_id, record)));
+        keys.sort_by_key(|key| key.key_id);
+        keys.truncate(KEYS_AT_ONCE);
+        Ok(KeysAnswer { node: self.config.id, keys })
     }
 
     /// Renews the shares of a key; rebuilds that of `repair` first.

@@ -13,15 +13,11 @@ use super::{
 };
 use crate::{
     actions::ports::SessionStore,
-    client::{
-        browser_storage, remembered,
-        session_store::{
-            changes,
-            key_vault::{self, crypto, failed, finish, parameters, subtle},
-            local::LocalSessionStore,
-            nexus::NexusStore,
-            signers::signer_of,
-        },
+    client::session_store::{
+        key_vault::{crypto, failed, finish, parameters, subtle},
+        local::LocalSessionStore,
+        nexus::NexusStore,
+        signers::signer_of,
     },
     error::AppError,
     protocol::{
@@ -163,37 +159,6 @@ pub async fn put_keys(account: Address, keys: &[Key]) -> Result<(), AppError> {
         }
     }
     Ok(())
-}
-
-/// Removes the account's sessions, keys and log from this browser, with what was set aside as unreadable. On chain
-/// nothing changes: what is not revoked stays valid for whoever has a copy of a key.
-///
-/// # Errors
-/// `Storage` when local storage is blocked.
-pub fn forget_account(account: Address) -> Result<(), AppError> {
-    let own = format!("{account:#x}_");
-    for name in browser_storage::names()?.iter().filter(|name| name.starts_with(&own)) {
-        browser_storage::remove(name);
-    }
-    if let Some((kind, _)) = remembered::account_at(account) {
-        remembered::forget_account(kind);
-    }
-    changes::notify(account);
-    Ok(())
-}
-
-/// Removes the account from this browser ([`forget_account`]), and the key that encrypts session keys when no account
-/// is left that needs it.
-///
-/// # Errors
-/// `Storage` when local storage or IndexedDB is blocked.
-pub async fn forget_device(account: Address) -> Result<(), AppError> {
-    forget_account(account)?;
-    let is_of_an_account = |name: &String| name.starts_with("0x") && name.contains("_signers");
-    match browser_storage::names()?.iter().any(is_of_an_account) {
-        true => Ok(()),
-        false => key_vault::forget().await,
-    }
 }
 
 async fn derive(passphrase: &str, header: &Header, usage: &str) -> Result<CryptoKey, AppError> {

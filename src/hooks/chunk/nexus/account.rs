@@ -10,7 +10,11 @@ use crate::{
         account_kind::nexus::{self, Nexus, NexusSessions},
         ports::Relay,
     },
-    client::{relay::ServerRelay, remembered, session_store::nexus::NexusStore},
+    client::{
+        relay::ServerRelay,
+        remembered,
+        session_store::{forgetting::Beginning, nexus::NexusStore},
+    },
     hooks::{
         Progress,
         chunk::{Outcome, wallet_of},
@@ -30,7 +34,9 @@ pub(super) async fn client_of(owner: &ConnectedOwner, progress: Option<&Progress
     // The one that is shown and was reviewed, where the owner has been here: it is asked for again and must be the same.
     let last = remembered::account(AccountKind::Nexus).filter(|last| last.owner_address == Some(owner.address));
     let known = last.map(|last| NexusStore.account(last.smart_account_address)).transpose()?;
+    let begun = known.as_ref().map(|known| Beginning::now(known.address));
     let (client, account) = nexus::connect(wallet, relay, known, &nexus::owner_setup()).await?;
+    begun.map_or(Ok(()), Beginning::check)?;
     NexusStore.put_account(&account)?;
     Ok(client)
 }

@@ -1,93 +1,94 @@
 //! Grants on Nexus accounts: built ahead while the person reads the review, then signed and sent.
 
-use std::cell::RefCell;
-
-use futures::FutureExt;
-
-use super::{Eventually, Outcome, client_of, following, on_approval, sessions_of, settle_later, used_addresses};
+use super::{Outcome, client_of, following, on_approval, sessions_of, settle_later, used_addresses};
 use crate::{
     actions::{
         account_kind::nexus,
+        create_session::CreateSessionVariables,
         enable_mode::EnableMode,
         scheme_sessions::{PreparedGrant, SessionGrants},
     },
     client::session_store::{key_vault, persistence},
-    error::AppError,
-    hooks::{Progress, UserOpStatus, context::ConnectedOwner, nexus_distributed, operations::GrantVariables},
-    protocol::{kind::AccountKind, smart_sessions::StoredSession, user_op_response::UserOpResponse},
+    hooks::{
+        Progress, UserOpStatus, built_ahead::BuiltAhead, context::ConnectedOwner, nexus_distributed,
+        operations::GrantVariables,
+    },
+    protocol::{smart_sessions::StoredSession, user_op_response::UserOpResponse},
 };
 
 type Prepared = PreparedGrant<StoredSession>;
 
 thread_local! {
-    /// The grant that was built ahead, with what it was built from. Used once.
-    static AHEAD: RefCell<Option<(ConnectedOwner, GrantVariables, Eventually<Prepared>)>> =
-        const { RefCell::new(None) };
+    static AHEAD: BuiltAhead<(ConnectedOwner, GrantVariables), Prepared> = const { BuiltAhead::new() };
 }
 
-/// Drops what was built ahead: it may hold a key, or the nonce of another operation.
-pub fn forget() {
-    AHEAD.set(None);
+/// Drops what was built ahead: it has the nonce that another operation takes.
+pub(super) fn forget() {
+    BuiltAhead::forget(&AHEAD);
+}
+
+/// Whose key the sessions get.
+enum Grant {
+    /// One that is made here.
+    OwnKey(Box<SessionGrants>),
+    /// One that nodes share and offer when it is granted.
+    NodesKey(Box<CreateSessionVariables>),
+}
+
+impl Grant {
+    fn of(variables: GrantVariables) -> Outcome<Self> {
+        Ok(match variables {
+            GrantVariables::Sessions(variables) => Self::OwnKey(Box::new(nexus::session_grants(variables)?)),
+            GrantVariables::Batch(variables) => Self::OwnKey(Box::new(nexus::batch_session_grants(variables)?)),
+            GrantVariables::Distributed(variables) => Self::NodesKey(Box::new(variables)),
+        })
+    }
 }
 
 pub async fn prepare(owner: ConnectedOwner, variables: GrantVariables) -> Outcome<()> {
-    let known = AHEAD.with_borrow(|grant| {
-        grant.as_ref().is_some_and(|(known, from, work)| {
-            *known == owner && *from == variables && work.peek().is_none_or(|built| built.as_ref().is_ok_and(is_fresh))
-        })
-    });
-    if !known {
-        if variables.enable() == EnableMode::WithFirstUse {
-            // Nothing to build: the person signs, and that is all.
-            return key_vault::warm_up().await;
-        }
-        if matches!(variables, GrantVariables::Distributed(_)) {
-            // Its key is offered by the nodes when it is granted.
-            return key_vault::warm_up().await;
-        }
-        let work = build(owner.clone(), variables.clone()).boxed_local().shared();
-        AHEAD.set(Some((owner, variables, work.clone())));
-        key_vault::warm_up().await?;
-        work.await?;
+    let from = (owner, variables);
+    if BuiltAhead::has(&AHEAD, |known| *known == from, is_fresh) {
+        return Ok(());
     }
-    Ok(())
+    match Grant::of(from.1.clone())? {
+        Grant::OwnKey(grants) if grants.enable == EnableMode::ByOperation => {
+            let work = BuiltAhead::keep(&AHEAD, from.clone(), build(from.0, *grants));
+            key_vault::warm_up().await?;
+            work.await.map(drop)
+        }
+        // Nothing to build: what the person signs is all, or nodes offer the key.
+        Grant::OwnKey(_) | Grant::NodesKey(_) => key_vault::warm_up().await,
+    }
 }
 
-async fn build(owner: ConnectedOwner, variables: GrantVariables) -> Outcome<Prepared> {
+async fn build(owner: ConnectedOwner, grants: SessionGrants) -> Outcome<Prepared> {
     let client = client_of(&owner, None).await?;
-    sessions_of(client.account)?.prepare_grant(&client, grants_of(variables)?).await
+    sessions_of(client.account)?.prepare_grant(&client, grants).await
 }
 
 fn is_fresh(prepared: &Prepared) -> bool {
     prepared.operation().is_fresh()
 }
 
-fn grants_of(variables: GrantVariables) -> Outcome<SessionGrants> {
-    match variables {
-        GrantVariables::Sessions(variables) => nexus::session_grants(variables),
-        GrantVariables::Batch(variables) => nexus::batch_session_grants(variables),
-        GrantVariables::Distributed(_) => {
-            Err(AppError::kind_cannot(AccountKind::Nexus, "sessions with distributed keys"))
-        }
-    }
-}
-
 pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: Progress) -> Outcome<UserOpResponse> {
     progress.set(UserOpStatus::Preparing);
     persistence::ask_once();
     let (kind, addresses) = (variables.kind(), used_addresses::of_grant(&variables));
-    if let GrantVariables::Distributed(variables) = variables {
-        let (account, response) = nexus_distributed::grant(owner, Box::new(variables), progress.clone()).await?;
-        progress.set(UserOpStatus::Submitted);
-        used_addresses::note(account, addresses);
-        following::sent(account, kind, &response);
-        settle_later(account, &response);
-        return Ok(response);
-    }
-    let ahead = AHEAD.take().filter(|(known, from, _)| *known == owner && *from == variables);
+    let ahead = BuiltAhead::take(&AHEAD, |(known, from)| *known == owner && *from == variables);
+    let grants = match Grant::of(variables)? {
+        Grant::OwnKey(grants) => grants,
+        Grant::NodesKey(variables) => {
+            let (account, response) = nexus_distributed::grant(owner, variables, progress.clone()).await?;
+            progress.set(UserOpStatus::Submitted);
+            used_addresses::note(account, addresses);
+            following::sent(account, kind, &response);
+            settle_later(account, &response);
+            return Ok(response);
+        }
+    };
     let ahead = match ahead {
         // What could not be built ahead is built again: the reason may be gone.
-        Some((.., work)) => work.await.ok().filter(is_fresh),
+        Some(work) => work.await.ok().filter(is_fresh),
         None => None,
     };
     let client = client_of(&owner, Some(&progress)).await?;
@@ -96,7 +97,7 @@ pub async fn grant(owner: ConnectedOwner, variables: GrantVariables, progress: P
         Some(prepared) => sessions.complete_grant(&client, prepared).await?,
         None => {
             let on_approval = on_approval(client.account, &progress);
-            sessions.grant_several_with(&client, grants_of(variables)?, &on_approval).await?
+            sessions.grant_several_with(&client, *grants, &on_approval).await?
         }
     };
     let response = nexus::response_to(client.account, granted);

@@ -21,6 +21,7 @@ use crate::{
         remembered::{self, RememberedAccount},
         session_store::nexus::NexusStore,
     },
+    error::AppError,
     hooks::{account::found, context::SmartAccountContext, query_status::QueryStatus},
     protocol::{
         kind::AccountKind,
@@ -32,11 +33,15 @@ use crate::{
 /// kind is.
 pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outcome<Address> {
     let kind = Nexus::find(&ServerRelay, owner, &nexus::owner_setup()).await?;
-    NexusStore.put_account(kind.account())?;
     let account = kind.account().address;
+    if context.owner.try_get_untracked() != Some(Some(owner)) {
+        // The wallet is another by now, or went, as when the device is to forget the account.
+        return Ok(account);
+    }
+    NexusStore.put_account(kind.account())?;
     let last = RememberedAccount { owner_address: Some(owner), smart_account_address: account };
     remembered::set_account(AccountKind::Nexus, &last);
-    if context.owner.try_get_untracked() == Some(Some(owner)) && context.is_of(AccountKind::Nexus) {
+    if context.is_of(AccountKind::Nexus) {
         found(context, account);
     }
     Ok(account)
@@ -46,7 +51,7 @@ pub async fn find_account(context: SmartAccountContext, owner: Address) -> Outco
 const MOST_ENDED: usize = 100;
 
 thread_local! {
-    /// Operations that were found under way, and are followed.
+    /// Operations that were found under way, and are followed or came to their end.
     static FOLLOWED: RefCell<HashSet<B256>> = RefCell::default();
     /// How many readings were begun, and which was shown last: one that took longer than a later one is not shown after it.
     static TURNS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
@@ -88,7 +93,13 @@ pub async fn show_sessions(context: SmartAccountContext, account: Address) -> Ou
     for user_op_hash in pending {
         // Once in a visit: what was dropped is on its way for ever, and each end has the list read again.
         if FOLLOWED.with_borrow_mut(|followed| followed.insert(user_op_hash)) {
-            spawn_local(async move { drop(settle(account, user_op_hash).await) });
+            spawn_local(async move {
+                match settle(account, user_op_hash).await {
+                    Ok(()) | Err(AppError::Storage { .. } | AppError::StorageFull { .. }) => {}
+                    // Its end was not seen: the next reading tries again.
+                    Err(_) => drop(FOLLOWED.with_borrow_mut(|followed| followed.remove(&user_op_hash))),
+                }
+            });
         }
     }
     Ok(())

@@ -29,7 +29,7 @@ use crate::{
     grant_limits::limits_at,
     options::BuildUserOpOptions,
     revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
-    scheme_sessions::{GrantedSessions, PreparedUse, SchemeSessions, SessionChoice, SessionGrants},
+    scheme_sessions::{GrantedSessions, PreparedUse, RevocationPart, SchemeSessions, SessionChoice, SessionGrants},
     send_gas_token_transaction::SendGasTokenTransactionVariables,
     send_with_batch_session::SendWithBatchSessionRequest,
     send_with_session::SendWithSessionRequest,
@@ -256,14 +256,27 @@ pub(super) fn in_own_lane(mut options: BuildUserOpOptions) -> Result<BuildUserOp
     Ok(options)
 }
 
-/// Takes sessions back.
+/// Takes sessions back; many of them in several operations.
 ///
 /// # Errors
-/// As [`SchemeSessions::revoke`].
+/// As [`SchemeSessions::revoke_in_parts`].
 pub async fn revoke_sessions(
     sessions: &NexusSessions,
     owner: &SmartAccountClient,
     variables: RevokeSessionsVariables,
+) -> Result<UserOpResponse, AppError> {
+    revoke_sessions_with(sessions, owner, variables, &|_| {}).await
+}
+
+/// [`revoke_sessions`], and `on_part` hears of each operation but the last.
+///
+/// # Errors
+/// As [`SchemeSessions::revoke_in_parts`].
+pub async fn revoke_sessions_with(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    variables: RevokeSessionsVariables,
+    on_part: &dyn Fn(RevocationPart<'_>),
 ) -> Result<UserOpResponse, AppError> {
     let RevokeSessionsVariables { sessions: which, options, .. } = variables;
     let ids = match which {
@@ -274,7 +287,7 @@ pub async fn revoke_sessions(
         return Err(AppError::SessionNotFound { wanted: "any session that can be used".into() });
     }
     let chain = owner.relay.chain_info().await?;
-    sessions.revoke(owner, &ids, &sponsored_where_possible(&chain, &options)).await
+    sessions.revoke_in_parts(owner, &ids, &sponsored_where_possible(&chain, &options), on_part).await
 }
 
 pub(super) fn cannot(what: &str) -> AppError {
