@@ -15,6 +15,7 @@ mod key;
 mod listing;
 mod on_chain;
 mod proof;
+mod speeding_up;
 mod standing;
 mod transfer;
 mod using;

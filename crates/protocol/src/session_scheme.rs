@@ -23,6 +23,7 @@ use super::{
     session::SessionLeaf,
     signature::DUMMY_SESSION,
     simulate::Violation,
+    user_operation::UserOperation,
 };
 
 /// What is limited over all calls of one action. Each action counts for itself.
@@ -186,6 +187,15 @@ pub struct SessionCalls<'a> {
     pub now: u64,
 }
 
+/// The sessions that calls of the account change, by their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedSessions {
+    /// Those that it has afterwards.
+    pub granted: Vec<B256>,
+    /// Those that it has no more.
+    pub ended: Vec<B256>,
+}
+
 /// What a person should know of a session, or must be kept from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemeFinding {
@@ -254,6 +264,16 @@ pub trait SessionScheme {
     /// Contracts and functions that the account's operations in a bundle, the input of its transaction, grant sessions for.
     fn granted_in(_account: Address, _input: &[u8]) -> Vec<(Address, [u8; 4])> {
         Vec::new()
+    }
+
+    /// Which sessions these calls of the account grant and end; none where calls do not tell.
+    fn changed_by(_calls: &[Call]) -> ChangedSessions {
+        ChangedSessions::default()
+    }
+
+    /// The session whose key an operation is signed by; `None` where it is the owner's, or does not tell.
+    fn used_in(_operation: &UserOperation) -> Option<B256> {
+        None
     }
 
     /// What the account does to end sessions of which nothing but the id is known.

@@ -4,6 +4,7 @@ mod account;
 pub mod distributed;
 pub mod grants;
 pub mod shown;
+pub mod speeding_up;
 pub mod transfer;
 pub mod uses;
 
