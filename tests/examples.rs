@@ -39,6 +39,8 @@ mod pairs;
 
 #[path = "examples/devices.rs"]
 mod devices;
+#[path = "examples/returning.rs"]
+mod returning;
 
 sol! {
     function balanceOf(address owner) returns (uint256);

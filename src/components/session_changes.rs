@@ -21,10 +21,10 @@ use super::{
 use crate::{
     error::AppError,
     hooks::{
-        MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof, RevokeAtNodesVariables,
+        AccountKind, MutationOptions, OperationKind, RestoreSessionsVariables, RevocationProof, RevokeAtNodesVariables,
         RevokeSessionsVariables, SessionsToRevoke, UseMutationReturn, UseSessionsReturn, UseUserOpWaitReturn,
-        UserOpResponse, effect, use_restore_sessions, use_resumed_operation, use_revocation_proof, use_revoke_at_nodes,
-        use_revoke_sessions_with, use_smart_account, use_user_op_wait,
+        UserOpResponse, effect, use_account_kind, use_restore_sessions, use_resumed_operation, use_revocation_proof,
+        use_revoke_at_nodes, use_revoke_sessions_with, use_smart_account, use_user_op_wait,
     },
     protocol::{describe::TokenFacts, distributed_key::is_distributed, foreign_text::isolated, session::SessionLeaf},
 };
@@ -253,6 +253,7 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
     let is_return = move || matches!(ask.get(), Some(Change::Restore(_)));
     let sponsored = use_is_sponsored();
     let (account, native) = (use_smart_account(), use_native_currency());
+    let kind = use_account_kind().kind;
     let blocked = move || is_open.get() && kept.is_blocked();
     view! {
         <dialog
@@ -270,7 +271,7 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
             {move || {
                 ask.get()
                     .map(|change| {
-                        question(&change, sessions, sponsored.get(), account.smart_account_address.get(), &native.get(), kept)
+                        question(&change, kind.get(), sessions, sponsored.get(), account.smart_account_address.get(), &native.get(), kept)
                     })
             }}
             <div class="review-foot">
@@ -288,9 +289,13 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
     .into_any()
 }
 
+/// What is said of sessions that come back where the chain counts.
+const COUNTED_ANEW: &str = "The same keys work again, within the same limits and until the same end. What was used of their limits is forgotten: whatever is counted, uses and totals, begins at nothing and can be used in full once more. What was granted as one session with it comes back, too.";
+
 /// What will happen, in plain words.
 fn question(
     change: &Change,
+    kind: AccountKind,
     sessions: UseSessionsReturn,
     sponsored: bool,
     account: Option<Address>,
@@ -311,7 +316,10 @@ fn question(
         Change::Restore(ids) => (
             ids.as_slice(),
             ["Bring back ", &sessions_text(ids.len()), "?"].concat(),
-            "The same keys work again, within the same limits and until the same end.",
+            match kind {
+                AccountKind::BiconomyV2 => "The same keys work again, within the same limits and until the same end.",
+                AccountKind::Nexus => COUNTED_ANEW,
+            },
         ),
     };
     let names = sessions.list.sessions.with_untracked(|all| {

@@ -9,6 +9,7 @@ use use_aa::{
         create_session::CreateSessionVariables,
         enable_mode::EnableMode,
         ports::SessionStore,
+        restore_sessions::RestoreSessionsVariables,
         revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
     },
     client::{relay_native::HttpRelay, session_store::memory::MemorySessionStore},
@@ -213,6 +214,18 @@ async fn what_was_forgotten_is_sent_again_and_what_could_only_fail_is_not_offere
     let leaf = owner.leaf().await;
     assert_eq!(leaf.status, SessionStatus::Revoked);
     assert_eq!(leaf.state().ending().and_then(|ending| ending.operation), Some(again.user_op_hash));
+
+    // Brought back, by an operation that is stuck: the session waits for the one that overtakes it, and loses nothing.
+    owner.holds();
+    let session_ids = granted.session.unwrap().session_ids;
+    let variables = RestoreSessionsVariables { session_ids, ..Default::default() };
+    let first = nexus::restore_sessions(&owner.sessions, &owner.client, variables).await.unwrap();
+    let stuck = owner.operation(&first).await;
+    let faster = owner.sessions.speed_up(&owner.client, &stuck, &ZERO_FEES).await.unwrap();
+    assert_eq!(owner.leaf().await.status, SessionStatus::Pending);
+    assert_eq!(owner.sessions.listing().await.unwrap().pending, [faster.user_op_hash]);
+    owner.settled(&first, &faster).await;
+    assert_eq!(owner.leaf().await.status, SessionStatus::Active);
 
     // A grant whose key was thrown away: granted again, nobody could use it.
     owner.holds();

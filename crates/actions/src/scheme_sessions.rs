@@ -15,6 +15,7 @@ mod key;
 mod listing;
 mod on_chain;
 mod proof;
+mod returning;
 mod speeding_up;
 mod standing;
 mod transfer;
@@ -25,7 +26,7 @@ use super::{
     account_kind::AccountKind,
     options::BuildUserOpOptions,
     ports::{Relay, SessionStore},
-    prepare_user_operation::read_owner_snapshot,
+    prepare_user_operation::{PreparedUserOperation, read_owner_snapshot},
     send_transaction::{complete_transaction, prepare_owner_operation},
     send_user_operation::may_have_arrived,
 };
@@ -117,17 +118,27 @@ impl<S: SessionScheme> SchemeSessions<S> {
         };
         calls.extend(S::end_unknown(&unknown));
         let prepared = prepare_owner_operation(owner, &snapshot, &calls, options).await?;
-        let ended = known.stored.into_iter().filter(|stored| ended.contains(&S::id(&stored.session)));
-        let ended = ended.collect::<Vec<_>>();
+        let ended = known.stored.into_iter().filter(|stored| ended.contains(&S::id(&stored.session))).collect();
+        self.complete_change(owner, &prepared, ended, ending_by).await
+    }
+
+    /// Has the owner sign and send an operation that changes stored sessions: what `waiting` makes of each is stored before,
+    /// and taken back where the operation was not sent.
+    async fn complete_change(
+        &self,
+        owner: &SmartAccountClient,
+        prepared: &PreparedUserOperation,
+        changed: Vec<Stored<S::Session>>,
+        waiting: impl Fn(Stored<S::Session>, B256) -> Stored<S::Session>,
+    ) -> Result<UserOpResponse, AppError> {
         let mark = async |operation: B256| {
-            for stored in &ended {
-                let about = AboutSession { ended_by: Some(operation), ..stored.about.clone() };
-                self.put(Stored { session: stored.session.clone(), ending: true, about }).await?;
+            for stored in &changed {
+                self.put(waiting(stored.clone(), operation)).await?;
             }
             Ok::<_, AppError>(())
         };
         mark(prepared.user_op_hash).await?;
-        match complete_transaction(owner, &prepared).await {
+        match complete_transaction(owner, prepared).await {
             Ok(response) => {
                 if response.user_op_hash != prepared.user_op_hash {
                     mark(response.user_op_hash).await?;
@@ -136,7 +147,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
             }
             Err(error) => {
                 if !may_have_arrived(&error) {
-                    for stored in ended {
+                    for stored in changed {
                         self.put(stored).await?;
                     }
                 }
@@ -180,6 +191,12 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }
         Err(AppError::invalid("owner", format!("the client of account {account}"), owner.account))
     }
+}
+
+/// As it is stored while this operation is on its way.
+fn ending_by<T>(stored: Stored<T>, operation: B256) -> Stored<T> {
+    let about = AboutSession { ended_by: Some(operation), returned_by: None, ..stored.about };
+    Stored { ending: true, about, ..stored }
 }
 
 #[cfg(test)]

@@ -98,6 +98,9 @@ pub struct AboutSession {
     /// When the use was sent that enables it, unix seconds; [`Self::granted_by`] is that use then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_use_at: Option<u64>,
+    /// The operation that brings it back after it was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_by: Option<B256>,
     /// The chain had it. When it has it no more, it was ended.
     #[serde(default)]
     pub was_on_chain: bool,
@@ -286,6 +289,14 @@ pub trait SessionScheme {
     /// # Errors
     /// `Invalid` for none, and for one that is there already.
     fn grant_calls(on_chain: &OnChain<'_, Self::Session>, new: &[Self::Session]) -> Result<Vec<Call>, ProtocolError>;
+
+    /// May a session be granted once more after it was ended, as it was and under the same id?
+    ///
+    /// # Errors
+    /// `PolicyRefused` where sessions are granted anew instead.
+    fn can_return(_session: &Self::Session) -> Result<(), ProtocolError> {
+        Err(ProtocolError::refused("sessions", "what was ended is granted anew, with another key"))
+    }
 
     /// What the account does to end these sessions and keep its others.
     ///

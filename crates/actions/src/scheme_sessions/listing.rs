@@ -67,10 +67,14 @@ pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, standing:
             status: match standing {
                 Standing::OnChain | Standing::Waiting => SessionStatus::Active,
                 Standing::Enabling => SessionStatus::Pending,
+                Standing::Absent if about.returned_by.is_some() => SessionStatus::Pending,
                 Standing::Absent if is_over => SessionStatus::Revoked,
                 Standing::Absent => SessionStatus::Pending,
             },
-            user_op_hash: about.granted_by.filter(|_| standing != Standing::OnChain && !about.was_on_chain),
+            user_op_hash: about
+                .returned_by
+                .or(about.granted_by.filter(|_| !about.was_on_chain))
+                .filter(|_| standing != Standing::OnChain),
             ..leaf
         };
         about.nodes.iter().for_each(|nodes| nodes.write(&mut leaf));
@@ -129,20 +133,39 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 };
                 listing.left.extend(self.asked(&stored.session).into_iter().map(whole));
             }
-            let AboutSession { granted_by, ended_by, was_on_chain, .. } = &stored.about;
+            let AboutSession { granted_by, ended_by, returned_by, was_on_chain, .. } = &stored.about;
             let granting = granted_by.filter(|_| !on_chain && !was_on_chain && !stored.ending);
-            listing
-                .pending
-                .extend(granting.into_iter().chain(ended_by.filter(|_| standing.is_in_force() && stored.ending)));
-            if on_chain && !was_on_chain {
-                let about = AboutSession { was_on_chain: true, ..stored.about.clone() };
-                self.put(Stored { about, ..stored.clone() }).await?;
-            }
+            let returning = returned_by.filter(|_| !on_chain);
+            let ending = ended_by.filter(|_| standing.is_in_force() && stored.ending);
+            listing.pending.extend(granting.into_iter().chain(returning).chain(ending));
+            self.note_seen(stored, standing).await?;
         }
         on_chain.list(&mut listing);
         listing.pending.sort_unstable();
         listing.pending.dedup();
         Ok(listing)
+    }
+
+    /// Notes what the chain was seen to have: a session that is there, by whomever it was brought back, is on no way out of
+    /// before; one whose end is seen waits for no operation any more.
+    async fn note_seen(&self, stored: &Stored<S::Session>, standing: Standing) -> Result<(), AppError> {
+        let mut seen = stored.clone();
+        match standing {
+            Standing::OnChain => {
+                seen.about.was_on_chain = true;
+                seen.about.returned_by = None;
+                seen.about.ended_by = stored.about.ended_by.filter(|_| stored.ending);
+            }
+            Standing::Absent if stored.ending => {
+                seen.about.was_on_chain = true;
+                seen.ending = false;
+            }
+            _ => return Ok(()),
+        }
+        match seen == *stored {
+            true => Ok(()),
+            false => self.put(seen).await,
+        }
     }
 
     /// Refuses calls that would go over what the chain has counted. What the chain does not tell now it judges itself.
@@ -179,7 +202,12 @@ impl<S: SessionScheme> SchemeSessions<S> {
         for stored in known.stored {
             let id = S::id(&stored.session);
             let (granted_by, ended_by) = (stored.about.granted_by, stored.about.ended_by);
-            if granted_by == Some(user_op_hash) && !stored.about.was_on_chain {
+            if stored.about.returned_by == Some(user_op_hash) {
+                let is_there = succeeded || known.ids.contains(&id);
+                let ended_by = ended_by.filter(|_| !is_there);
+                let about = AboutSession { returned_by: None, ended_by, ..stored.about };
+                self.put(Stored { about, ..stored }).await?;
+            } else if granted_by == Some(user_op_hash) && !stored.about.was_on_chain {
                 let on_chain = known.ids.contains(&id);
                 if succeeded || on_chain {
                     let about = AboutSession { was_on_chain: true, ..stored.about };
@@ -198,8 +226,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         Ok(())
     }
 
-    /// The operation was dropped: sessions that it was to end can be ended by another one. Should it be included all the same,
-    /// the chain tells. Sessions that it was to grant wait on, since their key must not be lost.
+    /// The operation was dropped: sessions that it was to end can be ended by another one, and those that it was to bring back
+    /// are over as before. Should it be included all the same, the chain tells. Sessions that it was to grant wait on, since
+    /// their key must not be lost.
     ///
     /// # Errors
     /// Those of the store.
@@ -208,6 +237,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
         for stored in self.stored().await?.into_iter().filter(ending) {
             let about = AboutSession { ended_by: None, ..stored.about };
             self.put(Stored { ending: false, about, ..stored }).await?;
+        }
+        let returning = |stored: &Stored<S::Session>| stored.about.returned_by == Some(user_op_hash);
+        for stored in self.stored().await?.into_iter().filter(returning) {
+            let about = AboutSession { returned_by: None, ..stored.about };
+            self.put(Stored { about, ..stored }).await?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use use_aa_protocol::{
     user_operation::UserOperation,
 };
 
-use super::{Known, SchemeSessions};
+use super::{Known, SchemeSessions, ending_by, returning::returning_by};
 use crate::{
     account::SmartAccountClient,
     clock::unix_seconds,
@@ -22,9 +22,17 @@ use crate::{
     speed_up_user_operation::{Replaced, check_account, refuse_paid_in_a_token, replace, speed_up_as_owner},
 };
 
+/// Whose operation changes sessions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Owner,
+    FirstUse,
+}
+
 /// Sessions that an operation changes, and who they wait for by now.
 struct Waiting<S> {
     changed: ChangedSessions,
+    by: By,
     /// As they were before any of them was told of another operation.
     before: RefCell<Vec<Stored<S>>>,
     told: Cell<Option<B256>>,
@@ -101,7 +109,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let signer = self.signer(keys, session, chain.chain_id).await?;
         // Who waits for the first use waits for this one.
         let granted = known.standing(id).is_signed().then_some(id).into_iter().collect();
-        let waiting = Waiting::new(ChangedSessions { granted, ended: Vec::new() });
+        let waiting = Waiting::new(ChangedSessions { granted, ended: Vec::new() }, By::FirstUse);
         let at = Replaced { relay, store: None, kind };
         let outcome = replace(at, stuck, fees, async |operation, user_op_hash, _| {
             let mut signed = operation.clone();
@@ -135,12 +143,12 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 changed.ended.push(id);
             }
         }
-        Ok(Waiting::new(changed))
+        Ok(Waiting::new(changed, By::Owner))
     }
 
     /// They wait for this operation, which is about to be sent.
     async fn tell(&self, waiting: &Waiting<S::Session>, user_op_hash: B256) -> Result<(), AppError> {
-        let Waiting { changed, before, told } = waiting;
+        let Waiting { changed, by, before, told } = waiting;
         if changed.granted.is_empty() && changed.ended.is_empty() {
             return Ok(());
         }
@@ -153,14 +161,18 @@ impl<S: SessionScheme> SchemeSessions<S> {
             if told.get().is_none() {
                 before.borrow_mut().push(stored.clone());
             }
-            let about = match is_ended {
-                true => AboutSession { ended_by: Some(user_op_hash), ..stored.about },
-                false => {
-                    let first_use_at = S::given_consent(&stored.session).map(|_| unix_seconds());
-                    AboutSession { granted_by: Some(user_op_hash), first_use_at, ..stored.about }
+            // It was there before, or was only signed for, and is brought back.
+            let is_return = stored.about.was_on_chain || S::given_consent(&stored.session).is_some();
+            let waits = match (is_ended, by) {
+                (true, _) => ending_by(stored, user_op_hash),
+                (false, By::Owner) if is_return => returning_by(stored, user_op_hash),
+                (false, _) => {
+                    let first_use_at = (*by == By::FirstUse).then(unix_seconds);
+                    let about = AboutSession { granted_by: Some(user_op_hash), first_use_at, ..stored.about };
+                    Stored { about, ..stored }
                 }
             };
-            self.put(Stored { ending: stored.ending || is_ended, about, ..stored }).await?;
+            self.put(waits).await?;
         }
         told.set(Some(user_op_hash));
         Ok(())
@@ -177,7 +189,10 @@ impl<S: SessionScheme> SchemeSessions<S> {
             && !may_have_arrived(error)
         {
             let now = self.stored().await.unwrap_or_default();
-            let waits = |now: &Stored<S::Session>| [now.about.granted_by, now.about.ended_by].contains(&Some(told));
+            let waits = |now: &Stored<S::Session>| {
+                let AboutSession { granted_by, ended_by, returned_by, .. } = &now.about;
+                [granted_by, ended_by, returned_by].contains(&&Some(told))
+            };
             for stored in before.into_inner() {
                 let id = S::id(&stored.session);
                 if now.iter().any(|now| S::id(&now.session) == id && waits(now)) {
@@ -190,8 +205,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
 }
 
 impl<S> Waiting<S> {
-    fn new(changed: ChangedSessions) -> Self {
-        Self { changed, before: RefCell::default(), told: Cell::default() }
+    fn new(changed: ChangedSessions, by: By) -> Self {
+        Self { changed, by, before: RefCell::default(), told: Cell::default() }
     }
 }
 

@@ -125,6 +125,12 @@ impl SessionScheme for SmartSessions {
         Ok((!is_installed).then(install).into_iter().chain([enable]).collect())
     }
 
+    /// The id says nothing of policies, and enabling sets all of them as they were granted: what they counted begins at
+    /// nothing (vectors 18).
+    fn can_return(_: &StoredSession) -> Result<(), ProtocolError> {
+        Ok(())
+    }
+
     fn revocation_calls(on_chain: &OnChain<'_, StoredSession>, ended: &[B256]) -> Result<Vec<Call>, ProtocolError> {
         let end = |id: &B256| {
             let found = on_chain.sessions.iter().find(|stored| Self::id(stored) == *id);

@@ -28,6 +28,7 @@ use crate::{
     grant::MAX_SESSIONS_PER_GRANT,
     grant_limits::limits_at,
     options::BuildUserOpOptions,
+    restore_sessions::RestoreSessionsVariables,
     revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
     scheme_sessions::{GrantedSessions, PreparedUse, SchemeSessions, SessionChoice, SessionGrants},
     send_gas_token_transaction::SendGasTokenTransactionVariables,
@@ -275,6 +276,22 @@ pub async fn revoke_sessions(
     }
     let chain = owner.relay.chain_info().await?;
     sessions.revoke(owner, &ids, &sponsored_where_possible(&chain, &options)).await
+}
+
+/// Brings sessions back that were taken back: the same keys and policies, and what the chain counts begins at nothing.
+///
+/// # Errors
+/// As [`SchemeSessions::bring_back`].
+pub async fn restore_sessions(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    variables: RestoreSessionsVariables,
+) -> Result<UserOpResponse, AppError> {
+    let RestoreSessionsVariables { session_ids, options, .. } = variables;
+    let ids = NexusSessions::ids_of(&session_ids)?;
+    let chain = owner.relay.chain_info().await?;
+    let returned = sessions.bring_back(owner, &ids, &sponsored_where_possible(&chain, &options)).await?;
+    Ok(response_to(owner.account, returned))
 }
 
 pub(super) fn cannot(what: &str) -> AppError {
