@@ -170,6 +170,28 @@ async fn a_grant_its_uses_and_its_end_are_overtaken_and_happen_once() {
     assert!(matches!(&over, AppError::InvalidInput { field, .. } if field == "stuck.signature"), "{over}");
 }
 
+/// What is withdrawn leaves just what the operation may cost: with higher fees it is made anew.
+#[tokio::test]
+async fn a_grant_that_withdraws_is_made_anew_for_higher_fees() {
+    let owner = Owner::new().await;
+    give_ether(owner.client.account, ether()).await;
+    let now = owner.relay.gas_fees().await.unwrap().max_priority_fee_per_gas.to::<u64>();
+    owner.bundler.habits.lock().unwrap().least_tip =
+        Some((now + now / 8, 0, |least| format!("maxPriorityFeePerGas must be at least {least}")));
+    let variables = CreateSessionVariables {
+        withdraw_native: true,
+        options: Options::unsponsored(),
+        ..owner.variables(EnableMode::ByOperation)
+    };
+    let granted = nexus::create_session(&owner.sessions, &owner.client, variables).await.unwrap();
+    assert_eq!((owner.wallet.signed.get(), owner.wallet.told_again.get()), (2, 1));
+    assert_eq!(owner.leaf().await.user_op_hash, Some(granted.user_op_hash));
+    let receipt = follow(owner.relay.as_ref(), granted.user_op_hash).await.1.unwrap();
+    assert!(receipt.success);
+    assert_eq!(owner.sessions.ids_on_chain().await.unwrap().len(), 1);
+    assert!(ether_of(owner.client.owner).await > ether() / U256::from(2));
+}
+
 /// The signature that enables the session is carried again; the owner signs once, for the grant.
 #[tokio::test]
 async fn a_first_use_is_overtaken_and_still_enables_its_session() {

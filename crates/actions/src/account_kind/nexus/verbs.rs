@@ -70,7 +70,7 @@ pub fn session_grants(variables: CreateSessionVariables) -> Result<SessionGrants
     }
     let policy = policy.into_iter().map(SessionPolicy::from).collect();
     let each = limited(policy, &limits)?.into_iter().map(|policy| vec![policy]).collect();
-    grants(each, (label, options, withdraw_native), enable)
+    Ok(grants(each, (label, options, withdraw_native), enable))
 }
 
 /// Grants one session for all the policies. Resolves when the bundler has the operation.
@@ -92,7 +92,7 @@ pub async fn create_batch_session(
 pub fn batch_session_grants(variables: CreateBatchSessionVariables) -> Result<SessionGrants, AppError> {
     let CreateBatchSessionVariables { policy, label, options, withdraw_native, limits, enable, .. } = variables;
     let together = vec![limited(policy, &limits)?];
-    grants(together, (label, options, withdraw_native), enable)
+    Ok(grants(together, (label, options, withdraw_native), enable))
 }
 
 pub(super) fn limited(
@@ -113,12 +113,9 @@ fn grants(
     sessions: Vec<Vec<(SessionPolicy, ActionLimits)>>,
     (label, options, withdraw_native): (Option<String>, BuildUserOpOptions, bool),
     enable: EnableMode,
-) -> Result<SessionGrants, AppError> {
-    if withdraw_native {
-        return Err(cannot("sending the native currency to the owner with the grant"));
-    }
+) -> SessionGrants {
     let limits = SessionLimits::default();
-    Ok(SessionGrants { sessions, limits, options, label, sponsored_where_possible: true, enable })
+    SessionGrants { sessions, limits, options, label, sponsored_where_possible: true, enable, withdraw_native }
 }
 
 async fn granted(
@@ -294,6 +291,6 @@ pub async fn restore_sessions(
     Ok(response_to(owner.account, returned))
 }
 
-pub(super) fn cannot(what: &str) -> AppError {
+fn cannot(what: &str) -> AppError {
     AppError::kind_cannot(AccountKind::Nexus, what)
 }
