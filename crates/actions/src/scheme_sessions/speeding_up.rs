@@ -152,13 +152,14 @@ impl<S: SessionScheme> SchemeSessions<S> {
         if changed.granted.is_empty() && changed.ended.is_empty() {
             return Ok(());
         }
+        let is_first = told.replace(Some(user_op_hash)).is_none();
         for stored in self.stored().await? {
             let id = S::id(&stored.session);
             let (is_granted, is_ended) = (changed.granted.contains(&id), changed.ended.contains(&id));
             if !is_granted && !is_ended {
                 continue;
             }
-            if told.get().is_none() {
+            if is_first {
                 before.borrow_mut().push(stored.clone());
             }
             // It was there before, or was only signed for, and is brought back.
@@ -174,7 +175,6 @@ impl<S: SessionScheme> SchemeSessions<S> {
             };
             self.put(waits).await?;
         }
-        told.set(Some(user_op_hash));
         Ok(())
     }
 
