@@ -37,6 +37,8 @@ use use_aa::{
 mod actions_support;
 #[path = "actions_gas/bundlers.rs"]
 mod bundlers;
+#[path = "actions_gas/nexus_bundlers.rs"]
+mod nexus_bundlers;
 #[path = "actions_gas/nexus_fees.rs"]
 mod nexus_fees;
 #[path = "actions_gas/session_fees.rs"]

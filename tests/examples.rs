@@ -41,6 +41,8 @@ mod pairs;
 mod devices;
 #[path = "examples/many.rs"]
 mod many;
+#[path = "examples/returning.rs"]
+mod returning;
 
 sol! {
     function balanceOf(address owner) returns (uint256);

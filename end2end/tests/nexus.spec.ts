@@ -47,6 +47,7 @@ test("a session on a Nexus account: granted for two uses, used up, taken back; t
   await expect(manager.rows()).toHaveCount(0);
   await page.getByTestId("session-label").fill("On Nexus");
   await page.getByTestId("grant-uses").fill("2");
+  await chain.client.setBalance({ address: nexus, value: 10n ** 18n });
   await page.getByTestId("create-session").click();
   const review = page.getByTestId("grant-review");
   await expect(review.getByTestId("grant-limits")).toContainText("At most 2 times");
@@ -54,12 +55,16 @@ test("a session on a Nexus account: granted for two uses, used up, taken back; t
   // Of the session itself, as the module will hold it.
   await expect(review.getByTestId("grant-warning")).toContainText("its fees are not");
   await expect(review.getByTestId("grant-stop")).toHaveCount(0);
-  await expect(page.getByTestId("grant-withdraw")).toHaveCount(0);
+  await review.getByTestId("grant-withdraw").check();
+  await expect(review.getByTestId("grant-changed")).toBeVisible();
   const asked = wallet.asked.filter((method) => method === "personal_sign").length;
   await page.getByTestId("grant-confirm").click();
   await manager.hash("create-session-hash");
   expect(wallet.asked.filter((method) => method === "personal_sign")).toHaveLength(asked + 1);
   await expect(manager.rows("ACTIVE")).toHaveCount(1);
+  // With the same operation what a key could spend on fees went to the owner.
+  expect(await chain.client.getBalance({ address: nexus })).toBe(0n);
+  expect(await chain.client.getBalance({ address: wallet.account.address })).toBe(10n ** 18n);
   const row = manager.rows();
   const [id] = await permissions(chain, nexus);
   await expect(row).toHaveAttribute("data-session-id", id);
@@ -96,7 +101,20 @@ test("a session on a Nexus account: granted for two uses, used up, taken back; t
   expect(await permissions(chain, nexus)).toEqual([]);
   await expect(row.getByTestId("revocation-proof")).toHaveAttribute("data-result", "refused");
   await expect(row.getByTestId("revocation-proof")).toContainText("InvalidPermissionId");
-  await expect(row.getByTestId("restore-session")).toHaveCount(0);
+
+  // Brought back, the same session counts anew, which is said before.
+  await row.getByTestId("restore-session").click();
+  await expect(page.getByTestId("session-change")).toContainText("begins at nothing and can be used in full once more");
+  await page.getByTestId("revoke-confirm").click();
+  await manager.hash("restore-sessions-hash");
+  await expect(row).toHaveAttribute("data-status", "ACTIVE");
+  expect(await permissions(chain, nexus)).toEqual([id]);
+  await expect(left).toHaveAttribute("data-left", "2");
+  await manager.useAndWait();
+  await expect(left).toHaveAttribute("data-left", "1");
+  await row.getByTestId("revoke-session").click();
+  await page.getByTestId("revoke-confirm").click();
+  await expect(manager.rows("REVOKED")).toHaveCount(1);
 
   // The other kind lost nothing.
   expect(await choose(manager, "biconomy-v2", nexus)).toBe(v2);

@@ -46,7 +46,7 @@ test.describe("when the bundler sends nothing", () => {
   let own: OwnLab<SlowBundler>;
   test.beforeAll(async () => {
     test.setTimeout(90_000);
-    own = await OwnLab.start(SlowBundler.to);
+    own = await OwnLab.start(SlowBundler.to, { USE_AA_ACCOUNT: "nexus" });
   });
   test.afterAll(() => own?.stop());
 
@@ -57,6 +57,9 @@ test.describe("when the bundler sends nothing", () => {
     const manager = new Manager(page, own.server.url);
     await manager.open();
     await manager.connect(TestWallet.rdns);
+    const nexus = await manager.account();
+    await page.getByTestId("account-kind").selectOption("biconomy-v2");
+    await expect(page.getByTestId("smart-account-address")).not.toHaveAttribute("data-value", nexus);
     const account = await manager.account();
     await manager.grantAndWait();
     const status = (name: string) => page.locator(`[data-testid="user-op-status"][data-status="${name}"]`);
@@ -86,6 +89,25 @@ test.describe("when the bundler sends nothing", () => {
       await page.getByTestId("speed-up").click();
       await manager.hash("use-session-hash");
       expect(await chain.nfts(account)).toBe(2n);
+    });
+
+    await test.step("on a Nexus account: the grant, and the use by the session key, sent again", async () => {
+      await page.getByTestId("account-kind").selectOption("nexus");
+      await expect(page.getByTestId("smart-account-address")).toHaveAttribute("data-value", nexus);
+      own.proxy.forgets = 2;
+      await manager.grant();
+      await expect(page.getByTestId("user-op-dropped")).toBeVisible({ timeout: 30_000 });
+      await page.getByTestId("speed-up").click();
+      await manager.hash("create-session-hash");
+      await expect(manager.rows("ACTIVE")).toHaveCount(1);
+      const asked = wallet.asked.filter((method) => method === "personal_sign").length;
+      own.proxy.forgets = 2;
+      await page.getByTestId("use-session").click();
+      await expect(page.getByTestId("user-op-dropped")).toBeVisible({ timeout: 30_000 });
+      await page.getByTestId("speed-up").click();
+      await manager.hash("use-session-hash");
+      expect(await chain.nfts(nexus)).toBe(1n);
+      expect(wallet.asked.filter((method) => method === "personal_sign")).toHaveLength(asked);
     });
   });
 });

@@ -273,7 +273,8 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
                     .map(|change| {
                         let signatures = signatures_words(&change, sessions, kind.get());
                         let pays = [signatures, payer_words(sponsored.get())].join(" ");
-                        question(&change, sessions, &pays, account.smart_account_address.get(), &native.get(), kept)
+                        let address = account.smart_account_address.get();
+                        question(&change, kind.get(), sessions, &pays, address, &native.get(), kept)
                     })
             }}
             <div class="review-foot">
@@ -291,9 +292,13 @@ fn change_status(sessions: UseSessionsReturn, changes: SessionChanges) -> AnyVie
     .into_any()
 }
 
+/// What is said of sessions that come back where the chain counts.
+const COUNTED_ANEW: &str = "The same keys work again, within the same limits and until the same end. What was used of their limits is forgotten: whatever is counted, uses and totals, begins at nothing and can be used in full once more. What was granted as one session with it comes back, too.";
+
 /// What will happen, in plain words.
 fn question(
     change: &Change,
+    kind: AccountKind,
     sessions: UseSessionsReturn,
     pays: &str,
     account: Option<Address>,
@@ -314,7 +319,10 @@ fn question(
         Change::Restore(ids) => (
             ids.as_slice(),
             ["Bring back ", &sessions_text(ids.len()), "?"].concat(),
-            "The same keys work again, within the same limits and until the same end.",
+            match kind {
+                AccountKind::BiconomyV2 => "The same keys work again, within the same limits and until the same end.",
+                AccountKind::Nexus => COUNTED_ANEW,
+            },
         ),
     };
     let names = sessions.list.sessions.with_untracked(|all| {

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     hooks::{AccountKind, UseSessionsReturn, use_account_kind, use_smart_account},
     protocol::{
+        distributed_key::is_distributed,
         foreign_text::{isolated, message},
         lint::{LintContext, Severity, lint_kept},
         session::{ListedStatus, SessionKeyManager, SessionLeaf, SessionUses},
@@ -58,11 +59,11 @@ pub fn SessionRow(
         unreadable.get().unwrap_or_else(readable)
     };
     // Sealed by something that this browser has deleted; of those that are over it does not matter.
-    let is_gone = Memo::new(move |_| {
-        let is_lost =
-            |leaf: &SessionLeaf| sessions.list.lost_keys.with(|lost| lost.contains(&leaf.session_key_address));
-        matches!(status.get(), ListedStatus::Pending | ListedStatus::Active) && leaf.with(is_lost)
+    let is_key_lost = Memo::new(move |_| {
+        leaf.with(|leaf| sessions.list.lost_keys.with(|lost| lost.contains(&leaf.session_key_address)))
     });
+    let is_gone =
+        Memo::new(move |_| matches!(status.get(), ListedStatus::Pending | ListedStatus::Active) && is_key_lost.get());
     let badge = move || match is_gone.get() {
         true => "Key is gone",
         false => leaf.with(|leaf| badge_text(leaf, status.get())),
@@ -91,10 +92,15 @@ pub fn SessionRow(
         let end = until.get();
         end != 0 && end <= now.get()
     };
+    // Elsewhere than on V2 it is enabled anew: by what is stored here, with a key that is here.
+    let can_return = Memo::new(move |_| {
+        let is_stored = |leaf: &SessionLeaf| !leaf.is_on_other_device() && !is_distributed(leaf);
+        kind.get() == AccountKind::BiconomyV2 || (leaf.with(is_stored) && !is_key_lost.get())
+    });
     let actions = move || match status.get() {
         ListedStatus::Revoked => view! {
-            // Elsewhere a session that was taken back is granted anew.
-            {(kind.get() == AccountKind::BiconomyV2)
+            {can_return
+                .get()
                 .then(|| {
                     view! {
                         <button

@@ -116,9 +116,12 @@ fn instead(refusal: &AppError) -> &'static str {
             "No block holds it. It pays its fee in a token by a quote that holds for the first fee only, so it cannot be sent \
              again with a higher one. You can wait: it may still come. Once it is too late for it, start anew."
         }
-        AppError::AccountKindCannot { .. } => {
-            "No block holds it. On this kind of account it cannot be sent again with a higher fee. You can wait: it may still \
-             come."
+        AppError::InvalidInput { field, .. } if field == "stuck.sender" => {
+            "No block holds it. It was sent by an account that this browser does not know: send it again where that account is \
+             at home, or wait: it may still come."
+        }
+        AppError::InvalidInput { field, .. } if field == "stuck.signature" => {
+            "No block holds it. The session that it uses has ended, or is not stored here, so it cannot be sent again."
         }
         AppError::InvalidInput { .. } => {
             "No block holds it, and no stored session waits for it any more: it has ended or was given up. Grant, or revoke, \

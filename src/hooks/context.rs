@@ -183,17 +183,6 @@ impl SmartAccountContext {
         self.account.try_get_untracked() == Some(Some(account))
     }
 
-    /// Refuses what works on Smart Account V2 only.
-    ///
-    /// # Errors
-    /// `AccountKindCannot` while an account of another kind is shown.
-    pub fn only_on_v2(self, what: &str) -> Result<(), AppError> {
-        match self.account_kind.try_get_untracked() {
-            None | Some(AccountKind::BiconomyV2) => Ok(()),
-            Some(kind) => Err(AppError::kind_cannot(kind, what)),
-        }
-    }
-
     /// The kind of an account that sessions act for.
     pub fn kind_of(self, account: Address) -> AccountKind {
         if self.account.try_get_untracked() == Some(Some(account)) {

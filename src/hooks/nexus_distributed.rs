@@ -11,7 +11,7 @@ use super::chunk::nexus::distributed;
 use super::{Progress, context::ConnectedOwner, verbs::verbs};
 use crate::{
     actions::{create_session::CreateSessionVariables, send_with_session::SendWithSessionRequest},
-    protocol::user_op_response::UserOpResponse,
+    protocol::{rpc::GasFees, user_op_response::UserOpResponse, user_operation::UserOperation},
 };
 
 verbs! {
@@ -26,6 +26,10 @@ verbs! {
 
     /// Uses such a session.
     fn use_session(request: Box<SendWithSessionRequest>) -> UserOpResponse = distributed::use_session(*request);
+
+    /// Overtakes such a use.
+    fn speed_up_use(operation: Box<UserOperation>, fees: GasFees) -> UserOpResponse =
+        distributed::speed_up_use(*operation, fees);
 
     /// Tells the nodes to sign no more for one.
     fn revoke_at_nodes(account: Address, session_id: String) -> () = distributed::revoke_at_nodes(account, session_id);

@@ -21,8 +21,10 @@ use crate::{
     protocol::{
         paymaster::FeeQuotes,
         policy::SessionPolicy,
+        rpc::GasFees,
         session_scheme::{ActionLimits, SchemeFinding},
         user_op_response::UserOpResponse,
+        user_operation::UserOperation,
     },
 };
 
@@ -58,6 +60,18 @@ verbs! {
         operation: OwnerOperation,
         progress: Progress,
     ) -> UserOpResponse = nexus::send_owner_operation(owner, operation, progress);
+
+    /// Says why an operation cannot be overtaken.
+    fn can_speed_up(operation: Box<UserOperation>) -> () = nexus::speeding_up::can_speed_up(*operation);
+
+    /// Overtakes an operation with the same and higher fees.
+    fn speed_up(
+        owner: Option<ConnectedOwner>,
+        stuck: UserOpResponse,
+        operation: Box<UserOperation>,
+        fees: GasFees,
+        progress: Progress,
+    ) -> UserOpResponse = nexus::speeding_up::speed_up(owner, stuck, *operation, fees, progress);
 
     /// Tries a session that was taken back.
     fn prove_revocation(account: Address, session_id: String) -> RevocationProof =

@@ -8,6 +8,9 @@ use super::{
 /// Brings revoked sessions back, with the same key and the same limits: after a mistake, or when another device's
 /// grant left them out. The owner signs, as for any grant.
 ///
+/// On a Nexus account they are enabled anew, under the same ids: uses and totals begin at nothing again, which a page should
+/// say before. Sessions with distributed keys do not come back there.
+///
 /// ```
 /// use leptos::prelude::*;
 /// use use_aa::hooks::{RestoreSessionsVariables, use_restore_sessions};

@@ -44,8 +44,8 @@ pub struct UseUserOpWaitReturn {
     /// Overtakes the operation with the same and higher fees, signed by whoever signed it, and follows that one from then
     /// on. Only one of the two can be included. For an operation that is stuck or was dropped.
     pub speed_up: UseMutationReturn<(), UserOpResponse>,
-    /// Why [`Self::speed_up`] could only fail, known once the operation is stuck or was dropped: it is paid in a token, or it
-    /// changes sessions that were given up.
+    /// Why [`Self::speed_up`] could only fail, known once the operation is stuck or was dropped: it is paid in a token, it
+    /// changes sessions that were given up, or uses one of a Nexus account that has ended.
     pub cannot_speed_up: Signal<Option<AppError>>,
     /// The operation that is waited for: the one that was given, or the one that overtook it.
     pub response: Signal<Option<UserOpResponse>>,
@@ -171,19 +171,14 @@ pub fn use_user_op_wait_with(
         }
         spawn_local(async move {
             // What cannot be found out now is no reason: trying says it.
-            let refusal = match context.only_on_v2("speeding an operation up") {
-                Ok(()) => rest::can_speed_up(hash).await.err(),
-                Err(refusal) => Some(refusal),
-            };
-            let refusal = refusal.filter(|error| {
-                use AppError::{AccountKindCannot, InvalidInput, UserOpDropped};
-                matches!(error, InvalidInput { .. } | UserOpDropped { .. } | AccountKindCannot { .. })
-            });
+            let refusal = rest::can_speed_up(hash)
+                .await
+                .err()
+                .filter(|error| matches!(error, AppError::InvalidInput { .. } | AppError::UserOpDropped { .. }));
             cannot_speed_up.try_set(refusal.map(|refusal| (hash, refusal)));
         });
     });
     let speed_up = use_mutation(MutationOptions::default(), move |(), progress| async move {
-        context.only_on_v2("speeding an operation up")?;
         let stuck = response.try_get_untracked().flatten();
         let first = sent.try_get_untracked().flatten();
         let (Some(stuck), Some(first)) = (stuck, first) else {

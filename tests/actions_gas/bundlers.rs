@@ -35,7 +35,7 @@ const GWEI: u64 = 1_000_000_000;
 const FEE_METHODS: [&str; 3] =
     ["pimlico_getUserOperationGasPrice", "biconomy_getGasFeeValues", "rundler_maxPriorityFeePerGas"];
 
-async fn server(bundler: &Bundler) -> std::rc::Rc<HttpRelay> {
+pub async fn server(bundler: &Bundler) -> std::rc::Rc<HttpRelay> {
     server_of(&[&bundler.url]).await
 }
 
@@ -53,7 +53,7 @@ async fn with_a_session() -> (Person, Bundler) {
 }
 
 /// What is told of an operation, with the end.
-async fn follow(relay: &HttpRelay, hash: B256) -> (Vec<UserOpUpdate>, Result<UserOpReceipt, AppError>) {
+pub async fn follow(relay: &HttpRelay, hash: B256) -> (Vec<UserOpUpdate>, Result<UserOpReceipt, AppError>) {
     let mut told = Vec::new();
     let end = wait_for_user_operation_receipt(relay, hash, |update| told.push(update.clone()));
     let end = tokio::time::timeout(Duration::from_secs(40), end).await.expect("it ends");

@@ -1,16 +1,20 @@
 //! A Nexus account (entry point v0.7) pays its gas in tokens: never more is signed than was quoted.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use use_aa::{
     actions::{
         account_kind::nexus::{self, NexusSessions, connect},
         create_session::CreateSessionVariables,
+        enable_mode::EnableMode,
+        fee_funds::read_native_funds_at,
         options::GasOffset,
         send_gas_token_transaction::SendGasTokenTransactionVariables,
     },
     client::{session_store::memory::MemorySessionStore, wallet::local::LocalWallet},
     protocol::{
+        abi::IEntryPoint,
+        entry_point::EntryPoint,
         nexus::{NexusRelease, NexusSetup},
         paymaster::approve_call,
         policy::{Condition, Policy},
@@ -150,4 +154,58 @@ async fn a_grant_whose_approval_is_missing_has_it_made_first() {
     assert!(wait_for_user_operation_receipt(relay.as_ref(), hash, |_| {}).await.unwrap().success);
     assert_eq!((approvals.get(), sessions.ids_on_chain().await.unwrap()), (1, granted.ids));
     assert!(balance_of(relay.as_ref(), DEMO_TOKEN, me).await.unwrap() < dollars(1_000));
+}
+
+/// Sponsored or not: with the grant everything that a session's key could spend on fees goes to the owner.
+#[tokio::test]
+async fn a_grant_takes_the_native_currency_out_and_leaves_what_it_may_cost() {
+    let relay = server().await;
+    let give_deposit = async |account: Address, wei: U256| {
+        let data = Bytes::from(IEntryPoint::depositToCall { account }.abi_encode());
+        let to = EntryPoint::V07.address();
+        rpc("eth_sendTransaction", json!([{"from": FAUCET, "to": to, "data": data, "value": wei}])).await;
+        while read_native_funds_at(relay.as_ref(), EntryPoint::V07, account).await.unwrap().deposit.is_zero() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    for (options, deposit) in
+        [(none(), U256::from(5)), (Options::unsponsored(), U256::ZERO), (Options::unsponsored(), ether())]
+    {
+        let is_sponsored = options == none();
+        let wallet = Rc::new(LocalWallet::new(PrivateKeySigner::random(), 31_337));
+        let (owner, _) = connect(wallet, relay.clone(), None, &nexus::owner_setup()).await.unwrap();
+        let me = owner.account;
+        give_ether(me, ether()).await;
+        if !deposit.is_zero() {
+            let _turn = FAUCET_TURN.lock().await;
+            give_deposit(me, deposit).await;
+        }
+        let sessions = NexusSessions::new(owner.shared_kind(), relay.clone(), Rc::new(MemorySessionStore::new()));
+        let mint = Policy::new(DEMO_NFT, "safeMint(address)").with_rule(0, Condition::Equal, me);
+        let variables =
+            CreateSessionVariables { policy: vec![mint], options, withdraw_native: true, ..Default::default() };
+        // A signature sends nothing.
+        let signed = CreateSessionVariables { enable: EnableMode::WithFirstUse, ..variables.clone() };
+        let refused = nexus::create_session(&sessions, &owner, signed).await.unwrap_err();
+        assert!(matches!(&refused, AppError::InvalidInput { field, .. } if field == "withdrawNative"), "{refused}");
+
+        let prepared = sessions.prepare_grant(&owner, nexus::session_grants(variables).unwrap()).await.unwrap();
+        let most = prepared.operation().required_prefund();
+        let granted = sessions.complete_grant(&owner, prepared).await.unwrap();
+        let hash = granted.response.user_op_hash;
+        let receipt = wait_for_user_operation_receipt(relay.as_ref(), hash, |_| {}).await.unwrap();
+        assert!(receipt.success);
+        assert_eq!(sessions.ids_on_chain().await.unwrap(), granted.ids, "the same operation enabled it");
+        let left = read_native_funds_at(relay.as_ref(), EntryPoint::V07, me).await.unwrap().total();
+        let paid = if is_sponsored { U256::ZERO } else { receipt.actual_gas_cost };
+        assert_eq!(ether_of(owner.owner).await + left + paid, ether() + deposit);
+        match is_sponsored {
+            true => assert_eq!(left, U256::ZERO),
+            false => assert!(left <= most + most / U256::from(50), "{left} of {most}"),
+        }
+        // The honest use goes on, sponsored.
+        let request = SendWithSessionRequest { account: me, calls: vec![Person::mint_call(me)], ..Default::default() };
+        let used = nexus::send_with_session(&sessions, request).await.unwrap();
+        assert!(wait_for_user_operation_receipt(relay.as_ref(), used.user_op_hash, |_| {}).await.unwrap().success);
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use alloy::primitives::{B256, U256};
 use serde_json::{Value, json};
-use use_aa::protocol::{addresses::ENTRY_POINT, user_operation::UserOperation};
+use use_aa::protocol::user_operation::UserOperation;
 
 /// What a bundler says of a tip that is lower than this.
 pub type Refusal = fn(u64) -> String;
@@ -75,7 +75,8 @@ impl Bundler {
         self.habits.lock().unwrap().holds = false;
         let held: Vec<Value> = self.held.lock().unwrap().drain().map(|(_, operation)| operation).collect();
         for operation in held {
-            let call = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_sendUserOperation", "params": [operation, ENTRY_POINT]});
+            let params = [&operation, &entry_point_of(&operation)];
+            let call = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_sendUserOperation", "params": params});
             let answer = self.ask_alto(&call).await;
             assert!(answer.get("result").is_some(), "{answer}");
         }
@@ -108,7 +109,8 @@ impl Bundler {
             ("eth_sendUserOperation", _) => self.send(call, &habits).await,
             ("pimlico_getUserOperationStatus", Some(_)) => json!({"result": {"status": "not_submitted"}}),
             ("eth_getUserOperationByHash", Some(operation)) => json!({"result": {
-                "userOperation": operation, "entryPoint": ENTRY_POINT, "transactionHash": null, "blockNumber": null,
+                "userOperation": operation, "entryPoint": entry_point_of(&operation),
+                "transactionHash": null, "blockNumber": null,
             }}),
             ("eth_getUserOperationReceipt", Some(_)) => json!({"result": null}),
             _ => self.ask_alto(call).await,
@@ -147,4 +149,9 @@ impl Bundler {
     async fn ask_alto(&self, call: &Value) -> Value {
         self.client.post(&self.alto).json(call).send().await.unwrap().json().await.unwrap()
     }
+}
+
+/// Told by the operation's shape.
+fn entry_point_of(operation: &Value) -> Value {
+    json!(serde_json::from_value::<UserOperation>(operation.clone()).unwrap().entry_point.address())
 }

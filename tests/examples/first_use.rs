@@ -35,20 +35,20 @@ use super::{
 };
 
 /// An owner's device: its store, and what it does there.
-struct Device {
-    store: Rc<MemorySessionStore>,
-    sessions: NexusSessions,
+pub struct Device {
+    pub store: Rc<MemorySessionStore>,
+    pub sessions: NexusSessions,
 }
 
 impl Device {
-    fn of(owner: &SmartAccountClient) -> Self {
+    pub fn of(owner: &SmartAccountClient) -> Self {
         let store = Rc::new(MemorySessionStore::new());
         let sessions = NexusSessions::new(owner.shared_kind(), Rc::clone(&owner.relay), store.clone());
         Self { store, sessions }
     }
 
     /// What the other device has stored now comes here, with its keys.
-    async fn take_over(&self, other: &Self, account: Address) {
+    pub async fn take_over(&self, other: &Self, account: Address) {
         for record in other.store.records(account, SmartSessions::NAME).await.unwrap() {
             let session: StoredSession = serde_json::from_value(record["session"].clone()).unwrap();
             let key = other.store.signer(account, SmartSessions::session_key(&session)).await.unwrap();
@@ -58,28 +58,28 @@ impl Device {
         }
     }
 
-    async fn mint(&self, account: Address, session_id: Option<&str>) -> Result<UserOpResponse, AppError> {
+    pub async fn mint(&self, account: Address, session_id: Option<&str>) -> Result<UserOpResponse, AppError> {
         let (calls, session_id) = (vec![Person::mint_call(account)], session_id.map(str::to_owned));
         send_with_session(&self.sessions, SendWithSessionRequest { account, calls, session_id, ..Default::default() })
             .await
     }
 
-    async fn revoke(&self, owner: &SmartAccountClient, sessions: SessionsToRevoke) {
+    pub async fn revoke(&self, owner: &SmartAccountClient, sessions: SessionsToRevoke) {
         let variables = RevokeSessionsVariables { sessions, ..Default::default() };
         mined(&revoke_sessions(&self.sessions, owner, variables).await.unwrap()).await;
     }
 
-    async fn leaf(&self, id: &str) -> SessionLeaf {
+    pub async fn leaf(&self, id: &str) -> SessionLeaf {
         let leaves = self.sessions.listing().await.unwrap().leaves;
         leaves.into_iter().find(|leaf| leaf.session_id == id).unwrap()
     }
 }
 
-fn by_signature(policy: Vec<Policy>) -> CreateSessionVariables {
+pub fn by_signature(policy: Vec<Policy>) -> CreateSessionVariables {
     CreateSessionVariables { policy, enable: EnableMode::WithFirstUse, ..Default::default() }
 }
 
-fn mint_to(to: Address) -> Policy {
+pub fn mint_to(to: Address) -> Policy {
     Policy::new(DEMO_NFT, "safeMint(address to)").with_rule(0, Condition::Equal, to)
 }
 
@@ -90,7 +90,7 @@ async fn grant(device: &Device, owner: &SmartAccountClient, variables: CreateSes
 }
 
 /// The mode byte of an operation's signature.
-async fn mode(sent: &UserOpResponse) -> u8 {
+pub async fn mode(sent: &UserOpResponse) -> u8 {
     let url = common::lab().await.info().bundler_url.expose().as_str();
     let told = common::rpc(url, "eth_getUserOperationByHash", json!([sent.user_op_hash])).await;
     serde_json::from_value::<Bytes>(told["userOperation"]["signature"].clone()).unwrap()[0]
@@ -124,7 +124,7 @@ async fn stored(device: &Device, id: &str) -> StoredSession {
     listed.into_iter().find(|one| one.id == id).unwrap().session
 }
 
-async fn owner() -> (Rc<super::actions_support::MoodyWallet>, SmartAccountClient) {
+pub async fn owner() -> (Rc<super::actions_support::MoodyWallet>, SmartAccountClient) {
     let relay = server().await;
     let wallet = Person::at(relay.clone()).wallet;
     let relay: Rc<dyn Relay> = relay;

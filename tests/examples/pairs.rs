@@ -261,7 +261,7 @@ async fn a_nexus_account_goes_the_whole_way_and_is_held_to_what_is_counted() {
     mined(&use_aa::actions::account_kind::nexus::revoke_sessions(&elsewhere, &owner, all).await.unwrap()).await;
     assert!(sessions.ids_on_chain().await.unwrap().is_empty());
     assert!(sessions.listing().await.unwrap().leaves.iter().all(|leaf| leaf.status == SessionStatus::Revoked));
-    let cannot = CreateSessionVariables { withdraw_native: true, ..Default::default() };
+    let cannot = CreateSessionVariables { max_operation_cost: Some(U256::ONE), ..Default::default() };
     let cannot = CreateSessionVariables { policy: vec![Policy::new(DEMO_NFT, "safeMint(address to)")], ..cannot };
     let cannot = create_session(&sessions, &owner, cannot).await.unwrap_err();
     assert!(cannot.to_string().contains("kind nexus; those of kind biconomy-v2 can"), "{cannot}");

@@ -7,12 +7,14 @@ use super::{
     account::SmartAccountClient,
     fee_funds::{NativeFunds, read_deposit},
     options::{BuildUserOpOptions, merge_json, merge_options},
-    prepare_user_operation::{ChainSnapshot, PreparedUserOperation},
-    send_transaction::prepare_owner_operation,
+    prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_owner_snapshot},
+    raise_fees::raised,
+    send_transaction::{complete_transaction, prepare_owner_operation},
+    send_user_operation::{send_user_operation, sign_user_operation},
     token_payment::rich,
 };
 use crate::error::AppError;
-use use_aa_protocol::{entry_point::EntryPoint, smart_account::Call};
+use use_aa_protocol::{entry_point::EntryPoint, smart_account::Call, user_op_response::UserOpResponse};
 
 /// How often the rest that is left for gas is reckoned anew: each round is nearer.
 const ROUNDS: usize = 3;
@@ -76,14 +78,11 @@ pub(super) async fn prepare_with_withdrawal(
     calls: Vec<Call>,
     options: &BuildUserOpOptions,
 ) -> Result<PreparedUserOperation, AppError> {
-    let balance = snapshot.account.balance;
-    let entry_point = client.kind().entry_point();
-    let deposit = read_deposit(client.relay.as_ref(), entry_point, client.account).await?;
-    let funds = NativeFunds { balance, deposit };
+    let funds = funds_of(client, snapshot).await?;
     if funds.total().is_zero() {
         return prepare_owner_operation(client, snapshot, &calls, options).await;
     }
-    let with_rest = |rest| [calls.clone(), withdrawals(entry_point, client.owner, balance, rest)].concat();
+    let with_rest = |rest| [calls.clone(), withdrawals(client, funds.balance, rest)].concat();
     prepare_rest(client, snapshot, with_rest, funds.total(), options).await.map_err(|error| match error {
         AppError::SponsorshipRefused { reason } => AppError::SponsorshipRefused {
             reason: format!("{reason}. The account's native currency was to be withdrawn with it: try without"),
@@ -92,8 +91,54 @@ pub(super) async fn prepare_with_withdrawal(
     })
 }
 
+/// The calls of [`prepare_with_withdrawal`] where others pay, for whoever has to know them before.
+pub(super) async fn with_withdrawal(
+    client: &SmartAccountClient,
+    snapshot: &ChainSnapshot,
+    calls: &[Call],
+) -> Result<Vec<Call>, AppError> {
+    let funds = funds_of(client, snapshot).await?;
+    Ok([calls.to_vec(), withdrawals(client, funds.balance, funds.total())].concat())
+}
+
+/// Signs and sends what [`prepare_with_withdrawal`] made of these. What is withdrawn leaves just what the operation may cost
+/// where the account pays: for higher fees it is made anew.
+///
+/// # Errors
+/// Those of preparing, of the wallet and of the bundler.
+pub(super) async fn complete_with_withdrawal(
+    client: &SmartAccountClient,
+    prepared: &PreparedUserOperation,
+    calls: Vec<Call>,
+    options: &BuildUserOpOptions,
+) -> Result<UserOpResponse, AppError> {
+    if is_paid_by_others(options) {
+        return complete_transaction(client, prepared).await;
+    }
+    let relay = client.relay.as_ref();
+    let signed = sign_user_operation(client, prepared).await?;
+    let refusal = match send_user_operation(relay, &signed, prepared).await {
+        Ok(response) => return Ok(response),
+        Err(refusal) => refusal,
+    };
+    if raised(relay, prepared, &refusal).await?.is_none() {
+        return Err(refusal);
+    }
+    let snapshot = read_owner_snapshot(client, options).await?;
+    let again = prepare_with_withdrawal(client, &snapshot, calls, options).await?;
+    client.wallet.signs_again();
+    let signed = sign_user_operation(client, &again).await?;
+    send_user_operation(relay, &signed, &again).await
+}
+
+async fn funds_of(client: &SmartAccountClient, snapshot: &ChainSnapshot) -> Result<NativeFunds, AppError> {
+    let deposit = read_deposit(client.relay.as_ref(), client.kind().entry_point(), client.account).await?;
+    Ok(NativeFunds { balance: snapshot.account.balance, deposit })
+}
+
 /// Of the balance first: the entry point takes what the operation costs from the deposit.
-fn withdrawals(entry_point: EntryPoint, owner: Address, balance: U256, rest: U256) -> Vec<Call> {
+fn withdrawals(client: &SmartAccountClient, balance: U256, rest: U256) -> Vec<Call> {
+    let (entry_point, owner) = (client.kind().entry_point(), client.owner);
     let of_balance = rest.min(balance);
     let of_deposit = rest.saturating_sub(balance);
     let transfer = Call { to: owner, value: of_balance, data: Default::default() };

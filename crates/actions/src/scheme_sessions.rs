@@ -16,6 +16,8 @@ mod key;
 mod listing;
 mod on_chain;
 mod proof;
+mod returning;
+mod speeding_up;
 mod standing;
 mod transfer;
 mod using;
@@ -24,9 +26,15 @@ use super::{
     account::SmartAccountClient,
     account_kind::AccountKind,
     ports::{Relay, SessionStore},
+    prepare_user_operation::PreparedUserOperation,
+    send_transaction::complete_transaction,
+    send_user_operation::may_have_arrived,
 };
 use crate::error::AppError;
-use use_aa_protocol::session_scheme::{SessionScheme, Stored};
+use use_aa_protocol::{
+    session_scheme::{AboutSession, SessionScheme, Stored},
+    user_op_response::UserOpResponse,
+};
 
 pub use choice::SessionChoice;
 pub use ending::{MOST_ENDED_AT_ONCE, RevocationPart};
@@ -93,6 +101,70 @@ impl<S: SessionScheme> SchemeSessions<S> {
         self.store.put_record(self.kind.address(), S::NAME, id, Some(record)).await
     }
 
+    /// Has the owner sign and send an operation that changes stored sessions: what `waiting` makes of each is stored before,
+    /// and taken back where the operation was not sent.
+    async fn complete_change(
+        &self,
+        owner: &SmartAccountClient,
+        prepared: &PreparedUserOperation,
+        changed: &[Stored<S::Session>],
+        waiting: fn(&mut Stored<S::Session>, B256),
+    ) -> Result<UserOpResponse, AppError> {
+        let mark = async |operation: B256| {
+            for before in changed {
+                self.change(S::id(&before.session), |stored| waiting(stored, operation)).await?;
+            }
+            Ok::<_, AppError>(())
+        };
+        let user_op_hash = prepared.user_op_hash;
+        if let Err(error) = mark(user_op_hash).await {
+            // Nobody has signed. What cannot be taken back says nothing more.
+            self.wait_no_more(changed, user_op_hash).await.ok();
+            return Err(error);
+        }
+        match complete_transaction(owner, prepared).await {
+            Ok(response) => {
+                if response.user_op_hash != user_op_hash {
+                    mark(response.user_op_hash).await?;
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                if !may_have_arrived(&error) {
+                    self.wait_no_more(changed, user_op_hash).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Those that wait for this operation wait as before, whatever fails for one of them; what waits for another operation
+    /// meanwhile, in another tab, stays so.
+    async fn wait_no_more(&self, before: &[Stored<S::Session>], operation: B256) -> Result<(), AppError> {
+        let mut outcome = Ok(());
+        for before in before {
+            let as_before = |stored: &mut Stored<S::Session>| {
+                if waits_for(&stored.about, operation) {
+                    let AboutSession { granted_by, first_use_at, ended_by, returned_by, was_on_chain, .. } =
+                        before.about;
+                    let label = stored.about.label.take();
+                    stored.ending = before.ending;
+                    stored.about = AboutSession {
+                        label,
+                        granted_by,
+                        first_use_at,
+                        ended_by,
+                        returned_by,
+                        was_on_chain,
+                        ..stored.about.clone()
+                    };
+                }
+            };
+            outcome = outcome.and(self.change(S::id(&before.session), as_before).await.map(drop));
+        }
+        outcome
+    }
+
     /// Changes a stored session as it is stored at this moment: since it was read others may have written. One that was
     /// forgotten meanwhile stays so: `false`.
     async fn change(&self, id: B256, change: impl FnOnce(&mut Stored<S::Session>)) -> Result<bool, AppError> {
@@ -146,6 +218,16 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }
         Err(AppError::invalid("owner", format!("the client of account {account}"), owner.account))
     }
+}
+
+/// As it is stored while this operation is on its way.
+fn ending_by<T>(stored: &mut Stored<T>, operation: B256) {
+    stored.ending = true;
+    (stored.about.ended_by, stored.about.returned_by) = (Some(operation), None);
+}
+
+fn waits_for(about: &AboutSession, operation: B256) -> bool {
+    [about.granted_by, about.ended_by, about.returned_by].contains(&Some(operation))
 }
 
 #[cfg(test)]

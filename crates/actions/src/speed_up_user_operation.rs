@@ -39,7 +39,7 @@ pub async fn speed_up_user_operation(
     stuck: &UserOperation,
     fees: &GasFees,
 ) -> Result<UserOpResponse, AppError> {
-    speed_up_as_owner(client, None, stuck, fees).await
+    speed_up_as_owner(client, None, stuck, fees, async |_| Ok(())).await
 }
 
 /// The same for whatever the owner signed, a grant or a revocation of sessions too: before it is sent, the stored sessions
@@ -55,14 +55,16 @@ pub async fn speed_up_session_change(
     stuck: &UserOperation,
     fees: &GasFees,
 ) -> Result<UserOpResponse, AppError> {
-    speed_up_as_owner(client, Some(store), stuck, fees).await
+    speed_up_as_owner(client, Some(store), stuck, fees, async |_| Ok(())).await
 }
 
-async fn speed_up_as_owner(
+/// `about_to_send` hears of the hash of each operation that is signed, before that is sent.
+pub(super) async fn speed_up_as_owner(
     client: &SmartAccountClient,
     store: Option<&dyn SessionStore>,
     stuck: &UserOperation,
     fees: &GasFees,
+    about_to_send: impl AsyncFn(B256) -> Result<(), AppError>,
 ) -> Result<UserOpResponse, AppError> {
     check_account(client.kind(), stuck)?;
     let relay = client.relay.as_ref();
@@ -75,6 +77,7 @@ async fn speed_up_as_owner(
         }
         let given = client.wallet.sign_message(user_op_hash.as_slice()).await?;
         let signature = owner_signature(client.owner, eip191_hash_message(user_op_hash), &given)?;
+        about_to_send(user_op_hash).await?;
         Ok(client.kind().owner_signature(signature))
     })
     .await
@@ -148,14 +151,15 @@ pub async fn speed_up_session_use(
 }
 
 /// Where an operation is replaced, and what is known of its account.
-struct Replaced<'a> {
-    relay: &'a dyn Relay,
-    store: Option<&'a dyn SessionStore>,
-    kind: &'a dyn AccountKind,
+pub(super) struct Replaced<'a> {
+    pub relay: &'a dyn Relay,
+    /// With the book of leaves that may wait for it.
+    pub store: Option<&'a dyn SessionStore>,
+    pub kind: &'a dyn AccountKind,
 }
 
-/// Sends the replacement; once more when the bundler wants still higher fees.
-async fn replace(
+/// Sends the replacement; once more when the bundler wants still higher fees. What `sign` was asked for is sent next.
+pub(super) async fn replace(
     Replaced { relay, store, kind }: Replaced<'_>,
     stuck: &UserOperation,
     fees: &GasFees,
@@ -225,7 +229,7 @@ fn named(user_op_hash: B256, reported: B256) -> Result<UserOpResponse, AppError>
 }
 
 /// Did this account send it? What is decoded and read of it by another kind would tell nothing.
-fn check_account(kind: &dyn AccountKind, stuck: &UserOperation) -> Result<(), AppError> {
+pub(super) fn check_account(kind: &dyn AccountKind, stuck: &UserOperation) -> Result<(), AppError> {
     if kind.entry_point() != stuck.entry_point {
         let expected = format!("entry point {}, of accounts of kind {}", kind.entry_point(), kind.name());
         return Err(AppError::invalid("stuck.entryPoint", expected, stuck.entry_point));
@@ -237,7 +241,7 @@ fn check_account(kind: &dyn AccountKind, stuck: &UserOperation) -> Result<(), Ap
     Ok(())
 }
 
-fn refuse_paid_in_a_token(stuck: &UserOperation) -> Result<(), AppError> {
+pub(super) fn refuse_paid_in_a_token(stuck: &UserOperation) -> Result<(), AppError> {
     if is_paid_in_a_token(stuck) {
         let expected = "an operation that is sponsored or pays itself (its token quote is for the old fees)";
         return Err(AppError::invalid("stuck.paymasterAndData", expected, "a token paymaster"));

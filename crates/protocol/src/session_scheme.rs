@@ -23,6 +23,7 @@ use super::{
     session::SessionLeaf,
     signature::DUMMY_SESSION,
     simulate::Violation,
+    user_operation::UserOperation,
 };
 
 /// What is limited over all calls of one action. Each action counts for itself.
@@ -97,6 +98,9 @@ pub struct AboutSession {
     /// When the use was sent that enables it, unix seconds; [`Self::granted_by`] is that use then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_use_at: Option<u64>,
+    /// The operation that brings it back after it was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_by: Option<B256>,
     /// The chain had it. When it has it no more, it was ended.
     #[serde(default)]
     pub was_on_chain: bool,
@@ -186,6 +190,15 @@ pub struct SessionCalls<'a> {
     pub now: u64,
 }
 
+/// The sessions that calls of the account change, by their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangedSessions {
+    /// Those that it has afterwards.
+    pub granted: Vec<B256>,
+    /// Those that it has no more.
+    pub ended: Vec<B256>,
+}
+
 /// What a person should know of a session, or must be kept from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemeFinding {
@@ -256,6 +269,16 @@ pub trait SessionScheme {
         Vec::new()
     }
 
+    /// Which sessions these calls of the account grant and end; none where calls do not tell.
+    fn changed_by(_calls: &[Call]) -> ChangedSessions {
+        ChangedSessions::default()
+    }
+
+    /// The session whose key an operation is signed by; `None` where it is the owner's, or does not tell.
+    fn used_in(_operation: &UserOperation) -> Option<B256> {
+        None
+    }
+
     /// What the account does to end sessions of which nothing but the id is known.
     fn end_unknown(_ids: &[B256]) -> Vec<Call> {
         Vec::new()
@@ -266,6 +289,14 @@ pub trait SessionScheme {
     /// # Errors
     /// `Invalid` for none, and for one that is there already.
     fn grant_calls(on_chain: &OnChain<'_, Self::Session>, new: &[Self::Session]) -> Result<Vec<Call>, ProtocolError>;
+
+    /// May a session be granted once more after it was ended, as it was and under the same id?
+    ///
+    /// # Errors
+    /// `PolicyRefused` where sessions are granted anew instead.
+    fn can_return(_session: &Self::Session) -> Result<(), ProtocolError> {
+        Err(ProtocolError::refused("sessions", "what was ended is granted anew, with another key"))
+    }
 
     /// What the account does to end these sessions and keep its others.
     ///

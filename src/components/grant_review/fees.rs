@@ -7,7 +7,7 @@ use self::allowances::{allowances, staying};
 use super::{GrantRequest, KeyHolder, draft::Draft};
 use crate::{
     components::{address_check::AddressCheck, live_text::live, native_currency::use_native_currency},
-    hooks::{AccountKind, FeeFunds, NativeFunds, effect, use_account_kind, use_fee_funds, use_smart_account},
+    hooks::{EnableMode, FeeFunds, NativeFunds, effect, use_fee_funds, use_smart_account},
     protocol::{
         describe::{TokenFacts, amount_words},
         distributed_key::default_operation_cost_with_data,
@@ -48,9 +48,9 @@ pub fn fees(request: &GrantRequest, draft: RwSignal<Option<Draft>>) -> AnyView {
         limit => live(cost_words(limit, &native.get())),
     };
     let is_sponsored = request.sponsored;
-    let kind = use_account_kind().kind;
-    let has_something =
-        move || kind.get() == AccountKind::BiconomyV2 && held.get().is_some_and(|funds| !funds.total().is_zero());
+    // A signature alone sends nothing.
+    let is_sent = request.enable == EnableMode::ByOperation;
+    let has_something = move || is_sent && held.get().is_some_and(|funds| !funds.total().is_zero());
     view! {
         <section class="grant-call" data-testid="grant-fees" aria-label="Fees of the session's operations">
             <p class="grant-words">"Fees of its operations"</p>

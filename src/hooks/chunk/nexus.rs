@@ -4,6 +4,7 @@ mod account;
 pub mod distributed;
 pub mod grants;
 pub mod shown;
+pub mod speeding_up;
 pub mod transfer;
 pub mod uses;
 
@@ -23,7 +24,6 @@ use crate::{
     error::AppError,
     hooks::{Progress, UserOpStatus, context::ConnectedOwner, operations::OwnerOperation, variables::CostArguments},
     protocol::{
-        kind::AccountKind,
         nexus::ENTRY_POINT,
         paymaster::FeeQuotes,
         policy::SessionPolicy,
@@ -86,14 +86,14 @@ pub async fn send_owner_operation(
             let on_approval = on_approval(client.account, &progress);
             nexus::send_gas_token_transaction(&client, variables, &on_approval).await?
         }
-        OwnerOperation::RestoreSessions(_) => {
-            return Err(AppError::kind_cannot(AccountKind::Nexus, "bringing back a session that was taken back"));
+        OwnerOperation::RestoreSessions(variables) => {
+            nexus::restore_sessions(&sessions_of(client.account)?, &client, variables).await?
         }
     };
     progress.set(UserOpStatus::Submitted);
     used_addresses::note(client.account, addresses);
     following::sent(client.account, kind, &response);
-    if kind == OperationKind::RevokeSessions {
+    if matches!(kind, OperationKind::RevokeSessions | OperationKind::RestoreSessions) {
         settle_later(client.account, &response);
     }
     Ok(response)

@@ -5,6 +5,7 @@ use alloy::primitives::{Address, B256};
 use super::{Outcome, following, session_client_of};
 use crate::{
     actions::{
+        account_kind::{AccountKind, biconomy_v2::BiconomyV2},
         ports::Relay,
         speed_up_user_operation::{check_speed_up, speed_up_session_use},
     },
@@ -14,7 +15,7 @@ use crate::{
         session_store::local::LocalSessionStore,
     },
     error::AppError,
-    hooks::{Progress, UserOpStatus, context::ConnectedOwner},
+    hooks::{Progress, UserOpStatus, context::ConnectedOwner, nexus_gateway},
     protocol::{
         rpc::GasFees, signature::SessionSignature, user_op_response::UserOpResponse, user_operation::UserOperation,
     },
@@ -22,7 +23,16 @@ use crate::{
 
 /// Says why it cannot be overtaken, where that is known before anybody is asked to sign.
 pub async fn can_speed_up(user_op_hash: B256) -> Outcome<()> {
-    check_speed_up(&LocalSessionStore, &sent_operation(user_op_hash).await?, user_op_hash).await
+    let operation = sent_operation(user_op_hash).await?;
+    match is_of_v2(&operation) {
+        true => check_speed_up(&LocalSessionStore, &operation, user_op_hash).await,
+        false => nexus_gateway::can_speed_up(Box::new(operation)).await,
+    }
+}
+
+/// Whichever kind is shown: an operation is of the kind of account that sent it.
+fn is_of_v2(operation: &UserOperation) -> bool {
+    BiconomyV2::deployed(operation.sender).entry_point() == operation.entry_point
 }
 
 async fn sent_operation(user_op_hash: B256) -> Outcome<UserOperation> {
@@ -52,6 +62,9 @@ pub async fn speed_up(
         Some(fees) => fees,
         None => ServerRelay.gas_fees().await?,
     };
+    if !is_of_v2(&operation) {
+        return nexus_gateway::speed_up(owner, stuck, Box::new(operation), fees, progress).await;
+    }
     let account: Address = operation.sender;
     let is_session_use = SessionSignature::read(&operation.signature).is_some();
     let faster = if is_session_use {

@@ -35,8 +35,8 @@ use use_aa_protocol::{
 pub use distributed::{create_session_with_distributed_key, send_with_distributed_session};
 pub use verbs::{
     NexusSessions, batch_session_grants, create_batch_session, create_session, owner_setup,
-    prepare_send_with_batch_session, prepare_send_with_session, response_to, revoke_sessions, revoke_sessions_with,
-    send_gas_token_transaction, send_with_batch_session, send_with_session, session_grants,
+    prepare_send_with_batch_session, prepare_send_with_session, response_to, restore_sessions, revoke_sessions,
+    revoke_sessions_with, send_gas_token_transaction, send_with_batch_session, send_with_session, session_grants,
 };
 
 /// Most validators of an account that are read.

@@ -8,14 +8,13 @@ use use_aa_protocol::{
     user_op_response::UserOpResponse,
 };
 
-use super::SchemeSessions;
+use super::{SchemeSessions, ending_by};
 use crate::{
     account::SmartAccountClient,
     error::{AppError, Upstream},
     options::BuildUserOpOptions,
     prepare_user_operation::{PreparedUserOperation, read_owner_snapshot},
-    send_transaction::{complete_transaction, prepare_owner_operation},
-    send_user_operation::may_have_arrived,
+    send_transaction::prepare_owner_operation,
     wait_for_user_operation_receipt::wait_for_user_operation_receipt,
 };
 
@@ -161,50 +160,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         owner: &SmartAccountClient,
         prepared: PreparedRevocation<S::Session>,
     ) -> Result<UserOpResponse, AppError> {
-        let PreparedRevocation { ended, operation } = prepared;
-        let user_op_hash = operation.user_op_hash;
-        if let Err(error) = self.mark_ending(&ended, user_op_hash).await {
-            // Nobody has signed. What cannot be taken back says nothing more.
-            self.unmark_ending(&ended, user_op_hash).await.ok();
-            return Err(error);
-        }
-        match complete_transaction(owner, &operation).await {
-            Ok(response) => {
-                if response.user_op_hash != user_op_hash {
-                    self.mark_ending(&ended, response.user_op_hash).await?;
-                }
-                Ok(response)
-            }
-            Err(error) => {
-                if !may_have_arrived(&error) {
-                    self.unmark_ending(&ended, user_op_hash).await?;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    async fn mark_ending(&self, ended: &[Stored<S::Session>], user_op_hash: B256) -> Result<(), AppError> {
-        for before in ended {
-            let mark = |stored: &mut Stored<S::Session>| {
-                (stored.ending, stored.about.ended_by) = (true, Some(user_op_hash));
-            };
-            self.change(S::id(&before.session), mark).await?;
-        }
-        Ok(())
-    }
-
-    /// As it was before; what another tab ends by another operation meanwhile stays so.
-    async fn unmark_ending(&self, ended: &[Stored<S::Session>], user_op_hash: B256) -> Result<(), AppError> {
-        for before in ended {
-            let unmark = |stored: &mut Stored<S::Session>| {
-                if stored.about.ended_by == Some(user_op_hash) {
-                    (stored.ending, stored.about.ended_by) = (before.ending, before.about.ended_by);
-                }
-            };
-            self.change(S::id(&before.session), unmark).await?;
-        }
-        Ok(())
+        self.complete_change(owner, &prepared.operation, &prepared.ended, ending_by).await
     }
 }
 

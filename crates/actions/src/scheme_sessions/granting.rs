@@ -11,6 +11,7 @@ use crate::{
     enable_mode::EnableMode,
     error::AppError,
     fee_approval::approve_fee_first,
+    native_rest::{complete_with_withdrawal, prepare_with_withdrawal, with_withdrawal},
     options::BuildUserOpOptions,
     prepare_user_operation::{ChainSnapshot, PreparedUserOperation, read_owner_snapshot},
     random,
@@ -56,6 +57,9 @@ pub struct SessionGrants {
     pub sponsored_where_possible: bool,
     /// When the sessions are put on chain.
     pub enable: EnableMode,
+    /// The operation sends the account's native currency, balance and deposit, to the owner; where the account pays for it,
+    /// what it may cost stays. A grant by signature sends nothing.
+    pub withdraw_native: bool,
 }
 
 /// What a grant made.
@@ -76,6 +80,14 @@ pub struct PreparedGrant<S> {
     pub(super) key: GrantedKey,
     label: Option<String>,
     operation: PreparedUserOperation,
+    withdrawal: Option<Withdrawal>,
+}
+
+/// What an operation is made of that sends the native currency to the owner, too.
+#[derive(Clone, Debug)]
+struct Withdrawal {
+    calls: Vec<Call>,
+    options: BuildUserOpOptions,
 }
 
 impl<S> PreparedGrant<S> {
@@ -99,6 +111,7 @@ pub(super) struct DraftedGrant<S> {
     options: BuildUserOpOptions,
     pub snapshot: ChainSnapshot,
     enable: EnableMode,
+    withdraw_native: bool,
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -114,14 +127,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     ) -> Result<(B256, UserOpResponse), AppError> {
         let SessionGrant { policies, limits, options, label } = grant;
         let sessions = vec![policies];
-        let grants = SessionGrants {
-            sessions,
-            limits,
-            options,
-            label,
-            sponsored_where_possible: false,
-            enable: EnableMode::ByOperation,
-        };
+        let grants = SessionGrants { sessions, limits, options, label, ..SessionGrants::default() };
         let granted = self.grant_several(owner, grants).await?;
         let id = granted.ids.first().copied().unwrap_or_default();
         Ok((id, granted.response))
@@ -150,6 +156,10 @@ impl<S: SessionScheme> SchemeSessions<S> {
         on_approval: &dyn Fn(&UserOpResponse),
     ) -> Result<GrantedSessions, AppError> {
         if grants.enable == EnableMode::WithFirstUse {
+            if grants.withdraw_native {
+                let expected = "false: a grant by signature sends nothing";
+                return Err(AppError::invalid("withdrawNative", expected, true));
+            }
             return self.grant_by_signature(owner, grants).await;
         }
         let prepared = self.approve_and_prepare_grant(owner, grants, on_approval).await?;
@@ -168,7 +178,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
         on_approval: &dyn Fn(&UserOpResponse),
     ) -> Result<PreparedGrant<S::Session>, AppError> {
         let mut drafted = self.draft_grant(owner, grants, GrantedKey::new()?).await?;
-        let options = approve_fee_first(owner, &drafted.calls, &drafted.options, on_approval).await?;
+        let quoted = match drafted.withdraw_native {
+            true => with_withdrawal(owner, &drafted.snapshot, &drafted.calls).await?,
+            false => drafted.calls.clone(),
+        };
+        let options = approve_fee_first(owner, &quoted, &drafted.options, on_approval).await?;
         if options != drafted.options {
             // The approval took a nonce, and may have created the account.
             drafted.snapshot = read_owner_snapshot(owner, &options).await?;
@@ -237,7 +251,8 @@ impl<S: SessionScheme> SchemeSessions<S> {
         }
         let calls = S::grant_calls(&on_chain, &sessions)?;
         let label = grants.label.as_deref().and_then(foreign_text::name);
-        Ok(DraftedGrant { sessions, key, label, calls, options, snapshot, enable: grants.enable })
+        let (enable, withdraw_native) = (grants.enable, grants.withdraw_native);
+        Ok(DraftedGrant { sessions, key, label, calls, options, snapshot, enable, withdraw_native })
     }
 
     async fn build_grant(
@@ -249,9 +264,15 @@ impl<S: SessionScheme> SchemeSessions<S> {
             let expected = "a grant by an operation: one by signature has nothing to prepare";
             return Err(AppError::invalid("enable", expected, "WithFirstUse"));
         }
-        let DraftedGrant { sessions, key, label, calls, options, snapshot, .. } = drafted;
-        let operation = prepare_owner_operation(owner, &snapshot, &calls, &options).await?;
-        Ok(PreparedGrant { sessions, key, label, operation })
+        let DraftedGrant { sessions, key, label, calls, options, snapshot, withdraw_native, .. } = drafted;
+        let (operation, withdrawal) = match withdraw_native {
+            true => {
+                let operation = prepare_with_withdrawal(owner, &snapshot, calls.clone(), &options).await?;
+                (operation, Some(Withdrawal { calls, options }))
+            }
+            false => (prepare_owner_operation(owner, &snapshot, &calls, &options).await?, None),
+        };
+        Ok(PreparedGrant { sessions, key, label, operation, withdrawal })
     }
 
     /// Keeps key and sessions of a prepared grant, has the owner sign it, and sends it.
@@ -264,7 +285,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         grant: PreparedGrant<S::Session>,
     ) -> Result<GrantedSessions, AppError> {
         let account = self.kind.address();
-        let PreparedGrant { sessions, key, label, operation } = grant;
+        let PreparedGrant { sessions, key, label, operation, withdrawal } = grant;
         let ids = sessions.iter().map(S::id).collect::<Vec<_>>();
         let about = AboutSession {
             label,
@@ -285,7 +306,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
             self.take_back(account, &ids, key.address()).await.ok();
             return Err(error);
         }
-        let response = match complete_transaction(owner, &operation).await {
+        let sent = match withdrawal {
+            Some(Withdrawal { calls, options }) => complete_with_withdrawal(owner, &operation, calls, &options).await,
+            None => complete_transaction(owner, &operation).await,
+        };
+        let response = match sent {
             Ok(response) => response,
             Err(error) => {
                 if !may_have_arrived(&error) {

@@ -67,10 +67,14 @@ pub(super) fn leaves_of<S: SessionScheme>(stored: &Stored<S::Session>, standing:
             status: match standing {
                 Standing::OnChain | Standing::Waiting => SessionStatus::Active,
                 Standing::Enabling => SessionStatus::Pending,
+                Standing::Absent if about.returned_by.is_some() => SessionStatus::Pending,
                 Standing::Absent if is_over => SessionStatus::Revoked,
                 Standing::Absent => SessionStatus::Pending,
             },
-            user_op_hash: about.granted_by.filter(|_| standing != Standing::OnChain && !about.was_on_chain),
+            user_op_hash: about
+                .returned_by
+                .or(about.granted_by.filter(|_| !about.was_on_chain))
+                .filter(|_| standing != Standing::OnChain),
             ..leaf
         };
         about.nodes.iter().for_each(|nodes| nodes.write(&mut leaf));
@@ -129,19 +133,36 @@ impl<S: SessionScheme> SchemeSessions<S> {
                 };
                 listing.left.extend(self.asked(&stored.session).into_iter().map(whole));
             }
-            let AboutSession { granted_by, ended_by, was_on_chain, .. } = &stored.about;
+            let AboutSession { granted_by, ended_by, returned_by, was_on_chain, .. } = &stored.about;
             let granting = granted_by.filter(|_| !on_chain && !was_on_chain && !stored.ending);
-            listing
-                .pending
-                .extend(granting.into_iter().chain(ended_by.filter(|_| standing.is_in_force() && stored.ending)));
-            if on_chain && !was_on_chain {
-                self.change(S::id(&stored.session), |stored| stored.about.was_on_chain = true).await?;
-            }
+            let returning = returned_by.filter(|_| !on_chain);
+            let ending = ended_by.filter(|_| standing.is_in_force() && stored.ending);
+            listing.pending.extend(granting.into_iter().chain(returning).chain(ending));
+            self.note_seen(stored, standing).await?;
         }
         on_chain.list(&mut listing);
         listing.pending.sort_unstable();
         listing.pending.dedup();
         Ok(listing)
+    }
+
+    /// Notes what the chain was seen to have: a session that is there, by whomever it was brought back, is on no way out of
+    /// before; one whose end is seen waits for no operation any more.
+    async fn note_seen(&self, stored: &Stored<S::Session>, standing: Standing) -> Result<(), AppError> {
+        let seen = |stored: &mut Stored<S::Session>| match standing {
+            Standing::OnChain => {
+                (stored.about.was_on_chain, stored.about.returned_by) = (true, None);
+                stored.about.ended_by = stored.about.ended_by.filter(|_| stored.ending);
+            }
+            Standing::Absent if stored.ending => (stored.about.was_on_chain, stored.ending) = (true, false),
+            _ => {}
+        };
+        let mut after = stored.clone();
+        seen(&mut after);
+        if after != *stored {
+            self.change(S::id(&stored.session), seen).await?;
+        }
+        Ok(())
     }
 
     /// Refuses calls that would go over what the chain has counted. What the chain does not tell now it judges itself.
@@ -178,7 +199,9 @@ impl<S: SessionScheme> SchemeSessions<S> {
         for stored in known.stored {
             let id = S::id(&stored.session);
             let (granted_by, ended_by) = (stored.about.granted_by, stored.about.ended_by);
-            if granted_by == Some(user_op_hash) && !stored.about.was_on_chain {
+            if stored.about.returned_by == Some(user_op_hash) {
+                self.returned(id, user_op_hash, succeeded || known.ids.contains(&id)).await?;
+            } else if granted_by == Some(user_op_hash) && !stored.about.was_on_chain {
                 let on_chain = known.ids.contains(&id);
                 if succeeded || on_chain {
                     let enabled = |stored: &mut Stored<S::Session>| {
@@ -208,8 +231,20 @@ impl<S: SessionScheme> SchemeSessions<S> {
         self.change(id, stays).await.map(drop)
     }
 
-    /// The operation was dropped: sessions that it was to end can be ended by another one. Should it be included all the same,
-    /// the chain tells. Sessions that it was to grant wait on, since their key must not be lost.
+    /// The operation that was to bring the session back is over.
+    async fn returned(&self, id: B256, user_op_hash: B256, is_there: bool) -> Result<(), AppError> {
+        let returned = |stored: &mut Stored<S::Session>| {
+            if stored.about.returned_by == Some(user_op_hash) {
+                stored.about.returned_by = None;
+                stored.about.ended_by = stored.about.ended_by.filter(|_| !is_there);
+            }
+        };
+        self.change(id, returned).await.map(drop)
+    }
+
+    /// The operation was dropped: sessions that it was to end can be ended by another one, and those that it was to bring back
+    /// are over as before. Should it be included all the same, the chain tells. Sessions that it was to grant wait on, since
+    /// their key must not be lost.
     ///
     /// # Errors
     /// Those of the store.
@@ -217,6 +252,10 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let ending = |stored: &Stored<S::Session>| stored.ending && stored.about.ended_by == Some(user_op_hash);
         for stored in self.stored().await?.iter().filter(|stored| ending(stored)) {
             self.stays(S::id(&stored.session), user_op_hash).await?;
+        }
+        let returning = |stored: &Stored<S::Session>| stored.about.returned_by == Some(user_op_hash);
+        for stored in self.stored().await?.iter().filter(|stored| returning(stored)) {
+            self.returned(S::id(&stored.session), user_op_hash, false).await?;
         }
         Ok(())
     }

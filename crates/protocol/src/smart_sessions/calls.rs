@@ -58,6 +58,12 @@ pub fn remove_session(permission_id: B256) -> Call {
     to_module(ISmartSession::removeSessionCall { permissionId: permission_id }.abi_encode())
 }
 
+/// The session that call data of the module removes; `None` for other call data.
+pub fn removed_session(call_data: &[u8]) -> Option<B256> {
+    let id = call_data.strip_prefix(ISmartSession::removeSessionCall::SELECTOR.as_slice())?;
+    B256::try_from(id).ok()
+}
+
 /// Ends every grant that was signed for a session and not used.
 pub fn revoke_enable_signature(permission_id: B256) -> Call {
     to_module(ISmartSession::revokeEnableSignatureCall { permissionId: permission_id }.abi_encode())
@@ -172,6 +178,9 @@ mod tests {
         let id = B256::repeat_byte(5);
         assert_eq!(revoke(id, false), [remove_session(id)]);
         assert_eq!(revoke(id, true), [remove_session(id), revoke_enable_signature(id)]);
+        assert_eq!(removed_session(&remove_session(id).data), Some(id));
+        assert_eq!(removed_session(&revoke_enable_signature(id).data), None);
+        assert_eq!(removed_session(&remove_session(id).data[..35]), None);
     }
 
     /// Trap: the limiting policy goes, the open one stays.

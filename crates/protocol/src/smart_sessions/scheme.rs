@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 
 use super::{
-    SessionDescription, SessionLintContext,
+    OperationSignature, SessionDescription, SessionLintContext,
     addresses::{SIMPLE_SIGNER, SMART_SESSION},
     calls, consent, counters,
     ended::refuses_ended,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     ProtocolError,
-    accounts::nexus::{ModuleType, NonceKey, install_module},
+    accounts::nexus::{ENTRY_POINT, ModuleType, NonceKey, ValidationMode, install_module},
     call::Call,
     describe::Names,
     distributed_key::TypedData,
@@ -29,10 +29,12 @@ use crate::{
     policy::SessionEpoch,
     session::SessionLeaf,
     session_scheme::{
-        Candidates, Counter, OnChain, SchemeFinding, SessionCalls, SessionReading, SessionScheme, SessionTerms, Stored,
+        Candidates, ChangedSessions, Counter, OnChain, SchemeFinding, SessionCalls, SessionReading, SessionScheme,
+        SessionTerms, Stored,
     },
     simulate::Violation,
     time_window::Window,
+    user_operation::UserOperation,
 };
 
 /// Sessions of Nexus accounts.
@@ -86,6 +88,24 @@ impl SessionScheme for SmartSessions {
         on_chain::granted_in(account, input)
     }
 
+    fn changed_by(calls: &[Call]) -> ChangedSessions {
+        let to_module = calls.iter().filter(|call| call.to == SMART_SESSION).map(|call| call.data.as_ref());
+        let enabled = to_module.clone().filter_map(|data| calls::decode_enable_sessions(data).ok());
+        ChangedSessions {
+            granted: enabled.flatten().map(|session| ids::permission_id(&session)).collect(),
+            ended: to_module.filter_map(calls::removed_session).collect(),
+        }
+    }
+
+    fn used_in(operation: &UserOperation) -> Option<B256> {
+        let (key, _) = NonceKey::of_nonce(operation.nonce).ok()?;
+        // Who judges a signature is in the nonce: the owner's may begin with any byte.
+        let is_judged_here = operation.entry_point == ENTRY_POINT
+            && (key.validator, key.mode) == (SMART_SESSION, ValidationMode::Validate);
+        let signature = is_judged_here.then(|| OperationSignature::decode(&operation.signature).ok()).flatten()?;
+        Some(signature.permission_id())
+    }
+
     /// Whether a grant was ever signed for them is not known: that ends, too.
     fn end_unknown(ids: &[B256]) -> Vec<Call> {
         ids.iter().flat_map(|id| calls::revoke(*id, true)).collect()
@@ -103,6 +123,12 @@ impl SessionScheme for SmartSessions {
         let sessions = new.iter().map(|stored| stored.session.clone()).collect::<Vec<_>>();
         let enable = calls::enable_sessions(&sessions)?;
         Ok((!is_installed).then(install).into_iter().chain([enable]).collect())
+    }
+
+    /// The id says nothing of policies, and enabling sets all of them as they were granted: what they counted begins at
+    /// nothing (vectors 18).
+    fn can_return(_: &StoredSession) -> Result<(), ProtocolError> {
+        Ok(())
     }
 
     fn revocation_calls(on_chain: &OnChain<'_, StoredSession>, ended: &[B256]) -> Result<Vec<Call>, ProtocolError> {
@@ -329,6 +355,33 @@ mod tests {
         assert_eq!(calls, calls::revoke(one_id, true), "the grant would bring it back");
         let json = serde_json::to_value(&two).unwrap();
         assert_eq!(serde_json::from_value::<StoredSession>(json).unwrap(), two);
+    }
+
+    #[test]
+    fn an_operation_tells_which_sessions_it_changes_and_which_one_signs_it() {
+        let [one, two] = [stored(1, 2), stored(2, 2)];
+        let [one_id, two_id] = [&one, &two].map(SmartSessions::id);
+        let none = OnChain { account: ACCOUNT, modules: &[], sessions: &[] };
+        let mut calls = SmartSessions::grant_calls(&none, std::slice::from_ref(&one)).unwrap();
+        calls.extend(SmartSessions::end_unknown(&[two_id]));
+        calls.push(Call { to: DEMO_NFT, ..calls::remove_session(one_id) });
+        let changed = ChangedSessions { granted: vec![one_id], ended: vec![two_id] };
+        assert_eq!(SmartSessions::changed_by(&calls), changed);
+
+        let lane = SmartSessions::nonce_key(U256::from(5)).unwrap();
+        let used = UserOperation {
+            entry_point: ENTRY_POINT,
+            nonce: lane << 64,
+            signature: use_signature(one_id, &[7; 65]),
+            ..UserOperation::default()
+        };
+        assert_eq!(SmartSessions::used_in(&used), Some(one_id));
+        // An owner's signature may look the same; an installing one is no use.
+        for nonce in [U256::from(5) << 64, used.nonce | (U256::ONE << 224)] {
+            assert_eq!(SmartSessions::used_in(&UserOperation { nonce, ..used.clone() }), None);
+        }
+        let short = UserOperation { signature: vec![0; 32].into(), ..used };
+        assert_eq!(SmartSessions::used_in(&short), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
         },
         context::ConnectedOwner,
     },
-    protocol::user_op_response::UserOpResponse,
+    protocol::{rpc::GasFees, user_op_response::UserOpResponse, user_operation::UserOperation},
 };
 
 pub async fn grant(
@@ -31,6 +31,10 @@ pub async fn grant(
 
 pub async fn use_session(request: SendWithSessionRequest) -> Outcome<UserOpResponse> {
     nexus::send_with_distributed_session(&sessions_of(request.account)?, &PageKeys, request).await
+}
+
+pub async fn speed_up_use(operation: UserOperation, fees: GasFees) -> Outcome<UserOpResponse> {
+    sessions_of(operation.sender)?.speed_up_use(Some(&PageKeys), &operation, &fees).await
 }
 
 pub async fn revoke_at_nodes(account: Address, session_id: String) -> Outcome<()> {

@@ -14,7 +14,7 @@ use use_aa_protocol::{
 };
 
 use super::proxy_creation_code;
-use super::verbs::{NexusSessions, cannot, choice_of_one, in_own_lane, limited};
+use super::verbs::{NexusSessions, choice_of_one, in_own_lane, limited};
 use crate::{
     account::SmartAccountClient,
     clock::unix_seconds,
@@ -50,9 +50,6 @@ pub async fn create_session_with_distributed_key(
         let expected = "a grant by an operation: with a distributed key there is no other";
         return Err(AppError::invalid("enable", expected, "WithFirstUse"));
     }
-    if withdraw_native {
-        return Err(cannot("sending the native currency to the owner with the grant"));
-    }
     let now = unix_seconds();
     policy.iter().try_for_each(|policy| policy.check(owner.account, now))?;
     let policy = policy.into_iter().map(SessionPolicy::from).collect();
@@ -63,6 +60,7 @@ pub async fn create_session_with_distributed_key(
         label,
         sponsored_where_possible: true,
         enable,
+        withdraw_native,
     };
     let relay = owner.relay.as_ref();
     let proxy_creation_code = proxy_creation_code(relay, account.release).await?;

@@ -28,6 +28,7 @@ use crate::{
     grant::MAX_SESSIONS_PER_GRANT,
     grant_limits::limits_at,
     options::BuildUserOpOptions,
+    restore_sessions::RestoreSessionsVariables,
     revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
     scheme_sessions::{GrantedSessions, PreparedUse, RevocationPart, SchemeSessions, SessionChoice, SessionGrants},
     send_gas_token_transaction::SendGasTokenTransactionVariables,
@@ -69,7 +70,7 @@ pub fn session_grants(variables: CreateSessionVariables) -> Result<SessionGrants
     }
     let policy = policy.into_iter().map(SessionPolicy::from).collect();
     let each = limited(policy, &limits)?.into_iter().map(|policy| vec![policy]).collect();
-    grants(each, (label, options, withdraw_native), enable)
+    Ok(grants(each, (label, options, withdraw_native), enable))
 }
 
 /// Grants one session for all the policies. Resolves when the bundler has the operation.
@@ -91,7 +92,7 @@ pub async fn create_batch_session(
 pub fn batch_session_grants(variables: CreateBatchSessionVariables) -> Result<SessionGrants, AppError> {
     let CreateBatchSessionVariables { policy, label, options, withdraw_native, limits, enable, .. } = variables;
     let together = vec![limited(policy, &limits)?];
-    grants(together, (label, options, withdraw_native), enable)
+    Ok(grants(together, (label, options, withdraw_native), enable))
 }
 
 pub(super) fn limited(
@@ -112,12 +113,9 @@ fn grants(
     sessions: Vec<Vec<(SessionPolicy, ActionLimits)>>,
     (label, options, withdraw_native): (Option<String>, BuildUserOpOptions, bool),
     enable: EnableMode,
-) -> Result<SessionGrants, AppError> {
-    if withdraw_native {
-        return Err(cannot("sending the native currency to the owner with the grant"));
-    }
+) -> SessionGrants {
     let limits = SessionLimits::default();
-    Ok(SessionGrants { sessions, limits, options, label, sponsored_where_possible: true, enable })
+    SessionGrants { sessions, limits, options, label, sponsored_where_possible: true, enable, withdraw_native }
 }
 
 async fn granted(
@@ -290,6 +288,22 @@ pub async fn revoke_sessions_with(
     sessions.revoke_in_parts(owner, &ids, &sponsored_where_possible(&chain, &options), on_part).await
 }
 
-pub(super) fn cannot(what: &str) -> AppError {
+/// Brings sessions back that were taken back: the same keys and policies, and what the chain counts begins at nothing.
+///
+/// # Errors
+/// As [`SchemeSessions::bring_back`].
+pub async fn restore_sessions(
+    sessions: &NexusSessions,
+    owner: &SmartAccountClient,
+    variables: RestoreSessionsVariables,
+) -> Result<UserOpResponse, AppError> {
+    let RestoreSessionsVariables { session_ids, options, .. } = variables;
+    let ids = NexusSessions::ids_of(&session_ids)?;
+    let chain = owner.relay.chain_info().await?;
+    let returned = sessions.bring_back(owner, &ids, &sponsored_where_possible(&chain, &options)).await?;
+    Ok(response_to(owner.account, returned))
+}
+
+fn cannot(what: &str) -> AppError {
     AppError::kind_cannot(AccountKind::Nexus, what)
 }
