@@ -143,8 +143,9 @@ test("forgetting this device removes all of it, revokes nothing, and says so fir
   // The other one shows it no more, and brings nothing back when the person comes to it.
   await expect(otherTab.getByTestId("session-row")).toHaveCount(0);
   await otherTab.evaluate(() => window.dispatchEvent(new Event("focus")));
-  await otherTab.close();
+  await otherTab.waitForLoadState("networkidle");
   expect(await stored(page)).toEqual({ accounts: [], remembered: [], keys: 0 });
+  await otherTab.close();
   expect(await chain.sessionRoot(account)).toBe(root);
   wallet.asked.length = 0;
   await page.reload();

@@ -116,6 +116,9 @@ mod browser {
 
     /// Takes back the note of an operation that could not be sent.
     pub async fn forget(account: Address, user_op_hash: B256) -> Result<(), AppError> {
+        if kind_of(account, user_op_hash).is_none() {
+            return Ok(());
+        }
         change(account, |log| log.retain(|known| known.response.user_op_hash != user_op_hash)).await
     }
 

@@ -390,7 +390,8 @@ fn signatures_words(change: &Change, sessions: UseSessionsReturn, kind: AccountK
         }),
     };
     match ended {
-        0..=MOST_ENDED_AT_ONCE => "Your wallet signs once.".to_owned(),
+        0 | 1 => "Your wallet signs once.".to_owned(),
+        2..=MOST_ENDED_AT_ONCE => "Your wallet signs once, or more often where fewer go at a time.".to_owned(),
         _ => {
             let most = MOST_ENDED_AT_ONCE.to_string();
             ["Your wallet signs several times, one after the other, each time for ", &most, " sessions at most."]

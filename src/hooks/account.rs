@@ -17,7 +17,7 @@ use crate::{
     client::{
         browser_storage, relay,
         remembered::{self, RememberedAccount},
-        session_store::{changes, local::sessions_key},
+        session_store::{changes, forgetting, local::sessions_key},
     },
     error::AppError,
     protocol::{kind::AccountKind, smart_account::counterfactual_address},
@@ -137,7 +137,10 @@ pub(super) fn forgotten(context: SmartAccountContext) {
 fn stored_changed(context: SmartAccountContext, account: Address) {
     if remembered::is_known(account) {
         context.stored.try_update(|version| *version += 1);
-    } else if context.shows(account) {
+        return;
+    }
+    forgetting::forgotten_elsewhere(account);
+    if context.shows(account) {
         connection::disconnect(context);
         forgotten(context);
     }

@@ -284,14 +284,14 @@ pub enum AppError {
         other: Address,
     },
     /// Sessions that take several operations to be taken back were taken back in part, then an operation failed.
-    #[error("{ended} sessions are taken back, {left} are not: {cause}")]
+    #[error("{ended} sessions are taken back, {left} are not: {reason}")]
     RevokedInPart {
         /// Sessions that are ended on chain.
-        ended: usize,
+        ended: u64,
         /// Sessions that are not, or of which that is not known.
-        left: usize,
+        left: u64,
         /// Why it did not go on.
-        cause: Box<AppError>,
+        reason: String,
     },
     /// The operation was included, but its call reverted.
     #[error("the operation reverted on chain: {reason}")]

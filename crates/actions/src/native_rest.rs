@@ -121,11 +121,13 @@ pub(super) async fn complete_with_withdrawal(
         Ok(response) => return Ok(response),
         Err(refusal) => refusal,
     };
-    if raised(relay, prepared, &refusal).await?.is_none() {
-        return Err(refusal);
-    }
-    let snapshot = read_owner_snapshot(client, options).await?;
-    let again = prepare_with_withdrawal(client, &snapshot, calls, options).await?;
+    let again = async {
+        raised(relay, prepared, &refusal).await.ok().flatten()?;
+        let snapshot = read_owner_snapshot(client, options).await.ok()?;
+        prepare_with_withdrawal(client, &snapshot, calls, options).await.ok()
+    };
+    // Nothing was sent, whatever fails on the way to another one.
+    let Some(again) = again.await else { return Err(refusal) };
     client.wallet.signs_again();
     let signed = sign_user_operation(client, &again).await?;
     send_user_operation(relay, &signed, &again).await

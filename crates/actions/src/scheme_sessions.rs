@@ -1,5 +1,5 @@
-//! [`SchemeSessions`]: sessions of an account of any kind under any [`SessionScheme`]: list, grant, use, end. Four steps
-//! and no more: what Smart Account V2's apps had before (devices brought together, interrupted grants settled, batches of
+//! [`SchemeSessions`]: sessions of an account of any kind under any [`SessionScheme`]: list, grant, use, end,
+//! bring back, overtake. No more: what Smart Account V2's apps had before (devices brought together, interrupted grants settled, batches of
 //! leaves) is in the verbs beside this file.
 
 use std::{marker::PhantomData, rc::Rc};
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::error::AppError;
 use use_aa_protocol::{
-    session_scheme::{AboutSession, SessionScheme, Stored},
+    session_scheme::{SessionScheme, Stored},
     user_op_response::UserOpResponse,
 };
 
@@ -102,67 +102,64 @@ impl<S: SessionScheme> SchemeSessions<S> {
     }
 
     /// Has the owner sign and send an operation that changes stored sessions: what `waiting` makes of each is stored before,
-    /// and taken back where the operation was not sent.
+    /// and taken back where the operation was not sent. `keeps_all`: one that was forgotten meanwhile must not be changed.
     async fn complete_change(
         &self,
         owner: &SmartAccountClient,
         prepared: &PreparedUserOperation,
         changed: &[Stored<S::Session>],
         waiting: fn(&mut Stored<S::Session>, B256),
+        keeps_all: bool,
     ) -> Result<UserOpResponse, AppError> {
         let mark = async |operation: B256| {
             for before in changed {
-                self.change(S::id(&before.session), |stored| waiting(stored, operation)).await?;
+                let id = S::id(&before.session);
+                if !self.change(id, |stored| waiting(stored, operation)).await? && keeps_all {
+                    return Err(AppError::SessionNotFound { wanted: id.to_string() });
+                }
             }
-            Ok::<_, AppError>(())
+            Ok(())
         };
         let user_op_hash = prepared.user_op_hash;
-        if let Err(error) = mark(user_op_hash).await {
-            // Nobody has signed. What cannot be taken back says nothing more.
-            self.wait_no_more(changed, user_op_hash).await.ok();
-            return Err(error);
-        }
-        match complete_transaction(owner, prepared).await {
-            Ok(response) => {
-                if response.user_op_hash != user_op_hash {
-                    mark(response.user_op_hash).await?;
-                }
-                Ok(response)
-            }
+        let outcome = match mark(user_op_hash).await {
+            Ok(()) => complete_transaction(owner, prepared).await,
             Err(error) => {
-                if !may_have_arrived(&error) {
-                    self.wait_no_more(changed, user_op_hash).await?;
-                }
-                Err(error)
+                // Nobody has signed.
+                self.wait_no_more(changed, &[user_op_hash]).await;
+                return Err(error);
             }
-        }
-    }
-
-    /// Those that wait for this operation wait as before, whatever fails for one of them; what waits for another operation
-    /// meanwhile, in another tab, stays so.
-    async fn wait_no_more(&self, before: &[Stored<S::Session>], operation: B256) -> Result<(), AppError> {
-        let mut outcome = Ok(());
-        for before in before {
-            let as_before = |stored: &mut Stored<S::Session>| {
-                if waits_for(&stored.about, operation) {
-                    let AboutSession { granted_by, first_use_at, ended_by, returned_by, was_on_chain, .. } =
-                        before.about;
-                    let label = stored.about.label.take();
-                    stored.ending = before.ending;
-                    stored.about = AboutSession {
-                        label,
-                        granted_by,
-                        first_use_at,
-                        ended_by,
-                        returned_by,
-                        was_on_chain,
-                        ..stored.about.clone()
-                    };
-                }
-            };
-            outcome = outcome.and(self.change(S::id(&before.session), as_before).await.map(drop));
+        };
+        match &outcome {
+            // Sent with higher fees. Should there be no room for its hash, the chain tells what became of it.
+            Ok(response) if response.user_op_hash != user_op_hash => {
+                mark(response.user_op_hash).await.unwrap_or_default()
+            }
+            Err(error) if !may_have_arrived(error) => self.wait_no_more(changed, &[user_op_hash]).await,
+            _ => {}
         }
         outcome
+    }
+
+    /// What waits for these operations, which were not sent, waits as before. What another tab has wait for another one
+    /// meanwhile stays so; what cannot be written is told by the chain.
+    async fn wait_no_more(&self, before: &[Stored<S::Session>], operations: &[B256]) {
+        let is_one = |operation: Option<B256>| operation.is_some_and(|operation| operations.contains(&operation));
+        for before in before {
+            let as_before = |stored: &mut Stored<S::Session>| {
+                let (now, was) = (&mut stored.about, &before.about);
+                if is_one(now.granted_by) {
+                    (now.granted_by, now.first_use_at) = (was.granted_by, was.first_use_at);
+                }
+                if is_one(now.ended_by) {
+                    (stored.ending, now.ended_by) = (before.ending, was.ended_by);
+                    now.returned_by = now.returned_by.or(was.returned_by);
+                } else if is_one(now.returned_by) {
+                    (stored.ending, now.returned_by) = (before.ending, was.returned_by);
+                    now.was_on_chain = was.was_on_chain;
+                }
+            };
+            self.change(S::id(&before.session), as_before).await.ok();
+        }
     }
 
     /// Changes a stored session as it is stored at this moment: since it was read others may have written. One that was
@@ -224,10 +221,6 @@ impl<S: SessionScheme> SchemeSessions<S> {
 fn ending_by<T>(stored: &mut Stored<T>, operation: B256) {
     stored.ending = true;
     (stored.about.ended_by, stored.about.returned_by) = (Some(operation), None);
-}
-
-fn waits_for(about: &AboutSession, operation: B256) -> bool {
-    [about.granted_by, about.ended_by, about.returned_by].contains(&Some(operation))
 }
 
 #[cfg(test)]

@@ -24,6 +24,11 @@ pub fn is_forgotten(account: Address) -> bool {
     was_forgotten(account) && !remembered::is_known(account)
 }
 
+/// Another tab forgot it: as if this one had.
+pub fn forgotten_elsewhere(account: Address) {
+    FORGOTTEN.with_borrow_mut(|forgotten| forgotten.insert(account));
+}
+
 fn was_forgotten(account: Address) -> bool {
     FORGOTTEN.with_borrow(|forgotten| forgotten.contains(&account))
 }

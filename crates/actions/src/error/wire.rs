@@ -64,7 +64,7 @@ variants! {
     AccountHasNoFunds { account },
     ModuleNotEnabled { account, module },
     SessionKeysDiffer { first, other },
-    RevokedInPart { ended, left, cause },
+    RevokedInPart { ended, left, reason },
     UserOpReverted { user_op_hash, reason },
     UserOpDropped { user_op_hash, reason },
     WaitTimedOut { user_op_hash, seconds },
@@ -124,7 +124,7 @@ mod tests {
             AppError::OwnerIsContract { owner: Address::repeat_byte(1), evidence: "code".into() },
             AppError::UserOpNotFound { user_op_hash: hash, blocks: None },
             AppError::UserOpNotFound { user_op_hash: hash, blocks: Some(u64::MAX) },
-            AppError::RevokedInPart { ended: 50, left: 7, cause: Box::new(AppError::WalletRejected) },
+            AppError::RevokedInPart { ended: 50, left: 7, reason: "refused".into() },
             AppError::NodeRefused { node: 3, code: "policy".into(), reason: "no".into() },
         ] {
             let text = serde_json::to_string(&error).unwrap();

@@ -61,7 +61,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
     /// the bundler has the last operation; `on_part` hears of those before.
     ///
     /// # Errors
-    /// As [`Self::revoke`], when nothing was ended; `RevokedInPart` when something was.
+    /// As [`Self::revoke`] before anything was sent; `RevokedInPart` from then on.
     pub async fn revoke_in_parts(
         &self,
         owner: &SmartAccountClient,
@@ -95,7 +95,11 @@ impl<S: SessionScheme> SchemeSessions<S> {
         // One whose grant is on its way must not be taken for ended.
         let is_coming = |id: &&B256| {
             let stored = known.stored.iter().find(|stored| S::id(&stored.session) == **id);
-            stored.is_some_and(|stored| !stored.about.was_on_chain && !stored.ending)
+            stored.is_some_and(|Stored { session, ending, about }| {
+                // What was only signed for and is not in force was ended, wherever.
+                let is_granted = !about.was_on_chain && !ending && S::given_consent(session).is_none();
+                is_granted || about.returned_by.is_some()
+            })
         };
         match others.iter().find(is_coming).or(others.first().filter(|_| left.is_empty())) {
             Some(id) => Err(AppError::SessionNotFound { wanted: id.to_string() }),
@@ -160,7 +164,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         owner: &SmartAccountClient,
         prepared: PreparedRevocation<S::Session>,
     ) -> Result<UserOpResponse, AppError> {
-        self.complete_change(owner, &prepared.operation, &prepared.ended, ending_by).await
+        self.complete_change(owner, &prepared.operation, &prepared.ended, ending_by, false).await
     }
 }
 
@@ -174,6 +178,10 @@ fn may_be_too_large(error: &AppError) -> bool {
     )
 }
 
+fn count(sessions: usize) -> u64 {
+    u64::try_from(sessions).unwrap_or(u64::MAX)
+}
+
 fn in_part(ended: usize, left: usize, error: AppError) -> AppError {
-    AppError::RevokedInPart { ended, left, cause: Box::new(error) }
+    AppError::RevokedInPart { ended: count(ended), left: count(left), reason: error.to_string() }
 }

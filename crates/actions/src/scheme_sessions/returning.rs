@@ -50,7 +50,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let sessions = returning.iter().map(|stored| stored.session.clone()).collect::<Vec<_>>();
         let calls = S::grant_calls(&on_chain, &sessions)?;
         let prepared = prepare_owner_operation(owner, &snapshot, &calls, options).await?;
-        let sent = self.complete_change(owner, &prepared, &returning, returning_by);
+        let sent = self.complete_change(owner, &prepared, &returning, returning_by, true);
         Ok(GrantedSessions { ids: ids.to_vec(), session_key: first, response: sent.await? })
     }
 }

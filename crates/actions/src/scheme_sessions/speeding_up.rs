@@ -1,7 +1,7 @@
 //! Overtaking an operation that is stuck: the same again with higher fees, signed by whoever signed it. The stored sessions
 //! that wait for the first one wait for the new one from then on.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use alloy::primitives::{B256, U256};
 use futures::future::{try_join, try_join3};
@@ -35,7 +35,7 @@ struct Waiting<S> {
     by: By,
     /// As they were before any of them was told of another operation.
     before: RefCell<Vec<Stored<S>>>,
-    told: Cell<Option<B256>>,
+    told: RefCell<Vec<B256>>,
 }
 
 impl<S: SessionScheme> SchemeSessions<S> {
@@ -130,9 +130,7 @@ impl<S: SessionScheme> SchemeSessions<S> {
         let mut changed = S::changed_by(&self.kind.decode_calls(&stuck.call_data).unwrap_or_default());
         let is_stored = |id: &B256| stored.iter().any(|stored| S::id(&stored.session) == *id);
         if !changed.granted.iter().all(is_stored) {
-            // Nobody has their key any more.
-            let expected = "a grant that the stored sessions still wait for";
-            return Err(AppError::invalid("stuck.userOpHash", expected, "one that was given up: grant anew"));
+            return Err(given_up());
         }
         for Stored { session, about, .. } in &stored {
             let id = S::id(session);
@@ -152,8 +150,14 @@ impl<S: SessionScheme> SchemeSessions<S> {
         if changed.granted.is_empty() && changed.ended.is_empty() {
             return Ok(());
         }
-        let is_first = told.replace(Some(user_op_hash)).is_none();
-        for stored in self.stored().await? {
+        let stored = self.stored().await?;
+        // Forgotten while the owner signed.
+        if !changed.granted.iter().all(|id| stored.iter().any(|stored| S::id(&stored.session) == *id)) {
+            return Err(given_up());
+        }
+        let is_first = told.borrow().is_empty();
+        told.borrow_mut().push(user_op_hash);
+        for stored in stored {
             let id = S::id(&stored.session);
             let (is_granted, is_ended) = (changed.granted.contains(&id), changed.ended.contains(&id));
             if !is_granted && !is_ended {
@@ -186,10 +190,10 @@ impl<S: SessionScheme> SchemeSessions<S> {
         outcome: Result<UserOpResponse, AppError>,
     ) -> Result<UserOpResponse, AppError> {
         let Waiting { before, told, .. } = waiting;
-        if let (Err(error), Some(told)) = (&outcome, told.get())
+        if let Err(error) = &outcome
             && !may_have_arrived(error)
         {
-            self.wait_no_more(&before.into_inner(), told).await.ok();
+            self.wait_no_more(&before.into_inner(), &told.into_inner()).await;
         }
         outcome
     }
@@ -197,8 +201,14 @@ impl<S: SessionScheme> SchemeSessions<S> {
 
 impl<S> Waiting<S> {
     fn new(changed: ChangedSessions, by: By) -> Self {
-        Self { changed, by, before: RefCell::default(), told: Cell::default() }
+        Self { changed, by, before: RefCell::default(), told: RefCell::default() }
     }
+}
+
+/// Nobody has the keys any more.
+fn given_up() -> AppError {
+    let expected = "a grant that the stored sessions still wait for";
+    AppError::invalid("stuck.userOpHash", expected, "one that was given up: grant anew")
 }
 
 /// A stored session that can be used, or whose first use is under way.

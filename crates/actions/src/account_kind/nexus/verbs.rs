@@ -31,7 +31,7 @@ use crate::{
     restore_sessions::RestoreSessionsVariables,
     revoke_sessions::{RevokeSessionsVariables, SessionsToRevoke},
     scheme_sessions::{GrantedSessions, PreparedUse, RevocationPart, SchemeSessions, SessionChoice, SessionGrants},
-    send_gas_token_transaction::SendGasTokenTransactionVariables,
+    send_gas_token_transaction::{SendGasTokenTransactionVariables, TokenParam},
     send_with_batch_session::SendWithBatchSessionRequest,
     send_with_session::SendWithSessionRequest,
 };
@@ -148,8 +148,16 @@ pub async fn send_gas_token_transaction(
     on_approval: &dyn Fn(&UserOpResponse),
 ) -> Result<UserOpResponse, AppError> {
     let SendGasTokenTransactionVariables { calls, token_param, options } = variables;
-    let options = approve_fee_first(owner, &calls, &token_param.options(&options), on_approval).await?;
-    owner.send_transaction(&calls, &options).await
+    let options = token_param.options(&options);
+    let send = async || {
+        let quoted = approve_fee_first(owner, &calls, &options, on_approval).await?;
+        owner.send_transaction(&calls, &quoted).await
+    };
+    match send().await {
+        // Fees rose while the approval was mined. Nobody was shown that quote: once more with a new one.
+        Err(AppError::GasTokenRefused { .. }) if matches!(token_param, TokenParam::Token(_)) => send().await,
+        outcome => outcome,
+    }
 }
 
 /// Does what a session allows. Without an id and a place the newest one that allows the call.
